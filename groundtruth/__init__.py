@@ -1,0 +1,1 @@
+"""Transformers whose circuits and variables are known exactly, and the scoring of methods on them."""
