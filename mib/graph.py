@@ -156,9 +156,7 @@ class Graph:
         """
         if node not in self.source_index and node not in self.destination_index:
             known = [*self.sources, *self.destinations]
-            raise GraphError(
-                f"unknown node '{node}'.{did_you_mean(node, known)} This graph has {self._size()}."
-            )
+            raise GraphError(f"unknown node '{node}'.{did_you_mean(node, known)} This graph has {self._size()}.")
         if node == "input" or node == "pos":
             return Place(node, -1)
         if node == "logits":
@@ -189,9 +187,7 @@ class Graph:
                 f"{did_you_mean(edge.destination, self.destinations)}"
             )
         if not self.edge_mask[row, column]:
-            raise GraphError(
-                f"edge '{edge}' does not exist: '{edge.source}' writes after '{edge.destination}'."
-            )
+            raise GraphError(f"edge '{edge}' does not exist: '{edge.source}' writes after '{edge.destination}'.")
         return row, column
 
     def _count_before(self, destination: str) -> int:
@@ -219,9 +215,7 @@ class EdgeScores:
     graph: Graph
     values: NDArray[np.float64]
 
-    def __init__(
-        self, graph: Graph, values: ArrayLike | Mapping[Edge | str, float] | Mapping[str, float]
-    ) -> None:
+    def __init__(self, graph: Graph, values: ArrayLike | Mapping[Edge | str, float] | Mapping[str, float]) -> None:
         object.__setattr__(self, "graph", graph)
         object.__setattr__(self, "values", _edge_array(graph, values))
 
@@ -310,9 +304,7 @@ class NeuronScores:
         array = np.array(values, dtype=np.float64)
         expected = (len(graph.sources), graph.d_model)
         if array.shape != expected:
-            raise ScoreError(
-                f"neuron scores have shape {array.shape}; expected {expected}: [source, d_model]."
-            )
+            raise ScoreError(f"neuron scores have shape {array.shape}; expected {expected}: [source, d_model].")
         object.__setattr__(self, "values", array)
 
     def require_complete(self, *, by: str = "the method") -> Self:
