@@ -1,0 +1,70 @@
+"""The errors that ``groundtruth`` raises; each message names what was given, what is allowed and what to do."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class GroundtruthError(ValueError):
+    """Base of every error that bad input to ``groundtruth`` raises."""
+
+
+class ProgramError(GroundtruthError):
+    """A program that is unknown, badly declared, or cannot be found in a file."""
+
+
+class DomainError(GroundtruthError):
+    """An input or a domain that is not what it has to be."""
+
+
+class ArtifactError(GroundtruthError):
+    """A stored model that is incomplete, of another schema, or not what its hashes say."""
+
+
+class UnsupportedProgram(GroundtruthError):
+    """A program with RASP that cannot be compiled.
+
+    Attributes:
+        reasons: All of them, each naming an expression.
+    """
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        listing = "\n".join(f"  - {reason}" for reason in self.reasons)
+        super().__init__(f"the program cannot be compiled:\n{listing}")
+
+
+class MiscompiledProgram(GroundtruthError):
+    """A compiled model that differs from its program on an input of the declared domain.
+
+    Attributes:
+        tokens: The first such input.
+        expected: What the program gives.
+        actual: What the model gives.
+        wrong: On how many of the checked inputs they differ.
+        checked: How many inputs were checked.
+        cause: Why, where it is a known fault of Tracr's construction; else an empty string.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        tokens: Sequence[Any],
+        expected: Sequence[Any],
+        actual: Sequence[Any],
+        wrong: int,
+        checked: int,
+        cause: str,
+    ) -> None:
+        self.tokens, self.expected, self.actual = tuple(tokens), tuple(expected), tuple(actual)
+        self.wrong, self.checked, self.cause = wrong, checked, cause
+        spell = lambda values: " ".join(_spell(value) for value in values)  # noqa: E731
+        super().__init__(
+            f"'{name}' cannot be compiled exactly: on input {spell(tokens)} the model gives {spell(actual)}, "
+            f"the program {spell(expected)} (wrong on {wrong} of {checked} inputs).\n"
+            f"Cause: {cause or 'not one of the known ones; please report it with the program.'}"
+        )
+
+
+def _spell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
