@@ -4,23 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 
 
-class GroundtruthError(ValueError):
+class GroundTruthError(ValueError):
     """Base of every error that bad input to ``groundtruth`` raises."""
 
 
-class ProgramError(GroundtruthError):
+class ProgramError(GroundTruthError):
     """A program that is unknown, badly declared, or cannot be found in a file."""
 
 
-class DomainError(GroundtruthError):
+class DomainError(GroundTruthError):
     """An input or a domain that is not what it has to be."""
 
 
-class ArtifactError(GroundtruthError):
+class ArtifactError(GroundTruthError):
     """A stored model that is incomplete, of another schema, or not what its hashes say."""
 
 
-class UnsupportedProgram(GroundtruthError):
+class UnsupportedProgram(GroundTruthError):
     """A program with RASP that cannot be compiled.
 
     Attributes:
@@ -33,7 +33,7 @@ class UnsupportedProgram(GroundtruthError):
         super().__init__(f"the program cannot be compiled:\n{listing}")
 
 
-class MiscompiledProgram(GroundtruthError):
+class MiscompiledProgram(GroundTruthError):
     """A compiled model that differs from its program on an input of the declared domain.
 
     Attributes:
