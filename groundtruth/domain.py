@@ -1,0 +1,285 @@
+"""The declared inputs of a program: enumerated or sampled, and the counterfactual pairs drawn from them."""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+from groundtruth.errors import DomainError
+from mib.errors import did_you_mean
+
+Token: TypeAlias = int | float | str
+Tokens: TypeAlias = tuple[Token, ...]
+PairKind: TypeAlias = Literal["fixed", "mixed", "edit"]
+
+BOS = "compiler_bos"
+"""The token that Tracr puts before every input; no vocabulary may contain it."""
+PAD = "compiler_pad"
+"""The token that fills a batch on the right; no vocabulary may contain it."""
+
+COUNT_LIMIT = 1_000_000
+"""Up to this many candidate inputs a validity rule is applied to each of them; above it the size is unknown."""
+
+_DRAWS_PER_INPUT = 10_000
+_BATCHES = 100
+
+
+class Pair(NamedTuple):
+    """A clean input and the counterfactual whose activations replace its own."""
+
+    clean: Tokens
+    counterfactual: Tokens
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Inputs of a domain, and whether they are all of them."""
+
+    tokens: list[Tokens]
+    exhaustive: bool
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __iter__(self) -> Iterator[Tokens]:
+        return iter(self.tokens)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The inputs on which a program is declared to be right.
+
+    Attributes:
+        vocab: The tokens, sorted; all numbers or all strings, none of them BOS or PAD.
+        max_seq_len: The length of the longest input, without BOS.
+        min_seq_len: The length of the shortest input, without BOS; at least 1.
+        valid: Which sequences of tokens are inputs; ``None`` = all of them.
+        valid_text: The rule in words; by default the docstring of ``valid``.
+
+    Raises:
+        DomainError: If the vocabulary or the lengths make no domain.
+    """
+
+    vocab: Tokens
+    max_seq_len: int
+    min_seq_len: int = field(default=1, kw_only=True)
+    valid: Callable[[Tokens], bool] | None = field(default=None, kw_only=True)
+    valid_text: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vocab", _checked_vocab(self.vocab))
+        if not 1 <= self.min_seq_len <= self.max_seq_len:
+            raise DomainError(
+                f"min_seq_len={self.min_seq_len} and max_seq_len={self.max_seq_len} leave no lengths; "
+                "need 1 <= min_seq_len <= max_seq_len."
+            )
+        if self.valid is not None and not self.valid_text:
+            text = (self.valid.__doc__ or self.valid.__name__).strip().splitlines()[0].rstrip(".")
+            object.__setattr__(self, "valid_text", text)
+
+    def __str__(self) -> str:
+        low, high = self.min_seq_len, self.max_seq_len
+        lengths = f"length {high}" if low == high else f"lengths {low}-{high}"
+        rule = f" · {self.valid_text}" if self.valid_text else ""
+        return f"vocabulary {' '.join(map(str, self.vocab))} · {lengths}{rule}"
+
+    @property
+    def lengths(self) -> range:
+        """Every allowed length, without BOS."""
+        return range(self.min_seq_len, self.max_seq_len + 1)
+
+    @cached_property
+    def size(self) -> int | None:
+        """How many inputs there are; ``None`` if a validity rule makes them too many to count."""
+        if self.valid is None:
+            return self._n_candidates()
+        return sum(map(len, self._by_length.values())) if self._n_candidates() <= COUNT_LIMIT else None
+
+    def enumerate(self) -> Iterator[Tokens]:
+        """Every input once: shortest first, then in the order of the vocabulary."""
+        for length in self.lengths:
+            yield from self._of_length(length)
+
+    def check(self, tokens: Sequence[Token]) -> Tokens:
+        """The tokens as a tuple, if they are an input of this domain.
+
+        Raises:
+            DomainError: For a token outside the vocabulary, a length out of range, or a broken validity rule.
+        """
+        given = tuple(tokens)
+        shown = " ".join(map(str, given)) or "(nothing)"
+        for position, token in enumerate(given):
+            if token not in self.vocab or isinstance(token, bool):
+                hint = did_you_mean(str(token), map(str, self.vocab))
+                allowed = " ".join(map(str, self.vocab))
+                raise DomainError(
+                    f"token {token!r} at position {position} of '{shown}' is not in the vocabulary "
+                    f"{allowed}.{hint}"
+                )
+        if len(given) not in self.lengths:
+            raise DomainError(
+                f"'{shown}' has {len(given)} tokens; allowed are {self.min_seq_len} to {self.max_seq_len}."
+            )
+        if self.valid is not None and not self.valid(given):
+            raise DomainError(f"'{shown}' is not a valid input: {self.valid_text}.")
+        return given
+
+    def __contains__(self, tokens: Sequence[Token]) -> bool:
+        try:
+            self.check(tokens)
+        except DomainError:
+            return False
+        return True
+
+    def inputs(self, *, limit: int = 50_000, seed: int = 0) -> Inputs:
+        """All inputs if there are at most ``limit``, else ``limit`` different ones, spread over the lengths.
+
+        Short lengths are taken whole; the longer ones share what is left equally.
+
+        Args:
+            limit: The most inputs to return.
+            seed: Chooses the sample; the same seed gives the same sample on every machine.
+        """
+        if self.size is not None and self.size <= limit:
+            return Inputs(list(self.enumerate()), exhaustive=True)
+        rng = random.Random(seed)
+        chosen: list[Tokens] = []
+        for length in self.lengths:
+            share = (limit - len(chosen)) // (self.max_seq_len - length + 1)
+            chosen.extend(self._some_of_length(length, share, rng))
+        return Inputs(chosen, exhaustive=False)
+
+    def sample(self, n: int, *, seed: int = 0) -> list[Tokens]:
+        """Independent draws: a length uniformly among those that have inputs, then an input of that length.
+
+        Args:
+            n: How many; the same input can be drawn twice.
+            seed: The same seed gives the same draws on every machine.
+        """
+        rng = random.Random(seed)
+        return [self._draw(rng) for _ in range(n)]
+
+    def pairs(self, kind: PairKind = "fixed", *, n: int | None = None, seed: int = 0) -> list[Pair]:
+        """Counterfactual pairs of two different inputs.
+
+        Args:
+            kind: ``"fixed"``: both of one length; ``"mixed"``: of any two lengths, so that length and position
+                differ too; ``"edit"``: one token differs.
+            n: How many to draw, with repetition; ``None`` = every ordered pair, in the order of ``enumerate``.
+            seed: The same seed gives the same pairs on every machine.
+
+        Raises:
+            DomainError: For an unknown kind, or if the domain has no such pair.
+        """
+        if kind not in get_args(PairKind):
+            raise DomainError(f"kind={kind!r} of pairs is unknown; choose from fixed, mixed, edit.")
+        if n is None:
+            pairs = list(self._all_pairs(kind))
+        else:
+            rng = random.Random(seed)
+            pairs = [self._draw_pair(kind, rng) for _ in range(n)]
+        if not pairs and n != 0:
+            raise DomainError(f"no two inputs of {self} make a pair of kind {kind!r}.")
+        return pairs
+
+    def edits(self, tokens: Tokens) -> list[Tokens]:
+        """Every valid input that differs from ``tokens`` in exactly one token."""
+        changed = (
+            (*tokens[:position], token, *tokens[position + 1 :])
+            for position, old in enumerate(tokens)
+            for token in self.vocab
+            if token != old
+        )
+        return [edit for edit in changed if self._is_valid(edit)]
+
+    def _is_valid(self, tokens: Tokens) -> bool:
+        return self.valid is None or bool(self.valid(tokens))
+
+    def _n_candidates(self) -> int:
+        return sum(len(self.vocab) ** length for length in self.lengths)
+
+    @cached_property
+    def _by_length(self) -> dict[int, list[Tokens]]:
+        """Every input, by its length; only for domains small enough to enumerate."""
+        return {length: list(self._of_length(length)) for length in self.lengths}
+
+    def _of_length(self, length: int) -> Iterator[Tokens]:
+        return filter(self._is_valid, itertools.product(self.vocab, repeat=length))
+
+    def _some_of_length(self, length: int, n: int, rng: random.Random) -> list[Tokens]:
+        """``n`` different inputs of a length, in order; all of them if there are fewer."""
+        n_candidates = len(self.vocab) ** length
+        if n_candidates <= max(n, COUNT_LIMIT // 10):
+            inputs = list(self._of_length(length))
+            return inputs if len(inputs) <= n else sorted(rng.sample(inputs, n))
+        found: set[Tokens] = set()
+        for _ in range(_BATCHES):
+            if len(found) >= n:
+                break
+            batch = (tuple(rng.choices(self.vocab, k=length)) for _ in range(n))
+            found.update(tokens for tokens in batch if self._is_valid(tokens))
+        return sorted(found)[:n] if len(found) <= n else sorted(rng.sample(sorted(found), n))
+
+    def _draw(self, rng: random.Random, *, length: int | None = None) -> Tokens:
+        """One input: of the length, or of a uniformly drawn length."""
+        if self.valid is not None and self._n_candidates() <= COUNT_LIMIT // 10:
+            return self._draw_enumerated(rng, length)
+        for _ in range(_DRAWS_PER_INPUT):
+            size = rng.choice(self.lengths) if length is None else length
+            tokens = tuple(rng.choices(self.vocab, k=size))
+            if self._is_valid(tokens):
+                return tokens
+        raise DomainError(
+            f"no valid input of {self} in {_DRAWS_PER_INPUT:,} draws; give a rule that more inputs meet."
+        )
+
+    def _draw_enumerated(self, rng: random.Random, length: int | None) -> Tokens:
+        groups = [group for n, group in self._by_length.items() if group and length in (None, n)]
+        if not groups:
+            raise DomainError(f"{self} has no inputs; the rule excludes all of them.")
+        return rng.choice(rng.choice(groups))
+
+    def _draw_pair(self, kind: PairKind, rng: random.Random) -> Pair:
+        for _ in range(_DRAWS_PER_INPUT):
+            clean = self._draw(rng)
+            if kind == "edit":
+                edits = self.edits(clean)
+                other = rng.choice(edits) if edits else clean
+            else:
+                other = self._draw(rng, length=len(clean) if kind == "fixed" else None)
+            if other != clean:
+                return Pair(clean, other)
+        raise DomainError(f"no two inputs of {self} make a pair of kind {kind!r}.")
+
+    def _all_pairs(self, kind: PairKind) -> Iterator[Pair]:
+        for clean in self.enumerate():
+            match kind:
+                case "edit":
+                    others = self.edits(clean)
+                case "fixed":
+                    others = self._by_length[len(clean)]
+                case "mixed":
+                    others = itertools.chain.from_iterable(self._by_length.values())
+            yield from (Pair(clean, other) for other in others if other != clean)
+
+
+def _checked_vocab(vocab: Sequence[Token]) -> Tokens:
+    """The vocabulary sorted, or an error: Tracr orders directions by value, so all must compare and differ."""
+    tokens = tuple(vocab)
+    if not tokens:
+        raise DomainError("vocab is empty; give at least one token.")
+    kinds = {"string" if isinstance(token, str) else type(token).__name__ for token in tokens}
+    if not (kinds == {"string"} or kinds <= {"int", "float"}):
+        raise DomainError(
+            f"vocab mixes or holds types that Tracr cannot order: {', '.join(sorted(kinds))}. "
+            "Use only numbers (no booleans) or only strings."
+        )
+    for special in (BOS, PAD):
+        if special in tokens:
+            raise DomainError(f"vocab contains {special!r}, which Tracr adds itself. Rename that token.")
+    if len(set(tokens)) < len(tokens):
+        twice = next(token for token in tokens if tokens.count(token) > 1)
+        raise DomainError(f"vocab contains {twice!r} twice.")
+    return tuple(sorted(tokens))

@@ -1,0 +1,273 @@
+"""The registry of programs: one decorator, checked when a program is declared, and lookup by name or by file."""
+
+import importlib.util
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+from tracr.rasp import rasp
+
+from groundtruth.domain import Domain, Token, Tokens
+from groundtruth.errors import DomainError, ProgramError
+from groundtruth.expressions import canonical
+from mib.errors import did_you_mean
+
+Oracle: TypeAlias = Callable[[Any], Sequence[Any]]
+
+FAMILIES = ("sequence", "counting", "sorting", "brackets", "logic", "arithmetic", "text")
+"""The families of the library, in the order in which they are listed; programs of one's own are ``custom``."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A RASP program with its declared inputs.
+
+    Attributes:
+        name: What the registry and the command line call it.
+        description: One line, from the docstring of its function.
+        family: What it is about, such as ``sorting``.
+        domain: The inputs on which it must be right.
+        causal: Whether it is meant for causal attention.
+        pad_safe: Whether padding on the right changes no output at the positions of the input.
+        source: Where the algorithm comes from, in words.
+        oracle: What it computes in plain Python, independent of RASP; ``None`` if none is given.
+        function: The function that builds it.
+    """
+
+    name: str
+    description: str
+    family: str
+    domain: Domain
+    causal: bool
+    pad_safe: bool
+    source: str
+    oracle: Oracle | None = field(repr=False)
+    function: Callable[[], object] = field(repr=False)
+
+    def build(self) -> rasp.SOp:
+        """A fresh expression graph whose labels depend on nothing but this program.
+
+        Raises:
+            ProgramError: If the function fails or returns something else than an S-Op.
+        """
+        try:
+            sop = self.function()
+        except Exception as error:
+            raise ProgramError(
+                f"program '{self.name}' cannot be built: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(sop, rasp.SOp):
+            raise ProgramError(
+                f"program '{self.name}' returns {type(sop).__name__}; return the S-Op that it computes "
+                "(tracr.rasp.rasp.SOp)."
+            )
+        return canonical(sop)
+
+    @property
+    def rasp_source(self) -> str:
+        """The text of the function, without its decorator."""
+        text = textwrap.dedent(inspect.getsource(self.function))
+        return text[text.index("def ") :] if "def " in text else text
+
+    @property
+    def path(self) -> Path:
+        """The file that declares it."""
+        return Path(inspect.getsourcefile(self.function) or "?")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.description} ({self.family}; {self.domain})"
+
+
+_programs: dict[str, Program] = {}
+
+
+def program(
+    name: str | None = None,
+    *,
+    vocab: Iterable[Token],
+    max_seq_len: int,
+    min_seq_len: int = 1,
+    family: str = "custom",
+    causal: bool = False,
+    valid: Callable[[Tokens], bool] | None = None,
+    pad_safe: bool = False,
+    source: str = "",
+    oracle: Oracle | None = None,
+) -> Callable[[Callable[[], rasp.SOp]], Program]:
+    """Declare a function without arguments that returns an S-Op as a program.
+
+    Args:
+        name: Unique name; by default that of the function.
+        vocab: The tokens: all numbers or all strings.
+        max_seq_len: Length of the longest input, without BOS.
+        min_seq_len: Length of the shortest input.
+        family: What the program is about.
+        causal: Whether attention sees only the past.
+        valid: Which sequences of tokens are inputs; its docstring says so in words.
+        pad_safe: Claim that padding on the right changes nothing; the tests of the library prove theirs.
+        source: Where the algorithm comes from.
+        oracle: The same function in plain Python.
+
+    Returns:
+        A decorator that turns the function into a `Program` and registers it.
+
+    Raises:
+        ProgramError: For a missing docstring, a name that is taken, or inputs that make no domain.
+    """
+
+    def declare(function: Callable[[], rasp.SOp]) -> Program:
+        label = name or function.__name__
+        try:
+            domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
+        except DomainError as error:
+            raise ProgramError(f"program '{label}': {error}") from error
+        declared = Program(
+            name=label,
+            description=_first_line(function, label),
+            family=family,
+            domain=domain,
+            causal=causal,
+            pad_safe=pad_safe,
+            source=source,
+            oracle=oracle,
+            function=function,
+        )
+        _register(declared)
+        return declared
+
+    return declare
+
+
+def get(name: str) -> Program:
+    """The program of that name.
+
+    Raises:
+        ProgramError: If there is none; the message offers the closest names.
+    """
+    if name not in _programs:
+        hint = did_you_mean(name, _programs)
+        raise ProgramError(f"unknown program '{name}'.{hint} `groundtruth programs` lists all {len(_programs)}.")
+    return _programs[name]
+
+
+def names(*, family: str | None = None) -> list[str]:
+    """The names of all programs, or of one family, sorted.
+
+    Raises:
+        ProgramError: If no program is of that family.
+    """
+    found = sorted(label for label, declared in _programs.items() if family in (None, declared.family))
+    if not found and family is not None:
+        hint = did_you_mean(family, families())
+        raise ProgramError(f"unknown family '{family}'.{hint} Choose from {', '.join(families())}.")
+    return found
+
+
+def families() -> list[str]:
+    """The families that have programs: the library's in their order, then others by name."""
+    present = {declared.family for declared in _programs.values()}
+    return [family for family in FAMILIES if family in present] + sorted(present - set(FAMILIES))
+
+
+def load_program(spec: str) -> Program:
+    """The program ``my_file.py:my_program``, from a file anywhere; the file is run.
+
+    Args:
+        spec: Path of a Python file, a colon, and the name of a decorated function in it. The name can be left
+            out if the file declares one program.
+
+    Raises:
+        ProgramError: If the file or the program does not exist, or what is there is no program.
+    """
+    path_text, colon, attribute = spec.rpartition(":")
+    if not colon or attribute.endswith(".py"):
+        path_text, attribute = spec, ""
+    path = Path(path_text).expanduser().resolve()
+    if path.suffix != ".py":
+        raise ProgramError(f"'{spec}' names no Python file; write my_file.py:my_program.")
+    if not path.is_file():
+        raise ProgramError(f"no file {path}.")
+    declared = _declared_in(_imported(path))
+    if not attribute:
+        return _only(declared, path)
+    return _named(attribute, declared, path)
+
+
+def _register(declared: Program) -> None:
+    known = _programs.get(declared.name)
+    # A file that is loaded again declares its programs again; that is no clash.
+    if known is not None and (known.path, known.function.__qualname__) != (
+        declared.path,
+        declared.function.__qualname__,
+    ):
+        raise ProgramError(
+            f"program '{declared.name}' of {declared.path} is already declared in {known.path}; "
+            'choose another name: @program("another_name", ...).'
+        )
+    _programs[declared.name] = declared
+
+
+def _first_line(function: Callable[[], object], label: str) -> str:
+    lines = (function.__doc__ or "").strip().splitlines()
+    if not lines:
+        raise ProgramError(f"program '{label}' has no docstring; its first line is shown as the description.")
+    return lines[0].rstrip(".")
+
+
+def _imported(path: Path) -> ModuleType:
+    """The file run as a module of its own; files beside it can be imported by it."""
+    name = f"groundtruth_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ProgramError(f"{path} cannot be imported as a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except ProgramError:
+        raise
+    except Exception as error:
+        raise ProgramError(f"{path} fails when it is imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def _declared_in(module: ModuleType) -> dict[str, Any]:
+    return {key: value for key, value in vars(module).items() if not key.startswith("__")}
+
+
+def _only(declared: dict[str, Any], path: Path) -> Program:
+    found = [value for value in declared.values() if isinstance(value, Program)]
+    if len(found) != 1:
+        shown = ", ".join(f"{path.name}:{value.function.__name__}" for value in found) or "none"
+        raise ProgramError(f"{path} declares {len(found)} programs ({shown}); name one: {path.name}:my_program.")
+    return found[0]
+
+
+def _named(attribute: str, declared: dict[str, Any], path: Path) -> Program:
+    by_name = {value.name: value for value in declared.values() if isinstance(value, Program)}
+    found = declared.get(attribute, by_name.get(attribute))
+    if found is None:
+        programs = [key for key, value in declared.items() if isinstance(value, Program)]
+        hint = did_you_mean(attribute, programs)
+        raise ProgramError(
+            f"{path} has no program '{attribute}'.{hint} It declares: {', '.join(programs) or 'none'}."
+        )
+    if not isinstance(found, Program):
+        raise ProgramError(
+            f"'{attribute}' in {path} is {_kind(found)}, not a program; decorate the function that builds it with "
+            "@groundtruth.program(vocab=..., max_seq_len=...)."
+        )
+    found.build()
+    return found
+
+
+def _kind(value: object) -> str:
+    return "an undecorated function" if inspect.isfunction(value) else f"of type {type(value).__name__}"
