@@ -1,0 +1,94 @@
+"""Which RASP expression each direction, head and neuron of a compiled model implements."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+DirectionKind = Literal["token", "bos", "pad", "position", "one", "variable", "scratch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One basis direction of the residual stream.
+
+    Attributes:
+        name: Tracr's name of it, such as ``opposite_3:2``.
+        kind: ``token``, ``bos`` and ``pad`` are the one-hot token embedding; ``position`` the one-hot index;
+            ``one`` is 1 everywhere; ``variable`` holds an expression (one-hot or as a number); ``scratch`` is the
+            1/(width+1) between the two halves of a SelectorWidth.
+        expression: Label of the expression that it holds; ``None`` for ``one``.
+        value: The value that a one-hot direction stands for; ``None`` for a number.
+    """
+
+    name: str
+    kind: DirectionKind
+    expression: str | None
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One attention head.
+
+    Attributes:
+        layer: Its block.
+        head: Its index in the block.
+        expression: Label of the Aggregate or SelectorWidth that it computes; ``None`` for a head of zeros.
+        role: ``aggregate`` moves values; ``width`` is the first half of a SelectorWidth; ``idle`` has no weights.
+    """
+
+    layer: int
+    head: int
+    expression: str | None
+    role: Literal["aggregate", "width", "idle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Neuron:
+    """One MLP neuron.
+
+    Attributes:
+        layer: Its block.
+        index: Its index in the block's hidden layer.
+        expression: Label of the expression that it helps to compute.
+        role: ``compute``; ``clean_bos`` removes what a SelectorWidth writes at BOS.
+    """
+
+    layer: int
+    index: int
+    expression: str
+    role: Literal["compute", "clean_bos"]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What every part of a compiled model is for.
+
+    Attributes:
+        directions: One a residual dimension, in order.
+        heads: Every head, by layer and head.
+        neurons: Every neuron that has weights, by layer and index.
+    """
+
+    directions: tuple[Direction, ...]
+    heads: tuple[Head, ...]
+    neurons: tuple[Neuron, ...]
+
+    def head(self, layer: int, head: int) -> Head:
+        """The head at a place."""
+        return next(item for item in self.heads if (item.layer, item.head) == (layer, head))
+
+    def neurons_in(self, layer: int) -> tuple[Neuron, ...]:
+        """The neurons of one MLP."""
+        return tuple(item for item in self.neurons if item.layer == layer)
+
+    def expressions_in_mlp(self, layer: int) -> tuple[str, ...]:
+        """Labels of the expressions that an MLP computes, each once, in the order of its neurons."""
+        names = [neuron.expression for neuron in self.neurons_in(layer) if neuron.role == "compute"]
+        return tuple(dict.fromkeys(names))
+
+    def dimensions(self, expression: str) -> tuple[int, ...]:
+        """Residual dimensions that hold an expression's value."""
+        kinds = ("variable", "token", "position")
+        return tuple(
+            i for i, item in enumerate(self.directions) if item.expression == expression and item.kind in kinds
+        )
