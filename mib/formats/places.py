@@ -1,0 +1,128 @@
+"""Errors that name the file and the place, and the checks that both circuit formats share."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
+
+from mib.errors import FormatError, GraphError
+from mib.graph import Graph
+
+MAX_CELLS = 100_000_000
+"""Most [source, destination] pairs that a file may ask for: a Llama of 70 billion parameters has 80 million."""
+
+
+class Config(BaseModel):
+    """The architecture that a circuit file states in ``cfg``; other keys are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    n_layers: StrictInt = Field(ge=0)
+    n_heads: StrictInt = Field(ge=1)
+    parallel_attn_mlp: StrictBool
+    d_model: StrictInt = Field(ge=1)
+
+    def graph(self, path: Path) -> Graph:
+        """The graph of this architecture.
+
+        Raises:
+            FormatError: If it is larger than any model that this reads.
+        """
+        n_sources = 1 + self.n_layers * (self.n_heads + 1)
+        n_destinations = 1 + self.n_layers * (3 * self.n_heads + 1)
+        cells = n_sources * max(n_destinations, self.d_model)
+        if cells > MAX_CELLS:
+            raise malformed(
+                path,
+                "cfg",
+                f"{self.n_layers} layers x {self.n_heads} heads, d_model {self.d_model}, are {cells:,} pairs; at "
+                f"most {MAX_CELLS:,} are read",
+            )
+        return Graph(self.n_layers, self.n_heads, self.d_model, parallel=self.parallel_attn_mlp)
+
+
+def config_of(graph: Graph, path: Path) -> dict[str, int | bool]:
+    """The ``cfg`` entry of a graph, in the order of the reference.
+
+    Raises:
+        FormatError: If the graph has a ``pos`` node, which MIB's files cannot hold.
+    """
+    if graph.pos:
+        raise malformed(
+            path,
+            "graph",
+            "MIB's files have no node 'pos'. Score the task on a graph without it: replace(graph, pos=False)",
+        )
+    return {
+        "n_layers": graph.n_layers,
+        "n_heads": graph.n_heads,
+        "parallel_attn_mlp": graph.parallel,
+        "d_model": graph.d_model,
+    }
+
+
+def malformed(path: Path, place: str, problem: str) -> FormatError:
+    """An error that names file and place; to be raised by the caller."""
+    return FormatError(f"{path}: {place}: {problem}.")
+
+
+def first_error(path: Path, error: ValidationError, *, root: str = "") -> FormatError:
+    """The first problem that pydantic found, in our words."""
+    found = error.errors(include_url=False, include_context=False)
+    place = render(found[0]["loc"], root=root)
+    more = f" (and {len(found) - 1} more problems in this file)" if len(found) > 1 else ""
+    return malformed(path, place or "top level", found[0]["msg"] + more)
+
+
+def render(place: Sequence[int | str], *, root: str = "") -> str:
+    """A path into a document, such as ``edges['input->m0'].score``."""
+    text = root
+    for part in place:
+        if isinstance(part, str) and part.isidentifier():
+            text += f".{part}" if text else part
+        else:
+            text += f"[{part!r}]"
+    return text
+
+
+def find_edge(graph: Graph, name: str, path: Path) -> tuple[int, int]:
+    """Row and column of an edge that a file names.
+
+    Raises:
+        FormatError: If the graph of the file has no such edge.
+    """
+    try:
+        return graph.index(name)
+    except GraphError as error:
+        raise FormatError(f"{path}: edges[{name!r}]: {error}") from error
+
+
+def no_infinity(values: NDArray[np.float64], path: Path, place: str) -> NDArray[np.float64]:
+    """Return the scores, unless one is infinite.
+
+    Raises:
+        FormatError: If so; NaN is allowed and means unscored.
+    """
+    infinite = np.argwhere(np.isinf(values))
+    if len(infinite):
+        where = place + "".join(f"[{index}]" for index in infinite[0])
+        raise malformed(path, where, "the score is infinite. Write a finite number, or NaN for an unscored part")
+    return values
+
+
+def as_mapping(value: object, path: Path, place: str) -> Mapping[str, object]:
+    """Return a mapping with names as keys.
+
+    Raises:
+        FormatError: If the value is something else.
+    """
+    if not isinstance(value, Mapping):
+        raise malformed(path, place, f"expected a mapping with names as keys, found {type(value).__name__}")
+    entries = cast(Mapping[object, object], value)
+    strange = next((key for key in entries if not isinstance(key, str)), None)
+    if strange is not None:
+        raise malformed(path, place, f"the key {strange!r} is no string")
+    return cast(Mapping[str, object], entries)
