@@ -11,8 +11,8 @@ from tracr.compiler import nodes
 from tracr.craft import bases, transformers
 from tracr.rasp import rasp
 
+from groundtruth.domain import BOS, PAD
 from groundtruth.provenance import Direction, DirectionKind, Head, Neuron, Provenance
-from groundtruth.validating import BOS, PAD
 
 Array = NDArray[np.float64]
 

@@ -23,9 +23,10 @@ from tracr.craft import bases, transformers, vectorspace_fns
 from tracr.rasp import rasp
 
 from groundtruth.assembling import Assembled, assemble
+from groundtruth.domain import BOS
 from groundtruth.errors import UnsupportedProgram
 from groundtruth.expressions import walk
-from groundtruth.validating import BOS, value_kind
+from groundtruth.validating import value_kind
 
 _CLEAN_BOS = "_hidden_clean_bos_"
 _patching = threading.RLock()
@@ -80,7 +81,9 @@ def craft(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int, settings:
         except UnsupportedProgram:
             raise
         except (NotImplementedError, ValueError, TypeError, AssertionError) as error:
-            raise UnsupportedProgram([f"Tracr refuses it: {' '.join(str(part) for part in error.args)}"]) from error
+            raise UnsupportedProgram(
+                [f"Tracr refuses it: {' '.join(str(part) for part in error.args)}"]
+            ) from error
         if settings.own_clean_bos:
             _separate_clean_bos(graph)
         craft_model = craft_graph_to_model.craft_graph_to_model(graph, sources)

@@ -1,37 +1,12 @@
 """What Tracr cannot compile, found before anything is compiled, with all reasons at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from tracr.rasp import rasp
 
 from groundtruth.errors import ProgramError, UnsupportedProgram
 from groundtruth.expressions import walk
-
-BOS, PAD = "compiler_bos", "compiler_pad"
-
-
-def require_vocabulary(vocab: Sequence[Any] | set[Any] | frozenset[Any]) -> tuple[Any, ...]:
-    """The vocabulary as a sorted tuple.
-
-    Raises:
-        ProgramError: If it is empty, repeats a token, mixes types, or clashes with the BOS or PAD token.
-    """
-    tokens = tuple(vocab)
-    if not tokens:
-        raise ProgramError("vocab is empty. Give the tokens that the program may read, such as ('a', 'b').")
-    if len(set(tokens)) != len(tokens):
-        raise ProgramError(f"vocab={tokens} repeats a token (1 and True count as equal). Give each token once.")
-    for reserved in (BOS, PAD):
-        if reserved in tokens:
-            raise ProgramError(f"vocab contains '{reserved}', which the compiler adds itself. Rename that token.")
-    kinds = {value_kind(token) for token in tokens}
-    if len(kinds) > 1:
-        raise ProgramError(
-            f"vocab={tokens} mixes {' and '.join(sorted(kinds))}. Tracr orders directions by value, so tokens of "
-            "different types have no order and the weights would depend on the hash seed. Use one type."
-        )
-    return tuple(sorted(tokens))
 
 
 def require_supported(program: object) -> rasp.SOp:

@@ -1,0 +1,74 @@
+"""From logits to the values that a program gives, and when two outputs count as the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+NONE_BELOW = 1e-2
+"""A categorical output none of whose directions reaches this is RASP's ``None``: nothing was selected."""
+
+TIE = 1e-6
+"""Logits this close count as equal; the first value wins, whatever the rounding."""
+
+NUMERIC_TOLERANCE = 1e-6
+"""Numbers this close (relative to 1 or their size) count as equal."""
+
+_NONE = -1
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Reads a model's output.
+
+    Attributes:
+        values: The value of each output direction; empty for a numerical output.
+    """
+
+    values: tuple[Any, ...]
+
+    @property
+    def categorical(self) -> bool:
+        """Whether the output is one of finitely many values."""
+        return bool(self.values)
+
+    def codes(self, logits: Tensor) -> Tensor:
+        """One number a position [..., position] that says what is decoded there.
+
+        Categorical: the index of the value, -1 for ``None``. Numerical: the number itself.
+
+        Args:
+            logits: [..., position, output].
+        """
+        if not self.categorical:
+            return logits[..., 0]
+        best = logits.max(-1, keepdim=True).values
+        first = (logits >= best - TIE).to(torch.uint8).argmax(-1)
+        return torch.where(best[..., 0] >= NONE_BELOW, first, torch.full_like(first, _NONE))
+
+    def differ(self, left: Tensor, right: Tensor) -> Tensor:
+        """Where two arrays of codes stand for different outputs."""
+        if self.categorical:
+            return left != right
+        return (left - right).abs() > NUMERIC_TOLERANCE * right.abs().clamp(min=1.0)
+
+    def decode(self, codes: Tensor | NDArray[Any]) -> list[Any]:
+        """The values that the codes of one sequence stand for."""
+        if not self.categorical:
+            return [float(code) for code in codes]
+        return [None if code == _NONE else self.values[int(code)] for code in codes]
+
+    def agrees(self, actual: Sequence[Any], expected: Sequence[Any]) -> bool:
+        """Whether a model's values are the program's."""
+        if len(actual) != len(expected):
+            return False
+        return all(self._same(a, e) for a, e in zip(actual, expected, strict=True))
+
+    def _same(self, actual: Any, expected: Any) -> bool:
+        if self.categorical or expected is None:
+            return actual == expected
+        return bool(np.isclose(actual, float(expected), rtol=NUMERIC_TOLERANCE, atol=NUMERIC_TOLERANCE))

@@ -1,0 +1,177 @@
+"""A compiled model: weights that are proven equal to a RASP program on its declared domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from tracr.rasp import rasp
+
+from groundtruth.decoding import Decoder
+from groundtruth.domain import BOS, PAD, Domain
+from groundtruth.errors import DomainError
+from groundtruth.expressions import trace
+from groundtruth.forward import Weights, forward
+from groundtruth.provenance import Provenance
+from mib.errors import did_you_mean
+from mib.graph import Graph
+
+if TYPE_CHECKING:
+    from groundtruth.transformer import CompiledTransformer
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a model was compared with its program.
+
+    Attributes:
+        inputs: How many inputs were run.
+        exhaustive: Whether they are the whole domain.
+        seed: Of the sample, where they are not.
+    """
+
+    inputs: int
+    exhaustive: bool
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"all {self.inputs:,} inputs"
+            if self.exhaustive
+            else f"a sample of {self.inputs:,} inputs (seed {self.seed})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledModel:
+    """A transformer with its program, its domain and the provenance of its weights.
+
+    Attributes:
+        name: What it is called.
+        program: The RASP program, with canonical labels.
+        weights: float64 weights.
+        token_values: The token of each id, BOS and PAD among them.
+        decoder: Reads the output.
+        provenance: Which expression each part implements.
+        domain: The inputs on which it equals the program.
+        check: How that was checked.
+        description: One line.
+        family: What the program is about.
+        rasp_source: The program's text, as far as it is known.
+        pad_safe: Whether padding on the right is proven to change nothing.
+    """
+
+    name: str
+    program: rasp.SOp
+    weights: Weights
+    token_values: tuple[Any, ...]
+    decoder: Decoder
+    provenance: Provenance
+    domain: Domain
+    check: Check
+    description: str = field(default="", kw_only=True)
+    family: str = field(default="custom", kw_only=True)
+    rasp_source: str = field(default="", kw_only=True)
+    pad_safe: bool = field(default=False, kw_only=True)
+
+    @property
+    def causal(self) -> bool:
+        """Whether a position sees only itself and the past."""
+        return self.weights.causal
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Nodes and edges, with the position embedding as a source of its own."""
+        w = self.weights
+        return Graph(w.n_layers, w.n_heads, w.d_model, pos=True)
+
+    @cached_property
+    def token_ids(self) -> dict[Any, int]:
+        """The id of each token."""
+        return {value: index for index, value in enumerate(self.token_values)}
+
+    @property
+    def bos_id(self) -> int:
+        """The id of BOS."""
+        return self.token_ids[BOS]
+
+    @property
+    def pad_id(self) -> int:
+        """The id of PAD."""
+        return self.token_ids[PAD]
+
+    @cached_property
+    def transformer(self) -> CompiledTransformer:
+        """The model as a float32 module with TransformerLens hooks (imports TransformerLens)."""
+        from groundtruth.transformer import CompiledTransformer
+
+        return CompiledTransformer(self.weights, dtype=torch.float32)
+
+    def encode(self, inputs: Sequence[Sequence[Any]], *, length: int | None = None) -> Tensor:
+        """Token ids [input, position], BOS first, padded on the right.
+
+        Args:
+            inputs: Sequences of tokens, without BOS.
+            length: Pad to this many tokens (without BOS); by default to the longest input.
+
+        Raises:
+            DomainError: For a token that the model does not know, or an input that is too long.
+        """
+        width = max((len(tokens) for tokens in inputs), default=0) if length is None else length
+        limit = self.domain.max_seq_len
+        ids = torch.full((len(inputs), width + 1), self.pad_id, dtype=torch.long)
+        ids[:, 0] = self.bos_id
+        for row, tokens in enumerate(inputs):
+            if len(tokens) > limit:
+                raise DomainError(
+                    f"'{' '.join(map(str, tokens))}' has {len(tokens)} tokens; '{self.name}' takes {limit}."
+                )
+            try:
+                ids[row, 1 : len(tokens) + 1] = torch.tensor([self.token_ids[token] for token in tokens])
+            except KeyError as error:
+                token = error.args[0]
+                hint = did_you_mean(str(token), map(str, self.domain.vocab))
+                allowed = " ".join(map(str, self.domain.vocab))
+                raise DomainError(
+                    f"token {token!r} is not in the vocabulary of '{self.name}': {allowed}.{hint}"
+                ) from None
+        return ids
+
+    def run(self, tokens: Sequence[Any]) -> list[Any]:
+        """The decoded output on one input, without BOS.
+
+        Args:
+            tokens: An input of the model's domain, without BOS.
+
+        Raises:
+            DomainError: If it is none.
+        """
+        self.domain.check(tokens)
+        return self.run_many([tokens])[0]
+
+    def run_many(self, inputs: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """The decoded outputs on many inputs, those of one length in one batch and none of them padded."""
+        outputs: list[list[Any]] = [[] for _ in inputs]
+        by_length: dict[int, list[int]] = {}
+        for index, tokens in enumerate(inputs):
+            by_length.setdefault(len(tokens), []).append(index)
+        for indices in by_length.values():
+            codes = self.decoder.codes(
+                forward(self.weights, self.encode([inputs[i] for i in indices])).logits[:, 1:]
+            )
+            for index, row in zip(indices, codes, strict=True):
+                outputs[index] = self.decoder.decode(row)
+        return outputs
+
+    def trace(self, tokens: Sequence[Any]) -> dict[str, list[Any]]:
+        """The value of every expression of the program at every position of an input, by label."""
+        self.domain.check(tokens)
+        return {label: list(values) for label, values in trace(self.program, tokens, causal=self.causal).items()}
+
+    def __repr__(self) -> str:
+        w = self.weights
+        return f"CompiledModel({self.name!r}, {w.n_layers} layers x {w.n_heads} heads, d_model {w.d_model})"
