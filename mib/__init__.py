@@ -6,13 +6,17 @@ just data and a metric.
 
 from mib.errors import FormatError, GraphError, MethodError, MibError, ScoreError, TaskError
 from mib.graph import Edge, EdgeScores, Graph, NeuronScores, NodeScores
+from mib.patching import Engine
+from mib.task import LocalizationTask
 
 __all__ = [
     "Edge",
     "EdgeScores",
+    "Engine",
     "FormatError",
     "Graph",
     "GraphError",
+    "LocalizationTask",
     "MethodError",
     "MibError",
     "NeuronScores",

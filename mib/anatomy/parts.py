@@ -1,0 +1,252 @@
+"""The parts of a transformer as pure functions of tensors, in one layout: [batch, head, position, d_model].
+
+Every part takes what reaches it from the residual stream *before* its layer norm, so that the inputs of a component
+can differ from head to head, as they do in a circuit. A head axis of size one means that all heads share an input.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+PerHead = Float[Tensor, "batch head position d_head"]
+Inputs = Float[Tensor, "batch head position d_model"]
+Stream = Float[Tensor, "batch position d_model"]
+
+
+@dataclass(frozen=True, eq=False)
+class Norm:
+    """Layer norm or root-mean-square norm over the last axis.
+
+    Attributes:
+        kind: ``layer`` subtracts the mean and divides by the standard deviation; ``rms`` only divides.
+        weight: [d_model], or None for all ones. (Gemma's ``1 + weight`` is already added up.)
+        bias: [d_model], or None.
+        eps: Added to the variance.
+    """
+
+    kind: Literal["layer", "rms"]
+    weight: Float[Tensor, "d_model"] | None
+    bias: Float[Tensor, "d_model"] | None
+    eps: float
+
+    def __call__(self, x: Float[Tensor, "*axes d_model"]) -> Float[Tensor, "*axes d_model"]:
+        """The normalised input."""
+        if self.kind == "layer":
+            return F.layer_norm(x, x.shape[-1:], self.weight, self.bias, self.eps)
+        normalised = F.rms_norm(x, x.shape[-1:], self.weight, self.eps)
+        return normalised if self.bias is None else normalised + self.bias
+
+    def factor(self, x: Float[Tensor, "*axes d_model"]) -> Float[Tensor, "*axes d_model"]:
+        """What a root-mean-square norm multiplies its input by: linear once this factor is fixed."""
+        factor = torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
+        return factor.expand_as(x) if self.weight is None else factor * self.weight
+
+
+def normalise(norm: Norm | None, x: Float[Tensor, "*axes d_model"]) -> Float[Tensor, "*axes d_model"]:
+    """Apply a norm where there is one."""
+    return x if norm is None else norm(x)
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a batch's attention needs besides its activations.
+
+    Attributes:
+        bias: Added to the attention scores, [batch | 1, 1, query, key]; None where every position sees every other.
+        local_bias: The same for layers with a sliding window.
+        rotary: Cosines and sines, each [batch | 1, 1, position, rotated]; None without rotary embeddings.
+    """
+
+    bias: Float[Tensor, "batch 1 query key"] | None
+    local_bias: Float[Tensor, "batch 1 query key"] | None = None
+    rotary: tuple[Tensor, Tensor] | None = None
+
+    def rows(self, index: Tensor) -> "Context":
+        """The context of some examples of the batch (axes of size one are shared)."""
+
+        def pick(x: Tensor | None) -> Tensor | None:
+            return x if x is None or x.shape[0] == 1 else x[index]
+
+        rotary = self.rotary and (pick(self.rotary[0]), pick(self.rotary[1]))
+        return Context(pick(self.bias), pick(self.local_bias), rotary)  # pyright: ignore[reportArgumentType]
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """One layer's attention, a head at a time; keys and values of grouped queries are repeated per query head.
+
+    Attributes:
+        norm: The layer norm before it.
+        W_Q, W_K, W_V: [head, d_model, d_head]; b_Q, b_K, b_V: [head, d_head] or None.
+        W_O: [head, d_head, d_model]; b_O: [d_model] or None, which no head owns.
+        scale: Attention scores are divided by it.
+        soft_cap: Scores s become ``cap * tanh(s / cap)`` (Gemma 2).
+        local: Whether the layer sees a sliding window only.
+        post: The norm between the sum of the heads and the residual stream (Gemma 2).
+        qk_norms: Norms of each head's query and key, over d_head (Qwen 3, Gemma 3).
+    """
+
+    norm: Norm | None
+    W_Q: Float[Tensor, "head d_model d_head"]
+    W_K: Float[Tensor, "head d_model d_head"]
+    W_V: Float[Tensor, "head d_model d_head"]
+    W_O: Float[Tensor, "head d_head d_model"]
+    b_Q: Float[Tensor, "head d_head"] | None = None
+    b_K: Float[Tensor, "head d_head"] | None = None
+    b_V: Float[Tensor, "head d_head"] | None = None
+    b_O: Float[Tensor, "d_model"] | None = None
+    scale: float = 1.0
+    soft_cap: float | None = None
+    local: bool = False
+    post: Norm | None = None
+    qk_norms: tuple[Norm, Norm] | None = None
+
+    def queries(self, x: Inputs, context: Context, head: int | None = None) -> PerHead:
+        """Queries of all heads, or of one, from what their q inputs read."""
+        queries = _project(normalise(self.norm, x), self.W_Q, self.b_Q, head)
+        return _rotate(self.qk_norms[0](queries) if self.qk_norms else queries, context.rotary)
+
+    def keys(self, x: Inputs, context: Context, head: int | None = None) -> PerHead:
+        """Keys of all heads, or of one, from what their k inputs read."""
+        keys = _project(normalise(self.norm, x), self.W_K, self.b_K, head)
+        return _rotate(self.qk_norms[1](keys) if self.qk_norms else keys, context.rotary)
+
+    def values(self, x: Inputs, head: int | None = None) -> PerHead:
+        """Values of all heads, or of one, from what their v inputs read."""
+        return _project(normalise(self.norm, x), self.W_V, self.b_V, head)
+
+    def mix(self, queries: PerHead, keys: PerHead, values: PerHead, context: Context) -> PerHead:
+        """Each head's values, averaged by its attention pattern."""
+        bias = context.local_bias if self.local else context.bias
+        scores = torch.matmul(queries / self.scale, keys.transpose(-1, -2))
+        if self.soft_cap is not None:
+            scores = self.soft_cap * torch.tanh(scores / self.soft_cap)
+        if bias is not None:
+            scores = scores + bias
+        return torch.matmul(torch.softmax(scores, dim=-1), values)
+
+    def write(self, mixed: PerHead, head: int | None = None) -> Inputs:
+        """What each head writes before the post norm, without the bias that no head owns."""
+        return torch.matmul(mixed, self.W_O if head is None else self.W_O[head : head + 1])
+
+    def share(self, written: Inputs) -> Inputs:
+        """What each head adds to the residual stream: its share of the post-normed sum of all heads."""
+        return written if self.post is None else written * self.post.factor(written.sum(1, keepdim=True))
+
+    def total(self, mixed: PerHead) -> Stream:
+        """What all heads together add to the residual stream, with the bias."""
+        flat = mixed.transpose(1, 2).flatten(2)
+        return self.finish(flat @ self.W_O.flatten(0, 1))
+
+    def finish(self, summed: Stream) -> Stream:
+        """From the sum of what the heads write to what the layer adds to the residual stream."""
+        return normalise(self.post, summed if self.b_O is None else summed + self.b_O)
+
+    def __call__(self, x: Stream, context: Context) -> Stream:
+        """The whole layer's attention on one residual stream."""
+        x = x[:, None]
+        mixed = self.mix(self.queries(x, context), self.keys(x, context), self.values(x), context)
+        return self.total(mixed)
+
+
+@dataclass(frozen=True, eq=False)
+class Mlp:
+    """One layer's MLP, gated or not.
+
+    Attributes:
+        norm: The layer norm before it.
+        act: The activation function.
+        W_in: [d_model, d_mlp]; W_out: [d_mlp, d_model]; biases or None.
+        W_gate: [d_model, d_mlp]: the activation is of ``x @ W_gate`` and multiplies ``x @ W_in``.
+        post: The norm after it (Gemma 2).
+    """
+
+    norm: Norm | None
+    act: Callable[[Tensor], Tensor]
+    W_in: Float[Tensor, "d_model d_mlp"]
+    W_out: Float[Tensor, "d_mlp d_model"]
+    b_in: Float[Tensor, "d_mlp"] | None = None
+    b_out: Float[Tensor, "d_model"] | None = None
+    W_gate: Float[Tensor, "d_model d_mlp"] | None = None
+    b_gate: Float[Tensor, "d_mlp"] | None = None
+    post: Norm | None = None
+
+    def __call__(self, x: Stream) -> Stream:
+        """What the MLP adds to the residual stream."""
+        x = normalise(self.norm, x)
+        hidden = _affine(x, self.W_in, self.b_in)
+        gate = hidden if self.W_gate is None else _affine(x, self.W_gate, self.b_gate)
+        hidden = self.act(gate) if self.W_gate is None else self.act(gate) * hidden
+        return normalise(self.post, _affine(hidden, self.W_out, self.b_out))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One layer: attention, then an MLP."""
+
+    attention: Attention
+    mlp: Mlp
+
+
+def causal_bias(
+    n: int, *, causal: bool, window: int | None, mask: Bool[Tensor, "batch position"] | None, like: Tensor
+) -> Float[Tensor, "batch 1 query key"] | None:
+    """What is added to attention scores so that no position sees the future, padding, or beyond its window.
+
+    Args:
+        n: Number of positions.
+        causal: Whether a position sees only itself and earlier ones.
+        window: How many positions, itself included, it sees; None for all.
+        mask: True for real tokens, False for padding.
+        like: A tensor of the dtype and device wanted.
+    """
+    if not causal and mask is None and window is None:
+        return None
+    index = torch.arange(n, device=like.device)
+    distance = index[:, None] - index[None, :]
+    seen = torch.ones(n, n, dtype=torch.bool, device=like.device)
+    if causal:
+        seen &= distance >= 0
+    if window is not None:
+        seen &= distance < window
+    seen = seen[None, None]
+    if mask is not None:
+        itself = torch.eye(n, dtype=torch.bool, device=like.device)
+        seen = seen & (mask[:, None, None, :] | itself)
+    bias = torch.zeros(seen.shape, dtype=like.dtype, device=like.device)
+    return bias.masked_fill(~seen, -math.inf)
+
+
+def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return x @ weight if bias is None else F.linear(x, weight.T, bias)
+
+
+def _project(x: Inputs, weight: Tensor, bias: Tensor | None, head: int | None) -> PerHead:
+    """[batch, head | 1, position, d_model] through each head's [d_model, d_head]."""
+    if head is not None:
+        weight, bias = weight[head : head + 1], None if bias is None else bias[head : head + 1]
+    if x.shape[1] == 1:  # one input for all heads: one matrix product
+        n_heads, d_model, d_head = weight.shape
+        flat = x[:, 0] @ weight.transpose(0, 1).reshape(d_model, n_heads * d_head)
+        projected = flat.unflatten(-1, (n_heads, d_head)).transpose(1, 2)
+    else:
+        projected = torch.matmul(x, weight)
+    return projected if bias is None else projected + bias[:, None, :]
+
+
+def _rotate(x: PerHead, rotary: tuple[Tensor, Tensor] | None) -> PerHead:
+    """Rotary position embedding in the half-split layout of Hugging Face (Su et al. 2021, arXiv 2104.09864)."""
+    if rotary is None:
+        return x
+    cos, sin = rotary
+    width = cos.shape[-1]
+    turned, rest = x[..., :width], x[..., width:]
+    first, second = turned.chunk(2, dim=-1)
+    turned = turned * cos + torch.cat((-second, first), dim=-1) * sin
+    return torch.cat((turned, rest), dim=-1) if rest.shape[-1] else turned

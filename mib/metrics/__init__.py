@@ -1,0 +1,5 @@
+"""What is measured: answers of a model, and how well scores rank the edges that matter."""
+
+from mib.metrics.answers import Accuracy, KLDivergence, LogitDifference, Metric, NegativeSquaredDistance
+
+__all__ = ["Accuracy", "KLDivergence", "LogitDifference", "Metric", "NegativeSquaredDistance"]

@@ -1,0 +1,136 @@
+"""Run a circuit: every destination reads kept edges from this run and cut edges from the ablation.
+
+Layout: a row is one (circuit, example); source outputs are [row, source, position, d_model], so that what all
+destinations of a half-layer read is one batched matrix product over sources.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mib.anatomy import Anatomy, Context
+from mib.graph import Graph
+
+Outputs = Float[Tensor, "row source position d_model"]
+Stream = Float[Tensor, "row position d_model"]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which destinations, and how many sources, belong to each step of the forward pass.
+
+    Steps are numbered 2 * layer for attention, 2 * layer + 1 for the MLP, 2 * n_layers for the logits.
+    """
+
+    graph: Graph
+
+    def of(self, step: int) -> slice:
+        """Columns of the destinations of a step."""
+        width = 3 * self.graph.n_heads + 1
+        layer, is_mlp = divmod(step, 2)
+        if layer == self.graph.n_layers:
+            return slice(layer * width, layer * width + 1)
+        start = layer * width
+        return slice(start + width - 1, start + width) if is_mlp else slice(start, start + width - 1)
+
+    def readable(self, step: int) -> int:
+        """How many sources the destinations of a step can read."""
+        return int(self.graph.n_readable[self.of(step).start])
+
+    def step_of(self) -> list[int]:
+        """The step of each destination."""
+        steps = range(2 * self.graph.n_layers + 1)
+        return [step for step in steps for _ in range(*self.of(step).indices(len(self.graph.destinations)))]
+
+
+def constant_stream(anatomy: Anatomy, step: int, position: Stream | None) -> Stream | None:
+    """What flows beside the sources into a step: the position embedding (unless a source) and attention biases."""
+    layer, is_mlp = divmod(step, 2)
+    n_biases = layer + 1 if is_mlp and not anatomy.parallel else layer
+    total = position
+    for block in anatomy.blocks[:n_biases]:
+        bias = block.attention.b_O
+        if bias is not None:
+            total = bias[None, None] if total is None else total + bias
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitRun:
+    """One chunk of rows of circuit runs.
+
+    Attributes:
+        anatomy: The model.
+        graph: Its edges.
+        kept: [row | 1, source, destination], 1 where an edge is kept, 0 where it is cut, or between.
+        ablated: What flows along cut edges, [row | 1, source, position | 1, d_model]; None for zeros.
+        neurons: [row | 1, source, d_model], 1 where a source's neuron is kept for all its readers; None for all.
+        position: The position embedding, where it is not a source.
+        context: Attention masks and rotary tables of the rows.
+    """
+
+    anatomy: Anatomy
+    graph: Graph
+    kept: Float[Tensor, "row source destination"]
+    ablated: Outputs | None
+    neurons: Float[Tensor, "row source d_model"] | None
+    position: Stream | None
+    context: Context
+
+    def logits(self, outputs: Outputs, start: int) -> Float[Tensor, "row position output"]:
+        """Logits of the circuits.
+
+        Args:
+            outputs: Source outputs of the sources before step ``start`` in the full run.
+            start: The first step that reads a cut edge; nothing before it is run.
+        """
+        written = self._masked(outputs, 0)
+        for step in range(start, 2 * self.graph.n_layers):
+            n_written = Columns(self.graph).readable(step) if not self.anatomy.parallel else written.shape[1]
+            new = self._component(step, written)
+            written = torch.cat((written, self._masked(new, n_written)), dim=1)
+        return self.anatomy.unembed(self._read(2 * self.graph.n_layers, written)[:, 0])
+
+    def _component(self, step: int, written: Outputs) -> Outputs:
+        layer, is_mlp = divmod(step, 2)
+        block = self.anatomy.blocks[layer]
+        inputs = self._read(step, written)
+        if is_mlp:
+            return block.mlp(inputs)
+        attention = block.attention
+        shared = inputs.shape[1] == 1
+        q, k, v = (inputs, inputs, inputs) if shared else inputs.chunk(3, dim=1)
+        mixed = attention.mix(
+            attention.queries(q, self.context), attention.keys(k, self.context), attention.values(v), self.context
+        )
+        return attention.share(attention.write(mixed))
+
+    def _read(self, step: int, written: Outputs) -> Float[Tensor, "row destination position d_model"]:
+        """What the destinations of a step read; one shared axis if no row cuts anything there."""
+        columns, n_sources = Columns(self.graph).of(step), Columns(self.graph).readable(step)
+        written = written[:, :n_sources]
+        kept = self.kept[:, :n_sources, columns].transpose(1, 2)
+        constant = constant_stream(self.anatomy, step, self.position)
+        if not kept.requires_grad and bool((kept == 1).all()):
+            total = written.sum(1, keepdim=True)
+        else:
+            total = _mix(kept, written)
+            if self.ablated is not None:
+                total = total + _mix(1 - kept, self.ablated[:, :n_sources].expand(-1, -1, written.shape[2], -1))
+        return total if constant is None else total + constant[:, None]
+
+    def _masked(self, outputs: Outputs, first: int) -> Outputs:
+        """Outputs of the sources from ``first`` on, with their cut neurons ablated."""
+        if self.neurons is None:
+            return outputs
+        rows = slice(first, first + outputs.shape[1])
+        kept = self.neurons[:, rows, None, :]
+        return outputs * kept if self.ablated is None else outputs * kept + self.ablated[:, rows] * (1 - kept)
+
+
+def _mix(weights: Tensor, outputs: Outputs) -> Float[Tensor, "row destination position d_model"]:
+    """Sum over sources of weight times output: [row | 1, destination, source] x [row | 1, source, ...]."""
+    mixed = torch.matmul(weights, outputs.flatten(2))
+    return mixed.unflatten(2, outputs.shape[2:])
