@@ -115,8 +115,7 @@ class Domain:
                 hint = did_you_mean(str(token), map(str, self.vocab))
                 allowed = " ".join(map(str, self.vocab))
                 raise DomainError(
-                    f"token {token!r} at position {position} of '{shown}' is not in the vocabulary "
-                    f"{allowed}.{hint}"
+                    f"token {token!r} at position {position} of '{shown}' is not in the vocabulary {allowed}.{hint}"
                 )
         if len(given) not in self.lengths:
             raise DomainError(
@@ -231,9 +230,7 @@ class Domain:
             tokens = tuple(rng.choices(self.vocab, k=size))
             if self._is_valid(tokens):
                 return tokens
-        raise DomainError(
-            f"no valid input of {self} in {_DRAWS_PER_INPUT:,} draws; give a rule that more inputs meet."
-        )
+        raise DomainError(f"no valid input of {self} in {_DRAWS_PER_INPUT:,} draws; give a rule that more inputs meet.")
 
     def _draw_enumerated(self, rng: random.Random, length: int | None) -> Tokens:
         groups = [group for n, group in self._by_length.items() if group and length in (None, n)]

@@ -1,6 +1,6 @@
 """The library of RASP programs, a module a family, and the registry that declares, lists and loads them."""
 
-from groundtruth.programs import brackets, counting, sequence, sorting
+from groundtruth.programs import arithmetic, brackets, counting, logic, sequence, sorting, text
 from groundtruth.programs.registry import (
     FAMILIES,
     Program,
@@ -14,13 +14,16 @@ from groundtruth.programs.registry import (
 __all__ = [
     "FAMILIES",
     "Program",
+    "arithmetic",
     "brackets",
     "counting",
     "families",
     "get",
     "load_program",
+    "logic",
     "names",
     "program",
     "sequence",
     "sorting",
+    "text",
 ]

@@ -58,9 +58,7 @@ class Program:
         try:
             sop = self.function()
         except Exception as error:
-            raise ProgramError(
-                f"program '{self.name}' cannot be built: {type(error).__name__}: {error}"
-            ) from error
+            raise ProgramError(f"program '{self.name}' cannot be built: {type(error).__name__}: {error}") from error
         if not isinstance(sop, rasp.SOp):
             raise ProgramError(
                 f"program '{self.name}' returns {type(sop).__name__}; return the S-Op that it computes "
@@ -257,9 +255,7 @@ def _named(attribute: str, declared: dict[str, Any], path: Path) -> Program:
     if found is None:
         programs = [key for key, value in declared.items() if isinstance(value, Program)]
         hint = did_you_mean(attribute, programs)
-        raise ProgramError(
-            f"{path} has no program '{attribute}'.{hint} It declares: {', '.join(programs) or 'none'}."
-        )
+        raise ProgramError(f"{path} has no program '{attribute}'.{hint} It declares: {', '.join(programs) or 'none'}.")
     if not isinstance(found, Program):
         raise ProgramError(
             f"'{attribute}' in {path} is {_kind(found)}, not a program; decorate the function that builds it with "

@@ -1,17 +1,25 @@
-"""Moving tokens: reverse, shift, rotate, copy from a computed position."""
+"""Moving tokens: reverse, shift, rotate, and copy from a computed position."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from groundtruth.programs.registry import program
-from groundtruth.programs.words import (
-    EQ,
-    SOp,
-    aggregate,
-    apply,
-    combine,
-    indices,
-    length,
-    select,
-    tokens,
-)
+from groundtruth.programs.words import EQ, SOp, aggregate, apply, combine, indices, length, select, tokens
+
+
+def _take(name: str, position: SOp, values: SOp) -> SOp:
+    """The value at a position computed for each place (load-from-location of the RASP paper)."""
+    return aggregate(name, select(f"at_{position.name}", indices, position, EQ), values)
+
+
+def _opposite() -> SOp:
+    remaining = combine("remaining", lambda n, i: n - i, length(), indices)
+    return apply("opposite", lambda r: r - 1, remaining)
+
+
+def points_inside(tokens: Sequence[Any]) -> bool:
+    """Every token is the index of a position."""
+    return all(token < len(tokens) for token in tokens)
 
 
 @program(
@@ -25,9 +33,22 @@ from groundtruth.programs.words import (
 )
 def reverse() -> SOp:
     """The sequence backwards."""
-    remaining = combine("remaining", lambda n, i: n - i, length(), indices)
-    opposite = apply("opposite", lambda r: r - 1, remaining)
-    return aggregate("reverse", select("from_opposite", indices, opposite, EQ), tokens)
+    return _take("reverse", _opposite(), tokens)
+
+
+@program(
+    "reverse_twice",
+    family="sequence",
+    vocab=(1, 2, 3),
+    max_seq_len=4,
+    pad_safe=True,
+    source="own; one selector read by two heads of different layers",
+    oracle=lambda t: t,
+)
+def reverse_twice() -> SOp:
+    """The sequence backwards, and backwards again."""
+    from_opposite = select("at_opposite", indices, _opposite(), EQ)
+    return aggregate("restored", from_opposite, aggregate("reverse", from_opposite, tokens))
 
 
 @program(
@@ -36,10 +57,208 @@ def reverse() -> SOp:
     vocab=(1, 2, 3),
     max_seq_len=5,
     pad_safe=True,
-    source="Tracr lib.shift_by, without its None: the first token stays",
+    source="Tracr lib.shift_by, without its None",
     oracle=lambda t: (t[0], *t[:-1]),
 )
 def shift_by_one() -> SOp:
-    """Each token moved one to the right; the first is repeated."""
-    previous = select("previous", indices, indices, lambda k, q: k == max(q - 1, 0))
-    return aggregate("shifted", previous, tokens)
+    """Each token moved one place to the right; the first is repeated."""
+    return aggregate("shifted", select("previous", indices, indices, lambda k, q: k == max(q - 1, 0)), tokens)
+
+
+@program(
+    "previous_token",
+    family="sequence",
+    vocab=(1, 2, 3),
+    max_seq_len=5,
+    causal=True,
+    pad_safe=True,
+    source="Olsson et al. 2022, previous-token head",
+    oracle=lambda t: (t[0], *t[:-1]),
+)
+def previous_token() -> SOp:
+    """The token before this one, under causal attention; the first position sees itself."""
+    return aggregate("previous", select("just_before", indices, indices, lambda k, q: k == max(q - 1, 0)), tokens)
+
+
+@program(
+    "rotate",
+    family="sequence",
+    vocab=(1, 2, 3),
+    max_seq_len=5,
+    pad_safe=True,
+    source="own",
+    oracle=lambda t: (t[-1], *t[:-1]),
+)
+def rotate() -> SOp:
+    """Each token moved one place to the right; the last comes to the front."""
+    neighbour = combine("neighbour", lambda n, i: n - 1 if i == 0 else i - 1, length(), indices)
+    return _take("rotated", neighbour, tokens)
+
+
+@program(
+    "rotate_by_first",
+    family="sequence",
+    vocab=(1, 2, 3),
+    max_seq_len=5,
+    pad_safe=True,
+    source="own",
+    oracle=lambda t: [t[(i + t[0]) % len(t)] for i in range(len(t))],
+)
+def rotate_by_first() -> SOp:
+    """The sequence rotated to the left by as many places as its first token says."""
+    first = aggregate("first", select("at_first", indices, indices, lambda k, q: k == 0), tokens)
+    ahead = combine("ahead", lambda f, i: f + i, first, indices)
+    origin = combine("origin", lambda a, n: a % max(n, 1), ahead, length())
+    return _take("rotated", origin, tokens)
+
+
+@program(
+    "copy_first",
+    family="sequence",
+    vocab=("a", "b", "c"),
+    max_seq_len=5,
+    pad_safe=True,
+    source="Weiss et al. 2021, load from location",
+    oracle=lambda t: [t[0]] * len(t),
+)
+def copy_first() -> SOp:
+    """The first token, at every position."""
+    return aggregate("first", select("at_first", indices, indices, lambda k, q: k == 0), tokens)
+
+
+@program(
+    "copy_last",
+    family="sequence",
+    vocab=("a", "b", "c"),
+    max_seq_len=5,
+    pad_safe=True,
+    source="Weiss et al. 2021, load from location",
+    oracle=lambda t: [t[-1]] * len(t),
+)
+def copy_last() -> SOp:
+    """The last token, at every position."""
+    return _take("last_token", apply("last", lambda n: n - 1, length()), tokens)
+
+
+@program(
+    "follow_pointer",
+    family="sequence",
+    vocab=(0, 1, 2, 3),
+    max_seq_len=4,
+    valid=points_inside,
+    pad_safe=True,
+    source="Weiss et al. 2021, load from location",
+    oracle=lambda t: [t[token] for token in t],
+)
+def follow_pointer() -> SOp:
+    """The token at the position that this token names."""
+    return _take("target", tokens, tokens)
+
+
+@program(
+    "follow_pointer_twice",
+    family="sequence",
+    vocab=(0, 1, 2, 3),
+    max_seq_len=4,
+    valid=points_inside,
+    pad_safe=True,
+    source="own; two-hop lookup",
+    oracle=lambda t: [t[t[token]] for token in t],
+)
+def follow_pointer_twice() -> SOp:
+    """The token two hops away, each token naming the next position."""
+    return _take("second_hop", _take("first_hop", tokens, tokens), tokens)
+
+
+@program(
+    "follow_pointer_thrice",
+    family="sequence",
+    vocab=(0, 1, 2, 3),
+    max_seq_len=4,
+    valid=points_inside,
+    pad_safe=True,
+    source="own; three-hop lookup",
+    oracle=lambda t: [t[t[t[token]]] for token in t],
+)
+def follow_pointer_thrice() -> SOp:
+    """The token three hops away, each token naming the next position."""
+    second_hop = _take("second_hop", _take("first_hop", tokens, tokens), tokens)
+    return _take("third_hop", second_hop, tokens)
+
+
+@program(
+    "mark_first",
+    family="sequence",
+    vocab=("a", "b", "c"),
+    max_seq_len=5,
+    pad_safe=True,
+    source="Weiss et al. 2021",
+    oracle=lambda t: ("^", *t[1:]),
+)
+def mark_first() -> SOp:
+    """The sequence with its first token replaced by ^."""
+    return combine("marked", lambda token, i: "^" if i == 0 else token, tokens, indices)
+
+
+@program(
+    "mark_last",
+    family="sequence",
+    vocab=("a", "b", "c"),
+    max_seq_len=5,
+    pad_safe=True,
+    source="Weiss et al. 2021",
+    oracle=lambda t: (*t[:-1], "$"),
+)
+def mark_last() -> SOp:
+    """The sequence with its last token replaced by $."""
+    is_last = combine("is_last", lambda n, i: i == n - 1, length(), indices)
+    return combine("marked", lambda token, last: "$" if last else token, tokens, is_last)
+
+
+@program(
+    "swap_neighbours",
+    family="sequence",
+    vocab=(1, 2, 3),
+    max_seq_len=5,
+    pad_safe=True,
+    source="own",
+    oracle=lambda t: [t[i ^ 1] if i ^ 1 < len(t) else t[i] for i in range(len(t))],
+)
+def swap_neighbours() -> SOp:
+    """Each two neighbours swapped; the last of an odd number stays."""
+    partner = combine("partner", lambda n, i: i ^ 1 if i ^ 1 < n else i, length(), indices)
+    return _take("swapped", partner, tokens)
+
+
+@program(
+    "mirror",
+    family="sequence",
+    vocab=(1, 2, 3),
+    max_seq_len=5,
+    pad_safe=True,
+    source="own",
+    oracle=lambda t: [t[min(i, len(t) - 1 - i)] for i in range(len(t))],
+)
+def mirror() -> SOp:
+    """The first half, then the first half backwards."""
+    inner = combine("inner", lambda o, i: min(o, i), _opposite(), indices)
+    return _take("mirrored", inner, tokens)
+
+
+@program(
+    "evens_then_odds",
+    family="sequence",
+    vocab=("a", "b", "c"),
+    max_seq_len=5,
+    pad_safe=True,
+    source="own",
+    oracle=lambda t: (*t[::2], *t[1::2]),
+)
+def evens_then_odds() -> SOp:
+    """The tokens at even positions, then those at odd positions."""
+
+    def origin_of(n: int, i: int) -> int:
+        n_even = (n + 1) // 2
+        return 2 * i if i < n_even else 2 * (i - n_even) + 1
+
+    return _take("unshuffled", combine("origin", origin_of, length(), indices), tokens)

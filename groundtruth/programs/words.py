@@ -26,9 +26,9 @@ __all__ = [
     "apply",
     "combine",
     "count",
-    "difference",
     "indices",
     "length",
+    "linear",
     "mean",
     "number",
     "select",
@@ -71,9 +71,9 @@ def combine(name: str, function: Callable[[Any, Any], Any], first: SOp, second: 
     return rasp.SequenceMap(function, first, second).named(name)
 
 
-def difference(name: str, first: SOp, second: SOp) -> SOp:
-    """``LinearSequenceMap`` with the factors 1 and -1: one number minus another at each position."""
-    return rasp.numerical(rasp.LinearSequenceMap(first, second, 1, -1)).named(name)
+def linear(name: str, first: SOp, second: SOp, *, factors: tuple[float, float]) -> SOp:
+    """``LinearSequenceMap``: a weighted sum of two numbers at each position."""
+    return rasp.numerical(rasp.LinearSequenceMap(first, second, *factors)).named(name)
 
 
 def length() -> SOp:
