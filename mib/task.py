@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from mib.anatomy import Anatomy, dissect
 from mib.errors import TaskError, did_you_mean
 from mib.graph import Graph
-from mib.metrics.answers import Metric
-from mib.patching import Ablation, Engine
+from mib.patching import Ablation, Engine, Metric
 from mib.patching.ablations import check_ablation
 
 Level = Literal["edge", "node", "neuron"]
@@ -124,6 +123,6 @@ class LocalizationTask:
         return Batch(examples, examples, examples + len(self))
 
     def batches(self) -> Iterator[Batch]:
-        """All examples, in batches that fit into the memory."""
-        for examples in self.engine.chunks(self.everything.examples):
+        """All examples, in batches of which gradients fit into the memory."""
+        for examples in self.engine.chunks(self.everything.examples, traced=True):
             yield Batch(examples, examples, examples + len(self))

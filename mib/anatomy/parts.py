@@ -141,8 +141,11 @@ class Attention:
 
     def total(self, mixed: PerHead) -> Stream:
         """What all heads together add to the residual stream, with the bias."""
-        flat = mixed.transpose(1, 2).flatten(2)
-        return self.finish(flat @ self.W_O.flatten(0, 1))
+        return self.finish(self.sum_heads(mixed))
+
+    def sum_heads(self, mixed: PerHead) -> Stream:
+        """The sum of what the heads write, before bias and post norm."""
+        return mixed.transpose(1, 2).flatten(2) @ self.W_O.flatten(0, 1)
 
     def finish(self, summed: Stream) -> Stream:
         """From the sum of what the heads write to what the layer adds to the residual stream."""

@@ -1,7 +1,7 @@
 """What a task measures, one number an example; higher is better, that is: closer to the clean answer."""
 
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -9,26 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mib.errors import TaskError, shorten
-
-Logits = Float[Tensor, "batch position output"]
-Examples = Int[Tensor, "batch"]
-
-
-@runtime_checkable
-class Metric(Protocol):
-    """A number an example, differentiable where a method needs gradients."""
-
-    def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
-        """Score a batch.
-
-        Args:
-            logits: What the model put out.
-            examples: Which example of the task each row belongs to.
-
-        Returns:
-            One number a row; higher is better.
-        """
-        ...
+from mib.patching.metric import Examples, Logits
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,5 +3,6 @@
 from mib.patching.ablations import ABLATIONS, Ablation
 from mib.patching.cost import Cost
 from mib.patching.engine import Engine
+from mib.patching.metric import Metric
 
-__all__ = ["ABLATIONS", "Ablation", "Cost", "Engine"]
+__all__ = ["ABLATIONS", "Ablation", "Cost", "Engine", "Metric"]

@@ -8,11 +8,15 @@ from torch import Tensor, nn
 
 from mib.anatomy import Anatomy, dissect
 from mib.errors import TaskError
-from mib.graph import Graph
+from mib.graph import Edge, Graph
 from mib.patching.ablations import Ablation, check_ablation, mean_outputs
+from mib.patching.checking import check_constants, check_pool, check_rows
 from mib.patching.circuits import CircuitRun, Columns, Outputs
 from mib.patching.cost import Cost
+from mib.patching.gradients import Trace, trace
+from mib.patching.metric import Metric
 from mib.patching.recording import record_outputs
+from mib.patching.single_cuts import FullRun, SingleCuts
 
 Indices = Int[Tensor, "row"]
 
@@ -63,7 +67,8 @@ class Engine:
         self._constants = constants
         self._cache: Outputs | None = None
         self._fixed: Outputs | None = None
-        self._check()
+        check_pool(self.anatomy, self.graph, self.inputs, self.attention_mask)
+        check_constants(self.graph, constants)
 
     # -- what the model does on its own -------------------------------------------------------------------------
 
@@ -138,7 +143,7 @@ class Engine:
         Raises:
             TaskError: If a shape or an index does not fit.
         """
-        self._check_rows(kept, clean, counterfactual, neurons)
+        check_rows(self.graph, len(self.inputs), kept, clean, counterfactual, neurons)
         kept = kept.to(self.inputs.device)
         starts = self._first_steps(kept, neurons).expand(len(clean))
         result: Tensor | None = None
@@ -160,13 +165,147 @@ class Engine:
         neurons: Float[Tensor, "row source d_model"] | None = None,
     ) -> Float[Tensor, "row position output"]:
         """As ``run``, with weights between 0 (cut) and 1 (kept), differentiable in them; not chunked."""
-        self._check_rows(kept, clean, counterfactual, neurons)
+        check_rows(self.graph, len(self.inputs), kept, clean, counterfactual, neurons)
         rows = torch.arange(len(clean), device=self.inputs.device)
         return self._run_chunk(kept, clean, counterfactual, neurons, rows, 0)
 
-    def chunks(self, rows: Indices) -> Iterator[Indices]:
-        """Split rows so that a run of each part fits into the memory."""
-        return iter(rows.to(self.inputs.device).split(self._rows_that_fit()))
+    @torch.no_grad()
+    def measure(
+        self,
+        metric: Metric,
+        kept: Bool[Tensor, "row source destination"],
+        clean: Indices,
+        counterfactual: Indices | None = None,
+        *,
+        examples: Indices | None = None,
+        neurons: Bool[Tensor, "row source d_model"] | None = None,
+    ) -> Float[Tensor, "row"]:
+        """As ``run``, but keeps only a metric of each row, so that any number of rows fits into the memory.
+
+        Args:
+            metric: Called with logits and examples.
+            kept: Which edges are kept, as for ``run``.
+            clean: Which inputs the circuits run on.
+            counterfactual: Which inputs a cut edge carries the output of (resample only).
+            examples: What the metric is told each row's example is; default: ``clean``.
+            neurons: Which residual dimensions of each source's output are kept.
+        """
+        examples = clean if examples is None else examples
+        values: list[Tensor] = []
+        for rows in self.chunks(torch.arange(len(clean))):
+
+            def pick(weights: Tensor | None, rows: Tensor = rows) -> Tensor | None:
+                return weights if weights is None or len(weights) == 1 else weights[rows.to(weights.device)]
+
+            other = None if counterfactual is None else counterfactual[rows]
+            logits = self.run(pick(kept), clean[rows], other, neurons=pick(neurons))  # pyright: ignore[reportArgumentType]
+            values.append(metric(logits, examples[rows]))
+        return torch.cat(values)
+
+    # -- one edge at a time -------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def measure_single_cuts(
+        self,
+        metric: Metric,
+        clean: Indices,
+        counterfactual: Indices | None = None,
+        *,
+        edges: Bool[Tensor, "source destination"] | None = None,
+        examples: Indices | None = None,
+    ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row source destination"]]:
+        """A metric of the uncut run, and of the run that each single edge is cut from.
+
+        Args:
+            metric: Called with logits and examples.
+            clean: Which inputs.
+            counterfactual: Which inputs a cut edge carries the output of (resample only).
+            edges: Which edges to cut; default: every edge of the graph.
+            examples: What the metric is told each row's example is; default: ``clean``.
+
+        Returns:
+            The metric uncut, [row], and cut, [row, source, destination]; NaN for edges that were not asked for.
+        """
+        wanted = self._edges(edges)
+        examples = clean if examples is None else examples
+        before: list[Tensor] = []
+        after: list[Tensor] = []
+        for rows in self.chunks(torch.arange(len(clean))):
+            chosen, other = clean[rows], None if counterfactual is None else counterfactual[rows]
+            cuts = self._single_cuts(chosen, other)
+            uncut = metric(self.anatomy.unembed(cuts.full.final), examples[rows])
+            changed = torch.where(wanted, uncut[:, None, None], torch.nan)
+            for cut in cuts.run(wanted):
+                changed[cut.inputs, cut.sources, cut.destination] = metric(cut.logits, examples[rows][cut.inputs])
+                self._count(len(cut.inputs), cut.share)
+            before.append(uncut)
+            after.append(changed)
+        return torch.cat(before), torch.cat(after)
+
+    @torch.no_grad()
+    def run_single_cuts(
+        self, edges: Sequence[Edge | str], clean: Indices, counterfactual: Indices | None = None
+    ) -> Float[Tensor, "edge row position output"]:
+        """Logits of the run that each single edge is cut from, [edge, row, position, output]; for small models.
+
+        Args:
+            edges: Edges of the graph, or their names.
+            clean: Which inputs.
+            counterfactual: Which inputs a cut edge carries the output of (resample only).
+
+        Raises:
+            GraphError: If the graph has no such edge.
+        """
+        places = {self.graph.index(edge): number for number, edge in enumerate(edges)}
+        wanted = torch.zeros(self.graph.edge_mask.shape, dtype=torch.bool, device=self.inputs.device)
+        number = torch.zeros_like(wanted, dtype=torch.long)
+        for (source, destination), place in places.items():
+            wanted[source, destination], number[source, destination] = True, place
+        parts: list[Tensor] = []
+        for rows in self.chunks(torch.arange(len(clean))):
+            cuts = self._single_cuts(clean[rows], None if counterfactual is None else counterfactual[rows])
+            logits = self.anatomy.unembed(cuts.full.final).repeat(len(places), 1, 1, 1)
+            for cut in cuts.run(wanted):
+                logits[number[cut.sources, cut.destination], cut.inputs] = cut.logits
+                self._count(len(cut.inputs), cut.share)
+            parts.append(logits)
+        order = [list(places).index(self.graph.index(edge)) for edge in edges]
+        return torch.cat(parts, dim=1)[order]
+
+    # -- gradients ----------------------------------------------------------------------------------------------
+
+    def trace(
+        self, clean: Indices, *, embedding: Float[Tensor, "row position d_model"] | None = None, split: bool = True
+    ) -> Trace:
+        """Run inputs so that gradients at every destination's input and every source's output can be taken.
+
+        Args:
+            clean: Which inputs.
+            embedding: What to put in place of their token embedding.
+            split: Whether each head's q, k and v get an input of their own.
+        """
+        tokens, mask = self.tokens(clean)
+        embedding = self.anatomy.embed(tokens) if embedding is None else embedding
+        position, context = self.anatomy.position(tokens, mask), self.anatomy.context(tokens, mask)
+        self._count(len(clean), 1.0)
+        self.cost.backward += len(clean)
+        return trace(self.anatomy, embedding, position, context, split=split)
+
+    @torch.no_grad()
+    def differences(self, clean: Indices, counterfactual: Indices | None = None) -> Outputs:
+        """What cutting changes in each source's output: ablated - clean, [row, source, position, d_model]."""
+        outputs = self.outputs(clean)
+        ablated = self.ablated(counterfactual)
+        return -outputs if ablated is None else ablated - outputs
+
+    def chunks(self, rows: Indices, *, traced: bool = False) -> Iterator[Indices]:
+        """Split rows so that a run of each part fits into the memory.
+
+        Args:
+            rows: Anything to split, one entry a row.
+            traced: Whether the run keeps what gradients need.
+        """
+        return iter(rows.to(self.inputs.device).split(self._rows_that_fit(traced=traced)))
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -196,9 +335,26 @@ class Engine:
             position=None if self.graph.pos else self.anatomy.position(tokens, mask),
             context=self.anatomy.context(tokens, mask),
         )
-        self.cost.rows += len(rows)
-        self.cost.forward += len(rows) * (1 - start / (2 * self.graph.n_layers + 1))
+        self._count(len(rows), 1 - start / (2 * self.graph.n_layers + 1))
         return run.logits(self.outputs(chosen)[:, : self._columns.readable(start)], start)
+
+    def _single_cuts(self, clean: Indices, counterfactual: Indices | None) -> SingleCuts:
+        full = FullRun.of(self.anatomy, *self.tokens(clean))
+        self.cost.forward += len(clean)
+        changes = self.differences(clean, counterfactual)
+        return SingleCuts(self.graph, full, changes, min(self._rows_that_fit(), 512))
+
+    def _edges(self, edges: Tensor | None) -> Tensor:
+        real = torch.from_numpy(self.graph.edge_mask.copy()).to(self.inputs.device)
+        if edges is None:
+            return real
+        if edges.shape != real.shape:
+            raise TaskError(f"edges have shape {tuple(edges.shape)}; expected {tuple(real.shape)}.")
+        return real & edges.to(real)
+
+    def _count(self, rows: int, share: float) -> None:
+        self.cost.rows += rows
+        self.cost.forward += rows * share
 
     def _first_steps(self, kept: Tensor, neurons: Tensor | None) -> Int[Tensor, "row"]:
         """The first step whose destinations read a cut edge, per row; the logits' step if none does."""
@@ -243,61 +399,11 @@ class Engine:
     def _pool_fits(self) -> bool:
         return len(self.inputs) * self._bytes_an_output() <= self.memory // 2
 
-    def _rows_that_fit(self) -> int:
-        anatomy, n_positions = self.anatomy, self.inputs.shape[1]
+    def _rows_that_fit(self, *, traced: bool = False) -> int:
+        anatomy, n_positions, heads = self.anatomy, self.inputs.shape[1], self.graph.n_heads
         width = max(block.mlp.W_in.shape[1] for block in anatomy.blocks) if anatomy.blocks else 0
-        heads = self.graph.n_heads
-        floats = n_positions * (
-            8 * heads * self.graph.d_model + 4 * width + 3 * heads * n_positions + 3 * anatomy.W_U.shape[1]
-        )
-        row = 4 * self._bytes_an_output() + floats * anatomy.token_embedding.element_size()
+        layer = n_positions * (8 * heads * self.graph.d_model + 4 * width + 3 * heads * n_positions)
+        logits = 3 * n_positions * anatomy.W_U.shape[1]
+        layers = 3 * len(anatomy.blocks) if traced else 1
+        row = 4 * self._bytes_an_output() + (layers * layer + logits) * anatomy.token_embedding.element_size()
         return max(1, min(4096, self.memory // 2 // row))
-
-    def _check(self) -> None:
-        expected = self.anatomy.graph(pos=self.graph.pos)
-        if self.graph != expected:
-            raise TaskError(f"graph={self.graph} does not fit the model, whose graph is {expected}.")
-        if self.inputs.ndim != 2 or self.inputs.dtype not in (torch.int64, torch.int32):
-            raise TaskError(
-                f"inputs have shape {tuple(self.inputs.shape)} and dtype {self.inputs.dtype}; expected integer token "
-                "ids [input, position]."
-            )
-        n_vocabulary, longest = self.anatomy.n_vocabulary, self.anatomy.max_positions
-        if self.inputs.numel() and not (int(self.inputs.min()) >= 0 and int(self.inputs.max()) < n_vocabulary):
-            raise TaskError(
-                f"inputs have token ids from {int(self.inputs.min())} to {int(self.inputs.max())}; the model's "
-                f"vocabulary is 0 to {n_vocabulary - 1}."
-            )
-        if longest is not None and self.inputs.shape[1] > longest:
-            raise TaskError(f"inputs have {self.inputs.shape[1]} positions; the model has at most {longest}.")
-        if self.graph.pos and self.anatomy.position_embedding is None:
-            raise TaskError("graph has a 'pos' source, but the model has no position embedding (rotary?).")
-        if self.attention_mask is not None and self.attention_mask.shape != self.inputs.shape:
-            raise TaskError(
-                f"attention_mask has shape {tuple(self.attention_mask.shape)}; expected that of the inputs, "
-                f"{tuple(self.inputs.shape)}."
-            )
-        shape = (len(self.graph.sources), self.graph.d_model)
-        if self._constants is not None and tuple(self._constants.shape) != shape:
-            raise TaskError(f"constants have shape {tuple(self._constants.shape)}; expected {shape}.")
-
-    def _check_rows(self, kept: Tensor, clean: Tensor, counterfactual: Tensor | None, neurons: Tensor | None) -> None:
-        nodes = (len(self.graph.sources), len(self.graph.destinations))
-        _check_weights("kept", kept, len(clean), nodes)
-        if neurons is not None:
-            _check_weights("neurons", neurons, len(clean), (len(self.graph.sources), self.graph.d_model))
-        for name, indices in (("clean", clean), ("counterfactual", counterfactual)):
-            if indices is None:
-                continue
-            if indices.shape != clean.shape or indices.ndim != 1:
-                raise TaskError(f"{name} has shape {tuple(indices.shape)}; expected one input index a row.")
-            if len(indices) and not (int(indices.min()) >= 0 and int(indices.max()) < len(self.inputs)):
-                raise TaskError(
-                    f"{name} names input {int(indices.max())}; the pool has inputs 0 to {len(self.inputs) - 1}."
-                )
-
-
-def _check_weights(name: str, weights: Tensor, n_rows: int, shape: Sequence[int]) -> None:
-    allowed = [(n_rows, *shape), (1, *shape)]
-    if tuple(weights.shape) not in allowed:
-        raise TaskError(f"{name} has shape {tuple(weights.shape)}; expected {allowed[0]} or {allowed[1]}.")

@@ -1,0 +1,24 @@
+"""Localization methods: one file each, found by name."""
+
+from mib.localization import (
+    clean_corrupted,
+    eap,
+    eap_ig_inputs,
+    exact,
+    random_scores,
+)
+from mib.localization.registry import Localizer, Scores, as_localizer, get, localizer, names
+
+__all__ = [
+    "Localizer",
+    "Scores",
+    "as_localizer",
+    "clean_corrupted",
+    "eap",
+    "eap_ig_inputs",
+    "exact",
+    "get",
+    "localizer",
+    "names",
+    "random_scores",
+]

@@ -1,0 +1,173 @@
+"""Methods by name. A method is a plain function of a task; it is checked when it is registered, not when it runs."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mib.errors import MethodError, did_you_mean
+from mib.graph import EdgeScores, NeuronScores, NodeScores
+from mib.patching import ABLATIONS, Ablation
+from mib.patching.ablations import check_ablation
+from mib.task import LEVELS, Level, LocalizationTask
+
+Scores = EdgeScores | NodeScores | NeuronScores
+Method = Callable[..., Scores]
+RESULT: dict[Level, type[Scores]] = {"edge": EdgeScores, "node": NodeScores, "neuron": NeuronScores}
+
+_methods: dict[str, "Localizer"] = {}
+
+
+@dataclass(frozen=True)
+class Localizer:
+    """A registered method, callable like the function itself.
+
+    Attributes:
+        name: What it is called in tables and on the command line.
+        function: The method.
+        cost: Forward (F) and backward (B) passes over the data, in words.
+        source: Where the method was published.
+        levels: What it can score.
+        ablations: What may flow along the edges that it cuts, or imagines to cut.
+    """
+
+    name: str
+    function: Method
+    cost: str
+    source: str
+    levels: tuple[Level, ...]
+    ablations: tuple[Ablation, ...]
+
+    @property
+    def description(self) -> str:
+        """The first line of the method's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Hyper-parameters and their defaults."""
+        parameters = list(inspect.signature(self.function).parameters.values())[1:]
+        return {parameter.name: parameter.default for parameter in parameters}
+
+    def check(self, task: LocalizationTask, **parameters: object) -> None:
+        """Say why the method cannot run on a task, before it starts.
+
+        Raises:
+            MethodError: If it cannot score the task's level, run its ablation, or take a parameter.
+        """
+        if task.level not in self.levels:
+            raise MethodError(f"{self.name} scores {' and '.join(self.levels)}, not level='{task.level}'.")
+        if task.ablation not in self.ablations:
+            raise MethodError(
+                f"{self.name} cannot run with ablation='{task.ablation}'. It can with: {', '.join(self.ablations)}."
+            )
+        for name in parameters:
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise MethodError(
+                    f"{self.name} has no parameter '{name}'.{did_you_mean(name, self.parameters)} It has: {known}."
+                )
+
+    def __call__(self, task: LocalizationTask, **parameters: Any) -> Scores:
+        """Run the method, and hold it to its contract.
+
+        Raises:
+            MethodError: If the method cannot run on the task, or returns scores of another kind or graph.
+            ScoreError: If a score is missing, NaN or infinite.
+        """
+        self.check(task, **parameters)
+        scores = self.function(task, **parameters)
+        wanted = RESULT[task.level]
+        if not isinstance(scores, wanted):
+            raise MethodError(
+                f"{self.name} returned a {type(scores).__name__}; a task of level '{task.level}' wants "
+                f"mib.{wanted.__name__}."
+            )
+        if scores.graph != task.graph:
+            raise MethodError(f"{self.name} returned scores of {scores.graph}; the task's graph is {task.graph}.")
+        return scores.require_complete(by=self.name)
+
+
+def localizer(
+    name: str,
+    *,
+    cost: str,
+    source: str,
+    levels: tuple[Level, ...] = ("edge",),
+    ablations: tuple[Ablation, ...] = ABLATIONS,
+) -> Callable[[Method], Localizer]:
+    """Register a method.
+
+    Args:
+        name: What it is called; lower case, words joined by hyphens.
+        cost: Forward (F) and backward (B) passes over the data, such as ``2F+1B``.
+        source: Where the method was published.
+        levels: What it can score.
+        ablations: Which ablations it can run with.
+
+    Raises:
+        MethodError: If the name is taken or empty, the function has no docstring or the wrong signature.
+    """
+
+    def register(function: Method) -> Localizer:
+        method = as_localizer(function, name=name, cost=cost, source=source, levels=levels, ablations=ablations)
+        if name in _methods:
+            raise MethodError(f"a localizer named '{name}' is registered already: choose another name.")
+        _methods[name] = method
+        return method
+
+    return register
+
+
+def as_localizer(
+    function: Method,
+    *,
+    name: str = "",
+    cost: str = "not stated",
+    source: str = "not stated",
+    levels: tuple[Level, ...] = ("edge",),
+    ablations: tuple[Ablation, ...] = ABLATIONS,
+) -> Localizer:
+    """A function as a method, checked but not registered; what a user's own file is wrapped in.
+
+    Raises:
+        MethodError: If the function's signature is not ``(task, *, name=default, ...)``.
+    """
+    if isinstance(function, Localizer):
+        return function
+    name = name or getattr(function, "__name__", "").replace("_", "-")
+    parameters = list(inspect.signature(function).parameters.values())
+    where = f"localizer '{name}'"
+    if not parameters or parameters[0].kind not in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    ):
+        raise MethodError(f"{where} takes no task: write it as def {name.replace('-', '_')}(task, *, ...).")
+    for parameter in parameters[1:]:
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or parameter.default is inspect.Parameter.empty:
+            raise MethodError(
+                f"{where}: parameter '{parameter.name}' must be keyword-only with a default: "
+                f"def {name.replace('-', '_')}(task, *, {parameter.name}=...)."
+            )
+    for level in levels:
+        if level not in LEVELS:
+            raise MethodError(f"{where}: unknown level '{level}'.{did_you_mean(level, LEVELS)}")
+    return Localizer(name, function, cost, source, tuple(levels), tuple(check_ablation(x) for x in ablations))
+
+
+def get(name: str) -> Localizer:
+    """The method of a name.
+
+    Raises:
+        MethodError: If there is none.
+    """
+    if name not in _methods:
+        raise MethodError(
+            f"unknown localizer '{name}'.{did_you_mean(name, _methods)} Known: {', '.join(sorted(_methods))}."
+        )
+    return _methods[name]
+
+
+def names() -> tuple[str, ...]:
+    """Names of all registered methods, sorted."""
+    return tuple(sorted(_methods))
