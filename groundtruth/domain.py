@@ -77,7 +77,7 @@ class Domain:
             )
         if self.valid is not None and not self.valid_text:
             text = (self.valid.__doc__ or self.valid.__name__).strip().splitlines()[0].rstrip(".")
-            object.__setattr__(self, "valid_text", text)
+            object.__setattr__(self, "valid_text", text[:1].lower() + text[1:])
 
     def __str__(self) -> str:
         low, high = self.min_seq_len, self.max_seq_len

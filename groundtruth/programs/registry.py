@@ -3,7 +3,6 @@
 import importlib.util
 import inspect
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from tracr.rasp import rasp
 from groundtruth.domain import Domain, Token, Tokens
 from groundtruth.errors import DomainError, ProgramError
 from groundtruth.expressions import canonical
+from groundtruth.programs.sources import source_of
 from mib.errors import did_you_mean
 
 Oracle: TypeAlias = Callable[[Any], Sequence[Any]]
@@ -68,9 +68,8 @@ class Program:
 
     @property
     def rasp_source(self) -> str:
-        """The text of the function, without its decorator."""
-        text = textwrap.dedent(inspect.getsource(self.function))
-        return text[text.index("def ") :] if "def " in text else text
+        """The text of the function and of the helpers that it calls, without decorators."""
+        return source_of(self.function)
 
     @property
     def path(self) -> Path:
@@ -115,7 +114,8 @@ def program(
         A decorator that turns the function into a `Program` and registers it.
 
     Raises:
-        ProgramError: For a missing docstring, a name that is taken, or inputs that make no domain.
+        ProgramError: For a missing docstring, required arguments, a name that is taken, or inputs that make no
+            domain.
     """
 
     def declare(function: Callable[[], rasp.SOp]) -> Program:
@@ -126,7 +126,7 @@ def program(
             raise ProgramError(f"program '{label}': {error}") from error
         declared = Program(
             name=label,
-            description=_first_line(function, label),
+            description=_description(function, label),
             family=family,
             domain=domain,
             causal=causal,
@@ -210,7 +210,10 @@ def _register(declared: Program) -> None:
     _programs[declared.name] = declared
 
 
-def _first_line(function: Callable[[], object], label: str) -> str:
+def _description(function: Callable[[], object], label: str) -> str:
+    required = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    if required:
+        raise ProgramError(f"program '{label}' needs arguments ({', '.join(required)}); a program takes none.")
     lines = (function.__doc__ or "").strip().splitlines()
     if not lines:
         raise ProgramError(f"program '{label}' has no docstring; its first line is shown as the description.")

@@ -33,7 +33,9 @@ def points_inside(tokens: Sequence[Any]) -> bool:
 )
 def reverse() -> SOp:
     """The sequence backwards."""
-    return _take("reverse", _opposite(), tokens)
+    remaining = combine("remaining", lambda n, i: n - i, length(), indices)
+    opposite = apply("opposite", lambda r: r - 1, remaining)
+    return aggregate("reverse", select("from_opposite", indices, opposite, EQ), tokens)
 
 
 @program(

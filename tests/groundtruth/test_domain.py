@@ -30,7 +30,7 @@ def test_a_validity_rule_leaves_exactly_the_inputs_that_meet_it():
     expected = [p for k in (1, 2, 3) for p in itertools.permutations((1, 2, 3, 4), k)]
     assert list(domain.enumerate()) == expected
     assert domain.size == len(expected)
-    assert str(domain) == "vocabulary 1 2 3 4 · lengths 1-3 · All tokens differ"
+    assert str(domain) == "vocabulary 1 2 3 4 · lengths 1-3 · all tokens differ"
 
 
 def test_a_rule_on_too_many_candidates_leaves_the_size_unknown_but_can_be_sampled():
@@ -94,9 +94,7 @@ def test_all_pairs_are_those_of_a_brute_force(kind):
 
 @pytest.mark.parametrize("n", [None, 5])
 def test_a_domain_of_one_input_a_length_has_no_fixed_pairs(n):
-    with pytest.raises(
-        DomainError, match="no two inputs of vocabulary 1 · lengths 1-3 make a pair of kind 'fixed'"
-    ):
+    with pytest.raises(DomainError, match="no two inputs of vocabulary 1 · lengths 1-3 make a pair of kind 'fixed'"):
         Domain((1,), 3).pairs("fixed", n=n)
 
 
@@ -121,7 +119,7 @@ def test_the_same_seed_draws_the_same_in_another_process_whatever_the_hash_seed(
         (("red", "bleu"), r"token 'bleu' at position 1 of 'red bleu' is not in the vocabulary blue red\. Did you"),
         (("red",) * 4, r"'red red red red' has 4 tokens; allowed are 1 to 3\."),
         ((), r"'\(nothing\)' has 0 tokens; allowed are 1 to 3\."),
-        (("red", "red"), r"'red red' is not a valid input: All tokens differ\."),
+        (("red", "red"), r"'red red' is not a valid input: all tokens differ\."),
     ],
 )
 def test_check_says_what_is_wrong_with_an_input(tokens, message):
