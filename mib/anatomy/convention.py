@@ -58,7 +58,7 @@ def dissect_convention(model: nn.Module) -> Anatomy:
         blocks=tuple(blocks),
         final_norm=_norm(cfg, getattr(model, "ln_final", None)),
         W_U=parts.unembed.W_U.detach(),
-        b_U=_optional(parts.unembed, "b_U"),
+        b_U=nonzero(getattr(parts.unembed, "b_U", None)),
         causal=getattr(cfg, "attention_dir", "causal") == "causal",
         parallel=not mlp_norm,
     )
@@ -71,10 +71,10 @@ def _attention(cfg: Any, attn: Any, norm: Norm | None) -> Attention:
         W_K=attn.W_K.detach(),
         W_V=attn.W_V.detach(),
         W_O=attn.W_O.detach(),
-        b_Q=_optional(attn, "b_Q"),
-        b_K=_optional(attn, "b_K"),
-        b_V=_optional(attn, "b_V"),
-        b_O=_optional(attn, "b_O"),
+        b_Q=nonzero(getattr(attn, "b_Q", None)),
+        b_K=nonzero(getattr(attn, "b_K", None)),
+        b_V=nonzero(getattr(attn, "b_V", None)),
+        b_O=nonzero(getattr(attn, "b_O", None)),
         scale=float(cfg.attn_scale) if getattr(cfg, "use_attn_scale", True) else 1.0,
     )
 
@@ -85,9 +85,9 @@ def _mlp(cfg: Any, mlp: Any, norm: Norm | None) -> Mlp:
         act=activation(cfg.act_fn),
         W_in=mlp.W_in.detach(),
         W_out=mlp.W_out.detach(),
-        b_in=_optional(mlp, "b_in"),
-        b_out=_optional(mlp, "b_out"),
-        W_gate=_optional(mlp, "W_gate"),
+        b_in=nonzero(getattr(mlp, "b_in", None)),
+        b_out=nonzero(getattr(mlp, "b_out", None)),
+        W_gate=nonzero(getattr(mlp, "W_gate", None)),
     )
 
 
@@ -97,14 +97,13 @@ def _norm(cfg: Any, module: nn.Module | None) -> Norm | None:
         return None
     if kind not in ("LN", "LNPre", "RMS", "RMSPre"):
         raise TaskError(f"unknown normalization_type '{kind}'. Known: None, 'LN', 'LNPre', 'RMS', 'RMSPre'.")
-    weight = _optional(module, "w") if module is not None else None
-    bias = _optional(module, "b") if module is not None else None
+    weight = nonzero(getattr(module, "w", None))
+    bias = nonzero(getattr(module, "b", None))
     return Norm("rms" if kind.startswith("RMS") else "layer", weight, bias, float(getattr(cfg, "eps", 1e-5)))
 
 
-def _optional(module: object, name: str) -> Tensor | None:
-    """A weight, or None where the module has none or it is all zero (adding it would change nothing)."""
-    value = getattr(module, name, None)
-    if not isinstance(value, Tensor):
+def nonzero(weight: object) -> Tensor | None:
+    """A weight, or None where there is none or it is all zero (adding it would change nothing)."""
+    if not isinstance(weight, Tensor):
         return None
-    return value.detach() if bool(torch.any(value != 0)) else None
+    return weight.detach() if bool(torch.any(weight != 0)) else None

@@ -1,14 +1,18 @@
-"""Choose how to take a model apart."""
+"""Choose how to take a model apart, and check that the parts compute what the model computes."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from mib.anatomy.anatomy import Anatomy
+from mib.anatomy.bridge import dissect_bridge, is_bridge
 from mib.anatomy.convention import dissect_convention, follows_convention
 from mib.errors import TaskError
 
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}  # of the largest logit; half precision: 5e-2
+
 
 def dissect(model: nn.Module | Anatomy) -> Anatomy:
-    """Take a model apart into pure functions.
+    """Take a model apart into pure functions, and compare them with the model on one short input.
 
     Args:
         model: A module with weights in the TransformerLens convention (``cfg``, ``embed.W_E``,
@@ -18,14 +22,38 @@ def dissect(model: nn.Module | Anatomy) -> Anatomy:
         The parts. They share the model's weights where the layout allows it; hooks on the model do not run.
 
     Raises:
-        TaskError: If the model is of no known kind.
+        TaskError: If the model is of no known kind, or its parts do not compute what it computes.
     """
     if isinstance(model, Anatomy):
         return model
+    if is_bridge(model):
+        return _verified(model, dissect_bridge(model))
     if follows_convention(model):
-        return dissect_convention(model)
+        return _verified(model, dissect_convention(model))
     raise TaskError(
         f"cannot take apart a {type(model).__name__}: it has no cfg, embed.W_E, blocks and unembed.W_U in the "
-        "TransformerLens convention, and is not a TransformerBridge of a known architecture. Load real models with "
+        "TransformerLens convention, and is no TransformerBridge. Load real models with "
         "TransformerBridge.boot_transformers(...), or build a mib.anatomy.Anatomy of your own."
     )
+
+
+@torch.no_grad()
+def _verified(model: nn.Module, anatomy: Anatomy) -> Anatomy:
+    tokens = torch.arange(min(8, anatomy.max_positions or 8), device=anatomy.token_embedding.device)[None]
+    tokens = (tokens * 7 + 1) % anatomy.n_vocabulary
+    expected, got = model(tokens), anatomy.logits(tokens)
+    if not isinstance(expected, Tensor):
+        raise TaskError(f"{type(model).__name__}(tokens) returned a {type(expected).__name__}; expected logits.")
+    if expected.shape != got.shape:
+        raise TaskError(
+            f"{type(model).__name__}(tokens) has shape {tuple(expected.shape)}, its parts give {tuple(got.shape)}: "
+            "expected logits [batch, position, output]."
+        )
+    error, scale = float((expected - got).abs().max()), float(expected.abs().max())
+    if not error <= TOLERANCE.get(got.dtype, 5e-2) * max(scale, 1e-9):
+        raise TaskError(
+            f"a {type(model).__name__} taken apart computes something else: its logits are off by {error:.1e} "
+            f"(largest logit {scale:.1e}). Is it in eval() mode, without hooks, and of an architecture that "
+            "mib.anatomy knows?"
+        )
+    return anatomy
