@@ -1,6 +1,7 @@
 """The library of RASP programs, a module a family, and the registry that declares, lists and loads them."""
 
 from groundtruth.programs import arithmetic, brackets, counting, logic, sequence, sorting, text
+from groundtruth.programs.listing import Line, listing
 from groundtruth.programs.registry import (
     FAMILIES,
     Program,
@@ -13,12 +14,14 @@ from groundtruth.programs.registry import (
 
 __all__ = [
     "FAMILIES",
+    "Line",
     "Program",
     "arithmetic",
     "brackets",
     "counting",
     "families",
     "get",
+    "listing",
     "load_program",
     "logic",
     "names",
