@@ -22,7 +22,7 @@ from groundtruth.programs.words import (
 def _share(name: str, is_true: SOp) -> SOp:
     """The fraction of positions at which a category is true."""
     everywhere = select("everywhere", tokens, tokens, TRUE)
-    return mean(f"share_{name}", everywhere, number(f"number_{name}", lambda x: x, is_true))
+    return mean(f"share_{name}", everywhere, number(f"is_{name}", lambda x: x, is_true))
 
 
 def _contains(token: str, name: str) -> SOp:

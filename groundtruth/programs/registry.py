@@ -262,7 +262,7 @@ def _named(attribute: str, declared: dict[str, Any], path: Path) -> Program:
     if not isinstance(found, Program):
         raise ProgramError(
             f"'{attribute}' in {path} is {_kind(found)}, not a program; decorate the function that builds it with "
-            "@groundtruth.program(vocab=..., max_seq_len=...)."
+            "@program(vocab=..., max_seq_len=...) from groundtruth.programs."
         )
     found.build()
     return found
