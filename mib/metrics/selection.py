@@ -75,7 +75,7 @@ def edge_order(
     Raises:
         ScoreError: If ranking or selection is unknown, or a score is infinite.
     """
-    best = _strength(scores.flat, ranking)
+    best = strengths(scores.flat, ranking)
     if _known("selection", selection, SELECTIONS) == "top-n":
         return np.argsort(-best, kind="stable")
     return _greedy_order(scores.graph, best)
@@ -118,7 +118,7 @@ def select(
     elif _known("selection", selection, SELECTIONS) == "greedy":
         raise ScoreError("selection='greedy' ranks edges; these are scores of nodes or neurons. Use 'top-n'.")
     else:
-        order = np.argsort(-_strength(scores.values.ravel(), ranking), kind="stable")
+        order = np.argsort(-strengths(scores.values.ravel(), ranking), kind="stable")
         taken = _first(order, sizes, scores.values.ravel())
         circuits = _circuits_of_parts(scores.graph, taken, isinstance(scores, NeuronScores))
     return prune_circuits(circuits) if prune else circuits
@@ -188,8 +188,12 @@ def owners(graph: Graph) -> NDArray[np.int64]:
     return np.array([graph.source_index.get(name, -1) for name in names], dtype=np.int64)
 
 
-def _strength(values: NDArray[np.float64], ranking: Ranking) -> NDArray[np.float64]:
-    """What to sort by: higher is better, unscored parts are infinitely good."""
+def strengths(values: NDArray[np.float64], ranking: Ranking) -> NDArray[np.float64]:
+    """What to sort scores by: higher is better, and unscored parts (NaN) are infinitely good.
+
+    Raises:
+        ScoreError: If a score is infinite or the ranking is unknown.
+    """
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         raise ScoreError(
