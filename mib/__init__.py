@@ -4,6 +4,7 @@
 just data and a metric.
 """
 
+from mib import localization
 from mib.errors import FormatError, GraphError, MethodError, MibError, ScoreError, TaskError
 from mib.graph import Edge, EdgeScores, Graph, NeuronScores, NodeScores
 from mib.patching import Engine
@@ -23,4 +24,5 @@ __all__ = [
     "NodeScores",
     "ScoreError",
     "TaskError",
+    "localization",
 ]

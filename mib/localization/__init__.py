@@ -3,8 +3,11 @@
 from mib.localization import (
     clean_corrupted,
     eap,
+    eap_ig_activations,
     eap_ig_inputs,
     exact,
+    ifr,
+    nap,
     random_scores,
 )
 from mib.localization.registry import Localizer, Scores, as_localizer, get, localizer, names
@@ -15,10 +18,13 @@ __all__ = [
     "as_localizer",
     "clean_corrupted",
     "eap",
+    "eap_ig_activations",
     "eap_ig_inputs",
     "exact",
     "get",
+    "ifr",
     "localizer",
     "names",
+    "nap",
     "random_scores",
 ]

@@ -39,6 +39,16 @@ class Columns:
         """How many sources the destinations of a step can read."""
         return int(self.graph.n_readable[self.of(step).start])
 
+    def written(self, step: int) -> int:
+        """How many sources are computed before a step (in parallel blocks an MLP cannot read all of them)."""
+        return self.readable(step) + (self.graph.n_heads if self.graph.parallel and step % 2 else 0)
+
+    def writers(self, step: int) -> slice:
+        """Rows of the sources that a step computes."""
+        first = (2 if self.graph.pos else 1) + (step // 2) * (self.graph.n_heads + 1)
+        heads = self.graph.n_heads
+        return slice(first + heads, first + heads + 1) if step % 2 else slice(first, first + heads)
+
     def step_of(self) -> list[int]:
         """The step of each destination."""
         steps = range(2 * self.graph.n_layers + 1)
@@ -83,14 +93,13 @@ class CircuitRun:
         """Logits of the circuits.
 
         Args:
-            outputs: Source outputs of the sources before step ``start`` in the full run.
+            outputs: Outputs of the sources that are computed before step ``start`` in the full run.
             start: The first step that reads a cut edge; nothing before it is run.
         """
         written = self._masked(outputs, 0)
         for step in range(start, 2 * self.graph.n_layers):
-            n_written = Columns(self.graph).readable(step) if not self.anatomy.parallel else written.shape[1]
-            new = self._component(step, written)
-            written = torch.cat((written, self._masked(new, n_written)), dim=1)
+            new = self._masked(self._component(step, written), written.shape[1])
+            written = torch.cat((written, new), dim=1)
         return self.anatomy.unembed(self._read(2 * self.graph.n_layers, written)[:, 0])
 
     def _component(self, step: int, written: Outputs) -> Outputs:

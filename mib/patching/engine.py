@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from mib.anatomy import Anatomy, dissect
+from mib.anatomy.parts import Stream
 from mib.errors import TaskError
 from mib.graph import Edge, Graph
 from mib.patching.ablations import Ablation, check_ablation, mean_outputs
@@ -37,6 +38,7 @@ class Engine:
     Attributes:
         cost: What was run so far.
         anatomy: The model's parts.
+        columns: Which destinations and sources belong to which step of the forward pass.
 
     Raises:
         TaskError: If an argument does not fit the model.
@@ -59,7 +61,7 @@ class Engine:
         self.ablation = check_ablation(ablation)
         self.memory = memory
         self.cost = Cost()
-        self._columns = Columns(self.graph)
+        self.columns = Columns(self.graph)
         device = self.anatomy.token_embedding.device
         self.inputs = inputs.to(device)
         self.attention_mask = None if attention_mask is None else attention_mask.to(device)
@@ -96,6 +98,20 @@ class Engine:
             return self._cache[indices]
         unique, places = torch.unique(indices, return_inverse=True)
         return torch.cat([self._record(chunk) for chunk in self.chunks(unique)])[places]
+
+    @torch.no_grad()
+    def streams(self, indices: Indices) -> tuple[Stream, ...]:
+        """The residual stream that each step of the full run reads: attention, MLP, ..., logits."""
+        full = FullRun.of(self.anatomy, *self.tokens(indices))
+        self.cost.forward += len(indices)
+        pairs = [(run.before, run.before if self.graph.parallel else run.middle) for run in full.layers]
+        return (*(stream for pair in pairs for stream in pair), full.final)
+
+    def position_weights(self, indices: Indices) -> Float[Tensor, "row position"]:
+        """One over the number of real tokens, at each real token: what a mean over positions weighs by."""
+        mask = self.tokens(indices)[1]
+        real = torch.ones_like(self.inputs[indices], dtype=torch.bool) if mask is None else mask
+        return real.double() / real.sum(1, keepdim=True).clamp(min=1)
 
     @torch.no_grad()
     def ablated(self, counterfactual: Indices | None) -> Outputs | None:
@@ -274,22 +290,26 @@ class Engine:
 
     # -- gradients ----------------------------------------------------------------------------------------------
 
-    def trace(
-        self, clean: Indices, *, embedding: Float[Tensor, "row position d_model"] | None = None, split: bool = True
-    ) -> Trace:
+    def trace(self, inputs: Indices, *, stream: Stream | None = None, first: int = 0, split: bool = True) -> Trace:
         """Run inputs so that gradients at every destination's input and every source's output can be taken.
 
         Args:
-            clean: Which inputs.
-            embedding: What to put in place of their token embedding.
+            inputs: Which inputs.
+            stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
+            first: The step that reads it: 2 * layer for attention, 2 * layer + 1 for an MLP.
             split: Whether each head's q, k and v get an input of their own.
         """
-        tokens, mask = self.tokens(clean)
-        embedding = self.anatomy.embed(tokens) if embedding is None else embedding
-        position, context = self.anatomy.position(tokens, mask), self.anatomy.context(tokens, mask)
-        self._count(len(clean), 1.0)
-        self.cost.backward += len(clean)
-        return trace(self.anatomy, embedding, position, context, split=split)
+        tokens, mask = self.tokens(inputs)
+        if stream is None:
+            stream = self.anatomy.embed(tokens) + self.anatomy.position(tokens, mask)
+        share = 1 - first / (2 * self.graph.n_layers + 1)
+        self._count(len(inputs), share)
+        self.cost.backward += len(inputs) * share
+        return trace(self.anatomy, stream, self.anatomy.context(tokens, mask), first=first, split=split)
+
+    def position(self, inputs: Indices) -> Stream:
+        """What the position embedding writes on some inputs, [row | 1, position, d_model]."""
+        return self.anatomy.position(*self.tokens(inputs))
 
     @torch.no_grad()
     def differences(self, clean: Indices, counterfactual: Indices | None = None) -> Outputs:
@@ -336,7 +356,7 @@ class Engine:
             context=self.anatomy.context(tokens, mask),
         )
         self._count(len(rows), 1 - start / (2 * self.graph.n_layers + 1))
-        return run.logits(self.outputs(chosen)[:, : self._columns.readable(start)], start)
+        return run.logits(self.outputs(chosen)[:, : self.columns.written(start)], start)
 
     def _single_cuts(self, clean: Indices, counterfactual: Indices | None) -> SingleCuts:
         full = FullRun.of(self.anatomy, *self.tokens(clean))
@@ -362,7 +382,7 @@ class Engine:
             return torch.zeros(max(len(kept), len(neurons)), dtype=torch.long, device=kept.device)
         edges = torch.from_numpy(self.graph.edge_mask.copy()).to(kept.device)
         cut = ((~kept.bool()) & edges).any(1)
-        steps = torch.tensor(self._columns.step_of(), device=kept.device)
+        steps = torch.tensor(self.columns.step_of(), device=kept.device)
         return torch.where(cut, steps, 2 * self.graph.n_layers).amin(1)
 
     def _record(self, indices: Indices) -> Outputs:

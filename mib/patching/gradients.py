@@ -1,13 +1,13 @@
 """Gradients of a metric at what every destination reads, and at what every source writes."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.anatomy import Anatomy, Context
+from mib.anatomy import Anatomy, Block, Context
 from mib.anatomy.parts import Stream
 
 Gradients = Float[Tensor, "row destination position d_model"]
@@ -15,64 +15,88 @@ Gradients = Float[Tensor, "row destination position d_model"]
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """One forward pass with a handle on each destination's own input.
+    """A forward pass with a handle on each destination's own input.
+
+    Steps are numbered as in ``mib.patching.circuits.Columns``.
 
     Attributes:
-        reads: A step's inputs, [row, destination, position, d_model], in the order of ``Graph.destinations``:
-            attention has three a head, an MLP and the logits one.
-        streams: The residual stream after the embedding, and after each attention and each MLP.
+        first: The step that the pass starts at.
+        start: The residual stream that it starts from.
+        reads: What the destinations of each step from ``first`` on read, [row, destination, position, d_model], in
+            the order of ``Graph.destinations``: three a head for attention, one for an MLP and for the logits.
+        around: Per step but the last, the stream after it without what the step itself writes.
+        after: Per step but the last, the stream after it.
         logits: [row, position, output].
     """
 
+    first: int
+    start: Stream
     reads: tuple[Tensor, ...]
-    streams: tuple[Stream, ...]
+    around: tuple[Stream, ...]
+    after: tuple[Stream, ...]
     logits: Float[Tensor, "row position output"]
 
     def destination_gradients(self, loss: Tensor) -> Gradients:
-        """Gradients of a number with respect to each destination's own input."""
-        gradients = torch.autograd.grad(loss, self.reads)
-        return torch.cat(gradients, dim=1)
+        """Gradients of a number at each destination's own input."""
+        return torch.cat(torch.autograd.grad(loss, self.reads), dim=1)
 
-    def stream_gradients(self, loss: Tensor) -> tuple[Stream, ...]:
-        """Gradients of a number with respect to the residual stream after each of its writers."""
-        return torch.autograd.grad(loss, self.streams)
+    def gradients_and_start(self, loss: Tensor) -> tuple[Gradients, Stream]:
+        """Gradients of a number at each destination's own input, and at the stream that the pass starts from."""
+        *reads, start = torch.autograd.grad(loss, (*self.reads, self.start))
+        return torch.cat(reads, dim=1), start
+
+    def pulled_back(self, cotangents: Sequence[Stream]) -> Gradients:
+        """From gradients at ``around`` to gradients at each destination's own input (zeros where nothing flows)."""
+        reads = torch.autograd.grad(self.around, self.reads, cotangents, allow_unused=True, materialize_grads=True)
+        return torch.cat(reads, dim=1)
+
+    def output_gradients(self, loss: Tensor) -> tuple[Stream, ...]:
+        """Gradients of a number at what each writer adds: the embeddings, then attention and MLP of each layer."""
+        return torch.autograd.grad(loss, (self.start, *self.after), retain_graph=True)
+
+    def mlp_read_gradients(self, loss: Tensor) -> tuple[Stream, ...]:
+        """Gradients of a number at each MLP's own input."""
+        reads = torch.autograd.grad(loss, [self.reads[i] for i in range((self.first + 1) % 2, len(self.reads) - 1, 2)])
+        return tuple(gradient[:, 0] for gradient in reads)
 
 
 @torch.enable_grad()
-def trace(
-    anatomy: Anatomy,
-    embedding: Stream,
-    position: Stream,
-    context: Context,
-    *,
-    split: bool = True,
-) -> Trace:
+def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0, split: bool = True) -> Trace:
     """Run the model so that gradients can be taken.
 
     Args:
         anatomy: The model.
-        embedding: What the token embedding writes; may be interpolated.
-        position: What the position embedding writes.
+        stream: The residual stream that step ``first`` reads.
         context: Attention masks and rotary tables.
+        first: The step to start at; of a model with parallel blocks, an attention step or the logits.
         split: Whether each head's q, k and v get an input of their own (else ``reads`` has one an attention layer).
     """
-    stream = (embedding + position).detach().requires_grad_()
-    reads, streams = list[Tensor](), [stream]
-    for block in anatomy.blocks:
-        before, attention = stream, block.attention
-        copies = 3 * anatomy.n_heads if split else 1
-        read = before[:, None].expand(-1, copies, -1, -1)
-        q, k, v = read.chunk(3, dim=1) if split else (read, read, read)
-        mixed = attention.mix(attention.queries(q, context), attention.keys(k, context), attention.values(v), context)
-        middle = before + attention.total(mixed)
-        mlp_read = (before if anatomy.parallel else middle)[:, None]
-        stream = middle + block.mlp(mlp_read[:, 0])
-        reads += [read, mlp_read]
-        streams += [middle, stream]
+    start = stream.detach().requires_grad_()
+    reads, around, after = list[Tensor](), list[Tensor](), list[Tensor]()
+    before = stream = start
+    for step in range(first, 2 * anatomy.n_layers):
+        layer, is_mlp = divmod(step, 2)
+        block = anatomy.blocks[layer]
+        if not is_mlp:
+            before = stream
+            read = stream[:, None].expand(-1, 3 * anatomy.n_heads if split else 1, -1, -1)
+            written = _attend(block, read, context)
+            around.append(stream)
+        else:
+            read = (before if anatomy.parallel else stream)[:, None]
+            written = block.mlp(read[:, 0])
+            if anatomy.parallel:
+                around[-1] = around[-1] + written
+            around.append(stream)
+        stream = stream + written
+        reads.append(read)
+        after.append(stream)
     last = stream[:, None]
-    return Trace((*reads, last), tuple(streams), anatomy.unembed(last[:, 0]))
+    return Trace(first, start, (*reads, last), tuple(around), tuple(after), anatomy.unembed(last[:, 0]))
 
 
-def summed(metric: Callable[[Tensor, Tensor], Tensor], logits: Tensor, examples: Tensor) -> Tensor:
-    """The sum of a metric over rows: its gradient is that of each example's own number, whatever the batch."""
-    return metric(logits, examples).sum()
+def _attend(block: Block, read: Tensor, context: Context) -> Stream:
+    attention = block.attention
+    q, k, v = read.chunk(3, dim=1) if read.shape[1] > 1 else (read, read, read)
+    mixed = attention.mix(attention.queries(q, context), attention.keys(k, context), attention.values(v), context)
+    return attention.total(mixed)

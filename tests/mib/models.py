@@ -46,8 +46,9 @@ class SmallModel(HookedRootModule):
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         stream = self.hook_embed(self.embed.W_E[tokens]) + self.pos_embed.W_pos[: tokens.shape[1]]
         for block in self.blocks:
-            stream = stream + self._attention(block.attn, stream)
-            hidden = torch.relu(stream @ block.mlp.W_in + block.mlp.b_in)
+            before, stream = stream, stream + self._attention(block.attn, stream)
+            read = before if getattr(self.cfg, "parallel_attn_mlp", False) else stream
+            hidden = torch.relu(read @ block.mlp.W_in + block.mlp.b_in)
             stream = stream + hidden @ block.mlp.W_out + block.mlp.b_out
         return stream @ self.unembed.W_U + self.unembed.b_U
 
@@ -80,6 +81,7 @@ def random_model(
     n_outputs: int = 5,
     n_context: int = 6,
     causal: bool = False,
+    parallel: bool = False,
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
 ) -> SmallModel:
@@ -102,6 +104,18 @@ def random_model(
     cfg = {
         "n_layers": n_layers, "n_heads": n_heads, "d_model": d_model, "d_head": d_head, "d_mlp": d_mlp,
         "act_fn": "relu", "normalization_type": None, "attn_scale": d_head**0.5,
-        "attention_dir": "causal" if causal else "bidirectional",
+        "attention_dir": "causal" if causal else "bidirectional", "parallel_attn_mlp": parallel,
     }  # fmt: skip
     return SmallModel(cfg, weights)
+
+
+def golden_gpt2() -> nn.Module:
+    """The GPT-2 checkpoint of the golden numbers, loaded as any real model."""
+    return bridge(GOLDEN / "gpt2-random" / "checkpoint")
+
+
+def bridge(checkpoint: Path) -> nn.Module:
+    """A local Hugging Face checkpoint, as TransformerLens presents it."""
+    from transformer_lens.model_bridge import TransformerBridge
+
+    return TransformerBridge.boot_transformers(str(checkpoint), device="cpu").eval()

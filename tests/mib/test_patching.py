@@ -1,17 +1,14 @@
 """The engine runs circuits as the definition of a circuit says."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from mib.errors import TaskError
 from mib.graph import Graph
 from mib.patching import ABLATIONS, Engine
-from tests.mib.models import GOLDEN, SmallModel, golden_relu, random_model
+from tests.mib.models import SmallModel, random_model
 
 N = 5
 
@@ -148,28 +145,60 @@ def test_a_run_that_cuts_late_costs_less(model: SmallModel, pool: torch.Tensor) 
     assert costs == [N, pytest.approx(N * 2 / 5), pytest.approx(N / 5)]
 
 
-@pytest.mark.parametrize("ablation", ["resample", "zero", "mean-positional", "mean"])
-def test_golden_circuit(ablation: Any) -> None:
-    numbers = load_file(GOLDEN / "relu-bidirectional" / "golden.safetensors")
-    _check_golden_circuit(golden_relu(), GOLDEN / "relu-bidirectional", numbers, ablation)
+@pytest.mark.parametrize("ablation", ABLATIONS)
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("pos", [False, True])
+def test_single_cuts_are_runs_with_one_edge_cut(pool: torch.Tensor, ablation: Any, parallel: bool, pos: bool) -> None:
+    model = random_model(parallel=parallel, causal=parallel)
+    graph = Graph(2, 2, 8, parallel=parallel, pos=pos)
+    constants = torch.randn(len(graph.sources), 8) if ablation == "optimal" else None
+    engine = Engine(model, pool, graph=graph, ablation=ablation, constants=constants)
+    clean, other = torch.arange(N), torch.arange(N) + N
+    fast = engine.run_single_cuts(graph.edges, clean, other)
+    kept = torch.ones(len(graph.edges), len(graph.sources), len(graph.destinations), dtype=torch.bool)
+    for number, edge in enumerate(graph.edges):
+        kept[number][graph.index(edge)] = False
+    slow = engine.run(kept.repeat_interleave(N, 0), clean.repeat(len(kept)), other.repeat(len(kept)))
+    torch.testing.assert_close(fast, slow.unflatten(0, (-1, N)))
 
 
-def _check_golden_circuit(model: Any, folder: Path, numbers: dict[str, torch.Tensor], ablation: Any) -> None:
-    truth = json.loads((folder / "golden.json").read_text())["circuit_metric_by_ablation"]
-    clean, n = numbers["clean"], len(numbers["clean"])
-    pool = torch.cat((clean, numbers["corrupted"]))
-    engine = Engine(model, pool, ablation=ablation, mean_over=torch.arange(n))
-    if ablation == "mean":
-        # The reference's "mean" divides the last position's output by the length and then averages over *sources*
-        # (EAP-IG, utils.py, compute_mean_activations): reproduced here as constants, not offered as an ablation.
-        last = engine.outputs(torch.arange(n))[:, :, -1].mean(0) / clean.shape[1]
-        constants = last.mean(0).expand(len(last), -1)
-        engine = Engine(model, pool, ablation="optimal", constants=constants)
-    logits = engine.run(numbers["circuit.in_graph"].bool()[None], torch.arange(n), torch.arange(n) + n)[:, -1]
-    correct, incorrect = numbers["labels"].unbind(1)
-    rows = torch.arange(n)
-    metric = (logits[rows, correct] - logits[rows, incorrect]).mean().item()
-    assert metric == pytest.approx(truth["patching" if ablation == "resample" else ablation], rel=1e-4)
+def test_single_cuts_measured_in_any_memory(model: SmallModel, pool: torch.Tensor) -> None:
+    clean, other = torch.arange(N), torch.arange(N) + N
+
+    def metric(logits: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
+        return logits[:, -1, 0] - logits[:, -1, 1] + examples
+
+    engine, tight = Engine(model, pool), Engine(model, pool, memory=1)
+    uncut, cut = engine.measure_single_cuts(metric, clean, other)
+    torch.testing.assert_close(uncut, metric(model(pool[clean]), clean))
+    logits = engine.run_single_cuts(["a0.h1->logits"], clean, other)[0]
+    torch.testing.assert_close(cut[:, 2, -1], metric(logits, clean))
+    for together, apart in zip((uncut, cut), tight.measure_single_cuts(metric, clean, other), strict=True):
+        torch.testing.assert_close(together, apart, equal_nan=True)
+    assert torch.equal(cut[0].isnan(), ~torch.from_numpy(engine.graph.edge_mask.copy()))
+
+
+def test_padding_on_either_side_changes_nothing(model: SmallModel) -> None:
+    """A padded, masked input gives the real positions the numbers of the input without padding."""
+    short = torch.randint(7, (2 * N, 4), generator=torch.Generator().manual_seed(5))
+    causal = random_model(causal=True)
+    alone = Engine(causal, short)
+    clean, other, kept = torch.arange(N), torch.arange(N) + N, circuits(alone.graph, N)
+    junk = torch.full((2 * N, 2), 3)
+    for left in (False, True):
+        padded = torch.cat((junk, short) if left else (short, junk), dim=1)
+        mask = torch.ones_like(padded, dtype=torch.bool)
+        real = slice(2, 6) if left else slice(0, 4)
+        mask[:, :2] &= not left
+        mask[:, 4:] &= left
+        engine = Engine(causal, padded, attention_mask=mask)
+        torch.testing.assert_close(engine.run(kept, clean, other)[:, real], alone.run(kept, clean, other))
+        cuts = engine.run_single_cuts(alone.graph.edges, clean, other)[:, :, real]
+        torch.testing.assert_close(cuts, alone.run_single_cuts(alone.graph.edges, clean, other))
+        mean, mean_alone = (
+            Engine(causal, *a, ablation="mean", attention_mask=m) for a, m in (((padded,), mask), ((short,), None))
+        )
+        torch.testing.assert_close(mean.run(kept, clean)[:, real], mean_alone.run(kept, clean))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""Information flow routes: how much each source's output is part of what a destination reads."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mib.graph import EdgeScores
+from mib.localization.registry import localizer
+from mib.task import LocalizationTask
+
+
+@localizer("ifr", cost="1F", source="Ferrando and Voita 2024, arXiv 2403.00824")
+def ifr(task: LocalizationTask) -> EdgeScores:
+    """Proximity of each source's output to the whole input, as a share; no gradient, no counterfactual, no metric."""
+    graph, engine = task.graph, task.engine
+    scores = torch.zeros(len(graph.sources), len(graph.destinations), dtype=torch.float64)
+    for batch in task.batches():
+        outputs, reads = engine.outputs(batch.clean), engine.streams(batch.clean)
+        weights = engine.position_weights(batch.clean)
+        for step, read in enumerate(reads):
+            n_sources = engine.columns.readable(step)
+            importance = _importance(outputs[:, :n_sources], read)
+            total = torch.einsum("esp,ep->s", importance.double(), weights.double()).cpu()
+            scores[:n_sources, engine.columns.of(step)] += total[:, None]
+    return EdgeScores(graph, (scores / len(task)).numpy())
+
+
+def _importance(
+    outputs: Float[Tensor, "example source position d_model"], read: Float[Tensor, "example position d_model"]
+) -> Float[Tensor, "example source position"]:
+    """max(|x| - |x - out_u|, 0) in the L1 norm, divided by its sum over sources u; 0 where that sum is 0."""
+    x = read[:, None]
+    proximity = (x.abs().sum(-1) - (x - outputs).abs().sum(-1)).clamp(min=0)
+    total = proximity.sum(1, keepdim=True)
+    return torch.where(total > 0, proximity / total, 0.0)

@@ -1,0 +1,80 @@
+"""Node and neuron attribution patching, with the gradient at the node's output."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mib.errors import MethodError, did_you_mean
+from mib.graph import NeuronScores, NodeScores
+from mib.localization.attribution import Embedding, embeddings
+from mib.localization.registry import localizer
+from mib.task import Batch, LocalizationTask
+
+GradientAt = Literal["output", "input"]
+SOURCE = "Nanda 2023, attribution patching; Mueller et al. 2025 (MIB), arXiv 2504.13151"
+
+
+@localizer("nap", cost="3F+1B", source=SOURCE, levels=("node", "neuron"))
+def nap(task: LocalizationTask, *, mlp_gradient_at: GradientAt = "output") -> NodeScores | NeuronScores:
+    """First-order estimate of cutting a node, or one dimension of its output, for all its readers.
+
+    Args:
+        task: What to localize.
+        mlp_gradient_at: ``output``, or ``input`` for the error of EAP-IG before its pull request 23, which
+            multiplies an MLP's output difference by the gradient at its *input*; MIB's node columns carry it.
+    """
+    return _attribute(task, [None], mlp_gradient_at)
+
+
+@localizer("nap-ig", cost="2F+m(F+B)", source=SOURCE, levels=("node", "neuron"))
+def nap_ig(
+    task: LocalizationTask, *, steps: int = 5, mlp_gradient_at: GradientAt = "output"
+) -> NodeScores | NeuronScores:
+    """As ``nap``, with gradients averaged over token embeddings between ablated and clean.
+
+    Args:
+        task: What to localize.
+        steps: Points on the way, m; point k of m is ablated + k/m (clean - ablated), k = 1..m.
+        mlp_gradient_at: As for ``nap``.
+    """
+    return _attribute(task, [k / steps for k in range(1, steps + 1)], mlp_gradient_at)
+
+
+def _attribute(
+    task: LocalizationTask, points: list[float] | list[None], mlp_gradient_at: GradientAt
+) -> NodeScores | NeuronScores:
+    if mlp_gradient_at not in ("output", "input"):
+        raise MethodError(
+            f"mlp_gradient_at='{mlp_gradient_at}'.{did_you_mean(mlp_gradient_at, ('output', 'input'))} "
+            "Allowed: output, input."
+        )
+    scores = torch.zeros(())
+    for batch in task.batches():
+        difference = task.engine.differences(batch.clean, batch.counterfactual).double()
+        clean, ablated = embeddings(task, batch)
+        for point in points:
+            embedding = None if point is None else torch.lerp(ablated, clean, point)
+            gradient = _gradients(task, batch, embedding, mlp_gradient_at)
+            scores = scores - torch.einsum("espd,espd->sd", difference, gradient.double())
+    neurons = (scores / (len(task) * len(points))).cpu()
+    if task.level == "neuron":
+        return NeuronScores(task.graph, neurons.numpy())
+    return NodeScores(task.graph, neurons.sum(1).numpy())
+
+
+def _gradients(
+    task: LocalizationTask, batch: Batch, embedding: Embedding | None, mlp_gradient_at: GradientAt
+) -> Float[Tensor, "example source position d_model"]:
+    """The metric's gradient at each source's output: that of the residual stream just after it is added."""
+    stream = None if embedding is None else embedding + task.engine.position(batch.clean)
+    trace = task.engine.trace(batch.clean, stream=stream, split=False)
+    loss = task.metric(trace.logits, batch.examples).sum()
+    start, *written = trace.output_gradients(loss)
+    if mlp_gradient_at == "input":
+        written[1::2] = trace.mlp_read_gradients(loss)
+    parts = [start] * (2 if task.graph.pos else 1)
+    for step, gradient in enumerate(written):
+        parts += [gradient] * (1 if step % 2 else task.graph.n_heads)
+    return torch.stack(parts, dim=1)
