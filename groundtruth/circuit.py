@@ -1,0 +1,222 @@
+"""The exact circuit of a compiled model: a status and a proof for every edge, for one ablation and one set of inputs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groundtruth.errors import DomainError
+from mib.errors import did_you_mean
+from mib.graph import Edge, Graph
+
+Ablation = Literal["resample", "zero", "mean", "mean-positional"]
+Lengths = Literal["fixed", "mixed"]
+Status = Literal["absent", "inert", "live", "undecided"]
+Proof = Literal["zero", "constant", "absorbed", "exhaustive", "witness", "none"]
+Carries = Literal["variable", "constant", "position", "nothing"]
+
+ABLATIONS: tuple[Ablation, ...] = get_args(Ablation)
+LENGTHS: tuple[Lengths, ...] = get_args(Lengths)
+
+
+@dataclass(frozen=True)
+class Witness:
+    """An input on which cutting one edge alone changes the decoded output.
+
+    Attributes:
+        clean: The input.
+        counterfactual: Whose value the cut edge carries; ``None`` under zero and mean ablation.
+        output: What the whole model gives on ``clean``.
+        cut_output: What it gives with the edge cut.
+    """
+
+    clean: tuple[Any, ...]
+    counterfactual: tuple[Any, ...] | None
+    output: tuple[Any, ...]
+    cut_output: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an edge is there, in the program's words.
+
+    Attributes:
+        carries: What travels: a ``variable``, a ``constant`` (the ``one`` and BOS directions), a ``position``, or
+            ``nothing`` that is read.
+        travels: Names of the expressions (or ``one``, ``BOS``) whose value travels.
+        used_for: Names of the expressions that the destination computes from it.
+    """
+
+    carries: Carries
+    travels: tuple[str, ...]
+    used_for: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if self.carries == "nothing":
+            return "nothing that is read"
+        return f"{', '.join(self.travels)} for {', '.join(self.used_for)}"
+
+
+@dataclass(frozen=True)
+class EdgeTruth:
+    """What is known about one edge, and why.
+
+    Attributes:
+        edge: Which one.
+        status: ``absent``: what the source can write is not read. ``inert``: read, but cutting the edge changes no
+            output. ``live``: cutting it alone changes an output. ``undecided``: neither was shown.
+        proof: ``zero``: writing composed with reading is exactly zero. ``constant``: what is read never differs from
+            what the ablation puts there. ``absorbed``: it differs, but the destination's output does not, on any pair.
+            ``exhaustive``: no output changes on any pair. ``witness``: an input where it does. ``none``: undecided.
+        reason: Which variable travels, and what for.
+        tried: How many (input, replacement) pairs were run; 0 where the proof needs none.
+        witness: The input of a live edge.
+        redundant: Whether the edge, though inert alone, is in a minimal circuit (a copy stands in for it).
+    """
+
+    edge: Edge
+    status: Status
+    proof: Proof
+    reason: Reason
+    tried: int = 0
+    witness: Witness | None = None
+    redundant: bool = False
+
+    @property
+    def structural(self) -> bool:
+        """Whether what the source can write is read at all."""
+        return self.status != "absent"
+
+
+@dataclass(frozen=True)
+class Sufficiency:
+    """How the live edges alone were shown to reproduce the model.
+
+    Attributes:
+        holds: Whether they do; ``None`` if it was neither shown nor refuted.
+        by: ``induction``: every cut edge is absent or constant. ``local``: besides, at every node the other cut edges
+            together leave the node's output as it is. ``exhaustive``: the circuit was run on every pair. ``sample``:
+            on some of them.
+        runs: How many runs that took.
+    """
+
+    holds: bool | None
+    by: Literal["induction", "local", "exhaustive", "sample"]
+    runs: int = 0
+
+    def __str__(self) -> str:
+        words = {True: "jointly sufficient", False: "not sufficient alone", None: "sufficiency undecided"}[self.holds]
+        how = {"induction": "proven", "local": "proven", "exhaustive": f"run on all {self.runs:,} pairs"}
+        return f"{words} ({how.get(self.by, f'run on {self.runs:,} pairs')})"
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """The exact circuit of one model under one ablation on one set of inputs.
+
+    Attributes:
+        graph: All edges, with the position embedding as a source of its own.
+        ablation: What a cut edge carries.
+        lengths: ``fixed``: inputs of the greatest length. ``mixed``: of all lengths, padded on the right.
+        inputs: How many inputs that is.
+        exhaustive: Whether they are all inputs of that kind.
+        truths: One for each edge of the graph, in its order.
+        sufficiency: Whether the live edges alone reproduce the model.
+        minimal_circuits: Where they do not, minimal sets of edges that do, each with all live edges in it; else the
+            live edges.
+        complete: Whether these are all minimal circuits.
+    """
+
+    graph: Graph
+    ablation: Ablation
+    lengths: Lengths
+    inputs: int
+    exhaustive: bool
+    truths: tuple[EdgeTruth, ...]
+    sufficiency: Sufficiency
+    minimal_circuits: tuple[tuple[Edge, ...], ...]
+    complete: bool = True
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """The live edges."""
+        return self.of_status("live")
+
+    @cached_property
+    def structural(self) -> tuple[Edge, ...]:
+        """The edges whose source writes something that the destination reads."""
+        return tuple(truth.edge for truth in self.truths if truth.structural)
+
+    @cached_property
+    def redundant(self) -> tuple[Edge, ...]:
+        """Edges that are not live but belong to a minimal circuit."""
+        return tuple(truth.edge for truth in self.truths if truth.redundant)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many edges have each status."""
+        counted = Counter(truth.status for truth in self.truths)
+        return {status: counted.get(status, 0) for status in get_args(Status)}
+
+    @cached_property
+    def _by_edge(self) -> dict[Edge, EdgeTruth]:
+        return {truth.edge: truth for truth in self.truths}
+
+    def __getitem__(self, edge: Edge | str) -> EdgeTruth:
+        """What is known about one edge.
+
+        Raises:
+            GraphError: If the graph has no such edge.
+        """
+        self.graph.index(edge)
+        return self._by_edge[Edge.parse(edge) if isinstance(edge, str) else edge]
+
+    def of_status(self, *statuses: Status) -> tuple[Edge, ...]:
+        """The edges of some statuses."""
+        return tuple(truth.edge for truth in self.truths if truth.status in statuses)
+
+    def mask(self, edges: Sequence[Edge] | None = None) -> NDArray[np.bool_]:
+        """Edges as a [source, destination] array; by default the live ones."""
+        mask = np.zeros(self.graph.edge_mask.shape, dtype=np.bool_)
+        for edge in self.edges if edges is None else edges:
+            mask[self.graph.index(edge)] = True
+        return mask
+
+    def carrying(self, *carries: Carries) -> tuple[Edge, ...]:
+        """The edges on which something of some kind travels."""
+        return tuple(truth.edge for truth in self.truths if truth.reason.carries in carries)
+
+    def __str__(self) -> str:
+        counts = self.counts
+        return (
+            f"{self.ablation}, {self.lengths} lengths: {counts['live']} live of {len(self.truths)}, "
+            f"{counts['undecided']} undecided, {self.sufficiency}"
+        )
+
+
+def require_ablation(ablation: str) -> Ablation:
+    """The ablation, if it is one.
+
+    Raises:
+        DomainError: If it is not; the message offers the closest names.
+    """
+    if ablation not in ABLATIONS:
+        raise DomainError(
+            f"ablation='{ablation}' is unknown.{did_you_mean(ablation, ABLATIONS)} Choose from {', '.join(ABLATIONS)}."
+        )
+    return ablation
+
+
+def require_lengths(lengths: str) -> Lengths:
+    """The kind of lengths, if it is one.
+
+    Raises:
+        DomainError: If it is not.
+    """
+    if lengths not in LENGTHS:
+        raise DomainError(f"lengths='{lengths}' is unknown. Choose from {', '.join(LENGTHS)}.")
+    return lengths

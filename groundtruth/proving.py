@@ -1,0 +1,374 @@
+"""The prover: a status and a proof for every edge of a compiled model, and the joint sufficiency of the live ones.
+
+Sufficiency by induction over layers: if at every node the cut edges together leave the node's output as it is in the
+full run, given that the kept edges carry what they carry there, then the circuit's run is the full run.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from groundtruth.circuit import (
+    Circuit,
+    EdgeTruth,
+    Lengths,
+    Proof,
+    Status,
+    Sufficiency,
+    Witness,
+    require_ablation,
+    require_lengths,
+)
+from groundtruth.domain import Tokens
+from groundtruth.errors import DomainError
+from groundtruth.model import CompiledModel
+from groundtruth.reasons import reason, writing
+from groundtruth.redundancy import minimal_circuits
+from groundtruth.runs import TOLERANCE, Runs, pool
+from mib.graph import Edge, Letter, Place
+
+POOL_LIMIT = 4_000
+"""Domains up to this size are proven on whole; of larger ones a seeded sample of this size is used, and said so."""
+
+NODE_LIMIT = 8_000_000
+"""Pairs on which one node is computed before a search gives up: enough for every pair of some 2,800 inputs."""
+
+RUN_LIMIT = 500_000
+"""Runs of the model (from a node on, or of a whole circuit) before a search gives up."""
+
+_SMALL = 24
+"""Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What proofs about one model under one ablation run on.
+
+    Attributes:
+        model: The model.
+        lengths: Which inputs.
+        inputs: Them.
+        exhaustive: Whether they are all inputs of that kind.
+        runs: Full runs on them, and what a cut edge carries.
+    """
+
+    model: CompiledModel
+    lengths: Lengths
+    inputs: list[Tokens]
+    exhaustive: bool
+    runs: Runs
+
+
+def ground(model: CompiledModel, ablation: str, lengths: str) -> Ground:
+    """Run a model on the inputs of its domain.
+
+    Raises:
+        DomainError: For an unknown ablation or kind of lengths, or mixed lengths of a model that padding disturbs.
+    """
+    kind, which = require_ablation(ablation), require_lengths(lengths)
+    if which == "mixed" and not model.pad_safe:
+        raise DomainError(
+            f"lengths='mixed' pads inputs to one length, and padding changes what '{model.name}' gives. "
+            "Use lengths='fixed'."
+        )
+    drawn = model.domain.inputs(limit=POOL_LIMIT)
+    inputs, exhaustive = list(drawn.tokens), drawn.exhaustive
+    if which == "fixed":
+        longest = max(len(tokens) for tokens in inputs)
+        inputs = [tokens for tokens in inputs if len(tokens) == longest]
+    tokens = model.encode(inputs, length=max(len(item) for item in inputs))
+    counts = pool(tokens, special=(model.bos_id, model.pad_id))
+    runs = Runs(model.weights, model.graph, model.decoder, tokens, counts, kind)
+    return Ground(model, which, inputs, exhaustive, runs)
+
+
+def prove(model: CompiledModel, *, ablation: str = "resample", lengths: str | None = None) -> Circuit:
+    """The exact circuit of a model.
+
+    Args:
+        model: A compiled model.
+        ablation: What a cut edge carries: ``resample`` (the source's output on another input), ``zero``, ``mean``
+            (over inputs and positions) or ``mean-positional`` (over inputs).
+        lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths, padded on the right. By default
+            mixed where padding is harmless and there are several lengths.
+
+    Raises:
+        DomainError: For an unknown ablation or kind of lengths, or mixed lengths of a model that padding disturbs.
+    """
+    return prove_on(ground(model, ablation, lengths or default_lengths(model)))
+
+
+def default_lengths(model: CompiledModel) -> Lengths:
+    """Mixed where padding is harmless and there are several lengths, else fixed."""
+    return "mixed" if model.pad_safe and len(model.domain.lengths) > 1 else "fixed"
+
+
+def prove_on(base: Ground) -> Circuit:
+    """Give every edge a status and a proof, and show that the live edges suffice, or what else is needed."""
+    truths = [prove_edge(base, edge) for edge in base.model.graph.edges]
+    sufficiency = prove_sufficiency(base, truths)
+    circuits: tuple[tuple[Edge, ...], ...] = (tuple(t.edge for t in truths if t.status == "live"),)
+    complete = True
+    if sufficiency.holds is False:
+        circuits, complete = minimal_circuits(base.runs, truths)
+        joint = {edge for circuit in circuits for edge in circuit}
+        truths = [replace(t, redundant=t.edge in joint and t.status != "live") for t in truths]
+    return Circuit(
+        graph=base.model.graph,
+        ablation=base.runs.ablation,
+        lengths=base.lengths,
+        inputs=len(base.inputs),
+        exhaustive=base.exhaustive,
+        truths=tuple(truths),
+        sufficiency=sufficiency,
+        minimal_circuits=circuits,
+        complete=complete,
+    )
+
+
+def prove_edge(base: Ground, edge: Edge) -> EdgeTruth:
+    """The status of one edge, with its proof."""
+    why = reason(base.model, edge)
+    if is_unread(base, edge):
+        return EdgeTruth(edge, "absent", "zero", why)
+    if is_constant(base.runs, edge):
+        return EdgeTruth(edge, "inert", "constant", why)
+    status, proof, tried, found = search(base.runs, edge)
+    return EdgeTruth(edge, status, proof, why, tried, _witness(base, edge, *found) if found else None)
+
+
+def is_unread(base: Ground, edge: Edge) -> bool:
+    """Whether all that the source can write, read through the destination's matrix, is zero."""
+    graph = base.model.graph
+    written = writing(base.model.weights, graph.locate(edge.source))
+    matrix = base.runs.reading(graph.locate(edge.destination))
+    scale = _size(written) * _size(matrix)
+    return scale == 0.0 or _size(written @ matrix) <= 1e-14 * scale
+
+
+def is_constant(runs: Runs, edge: Edge) -> bool:
+    """Whether what is read along an edge is, on every input and at every position, what a cut puts there."""
+    place = runs.graph.locate(edge.destination)
+    read, put = runs.read(edge.source, place), runs.replacement(edge.source, place)
+    spread = _size(read.amax(0) - read.amin(0)) if runs.ablation == "resample" else _size(read - put)
+    return spread <= TOLERANCE * max(1.0, _size(read))
+
+
+def search(runs: Runs, edge: Edge) -> tuple[Status, Proof, int, tuple[int, int] | None]:
+    """Cut one edge on pairs of inputs until an output changes or all pairs are done.
+
+    Returns:
+        Status, proof, how many pairs were run (0 where states stand for them), and the witness as (input, replacement).
+    """
+    place = runs.graph.locate(edge.destination)
+    read, put = runs.read(edge.source, place), runs.replacement(edge.source, place)
+    distinct = _distinct(put)
+    tried = 0
+    for rows, replacements in _trial_pairs(runs, distinct):
+        tried += len(rows)
+        _, hit = _cut_changes(runs, place, read, put, rows, replacements)
+        if hit is not None:
+            return "live", "witness", tried, hit
+    if cannot_reach(runs, place, read, put):
+        return "inert", "absorbed", 0, None
+    tried, n_run = 0, 0
+    for rows, replacements in _every_pair(runs, distinct, NODE_LIMIT):
+        n_moved, hit = _cut_changes(runs, place, read, put, rows, replacements)
+        tried, n_run = tried + len(rows), n_run + n_moved
+        if hit is not None:
+            return "live", "witness", tried, hit
+        if n_run > RUN_LIMIT:
+            break
+    if tried < len(runs.tokens) * len(distinct):
+        return "undecided", "none", tried, None
+    return "inert", "exhaustive" if n_run else "absorbed", tried, None
+
+
+def _cut_changes(
+    runs: Runs, place: Place, read: Tensor, put: Tensor, rows: Tensor, replacements: Tensor
+) -> tuple[int, tuple[int, int] | None]:
+    """Cut an edge on pairs: on how many the destination's output moves, and the first where the model's changes."""
+    full = runs.full_output(place)
+    output = runs.node_output(place, rows, {_key(place): put[replacements] - read[rows]})
+    moved = (output - full[rows]).abs().flatten(1).amax(1) > TOLERANCE * max(1.0, _size(full))
+    if not bool(moved.any()):
+        return 0, None
+    rows, replacements = rows[moved], replacements[moved]
+    hit = torch.nonzero(runs.changed(rows, runs.codes_after(place, rows, output[moved])))
+    return len(rows), (int(rows[hit[0, 0]]), int(replacements[hit[0, 0]])) if len(hit) else None
+
+
+def cannot_reach(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
+    """Whether a cut provably leaves the destination's output as it is, shown on states and not on pairs.
+
+    An MLP and the unembedding work position by position, so it is enough to combine the distinct things read at a
+    position with the distinct things put there. A query (or key) that is cut changes scores only by its product with
+    the keys (queries) of the same input; if that product never depends on what is put, no score changes.
+
+    Args:
+        runs: Full runs.
+        place: The destination.
+        read: What it reads along the cut edge [input, position, read].
+        put: What it reads instead [replacement, position, read].
+    """
+    if place.kind == "head":
+        return place.letter != "v" and _scores_stay(runs, place, read, put)
+    stream = runs.stream(place) @ runs.reading(place)
+    scale = TOLERANCE * max(1.0, _size(runs.full_output(place)))
+    for position in range(stream.shape[1]):
+        states = torch.cat([stream[:, position], read[:, position]], dim=-1)
+        states = states[_distinct(states)]
+        total, own = states.chunk(2, dim=-1)
+        new = put[_distinct(put[:, position]), position]
+        before, after = total[:, None], (total - own)[:, None] + new[None]
+        if place.kind == "mlp":
+            w_out = runs.weights.W_out[place.layer]
+            before, after = before.relu() @ w_out, after.relu() @ w_out
+        if _size(after - before) > scale:
+            return False
+    return True
+
+
+def _scores_stay(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
+    other = replace(place, letter="k" if place.letter == "q" else "q")
+    partners = (runs.stream(place) @ runs.reading(other)).flatten(0, 1)
+    partners = partners[_distinct(partners)]
+    everything = torch.cat([read, put]) if runs.ablation != "resample" else read
+    products = everything @ partners.T
+    return _size(products.amax(0) - products.amin(0)) <= TOLERANCE * max(1.0, _size(products))
+
+
+def prove_sufficiency(base: Ground, truths: Sequence[EdgeTruth]) -> Sufficiency:
+    """Show that the live edges alone reproduce the model on every pair."""
+    loose = [t.edge for t in truths if t.proof in ("absorbed", "exhaustive", "none")]
+    if not loose:
+        return Sufficiency(True, "induction")
+    live = [t.edge for t in truths if t.status == "live"]
+    if preserved_locally(base.runs, loose, live):
+        return Sufficiency(True, "local")
+    kept = base.model.graph.edge_mask.copy()
+    for edge in loose:
+        kept[base.model.graph.index(edge)] = False
+    failed, done, tried = fails_somewhere(base.runs, kept)
+    if failed:
+        return Sufficiency(False, "exhaustive", tried)
+    return Sufficiency(True, "exhaustive", tried) if done else Sufficiency(None, "sample", tried)
+
+
+def preserved_locally(runs: Runs, loose: Sequence[Edge], live: Sequence[Edge]) -> bool:
+    """Whether at every node that a live edge leaves, the cut edges together leave the node's output as it is."""
+    into: dict[Place, dict[Letter | str, list[str]]] = {}
+    for edge in loose:
+        place = runs.graph.locate(edge.destination)
+        node = replace(place, letter="") if place.kind == "head" else place
+        into.setdefault(node, {}).setdefault(place.letter if place.kind == "head" else "", []).append(edge.source)
+    used = {runs.graph.locate(edge.source) for edge in live}
+    for node, letters in into.items():
+        if node.kind != "logits" and node not in used:
+            continue
+        if not _node_is_preserved(runs, node, letters):
+            return False
+    return True
+
+
+def fails_somewhere(runs: Runs, kept: NDArray[np.bool_], *, limit: int = RUN_LIMIT) -> tuple[bool, bool, int]:
+    """Run a circuit on pairs of inputs until it differs from the model.
+
+    Returns:
+        Whether it differs on some pair, whether all pairs were run, and how many were.
+    """
+    cut = [edge for edge in runs.graph.edges if not kept[runs.graph.index(edge)]]
+    if not cut:
+        return False, True, 0
+    sources = sorted({edge.source for edge in cut})
+    distinct = _distinct(torch.cat([runs.replacement_outputs[name] for name in sources], dim=-1))
+    trials = 0
+    for rows, replacements in _trial_pairs(runs, distinct):
+        trials += len(rows)
+        if bool(runs.changed(rows, runs.circuit_codes(kept, rows, replacements)).any()):
+            return True, False, trials
+    tried = 0
+    for rows, replacements in _every_pair(runs, distinct, limit):
+        tried += len(rows)
+        if bool(runs.changed(rows, runs.circuit_codes(kept, rows, replacements)).any()):
+            return True, False, tried
+    return False, tried >= len(runs.tokens) * len(distinct), tried
+
+
+def _node_is_preserved(runs: Runs, node: Place, letters: dict[Letter | str, list[str]]) -> bool:
+    parts: list[tuple[Place, Tensor, Tensor]] = []
+    for letter, sources in letters.items():
+        place = replace(node, letter=letter) if node.kind == "head" else node  # pyright: ignore[reportArgumentType]
+        put = torch.stack([runs.replacement(source, place) for source in sources]).sum(0)
+        read = torch.stack([runs.read(source, place) for source in sources]).sum(0)
+        parts.append((place, put, read))
+    if len(parts) == 1 and cannot_reach(runs, parts[0][0], parts[0][2], parts[0][1]):
+        return True
+    distinct = _distinct(torch.cat([put for _, put, _ in parts], dim=-1))
+    if len(distinct) * len(runs.tokens) > NODE_LIMIT:
+        return False
+    full = runs.full_output(node)
+    for rows, replacements in _every_pair(runs, distinct, NODE_LIMIT):
+        deltas = {_key(place): put[replacements] - read[rows] for place, put, read in parts}
+        if _size(runs.node_output(node, rows, deltas) - full[rows]) > TOLERANCE * max(1.0, _size(full)):
+            return False
+    return True
+
+
+def _trial_pairs(runs: Runs, distinct: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of (inputs, replacements) where a witness is likely: among the first inputs, then at random."""
+    n, m = len(runs.tokens), len(distinct)
+    small = distinct[distinct < _SMALL] if runs.ablation == "resample" else distinct
+    rows = torch.arange(min(_SMALL, n))
+    if n * m > 4 * _SMALL**2:
+        yield rows.repeat_interleave(len(small)), small.repeat(len(rows))
+        generator = torch.Generator().manual_seed(0)
+        for size in (512, 4096):
+            if n * m > 4 * size:
+                pick = torch.randint(m, (size,), generator=generator)
+                yield torch.randint(n, (size,), generator=generator), distinct[pick]
+
+
+def _every_pair(runs: Runs, distinct: Tensor, limit: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of (inputs, replacements): every input with every distinct replacement, up to a limit."""
+    n, m = len(runs.tokens), len(distinct)
+    for start in range(0, min(n * m, limit), runs.rows_a_batch):
+        index = torch.arange(start, min(n * m, limit, start + runs.rows_a_batch))
+        yield index // m, distinct[index % m]
+
+
+def _key(place: Place) -> Letter | str:
+    return place.letter if place.kind == "head" else ""
+
+
+def _distinct(values: Tensor) -> Tensor:
+    """Indices of the first of each group of equal rows [row, ...], up to rounding."""
+    flat = values.flatten(1)
+    rounded = (flat / (TOLERANCE * max(1.0, _size(flat)) * 10)).round().numpy()
+    _, first = np.unique(rounded, axis=0, return_index=True)
+    return torch.from_numpy(np.sort(first))
+
+
+def _size(values: Tensor) -> float:
+    return float(values.abs().max()) if values.numel() else 0.0
+
+
+def _witness(base: Ground, edge: Edge, row: int, replacement: int) -> Witness:
+    runs = base.runs
+    place = runs.graph.locate(edge.destination)
+    rows = torch.tensor([row])
+    delta = runs.replacement(edge.source, place)[[replacement]] - runs.read(edge.source, place)[rows]
+    cut = runs.codes_after(place, rows, runs.node_output(place, rows, {_key(place): delta}))[0]
+    counts = runs.counts[row]
+    decode = base.model.decoder.decode
+    return Witness(
+        clean=tuple(base.inputs[row]),
+        counterfactual=tuple(base.inputs[replacement]) if runs.ablation == "resample" else None,
+        output=tuple(decode(runs.codes[row][counts])),
+        cut_output=tuple(decode(cut[counts])),
+    )
+

@@ -1,0 +1,91 @@
+"""Why an edge is there: which expression's value travels on it, and what the destination computes from it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from groundtruth.circuit import Carries, Reason
+from groundtruth.expressions import walk
+from groundtruth.forward import Weights
+from groundtruth.model import CompiledModel
+from groundtruth.provenance import Direction
+from mib.graph import Edge, Place
+
+_RANK: dict[str, Carries] = {
+    "token": "variable",
+    "pad": "variable",
+    "variable": "variable",
+    "scratch": "variable",
+    "position": "position",
+    "one": "constant",
+    "bos": "constant",
+}
+
+
+def writing(weights: Weights, place: Place) -> Tensor:
+    """Rows that span all that a source can write [row, d_model]."""
+    match place.kind:
+        case "input":
+            return weights.W_E
+        case "pos":
+            return weights.W_pos
+        case "head":
+            fed = weights.W_V[place.layer, place.head].abs().amax(0) > 0
+            return weights.W_O[place.layer, place.head][fed]
+        case _:
+            fed = weights.W_in[place.layer].abs().amax(0) > 0
+            return weights.W_out[place.layer][fed]
+
+
+def reason(model: CompiledModel, edge: Edge) -> Reason:
+    """What travels on an edge, and what for, from the provenance of the weights.
+
+    Args:
+        model: A model whose residual dimensions are the directions of its provenance.
+        edge: An edge of its graph.
+    """
+    source, destination = model.graph.locate(edge.source), model.graph.locate(edge.destination)
+    written = writing(model.weights, source).abs().sum(0) > 0
+    matrix = _reading(model.weights, destination)
+    shared = torch.nonzero(written & (matrix.abs().sum(1) > 0))[:, 0].tolist()
+    if not shared:
+        return Reason("nothing", (), ())
+    names = {expression.label: expression.name for expression in walk(model.program)}
+    directions = [model.provenance.directions[i] for i in shared]
+    carried = {_RANK[direction.kind] for direction in directions}
+    carries: Carries = next(kind for kind in ("variable", "position", "constant") if kind in carried)
+    return Reason(
+        carries=carries,
+        travels=tuple(dict.fromkeys(_spell(direction, names) for direction in directions)),
+        used_for=_used_for(model, destination, matrix[shared], names),
+    )
+
+
+def _reading(weights: Weights, place: Place) -> Tensor:
+    if place.kind == "mlp":
+        return weights.W_in[place.layer]
+    if place.kind == "logits":
+        return weights.W_U
+    return {"q": weights.W_Q, "k": weights.W_K, "v": weights.W_V}[place.letter][place.layer, place.head]  # pyright: ignore[reportArgumentType]
+
+
+def _spell(direction: Direction, names: dict[str, str]) -> str:
+    if direction.kind == "one":
+        return "one"
+    if direction.kind == "bos":
+        return "BOS"
+    if direction.kind == "scratch":
+        return f"1/(1+{names[direction.expression or '']})"
+    return names.get(direction.expression or "", direction.expression or "")
+
+
+def _used_for(model: CompiledModel, place: Place, read: Tensor, names: dict[str, str]) -> Sequence[str] | tuple[str, ...]:
+    if place.kind == "logits":
+        return (model.program.name,)
+    if place.kind == "head":
+        expression = model.provenance.head(place.layer, place.head).expression
+        return (names[expression],) if expression else ()
+    reached = {int(i) for i in torch.nonzero(read.abs().sum(0) > 0)[:, 0]}
+    owners = [neuron.expression for neuron in model.provenance.neurons_in(place.layer) if neuron.index in reached]
+    return tuple(dict.fromkeys(names[owner] for owner in owners))

@@ -1,0 +1,230 @@
+"""Runs of a compiled model with edges cut, from cached full runs: what the proofs about edges are made of.
+
+A cut edge carries the *replacement* of its ablation: under resample the source's output on a counterfactual input
+(one replacement for each input of the pool), under zero and mean one replacement for all. Everything is float64.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from groundtruth.circuit import Ablation
+from groundtruth.decoding import Decoder
+from groundtruth.forward import Weights, feed_forward, forward, mix
+from mib.graph import LETTERS, Graph, Letter, Place
+
+TOLERANCE = 1e-9
+"""Two contributions this close, relative to the largest, are the same: float64 rounding, nothing else, lies below."""
+
+_ROWS_IN_MEMORY = 2**25
+"""Numbers of one intermediate result that a batch of runs may hold."""
+
+Rows = Tensor
+"""Indices into the pool of inputs, one a run [row]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """A pool of inputs, the full runs on them, and what a cut edge carries.
+
+    Attributes:
+        weights: The model.
+        graph: Its nodes, with ``pos``.
+        decoder: Reads its output.
+        tokens: Ids [input, position], padded to one length.
+        counts: Which positions' outputs count [input, position]: not BOS, not PAD.
+        ablation: What a cut edge carries.
+    """
+
+    weights: Weights
+    graph: Graph
+    decoder: Decoder
+    tokens: Tensor
+    counts: Tensor
+    ablation: Ablation
+
+    @cached_property
+    def outputs(self) -> dict[str, Tensor]:
+        """What each source writes on each input [input, position, d_model]."""
+        states = forward(self.weights, self.tokens)
+        found = {"input": states.embed, "pos": states.pos.expand_as(states.embed)}
+        for layer in range(self.weights.n_layers):
+            for head in range(self.weights.n_heads):
+                found[f"a{layer}.h{head}"] = states.heads[layer, :, :, head]
+            found[f"m{layer}"] = states.mlps[layer]
+        return found
+
+    @cached_property
+    def n_replacements(self) -> int:
+        """How many different things a cut edge can carry: one a counterfactual input, or just one."""
+        return len(self.tokens) if self.ablation == "resample" else 1
+
+    @cached_property
+    def streams(self) -> dict[int, Tensor]:
+        """The residual stream that each half-layer reads [input, position, d_model]; key 2l attention, 2l+1 MLP."""
+        total = self.outputs["input"] + self.outputs["pos"]
+        found: dict[int, Tensor] = {}
+        for layer in range(self.weights.n_layers):
+            found[2 * layer] = total
+            total = total + sum(self.outputs[f"a{layer}.h{head}"] for head in range(self.weights.n_heads))
+            found[2 * layer + 1] = total
+            total = total + self.outputs[f"m{layer}"]
+        found[2 * self.weights.n_layers] = total
+        return found
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """What the whole model decodes to on each input [input, position]."""
+        return self.decoder.codes(self.streams[2 * self.weights.n_layers] @ self.weights.W_U)
+
+    def stream(self, place: Place) -> Tensor:
+        """The residual stream that a destination reads."""
+        return self.streams[{"head": 2 * place.layer, "mlp": 2 * place.layer + 1}.get(place.kind, 2 * place.layer)]
+
+    def reading(self, place: Place) -> Tensor:
+        """The matrix by which a destination reads the residual stream [d_model, read]."""
+        w = self.weights
+        if place.kind == "mlp":
+            return w.W_in[place.layer]
+        if place.kind == "logits":
+            return w.W_U
+        return {"q": w.W_Q, "k": w.W_K, "v": w.W_V}[place.letter][place.layer, place.head]  # pyright: ignore[reportArgumentType]
+
+    def read(self, source: str, place: Place) -> Tensor:
+        """What a destination reads of a source on each input [input, position, read]."""
+        return self.outputs[source] @ self.reading(place)
+
+    def replacement(self, source: str, place: Place) -> Tensor:
+        """What a destination reads of a source that is cut [replacement, position, read]."""
+        return self.replacement_outputs[source] @ self.reading(place)
+
+    @cached_property
+    def replacement_outputs(self) -> dict[str, Tensor]:
+        """What each source writes when it is cut [replacement, position, d_model]."""
+        change: dict[Ablation, Callable[[Tensor], Tensor]] = {
+            "resample": lambda output: output,
+            "zero": lambda output: torch.zeros_like(output[:1]),
+            "mean": lambda output: output.mean((0, 1), keepdim=True).expand(1, output.shape[1], -1),
+            "mean-positional": lambda output: output.mean(0, keepdim=True),
+        }
+        return {name: change[self.ablation](output) for name, output in self.outputs.items()}
+
+    def node_output(self, place: Place, rows: Rows, deltas: dict[Letter | str, Tensor]) -> Tensor:
+        """What a head or an MLP writes if what it reads is changed, on some inputs.
+
+        Args:
+            place: The head (its letter is ignored), the MLP, or ``logits``, whose output is the logits.
+            rows: The inputs [row].
+            deltas: Change of what is read [row, position, read], by letter for a head, by ``""`` elsewhere.
+        """
+        w = self.weights
+        stream = self.stream(place)
+        if place.kind == "logits":
+            return (stream @ w.W_U)[rows] + deltas[""]
+        if place.kind == "mlp":
+            pre = (stream @ w.W_in[place.layer])[rows] + deltas[""]
+            return pre.relu() @ w.W_out[place.layer]
+        matrices = {"q": w.W_Q, "k": w.W_K, "v": w.W_V}
+        parts: list[Tensor] = []
+        for letter in LETTERS:
+            part = (stream @ matrices[letter][place.layer, place.head])[rows]
+            parts.append(part + deltas[letter] if letter in deltas else part)
+        return mix(w, *parts) @ w.W_O[place.layer, place.head]
+
+    def full_output(self, place: Place) -> Tensor:
+        """What a head, an MLP or the unembedding gives on each input in the full run."""
+        if place.kind == "logits":
+            return self.streams[2 * self.weights.n_layers] @ self.weights.W_U
+        name = f"m{place.layer}" if place.kind == "mlp" else f"a{place.layer}.h{place.head}"
+        return self.outputs[name]
+
+    def codes_after(self, place: Place, rows: Rows, output: Tensor) -> Tensor:
+        """What the model decodes to if one node gives another output and all after it follows.
+
+        Args:
+            place: The node.
+            rows: The inputs [row].
+            output: What the node gives instead [row, position, d_model], or logits.
+        """
+        if place.kind == "logits":
+            return self.decoder.codes(output)
+        change = output - self.full_output(place)[rows]
+        half = 2 * place.layer + (1 if place.kind == "mlp" else 0)
+        residual = self.streams[half + 1][rows] + change
+        if place.kind == "head":
+            residual = residual + feed_forward(self.weights, place.layer, residual)
+        for layer in range(place.layer + 1, self.weights.n_layers):
+            residual = self._block(layer, residual)
+        return self.decoder.codes(residual @ self.weights.W_U)
+
+    def changed(self, rows: Rows, codes: Tensor) -> Tensor:
+        """For which runs the decoded output differs from the full run's, at a position that counts [row]."""
+        differ = self.decoder.differ(codes, self.codes[rows]) & self.counts[rows]
+        return differ.any(1)
+
+    def circuit_codes(self, kept: NDArray[np.bool_], rows: Rows, replacements: Rows) -> Tensor:
+        """What a circuit decodes to.
+
+        Args:
+            kept: The edges of the circuit [source, destination].
+            rows: The inputs [row].
+            replacements: Which replacement all cut edges carry [row].
+        """
+        w, graph = self.weights, self.graph
+        own = {name: self.outputs[name][rows] for name in ("input", "pos")}
+        residual = own["input"] + own["pos"]
+        for layer in range(w.n_layers):
+            results: dict[str, Tensor] = {}
+            for head in range(w.n_heads):
+                reads = [
+                    self._circuit_read(kept, f"a{layer}.h{head}<{letter}>", residual, own, replacements)
+                    for letter in LETTERS
+                ]
+                results[f"a{layer}.h{head}"] = mix(w, *reads) @ w.W_O[layer, head]
+            own |= results
+            residual = residual + sum(results.values())
+            pre = self._circuit_read(kept, f"m{layer}", residual, own, replacements)
+            own[f"m{layer}"] = pre.relu() @ w.W_out[layer]
+            residual = residual + own[f"m{layer}"]
+        assert set(own) == set(graph.sources)  # noqa: S101 - every source has written
+        return self.decoder.codes(self._circuit_read(kept, "logits", residual, own, replacements))
+
+    def _circuit_read(
+        self, kept: NDArray[np.bool_], destination: str, residual: Tensor, own: dict[str, Tensor], replacements: Rows
+    ) -> Tensor:
+        place = self.graph.locate(destination)
+        column = self.graph.destination_index[destination]
+        matrix = self.reading(place)
+        total = residual @ matrix
+        for source in self.graph.sources[: self.graph.n_readable[column]]:
+            if not kept[self.graph.source_index[source], column]:
+                total = total + (self.replacement_outputs[source][replacements] - own[source]) @ matrix
+        return total
+
+    def _block(self, layer: int, residual: Tensor) -> Tensor:
+        w = self.weights
+        total = residual
+        for head in range(w.n_heads):
+            q, k, v = (residual @ matrix[layer, head] for matrix in (w.W_Q, w.W_K, w.W_V))
+            total = total + mix(w, q, k, v) @ w.W_O[layer, head]
+        return total + feed_forward(w, layer, total)
+
+    @cached_property
+    def rows_a_batch(self) -> int:
+        """How many runs to hold in memory at once."""
+        w = self.weights
+        width = self.tokens.shape[1] * max(w.d_model * 2, w.d_mlp, w.n_heads * self.tokens.shape[1])
+        return max(16, _ROWS_IN_MEMORY // (width * 4))
+
+
+def pool(tokens: Tensor, *, special: Sequence[int]) -> Tensor:
+    """Which positions count: all but those of BOS and PAD [input, position]."""
+    counts = torch.ones_like(tokens, dtype=torch.bool)
+    for token in special:
+        counts &= tokens != token
+    return counts
