@@ -83,7 +83,5 @@ def test_a_submission_needs_two_tasks_and_two_models(tmp_path: Path) -> None:
 
 def test_an_unknown_cell_is_an_error_with_the_nearest_name(tmp_path: Path) -> None:
     write_importances(tmp_path / "arc_easy_llama3")
-    with pytest.raises(
-        FormatError, match="no cell of the leaderboard is named 'arc_easy_llama3'. Did you mean: arc-"
-    ):
+    with pytest.raises(FormatError, match="no cell of the leaderboard is named 'arc_easy_llama3'. Did you mean: arc-"):
         read_submission(tmp_path)

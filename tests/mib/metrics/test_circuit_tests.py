@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mib.errors import ScoreError
@@ -49,6 +49,7 @@ TRUE = ("input->m0", "input->m1", "input->logits", "m0->m1", "m0->logits", "m1->
 # -- random circuits ----------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(graph=GRAPHS, seed=st.integers(0, 100), share=st.floats(0, 1))
 def test_random_circuits_are_large_enough_and_connected(graph: Graph, seed: int, share: float) -> None:
     size = int(share * len(graph.edges))
@@ -64,6 +65,7 @@ def test_every_edge_out_of_a_node_is_equally_likely() -> None:
     assert (counts[:5] > 1050).all() and (counts[:5] < 1350).all() and counts.sum() == 6000 == counts[:5].sum()
 
 
+@settings(deadline=None)
 @given(graph=GRAPHS.filter(lambda graph: graph.n_layers > 0), seed=st.integers(0, 100))
 def test_inflated_circuits_have_new_edges_and_lose_one_of_them(graph: Graph, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -88,7 +90,8 @@ def test_the_true_circuit_passes_every_test(task: LocalizationTask) -> None:
     assert independence(task, true, n_permutations=200).p_value > 0.05
     assert minimality(task, true).superfluous() == ()
     assert sufficiency(task, true).p_value < 0.05
-    assert partial_necessity(task, true, size=2).p_value < 0.05
+    # cutting a part of the circuit can hurt more than cutting all of it, so some random cuts do
+    assert partial_necessity(task, true, quantile=0.8).p_value < 0.05
 
 
 def test_an_edge_that_carries_nothing_is_superfluous(task: LocalizationTask) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mib.errors import ScoreError
@@ -25,6 +25,7 @@ def truth(*true: int) -> np.ndarray:
     return np.isin(np.arange(N), true)
 
 
+@settings(deadline=None)
 @given(case=cases)
 def test_auroc_is_the_chance_that_a_true_edge_beats_another(case) -> None:
     values, true = np.array(case[0]), np.array(case[1])
@@ -33,6 +34,7 @@ def test_auroc_is_the_chance_that_a_true_edge_beats_another(case) -> None:
     assert edge_auroc(EdgeScores(GRAPH, values), true) == pytest.approx((pairs.mean() + 1) / 2)
 
 
+@settings(deadline=None)
 @given(case=cases, seed=st.integers(0, 1000))
 def test_no_score_depends_on_which_of_two_equal_edges_comes_first(case, seed: int) -> None:
     values, true = np.array(case[0], dtype=float), np.array(case[1])
@@ -44,6 +46,7 @@ def test_no_score_depends_on_which_of_two_equal_edges_comes_first(case, seed: in
     assert (first.precision, first.recall, first.f1) == pytest.approx((second.precision, second.recall, second.f1))
 
 
+@settings(deadline=None)
 @given(case=cases)
 def test_scores_do_not_depend_on_scale_and_absolute_ones_not_on_sign(case) -> None:
     values, true = np.array(case[0], dtype=float), np.array(case[1])
@@ -140,6 +143,7 @@ def mib_auroc_step_by_step(values: EdgeScores, true: np.ndarray) -> float:
     return sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(points, points[1:], strict=False))
 
 
+@settings(deadline=None)
 @given(case=cases)
 def test_mib_auroc_is_the_reference_s_step_by_step(case) -> None:
     values, true = EdgeScores(GRAPH, case[0]), np.array(case[1])

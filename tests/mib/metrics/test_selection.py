@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
@@ -48,6 +48,7 @@ def prune_by_names(graph: Graph, edges: set[str]) -> set[str]:
         edges = left
 
 
+@settings(deadline=None)
 @given(graph=graphs, seed=st.integers(0, 10**6), share=st.floats(0.05, 0.9))
 def test_pruning_many_circuits_is_pruning_each_by_its_definition(graph: Graph, seed: int, share: float) -> None:
     kept = (np.random.default_rng(seed).random((5, *graph.edge_mask.shape)) < share) & graph.edge_mask
@@ -121,6 +122,7 @@ def greedy_by_definition(scores: EdgeScores, size: int) -> set[str]:
     return set(chosen)
 
 
+@settings(deadline=None)
 @given(graph=graphs, seed=st.integers(0, 10**6))
 def test_greedy_takes_the_best_edge_that_leads_to_the_circuit(graph: Graph, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -131,6 +133,7 @@ def test_greedy_takes_the_best_edge_that_leads_to_the_circuit(graph: Graph, seed
         assert names(graph, kept) == greedy_by_definition(scores, size)
 
 
+@settings(deadline=None)
 @given(graph=graphs, seed=st.integers(0, 10**6), selection=st.sampled_from(["top-n", "greedy"]))
 def test_a_larger_circuit_contains_a_smaller_one(graph: Graph, seed: int, selection) -> None:
     scores = EdgeScores(graph, np.random.default_rng(seed).normal(size=len(graph.edges)))

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mib.errors import ScoreError
@@ -16,6 +16,7 @@ def binomial(n: int, k: int, p: float) -> float:
 # -- equivalence ------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(wins=st.integers(0, 12), losses=st.integers(0, 12), ties=st.integers(0, 12), epsilon=st.floats(0, 0.45))
 def test_equivalence_sums_the_binomial_tails_at_the_boundary(wins, losses, ties, epsilon) -> None:
     n = wins + losses + ties
@@ -98,6 +99,7 @@ def test_the_seed_decides_the_permutations() -> None:
 # -- quantiles and minimality -------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(beaten=st.integers(0, 30), quantile=st.sampled_from([0.5, 0.9]))
 def test_quantile_test_is_the_upper_binomial_tail(beaten: int, quantile: float) -> None:
     result = quantile_test(0.5, [0.1] * beaten + [0.7] * (30 - beaten), quantile=quantile)

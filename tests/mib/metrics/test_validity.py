@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
@@ -12,6 +12,7 @@ from mib.metrics.validity import kendall_tau, metric_validity
 columns = st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=2, max_size=12)
 
 
+@settings(deadline=None)
 @given(pairs=columns)
 def test_tau_is_scipy_s(pairs: list[tuple[int, int]]) -> None:
     one, other = zip(*pairs, strict=True)
