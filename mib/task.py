@@ -124,5 +124,5 @@ class LocalizationTask:
 
     def batches(self) -> Iterator[Batch]:
         """All examples, in batches of which gradients fit into the memory."""
-        for examples in self.engine.chunks(self.everything.examples, traced=True):
+        for examples in self.engine.chunks(self.everything.examples, work="gradients"):
             yield Batch(examples, examples, examples + len(self))

@@ -15,11 +15,28 @@ Embedding = Float[Tensor, "example position d_model"]
 
 
 def estimated_loss(
-    difference: Float[Tensor, "example source position d_model"], gradient: Gradients
+    task: LocalizationTask, difference: Float[Tensor, "example source position d_model"], gradients: Gradients
 ) -> Float[Tensor, "source destination"]:
-    """Minus difference times gradient, summed over examples, positions and dimensions (in float64)."""
-    a, b = (x if x.dtype == torch.float64 else x.float() for x in (difference, gradient))
-    return -torch.matmul(a.flatten(2), b.flatten(2).transpose(1, 2)).sum(0, dtype=torch.float64)
+    """Minus difference times gradient, summed over examples, positions and dimensions (in float64).
+
+    Args:
+        task: Whose edges; entries that are no edges come out as 0.
+        difference: Ablated minus clean, of each source's output.
+        gradients: The metric's gradient at each destination's input, one tensor a step of the forward pass.
+    """
+    columns = task.engine.columns
+    scores = torch.zeros(len(task.graph.sources), len(task.graph.destinations), dtype=torch.float64)
+    for step, gradient in enumerate(gradients):
+        n_sources = columns.readable(step)
+        written, read = (x.flatten(2) for x in (difference[:, :n_sources], gradient))
+        products = torch.matmul(*(x if x.dtype == torch.float64 else x.float() for x in (written, read.mT)))
+        scores[:n_sources, columns.of(step)] = -products.sum(0, dtype=torch.float64).cpu()
+    return scores
+
+
+def add(one: Gradients, other: Gradients) -> Gradients:
+    """The sum of two runs' gradients."""
+    return tuple(a + b for a, b in zip(one, other, strict=True))
 
 
 def gradients_at(task: LocalizationTask, batch: Batch, embedding: Embedding | None = None) -> Gradients:

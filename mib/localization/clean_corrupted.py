@@ -3,7 +3,7 @@
 import torch
 
 from mib.graph import EdgeScores
-from mib.localization.attribution import embeddings, estimated_loss, gradients_at
+from mib.localization.attribution import add, embeddings, estimated_loss, gradients_at
 from mib.localization.registry import localizer
 from mib.task import LocalizationTask
 
@@ -15,6 +15,6 @@ def clean_corrupted(task: LocalizationTask) -> EdgeScores:
     for batch in task.batches():
         difference = task.engine.differences(batch.clean, batch.counterfactual)
         _, ablated = embeddings(task, batch)
-        gradient = (gradients_at(task, batch) + gradients_at(task, batch, ablated)) / 2
-        scores = scores + estimated_loss(difference, gradient)
-    return EdgeScores(task.graph, (scores / len(task)).cpu().numpy())
+        both = add(gradients_at(task, batch), gradients_at(task, batch, ablated))
+        scores = scores + estimated_loss(task, difference, both) / 2
+    return EdgeScores(task.graph, (scores / len(task)).numpy())

@@ -14,5 +14,5 @@ def eap(task: LocalizationTask) -> EdgeScores:
     scores = torch.zeros(())
     for batch in task.batches():
         difference = task.engine.differences(batch.clean, batch.counterfactual)
-        scores = scores + estimated_loss(difference, gradients_at(task, batch))
-    return EdgeScores(task.graph, (scores / len(task)).cpu().numpy())
+        scores = scores + estimated_loss(task, difference, gradients_at(task, batch))
+    return EdgeScores(task.graph, (scores / len(task)).numpy())

@@ -1,9 +1,11 @@
 """Edge attribution patching with integrated gradients over the input embedding."""
 
+from functools import reduce
+
 import torch
 
 from mib.graph import EdgeScores
-from mib.localization.attribution import embeddings, estimated_loss, gradients_at
+from mib.localization.attribution import add, embeddings, estimated_loss, gradients_at
 from mib.localization.registry import localizer
 from mib.task import LocalizationTask
 
@@ -20,9 +22,7 @@ def eap_ig_inputs(task: LocalizationTask, *, steps: int = 5) -> EdgeScores:
     for batch in task.batches():
         difference = task.engine.differences(batch.clean, batch.counterfactual)
         clean, ablated = embeddings(task, batch)
-        gradient = sum(
-            (gradients_at(task, batch, torch.lerp(ablated, clean, k / steps)) for k in range(1, steps)),
-            start=gradients_at(task, batch, ablated),
-        )
-        scores = scores + estimated_loss(difference, gradient / steps)
-    return EdgeScores(task.graph, (scores / len(task)).cpu().numpy())
+        points = (torch.lerp(ablated, clean, k / steps) for k in range(steps))
+        gradients = reduce(add, (gradients_at(task, batch, point) for point in points))
+        scores = scores + estimated_loss(task, difference, gradients)
+    return EdgeScores(task.graph, (scores / (len(task) * steps)).numpy())

@@ -121,14 +121,15 @@ class CircuitRun:
         columns, n_sources = Columns(self.graph).of(step), Columns(self.graph).readable(step)
         written = written[:, :n_sources]
         kept = self.kept[:, :n_sources, columns].transpose(1, 2)
-        constant = constant_stream(self.anatomy, step, self.position)
+        total = constant_stream(self.anatomy, step, self.position)
+        total = None if total is None else total[:, None]
         if not kept.requires_grad and bool((kept == 1).all()):
-            total = written.sum(1, keepdim=True)
-        else:
-            total = _mix(kept, written)
-            if self.ablated is not None:
-                total = total + _mix(1 - kept, self.ablated[:, :n_sources].expand(-1, -1, written.shape[2], -1))
-        return total if constant is None else total + constant[:, None]
+            shared = written.sum(1, keepdim=True)
+            return shared if total is None else shared + total
+        total = _add_mix(total, kept, written)
+        if self.ablated is None:
+            return total
+        return _add_mix(total, 1 - kept, self.ablated[:, :n_sources].expand(len(written), -1, *written.shape[2:3], -1))
 
     def _masked(self, outputs: Outputs, first: int) -> Outputs:
         """Outputs of the sources from ``first`` on, with their cut neurons ablated."""
@@ -139,7 +140,14 @@ class CircuitRun:
         return outputs * kept if self.ablated is None else outputs * kept + self.ablated[:, rows] * (1 - kept)
 
 
-def _mix(weights: Tensor, outputs: Outputs) -> Float[Tensor, "row destination position d_model"]:
-    """Sum over sources of weight times output: [row | 1, destination, source] x [row | 1, source, ...]."""
-    mixed = torch.matmul(weights, outputs.flatten(2))
+def _add_mix(
+    total: Float[Tensor, "row destination position d_model"] | None, weights: Tensor, outputs: Outputs
+) -> Float[Tensor, "row destination position d_model"]:
+    """Add the sum over sources of weight times output: [row | 1, destination, source] x [row, source, ...]."""
+    weights, flat = weights.expand(len(outputs), -1, -1), outputs.flatten(2)
+    if total is None:
+        mixed = torch.bmm(weights, flat)
+    else:
+        shape = (len(outputs), weights.shape[1], *outputs.shape[2:])
+        mixed = torch.baddbmm(total.expand(shape).flatten(2), weights, flat)
     return mixed.unflatten(2, outputs.shape[2:])

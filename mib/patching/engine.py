@@ -12,11 +12,12 @@ from mib.errors import TaskError
 from mib.graph import Edge, Graph
 from mib.patching.ablations import Ablation, check_ablation, mean_outputs
 from mib.patching.checking import check_constants, check_pool, check_rows
+from mib.patching.chunking import Work, bytes_of_outputs, rows_that_fit
 from mib.patching.circuits import CircuitRun, Columns, Outputs
 from mib.patching.cost import Cost
 from mib.patching.gradients import Trace, trace
 from mib.patching.metric import Metric
-from mib.patching.recording import record_outputs
+from mib.patching.recording import OutputCache, record_outputs
 from mib.patching.single_cuts import FullRun, SingleCuts
 
 Indices = Int[Tensor, "row"]
@@ -67,10 +68,11 @@ class Engine:
         self.attention_mask = None if attention_mask is None else attention_mask.to(device)
         self._mean_over = mean_over
         self._constants = constants
-        self._cache: Outputs | None = None
         self._fixed: Outputs | None = None
         check_pool(self.anatomy, self.graph, self.inputs, self.attention_mask)
         check_constants(self.graph, constants)
+        pool = len(self.inputs) * bytes_of_outputs(self.anatomy, self.graph, self.inputs.shape[1])
+        self._cache = OutputCache(len(self.inputs), self._record) if pool <= memory // 2 else None
 
     # -- what the model does on its own -------------------------------------------------------------------------
 
@@ -90,14 +92,13 @@ class Engine:
     def outputs(self, indices: Indices) -> Outputs:
         """What each source writes in the full run of some inputs, [row, source, position, d_model].
 
-        Read from the cache where the whole pool's outputs fit into half of the memory, else computed.
+        Kept from the first time on if the whole pool's outputs fit into half of the memory.
         """
-        if self._cache is None and self._pool_fits():
-            self._cache = torch.cat([self._record(chunk) for chunk in self.chunks(self._all())])
+        indices = indices.to(self.inputs.device)
         if self._cache is not None:
-            return self._cache[indices]
+            return self._cache(indices)
         unique, places = torch.unique(indices, return_inverse=True)
-        return torch.cat([self._record(chunk) for chunk in self.chunks(unique)])[places]
+        return self._record(unique)[places]
 
     @torch.no_grad()
     def streams(self, indices: Indices) -> tuple[Stream, ...]:
@@ -318,14 +319,14 @@ class Engine:
         ablated = self.ablated(counterfactual)
         return -outputs if ablated is None else ablated - outputs
 
-    def chunks(self, rows: Indices, *, traced: bool = False) -> Iterator[Indices]:
+    def chunks(self, rows: Indices, *, work: Work = "circuits") -> Iterator[Indices]:
         """Split rows so that a run of each part fits into the memory.
 
         Args:
             rows: Anything to split, one entry a row.
-            traced: Whether the run keeps what gradients need.
+            work: What is to be done with them.
         """
-        return iter(rows.to(self.inputs.device).split(self._rows_that_fit(traced=traced)))
+        return iter(rows.to(self.inputs.device).split(self._rows_at_once(work)))
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -362,7 +363,10 @@ class Engine:
         full = FullRun.of(self.anatomy, *self.tokens(clean))
         self.cost.forward += len(clean)
         changes = self.differences(clean, counterfactual)
-        return SingleCuts(self.graph, full, changes, min(self._rows_that_fit(), 512))
+        return SingleCuts(self.graph, full, changes, self._rows_at_once("cuts"))
+
+    def _rows_at_once(self, work: Work) -> int:
+        return rows_that_fit(self.anatomy, self.graph, self.inputs.shape[1], memory=self.memory, work=work)
 
     def _edges(self, edges: Tensor | None) -> Tensor:
         real = torch.from_numpy(self.graph.edge_mask.copy()).to(self.inputs.device)
@@ -386,9 +390,9 @@ class Engine:
         return torch.where(cut, steps, 2 * self.graph.n_layers).amin(1)
 
     def _record(self, indices: Indices) -> Outputs:
-        tokens, mask = self.tokens(indices)
         self.cost.forward += len(indices)
-        return record_outputs(self.anatomy, tokens, mask, pos=self.graph.pos)
+        chunks = (self.tokens(chunk) for chunk in self.chunks(indices))
+        return torch.cat([record_outputs(self.anatomy, *chunk, pos=self.graph.pos) for chunk in chunks])
 
     def _fixed_outputs(self) -> Outputs:
         if self.ablation == "optimal":
@@ -411,19 +415,3 @@ class Engine:
 
     def _all(self) -> Indices:
         return torch.arange(len(self.inputs), device=self.inputs.device)
-
-    def _bytes_an_output(self) -> int:
-        width = self.inputs.shape[1] * self.graph.d_model
-        return len(self.graph.sources) * width * self.anatomy.token_embedding.element_size()
-
-    def _pool_fits(self) -> bool:
-        return len(self.inputs) * self._bytes_an_output() <= self.memory // 2
-
-    def _rows_that_fit(self, *, traced: bool = False) -> int:
-        anatomy, n_positions, heads = self.anatomy, self.inputs.shape[1], self.graph.n_heads
-        width = max(block.mlp.W_in.shape[1] for block in anatomy.blocks) if anatomy.blocks else 0
-        layer = n_positions * (8 * heads * self.graph.d_model + 4 * width + 3 * heads * n_positions)
-        logits = 3 * n_positions * anatomy.W_U.shape[1]
-        layers = 3 * len(anatomy.blocks) if traced else 1
-        row = 4 * self._bytes_an_output() + (layers * layer + logits) * anatomy.token_embedding.element_size()
-        return max(1, min(4096, self.memory // 2 // row))

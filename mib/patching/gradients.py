@@ -10,7 +10,8 @@ from torch import Tensor
 from mib.anatomy import Anatomy, Block, Context
 from mib.anatomy.parts import Stream
 
-Gradients = Float[Tensor, "row destination position d_model"]
+Gradients = tuple[Float[Tensor, "row destination position d_model"], ...]
+"""One tensor a step of the forward pass, in the order of ``Graph.destinations``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,18 +38,17 @@ class Trace:
     logits: Float[Tensor, "row position output"]
 
     def destination_gradients(self, loss: Tensor) -> Gradients:
-        """Gradients of a number at each destination's own input."""
-        return torch.cat(torch.autograd.grad(loss, self.reads), dim=1)
+        """Gradients of a number at each destination's own input, for each step from ``first`` on."""
+        return torch.autograd.grad(loss, self.reads)
 
     def gradients_and_start(self, loss: Tensor) -> tuple[Gradients, Stream]:
         """Gradients of a number at each destination's own input, and at the stream that the pass starts from."""
         *reads, start = torch.autograd.grad(loss, (*self.reads, self.start))
-        return torch.cat(reads, dim=1), start
+        return tuple(reads), start
 
     def pulled_back(self, cotangents: Sequence[Stream]) -> Gradients:
         """From gradients at ``around`` to gradients at each destination's own input (zeros where nothing flows)."""
-        reads = torch.autograd.grad(self.around, self.reads, cotangents, allow_unused=True, materialize_grads=True)
-        return torch.cat(reads, dim=1)
+        return torch.autograd.grad(self.around, self.reads, cotangents, allow_unused=True, materialize_grads=True)
 
     def output_gradients(self, loss: Tensor) -> tuple[Stream, ...]:
         """Gradients of a number at what each writer adds: the embeddings, then attention and MLP of each layer."""

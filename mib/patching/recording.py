@@ -1,10 +1,15 @@
 """What each source writes in the full run of an input."""
 
+from collections.abc import Callable
+
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from mib.anatomy import Anatomy
 from mib.patching.circuits import Outputs
+
+Indices = Int[Tensor, "row"]
 
 
 @torch.no_grad()
@@ -34,3 +39,37 @@ def record_outputs(anatomy: Anatomy, tokens: Tensor, mask: Tensor | None, *, pos
         stream = attended + outputs[:, row + anatomy.n_heads]
         row += anatomy.n_heads + 1
     return outputs
+
+
+class OutputCache:
+    """Outputs of the pool's inputs, each computed when it is first asked for.
+
+    Args:
+        n_inputs: Size of the pool.
+        record: Computes the outputs of distinct inputs.
+    """
+
+    def __init__(self, n_inputs: int, record: Callable[[Indices], Outputs]) -> None:
+        self._record = record
+        self._filled = torch.zeros(n_inputs, dtype=torch.bool)
+        self._outputs: Outputs | None = None
+        self._complete = False
+
+    def __call__(self, indices: Indices) -> Outputs:
+        """Outputs of some inputs, in any order, with repetitions."""
+        if not self._complete:
+            self._fill(indices)
+        if self._outputs is None:  # nothing was ever asked for
+            return self._record(indices)
+        return self._outputs[indices]
+
+    def _fill(self, indices: Indices) -> None:
+        self._filled = self._filled.to(indices.device)
+        missing = torch.unique(indices[~self._filled[indices]])
+        if len(missing):
+            new = self._record(missing)
+            if self._outputs is None:
+                self._outputs = new.new_empty(len(self._filled), *new.shape[1:])
+            self._outputs[missing] = new
+            self._filled[missing] = True
+            self._complete = bool(self._filled.all())
