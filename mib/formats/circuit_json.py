@@ -10,6 +10,7 @@
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, StrictFloat, ValidationError
 
 from mib.errors import did_you_mean
 from mib.formats.circuit_file import CircuitFile
-from mib.formats.places import Config, config_of, find_edge, first_error, malformed, no_infinity
+from mib.formats.places import Config, config_of, first_error, infinite, malformed, no_edge, no_infinity
 from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
 
 
@@ -122,12 +123,17 @@ def _parse(path: Path) -> object:
 def _read_edges(document: _Document, graph: Graph, path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     scores = np.zeros(graph.edge_mask.shape)
     edges = np.zeros(graph.edge_mask.shape, dtype=np.bool_)
+    rows, columns, n_readable = graph.source_index, graph.destination_index, graph.n_readable.tolist()
     for name, edge in document.edges.items():
-        index = find_edge(graph, name, path)
+        source, _, destination = name.partition("->")
+        index = rows.get(source), columns.get(destination)
+        if index[0] is None or index[1] is None or index[0] >= n_readable[index[1]]:
+            raise no_edge(graph, name, path)
         edges[index] = edge.in_graph
         if edge.score is not None:
-            place = f"edges[{name!r}].score"
-            scores[index] = no_infinity(np.array(edge.score, dtype=np.float64), path, place)
+            if math.isinf(edge.score):
+                raise infinite(path, f"edges[{name!r}].score")
+            scores[index] = edge.score
     return scores, edges
 
 
@@ -152,8 +158,9 @@ class _NodeReader:
             return None
         values = np.full(len(self.graph.sources), np.nan)
         for name, score in scored.items():
-            place = f"nodes[{name!r}].score"
-            values[self.row(name)] = no_infinity(np.array(score, dtype=np.float64), self.path, place)
+            if math.isinf(score):
+                raise infinite(self.path, f"nodes[{name!r}].score")
+            values[self.row(name)] = score
         return NodeScores(self.graph, values)
 
     def neurons(self, key: str) -> NDArray[np.float64] | None:

@@ -43,12 +43,8 @@ def read_pt(path: Path) -> CircuitFile:
         scores=EdgeScores(graph, no_infinity(edge_scores, path, "edges_scores")),
         edges=reader.flags("edges_in_graph", (sources, destinations)),
         nodes=reader.flags("nodes_in_graph", (sources,)),
-        node_scores=NodeScores(graph, reader.scores("nodes_scores", (sources,)))
-        if "nodes_scores" in entries
-        else None,
-        neurons=reader.flags("neurons_in_graph", (sources, graph.d_model))
-        if "neurons_in_graph" in entries
-        else None,
+        node_scores=NodeScores(graph, reader.scores("nodes_scores", (sources,))) if "nodes_scores" in entries else None,
+        neurons=reader.flags("neurons_in_graph", (sources, graph.d_model)) if "neurons_in_graph" in entries else None,
         neuron_scores=NeuronScores(graph, reader.scores("neurons_scores", (sources, graph.d_model)))
         if "neurons_scores" in entries
         else None,

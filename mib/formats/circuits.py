@@ -33,9 +33,7 @@ def read_circuit(path: str | PathLike[str]) -> CircuitFile:
         raise FormatError(f"{path}: file: cannot be read: {error.strerror or error}.") from error
 
 
-def write_circuit(
-    path: str | PathLike[str], circuit: CircuitFile | EdgeScores | NodeScores | NeuronScores
-) -> None:
+def write_circuit(path: str | PathLike[str], circuit: CircuitFile | EdgeScores | NodeScores | NeuronScores) -> None:
     """Write one circuit file, ``.json`` or ``.pt``, that the reference reads too.
 
     Args:

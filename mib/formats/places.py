@@ -88,16 +88,18 @@ def render(place: Sequence[int | str], *, root: str = "") -> str:
     return text
 
 
-def find_edge(graph: Graph, name: str, path: Path) -> tuple[int, int]:
-    """Row and column of an edge that a file names.
-
-    Raises:
-        FormatError: If the graph of the file has no such edge.
-    """
+def no_edge(graph: Graph, name: str, path: Path) -> FormatError:
+    """Why a name that a file gives is no edge of its graph; to be raised by the caller."""
     try:
-        return graph.index(name)
+        graph.index(name)
     except GraphError as error:
-        raise FormatError(f"{path}: edges[{name!r}]: {error}") from error
+        return FormatError(f"{path}: edges[{name!r}]: {error}")
+    return malformed(path, f"edges[{name!r}]", "this graph has no such edge")
+
+
+def infinite(path: Path, place: str) -> FormatError:
+    """A score that is infinite; to be raised by the caller."""
+    return malformed(path, place, "the score is infinite. Write a finite number, or NaN for an unscored part")
 
 
 def no_infinity(values: NDArray[np.float64], path: Path, place: str) -> NDArray[np.float64]:
@@ -106,10 +108,9 @@ def no_infinity(values: NDArray[np.float64], path: Path, place: str) -> NDArray[
     Raises:
         FormatError: If so; NaN is allowed and means unscored.
     """
-    infinite = np.argwhere(np.isinf(values))
-    if len(infinite):
-        where = place + "".join(f"[{index}]" for index in infinite[0])
-        raise malformed(path, where, "the score is infinite. Write a finite number, or NaN for an unscored part")
+    found = np.argwhere(np.isinf(values))
+    if len(found):
+        raise infinite(path, place + "".join(f"[{index}]" for index in found[0]))
     return values
 
 

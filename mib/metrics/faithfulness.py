@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mib.errors import ScoreError
+from mib.graph import Graph
 from mib.metrics.measuring import Measurement, measure
 from mib.metrics.selection import (
     MIB_FRACTIONS,
@@ -28,6 +29,7 @@ from mib.metrics.selection import (
     every_size,
     mib_sizes,
     n_scored,
+    prune_circuits,
     select,
 )
 from mib.task import LocalizationTask
@@ -41,14 +43,14 @@ class Curve:
     """Faithfulness of the circuits of one ranking.
 
     Attributes:
-        ranking: By which the circuits were chosen.
+        ranking: By which the circuits were chosen; None if they were given.
         sizes: Parts (edges, nodes or neurons) that were asked for, before pruning.
         fractions: Their share of all scored parts: the horizontal axis.
         weighted_edge_counts: Edges that were left after pruning, weighted by their share of neurons.
         faithfulness: f of each circuit.
     """
 
-    ranking: Ranking
+    ranking: Ranking | None
     sizes: tuple[int, ...]
     fractions: tuple[float, ...]
     weighted_edge_counts: tuple[float, ...]
@@ -147,6 +149,36 @@ def mib_areas(task: LocalizationTask, scores: AnyScores, *, selection: Selection
     return MibAreas(*curves)
 
 
+def mib_curve_of_circuits(task: LocalizationTask, circuits: Circuits) -> Curve:
+    """MIB's curve of nine circuits of one's own, as a submission may hold them instead of scores.
+
+    Args:
+        task: What to measure on.
+        circuits: Nine circuits with at most 0.1, 0.2, 0.5, 1, 2, 5, 10, 20 and 50 % of the edges, in this order; the
+            whole model is the tenth point. Read them with ``mib.formats.read_cell``.
+
+    Returns:
+        A curve of which ``.area_under`` is the CPR and ``.area_from_1`` the CMD.
+
+    Raises:
+        ScoreError: If there are not nine circuits, or one has more edges than its share.
+        TaskError: If full model and empty circuit do not differ, or the circuits are of another graph.
+    """
+    total, graph = len(circuits.graph.edges), circuits.graph
+    shares = MIB_FRACTIONS[:-1]
+    counts = circuits.edge_counts.tolist()
+    if len(circuits) != len(shares):
+        raise ScoreError(f"{len(circuits)} circuits were given; MIB's curve has {len(shares)}, beside the whole model.")
+    for count, share in zip(counts, shares, strict=True):
+        if count > share * total:
+            raise ScoreError(f"a circuit has {count} of {total} edges; at most {100 * share:g} % are allowed there.")
+    whole = Circuits(graph, graph.edge_mask[None], None if circuits.neurons is None else _all_neurons(graph))
+    joined = prune_circuits(_joined([circuits, whole]))
+    faithfulness = measure(task, joined).faithfulness()
+    weighted = joined.weighted_edge_counts
+    return Curve(None, (*counts, total), MIB_FRACTIONS, tuple(weighted.tolist()), tuple(faithfulness.tolist()))
+
+
 def areas(
     task: LocalizationTask,
     scores: AnyScores,
@@ -215,6 +247,10 @@ def _curves(
         for ranking, c, f in zip(rankings, chosen, faithfulness, strict=True)
     ]
     return curves, measurement
+
+
+def _all_neurons(graph: Graph) -> NDArray[np.bool_]:
+    return np.ones((1, len(graph.sources), graph.d_model), dtype=np.bool_)
 
 
 def _joined(circuits: Sequence[Circuits]) -> Circuits:

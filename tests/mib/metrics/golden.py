@@ -33,7 +33,6 @@ def load(model: str) -> nn.Module:
 
     bridge = TransformerBridge.boot_transformers(str(GOLDEN / model / "checkpoint"), device="cpu")
     bridge.enable_compatibility_mode(no_processing=True)
-    bridge.cfg.attn_scale = bridge.cfg.d_head**0.5  # the bridge says -1 for the default
     return bridge.eval()
 
 

@@ -5,7 +5,7 @@ import torch
 from mib.errors import ScoreError, TaskError
 from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
 from mib.metrics.answers import LogitDifference
-from mib.metrics.faithfulness import areas, mib_areas, mib_cmd, mib_cpr
+from mib.metrics.faithfulness import areas, mib_areas, mib_cmd, mib_cpr, mib_curve_of_circuits
 from mib.metrics.measuring import measure
 from mib.metrics.selection import MIB_FRACTIONS, Circuits, edge_order, every_size, mib_sizes, select
 from mib.task import LocalizationTask
@@ -73,6 +73,20 @@ def test_cpr_and_cmd_alone_are_those_of_both(task: LocalizationTask, scores: Edg
     assert mib_cpr(task, scores) == both.signed and mib_cmd(task, scores) == both.absolute
     assert both.cpr == both.signed.area_under and both.cmd == both.absolute.area_from_1
     assert both.signed.fractions == MIB_FRACTIONS and both.signed.faithfulness[-1] == pytest.approx(1)
+
+
+def test_nine_circuits_of_one_s_own_give_the_curve_of_their_scores() -> None:
+    task, scores = task_of("gpt2-random"), scores_of("gpt2-random", "EAP")
+    of_scores = mib_areas(task, scores).absolute
+    nine = select(scores, mib_sizes(scores)[:-1], prune=False)
+    curve = mib_curve_of_circuits(task, nine)
+    assert curve.faithfulness == pytest.approx(of_scores.faithfulness, abs=1e-6)
+    assert (curve.sizes, curve.fractions) == (of_scores.sizes, of_scores.fractions)
+    assert curve.weighted_edge_counts == of_scores.weighted_edge_counts
+    with pytest.raises(ScoreError, match="8 circuits were given; MIB's curve has 9, beside the whole model"):
+        mib_curve_of_circuits(task, Circuits(nine.graph, nine.kept[:8]))
+    with pytest.raises(ScoreError, match="a circuit has 131 of 262 edges; at most 0.1 % are allowed there"):
+        mib_curve_of_circuits(task, Circuits(nine.graph, nine.kept[::-1]))
 
 
 # -- measuring many circuits ------------------------------------------------------------------------------------
