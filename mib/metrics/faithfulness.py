@@ -203,28 +203,34 @@ def areas(
         ScoreError: If a score is infinite, nothing is scored, or an option is out of range.
         TaskError: If full model and empty circuit do not differ, or the scores are of another graph.
     """
+    _check_options(scores, n_bootstrap, confidence)
+    sizes = every_size(scores, limit=max_sizes)
+    (signed, absolute), measurement = _curves(task, scores, sizes, ("signed", "absolute"), selection)
+    drawn = _bootstrap(measurement, n_bootstrap, np.random.default_rng(task.seed))
+    x = np.array(signed.fractions)
+    return Areas(
+        cpr=_estimate(signed.area_under, _area(x, drawn[:, : len(x)]), confidence),
+        cmd=_estimate(absolute.area_from_1, _area(x, np.abs(1 - drawn[:, len(x) :])), confidence),
+        signed=signed,
+        absolute=absolute,
+    )
+
+
+def _check_options(scores: AnyScores, n_bootstrap: int, confidence: float) -> None:
     if n_bootstrap < 0 or not 0 < confidence < 1:
         raise ScoreError(
             f"n_bootstrap={n_bootstrap}, confidence={confidence}: use a count of at least 0 and a share in (0, 1)."
         )
     if not n_scored(scores):
         raise ScoreError("no part of the graph has a score: there is no circuit size to measure.")
-    sizes = every_size(scores, limit=max_sizes)
-    (signed, absolute), measurement = _curves(task, scores, sizes, ("signed", "absolute"), selection)
-    drawn = _bootstrap(measurement, n_bootstrap, np.random.default_rng(task.seed))
-    x = np.array(signed.fractions)
+
+
+def _estimate(value: float, samples: NDArray[np.float64], confidence: float) -> Estimate:
+    if not len(samples):
+        return Estimate(value, value, value)
     tail = (1 - confidence) / 2
-
-    def estimate(value: float, samples: NDArray[np.float64]) -> Estimate:
-        low, high = np.quantile(samples, [tail, 1 - tail]) if len(samples) else (value, value)
-        return Estimate(value, float(low), float(high))
-
-    return Areas(
-        cpr=estimate(signed.area_under, _area(x, drawn[:, : len(x)])),
-        cmd=estimate(absolute.area_from_1, _area(x, np.abs(1 - drawn[:, len(x) :]))),
-        signed=signed,
-        absolute=absolute,
-    )
+    low, high = np.quantile(samples, [tail, 1 - tail])
+    return Estimate(value, float(low), float(high))
 
 
 def _curves(

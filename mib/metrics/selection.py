@@ -105,10 +105,7 @@ def select(
         ScoreError: If a size is negative or exceeds the number of scored parts, a score is infinite, an option is
             unknown, or greedy selection is asked for other than edges.
     """
-    total = n_scored(scores)
-    wrong = next((size for size in sizes if not 0 <= size <= total), None)
-    if wrong is not None:
-        raise ScoreError(f"a circuit of size {wrong} was asked for; sizes are 0 to {total}, the number of scores.")
+    _check_sizes(scores, sizes)
     if isinstance(scores, EdgeScores):
         order = edge_order(scores, ranking=ranking, selection=selection)
         taken = _first(order, sizes, scores.flat)
@@ -202,6 +199,13 @@ def strengths(values: NDArray[np.float64], ranking: Ranking) -> NDArray[np.float
         )
     strength = np.abs(values) if _known("ranking", ranking, RANKINGS) == "absolute" else values
     return np.where(np.isnan(values), np.inf, strength)
+
+
+def _check_sizes(scores: AnyScores, sizes: Sequence[int]) -> None:
+    total = n_scored(scores)
+    wrong = next((size for size in sizes if not 0 <= size <= total), None)
+    if wrong is not None:
+        raise ScoreError(f"a circuit of size {wrong} was asked for; sizes are 0 to {total}, the number of scores.")
 
 
 def _known(argument: str, value: str, known: Sequence[str]) -> str:
