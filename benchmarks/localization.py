@@ -71,15 +71,31 @@ def make_task(model: Any, shape: Shape) -> mib.LocalizationTask:
     return mib.LocalizationTask(model=model, clean=clean, counterfactual=counterfactual, metric=metric)
 
 
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median time of some work, after one run to warm up."""
+@dataclass(frozen=True)
+class Timing:
+    """Medians over repeats."""
+
+    units: float
+    seconds: float
+
+
+def timed(work: Callable[[], object], unit: Callable[[], object], repeats: int) -> Timing:
+    """Time some work, after one run to warm up; each repeat is compared with the unit timed just before it."""
     work()
+    units: list[float] = []
     times: list[float] = []
     for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        one = statistics.median(clock(unit) for _ in range(5))
+        times.append(clock(work))
+        units.append(times[-1] / one)
+    return Timing(statistics.median(units), statistics.median(times))
+
+
+def clock(work: Callable[[], object]) -> float:
+    """Seconds that some work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def forward(plain: Any, task: mib.LocalizationTask) -> Callable[[], object]:
@@ -118,17 +134,18 @@ def main() -> None:
     shape = Shape()
     plain, bridge = load(shape)
     task = make_task(bridge, shape)
-    unit = seconds(forward(plain, task), 4 * arguments.repeats)
-    apart = seconds(lambda: mib.anatomy.dissect(bridge), arguments.repeats)
-    edges = len(task.graph.edges)
-    console.print(f"{edges} edges, {shape}. One Hugging Face forward pass: {1000 * unit:.2f} ms. ", highlight=False)
-    console.print(f"Taking the model apart: {apart / unit:.1f} units.", highlight=False)
+    unit = forward(plain, task)
+    pass_ = timed(unit, unit, 20)
+    apart = timed(lambda: mib.anatomy.dissect(bridge), unit, arguments.repeats)
+    console.print(f"{len(task.graph.edges)} edges, {shape}", highlight=False)
+    console.print(f"One Hugging Face forward pass: {1000 * pass_.seconds:.2f} ms.", highlight=False)
+    console.print(f"Taking the model apart: {apart.units:.1f} units.", highlight=False)
     table = Table("what", "ours", "limit", "reference", "ms", title="units of one plain forward pass")
     for name, work in methods(task).items():
         if arguments.only in (None, name):
-            taken = seconds(work, arguments.repeats)
+            taken = timed(work, unit, arguments.repeats)
             known = (str(column[name]) if name in column else "-" for column in (LIMIT, REFERENCE))
-            table.add_row(name, f"{taken / unit:.1f}", *known, f"{1000 * taken:.1f}")
+            table.add_row(name, f"{taken.units:.1f}", *known, f"{1000 * taken.seconds:.1f}")
     console.print(table)
     if arguments.scaling:
         scaling(console, arguments.repeats)
@@ -141,8 +158,8 @@ def scaling(console: Console, repeats: int) -> None:
         shape = Shape(layers=layers, prompts=prompts)
         plain, bridge = load(shape)
         task = make_task(bridge, shape)
-        unit, work = seconds(forward(plain, task), 4 * repeats), methods(task)
-        exact, eap, areas = (seconds(work[name], repeats) / unit for name in ("exact", "eap", "CPR + CMD"))
+        unit, work = forward(plain, task), methods(task)
+        exact, eap, areas = (timed(work[name], unit, repeats).units for name in ("exact", "eap", "CPR + CMD"))
         edges = len(task.graph.edges)
         row = (layers, prompts, edges, f"{exact:.0f}", f"{exact / edges:.2f}", f"{eap:.1f}", f"{areas:.0f}")
         table.add_row(*map(str, row))

@@ -20,17 +20,6 @@ def exact(task: LocalizationTask) -> EdgeScores:
 @localizer("exact-node", cost="N x F at most", source=SOURCE, levels=("node",))
 def exact_node(task: LocalizationTask) -> NodeScores:
     """How much the metric falls when all outgoing edges of a node are cut, in the mean over examples."""
-    engine, pairs = task.engine, task.everything
-    uncut = engine.measure(task.metric, _kept(task, []), pairs.clean, pairs.counterfactual)
-    scores = [
-        uncut - engine.measure(task.metric, _kept(task, [node]), pairs.clean, pairs.counterfactual)
-        for node in range(len(task.graph.sources))
-    ]
-    return NodeScores(task.graph, torch.stack(scores).mean(1, dtype=torch.float64).cpu().numpy())
-
-
-def _kept(task: LocalizationTask, cut: list[int]) -> torch.Tensor:
-    """One circuit for all rows: every edge but those that leave the cut nodes."""
-    kept = torch.ones(1, len(task.graph.sources), len(task.graph.destinations), dtype=torch.bool)
-    kept[:, cut] = False
-    return kept
+    everything = task.everything
+    uncut, cut = task.engine.measure_node_cuts(task.metric, everything.clean, everything.counterfactual)
+    return NodeScores(task.graph, (uncut[:, None] - cut).mean(0, dtype=torch.float64).cpu().numpy())

@@ -5,9 +5,9 @@ from typing import Literal
 from mib.anatomy import Anatomy
 from mib.graph import Graph
 
-Work = Literal["circuits", "cuts", "gradients"]
+Work = Literal["circuits", "inputs", "cuts", "gradients"]
 
-CACHE: dict[Work, int] = {"circuits": 6 * 2**20, "cuts": 2 * 2**20, "gradients": 2**25}
+CACHE: dict[Work, int] = {"circuits": 6 * 2**20, "cuts": 2**23, "gradients": 2**26, "inputs": 2**28}
 """Bytes of activations that run fastest at once on a CPU (measured by benchmarks/localization.py on two machines'
 worth of sizes: 21 sources x 16 positions x 64 dimensions, and 10 x 6 x 41)."""
 
@@ -28,8 +28,9 @@ def rows_that_fit(anatomy: Anatomy, graph: Graph, n_positions: int, *, memory: i
         graph: Its nodes and edges.
         n_positions: Length of the inputs.
         memory: Bytes that may be used.
-        work: ``circuits`` keeps all outputs of a row and its counterfactual, ``cuts`` one residual stream, and
-            ``gradients`` what every layer computed.
+        work: ``circuits`` keeps all outputs of a row and its counterfactual, ``inputs`` keeps the outputs of many
+            later runs, ``cuts`` is one such run, with one residual stream, and ``gradients`` keeps what every layer
+            computed.
     """
     size, heads = anatomy.token_embedding.element_size(), graph.n_heads
     width = max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0)
@@ -41,6 +42,6 @@ def rows_that_fit(anatomy: Anatomy, graph: Graph, n_positions: int, *, memory: i
     most = memory // 2 // needed
     if anatomy.token_embedding.device.type == "cpu":
         streams = n_positions * (width + 4 * graph.d_model) * size
-        hot = {"circuits": 2 * outputs, "cuts": streams, "gradients": graph.n_layers * layer}[work]
+        hot = {"circuits": 2 * outputs, "inputs": outputs, "cuts": streams, "gradients": graph.n_layers * layer}[work]
         most = min(most, max(CACHE[work] // max(hot, 1), WORTH_A_CALL // n_positions))
     return max(1, most)

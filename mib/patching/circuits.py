@@ -43,11 +43,22 @@ class Columns:
         """How many sources are computed before a step (in parallel blocks an MLP cannot read all of them)."""
         return self.readable(step) + (self.graph.n_heads if self.graph.parallel and step % 2 else 0)
 
+    @property
+    def n_steps(self) -> int:
+        """Number of steps, the logits included."""
+        return 2 * self.graph.n_layers + 1
+
     def writers(self, step: int) -> slice:
-        """Rows of the sources that a step computes."""
+        """Rows of the sources that a step computes; of the embeddings for step -1."""
+        if step < 0:
+            return slice(0, 2 if self.graph.pos else 1)
         first = (2 if self.graph.pos else 1) + (step // 2) * (self.graph.n_heads + 1)
         heads = self.graph.n_heads
         return slice(first + heads, first + heads + 1) if step % 2 else slice(first, first + heads)
+
+    def share(self, start: int) -> float:
+        """Which share of the forward pass a run that starts at a step is."""
+        return 1 - start / self.n_steps
 
     def step_of(self) -> list[int]:
         """The step of each destination."""

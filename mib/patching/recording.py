@@ -3,13 +3,11 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
 from mib.anatomy import Anatomy
 from mib.patching.circuits import Outputs
-
-Indices = Int[Tensor, "row"]
+from mib.patching.rows import Indices
 
 
 @torch.no_grad()

@@ -7,17 +7,16 @@ changes nothing anywhere, so its rows are left out.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mib.anatomy import Anatomy, Context
 from mib.anatomy.parts import PerHead, Stream
-from mib.graph import Graph
 from mib.patching.circuits import Columns, Outputs
-
-Indices = Int[Tensor, "row"]
+from mib.patching.rows import Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +65,15 @@ class FullRun:
             stream = middle + block.mlp(stream if anatomy.parallel else middle)
         return cls(anatomy, context, tuple(layers), stream)
 
+    @property
+    def start(self) -> Stream:
+        """The embeddings."""
+        return self.layers[0].before if self.layers else self.final
+
+    def after(self, layer: int) -> Stream:
+        """The stream after a layer."""
+        return self.layers[layer + 1].before if layer + 1 < len(self.layers) else self.final
+
     def cut_head(self, layer: int, head: int, letter: str, rows: Indices, change: Stream) -> tuple[Stream, Stream]:
         """The streams after a layer's attention whose head reads a changed input.
 
@@ -106,18 +114,18 @@ class CutRows:
     """Runs with one cut each.
 
     Attributes:
-        destination: Column of the edge that each row cuts.
-        sources: Row of the edge that each row cuts.
-        inputs: Which input, by its place among those given.
-        logits: [row, position, output].
-        share: Which share of the model each row ran.
+        sources: Row of the edge that each run cuts.
+        inputs: Which input each run is of, by its place among those given.
+        logits: [run, position, output].
+        share: Which share of the forward pass each run took.
+        destination: Column of the edge that each run cuts; -1 where the source's edges are all cut.
     """
 
-    destination: int
     sources: Indices
     inputs: Indices
-    logits: Float[Tensor, "row position output"]
+    logits: Float[Tensor, "run position output"]
     share: float
+    destination: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,37 +133,69 @@ class SingleCuts:
     """All single cuts of some inputs.
 
     Attributes:
-        graph: The nodes and edges.
+        columns: Which destinations and sources belong to which step.
         full: The full run of the inputs.
         changes: What the ablation changes in each source's output, [input, source, position, d_model].
         rows_at_once: How many runs fit into the memory.
     """
 
-    graph: Graph
+    columns: Columns
     full: FullRun
     changes: Outputs
     rows_at_once: int
 
-    def run(self, edges: Bool[Tensor, "source destination"]) -> Iterator[CutRows]:
-        """Cut each of these edges on each input; rows that a cut cannot change are left out."""
-        active = (self.changes != 0).flatten(2).any(2)  # [input, source]
-        for step in range(2 * self.graph.n_layers + 1):
-            columns = Columns(self.graph).of(step)
+    @property
+    def uncut(self) -> Float[Tensor, "input position output"]:
+        """Logits of the full run."""
+        return self.full.anatomy.unembed(self.full.final)
+
+    @cached_property
+    def _active(self) -> Bool[Tensor, "source input"]:
+        """Which sources the ablation changes at all."""
+        return (self.changes != 0).flatten(2).any(2).T
+
+    def edges(self, wanted: Bool[Tensor, "source destination"]) -> Iterator[CutRows]:
+        """Cut each of these edges on each input; runs that a cut cannot change are left out."""
+        for step in range(self.columns.n_steps):
+            columns = self.columns.of(step)
             for column in range(columns.start, columns.stop):
-                sources, inputs = (active.T & edges[:, column, None]).nonzero(as_tuple=True)
-                for chunk in torch.arange(len(sources), device=sources.device).split(self.rows_at_once):
-                    if len(chunk):
-                        yield from self._cut(step, column, sources[chunk], inputs[chunk])
+                for sources, inputs in self._chunks(wanted[:, column]):
+                    yield from self._cut(step, column, sources, inputs)
+
+    def nodes(self) -> Iterator[CutRows]:
+        """Cut all edges that leave a source, on each input; runs that a cut cannot change are left out."""
+        full, n_sources = self.full, self.changes.shape[1]
+        for step in range(-1, self.columns.n_steps - 1):
+            wanted = torch.zeros(n_sources, dtype=torch.bool, device=self.changes.device)
+            wanted[self.columns.writers(step)] = True
+            layer, is_mlp = divmod(step, 2)
+            for sources, inputs in self._chunks(wanted):
+                change = self.changes[inputs, sources]
+                if step < 0:
+                    stream = full.start[inputs] + change
+                elif is_mlp:
+                    stream = full.after(layer)[inputs] + change
+                else:
+                    run = full.layers[layer]
+                    stream = full.after_mlp(layer, run.before[inputs], run.middle[inputs] + change)
+                logits = self._finish(layer + 1, inputs, stream)
+                yield CutRows(sources, inputs, logits, self.columns.share(step + 1))
+
+    def _chunks(self, wanted: Bool[Tensor, "source"]) -> Iterator[tuple[Indices, Indices]]:
+        """Sources and inputs of the cuts that change what is read."""
+        sources, inputs = (self._active & wanted[:, None]).nonzero(as_tuple=True)
+        pairs = zip(sources.split(self.rows_at_once), inputs.split(self.rows_at_once), strict=True)
+        return ((source, number) for source, number in pairs if len(source))
 
     def _cut(self, step: int, column: int, sources: Indices, inputs: Indices) -> Iterator[CutRows]:
         full, change = self.full, self.changes[inputs, sources]
         layer, is_mlp = divmod(step, 2)
-        if layer == self.graph.n_layers:
+        if step == self.columns.n_steps - 1:
             stream = full.final[inputs] + change
         elif is_mlp:
             stream = full.cut_mlp(layer, inputs, change)
         else:
-            place = self.graph.locate(self.graph.destinations[column])
+            place = self.columns.graph.locate(self.columns.graph.destinations[column])
             before, middle = full.cut_head(layer, place.head, place.letter, inputs, change)
             changed = (middle != full.layers[layer].middle[inputs]).flatten(1).any(1)
             if not bool(changed.all()):
@@ -163,8 +203,11 @@ class SingleCuts:
             if not len(inputs):
                 return
             stream = full.after_mlp(layer, before, middle)
-        context = full.context.rows(inputs)
-        for later in range(layer + 1, self.graph.n_layers):
-            stream = full.anatomy.layer(later, stream, context)
-        share = 1 - step / (2 * self.graph.n_layers + 1)
-        yield CutRows(column, sources, inputs, full.anatomy.unembed(stream), share)
+        yield CutRows(sources, inputs, self._finish(layer + 1, inputs, stream), self.columns.share(step), column)
+
+    def _finish(self, layer: int, inputs: Indices, stream: Stream) -> Float[Tensor, "run position output"]:
+        """Run the layers from one on, plainly."""
+        anatomy, context = self.full.anatomy, self.full.context.rows(inputs)
+        for later in range(layer, anatomy.n_layers):
+            stream = anatomy.layer(later, stream, context)
+        return anatomy.unembed(stream)

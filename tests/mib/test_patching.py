@@ -178,6 +178,27 @@ def test_single_cuts_measured_in_any_memory(model: SmallModel, pool: torch.Tenso
     assert torch.equal(cut[0].isnan(), ~torch.from_numpy(engine.graph.edge_mask.copy()))
 
 
+@pytest.mark.parametrize("ablation", ABLATIONS)
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("pos", [False, True])
+def test_node_cuts_are_runs_without_the_node_s_edges(
+    pool: torch.Tensor, ablation: Any, parallel: bool, pos: bool
+) -> None:
+    graph = Graph(2, 2, 8, parallel=parallel, pos=pos)
+    constants = torch.randn(len(graph.sources), 8) if ablation == "optimal" else None
+    engine = Engine(random_model(parallel=parallel), pool, graph=graph, ablation=ablation, constants=constants)
+    clean, other = torch.arange(N), torch.arange(N) + N
+
+    def metric(logits: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
+        return logits[..., 0].square().sum(1) + examples
+
+    _, cut = engine.measure_node_cuts(metric, clean, other)
+    for node in range(len(graph.sources)):
+        kept = torch.ones(1, len(graph.sources), len(graph.destinations), dtype=torch.bool)
+        kept[:, node] = False
+        torch.testing.assert_close(cut[:, node], engine.measure(metric, kept, clean, other))
+
+
 def test_padding_on_either_side_changes_nothing(model: SmallModel) -> None:
     """A padded, masked input gives the real positions the numbers of the input without padding."""
     short = torch.randint(7, (2 * N, 4), generator=torch.Generator().manual_seed(5))
