@@ -6,7 +6,7 @@ is compiled and not before. No JAX code is run.
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ from tracr.compiler import (
     craft_graph_to_model,
     expr_to_craft_graph,
     nodes,
-    rasp_to_graph,
 )
 from tracr.craft import bases, transformers, vectorspace_fns
 from tracr.rasp import rasp
@@ -81,9 +80,7 @@ def craft(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int, settings:
         except UnsupportedProgram:
             raise
         except (NotImplementedError, ValueError, TypeError, AssertionError) as error:
-            raise UnsupportedProgram(
-                [f"Tracr refuses it: {' '.join(str(part) for part in error.args)}"]
-            ) from error
+            raise UnsupportedProgram([f"Tracr refuses it: {' '.join(str(part) for part in error.args)}"]) from error
         if settings.own_clean_bos:
             _separate_clean_bos(graph)
         craft_model = craft_graph_to_model.craft_graph_to_model(graph, sources)
@@ -176,7 +173,7 @@ def _side_by_side(fns: Sequence[vectorspace_fns.Linear]) -> vectorspace_fns.Line
 
 
 @contextlib.contextmanager
-def _cheap_linear_algebra() -> Iterator[None]:
+def _cheap_linear_algebra() -> Generator[None]:
     """Let Tracr's passes build the same vectors and matrices in a tenth of the time."""
     space: Any = bases.VectorSpaceWithBasis
     linear: Any = vectorspace_fns.Linear

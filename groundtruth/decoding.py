@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,6 +19,7 @@ NUMERIC_TOLERANCE = 1e-6
 """Numbers this close (relative to 1 or their size) count as equal."""
 
 _NONE = -1
+_NEVER = -2
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,19 @@ class Decoder:
         """Where two arrays of codes stand for different outputs."""
         if self.categorical:
             return left != right
-        return (left - right).abs() > NUMERIC_TOLERANCE * right.abs().clamp(min=1.0)
+        return ~((left - right).abs() <= NUMERIC_TOLERANCE * right.abs().clamp(min=1.0))
+
+    def encode(self, values: Sequence[Any]) -> Tensor:
+        """The codes [value] of values that a program gives; a value that no output can stand for has one of its own.
+
+        Args:
+            values: Values of the program's output, ``None`` among them.
+        """
+        if self.categorical:
+            known = {value: code for code, value in enumerate(self.values)} | {None: _NONE}
+            return torch.tensor([known.get(value, _NEVER) for value in values])
+        numbers = [float(value) if isinstance(value, Real) else float("nan") for value in values]
+        return torch.tensor(numbers, dtype=torch.float64)
 
     def decode(self, codes: Tensor | NDArray[Any]) -> list[Any]:
         """The values that the codes of one sequence stand for."""
@@ -66,9 +79,6 @@ class Decoder:
         """Whether a model's values are the program's."""
         if len(actual) != len(expected):
             return False
-        return all(self._same(a, e) for a, e in zip(actual, expected, strict=True))
-
-    def _same(self, actual: Any, expected: Any) -> bool:
-        if self.categorical or expected is None:
-            return actual == expected
-        return bool(np.isclose(actual, float(expected), rtol=NUMERIC_TOLERANCE, atol=NUMERIC_TOLERANCE))
+        if self.categorical:
+            return list(actual) == list(expected)
+        return not bool(self.differ(self.encode(actual), self.encode(expected)).any())

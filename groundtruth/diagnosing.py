@@ -69,18 +69,16 @@ def _cause(model: CompiledModel, tokens: Sequence[Any], wrong: rasp.SOp) -> str:
                 f"the categorical Aggregate '{name}' selects several positions with different values; the model mixes "
                 "their one-hot codes. Make its selector pick one position, or aggregate numbers."
             )
-        case rasp.Map() | rasp.LinearSequenceMap() if rasp.is_numerical(wrong) and _is_negative(
-            model, tokens, wrong
-        ):
+        case rasp.Map() | rasp.LinearSequenceMap() if rasp.is_numerical(wrong) and _is_negative(model, tokens, wrong):
             return (
-                f"the numerical '{name}' is negative there, and the ReLU of its neuron clips it at zero. Keep numerical "
-                "values non-negative, or make it categorical."
+                f"the numerical '{name}' is negative there, and the ReLU of its neuron clips it at zero. Keep "
+                "numerical values non-negative, or make it categorical."
             )
         case rasp.Map() if rasp.is_numerical(wrong.inner):
             return (
                 f"'{name}' is a Map over the numerical '{wrong.inner.name}', whose possible values Tracr lists "
-                "incompletely (1/k, not j/k, for a mean), so thresholds fall in the wrong places. Use a categorical count "
-                "(SelectorWidth) instead."
+                "incompletely (1/k, not j/k, for a mean), so thresholds fall in the wrong places. Use a categorical "
+                "count (SelectorWidth) instead."
             )
         case _ if None in trace(model.program, tokens, causal=model.causal)[wrong.label]:
             return f"'{name}' is None there (nothing is selected), and None has no direction in the model."

@@ -42,14 +42,14 @@ def canonical(program: rasp.SOp) -> rasp.SOp:
         copies[id(expression)] = _bare_copy(expression)
     for expression in originals:
         for name in _CHILD_ATTRIBUTES:
-            child = expression.__dict__.get(name)
+            child = vars(expression).get(name)
             if isinstance(child, rasp.RASPExpr):
                 setattr(copies[id(expression)], name, copies[id(child)])
     counter = 0
     for expression in originals:
         if not isinstance(expression, rasp.TokensType | rasp.IndicesType):
             counter += 1
-            copies[id(expression)].__dict__["unique_id"] = counter
+            copies[id(expression)].unique_id = counter
     return cast(rasp.SOp, copies[id(program)])
 
 
@@ -81,9 +81,7 @@ def trace(program: rasp.SOp, tokens: Values, *, causal: bool = False) -> Mapping
     evaluator = _OnceEvaluator() if not causal else _OnceCausalEvaluator()
     evaluator.evaluate(program, tokens)
     return {
-        expression.label: values
-        for expression, values in evaluator.memory.values()
-        if isinstance(expression, rasp.SOp)
+        expression.label: values for expression, values in evaluator.memory.values() if isinstance(expression, rasp.SOp)
     }
 
 
@@ -115,6 +113,6 @@ class _OnceCausalEvaluator(causal_eval.CausalEvaluator):
 
 def _bare_copy(expression: rasp.RASPExpr) -> rasp.RASPExpr:
     clone = copy.copy(expression)
-    clone.__dict__.pop("unique_id", None)
+    vars(clone).pop("unique_id", None)
     clone.annotations = dict(expression.annotations)
     return clone

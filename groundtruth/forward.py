@@ -162,3 +162,21 @@ def forward(weights: Weights, tokens: Int[Tensor, "batch position"]) -> States:
         residual=residual,
         logits=residual @ weights.W_U,
     )
+
+
+def logits(weights: Weights, tokens: Int[Tensor, "batch position"]) -> Float[Tensor, "batch position output"]:
+    """The output alone: what ``forward`` gives, without computing the heads and neurons of zeros that pad a layer.
+
+    Args:
+        weights: Its weights.
+        tokens: Token ids, BOS first.
+    """
+    residual = weights.W_E[tokens] + weights.W_pos[: tokens.shape[1]]
+    for layer in range(weights.n_layers):
+        heads = [h for h in range(weights.n_heads) if weights.W_O[layer, h].any()]
+        results = [attend(weights, layer, h, residual, residual, residual) for h in heads]
+        residual = sum(results, start=residual)
+        neurons = weights.W_in[layer].any(0)
+        hidden = (residual @ weights.W_in[layer][:, neurons]).relu()
+        residual = residual + hidden @ weights.W_out[layer][neurons]
+    return residual @ weights.W_U

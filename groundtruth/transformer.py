@@ -60,12 +60,12 @@ class CompiledTransformer(HookedRootModule):
             attention_dir="causal" if weights.causal else "bidirectional",
             dtype=dtype,
         )
-        self.embed = _Embed(weights.W_E.to(dtype))
+        self.embed = _Embed(weights.W_E, dtype)
         self.hook_embed = HookPoint()
-        self.pos_embed = _PosEmbed(weights.W_pos.to(dtype))
+        self.pos_embed = _PosEmbed(weights.W_pos, dtype)
         self.hook_pos_embed = HookPoint()
         self.blocks = nn.ModuleList([_Block(weights, layer, self.cfg) for layer in range(weights.n_layers)])
-        self.unembed = _Unembed(weights.W_U.to(dtype))
+        self.unembed = _Unembed(weights.W_U, dtype)
         self.setup()
 
     def forward(self, tokens: Int[Tensor, "batch position"]) -> Float[Tensor, "batch position d_vocab_out"]:
@@ -83,27 +83,27 @@ class CompiledTransformer(HookedRootModule):
 
 
 class _Embed(nn.Module):
-    def __init__(self, w_e: Tensor) -> None:
+    def __init__(self, w_e: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
-        self.W_E = nn.Parameter(w_e.clone())
+        self.W_E = _parameter(w_e, dtype)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.W_E[tokens]
 
 
 class _PosEmbed(nn.Module):
-    def __init__(self, w_pos: Tensor) -> None:
+    def __init__(self, w_pos: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
-        self.W_pos = nn.Parameter(w_pos.clone())
+        self.W_pos = _parameter(w_pos, dtype)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.W_pos[: tokens.shape[1]].expand(tokens.shape[0], -1, -1).clone()
 
 
 class _Unembed(nn.Module):
-    def __init__(self, w_u: Tensor) -> None:
+    def __init__(self, w_u: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
-        self.W_U = nn.Parameter(w_u.clone())
+        self.W_U = _parameter(w_u, dtype)
 
     def forward(self, residual: Tensor) -> Tensor:
         return residual @ self.W_U
@@ -112,10 +112,16 @@ class _Unembed(nn.Module):
 class _Block(nn.Module):
     def __init__(self, weights: Weights, layer: int, cfg: TransformerConfig) -> None:
         super().__init__()
+        self.hook_resid_pre = HookPoint()
+        self.hook_q_input = HookPoint()
+        self.hook_k_input = HookPoint()
+        self.hook_v_input = HookPoint()
         self.attn = _Attention(weights, layer, cfg)
+        self.hook_attn_out = HookPoint()
+        self.hook_resid_mid = HookPoint()
+        self.hook_mlp_in = HookPoint()
         self.mlp = _MLP(weights, layer, cfg)
-        for name in ("resid_pre", "q_input", "k_input", "v_input", "attn_out", "resid_mid", "mlp_in", "mlp_out"):
-            setattr(self, f"hook_{name}", HookPoint())
+        self.hook_mlp_out = HookPoint()
         self.hook_resid_post = HookPoint()
         self._n_heads = cfg.n_heads
 
@@ -137,10 +143,17 @@ class _Block(nn.Module):
 class _Attention(nn.Module):
     def __init__(self, weights: Weights, layer: int, cfg: TransformerConfig) -> None:
         super().__init__()
-        for name in ("W_Q", "W_K", "W_V", "W_O"):
-            setattr(self, name, nn.Parameter(getattr(weights, name)[layer].to(cfg.dtype).clone()))
-        for name in ("q", "k", "v", "attn_scores", "pattern", "z", "result"):
-            setattr(self, f"hook_{name}", HookPoint())
+        self.W_Q = _parameter(weights.W_Q[layer], cfg.dtype)
+        self.W_K = _parameter(weights.W_K[layer], cfg.dtype)
+        self.W_V = _parameter(weights.W_V[layer], cfg.dtype)
+        self.W_O = _parameter(weights.W_O[layer], cfg.dtype)
+        self.hook_q = HookPoint()
+        self.hook_k = HookPoint()
+        self.hook_v = HookPoint()
+        self.hook_attn_scores = HookPoint()
+        self.hook_pattern = HookPoint()
+        self.hook_z = HookPoint()
+        self.hook_result = HookPoint()
         self._scale = cfg.attn_scale
         self._causal = cfg.attention_dir == "causal"
 
@@ -150,32 +163,31 @@ class _Attention(nn.Module):
         q = self.hook_q(_einsum(project, q_in, self.W_Q))
         k = self.hook_k(_einsum(project, k_in, self.W_K))
         v = self.hook_v(_einsum(project, v_in, self.W_V))
-        scores = (
-            _einsum("batch query head d_head, batch key head d_head -> batch head query key", q, k) / self._scale
-        )
+        scores = _einsum("batch query head d_head, batch key head d_head -> batch head query key", q, k) / self._scale
         if self._causal:
             future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
             scores = scores.masked_fill(future, -torch.inf)
         pattern = self.hook_pattern(self.hook_attn_scores(scores).softmax(-1))
-        z = self.hook_z(
-            _einsum("batch head query key, batch key head d_head -> batch query head d_head", pattern, v)
-        )
-        result = _einsum(
-            "batch position head d_head, head d_head d_model -> batch position head d_model", z, self.W_O
-        )
+        z = self.hook_z(_einsum("batch head query key, batch key head d_head -> batch query head d_head", pattern, v))
+        result = _einsum("batch position head d_head, head d_head d_model -> batch position head d_model", z, self.W_O)
         return self.hook_result(result).sum(2)
 
 
 class _MLP(nn.Module):
     def __init__(self, weights: Weights, layer: int, cfg: TransformerConfig) -> None:
         super().__init__()
-        self.W_in = nn.Parameter(weights.W_in[layer].to(cfg.dtype).clone())
-        self.W_out = nn.Parameter(weights.W_out[layer].to(cfg.dtype).clone())
+        self.W_in = _parameter(weights.W_in[layer], cfg.dtype)
+        self.W_out = _parameter(weights.W_out[layer], cfg.dtype)
         self.hook_pre = HookPoint()
         self.hook_post = HookPoint()
 
     def forward(self, residual: Tensor) -> Tensor:
         return self.hook_post(self.hook_pre(residual @ self.W_in).relu()) @ self.W_out
+
+
+def _parameter(array: Tensor, dtype: torch.dtype) -> nn.Parameter:
+    """A parameter of the module's own, which shares no memory with the weights."""
+    return nn.Parameter(array.detach().to(dtype, copy=True))
 
 
 def _einsum(pattern: str, left: Tensor, right: Tensor) -> Tensor:

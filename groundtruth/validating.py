@@ -50,7 +50,10 @@ def _reasons(expression: rasp.RASPExpr) -> Iterator[str]:
                 "SelectorWidth(Select(tokens, tokens, Comparison.TRUE))."
             )
         case rasp.Full() | rasp.ConstantSOp():
-            yield f"'{name}': a constant S-Op ({type(expression).__name__}) is not compiled. Use a Map that ignores its input."
+            yield (
+                f"'{name}': a constant S-Op ({type(expression).__name__}) is not compiled. "
+                "Use a Map that ignores its input."
+            )
         case rasp.ConstantSelector() | rasp.SelectorNot() | rasp.SelectorAnd() | rasp.SelectorOr():
             yield (
                 f"'{name}': a {type(expression).__name__} is not compiled: one head can compare one key with one "
@@ -65,10 +68,16 @@ def _reasons(expression: rasp.RASPExpr) -> Iterator[str]:
             yield from _aggregate_reasons(expression)
         case rasp.LinearSequenceMap():
             if not all(rasp.is_numerical(sop) for sop in (expression.fst, expression.snd, expression)):
-                yield f"'{name}': a LinearSequenceMap needs numerical inputs and a numerical output. Wrap them in rasp.numerical."
+                yield (
+                    f"'{name}': a LinearSequenceMap needs numerical inputs and a numerical output. "
+                    "Wrap them in rasp.numerical."
+                )
         case rasp.SequenceMap():
             if not all(rasp.is_categorical(sop) for sop in (expression.fst, expression.snd, expression)):
-                yield f"'{name}': a SequenceMap needs categorical inputs and output. Map numerical ones to categories first."
+                yield (
+                    f"'{name}': a SequenceMap needs categorical inputs and output. "
+                    "Map numerical ones to categories first."
+                )
         case _:
             pass
 
