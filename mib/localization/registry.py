@@ -1,8 +1,10 @@
 """Methods by name. A method is a plain function of a task; it is checked when it is registered, not when it runs."""
 
+import importlib.metadata
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from mib.errors import MethodError, did_you_mean
@@ -14,6 +16,9 @@ from mib.task import LEVELS, Level, LocalizationTask
 Scores = EdgeScores | NodeScores | NeuronScores
 Method = Callable[..., Scores]
 RESULT: dict[Level, type[Scores]] = {"edge": EdgeScores, "node": NodeScores, "neuron": NeuronScores}
+
+PLUGINS = "mib.localizers"
+"""Entry-point group: a package that names a module there has the module's ``@localizer`` functions registered."""
 
 _methods: dict[str, "Localizer"] = {}
 
@@ -161,6 +166,7 @@ def get(name: str) -> Localizer:
     Raises:
         MethodError: If there is none.
     """
+    _load_plugins()
     if name not in _methods:
         raise MethodError(
             f"unknown localizer '{name}'.{did_you_mean(name, _methods)} Known: {', '.join(sorted(_methods))}."
@@ -170,4 +176,12 @@ def get(name: str) -> Localizer:
 
 def names() -> tuple[str, ...]:
     """Names of all registered methods, sorted."""
+    _load_plugins()
     return tuple(sorted(_methods))
+
+
+@cache
+def _load_plugins() -> None:
+    """Import what installed packages name in the entry-point group, once."""
+    for point in importlib.metadata.entry_points(group=PLUGINS):
+        point.load()

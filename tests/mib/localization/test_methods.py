@@ -131,3 +131,43 @@ def test_a_numerical_output_can_be_localized() -> None:
     metric = NegativeSquaredDistance(target, torch.ones(N, 6, dtype=torch.bool))
     task = make_task(model=model, metric=metric)
     assert np.isfinite(values("exact", task)).all()
+
+
+@pytest.mark.parametrize("name", ["eap", "eap-ig-activations", "exact", "ifr"])
+@pytest.mark.parametrize(("dtype", "agreement"), [(torch.float16, 0.9999), (torch.bfloat16, 0.98)])
+def test_half_precision_scores_like_double(name: str, dtype: torch.dtype, agreement: float) -> None:
+    half = make_task(model=random_model().to(dtype))
+    full = make_task(model=random_model().to(dtype).double())
+    assert half.engine.outputs(half.everything.clean).dtype == dtype
+    assert np.corrcoef(values(name, half), values(name, full))[0, 1] > agreement
+
+
+@pytest.mark.parametrize("padding", ["left", "right"])
+def test_padding_changes_no_score(padding: str) -> None:
+    """Masked padding on either side, with other tokens in it, scores as the unpadded inputs do."""
+    model = random_model(causal=True)
+    alone = make_task(model=model)
+    clean, counterfactual = alone.clean[:, :4], alone.counterfactual[:, :4]
+    short = _logit_difference(clean, slice(0, 4))
+    expected = make_task(model=model, clean=clean, counterfactual=counterfactual, metric=short)
+    junk = torch.full((N, 2), 5)
+
+    def pad(tokens: torch.Tensor, filler: torch.Tensor) -> torch.Tensor:
+        return torch.cat((filler, tokens) if padding == "left" else (tokens, filler), dim=1)
+
+    real = pad(torch.ones(N, 4, dtype=torch.bool), torch.zeros(N, 2, dtype=torch.bool))
+    padded = make_task(
+        model=model,
+        clean=pad(clean, junk),
+        counterfactual=pad(counterfactual, junk - 1),
+        metric=_logit_difference(pad(clean, junk), slice(2, 6) if padding == "left" else slice(0, 4)),
+        attention_mask=real,
+    )
+    for name in ("eap", "eap-ig-inputs", "eap-ig-activations", "clean-corrupted", "exact", "ifr"):
+        np.testing.assert_allclose(values(name, padded), values(name, expected), atol=1e-8)
+
+
+def _logit_difference(tokens: torch.Tensor, where: slice) -> LogitDifference:
+    mask = torch.zeros(tokens.shape, dtype=torch.bool)
+    mask[:, where] = True
+    return LogitDifference(torch.zeros_like(tokens), torch.ones_like(tokens), mask)

@@ -1,12 +1,13 @@
 """A method is checked when it is registered, and again before it starts and when it returns."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mib
 from mib.errors import MethodError, ScoreError
-from mib.localization import as_localizer, get, localizer, names
+from mib.localization import as_localizer, get, localizer, names, registry
 from tests.mib.localization.test_methods import make_task
 
 
@@ -83,3 +84,21 @@ def test_what_a_method_returns_is_checked() -> None:
 def test_random_scores_follow_the_seed() -> None:
     first, again, other = (get("random")(make_task(seed=seed)) for seed in (1, 1, 2))
     assert first.values[0, 0] == again.values[0, 0] != other.values[0, 0]
+
+
+def test_installed_packages_bring_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "brought-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: brought\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{registry.PLUGINS}]\nbrought = brought\n")
+    (tmp_path / "brought.py").write_text(
+        "import mib\n"
+        "@mib.localization.localizer('brought', cost='0', source='a package')\n"
+        "def brought(task):\n"
+        "    return mib.EdgeScores(task.graph, [0.0] * len(task.graph.edges))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    registry._load_plugins.cache_clear()
+    assert "brought" in names()
+    assert isinstance(get("brought")(make_task()), mib.EdgeScores)
