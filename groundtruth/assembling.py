@@ -12,9 +12,18 @@ from tracr.craft import bases, transformers
 from tracr.rasp import rasp
 
 from groundtruth.domain import BOS, PAD
+from groundtruth.errors import UnsupportedProgram
 from groundtruth.provenance import Direction, DirectionKind, Head, Neuron, Provenance
 
 Array = NDArray[np.float64]
+
+CLEAN_BOS = "_hidden_clean_bos_"
+"""Tracr's name for the neuron that cleans BOS, the same one for every SelectorWidth."""
+
+
+def clean_bos_of(label: str) -> str:
+    """The name of a clean-BOS neuron that one SelectorWidth has for itself."""
+    return f"{CLEAN_BOS}{label}_"
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ def assemble(
         value_sized_heads: Let the head size also hold the largest value; Tracr looks at queries and keys only.
     """
     tokens_space = bases.VectorSpaceWithBasis.from_values(
-        rasp.tokens.label, graph.nodes[rasp.tokens.label][nodes.VALUE_SET] | {BOS, PAD}
+        rasp.tokens.label, {*graph.nodes[rasp.tokens.label][nodes.VALUE_SET], BOS, PAD}
     )
     indices_space = bases.VectorSpaceWithBasis.from_values(rasp.indices.label, range(max_seq_len))
     output_space = bases.VectorSpaceWithBasis(sink[nodes.OUTPUT_BASIS])
@@ -121,8 +130,16 @@ def _attention_arrays(
     heads = [head for layer in layers for head in layer.heads]
     n_heads = max([len(layer.heads) for layer in layers] + [1])
     sizes = [max(head.w_qk.matrix.shape) for head in heads] + [1]
+    value_sizes = [head.w_ov.matrix.shape[1] for head in heads]
     if value_sized:
-        sizes += [head.w_ov.matrix.shape[1] for head in heads]
+        sizes += value_sizes
+    elif max(value_sizes, default=0) > max(sizes):
+        raise UnsupportedProgram(
+            [
+                f"an Aggregate moves one of {max(value_sizes)} values through heads of size {max(sizes)}, which Tracr "
+                "sizes by keys and queries alone. Size them by values too (value_sized_heads, as is the default)."
+            ]
+        )
     d_head, d_model = max(sizes), residual.num_dims
     scale = np.sqrt(d_head) if undiluted else 1.0
     shape = (len(layers), n_heads, d_model, d_head)
@@ -174,7 +191,7 @@ def _provenance(
             head_owner[id(head)] = (label, "width")
             direction_owner |= {d: (label, "scratch") for d in head.w_ov.output_space.basis}
             for direction in mlp.fst.output_space.basis:
-                clean = str(direction.name).startswith("_hidden_clean_bos_")
+                clean = direction.name in (CLEAN_BOS, clean_bos_of(label))
                 neuron_owner[direction] = (label, "clean_bos" if clean else "compute")
     return Provenance(
         directions=tuple(_direction(direction, direction_owner) for direction in residual.basis),

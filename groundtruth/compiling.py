@@ -59,12 +59,17 @@ def compile(
         The model, with the outcome of the check in ``model.check``.
 
     Raises:
-        ProgramError: If this is no program, or its domain is missing.
+        ProgramError: If this is no program, its domain is missing or given twice, or it fails on an input.
         DomainError: If the vocabulary or the lengths make no domain.
         UnsupportedProgram: With every reason why Tracr cannot compile it.
         MiscompiledProgram: If the model differs from the program on a checked input.
     """
     if isinstance(program, Program):
+        if (vocab, max_seq_len, min_seq_len, causal, valid, name) != (None, None, 1, False, None, None):
+            raise ProgramError(
+                f"program '{program.name}' declares its own inputs; compile it without vocab=, max_seq_len=, "
+                "min_seq_len=, causal=, valid= and name=, or compile its S-Op, program.build(), with others."
+            )
         return _compile_registered(program, settings=settings, check_limit=check_limit, seed=seed)
     sop = require_supported(program)
     if vocab is None or max_seq_len is None:
@@ -111,7 +116,9 @@ def check(model: CompiledModel, *, limit: int = CHECK_LIMIT, seed: int = 0) -> C
         seed: Of that sample.
 
     Raises:
+        DomainError: If the domain has no input.
         MiscompiledProgram: With the first wrong input, both outputs, and the cause where it is a known one.
+        ProgramError: If the program itself fails on an input.
     """
     inputs = model.domain.inputs(limit=limit, seed=seed)
     if not inputs.tokens:

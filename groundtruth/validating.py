@@ -1,6 +1,7 @@
 """What Tracr cannot compile, found before anything is compiled, with all reasons at once."""
 
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 from tracr.rasp import rasp
@@ -33,8 +34,10 @@ def require_supported(program: object) -> rasp.SOp:
 
 def value_kind(value: Any) -> str:
     """The kind of a value, in words; values of one kind can be sorted."""
-    if isinstance(value, bool | int | float):
+    if isinstance(value, Real):
         return "numbers"
+    if isinstance(value, str):
+        return "strings"
     if isinstance(value, tuple):
         items: tuple[Any, ...] = value
         return f"tuples of ({', '.join(value_kind(item) for item in items)})"
