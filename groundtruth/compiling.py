@@ -18,6 +18,7 @@ from groundtruth.evaluating import Column, batches_of_one_length, column
 from groundtruth.expressions import canonical, evaluate
 from groundtruth.forward import Weights, logits
 from groundtruth.model import Check, CompiledModel
+from groundtruth.padding import is_pad_safe
 from groundtruth.programs.registry import Program
 from groundtruth.validating import require_supported
 
@@ -76,7 +77,7 @@ def compile(
         raise ProgramError("compile needs vocab= and max_seq_len=: the inputs on which the model must be right.")
     domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
     model = compile_unchecked(sop, domain, causal=causal, name=name or sop.name, settings=settings)
-    return replace(model, check=check(model, limit=check_limit, seed=seed))
+    return _checked(model, check_limit, seed)
 
 
 def compile_unchecked(
@@ -176,10 +177,13 @@ def _compile_registered(program: Program, *, settings: Settings | None, check_li
     sop = require_supported(program.build())
     model = compile_unchecked(sop, program.domain, causal=program.causal, name=program.name, settings=settings)
     return replace(
-        model,
-        check=check(model, limit=check_limit, seed=seed),
+        _checked(model, check_limit, seed),
         description=program.description,
         family=program.family,
         rasp_source=program.rasp_source,
-        pad_safe=program.pad_safe,
     )
+
+
+def _checked(model: CompiledModel, limit: int, seed: int) -> CompiledModel:
+    """The model with what was found about it: that it equals its program, and whether padding disturbs it."""
+    return replace(model, check=check(model, limit=limit, seed=seed), pad_safe=is_pad_safe(model, limit=limit, seed=seed))

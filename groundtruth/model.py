@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from tracr.rasp import rasp
 
+from groundtruth.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
 from groundtruth.decoding import Decoder
 from groundtruth.domain import BOS, PAD, Domain
 from groundtruth.errors import DomainError
@@ -62,7 +64,8 @@ class CompiledModel:
         description: One line.
         family: What the program is about.
         rasp_source: The program's text, as far as it is known.
-        pad_safe: Whether padding on the right is proven to change nothing.
+        pad_safe: Whether padding on the right changes no output at the positions of the input, on the whole domain.
+        folder: Where it was read from, with its proven circuits; ``None`` for a model just compiled.
     """
 
     name: str
@@ -77,6 +80,7 @@ class CompiledModel:
     family: str = field(default="custom", kw_only=True)
     rasp_source: str = field(default="", kw_only=True)
     pad_safe: bool = field(default=False, kw_only=True)
+    folder: Path | None = field(default=None, kw_only=True)
 
     @property
     def causal(self) -> bool:
@@ -160,9 +164,7 @@ class CompiledModel:
         for index, tokens in enumerate(inputs):
             by_length.setdefault(len(tokens), []).append(index)
         for indices in by_length.values():
-            codes = self.decoder.codes(
-                forward(self.weights, self.encode([inputs[i] for i in indices])).logits[:, 1:]
-            )
+            codes = self.decoder.codes(forward(self.weights, self.encode([inputs[i] for i in indices])).logits[:, 1:])
             for index, row in zip(indices, codes, strict=True):
                 outputs[index] = self.decoder.decode(row)
         return outputs
@@ -171,6 +173,48 @@ class CompiledModel:
         """The value of every expression of the program at every position of an input, by label."""
         self.domain.check(tokens)
         return {label: list(values) for label, values in trace(self.program, tokens, causal=self.causal).items()}
+
+    def circuit(self, ablation: str = "resample", lengths: str | None = None) -> Circuit:
+        """The exact circuit: a status and a proof for every edge.
+
+        Taken from the artifact where the model was loaded from one that has it, else proven now; kept either way.
+
+        Args:
+            ablation: What a cut edge carries: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
+            lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths, padded on the right. By
+                default mixed where padding is harmless and there are several lengths.
+
+        Raises:
+            DomainError: For an unknown ablation or kind of lengths, or mixed lengths of a model that padding disturbs.
+            ArtifactError: If the stored circuits cannot be read.
+        """
+        from groundtruth.proving import default_lengths, prove
+
+        key = (require_ablation(ablation), require_lengths(lengths or default_lengths(self)))
+        if key not in self._circuits:
+            self._circuits[key] = prove(self, ablation=key[0], lengths=key[1])
+        return self._circuits[key]
+
+    @cached_property
+    def _circuits(self) -> dict[tuple[str, str], Circuit]:
+        """The circuits known so far, by ablation and lengths."""
+        if self.folder is None:
+            return {}
+        from groundtruth.artifacts import read_circuits
+
+        return {(found.ablation, found.lengths): found for found in read_circuits(self.folder, self.graph)}
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model with its circuits under every ablation, proving those not yet known.
+
+        Args:
+            folder: Made if it is not there. Each file is written whole or not at all.
+        """
+        from groundtruth.artifacts import save
+
+        kinds = LENGTHS if self.pad_safe and len(self.domain.lengths) > 1 else ("fixed",)
+        circuits = [self.circuit(ablation, lengths) for ablation in ABLATIONS for lengths in kinds]
+        save(self, Path(folder), circuits)
 
     def __repr__(self) -> str:
         w = self.weights

@@ -28,17 +28,20 @@ from groundtruth.errors import DomainError
 from groundtruth.model import CompiledModel
 from groundtruth.reasons import reason, writing
 from groundtruth.redundancy import minimal_circuits
-from groundtruth.runs import TOLERANCE, Runs, pool
+from groundtruth.runs import TOLERANCE, Runs, distinct, pool
 from mib.graph import Edge, Letter, Place
 
 POOL_LIMIT = 4_000
 """Domains up to this size are proven on whole; of larger ones a seeded sample of this size is used, and said so."""
 
-NODE_LIMIT = 8_000_000
-"""Pairs on which one node is computed before a search gives up: enough for every pair of some 2,800 inputs."""
+NODE_LIMIT = 2_000_000
+"""Runs of one node before a proof about it is given up."""
 
-RUN_LIMIT = 500_000
+RUN_LIMIT = 200_000
 """Runs of the model (from a node on, or of a whole circuit) before a search gives up."""
+
+_SAMPLE = 20_000
+"""Where there are more pairs than that, so many are run; they then show that a circuit fails, or nothing."""
 
 _SMALL = 24
 """Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
@@ -162,44 +165,72 @@ def search(runs: Runs, edge: Edge) -> tuple[Status, Proof, int, tuple[int, int] 
     """Cut one edge on pairs of inputs until an output changes or all pairs are done.
 
     Returns:
-        Status, proof, how many pairs were run (0 where states stand for them), and the witness as (input, replacement).
+        Status, proof, on how many pairs that was tried, and the witness as (input, replacement).
     """
     place = runs.graph.locate(edge.destination)
     read, put = runs.read(edge.source, place), runs.replacement(edge.source, place)
-    distinct = _distinct(put)
+    first, _ = distinct(put)
     tried = 0
-    for rows, replacements in _trial_pairs(runs, distinct):
+    for rows, replacements in _trial_pairs(runs, first):
         tried += len(rows)
-        _, hit = _cut_changes(runs, place, read, put, rows, replacements)
+        hit = _first_change(runs, place, read, put, rows, replacements)
         if hit is not None:
             return "live", "witness", tried, hit
     if cannot_reach(runs, place, read, put):
-        return "inert", "absorbed", 0, None
-    tried, n_run = 0, 0
-    for rows, replacements in _every_pair(runs, distinct, NODE_LIMIT):
-        n_moved, hit = _cut_changes(runs, place, read, put, rows, replacements)
-        tried, n_run = tried + len(rows), n_run + n_moved
-        if hit is not None:
-            return "live", "witness", tried, hit
-        if n_run > RUN_LIMIT:
-            break
-    if tried < len(runs.tokens) * len(distinct):
-        return "undecided", "none", tried, None
-    return "inert", "exhaustive" if n_run else "absorbed", tried, None
+        return "inert", "absorbed", len(runs.tokens) * len(first), None
+    return _try_every_pair(runs, place, read, put, first)
 
 
-def _cut_changes(
+def _first_change(
     runs: Runs, place: Place, read: Tensor, put: Tensor, rows: Tensor, replacements: Tensor
-) -> tuple[int, tuple[int, int] | None]:
-    """Cut an edge on pairs: on how many the destination's output moves, and the first where the model's changes."""
-    full = runs.full_output(place)
+) -> tuple[int, int] | None:
     output = runs.node_output(place, rows, {_key(place): put[replacements] - read[rows]})
-    moved = (output - full[rows]).abs().flatten(1).amax(1) > TOLERANCE * max(1.0, _size(full))
-    if not bool(moved.any()):
-        return 0, None
-    rows, replacements = rows[moved], replacements[moved]
-    hit = torch.nonzero(runs.changed(rows, runs.codes_after(place, rows, output[moved])))
-    return len(rows), (int(rows[hit[0, 0]]), int(replacements[hit[0, 0]])) if len(hit) else None
+    hit = torch.nonzero(runs.changed(rows, runs.codes_after(place, rows, output)))
+    return (int(rows[hit[0, 0]]), int(replacements[hit[0, 0]])) if len(hit) else None
+
+
+def _try_every_pair(
+    runs: Runs, place: Place, read: Tensor, put: Tensor, replacements: Tensor
+) -> tuple[Status, Proof, int, tuple[int, int] | None]:
+    """Run one input of each class of inputs with every distinct replacement, and compare with all of the class.
+
+    Inputs are of one class if a run with the edge cut depends on them in the same way; it is the same run then.
+    """
+    first, group = distinct(runs.others(place, {_key(place): read}, afterwards=True))
+    full, n_put = runs.full_output(place), len(replacements)
+    absorbed, tolerance = True, TOLERANCE * max(1.0, _size(full))
+    members = [torch.nonzero(group == index)[:, 0] for index in range(len(first))]
+    if len(first) * n_put > RUN_LIMIT:
+        return "undecided", "none", 0, None
+    step = max(1, runs.rows_a_batch // n_put)
+    for start in range(0, len(first), step):
+        rows = first[start : start + step].repeat_interleave(n_put)
+        puts = replacements.repeat(len(rows) // n_put)
+        output = runs.node_output(place, rows, {_key(place): put[puts] - read[rows]})
+        codes = runs.codes_after(place, rows, output).unflatten(0, (-1, n_put))
+        output = output.unflatten(0, (-1, n_put))
+        for index in range(len(output)):
+            same = members[start + index]
+            absorbed = absorbed and _size(output[index] - full[same[0]]) <= tolerance
+            if (hit := _differing(runs, same, codes[index])) is not None:
+                return "live", "witness", 0, (hit[0], int(replacements[hit[1]]))
+    if absorbed and runs.ablation != "resample":
+        absorbed = all(_size(full[same] - full[same[0]]) <= tolerance for same in members)
+    return "inert", "absorbed" if absorbed else "exhaustive", len(runs.tokens) * n_put, None
+
+
+def _differing(runs: Runs, rows: Tensor, codes: Tensor) -> tuple[int, int] | None:
+    """The first of some inputs whose output is not that of a run, and which run [run, position]."""
+    expected, which = torch.unique(runs.codes[rows], dim=0, return_inverse=True)
+    for index, own in enumerate(expected):
+        mine = rows[which == index]
+        differ = runs.decoder.differ(codes, own[None])  # [run, position]
+        counted, where = torch.unique(runs.counts[mine], dim=0, return_inverse=True)
+        for kind, counts in enumerate(counted):
+            hits = torch.nonzero((differ & counts).any(1))
+            if len(hits):
+                return int(mine[where == kind][0]), int(hits[0, 0])
+    return None
 
 
 def cannot_reach(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
@@ -221,9 +252,9 @@ def cannot_reach(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
     scale = TOLERANCE * max(1.0, _size(runs.full_output(place)))
     for position in range(stream.shape[1]):
         states = torch.cat([stream[:, position], read[:, position]], dim=-1)
-        states = states[_distinct(states)]
+        states = states[distinct(states)[0]]
         total, own = states.chunk(2, dim=-1)
-        new = put[_distinct(put[:, position]), position]
+        new = put[distinct(put[:, position])[0], position]
         before, after = total[:, None], (total - own)[:, None] + new[None]
         if place.kind == "mlp":
             w_out = runs.weights.W_out[place.layer]
@@ -236,7 +267,7 @@ def cannot_reach(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
 def _scores_stay(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
     other = replace(place, letter="k" if place.letter == "q" else "q")
     partners = (runs.stream(place) @ runs.reading(other)).flatten(0, 1)
-    partners = partners[_distinct(partners)]
+    partners = partners[distinct(partners)[0]]
     everything = torch.cat([read, put]) if runs.ablation != "resample" else read
     products = everything @ partners.T
     return _size(products.amax(0) - products.amin(0)) <= TOLERANCE * max(1.0, _size(products))
@@ -285,18 +316,20 @@ def fails_somewhere(runs: Runs, kept: NDArray[np.bool_], *, limit: int = RUN_LIM
     if not cut:
         return False, True, 0
     sources = sorted({edge.source for edge in cut})
-    distinct = _distinct(torch.cat([runs.replacement_outputs[name] for name in sources], dim=-1))
+    replacements, _ = distinct(torch.cat([runs.replacement_outputs[name] for name in sources], dim=-1))
+    everything = torch.arange(len(runs.tokens))
+    limit = limit if len(everything) * len(replacements) <= limit else min(limit, _SAMPLE)
     trials = 0
-    for rows, replacements in _trial_pairs(runs, distinct):
-        trials += len(rows)
-        if bool(runs.changed(rows, runs.circuit_codes(kept, rows, replacements)).any()):
-            return True, False, trials
-    tried = 0
-    for rows, replacements in _every_pair(runs, distinct, limit):
-        tried += len(rows)
-        if bool(runs.changed(rows, runs.circuit_codes(kept, rows, replacements)).any()):
-            return True, False, tried
-    return False, tried >= len(runs.tokens) * len(distinct), tried
+    for batches in (_trial_pairs(runs, replacements), _every_pair(runs, everything, replacements)):
+        tried = 0
+        for rows, puts in batches:
+            tried += len(rows)
+            if bool(runs.changed(rows, runs.circuit_codes(kept, rows, puts)).any()):
+                return True, False, trials + tried
+            if tried >= limit:
+                break
+        trials = tried
+    return False, trials >= len(runs.tokens) * len(replacements), trials
 
 
 def _node_is_preserved(runs: Runs, node: Place, letters: dict[Letter | str, list[str]]) -> bool:
@@ -308,49 +341,45 @@ def _node_is_preserved(runs: Runs, node: Place, letters: dict[Letter | str, list
         parts.append((place, put, read))
     if len(parts) == 1 and cannot_reach(runs, parts[0][0], parts[0][2], parts[0][1]):
         return True
-    distinct = _distinct(torch.cat([put for _, put, _ in parts], dim=-1))
-    if len(distinct) * len(runs.tokens) > NODE_LIMIT:
+    replacements, _ = distinct(torch.cat([put for _, put, _ in parts], dim=-1))
+    cut = {_key(place): read for place, _, read in parts}
+    first, group = distinct(runs.others(node, cut, afterwards=False))
+    if len(first) * len(replacements) > NODE_LIMIT:
         return False
     full = runs.full_output(node)
-    for rows, replacements in _every_pair(runs, distinct, NODE_LIMIT):
-        deltas = {_key(place): put[replacements] - read[rows] for place, put, read in parts}
-        if _size(runs.node_output(node, rows, deltas) - full[rows]) > TOLERANCE * max(1.0, _size(full)):
+    tolerance = TOLERANCE * max(1.0, _size(full))
+    if _size(full - full[first][group]) > tolerance:
+        return False
+    for rows, puts in _every_pair(runs, first, replacements):
+        deltas = {_key(place): put[puts] - read[rows] for place, put, read in parts}
+        if _size(runs.node_output(node, rows, deltas) - full[rows]) > tolerance:
             return False
     return True
 
 
-def _trial_pairs(runs: Runs, distinct: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _trial_pairs(runs: Runs, replacements: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of (inputs, replacements) where a witness is likely: among the first inputs, then at random."""
-    n, m = len(runs.tokens), len(distinct)
-    small = distinct[distinct < _SMALL] if runs.ablation == "resample" else distinct
+    n, m = len(runs.tokens), len(replacements)
+    small = replacements[replacements < _SMALL] if runs.ablation == "resample" else replacements
     rows = torch.arange(min(_SMALL, n))
-    if n * m > 4 * _SMALL**2:
-        yield rows.repeat_interleave(len(small)), small.repeat(len(rows))
-        generator = torch.Generator().manual_seed(0)
-        for size in (512, 4096):
-            if n * m > 4 * size:
-                pick = torch.randint(m, (size,), generator=generator)
-                yield torch.randint(n, (size,), generator=generator), distinct[pick]
+    yield rows.repeat_interleave(len(small)), small.repeat(len(rows))
+    generator = torch.Generator().manual_seed(0)
+    for size in (512, 2048):
+        if n * m > 4 * size:
+            pick = torch.randint(m, (size,), generator=generator)
+            yield torch.randint(n, (size,), generator=generator), replacements[pick]
 
 
-def _every_pair(runs: Runs, distinct: Tensor, limit: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of (inputs, replacements): every input with every distinct replacement, up to a limit."""
-    n, m = len(runs.tokens), len(distinct)
-    for start in range(0, min(n * m, limit), runs.rows_a_batch):
-        index = torch.arange(start, min(n * m, limit, start + runs.rows_a_batch))
-        yield index // m, distinct[index % m]
+def _every_pair(runs: Runs, rows: Tensor, replacements: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of (inputs, replacements): every one of both."""
+    n, m = len(rows), len(replacements)
+    for start in range(0, n * m, runs.rows_a_batch):
+        index = torch.arange(start, min(n * m, start + runs.rows_a_batch))
+        yield rows[index // m], replacements[index % m]
 
 
 def _key(place: Place) -> Letter | str:
     return place.letter if place.kind == "head" else ""
-
-
-def _distinct(values: Tensor) -> Tensor:
-    """Indices of the first of each group of equal rows [row, ...], up to rounding."""
-    flat = values.flatten(1)
-    rounded = (flat / (TOLERANCE * max(1.0, _size(flat)) * 10)).round().numpy()
-    _, first = np.unique(rounded, axis=0, return_index=True)
-    return torch.from_numpy(np.sort(first))
 
 
 def _size(values: Tensor) -> float:

@@ -5,7 +5,7 @@ A cut edge carries the *replacement* of its ablation: under resample the source'
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,13 +15,13 @@ from torch import Tensor
 
 from groundtruth.circuit import Ablation
 from groundtruth.decoding import Decoder
-from groundtruth.forward import Weights, feed_forward, forward, mix
+from groundtruth.forward import Weights, attend, feed_forward, forward, mix
 from mib.graph import LETTERS, Graph, Letter, Place
 
 TOLERANCE = 1e-9
 """Two contributions this close, relative to the largest, are the same: float64 rounding, nothing else, lies below."""
 
-_ROWS_IN_MEMORY = 2**25
+_ROWS_IN_MEMORY = 2**22
 """Numbers of one intermediate result that a batch of runs may hold."""
 
 Rows = Tensor
@@ -143,6 +143,10 @@ class Runs:
         name = f"m{place.layer}" if place.kind == "mlp" else f"a{place.layer}.h{place.head}"
         return self.outputs[name]
 
+    def half_after(self, place: Place) -> int:
+        """The first half-layer that reads what a node writes (the attention of block l is 2l, its MLP 2l+1)."""
+        return 2 * place.layer + (2 if place.kind == "mlp" else 1)
+
     def codes_after(self, place: Place, rows: Rows, output: Tensor) -> Tensor:
         """What the model decodes to if one node gives another output and all after it follows.
 
@@ -153,14 +157,33 @@ class Runs:
         """
         if place.kind == "logits":
             return self.decoder.codes(output)
-        change = output - self.full_output(place)[rows]
-        half = 2 * place.layer + (1 if place.kind == "mlp" else 0)
-        residual = self.streams[half + 1][rows] + change
-        if place.kind == "head":
-            residual = residual + feed_forward(self.weights, place.layer, residual)
-        for layer in range(place.layer + 1, self.weights.n_layers):
-            residual = self._block(layer, residual)
-        return self.decoder.codes(residual @ self.weights.W_U)
+        half = self.half_after(place)
+        stream = self.streams[half]
+        return self.continuations.codes(half, stream[rows] + output - self.full_output(place)[rows])
+
+    def others(self, place: Place, cut: dict[Letter | str, Tensor], *, afterwards: bool) -> Tensor:
+        """All that a run with one cut edge depends on besides what the edge carries, one row an input.
+
+        Args:
+            place: The destination of the edge.
+            cut: What it reads along the edge in the full run [input, position, read], by letter for a head.
+            afterwards: Whether the rest of the run counts too, or only the destination's own output.
+        """
+        parts: list[Tensor] = []
+        for letter in LETTERS if place.kind == "head" else ("",):
+            at = replace(place, letter=letter) if place.kind == "head" else place  # pyright: ignore[reportArgumentType]
+            total = self.stream(at) @ self.reading(at)
+            parts.append(_unit(total - cut[letter] if letter in cut else total).flatten(1))
+        if afterwards and place.kind != "logits":
+            half = self.half_after(place)
+            rest = self.streams[half] - self.full_output(place)
+            parts.append((rest @ self.continuations.basis(half)).flatten(1))
+        return torch.cat(parts, dim=1)
+
+    @cached_property
+    def continuations(self) -> "Continuations":
+        """What the model makes of residual streams, each distinct one computed once."""
+        return Continuations(self.weights, self.decoder)
 
     def changed(self, rows: Rows, codes: Tensor) -> Tensor:
         """For which runs the decoded output differs from the full run's, at a position that counts [row]."""
@@ -206,20 +229,118 @@ class Runs:
                 total = total + (self.replacement_outputs[source][replacements] - own[source]) @ matrix
         return total
 
-    def _block(self, layer: int, residual: Tensor) -> Tensor:
-        w = self.weights
-        total = residual
-        for head in range(w.n_heads):
-            q, k, v = (residual @ matrix[layer, head] for matrix in (w.W_Q, w.W_K, w.W_V))
-            total = total + mix(w, q, k, v) @ w.W_O[layer, head]
-        return total + feed_forward(w, layer, total)
-
-    @cached_property
+    @property
     def rows_a_batch(self) -> int:
         """How many runs to hold in memory at once."""
-        w = self.weights
-        width = self.tokens.shape[1] * max(w.d_model * 2, w.d_mlp, w.n_heads * self.tokens.shape[1])
-        return max(16, _ROWS_IN_MEMORY // (width * 4))
+        return _rows_a_batch(self.weights, self.tokens.shape[1])
+
+
+class Continuations:
+    """What a model decodes to from a residual stream in the middle, each distinct stream computed once.
+
+    Two streams count as one if everything after reads the same of them, up to rounding.
+
+    Args:
+        weights: The model.
+        decoder: Reads its output.
+    """
+
+    def __init__(self, weights: Weights, decoder: Decoder) -> None:
+        self._weights, self._decoder = weights, decoder
+        self._bases: dict[int, Tensor] = {}
+        self._known: dict[int, dict[tuple[int, int], Tensor]] = {}
+
+    def codes(self, half: int, residual: Tensor) -> Tensor:
+        """What comes out [row, position].
+
+        Args:
+            half: The half-layer that reads the stream: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding.
+            residual: The stream [row, position, d_model].
+        """
+        known = self._known.setdefault(half, {})
+        keys = self._keys(half, residual)
+        unique, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        names = [(int(a), int(b)) for a, b in unique]
+        new = [i for i, name in enumerate(names) if name not in known]
+        size = _rows_a_batch(self._weights, residual.shape[1])
+        for start in range(0, len(new), size):
+            chosen = new[start : start + size]
+            run = self._run(half, residual[torch.from_numpy(first[chosen])])
+            known |= {names[i]: row for i, row in zip(chosen, run, strict=True)}
+        return torch.stack([known[name] for name in names])[torch.from_numpy(inverse.reshape(-1))]
+
+    def _keys(self, half: int, residual: Tensor) -> NDArray[np.int64]:
+        """Two 64-bit hashes of what is read of each stream later on [row, 2]."""
+        state = (residual @ self.basis(half)).flatten(1)
+        size = max(1.0, float(residual.abs().max()))
+        return _hashes((state / (10 * TOLERANCE * size)).round().to(torch.int64).numpy())
+
+    def basis(self, half: int) -> Tensor:
+        """Orthonormal columns that span all that a half-layer and those after it read [d_model, rank]."""
+        if half not in self._bases:
+            w = self._weights
+            parts = [w.W_U]
+            for layer in range(w.n_layers):
+                if 2 * layer >= half:
+                    parts += [matrix[layer, head] for head in range(w.n_heads) for matrix in (w.W_Q, w.W_K, w.W_V)]
+                if 2 * layer + 1 >= half:
+                    parts.append(w.W_in[layer])
+            left, values, _ = torch.linalg.svd(torch.cat([_unit(part) for part in parts], dim=1), full_matrices=False)
+            self._bases[half] = left[:, values > 1e-10 * values.max()]
+        return self._bases[half]
+
+    def _run(self, half: int, residual: Tensor) -> Tensor:
+        w = self._weights
+        for step in range(half, 2 * w.n_layers):
+            layer = step // 2
+            if step % 2:
+                residual = residual + feed_forward(w, layer, residual)
+            else:
+                heads = [_attend(w, layer, head, residual) for head in range(w.n_heads)]
+                residual = residual + torch.stack(heads).sum(0)
+        return self._decoder.codes(residual @ w.W_U)
+
+
+def _attend(weights: Weights, layer: int, head: int, residual: Tensor) -> Tensor:
+    return attend(weights, layer, head, residual, residual, residual)
+
+
+def _unit(matrix: Tensor) -> Tensor:
+    """A matrix scaled so that its largest entry is 1, lest large weights hide small ones from the rank."""
+    size = float(matrix.abs().max()) if matrix.numel() else 0.0
+    return matrix / size if size else matrix
+
+
+def _rows_a_batch(weights: Weights, positions: int) -> int:
+    width = positions * max(weights.d_model * 2, weights.d_mlp, weights.n_heads * positions)
+    return max(16, _ROWS_IN_MEMORY // (width * 4))
+
+
+def distinct(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Group equal rows, up to rounding.
+
+    Args:
+        values: [row, ...].
+
+    Returns:
+        The index of the first row of each group, ascending, and the group of each row.
+    """
+    flat = values.flatten(1)
+    size = float(flat.abs().max()) if flat.numel() else 0.0
+    rounded = (flat / (10 * TOLERANCE * max(1.0, size))).round().to(torch.int64)
+    keys = _hashes(rounded.numpy())
+    _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return torch.from_numpy(first[order]), torch.from_numpy(rank[group.reshape(-1)])
+
+
+def _hashes(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Two 64-bit hashes a row [row, 2]; unequal rows have equal hashes with a chance of 2**-128."""
+    draws = np.random.default_rng(0).integers(1, 2**62, size=(rows.shape[1], 2), dtype=np.int64) * 2 + 1
+    with np.errstate(over="ignore"):
+        return np.stack([(rows * draws[:, i]).sum(1) for i in range(2)], axis=1)
 
 
 def pool(tokens: Tensor, *, special: Sequence[int]) -> Tensor:

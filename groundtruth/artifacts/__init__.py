@@ -1,0 +1,92 @@
+"""Stored models: a folder each with ``model.safetensors``, ``model.json`` and ``truth.json``."""
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from groundtruth.artifacts.reading import read_circuits, read_model
+from groundtruth.artifacts.writing import MODEL, save, to_json, write_whole
+from groundtruth.errors import ArtifactError
+from groundtruth.model import CompiledModel
+from mib.errors import did_you_mean
+
+__all__ = ["INDEX", "library", "load", "read_circuits", "read_model", "save", "shipped", "summaries", "write_index"]
+
+INDEX = "index.json"
+
+
+def library() -> Path:
+    """The folder of the shipped models."""
+    return Path(str(resources.files("compiled_models")))
+
+
+def shipped() -> list[str]:
+    """The names of the shipped models, sorted."""
+    return sorted(path.parent.name for path in library().glob(f"*/{MODEL}"))
+
+
+def load(name: str | Path) -> CompiledModel:
+    """A shipped model by name, or any stored model by its folder.
+
+    Args:
+        name: Such as ``"reverse"``, or a path to a folder.
+
+    Raises:
+        ArtifactError: If there is none; the message offers the closest names.
+    """
+    folder = Path(name)
+    if isinstance(name, str) and name in shipped():
+        folder = library() / name
+    elif not folder.is_dir():
+        known = shipped()
+        raise ArtifactError(
+            f"unknown model '{name}'.{did_you_mean(str(name), known)} `groundtruth models` lists all {len(known)}; "
+            "a folder with a stored model works too."
+        )
+    return read_model(folder)
+
+
+def summaries() -> list[dict[str, Any]]:
+    """One entry for each shipped model, from the index: name, family, description, sizes, domain, live edges.
+
+    Raises:
+        ArtifactError: If the index is missing or not JSON.
+    """
+    path = library() / INDEX
+    try:
+        entries: list[dict[str, Any]] = json.loads(path.read_text())["models"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtifactError(f"cannot read the index {path}: {error}.") from error
+    return entries
+
+
+def write_index(folder: Path) -> None:
+    """Write the index of the models in a folder.
+
+    Args:
+        folder: One that holds a folder a model.
+    """
+    paths = sorted(path.parent for path in folder.glob(f"*/{MODEL}"))
+    write_whole(folder / INDEX, to_json({"schema_version": 1, "models": [_summary(path) for path in paths]}))
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    model = read_model(folder)
+    w = model.weights
+    return {
+        "name": model.name,
+        "family": model.family,
+        "description": model.description,
+        "layers": w.n_layers,
+        "heads": w.n_heads,
+        "d_model": w.d_model,
+        "d_mlp": w.d_mlp,
+        "domain": str(model.domain),
+        "inputs": model.check.inputs,
+        "causal": model.causal,
+        "pad_safe": model.pad_safe,
+        "output": "categorical" if model.decoder.categorical else "numerical",
+        "edges": len(model.graph.edges),
+        "live": {f"{c.ablation}/{c.lengths}": len(c.edges) for c in read_circuits(folder, model.graph)},
+    }
