@@ -1,4 +1,4 @@
-"""The exact circuit of a compiled model: a status and a proof for every edge, for one ablation and one set of inputs."""
+"""The exact circuit of a compiled model: a status and a proof for every edge, under one ablation on some inputs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -109,9 +109,12 @@ class Sufficiency:
     runs: int = 0
 
     def __str__(self) -> str:
-        words = {True: "jointly sufficient", False: "not sufficient alone", None: "sufficiency undecided"}[self.holds]
-        how = {"induction": "proven", "local": "proven", "exhaustive": f"run on all {self.runs:,} pairs"}
-        return f"{words} ({how.get(self.by, f'run on {self.runs:,} pairs')})"
+        if self.holds is False:
+            return "not sufficient alone (copies stand in for each other)"
+        if self.holds is None:
+            return f"sufficiency undecided ({self.runs:,} pairs tried)"
+        how = "proven" if self.by in ("induction", "local") else f"run on all {self.runs:,} pairs"
+        return f"jointly sufficient ({how})"
 
 
 @dataclass(frozen=True)

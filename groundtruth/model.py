@@ -195,6 +195,11 @@ class CompiledModel:
             self._circuits[key] = prove(self, ablation=key[0], lengths=key[1])
         return self._circuits[key]
 
+    @property
+    def known_circuits(self) -> tuple[Circuit, ...]:
+        """The circuits that were loaded or proven so far."""
+        return tuple(self._circuits.values())
+
     @cached_property
     def _circuits(self) -> dict[tuple[str, str], Circuit]:
         """The circuits known so far, by ablation and lengths."""

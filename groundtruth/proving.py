@@ -17,6 +17,7 @@ from groundtruth.circuit import (
     EdgeTruth,
     Lengths,
     Proof,
+    Reason,
     Status,
     Sufficiency,
     Witness,
@@ -26,7 +27,7 @@ from groundtruth.circuit import (
 from groundtruth.domain import Tokens
 from groundtruth.errors import DomainError
 from groundtruth.model import CompiledModel
-from groundtruth.reasons import reason, writing
+from groundtruth.reasons import structure
 from groundtruth.redundancy import minimal_circuits
 from groundtruth.runs import TOLERANCE, Runs, distinct, pool
 from mib.graph import Edge, Letter, Place
@@ -135,22 +136,13 @@ def prove_on(base: Ground) -> Circuit:
 
 def prove_edge(base: Ground, edge: Edge) -> EdgeTruth:
     """The status of one edge, with its proof."""
-    why = reason(base.model, edge)
-    if is_unread(base, edge):
-        return EdgeTruth(edge, "absent", "zero", why)
+    why = structure(base.model).get(edge)
+    if why is None:
+        return EdgeTruth(edge, "absent", "zero", Reason("nothing", (), ()))
     if is_constant(base.runs, edge):
         return EdgeTruth(edge, "inert", "constant", why)
     status, proof, tried, found = search(base.runs, edge)
     return EdgeTruth(edge, status, proof, why, tried, _witness(base, edge, *found) if found else None)
-
-
-def is_unread(base: Ground, edge: Edge) -> bool:
-    """Whether all that the source can write, read through the destination's matrix, is zero."""
-    graph = base.model.graph
-    written = writing(base.model.weights, graph.locate(edge.source))
-    matrix = base.runs.reading(graph.locate(edge.destination))
-    scale = _size(written) * _size(matrix)
-    return scale == 0.0 or _size(written @ matrix) <= 1e-14 * scale
 
 
 def is_constant(runs: Runs, edge: Edge) -> bool:
@@ -386,18 +378,28 @@ def _size(values: Tensor) -> float:
     return float(values.abs().max()) if values.numel() else 0.0
 
 
-def _witness(base: Ground, edge: Edge, row: int, replacement: int) -> Witness:
-    runs = base.runs
+def cut_output(runs: Runs, edge: Edge, row: int, replacement: int) -> Tensor:
+    """What the model decodes to on one input with one edge cut [position].
+
+    Args:
+        runs: Full runs.
+        edge: The edge that is cut.
+        row: The input.
+        replacement: What the edge carries: the counterfactual input, or 0 where there is but one replacement.
+    """
     place = runs.graph.locate(edge.destination)
     rows = torch.tensor([row])
     delta = runs.replacement(edge.source, place)[[replacement]] - runs.read(edge.source, place)[rows]
-    cut = runs.codes_after(place, rows, runs.node_output(place, rows, {_key(place): delta}))[0]
+    return runs.codes_after(place, rows, runs.node_output(place, rows, {_key(place): delta}))[0]
+
+
+def _witness(base: Ground, edge: Edge, row: int, replacement: int) -> Witness:
+    runs = base.runs
     counts = runs.counts[row]
     decode = base.model.decoder.decode
     return Witness(
         clean=tuple(base.inputs[row]),
         counterfactual=tuple(base.inputs[replacement]) if runs.ablation == "resample" else None,
         output=tuple(decode(runs.codes[row][counts])),
-        cut_output=tuple(decode(cut[counts])),
+        cut_output=tuple(decode(cut_output(runs, edge, row, replacement)[counts])),
     )
-

@@ -1,6 +1,9 @@
-"""Why an edge is there: which expression's value travels on it, and what the destination computes from it."""
+"""Why an edge is there: which expression's value travels on it, and what the destination computes from it.
 
-from collections.abc import Sequence
+This is the structural truth, which depends on the weights alone and on no ablation and no input.
+"""
+
+import functools
 
 import torch
 from torch import Tensor
@@ -21,6 +24,29 @@ _RANK: dict[str, Carries] = {
     "one": "constant",
     "bos": "constant",
 }
+
+
+@functools.lru_cache(maxsize=4)
+def structure(model: CompiledModel) -> dict[Edge, Reason]:
+    """The structural edges of a model, each with its reason.
+
+    An edge is absent where all that its source can write, read through its destination's matrix, is zero.
+    """
+    graph, weights = model.graph, model.weights
+    written = {name: writing(weights, graph.locate(name)) for name in graph.sources}
+    matrices = {name: reading(weights, graph.locate(name)) for name in graph.destinations}
+    return {
+        edge: reason(model, edge) for edge in graph.edges if _is_read(written[edge.source], matrices[edge.destination])
+    }
+
+
+def _is_read(written: Tensor, matrix: Tensor) -> bool:
+    scale = _size(written) * _size(matrix)
+    return scale > 0.0 and _size(written @ matrix) > 1e-14 * scale
+
+
+def _size(values: Tensor) -> float:
+    return float(values.abs().max()) if values.numel() else 0.0
 
 
 def writing(weights: Weights, place: Place) -> Tensor:
@@ -47,7 +73,7 @@ def reason(model: CompiledModel, edge: Edge) -> Reason:
     """
     source, destination = model.graph.locate(edge.source), model.graph.locate(edge.destination)
     written = writing(model.weights, source).abs().sum(0) > 0
-    matrix = _reading(model.weights, destination)
+    matrix = reading(model.weights, destination)
     shared = torch.nonzero(written & (matrix.abs().sum(1) > 0))[:, 0].tolist()
     if not shared:
         return Reason("nothing", (), ())
@@ -62,7 +88,8 @@ def reason(model: CompiledModel, edge: Edge) -> Reason:
     )
 
 
-def _reading(weights: Weights, place: Place) -> Tensor:
+def reading(weights: Weights, place: Place) -> Tensor:
+    """The matrix by which a destination reads the residual stream [d_model, read]."""
     if place.kind == "mlp":
         return weights.W_in[place.layer]
     if place.kind == "logits":
@@ -80,7 +107,7 @@ def _spell(direction: Direction, names: dict[str, str]) -> str:
     return names.get(direction.expression or "", direction.expression or "")
 
 
-def _used_for(model: CompiledModel, place: Place, read: Tensor, names: dict[str, str]) -> Sequence[str] | tuple[str, ...]:
+def _used_for(model: CompiledModel, place: Place, read: Tensor, names: dict[str, str]) -> tuple[str, ...]:
     if place.kind == "logits":
         return (model.program.name,)
     if place.kind == "head":

@@ -16,6 +16,7 @@ from torch import Tensor
 from groundtruth.circuit import Ablation
 from groundtruth.decoding import Decoder
 from groundtruth.forward import Weights, attend, feed_forward, forward, mix
+from groundtruth.reasons import reading
 from mib.graph import LETTERS, Graph, Letter, Place
 
 TOLERANCE = 1e-9
@@ -88,12 +89,7 @@ class Runs:
 
     def reading(self, place: Place) -> Tensor:
         """The matrix by which a destination reads the residual stream [d_model, read]."""
-        w = self.weights
-        if place.kind == "mlp":
-            return w.W_in[place.layer]
-        if place.kind == "logits":
-            return w.W_U
-        return {"q": w.W_Q, "k": w.W_K, "v": w.W_V}[place.letter][place.layer, place.head]  # pyright: ignore[reportArgumentType]
+        return reading(self.weights, place)
 
     def read(self, source: str, place: Place) -> Tensor:
         """What a destination reads of a source on each input [input, position, read]."""

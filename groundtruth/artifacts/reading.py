@@ -75,7 +75,9 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}. A model is a folder with {WEIGHTS}, {MODEL}, {TRUTH}.") from error
+        raise ArtifactError(
+            f"cannot read {path}: {error.strerror}. A model is a folder with {WEIGHTS}, {MODEL}, {TRUTH}."
+        ) from error
 
 
 def _parsed(kind: type[Data], path: Path) -> Data:

@@ -74,11 +74,10 @@ def rebuild(data: Json) -> rasp.SOp:
             expression = _BUILDERS[entry["kind"]](entry, built)
         except KeyError as error:
             raise ArtifactError(f"program: expression '{label}' refers to {error}, which is not there.") from error
-        expression.annotations = {"name": entry["name"]} | (
-            {"encoding": rasp.Encoding(entry["encoding"])} if "encoding" in entry else {}
-        )
+        encoding = {"encoding": rasp.Encoding(entry["encoding"])} if "encoding" in entry else {}
+        expression.annotations = {"name": entry["name"], **encoding}
         if entry["id"] is not None:
-            expression.__dict__["unique_id"] = entry["id"]
+            vars(expression)["unique_id"] = entry["id"]
         built[label] = expression
     output = built.get(data["output"])
     if not isinstance(output, rasp.SOp):
@@ -117,7 +116,7 @@ def _table(f: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> list[
             continue
         try:
             result = f(*given)
-        except Exception:  # noqa: S112 - any error: the function is not meant for these values
+        except Exception:  # any error: the function is not meant for these values
             continue
         if not (isinstance(result, float) and not math.isfinite(result)):
             rows[given] = result

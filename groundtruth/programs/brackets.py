@@ -182,7 +182,7 @@ def shuffle_dyck() -> SOp:
     "shuffle_dyck2",
     family="brackets",
     vocab=("(", ")", "{", "}"),
-    max_seq_len=5,
+    max_seq_len=4,
     pad_safe=True,
     source="Weiss et al. 2021; Tracr lib.make_shuffle_dyck2",
     oracle=lambda t: _is_shuffle_dyck(t, ["()", "{}"]),

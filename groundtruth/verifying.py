@@ -1,0 +1,208 @@
+"""Re-prove what an artifact claims, from the artifact alone: weights = program, and every edge's status."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from groundtruth.artifacts import load, read_circuits
+from groundtruth.circuit import Circuit, EdgeTruth
+from groundtruth.compiling import check
+from groundtruth.diagnosing import first_wrong
+from groundtruth.errors import GroundTruthError
+from groundtruth.model import CompiledModel
+from groundtruth.padding import is_pad_safe
+from groundtruth.proving import (
+    Ground,
+    cut_output,
+    fails_somewhere,
+    ground,
+    is_constant,
+    prove_sufficiency,
+    search,
+)
+from groundtruth.reasons import structure
+from mib.errors import shorten
+from mib.graph import Edge
+
+_HELD = 30
+"""On how many inputs the place of every variable is looked up."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One claim and whether it was proven again.
+
+    Attributes:
+        what: The claim.
+        ok: Whether it holds.
+        detail: What was done, or what is wrong.
+    """
+
+    what: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome for one model.
+
+    Attributes:
+        name: Of the model, as it was asked for.
+        checks: Every claim.
+        seconds: How long it took.
+    """
+
+    name: str
+    checks: tuple[CheckResult, ...] = field(default=())
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether every claim holds."""
+        return all(result.ok for result in self.checks)
+
+
+def verify(name: str | Path) -> Verification:
+    """Re-prove every claim of a stored model.
+
+    Args:
+        name: Of a shipped model, or the folder of a stored one.
+
+    Returns:
+        The outcome; files that cannot be read are a failed check, not an error.
+    """
+    start = time.perf_counter()
+    checks = tuple(_all_checks(name))
+    return Verification(str(name), checks, time.perf_counter() - start)
+
+
+def _all_checks(name: str | Path) -> Iterator[CheckResult]:
+    try:
+        model = load(name)
+        assert model.folder is not None  # noqa: S101 - a loaded model has a folder
+        circuits = read_circuits(model.folder, model.graph)
+    except GroundTruthError as error:
+        yield CheckResult("files", False, str(error))
+        return
+    yield CheckResult("files", True, f"{len(circuits)} circuits of {len(model.graph.edges)} edges, hashes agree")
+    yield _attempt("weights = program", lambda: _weights(model))
+    yield _attempt("padding", lambda: _padding(model))
+    yield _attempt("provenance", lambda: _provenance(model))
+    for circuit in circuits:
+        what = f"circuit {circuit.ablation}/{circuit.lengths}"
+        yield _attempt(what, lambda circuit=circuit: _circuit(model, circuit))
+
+
+def _attempt(what: str, claim: Callable[[], str]) -> CheckResult:
+    """Run a proof that returns what was done, or raises what is wrong."""
+    try:
+        return CheckResult(what, True, claim())
+    except GroundTruthError as error:
+        return CheckResult(what, False, str(error))
+
+
+def _weights(model: CompiledModel) -> str:
+    outcome = check(model, limit=max(model.check.inputs, 1), seed=model.check.seed)
+    if outcome != model.check:
+        raise GroundTruthError(f"the artifact says it was checked on {model.check}; its domain has {outcome}.")
+    return str(outcome)
+
+
+def _padding(model: CompiledModel) -> str:
+    found = is_pad_safe(model)
+    if found != model.pad_safe:
+        raise GroundTruthError(f"pad_safe is stored as {model.pad_safe}, but padding says {found}.")
+    return "harmless" if found else "changes outputs, and is said to"
+
+
+def _provenance(model: CompiledModel) -> str:
+    inputs = model.domain.inputs(limit=_HELD).tokens[-_HELD:]
+    for tokens in inputs:
+        if (wrong := first_wrong(model, tokens)) is not None:
+            raise GroundTruthError(f"on input {tokens} the directions of '{wrong.name}' do not hold its value.")
+    return f"every variable is where it is said to be, on {len(inputs)} inputs"
+
+
+def _circuit(model: CompiledModel, circuit: Circuit) -> str:
+    base = ground(model, circuit.ablation, circuit.lengths)
+    if (len(base.inputs), base.exhaustive) != (circuit.inputs, circuit.exhaustive):
+        raise GroundTruthError(f"it speaks of {circuit.inputs} inputs; the domain has {len(base.inputs)}.")
+    wrong = [f"{truth.edge} ({problem})" for truth in circuit.truths if (problem := _problem(base, truth))]
+    if wrong:
+        raise GroundTruthError(f"{len(wrong)} edges are not what they are said to be: {shorten(wrong)}.")
+    _require_sufficiency(base, circuit)
+    counts = circuit.counts
+    spelt = ", ".join(f"{counts[status]} {status}" for status in counts if counts[status])
+    return f"{spelt}; {circuit.sufficiency}"
+
+
+def _problem(base: Ground, truth: EdgeTruth) -> str:
+    """What is wrong with the claim about an edge, or an empty string."""
+    why = structure(base.model).get(truth.edge)
+    if why is None or truth.status == "absent":
+        same = why is None and truth.status == "absent" and truth.proof == "zero"
+        return "" if same else "it is absent" if why is None else "what it carries is read"
+    if truth.reason != why:
+        return "the reason is another"
+    match truth.status, truth.proof:
+        case "inert", "constant":
+            return "" if is_constant(base.runs, truth.edge) else "what it carries varies"
+        case "inert", "absorbed" | "exhaustive":
+            status, proof, _, _ = search(base.runs, truth.edge)
+            return "" if (status, proof) == (truth.status, truth.proof) else f"it is {status} by {proof}"
+        case "live", "witness":
+            return _witness_problem(base, truth)
+        case "undecided", "none":
+            return ""
+        case _:
+            return f"{truth.status} cannot be proven by {truth.proof}"
+
+
+def _witness_problem(base: Ground, truth: EdgeTruth) -> str:
+    witness = truth.witness
+    if witness is None:
+        return "its witness is missing"
+    try:
+        row = base.inputs.index(witness.clean)
+        other = base.inputs.index(witness.counterfactual) if witness.counterfactual is not None else 0
+    except ValueError:
+        return "its witness is not in the domain"
+    if (witness.counterfactual is None) == (base.runs.ablation == "resample"):
+        return "its witness is for another ablation"
+    codes = cut_output(base.runs, truth.edge, row, other)
+    counts = base.runs.counts[row]
+    decoder = base.model.decoder
+    before, after = decoder.decode(base.runs.codes[row][counts]), decoder.decode(codes[counts])
+    if not (decoder.agrees(witness.output, before) and decoder.agrees(witness.cut_output, after)):
+        return "its witness gives other outputs"
+    changed = base.runs.changed(torch.tensor([row]), codes[None])
+    return "" if bool(changed.any()) else "its witness shows no change"
+
+
+def _require_sufficiency(base: Ground, circuit: Circuit) -> None:
+    plain = [replace(truth, redundant=False) for truth in circuit.truths]
+    found = prove_sufficiency(base, plain)
+    if found.holds is not circuit.sufficiency.holds:
+        raise GroundTruthError(f"'{circuit.sufficiency}' is claimed, but: {found}.")
+    if found.holds is not False:
+        return
+    doubtful = {t.edge for t in circuit.truths if t.proof in ("absorbed", "exhaustive", "none")}
+    for edges in circuit.minimal_circuits:
+        if not set(circuit.edges) <= set(edges):
+            raise GroundTruthError("a minimal circuit lacks a live edge.")
+        if _fails(base, doubtful, set(edges)):
+            raise GroundTruthError(f"the minimal circuit of {len(edges)} edges does not reproduce the model.")
+        for edge in sorted(set(edges) & doubtful):
+            if not _fails(base, doubtful, set(edges) - {edge}):
+                raise GroundTruthError(f"the minimal circuit of {len(edges)} edges does without '{edge}'.")
+
+
+def _fails(base: Ground, doubtful: set[Edge], kept: set[Edge]) -> bool:
+    mask = base.model.graph.edge_mask.copy()
+    for edge in doubtful:
+        mask[base.model.graph.index(edge)] = edge in kept
+    return fails_somewhere(base.runs, mask)[0]
