@@ -1,0 +1,45 @@
+# Every target sets up what it needs: a virtual environment with the pinned versions of constraints.txt.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup bench test test-fast lint models verify benchmarks clean
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+setup: $(READY) ## make the virtual environment
+
+bench: $(READY) ## the main job: score methods against exact circuits
+	$(BIN)/groundtruth bench
+
+test: $(READY) ## every test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: $(READY) ## all but the slow tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+
+lint: $(READY) ## ruff, pyright, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+models: $(READY) ## compile and prove the shipped models again
+	$(BIN)/python -m groundtruth.artifacts.building
+
+verify: $(READY) ## re-prove every shipped model
+	$(BIN)/groundtruth verify
+
+benchmarks: $(READY) ## speed and memory
+	for script in benchmarks/*.py; do OMP_NUM_THREADS=1 $(BIN)/python $$script || exit 1; done
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
