@@ -1,1 +1,90 @@
-"""Transformers whose circuits and variables are known exactly, and the scoring of methods on them."""
+"""Transformers whose circuits and variables are known exactly, and the scoring of methods on them.
+
+Importing the package imports nothing heavy: every name is fetched from its module when it is first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from groundtruth.artifacts import load, shipped
+    from groundtruth.circuit import Circuit, EdgeTruth
+    from groundtruth.compiling import compile
+    from groundtruth.contract import check_method
+    from groundtruth.domain import Domain
+    from groundtruth.errors import (
+        ArtifactError,
+        DomainError,
+        GroundTruthError,
+        MiscompiledProgram,
+        ProgramError,
+        UnsupportedProgram,
+    )
+    from groundtruth.model import CompiledModel
+    from groundtruth.programs.registry import Program, program
+    from groundtruth.scoring import Row, score
+    from groundtruth.tasks import localization_task
+    from groundtruth.verifying import verify
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ArtifactError": "groundtruth.errors",
+    "Circuit": "groundtruth.circuit",
+    "CompiledModel": "groundtruth.model",
+    "Domain": "groundtruth.domain",
+    "DomainError": "groundtruth.errors",
+    "EdgeTruth": "groundtruth.circuit",
+    "GroundTruthError": "groundtruth.errors",
+    "MiscompiledProgram": "groundtruth.errors",
+    "Program": "groundtruth.programs.registry",
+    "ProgramError": "groundtruth.errors",
+    "Row": "groundtruth.scoring",
+    "UnsupportedProgram": "groundtruth.errors",
+    "check_method": "groundtruth.contract",
+    "compile": "groundtruth.compiling",
+    "load": "groundtruth.artifacts",
+    "localization_task": "groundtruth.tasks",
+    "program": "groundtruth.programs.registry",
+    "score": "groundtruth.scoring",
+    "shipped": "groundtruth.artifacts",
+    "verify": "groundtruth.verifying",
+}
+"""In which module each public name lives."""
+
+__all__ = [
+    "ArtifactError",
+    "Circuit",
+    "CompiledModel",
+    "Domain",
+    "DomainError",
+    "EdgeTruth",
+    "GroundTruthError",
+    "MiscompiledProgram",
+    "Program",
+    "ProgramError",
+    "Row",
+    "UnsupportedProgram",
+    "check_method",
+    "compile",
+    "load",
+    "localization_task",
+    "program",
+    "score",
+    "shipped",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'groundtruth' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

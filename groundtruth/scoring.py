@@ -1,0 +1,354 @@
+"""A method on a compiled model: one row of exact scores, MIB's scores, and what they cost."""
+
+import copy
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from groundtruth.circuit import Circuit
+from groundtruth.errors import DomainError
+from groundtruth.localizers import oracle
+from groundtruth.model import CompiledModel
+from groundtruth.tasks import N_PAIRS, localization_task
+from mib.errors import ScoreError
+from mib.graph import EdgeScores, NodeScores
+from mib.localization import Localizer, Scores, as_localizer, get
+from mib.localization.registry import Method
+from mib.metrics import roc
+from mib.metrics.faithfulness import areas, mib_areas
+from mib.task import Level, LocalizationTask
+
+ORACLE = "oracle"
+"""The name of the method that is given the truth."""
+
+Kind = Literal["missed", "false"]
+
+N_SHOWN = 50
+"""How many of the wrongly ranked edges a row lists, at most."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """How well scores rank the edges (or nodes) of one truth above the others.
+
+    Attributes:
+        judged: How many are judged.
+        true: How many of these are true.
+        auroc: Area under the ROC curve; ``None`` if all or none of the judged are true.
+        average_precision: The same for average precision.
+        precision: Of the best k, where k is ``true``.
+        recall: Of the best k.
+        f1: Of the best k.
+        exact: Whether the true ones all rank above the others, and none scores 0.
+    """
+
+    judged: int
+    true: int
+    auroc: float | None
+    average_precision: float | None
+    precision: float
+    recall: float
+    f1: float
+    exact: bool
+
+
+@dataclass(frozen=True)
+class WrongEdge:
+    """An edge (or node) that the method ranks on the wrong side of the true size.
+
+    Attributes:
+        name: MIB's name of it.
+        kind: ``missed``: live, but not among the best k. ``false``: among the best k, but not live.
+        score: What the method gave it.
+        status: What it is in truth; empty for a node.
+        reason: Why it is there, in the program's words; empty for a node.
+    """
+
+    name: str
+    kind: Kind
+    score: float
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one model.
+
+    Attributes:
+        method: Its name.
+        model: The model's name.
+        ablation: What flowed along cut edges.
+        lengths: Which inputs.
+        level: What was scored.
+        seed: Of examples and method.
+        n_examples: How many examples the task had.
+        live: Against the live edges, or the nodes with one; redundant and undecided ones are not judged. ``None`` at
+            neuron level.
+        variables: The same without the edges that carry only constants.
+        structural: Against all edges whose source writes something that the destination reads.
+        mib_cpr: MIB's CPR, at its ten sizes, not normalised.
+        mib_cmd: MIB's CMD.
+        cpr: CPR over every circuit size, divided by the range.
+        cmd: CMD over every circuit size, divided by the range.
+        ceiling_cpr: The CPR of the true circuit's own ranking; ``None`` at neuron level.
+        ceiling_cmd: The CMD of the true circuit's own ranking.
+        forward: Forward passes over the examples.
+        backward: Backward passes over the examples.
+        seconds: Wall time of the method, without that of the metrics.
+        wrong: The wrongly ranked edges or nodes, missed ones first.
+    """
+
+    method: str
+    model: str
+    ablation: str
+    lengths: str
+    level: str
+    seed: int
+    n_examples: int
+    live: Ranked | None
+    variables: Ranked | None
+    structural: Ranked | None
+    mib_cpr: float
+    mib_cmd: float
+    cpr: float
+    cmd: float
+    ceiling_cpr: float | None
+    ceiling_cmd: float | None
+    forward: float
+    backward: float
+    seconds: float
+    wrong: tuple[WrongEdge, ...]
+
+    @property
+    def passes(self) -> float:
+        """Forward and backward passes over the examples."""
+        return self.forward + self.backward
+
+
+def score(
+    method: str | Method,
+    model: CompiledModel,
+    *,
+    ablation: str = "resample",
+    lengths: str | None = None,
+    n_pairs: int = N_PAIRS,
+    seed: int = 0,
+    level: Level = "edge",
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    parameters: Mapping[str, Any] | None = None,
+) -> Row:
+    """Score one method on one model.
+
+    Args:
+        method: A function of a task, or the name of a registered one, or ``oracle``.
+        model: A compiled model.
+        ablation: What flows along an edge that is cut, for the task and for the truth.
+        lengths: ``fixed`` or ``mixed``; see ``localization_task``.
+        n_pairs: How many examples, at most.
+        seed: Chooses the examples and seeds the method.
+        level: What the method scores.
+        device: Where the model and the examples are.
+        dtype: Of the model that the method sees; the truth is float64.
+        parameters: Hyper-parameters of the method.
+
+    Raises:
+        DomainError: If the model has no live edge, or no task can be made of it.
+        MethodError: If the method cannot run on the task or breaks its contract.
+        ScoreError: If a score is missing or not finite.
+    """
+    exam = Exam.of(
+        model,
+        ablation=ablation,
+        lengths=lengths,
+        n_pairs=n_pairs,
+        seed=seed,
+        level=level,
+        device=device,
+        dtype=dtype,
+    )
+    return exam.row(method, parameters or {})
+
+
+@dataclass(frozen=True, eq=False)
+class Exam:
+    """A task on a model with its truth; every method gets a fresh copy of the task, and never the truth.
+
+    Attributes:
+        name: The model's name.
+        task: What a method is asked.
+        circuit: The truth.
+    """
+
+    name: str
+    task: LocalizationTask
+    circuit: Circuit
+
+    @classmethod
+    def of(cls, model: CompiledModel, *, ablation: str = "resample", lengths: str | None = None, **task: Any) -> "Exam":
+        """The exam of a model; the other arguments are those of ``localization_task``.
+
+        Raises:
+            DomainError: If the model has no live edge, or no task can be made of it.
+        """
+        circuit = model.circuit(ablation=ablation, lengths=lengths)
+        if not circuit.edges:
+            raise DomainError(
+                f"'{model.name}' has no live edge under {ablation} ablation with {circuit.lengths} lengths: there is "
+                "nothing to localize."
+            )
+        return cls(model.name, localization_task(model, ablation=ablation, lengths=circuit.lengths, **task), circuit)
+
+    def row(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> Row:
+        """Run a method and score it. Errors as ``score``."""
+        task = replace(self.task, model=copy.deepcopy(self.task.model))
+        name, scores, seconds = self._run(method, task, parameters or {})
+        cost, n = task.engine.cost, len(task)
+        forward, backward = cost.forward / n, cost.backward / n
+        over_all, at_ten = areas(self.task, scores, n_bootstrap=0), mib_areas(self.task, scores)
+        ceiling = self.ceiling
+        return Row(
+            method=name,
+            model=self.name,
+            ablation=task.ablation,
+            lengths=self.circuit.lengths,
+            level=task.level,
+            seed=task.seed,
+            n_examples=n,
+            live=self._against(scores, self._live, self._doubtful),
+            variables=self._against(scores, self._live, self._doubtful | self._flags("constant")),
+            structural=self._against(scores, self.circuit.mask(self.circuit.structural)),
+            mib_cpr=at_ten.cpr,
+            mib_cmd=at_ten.cmd,
+            cpr=over_all.cpr.value,
+            cmd=over_all.cmd.value,
+            ceiling_cpr=ceiling and ceiling[0],
+            ceiling_cmd=ceiling and ceiling[1],
+            forward=forward,
+            backward=backward,
+            seconds=seconds,
+            wrong=self._wrong(scores),
+        )
+
+    def _run(
+        self, method: str | Method, task: LocalizationTask, parameters: Mapping[str, Any]
+    ) -> tuple[str, Scores, float]:
+        """The method's name, its scores and the seconds that it took."""
+        if method == ORACLE:
+            return ORACLE, oracle(self.circuit, level=task.level), 0.0
+        localizer = method if isinstance(method, Localizer) else _as_method(method, task.level)
+        start = time.perf_counter()
+        scores = localizer(task, **parameters)
+        return localizer.name, scores, time.perf_counter() - start
+
+    @cached_property
+    def ceiling(self) -> tuple[float, float] | None:
+        """CPR and CMD, over every circuit size, of the true circuit's own ranking."""
+        if self.task.level == "neuron":
+            return None
+        found = areas(self.task, oracle(self.circuit, level=self.task.level), n_bootstrap=0)
+        return found.cpr.value, found.cmd.value
+
+    @property
+    def _live(self) -> NDArray[np.bool_]:
+        return self.circuit.mask()
+
+    @cached_property
+    def _doubtful(self) -> NDArray[np.bool_]:
+        """Edges that are not judged: those that a copy replaces, and those about which nothing was shown."""
+        return self.circuit.mask([*self.circuit.redundant, *self.circuit.of_status("undecided")])
+
+    def _flags(self, *carries: Any) -> NDArray[np.bool_]:
+        return self.circuit.mask(self.circuit.carrying(*carries))
+
+    def _against(
+        self, scores: Scores, truth: NDArray[np.bool_], leave_out: NDArray[np.bool_] | None = None
+    ) -> Ranked | None:
+        """Against one truth; a node is true if an edge that leaves it is, and not judged if only doubtful ones do."""
+        left_out = np.zeros_like(truth) if leave_out is None else leave_out
+        true = truth & ~left_out
+        if isinstance(scores, NodeScores):
+            scores, true, left_out = _as_edges(scores, true, left_out)
+        if not isinstance(scores, EdgeScores) or not true.any():
+            return None
+        best = roc.at_true_size(scores, true, leave_out=left_out)
+        return Ranked(
+            judged=int((scores.graph.edge_mask & ~left_out).sum()),
+            true=int(true.sum()),
+            auroc=_or_none(roc.edge_auroc, scores, true, left_out),
+            average_precision=_or_none(roc.edge_average_precision, scores, true, left_out),
+            precision=best.precision,
+            recall=best.recall,
+            f1=best.f1,
+            exact=roc.exact_recovery(scores, true, leave_out=left_out),
+        )
+
+    def _wrong(self, scores: Scores) -> tuple[WrongEdge, ...]:
+        """What is ranked on the wrong side of the true size, against the live edges."""
+        if isinstance(scores, NodeScores):
+            return self._wrong_nodes(scores)
+        if not isinstance(scores, EdgeScores):
+            return ()
+        edges = self.circuit.graph.edges
+        live, doubtful = (flags[self.circuit.graph.edge_index] for flags in (self._live, self._doubtful))
+        return tuple(
+            WrongEdge(str(edge), kind, value, self.circuit[edge].status, str(self.circuit[edge].reason))
+            for kind, index, value in _misplaced(scores.flat, live, doubtful)
+            for edge in (edges[index],)
+        )
+
+    def _wrong_nodes(self, scores: NodeScores) -> tuple[WrongEdge, ...]:
+        live, doubtful = (np.asarray(flags.any(1)) for flags in (self._live, self._doubtful))
+        return tuple(
+            WrongEdge(self.circuit.graph.sources[index], kind, value, "", "")
+            for kind, index, value in _misplaced(scores.values, live, doubtful & ~live)
+        )
+
+
+def _as_method(method: str | Method, level: Level) -> Localizer:
+    return get(method) if isinstance(method, str) else as_localizer(method, levels=(level,))
+
+
+def _as_edges(
+    scores: NodeScores, true: NDArray[np.bool_], left_out: NDArray[np.bool_]
+) -> tuple[EdgeScores, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Nodes as their edges to the logits, which every node has; no other edge is judged."""
+    graph = scores.graph
+    values = np.zeros(graph.edge_mask.shape)
+    judged = np.zeros(graph.edge_mask.shape, dtype=np.bool_)
+    is_true = np.zeros(graph.edge_mask.shape, dtype=np.bool_)
+    column = graph.destination_index["logits"]
+    values[:, column] = scores.values
+    is_true[:, column] = true.any(1)
+    judged[:, column] = true.any(1) | ~left_out.any(1)
+    return EdgeScores(graph, values), is_true, ~judged
+
+
+def _misplaced(
+    values: NDArray[np.float64], live: NDArray[np.bool_], doubtful: NDArray[np.bool_]
+) -> list[tuple[Kind, int, float]]:
+    """Live ones that are not among the best k, by falling score, and those that are in their place."""
+    strength = np.where(doubtful, -1.0, np.abs(values))
+    order = np.argsort(-strength, kind="stable")
+    # Of equal scores a live one comes last, so that a tie at the cut is shown as what it is: no recovery.
+    order = order[np.lexsort((live[order], -strength[order]))]
+    best = [int(i) for i in order[: int(live.sum())] if strength[i] > 0]
+    chosen = set(best)
+    missed = [int(i) for i in order if live[i] and int(i) not in chosen]
+    false = [i for i in best if not live[i]]
+    found: list[tuple[Kind, int, float]] = [("missed", i, float(values[i])) for i in missed[:N_SHOWN]]
+    return found + [("false", i, float(values[i])) for i in false[:N_SHOWN]]
+
+
+def _or_none(metric: Any, scores: EdgeScores, true: NDArray[np.bool_], left_out: NDArray[np.bool_]) -> float | None:
+    try:
+        return metric(scores, true, leave_out=left_out)
+    except ScoreError:
+        return None  # all judged edges are true: there is nothing to rank them above
