@@ -58,13 +58,22 @@ def _by_deletion(runs: Runs, live: list[Edge], doubtful: list[Edge]) -> tuple[tu
     rng = random.Random(0)
     for attempt in range(_ORDERS):
         order = list(doubtful) if attempt == 0 else rng.sample(doubtful, len(doubtful))
-        kept = frozenset(doubtful)
-        for edge in order:
-            if _reproduces(runs, doubtful, kept - {edge})[0]:
-                kept -= {edge}
+        kept = _without_needless(runs, doubtful, order)
         if kept not in found:
             found.append(kept)
     return _ordered(runs, live, found), False
+
+
+def _without_needless(runs: Runs, doubtful: list[Edge], order: Sequence[Edge]) -> frozenset[Edge]:
+    """Drop edges in an order, over and over, until none can be dropped: what one deletion allows can come later."""
+    kept = frozenset(doubtful)
+    while True:
+        before = kept
+        for edge in order:
+            if edge in kept and _reproduces(runs, doubtful, kept - {edge})[0]:
+                kept -= {edge}
+        if kept == before:
+            return kept
 
 
 def _reproduces(runs: Runs, doubtful: list[Edge], added: frozenset[Edge]) -> tuple[bool, bool]:

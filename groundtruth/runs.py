@@ -19,8 +19,10 @@ from groundtruth.forward import Weights, attend, feed_forward, forward, mix
 from groundtruth.reasons import reading
 from mib.graph import LETTERS, Graph, Letter, Place
 
-TOLERANCE = 1e-9
-"""Two contributions this close, relative to the largest, are the same: float64 rounding, nothing else, lies below."""
+TOLERANCE = 1e-11
+"""Two contributions this close, relative to the largest, are the same: float64 rounding, nothing else, lies below.
+
+A discretising neuron has a slope of 1e4, so in a run that is cut a difference can grow by that much an MLP."""
 
 _ROWS_IN_MEMORY = 2**22
 """Numbers of one intermediate result that a batch of runs may hold."""
@@ -268,8 +270,7 @@ class Continuations:
     def _keys(self, half: int, residual: Tensor) -> NDArray[np.int64]:
         """Two 64-bit hashes of what is read of each stream later on [row, 2]."""
         state = (residual @ self.basis(half)).flatten(1)
-        size = max(1.0, float(residual.abs().max()))
-        return _hashes((state / (10 * TOLERANCE * size)).round().to(torch.int64).numpy())
+        return _hashes((state / TOLERANCE).round().to(torch.int64).numpy())
 
     def basis(self, half: int) -> Tensor:
         """Orthonormal columns that span all that a half-layer and those after it read [d_model, rank]."""
@@ -323,7 +324,7 @@ def distinct(values: Tensor) -> tuple[Tensor, Tensor]:
     """
     flat = values.flatten(1)
     size = float(flat.abs().max()) if flat.numel() else 0.0
-    rounded = (flat / (10 * TOLERANCE * max(1.0, size))).round().to(torch.int64)
+    rounded = (flat / (TOLERANCE * max(1.0, size))).round().to(torch.int64)
     keys = _hashes(rounded.numpy())
     _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)

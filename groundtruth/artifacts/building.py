@@ -1,4 +1,4 @@
-"""Compile and prove the library of programs into the folder of shipped models: ``python -m groundtruth.artifacts.building``."""
+"""Compile and prove the library of programs: ``python -m groundtruth.artifacts.building`` (or ``make models``)."""
 
 import argparse
 import multiprocessing
@@ -9,12 +9,11 @@ from pathlib import Path
 from groundtruth.artifacts import library, write_index
 
 
-def build(name: str, folder: Path) -> tuple[str, float, int]:
+def build(job: tuple[str, Path]) -> tuple[str, float, int]:
     """Compile, check, prove and store one program of the library.
 
     Args:
-        name: Of the program.
-        folder: Of all models; the model gets a folder of its name in it.
+        job: Name of the program, and the folder of all models; the model gets a folder of its name in it.
 
     Returns:
         The name, the seconds it took, and how many edges stayed undecided over all circuits.
@@ -24,6 +23,7 @@ def build(name: str, folder: Path) -> tuple[str, float, int]:
     from groundtruth import programs
     from groundtruth.compiling import compile
 
+    name, folder = job
     torch.set_num_threads(1)
     start = time.perf_counter()
     model = compile(programs.get(name))
@@ -43,8 +43,9 @@ def main() -> None:
     given = parser.parse_args()
     jobs = [(name, given.out) for name in given.names or programs.names()]
     with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
-        for name, seconds, undecided in pool.starmap(build, jobs, chunksize=1):
+        for name, seconds, undecided in pool.imap_unordered(build, jobs):
             sys.stdout.write(f"{name}  {seconds:.1f} s  {undecided} undecided\n")
+            sys.stdout.flush()
     write_index(given.out)
 
 
