@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tracr.rasp import rasp
+from tracr.rasp import causal_eval, rasp
 
 from groundtruth.decoding import Decoder
 from groundtruth.expressions import children_first, trace
@@ -70,7 +70,7 @@ def _cause(model: CompiledModel, tokens: Sequence[Any], wrong: rasp.SOp) -> str:
         case rasp.SelectorWidth() | rasp.Aggregate() if none := _selected_on_none(wrong, values):
             return (
                 f"'{name}' selects on '{none}', which is None there (nothing is selected). The model selects nothing "
-                "on None, whatever the predicate says. Map it to a value first, or give it one everywhere."
+                "on None, whatever the predicate says. Give it a value everywhere, by a selector that always picks one."
             )
         case rasp.SelectorWidth() | rasp.Aggregate() if leak := _written_at_bos(model, tokens, wrong):
             return _leak_cause(name, leak)
@@ -80,13 +80,21 @@ def _cause(model: CompiledModel, tokens: Sequence[Any], wrong: rasp.SOp) -> str:
                 f"the SelectorWidth '{name}' thresholds 1/(width+1) too coarsely: over {n} positions it needs "
                 f"mlp_exactness >= {2 * n * (n + 1)} and an undiluted softmax. The default settings have both."
             )
-        case rasp.Aggregate() if rasp.is_categorical(wrong):
+        case rasp.Aggregate() if rasp.is_categorical(wrong) and _mixes(model, tokens, wrong):
             return (
                 f"the categorical Aggregate '{name}' selects several positions with different values; the model mixes "
                 "their one-hot codes. Make its selector pick one position, or aggregate numbers."
             )
+        case rasp.Aggregate():
+            return (
+                f"the head of '{name}' attends too softly: its temperature of 100 is divided by the square root "
+                f"of the head size, {model.weights.d_head}. An undiluted softmax, as is the default, makes up for it."
+            )
         case _ if rasp.is_numerical(wrong) and None in values[wrong.label]:
-            return f"the numerical '{name}' is None there (nothing is selected), which in the model is the number 0."
+            return (
+                f"the numerical '{name}' is None there (nothing is selected), which in the model is the number 0. "
+                "Aggregate numbers with default=0."
+            )
         case rasp.Map() | rasp.LinearSequenceMap() if rasp.is_numerical(wrong) and min(values[wrong.label]) < 0:
             return (
                 f"the numerical '{name}' is negative there, and the ReLU of its neuron clips it at zero. Keep "
@@ -127,6 +135,14 @@ def _selected_on_none(reader: rasp.SelectorWidth | rasp.Aggregate[Any], values: 
         return ""
     sides = (reader.selector.keys, reader.selector.queries)
     return next((side.name for side in sides if None in values[side.label]), "")
+
+
+def _mixes(model: CompiledModel, tokens: Sequence[Any], reader: rasp.Aggregate[Any]) -> bool:
+    """Whether an Aggregate selects different values for one position."""
+    evaluate = causal_eval.evaluate if model.causal else rasp.evaluate
+    values = trace(model.program, tokens, causal=model.causal)[reader.sop.label]
+    rows: Any = evaluate(reader.selector, tokens)
+    return any(len({value for value, chosen in zip(values, row, strict=True) if chosen}) > 1 for row in rows)
 
 
 def _written_at_bos(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformer_lens import HookedRootModule
 from transformer_lens.hook_points import HookPoint
 
+from groundtruth.errors import DomainError
 from groundtruth.forward import Weights
 
 
@@ -73,7 +74,12 @@ class CompiledTransformer(HookedRootModule):
 
         Args:
             tokens: Ids; a sequence may be padded on the right with PAD.
+
+        Raises:
+            DomainError: If there are more positions than the model has.
         """
+        if tokens.shape[1] > self.cfg.n_ctx:
+            raise DomainError(f"{tokens.shape[1]} positions; the model has {self.cfg.n_ctx}, BOS among them.")
         embed = self.hook_embed(self.embed(tokens))
         pos = self.hook_pos_embed(self.pos_embed(tokens))
         residual = embed + pos
