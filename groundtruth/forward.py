@@ -5,6 +5,7 @@ The module with TransformerLens hooks is ``groundtruth.transformer.CompiledTrans
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -76,6 +77,12 @@ class Weights:
     def d_mlp(self) -> int:
         """Neurons a block."""
         return self.W_in.shape[2]
+
+    @cached_property
+    def busy_heads(self) -> tuple[tuple[int, ...], ...]:
+        """In each block, the heads that can write something; the others are padding to the widest block."""
+        writes = (self.W_V.abs().amax((2, 3)) > 0) & (self.W_O.abs().amax((2, 3)) > 0)
+        return tuple(tuple(h for h in range(self.n_heads) if bool(row[h])) for row in writes)
 
     @property
     def attn_scale(self) -> float:

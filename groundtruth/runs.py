@@ -123,14 +123,14 @@ class Runs:
         w = self.weights
         stream = self.stream(place)
         if place.kind == "logits":
-            return (stream @ w.W_U)[rows] + deltas[""]
+            return _rows_of(stream, w.W_U, rows) + deltas[""]
         if place.kind == "mlp":
-            pre = (stream @ w.W_in[place.layer])[rows] + deltas[""]
+            pre = _rows_of(stream, w.W_in[place.layer], rows) + deltas[""]
             return pre.relu() @ w.W_out[place.layer]
         matrices = {"q": w.W_Q, "k": w.W_K, "v": w.W_V}
         parts: list[Tensor] = []
         for letter in LETTERS:
-            part = (stream @ matrices[letter][place.layer, place.head])[rows]
+            part = _rows_of(stream, matrices[letter][place.layer, place.head], rows)
             parts.append(part + deltas[letter] if letter in deltas else part)
         return mix(w, *parts) @ w.W_O[place.layer, place.head]
 
@@ -200,15 +200,16 @@ class Runs:
         own = {name: self.outputs[name][rows] for name in ("input", "pos")}
         residual = own["input"] + own["pos"]
         for layer in range(w.n_layers):
-            results: dict[str, Tensor] = {}
-            for head in range(w.n_heads):
+            results = {f"a{layer}.h{head}": torch.zeros_like(residual) for head in range(w.n_heads)}
+            for head in w.busy_heads[layer]:
                 reads = [
                     self._circuit_read(kept, f"a{layer}.h{head}<{letter}>", residual, own, replacements)
                     for letter in LETTERS
                 ]
                 results[f"a{layer}.h{head}"] = mix(w, *reads) @ w.W_O[layer, head]
             own |= results
-            residual = residual + sum(results.values())
+            for head in w.busy_heads[layer]:
+                residual = residual + results[f"a{layer}.h{head}"]
             pre = self._circuit_read(kept, f"m{layer}", residual, own, replacements)
             own[f"m{layer}"] = pre.relu() @ w.W_out[layer]
             residual = residual + own[f"m{layer}"]
@@ -279,7 +280,7 @@ class Continuations:
             parts = [w.W_U]
             for layer in range(w.n_layers):
                 if 2 * layer >= half:
-                    parts += [matrix[layer, head] for head in range(w.n_heads) for matrix in (w.W_Q, w.W_K, w.W_V)]
+                    parts += [matrix[layer, head] for head in w.busy_heads[layer] for matrix in (w.W_Q, w.W_K, w.W_V)]
                 if 2 * layer + 1 >= half:
                     parts.append(w.W_in[layer])
             left, values, _ = torch.linalg.svd(torch.cat([_unit(part) for part in parts], dim=1), full_matrices=False)
@@ -293,13 +294,18 @@ class Continuations:
             if step % 2:
                 residual = residual + feed_forward(w, layer, residual)
             else:
-                heads = [_attend(w, layer, head, residual) for head in range(w.n_heads)]
-                residual = residual + torch.stack(heads).sum(0)
+                heads = [_attend(w, layer, head, residual) for head in w.busy_heads[layer]]
+                residual = residual + torch.stack(heads).sum(0) if heads else residual
         return self._decoder.codes(residual @ w.W_U)
 
 
 def _attend(weights: Weights, layer: int, head: int, residual: Tensor) -> Tensor:
     return attend(weights, layer, head, residual, residual, residual)
+
+
+def _rows_of(stream: Tensor, matrix: Tensor, rows: Rows) -> Tensor:
+    """Rows of a stream read through a matrix, multiplied before or after choosing, whichever is less."""
+    return stream[rows] @ matrix if len(rows) < len(stream) else (stream @ matrix)[rows]
 
 
 def _unit(matrix: Tensor) -> Tensor:
