@@ -73,7 +73,8 @@ class EdgeTruth:
             what the ablation puts there. ``absorbed``: it differs, but the destination's output does not, on any pair.
             ``exhaustive``: no output changes on any pair. ``witness``: an input where it does. ``none``: undecided.
         reason: Which variable travels, and what for.
-        tried: How many (input, replacement) pairs were run; 0 where the proof needs none.
+        tried: How many (input, replacement) pairs were run, or shown to be like one that was; 0 where the proof needs
+            none.
         witness: The input of a live edge.
         redundant: Whether the edge, though inert alone, is in a minimal circuit (a copy stands in for it).
     """
@@ -99,9 +100,9 @@ class Sufficiency:
     Attributes:
         holds: Whether they do; ``None`` if it was neither shown nor refuted.
         by: ``induction``: every cut edge is absent or constant. ``local``: besides, at every node the other cut edges
-            together leave the node's output as it is. ``exhaustive``: the circuit was run on every pair. ``sample``:
-            on some of them.
-        runs: How many runs that took.
+            together leave the node's output as it is. ``exhaustive``: the circuit was run on every pair, or until it
+            failed. ``sample``: on some of them.
+        runs: How many runs that took; pairs whose cut edges carry the same are one run.
     """
 
     holds: bool | None
@@ -113,7 +114,7 @@ class Sufficiency:
             return "not sufficient alone (copies stand in for each other)"
         if self.holds is None:
             return f"sufficiency undecided ({self.runs:,} pairs tried)"
-        how = "proven" if self.by in ("induction", "local") else f"run on all {self.runs:,} pairs"
+        how = "proven" if self.by in ("induction", "local") else f"{self.runs:,} runs cover all pairs"
         return f"jointly sufficient ({how})"
 
 
@@ -129,8 +130,9 @@ class Circuit:
         exhaustive: Whether they are all inputs of that kind.
         truths: One for each edge of the graph, in its order.
         sufficiency: Whether the live edges alone reproduce the model.
-        minimal_circuits: Where they do not, minimal sets of edges that do, each with all live edges in it; else the
-            live edges.
+        minimal_circuits: Where they do not, minimal sets of edges to add to them so that they do, each given with all
+            live edges; else the live edges. (Under zero and mean ablation a circuit can do without an edge that is
+            live by itself, where what else is cut makes up for it; live edges are in each circuit nevertheless.)
         complete: Whether these are all minimal circuits.
     """
 

@@ -1,17 +1,11 @@
-"""The prover: a status and a proof for every edge of a compiled model, and the joint sufficiency of the live ones.
+"""The prover: a status and a proof for every edge of a compiled model, and the joint sufficiency of the live ones."""
 
-Sufficiency by induction over layers: if at every node the cut edges together leave the node's output as it is in the
-full run, given that the kept edges carry what they carry there, then the circuit's run is the full run.
-"""
-
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from groundtruth.absorbing import cannot_reach
 from groundtruth.circuit import (
     Circuit,
     EdgeTruth,
@@ -19,7 +13,6 @@ from groundtruth.circuit import (
     Proof,
     Reason,
     Status,
-    Sufficiency,
     Witness,
     require_ablation,
     require_lengths,
@@ -29,23 +22,12 @@ from groundtruth.errors import DomainError
 from groundtruth.model import CompiledModel
 from groundtruth.reasons import structure
 from groundtruth.redundancy import minimal_circuits
-from groundtruth.runs import TOLERANCE, Runs, distinct, pool
+from groundtruth.runs import RUN_LIMIT, TOLERANCE, Runs, distinct, largest, likely_pairs, pool
+from groundtruth.sufficing import prove_sufficiency
 from mib.graph import Edge, Letter, Place
 
 POOL_LIMIT = 4_000
 """Domains up to this size are proven on whole; of larger ones a seeded sample of this size is used, and said so."""
-
-NODE_LIMIT = 2_000_000
-"""Runs of one node before a proof about it is given up."""
-
-RUN_LIMIT = 200_000
-"""Runs of the model (from a node on, or of a whole circuit) before a search gives up."""
-
-_SAMPLE = 20_000
-"""Where there are more pairs than that, so many are run; they then show that a circuit fails, or nothing."""
-
-_SMALL = 24
-"""Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +96,7 @@ def default_lengths(model: CompiledModel) -> Lengths:
 def prove_on(base: Ground) -> Circuit:
     """Give every edge a status and a proof, and show that the live edges suffice, or what else is needed."""
     truths = [prove_edge(base, edge) for edge in base.model.graph.edges]
-    sufficiency = prove_sufficiency(base, truths)
+    sufficiency = prove_sufficiency(base.runs, truths)
     circuits: tuple[tuple[Edge, ...], ...] = (tuple(t.edge for t in truths if t.status == "live"),)
     complete = True
     if sufficiency.holds is False:
@@ -149,8 +131,8 @@ def is_constant(runs: Runs, edge: Edge) -> bool:
     """Whether what is read along an edge is, on every input and at every position, what a cut puts there."""
     place = runs.graph.locate(edge.destination)
     read, put = runs.read(edge.source, place), runs.replacement(edge.source, place)
-    spread = _size(read.amax(0) - read.amin(0)) if runs.ablation == "resample" else _size(read - put)
-    return spread <= TOLERANCE * max(1.0, _size(read))
+    spread = largest(read.amax(0) - read.amin(0)) if runs.ablation == "resample" else largest(read - put)
+    return spread <= TOLERANCE * max(1.0, largest(read))
 
 
 def search(runs: Runs, edge: Edge) -> tuple[Status, Proof, int, tuple[int, int] | None]:
@@ -163,14 +145,15 @@ def search(runs: Runs, edge: Edge) -> tuple[Status, Proof, int, tuple[int, int] 
     read, put = runs.read(edge.source, place), runs.replacement(edge.source, place)
     first, _ = distinct(put)
     tried = 0
-    for rows, replacements in _trial_pairs(runs, first):
+    for rows, replacements in likely_pairs(runs, first):
         tried += len(rows)
         hit = _first_change(runs, place, read, put, rows, replacements)
         if hit is not None:
             return "live", "witness", tried, hit
     if cannot_reach(runs, place, read, put):
         return "inert", "absorbed", len(runs.tokens) * len(first), None
-    return _try_every_pair(runs, place, read, put, first)
+    status, proof, more, hit = _try_every_pair(runs, place, read, put, first)
+    return status, proof, more if status == "inert" else tried + more, hit
 
 
 def _first_change(
@@ -190,7 +173,7 @@ def _try_every_pair(
     """
     first, group = distinct(runs.others(place, {_key(place): read}, afterwards=True))
     full, n_put = runs.full_output(place), len(replacements)
-    absorbed, tolerance = True, TOLERANCE * max(1.0, _size(full))
+    absorbed, tolerance = True, TOLERANCE * max(1.0, largest(full))
     members = [torch.nonzero(group == index)[:, 0] for index in range(len(first))]
     if len(first) * n_put > RUN_LIMIT:
         return "undecided", "none", 0, None
@@ -203,11 +186,11 @@ def _try_every_pair(
         output = output.unflatten(0, (-1, n_put))
         for index in range(len(output)):
             same = members[start + index]
-            absorbed = absorbed and _size(output[index] - full[same[0]]) <= tolerance
+            absorbed = absorbed and largest(output[index] - full[same[0]]) <= tolerance
             if (hit := _differing(runs, same, codes[index])) is not None:
-                return "live", "witness", 0, (hit[0], int(replacements[hit[1]]))
+                return "live", "witness", start * n_put + len(rows), (hit[0], int(replacements[hit[1]]))
     if absorbed and runs.ablation != "resample":
-        absorbed = all(_size(full[same] - full[same[0]]) <= tolerance for same in members)
+        absorbed = all(largest(full[same] - full[same[0]]) <= tolerance for same in members)
     return "inert", "absorbed" if absorbed else "exhaustive", len(runs.tokens) * n_put, None
 
 
@@ -227,10 +210,6 @@ def _differing(runs: Runs, rows: Tensor, codes: Tensor) -> tuple[int, int] | Non
 
 def _key(place: Place) -> Letter | str:
     return place.letter if place.kind == "head" else ""
-
-
-def _size(values: Tensor) -> float:
-    return float(values.abs().max()) if values.numel() else 0.0
 
 
 def cut_output(runs: Runs, edge: Edge, row: int, replacement: int) -> Tensor:

@@ -4,7 +4,7 @@ A cut edge carries the *replacement* of its ablation: under resample the source'
 (one replacement for each input of the pool), under zero and mean one replacement for all. Everything is float64.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,6 +23,12 @@ TOLERANCE = 1e-11
 """Two contributions this close, relative to the largest, are the same: float64 rounding, nothing else, lies below.
 
 A discretising neuron has a slope of 1e4, so in a run that is cut a difference can grow by that much an MLP."""
+
+RUN_LIMIT = 200_000
+"""Runs of the model (from a node on, or of a whole circuit) before a search gives up."""
+
+_SMALL = 24
+"""Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
 
 _ROWS_IN_MEMORY = 2**22
 """Numbers of one intermediate result that a batch of runs may hold."""
@@ -171,7 +177,7 @@ class Runs:
         for letter in LETTERS if place.kind == "head" else ("",):
             at = replace(place, letter=letter) if place.kind == "head" else place  # pyright: ignore[reportArgumentType]
             total = self.stream(at) @ self.reading(at)
-            parts.append(_unit(total - cut[letter] if letter in cut else total).flatten(1))
+            parts.append(unit(total - cut[letter] if letter in cut else total).flatten(1))
         if afterwards and place.kind != "logits":
             half = self.half_after(place)
             rest = self.streams[half] - self.full_output(place)
@@ -283,7 +289,7 @@ class Continuations:
                     parts += [matrix[layer, head] for head in w.busy_heads[layer] for matrix in (w.W_Q, w.W_K, w.W_V)]
                 if 2 * layer + 1 >= half:
                     parts.append(w.W_in[layer])
-            left, values, _ = torch.linalg.svd(torch.cat([_unit(part) for part in parts], dim=1), full_matrices=False)
+            left, values, _ = torch.linalg.svd(torch.cat([unit(part) for part in parts], dim=1), full_matrices=False)
             self._bases[half] = left[:, values > 1e-10 * values.max()]
         return self._bases[half]
 
@@ -308,10 +314,15 @@ def _rows_of(stream: Tensor, matrix: Tensor, rows: Rows) -> Tensor:
     return stream[rows] @ matrix if len(rows) < len(stream) else (stream @ matrix)[rows]
 
 
-def _unit(matrix: Tensor) -> Tensor:
-    """A matrix scaled so that its largest entry is 1, lest large weights hide small ones from the rank."""
-    size = float(matrix.abs().max()) if matrix.numel() else 0.0
-    return matrix / size if size else matrix
+def unit(values: Tensor) -> Tensor:
+    """Values scaled so that the largest is 1, lest large ones hide small ones beside them."""
+    size = largest(values)
+    return values / size if size else values
+
+
+def largest(values: Tensor) -> float:
+    """The largest magnitude among some values; 0 if there are none."""
+    return float(values.abs().max()) if values.numel() else 0.0
 
 
 def _rows_a_batch(weights: Weights, positions: int) -> int:
@@ -337,6 +348,32 @@ def distinct(values: Tensor) -> tuple[Tensor, Tensor]:
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return torch.from_numpy(first[order]), torch.from_numpy(rank[group.reshape(-1)])
+
+
+def likely_pairs(runs: Runs, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Batches of (inputs, replacements) where a change is likely: among the first inputs, then at random.
+
+    Args:
+        runs: Of the model.
+        replacements: Those to choose from.
+    """
+    n, m = len(runs.tokens), len(replacements)
+    small = replacements[replacements < _SMALL] if runs.ablation == "resample" else replacements
+    rows = torch.arange(min(_SMALL, n))
+    yield rows.repeat_interleave(len(small)), small.repeat(len(rows))
+    generator = torch.Generator().manual_seed(0)
+    for size in (512, 2048):
+        if n * m > 4 * size:
+            pick = torch.randint(m, (size,), generator=generator)
+            yield torch.randint(n, (size,), generator=generator), replacements[pick]
+
+
+def every_pair(runs: Runs, rows: Rows, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Batches of (inputs, replacements): every one of both."""
+    n, m = len(rows), len(replacements)
+    for start in range(0, n * m, runs.rows_a_batch):
+        index = torch.arange(start, min(n * m, start + runs.rows_a_batch))
+        yield rows[index // m], replacements[index % m]
 
 
 def _hashes(rows: NDArray[np.int64]) -> NDArray[np.int64]:

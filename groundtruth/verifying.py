@@ -3,7 +3,7 @@
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -15,18 +15,11 @@ from groundtruth.diagnosing import first_wrong
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import CompiledModel
 from groundtruth.padding import is_pad_safe
-from groundtruth.proving import (
-    Ground,
-    cut_output,
-    fails_somewhere,
-    ground,
-    is_constant,
-    prove_sufficiency,
-    search,
-)
+from groundtruth.proving import Ground, cut_output, ground, is_constant, search
 from groundtruth.reasons import structure
+from groundtruth.redundancy import CircuitTrials, minimal_circuits
+from groundtruth.sufficing import doubtful_edges, prove_sufficiency
 from mib.errors import shorten
-from mib.graph import Edge
 
 _HELD = 30
 """On how many inputs the place of every variable is looked up."""
@@ -117,11 +110,13 @@ def _all_checks(name: str | Path) -> Iterator[CheckResult]:
 
 
 def _attempt(what: str, claim: Callable[[], str]) -> CheckResult:
-    """Run a proof that returns what was done, or raises what is wrong."""
+    """Run a proof that returns what was done, or raises what is wrong; a lie may also make it stumble."""
     try:
         return CheckResult(what, True, claim())
     except GroundTruthError as error:
         return CheckResult(what, False, str(error))
+    except Exception as error:
+        return CheckResult(what, False, f"it cannot be proven again: {type(error).__name__}: {error}")
 
 
 def _weights(model: CompiledModel) -> str:
@@ -170,13 +165,13 @@ def _problem(base: Ground, truth: EdgeTruth) -> str:
     match truth.status, truth.proof:
         case "inert", "constant":
             return "" if is_constant(base.runs, truth.edge) else "what it carries varies"
-        case "inert", "absorbed" | "exhaustive":
-            status, proof, _, _ = search(base.runs, truth.edge)
-            return "" if (status, proof) == (truth.status, truth.proof) else f"it is {status} by {proof}"
+        case ("inert", "absorbed" | "exhaustive") | ("undecided", "none"):
+            status, proof, tried, _ = search(base.runs, truth.edge)
+            if (status, proof) != (truth.status, truth.proof):
+                return f"it is {status} by {proof}"
+            return "" if tried == truth.tried else f"it was tried on {tried:,} pairs, not {truth.tried:,}"
         case "live", "witness":
             return _witness_problem(base, truth)
-        case "undecided", "none":
-            return ""
         case _:
             return f"{truth.status} cannot be proven by {truth.proof}"
 
@@ -203,25 +198,36 @@ def _witness_problem(base: Ground, truth: EdgeTruth) -> str:
 
 
 def _require_sufficiency(base: Ground, circuit: Circuit) -> None:
-    plain = [replace(truth, redundant=False) for truth in circuit.truths]
-    found = prove_sufficiency(base, plain)
-    if found.holds is not circuit.sufficiency.holds:
-        raise GroundTruthError(f"'{circuit.sufficiency}' is claimed, but: {found}.")
-    if found.holds is not False:
-        return
-    doubtful = {t.edge for t in circuit.truths if t.proof in ("absorbed", "exhaustive", "none")}
+    found, claimed = prove_sufficiency(base.runs, circuit.truths), circuit.sufficiency
+    # Where a run refuted it, how many runs came before does not matter.
+    same = found == claimed if found.holds else (found.holds, found.by) == (claimed.holds, claimed.by)
+    if not same:
+        raise GroundTruthError(f"'{claimed}' is claimed, but: {found}.")
+    live = set(circuit.edges)
+    joint = {edge for edges in circuit.minimal_circuits for edge in edges} - live
+    if joint != set(circuit.redundant):
+        raise GroundTruthError("the edges called redundant are not those that only a minimal circuit holds.")
+    if found.holds is False:
+        _require_minimal_circuits(base, circuit)
+    elif (circuit.minimal_circuits, circuit.complete) != ((circuit.edges,), True):
+        raise GroundTruthError("the live edges suffice, yet another circuit is called minimal.")
+
+
+def _require_minimal_circuits(base: Ground, circuit: Circuit) -> None:
+    trials = CircuitTrials(base.runs, circuit.truths)
+    live, doubtful = set(circuit.edges), set(doubtful_edges(circuit.truths))
     for edges in circuit.minimal_circuits:
-        if not set(circuit.edges) <= set(edges):
-            raise GroundTruthError("a minimal circuit lacks a live edge.")
-        if _fails(base, doubtful, set(edges)):
-            raise GroundTruthError(f"the minimal circuit of {len(edges)} edges does not reproduce the model.")
-        for edge in sorted(set(edges) & doubtful):
-            if not _fails(base, doubtful, set(edges) - {edge}):
-                raise GroundTruthError(f"the minimal circuit of {len(edges)} edges does without '{edge}'.")
-
-
-def _fails(base: Ground, doubtful: set[Edge], kept: set[Edge]) -> bool:
-    mask = base.model.graph.edge_mask.copy()
-    for edge in doubtful:
-        mask[base.model.graph.index(edge)] = edge in kept
-    return fails_somewhere(base.runs, mask)[0]
+        which, added = f"the minimal circuit of {len(edges)} edges", set(edges) - live
+        if not live <= set(edges):
+            raise GroundTruthError(f"{which} lacks the live edge '{min(live - set(edges))}'.")
+        if not added <= doubtful:
+            raise GroundTruthError(f"{which} holds '{min(added - doubtful)}', which carries nothing that varies.")
+        if not trials.reproduces(added):
+            raise GroundTruthError(f"{which} does not reproduce the model.")
+        for edge in sorted(added):
+            if trials.reproduces(added - {edge}):
+                raise GroundTruthError(f"{which} does without '{edge}'.")
+    if circuit.complete and (circuit.minimal_circuits, True) != minimal_circuits(base.runs, circuit.truths):
+        raise GroundTruthError(
+            f"these {len(circuit.minimal_circuits)} minimal circuits are said to be all, but are not."
+        )

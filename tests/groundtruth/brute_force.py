@@ -1,0 +1,240 @@
+"""What edges matter, by trying: every edge is cut on every pair of inputs, with NumPy and the definitions alone.
+
+Nothing here is shared with the prover: the forward pass, the reading of outputs, the means and the search are written
+anew from their definitions, and no edge, input or pair is left out. It is slow, so it is for small models.
+"""
+
+import itertools
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groundtruth import CompiledModel
+
+Array = NDArray[np.float64]
+Cut = tuple[str, str]
+"""An edge as the names of its source and its destination."""
+
+_ROWS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """A run whose output differs from the whole model's."""
+
+    clean: tuple[Any, ...]
+    counterfactual: tuple[Any, ...] | None
+    output: list[Any]
+    cut_output: list[Any]
+
+
+class BruteForce:
+    """One model under one ablation on all inputs of the greatest length (``fixed``) or of all lengths (``mixed``)."""
+
+    def __init__(self, model: CompiledModel, ablation: str, lengths: str) -> None:
+        self.model, self.ablation = model, ablation
+        self.w = {name: np.array(array) for name, array in model.weights.arrays().items()}
+        everything = list(model.domain.enumerate())
+        longest = max(map(len, everything))
+        self.inputs = [x for x in everything if lengths == "mixed" or len(x) == longest]
+        names = list(model.token_values)
+        bos, pad = names.index("compiler_bos"), names.index("compiler_pad")
+        ids = [[bos, *(names.index(t) for t in x), *[pad] * (longest - len(x))] for x in self.inputs]
+        self.ids = np.array(ids)
+        self.n_layers, self.n_heads, _, self.d_head = self.w["W_Q"].shape
+
+    @cached_property
+    def nodes(self) -> list[tuple[str, list[str]]]:
+        """The sources after the embeddings, in order, each with its destinations; ``logits`` last."""
+        found: list[tuple[str, list[str]]] = []
+        for layer in range(self.n_layers):
+            for head in range(self.n_heads):
+                name = f"a{layer}.h{head}"
+                found.append((name, [f"{name}<{letter}>" for letter in "qkv"]))
+            found.append((f"m{layer}", [f"m{layer}"]))
+        return [*found, ("logits", ["logits"])]
+
+    @cached_property
+    def edges(self) -> list[Cut]:
+        """Every pair of a source and a destination that reads after it."""
+        edges: list[Cut] = []
+        for source in self.sources:
+            edges += [(source, end) for name, ends in self.nodes if source in self.before(name) for end in ends]
+        return edges
+
+    @cached_property
+    def sources(self) -> list[str]:
+        return ["input", "pos", *(name for name, _ in self.nodes if name != "logits")]
+
+    def before(self, node: str) -> list[str]:
+        """The sources that a node reads: all but itself, the heads beside it, and what comes later."""
+        stop = {"logits": len(self.sources)}.get(node)
+        if stop is None:
+            stop = self.sources.index(node if node.startswith("m") else node.split("h")[0] + "h0")
+        return self.sources[:stop]
+
+    def outputs_of(self, node: str, reads: list[Array]) -> Array:
+        """What a node writes, or the logits, from what its destinations read [row, position, d_model]."""
+        w = self.w
+        if node == "logits":
+            return reads[0] @ w["W_U"]
+        layer = int(node[1:].split(".")[0])
+        if node.startswith("m"):
+            return np.maximum(reads[0] @ w["W_in"][layer], 0.0) @ w["W_out"][layer]
+        head = int(node.split("h")[1])
+        query, key, value = (
+            read @ w[name][layer, head] for read, name in zip(reads, ("W_Q", "W_K", "W_V"), strict=True)
+        )
+        scores = query @ key.swapaxes(-1, -2) / np.sqrt(self.d_head)
+        if self.model.causal:
+            n = scores.shape[-1]
+            scores = np.where(np.arange(n)[None, :] > np.arange(n)[:, None], -np.inf, scores)
+        powers = np.exp(scores - scores.max(-1, keepdims=True))
+        return powers / powers.sum(-1, keepdims=True) @ value @ w["W_O"][layer, head]
+
+    def run(self, rows: NDArray[np.int64], put: dict[str, Array], cut: Collection[Cut]) -> dict[str, Array]:
+        """What each node gives if a cut edge carries ``put[source]`` [row, position, d_model] instead.
+
+        The input of a destination is the sum over the sources before it of what each edge carries.
+        """
+        cut = set(cut)
+        own = {name: self.full[name][rows] for name in ("input", "pos")} if cut else self.embeddings(rows)
+        reached = not cut  # before the first cut all is as in the full run
+        for node, ends in self.nodes:
+            reached = reached or any((source, end) in cut for source in self.before(node) for end in ends)
+            if not reached:
+                own[node] = self.full[node][rows]
+                continue
+            reads: list[Array] = []
+            untouched = sum(own[source] for source in self.before(node))
+            for end in ends:
+                if any((source, end) in cut for source in self.before(node)):
+                    carried = [put[s] if (s, end) in cut else own[s] for s in self.before(node)]
+                    reads.append(np.sum(carried, axis=0))
+                else:
+                    reads.append(np.asarray(untouched))
+            own[node] = self.outputs_of(node, reads)
+        return own
+
+    def embeddings(self, rows: NDArray[np.int64]) -> dict[str, Array]:
+        """What the embeddings write."""
+        ids = self.ids[rows]
+        pos = np.broadcast_to(self.w["W_pos"][: ids.shape[1]], (*ids.shape, self.w["W_pos"].shape[1]))
+        return {"input": self.w["W_E"][ids], "pos": pos}
+
+    @cached_property
+    def full(self) -> dict[str, Array]:
+        """What each node gives in the run with no edge cut."""
+        return self.run(np.arange(len(self.ids)), {}, ())
+
+    @cached_property
+    def put(self) -> dict[str, Array]:
+        """What each source's cut edges carry [replacement, position, d_model]."""
+        if self.ablation == "resample":
+            return self.full
+        if self.ablation == "zero":
+            return {name: 0 * self.full[name][:1] for name in self.sources}
+        if self.ablation == "mean-positional":
+            return {name: self.full[name].mean(0)[None] for name in self.sources}
+        flat = {name: self.full[name] for name in self.sources}
+        return {name: np.broadcast_to(x.mean((0, 1)), x[:1].shape) for name, x in flat.items()}
+
+    def pairs(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Batches of every input with every replacement."""
+        n_put = len(self.inputs) if self.ablation == "resample" else 1
+        pairs = np.array(list(itertools.product(range(len(self.inputs)), range(n_put))))
+        for start in range(0, len(pairs), _ROWS):
+            yield pairs[start : start + _ROWS, 0], pairs[start : start + _ROWS, 1]
+
+    def differing(self, cut: Collection[Cut]) -> Iterator[tuple[int, int]]:
+        """Every (input, replacement) on which cutting these edges changes an output that counts."""
+        for rows, puts in self.pairs():
+            logits = self.run(rows, {name: self.put[name][puts] for name in self.sources}, cut)["logits"]
+            for row, put, differs in zip(rows, puts, self.differ(logits, rows), strict=True):
+                if differs:
+                    yield int(row), int(put)
+
+    def matters(self, cut: Collection[Cut]) -> bool:
+        """Whether cutting these edges changes an output that counts, on any pair."""
+        return next(self.differing(cut), None) is not None
+
+    def matters_without(self, kept: Collection[Cut]) -> bool:
+        """Whether keeping only these edges changes an output that counts, on any pair."""
+        return self.matters(set(self.edges) - set(kept))
+
+    def stays(self, cut: Collection[Cut], node: str) -> bool:
+        """Whether a node gives what it gives in the full run, on every pair."""
+        for rows, puts in self.pairs():
+            given = self.run(rows, {name: self.put[name][puts] for name in self.sources}, cut)[node]
+            if not np.allclose(given, self.full[node][rows], rtol=0, atol=1e-7 * max(1, np.abs(given).max())):
+                return False
+        return True
+
+    def reading(self, edge: Cut, written: Array) -> Array:
+        """What a destination makes of something in the residual stream, before anything that is not linear."""
+        _, end = edge
+        if end == "logits":
+            return written @ self.w["W_U"]
+        layer = int(end[1:].split(".")[0])
+        if end.startswith("m"):
+            return written @ self.w["W_in"][layer]
+        return written @ self.w[f"W_{end[-2].upper()}"][layer, int(end.split("h")[1].split("<")[0])]
+
+    def varies(self, edge: Cut) -> bool:
+        """Whether what is read along an edge ever differs from what a cut puts there."""
+        read, put = self.reading(edge, self.full[edge[0]]), self.reading(edge, self.put[edge[0]])
+        return not np.allclose(read[:, None], put[None], rtol=0, atol=1e-7 * max(1, np.abs(read).max()))
+
+    def composes(self, edge: Cut) -> bool:
+        """Whether anything that the source could write is read, whatever the input."""
+        source, _ = edge
+        if source in ("input", "pos"):
+            writable = self.w["W_E" if source == "input" else "W_pos"]
+        elif source.startswith("m"):
+            layer = int(source[1:])
+            writable = self.w["W_out"][layer][(self.w["W_in"][layer] != 0).any(0)]
+        else:
+            layer, head = int(source[1:].split(".")[0]), int(source.split("h")[1])
+            writable = self.w["W_V"][layer, head] @ self.w["W_O"][layer, head]
+        return bool((self.reading(edge, writable) != 0).any())
+
+    def decode(self, logits: Array, row: int) -> list[Any]:
+        """The output at the positions of an input: the first of the largest values, ``None`` if all are near zero."""
+        values = self.model.decoder.values
+        decoded: list[Any] = []
+        for scores in logits[1 : 1 + len(self.inputs[row])]:
+            if not values:
+                decoded.append(float(scores[0]))
+            elif max(scores) < 0.01:
+                decoded.append(None)
+            else:
+                decoded.append(next(v for v, score in zip(values, scores, strict=True) if score >= max(scores) - 1e-6))
+        return decoded
+
+    def change(self, cut: Collection[Cut], row: int, put: int) -> Change:
+        """One run with edges cut, and the full run."""
+        rows, puts = np.array([row]), np.array([put])
+        given = self.run(rows, {name: self.put[name][puts] for name in self.sources}, cut)["logits"][0]
+        counterfactual = self.inputs[put] if self.ablation == "resample" else None
+        before = self.decode(self.full["logits"][row], row)
+        return Change(self.inputs[row], counterfactual, before, self.decode(given, row))
+
+    def differ(self, logits: Array, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which runs decode to something else than the full run, at a position that counts."""
+        counts = np.array([[1 <= p <= len(x) for p in range(self.ids.shape[1])] for x in self.inputs])[rows]
+        before, after = self._codes(self.full["logits"])[rows], self._codes(logits)
+        if self.model.decoder.values:
+            return np.asarray(((before != after) & counts).any(1))
+        far = ~(np.abs(after - before) <= 1e-6 * np.maximum(1, np.abs(before)))
+        return np.asarray((far & counts).any(1))
+
+    def _codes(self, logits: Array) -> Array:
+        if not self.model.decoder.values:
+            return logits[..., 0]
+        largest = logits.max(-1)
+        first = (logits >= largest[..., None] - 1e-6).argmax(-1)
+        return np.where(largest < 0.01, -1, first).astype(np.float64)
