@@ -1,4 +1,4 @@
-"""The oracle: the one localizer that is given the truth, and so the ceiling of every table."""
+"""The oracle: the one localizer that is given the truth, beside which every other is read."""
 
 import numpy as np
 

@@ -21,7 +21,7 @@ from mib.graph import EdgeScores, NodeScores
 from mib.localization import Localizer, Scores, as_localizer, get
 from mib.localization.registry import Method
 from mib.metrics import roc
-from mib.metrics.faithfulness import areas, mib_areas
+from mib.metrics.faithfulness import MAX_SIZES, Areas, areas, mib_areas
 from mib.task import Level, LocalizationTask
 
 ORACLE = "oracle"
@@ -97,8 +97,9 @@ class Row:
         mib_cmd: MIB's CMD.
         cpr: CPR over every circuit size, divided by the range.
         cmd: CMD over every circuit size, divided by the range.
-        ceiling_cpr: The CPR of the true circuit's own ranking; ``None`` at neuron level.
-        ceiling_cmd: The CMD of the true circuit's own ranking.
+        true_cpr: The CPR, over every circuit size, of the true circuit's own ranking; ``None`` at neuron level. More than
+            that is no better: it says that CPR can be raised past the truth.
+        true_cmd: The CMD of the true circuit's own ranking.
         forward: Forward passes over the examples.
         backward: Backward passes over the examples.
         seconds: Wall time of the method, without that of the metrics.
@@ -119,8 +120,8 @@ class Row:
     mib_cmd: float
     cpr: float
     cmd: float
-    ceiling_cpr: float | None
-    ceiling_cmd: float | None
+    true_cpr: float | None
+    true_cmd: float | None
     forward: float
     backward: float
     seconds: float
@@ -143,6 +144,7 @@ def score(
     level: Level = "edge",
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
+    max_sizes: int = MAX_SIZES,
     parameters: Mapping[str, Any] | None = None,
 ) -> Row:
     """Score one method on one model.
@@ -157,6 +159,7 @@ def score(
         level: What the method scores.
         device: Where the model and the examples are.
         dtype: Of the model that the method sees; the truth is float64.
+        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
         parameters: Hyper-parameters of the method.
 
     Raises:
@@ -173,6 +176,7 @@ def score(
         level=level,
         device=device,
         dtype=dtype,
+        max_sizes=max_sizes,
     )
     return exam.row(method, parameters or {})
 
@@ -185,14 +189,24 @@ class Exam:
         name: The model's name.
         task: What a method is asked.
         circuit: The truth.
+        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
     """
 
     name: str
     task: LocalizationTask
     circuit: Circuit
+    max_sizes: int = MAX_SIZES
 
     @classmethod
-    def of(cls, model: CompiledModel, *, ablation: str = "resample", lengths: str | None = None, **task: Any) -> "Exam":
+    def of(
+        cls,
+        model: CompiledModel,
+        *,
+        ablation: str = "resample",
+        lengths: str | None = None,
+        max_sizes: int = MAX_SIZES,
+        **task: Any,
+    ) -> "Exam":
         """The exam of a model; the other arguments are those of ``localization_task``.
 
         Raises:
@@ -204,7 +218,8 @@ class Exam:
                 f"'{model.name}' has no live edge under {ablation} ablation with {circuit.lengths} lengths: there is "
                 "nothing to localize."
             )
-        return cls(model.name, localization_task(model, ablation=ablation, lengths=circuit.lengths, **task), circuit)
+        asked = localization_task(model, ablation=ablation, lengths=circuit.lengths, **task)
+        return cls(model.name, asked, circuit, max_sizes)
 
     def row(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> Row:
         """Run a method and score it. Errors as ``score``."""
@@ -212,8 +227,8 @@ class Exam:
         name, scores, seconds = self._run(method, task, parameters or {})
         cost, n = task.engine.cost, len(task)
         forward, backward = cost.forward / n, cost.backward / n
-        over_all, at_ten = areas(self.task, scores, n_bootstrap=0), mib_areas(self.task, scores)
-        ceiling = self.ceiling
+        over_all, at_ten = self._areas(scores), mib_areas(self.task, scores)
+        reached = self.reached_by_truth
         return Row(
             method=name,
             model=self.name,
@@ -229,8 +244,8 @@ class Exam:
             mib_cmd=at_ten.cmd,
             cpr=over_all.cpr.value,
             cmd=over_all.cmd.value,
-            ceiling_cpr=ceiling and ceiling[0],
-            ceiling_cmd=ceiling and ceiling[1],
+            true_cpr=reached and reached[0],
+            true_cmd=reached and reached[1],
             forward=forward,
             backward=backward,
             seconds=seconds,
@@ -249,12 +264,15 @@ class Exam:
         return localizer.name, scores, time.perf_counter() - start
 
     @cached_property
-    def ceiling(self) -> tuple[float, float] | None:
+    def reached_by_truth(self) -> tuple[float, float] | None:
         """CPR and CMD, over every circuit size, of the true circuit's own ranking."""
         if self.task.level == "neuron":
             return None
-        found = areas(self.task, oracle(self.circuit, level=self.task.level), n_bootstrap=0)
+        found = self._areas(oracle(self.circuit, level=self.task.level))
         return found.cpr.value, found.cmd.value
+
+    def _areas(self, scores: Scores) -> Areas:
+        return areas(self.task, scores, n_bootstrap=0, max_sizes=self.max_sizes)
 
     @property
     def _live(self) -> NDArray[np.bool_]:

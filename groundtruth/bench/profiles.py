@@ -1,0 +1,138 @@
+"""What a benchmark runs unless told otherwise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from groundtruth.artifacts import shipped, summaries
+from groundtruth.bench.cells import Cell
+from groundtruth.circuit import require_ablation
+from groundtruth.errors import DomainError
+from groundtruth.scoring import ORACLE
+from mib import localization
+from mib.errors import did_you_mean
+from mib.localization.registry import Localizer
+from mib.task import Level
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A choice of models, methods and ablations.
+
+    Attributes:
+        name: What it is called.
+        description: One line.
+        ablations: What flows along cut edges.
+        max_edges: Larger shipped models are left out; ``None`` for no limit.
+        n_models: How many of the shipped models; ``None`` for all.
+        n_pairs: How many examples a task has, at most.
+        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        methods: Which of the registered methods; ``None`` for all of the level.
+    """
+
+    name: str
+    description: str
+    ablations: tuple[str, ...]
+    max_edges: int | None
+    n_models: int | None
+    n_pairs: int
+    max_sizes: int
+    methods: tuple[str, ...] | None = None
+
+    def models(self) -> list[str]:
+        """The names of the models, sorted."""
+        if self.max_edges is None and self.n_models is None:
+            return shipped()
+        small = [s for s in summaries() if self.max_edges is None or s["edges"] <= self.max_edges]
+        if self.n_models is not None:
+            # One of each size, spread evenly, so that a short run sees small and large circuits.
+            small.sort(key=lambda s: (s["edges"], s["name"]))
+            small = small[:: max(1, len(small) // self.n_models)][: self.n_models]
+        return sorted(s["name"] for s in small)
+
+
+PROFILES: Mapping[str, Profile] = {
+    p.name: p
+    for p in (
+        Profile("smoke", "a few small models, to see that all works", ("resample",), 62, 4, 64, 17),
+        Profile("default", "every model of up to 150 edges", ("resample", "zero"), 150, None, 128, 33),
+        Profile(
+            "full",
+            "every model under every ablation, at up to 129 sizes",
+            ("resample", "zero", "mean", "mean-positional"),
+            None,
+            None,
+            256,
+            129,
+        ),
+    )
+}
+
+
+def profile(name: str) -> Profile:
+    """The profile of a name.
+
+    Raises:
+        DomainError: If there is none.
+    """
+    if name not in PROFILES:
+        raise DomainError(f"unknown profile '{name}'.{did_you_mean(name, PROFILES)} Choose from {', '.join(PROFILES)}.")
+    return PROFILES[name]
+
+
+def methods_of(level: Level) -> list[str]:
+    """The oracle, then the registered methods that score a level."""
+    known = [name for name in localization.names() if level in localization.get(name).levels]
+    return ([] if level == "neuron" else [ORACLE]) + known
+
+
+def baselines(level: Level) -> list[str]:
+    """The methods beside which one's own is shown: the oracle, chance, and the usual gradient and exact ones."""
+    usual = ("random", "eap", "eap-ig-inputs", "exact") if level == "edge" else ()
+    known = methods_of(level)
+    return [name for name in known if name == ORACLE or not usual or name in usual]
+
+
+def check_methods(methods: Sequence[str], level: Level) -> list[Localizer]:
+    """The registered ones of some methods; the oracle is known, and files are checked when they are loaded.
+
+    Raises:
+        MethodError: If a name is unknown.
+    """
+    return [localization.get(name) for name in methods if name != ORACLE and ".py" not in name]
+
+
+def cells_of(
+    chosen: Profile,
+    *,
+    models: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    ablations: Sequence[str] | None = None,
+    level: Level = "edge",
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> list[Cell]:
+    """The cells of a profile, all methods of one exam beside each other.
+
+    Args:
+        chosen: The profile.
+        models: Instead of its models.
+        methods: Instead of its methods; names, or ``my_file.py:my_method``.
+        ablations: Instead of its ablations.
+        level: What is scored.
+        seed: Of examples and methods.
+        device: Where to run.
+        dtype: Of the models that methods see.
+
+    Raises:
+        DomainError: If an ablation is unknown.
+        MethodError: If a method is unknown.
+    """
+    names = list(methods if methods is not None else chosen.methods or methods_of(level))
+    check_methods(names, level)
+    kinds = [require_ablation(name) for name in (ablations or chosen.ablations)]
+    return [
+        Cell(method, model, ablation, level, seed, None, chosen.n_pairs, chosen.max_sizes, device, dtype)
+        for ablation, model, method in product(kinds, models or chosen.models(), names)
+    ]

@@ -1,0 +1,133 @@
+"""Run cells: side by side, continuing where an earlier run stopped, each outcome kept as soon as it is there."""
+
+import contextlib
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Generator, Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+
+import torch
+
+from groundtruth.bench.cells import Cell, CellStore, Failed, Outcome, Skipped, dtype_of
+from groundtruth.devices import pick_device
+from groundtruth.errors import DomainError
+from groundtruth.finding import find_model, is_file_spec, load_method
+from groundtruth.scoring import ORACLE, Exam
+from mib import localization
+from mib.errors import MethodError, MibError
+
+Keyed = tuple[str, Cell]
+
+
+def run_cells(cells: Sequence[Cell], store: CellStore, *, jobs: int = 1) -> Iterator[tuple[Cell, Outcome, bool]]:
+    """Outcomes as they come: first those that are known, then the others as they are run.
+
+    Whatever has come is kept: after an interruption a second call runs only the rest. Cells of one exam share its
+    task and truth, but every method gets a fresh copy of the model.
+
+    Args:
+        cells: What to run.
+        store: Where outcomes are looked up and kept.
+        jobs: How many processes; with 1, this one runs all.
+
+    Yields:
+        The cell, its outcome, and whether it was known before.
+    """
+    keyed = [(cell.key, cell) for cell in cells]
+    todo: list[Keyed] = []
+    for key, cell in keyed:
+        known = store.get(key)
+        if known is None:
+            todo.append((key, cell))
+        else:
+            yield cell, known, True
+    exams = [list(group) for _, group in groupby(todo, key=lambda item: item[1].exam)]
+    with contextlib.closing(_run_all(exams, store, jobs)) as outcomes:  # an interruption ends the workers now
+        for cell, outcome in outcomes:
+            yield cell, outcome, False
+
+
+def _run_all(exams: Sequence[list[Keyed]], store: CellStore, jobs: int) -> Generator[tuple[Cell, Outcome], None, None]:
+    if jobs == 1 or len(exams) <= 1:
+        for exam in exams:
+            for key, cell in exam:
+                outcome = run_cell(cell)
+                store.put(key, outcome)
+                yield cell, outcome
+        return
+    context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads can hang
+    with context.Pool(min(jobs, len(exams)), initializer=_start_worker) as pool:
+        for outcomes in pool.imap_unordered(_run_exam, [(exam, store.folder) for exam in exams]):
+            yield from outcomes
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+
+
+def _run_exam(given: tuple[list[Keyed], Path]) -> list[tuple[Cell, Outcome]]:
+    exam, folder = given
+    store, outcomes = CellStore(folder), list[tuple[Cell, Outcome]]()
+    for key, cell in exam:
+        outcomes.append((cell, run_cell(cell)))
+        store.put(key, outcomes[-1][1])
+    return outcomes
+
+
+def run_cell(cell: Cell) -> Outcome:
+    """The outcome of one cell."""
+    try:
+        exam = _exam(cell.exam)
+    except DomainError as error:
+        return Skipped(str(error), "model")
+    try:
+        _refuse(cell, exam)
+        method = load_method(cell.method, level=cell.level).localizer if is_file_spec(cell.method) else cell.method
+        return exam.row(method, dict(cell.parameters))
+    except _CannotRun as error:
+        return Skipped(str(error), "method")
+    except MibError as error:
+        return Failed(str(error))
+    except Exception as error:  # whatever a user's method raises is an outcome of it, not of the benchmark
+        return Failed(f"{type(error).__name__}: {error} ({_place(error)})")
+
+
+class _CannotRun(Exception):
+    pass
+
+
+def _refuse(cell: Cell, exam: Exam) -> None:
+    """Say why a registered method cannot run, before it is run."""
+    if cell.method == ORACLE or is_file_spec(cell.method):
+        return
+    try:
+        localization.get(cell.method).check(exam.task, **dict(cell.parameters))
+    except MethodError as error:
+        raise _CannotRun(str(error)) from error
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised: the innermost line outside of our own packages, else the innermost."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if f"{Path(__file__).parents[1]}" not in frame.filename] or frames
+    return f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}"
+
+
+@lru_cache(maxsize=1)
+def _exam(cell: Cell) -> Exam:
+    """The exam of a cell, kept for the next cell of it."""
+    return Exam.of(
+        find_model(cell.model),
+        ablation=cell.ablation,
+        lengths=cell.lengths,
+        n_pairs=cell.n_pairs,
+        max_sizes=cell.max_sizes,
+        seed=cell.seed,
+        level=cell.level,
+        device=pick_device(cell.device),
+        dtype=dtype_of(cell.dtype),
+    )

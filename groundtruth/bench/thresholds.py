@@ -1,0 +1,63 @@
+"""Thresholds that a method must meet, such as ``auroc=0.9``."""
+
+from collections.abc import Mapping
+
+from groundtruth.bench.results import LOWER_IS_BETTER, Result
+from groundtruth.errors import DomainError
+from mib.errors import did_you_mean
+
+COLUMNS = (
+    "auroc",
+    "average_precision",
+    "precision",
+    "recall",
+    "f1",
+    "variables_auroc",
+    "structural_auroc",
+    "cpr",
+    "cmd",
+    "mib_cpr",
+    "mib_cmd",
+    "passes",
+    "seconds",
+)
+
+
+def parse(text: str | None) -> dict[str, float]:
+    """``auroc=0.9,f1=0.8`` as columns and numbers.
+
+    Raises:
+        DomainError: If it is not written so, or a column is unknown.
+    """
+    found: dict[str, float] = {}
+    for part in (text or "").split(","):
+        if not part.strip():
+            continue
+        column, equals, value = (piece.strip() for piece in part.partition("="))
+        if column not in COLUMNS:
+            hint = did_you_mean(column, COLUMNS)
+            raise DomainError(f"--fail-under: unknown column '{column}'.{hint} Choose from {', '.join(COLUMNS)}.")
+        try:
+            found[column] = float(value)
+        except ValueError:
+            raise DomainError(
+                f"--fail-under: '{part.strip()}' is no threshold; write {column}=NUMBER, such as auroc=0.9."
+            ) from None
+        del equals
+    return found
+
+
+def unmet(result: Result, method: str, thresholds: Mapping[str, float]) -> list[str]:
+    """A line for each threshold that a method does not meet under some ablation."""
+    lines: list[str] = []
+    for ablation in result.ablations:
+        summary = next((s for s in result.summaries(ablation) if s.method == method), None)
+        for column, limit in thresholds.items():
+            spread = summary.columns.get(column) if summary else None
+            lower = column in LOWER_IS_BETTER
+            if spread is None:
+                lines.append(f"not met: {column} has no value under {ablation} ablation")
+            elif spread.mean > limit if lower else spread.mean < limit:
+                wanted = f"at {'most' if lower else 'least'} {limit:g}"
+                lines.append(f"not met: {column} is {spread.mean:.4f} under {ablation} ablation, wanted {wanted}")
+    return lines

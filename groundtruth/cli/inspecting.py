@@ -1,0 +1,149 @@
+"""Commands that look at programs and models: programs, models, show, compile, verify."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from groundtruth.cli.options import AsJson, flat, print_json
+
+
+def register(app: App) -> None:
+    """Add these commands."""
+    for command in (programs, models, show, compile, verify):
+        app.command(command)
+
+
+def programs(*, family: str | None = None, json: AsJson = False) -> None:
+    """List the RASP programs of the library.
+
+    Args:
+        family: Only those of one family, such as sorting.
+        json: Print JSON, for machines.
+    """
+    from groundtruth.programs import get, names
+    from groundtruth.report.listings import program_data, programs_table
+    from groundtruth.report.style import echo
+
+    found = [get(name) for name in names(family=family)]
+    if json:
+        print_json([program_data(program) for program in found])
+    else:
+        echo(programs_table(found))
+
+
+def models(*, family: str | None = None, json: AsJson = False) -> None:
+    """List the shipped models with their sizes and live edges.
+
+    Args:
+        family: Only those of one family, such as sorting.
+        json: Print JSON, for machines.
+    """
+    from groundtruth.artifacts import summaries
+    from groundtruth.report.listings import models_table, of_family
+    from groundtruth.report.style import echo
+
+    found = of_family(summaries(), family)
+    if json:
+        print_json(found)
+    else:
+        echo(models_table(found))
+
+
+def show(
+    name: str,
+    /,
+    *,
+    ablation: str = "resample",
+    lengths: str | None = None,
+    input: str | None = None,
+    edges: bool = False,
+    source: bool = False,
+    json: AsJson = False,
+) -> None:
+    """Show one model: its program, layers, exact circuit with reasons, and a run.
+
+    Args:
+        name: A shipped model, the folder of a stored one, a program of the library, or my_file.py:my_program.
+        ablation: Whose circuit to draw: resample, zero, mean or mean-positional.
+        lengths: fixed (inputs of the greatest length) or mixed (all lengths, padded on the right).
+        input: The tokens of the run, such as "1 2 3".
+        edges: List every edge with its status and proof, instead of the tree.
+        source: Print the Python text of the program too.
+        json: Print JSON, for machines.
+    """
+    from groundtruth.finding import find_model
+    from groundtruth.report.show import model_data, model_view
+    from groundtruth.report.style import echo
+
+    model = find_model(name)
+    circuit = model.circuit(ablation=ablation, lengths=lengths)
+    tokens = None if input is None else tokens_of(model.domain.vocab, input)
+    if json:
+        print_json(model_data(model, circuit, tokens))
+    else:
+        echo(model_view(model, circuit, tokens, every_edge=edges, source=source))
+
+
+def tokens_of(vocab: tuple[object, ...], text: str) -> list[object]:
+    """Tokens as a user writes them, separated by spaces or commas; what is no token stays text and is refused later."""
+    known = {str(token): token for token in vocab}
+    return [known.get(word, word) for word in text.replace(",", " ").split()]
+
+
+def compile(
+    spec: str,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(help="Write the model and its proven circuits to this folder.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Compile a program, check it against itself on its whole domain, and prove its circuit.
+
+    Args:
+        spec: my_file.py:my_program, or a program of the library.
+        out: Write the model and its proven circuits to this folder.
+        json: Print JSON, for machines.
+    """
+    from groundtruth.compiling import compile as compile_program
+    from groundtruth.finding import is_file_spec
+    from groundtruth.programs import get, load_program
+    from groundtruth.report.listings import compiled_view
+    from groundtruth.report.show import model_data
+    from groundtruth.report.style import echo
+
+    model = compile_program(load_program(spec) if is_file_spec(spec) else get(spec))
+    circuit = model.circuit()
+    if out is not None:
+        model.save(out)
+    if json:
+        print_json(model_data(model, circuit, None))
+    else:
+        echo(compiled_view(model, circuit, out))
+
+
+def verify(*names: str, json: AsJson = False) -> int:
+    """Re-prove weights = program and the status of every edge, from the stored models alone.
+
+    Args:
+        names: Shipped models or folders; all shipped models if none is named.
+        json: Print JSON, for machines.
+    """
+    from groundtruth.artifacts import load, shipped
+    from groundtruth.report.progress import tracked
+    from groundtruth.report.style import echo
+    from groundtruth.report.verifying import verification_data, verifications_table
+    from groundtruth.verifying import verify_many
+
+    wanted = flat(names)
+    for name in wanted:
+        if name not in shipped() and not Path(name).is_dir():
+            load(name)  # an unknown name is bad input, not a failed proof
+    wanted = wanted or shipped()
+    found = list(tracked("verifying", verify_many(wanted, processes=os.cpu_count() or 1), total=len(wanted)))
+    if json:
+        print_json(verification_data(found))
+    else:
+        echo(verifications_table(found))
+    return 0 if all(outcome.ok for outcome in found) else 1

@@ -1,0 +1,83 @@
+"""Parse the command line, run one command, and turn errors into one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import cyclopts
+
+from groundtruth import __version__
+from groundtruth.cli import inspecting, scoring
+
+BAD_INPUT = 2
+"""Exit code for what the user can put right: a name, a file, an option."""
+
+INTERRUPTED = 130
+
+app = cyclopts.App(
+    name="groundtruth",
+    help=(
+        "Exact ground truth for mechanistic interpretability.\n\n"
+        "Score localization methods on transformers whose circuits are known and proven. Start with "
+        "`groundtruth bench`, look at one model with `groundtruth show reverse`, and score a function of your own "
+        "with `groundtruth score my_file.py:my_method`."
+    ),
+    version=__version__,
+    version_flags=["--version"],
+    default_parameter=cyclopts.Parameter(negative=()),
+    result_action="return_value",
+)
+inspecting.register(app)
+scoring.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; leaves by ``SystemExit``.
+
+    Exit codes: 0 all is well; 1 a claim does not hold, a threshold is not met or a method fails; 2 bad input, with
+    one line ``error: ...`` on standard error; 130 interrupted.
+
+    Args:
+        arguments: Instead of those of the process.
+    """
+    # One thread a process: small models gain nothing from more, and sums come out the same whatever the machine.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code: Any = app(arguments, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        return _fail(str(error), hint=_usage(arguments))
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe, such as head, has seen enough
+        return 0
+    except ValueError as error:
+        if not _is_ours(error):
+            raise
+        return _fail(str(error))
+    return code if isinstance(code, int) else 0
+
+
+def _is_ours(error: ValueError) -> bool:
+    """Whether an error was written for the user; whatever raised it has loaded these modules."""
+    from groundtruth.errors import GroundTruthError
+    from mib.errors import MibError
+
+    return isinstance(error, GroundTruthError | MibError)
+
+
+def _fail(message: str, *, hint: str = "") -> int:
+    sys.stderr.write(f"error: {message.strip()}{hint}\n")
+    return BAD_INPUT
+
+
+def _usage(arguments: Sequence[str]) -> str:
+    known = {name for name in app if not name.startswith("-")}
+    command = next((word for word in arguments if word in known), "")
+    return f" See `groundtruth {command + ' ' if command else ''}--help`."

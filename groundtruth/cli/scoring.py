@@ -1,0 +1,237 @@
+"""Commands that score methods: bench, score, check, methods."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from groundtruth.cli.options import AsJson, print_json, split
+
+if TYPE_CHECKING:
+    from groundtruth.bench import Result
+    from groundtruth.bench.cells import Cell
+
+Jobs = Annotated[int | None, Parameter(help="Processes; by default one a CPU.")]
+
+
+def register(app: App) -> None:
+    """Add these commands."""
+    for command in (bench, score, check, methods):
+        app.command(command)
+
+
+def bench(
+    *,
+    profile: str = "default",
+    models: str | None = None,
+    methods: str | None = None,
+    ablation: str | None = None,
+    level: str = "edge",
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+    jobs: Jobs = None,
+    out: Path = Path("results"),
+    json: AsJson = False,
+) -> int:
+    """Score all methods on the shipped models, against the exact circuits and with MIB's metrics.
+
+    A run that was stopped continues where it stopped: what is already in OUT/cells is not run again, unless the
+    method, the model, the code or a version has changed.
+
+    Args:
+        profile: smoke (seconds), default (under two minutes on 2 CPUs) or full.
+        models: Names, separated by commas, instead of the profile's.
+        methods: Names or my_file.py:my_method, separated by commas, instead of all.
+        ablation: resample, zero, mean, mean-positional; several separated by commas.
+        level: What is scored: edge, node or neuron.
+        seed: Chooses the examples and seeds the methods.
+        device: cpu, cuda, mps, or auto.
+        dtype: Of the models that methods see; the truth is float64.
+        jobs: Processes; by default one a CPU.
+        out: Where the result files and the finished cells go.
+        json: Print the result as JSON instead of the table.
+    """
+    from groundtruth.bench.profiles import cells_of
+    from groundtruth.bench.profiles import profile as profile_of
+
+    cells = cells_of(
+        profile_of(profile),
+        models=split(models),
+        methods=split(methods),
+        ablations=split(ablation),
+        level=require_level(level),
+        seed=seed,
+        device=device,
+        dtype=dtype,
+    )
+    result = _run(cells, out, jobs, profile=profile, seed=seed, level=level, device=device, dtype=dtype)
+    return _report(result, out, f"{time.strftime('%Y-%m-%d')}-{profile}", json)
+
+
+def score(
+    method: str,
+    /,
+    *,
+    models: str | None = None,
+    ablation: str = "resample",
+    level: str = "edge",
+    against: str | None = None,
+    fail_under: str | None = None,
+    profile: str = "default",
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+    jobs: Jobs = None,
+    out: Path = Path("results"),
+    json: AsJson = False,
+) -> int:
+    """Score a method of your own next to the baselines.
+
+    The method is a function of a task, in a file of yours: def my_method(task: mib.LocalizationTask) -> mib.EdgeScores.
+
+    Args:
+        method: my_file.py:my_method, or the name of a registered method.
+        models: Names, separated by commas, instead of the profile's.
+        ablation: resample, zero, mean, mean-positional; several separated by commas.
+        level: What the method scores: edge, node or neuron.
+        against: Methods to compare with, separated by commas; by default all baselines of the level.
+        fail_under: Exit with code 1 if the mean of a column is less, such as auroc=0.9 (several by commas); for cmd
+            if it is more.
+        profile: smoke, default or full: which models, how many examples.
+        seed: Chooses the examples and seeds the methods.
+        device: cpu, cuda, mps, or auto.
+        dtype: Of the models that methods see; the truth is float64.
+        jobs: Processes; by default one a CPU.
+        out: Where the result files and the finished cells go.
+        json: Print the result as JSON instead of the table.
+    """
+    from groundtruth.bench.profiles import baselines, cells_of
+    from groundtruth.bench.profiles import profile as profile_of
+    from groundtruth.bench.thresholds import parse, unmet
+    from groundtruth.finding import is_file_spec, load_method
+
+    chosen, thresholds = require_level(level), parse(fail_under)
+    if is_file_spec(method) or ":" in method:
+        load_method(method, level=chosen)
+    others = split(against) if against is not None else baselines(chosen)
+    cells = cells_of(
+        profile_of(profile),
+        models=split(models),
+        methods=[method, *(name for name in others or () if name != method)],
+        ablations=split(ablation),
+        level=chosen,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+    )
+    result = _run(cells, out, jobs, method=method, profile=profile, seed=seed, level=level, device=device, dtype=dtype)
+    name = method.rpartition(":")[2]
+    code = _report(result, out, f"{time.strftime('%Y-%m-%d')}-{name}", json, own=method)
+    missed = unmet(result, method, thresholds)
+    if missed and not json:
+        from rich.text import Text
+
+        from groundtruth.report.style import echo
+
+        echo(*(Text(line, "bad") for line in missed))
+    return 1 if missed or code else 0
+
+
+def check(method: str, /, *, level: str = "edge", json: AsJson = False) -> int:
+    """Hold a method of your own to its contract, on small mock tasks, in seconds.
+
+    Every edge is scored, by a finite number, in the right shape; the same seed gives the same scores; the model is
+    left as it was, without hooks.
+
+    Args:
+        method: my_file.py:my_method, or the name of a registered method.
+        level: What the method scores: edge, node or neuron.
+        json: Print JSON, for machines.
+    """
+    from groundtruth.contract import check_method
+    from groundtruth.finding import is_file_spec, load_method
+    from groundtruth.report.contract import contract_data, contract_table
+    from groundtruth.report.style import echo
+    from mib import localization
+
+    chosen = require_level(level)
+    by_file = is_file_spec(method) or ":" in method
+    localizer = load_method(method, level=chosen).localizer if by_file else localization.get(method)
+    found = check_method(localizer, level=chosen)
+    if json:
+        print_json(contract_data(localizer.name, found))
+    else:
+        echo(contract_table(localizer.name, found))
+    return 0 if all(promise.ok for promise in found) else 1
+
+
+def methods(*, level: str | None = None, json: AsJson = False) -> None:
+    """List the methods, with what they score, what they cost and where they are from.
+
+    Args:
+        level: Only those that score this: edge, node or neuron.
+        json: Print JSON, for machines.
+    """
+    from groundtruth.report.listings import method_data, methods_table
+    from groundtruth.report.style import echo
+    from mib import localization
+
+    wanted = None if level is None else require_level(level)
+    found = [m for m in map(localization.get, localization.names()) if wanted is None or wanted in m.levels]
+    if json:
+        print_json([method_data(method) for method in found])
+    else:
+        echo(methods_table(found))
+
+
+def require_level(level: str) -> Any:
+    """The level, if it is one.
+
+    Raises:
+        TaskError: If it is none.
+    """
+    from mib.errors import TaskError, did_you_mean
+    from mib.task import LEVELS
+
+    if level not in LEVELS:
+        raise TaskError(f"unknown level '{level}'.{did_you_mean(level, LEVELS)} Choose from {', '.join(LEVELS)}.")
+    return level
+
+
+def _run(cells: "list[Cell]", out: Path, jobs: int | None, **settings: Any) -> "Result":
+    """Run cells with a progress bar; an interruption leaves what is finished."""
+    import torch
+
+    from groundtruth.bench import CellStore, result_of, run_cells
+    from groundtruth.report.progress import tracked
+
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    processes = jobs or os.cpu_count() or 1
+    found = {}
+    known = 0
+    for cell, outcome, was_known in tracked(
+        "scoring", run_cells(cells, CellStore(out / "cells"), jobs=processes), total=len(cells)
+    ):
+        found[cell] = outcome
+        known += was_known
+    outcomes = [(cell, found[cell]) for cell in cells]
+    return result_of(outcomes, seconds=time.perf_counter() - start, jobs=processes, known=known, **settings)
+
+
+def _report(result: "Result", out: Path, name: str, json: bool, *, own: str = "") -> int:
+    """Write the result files, print the table or JSON, and say whether a method failed."""
+    from groundtruth.bench.results import as_data
+    from groundtruth.report.style import echo
+    from groundtruth.report.tables import bench_report, ending
+    from groundtruth.report.writing import write_result
+
+    paths = write_result(result, out, name)
+    if json:
+        print_json(as_data(result))
+    else:
+        echo(bench_report(result, own=own), ending(result, paths))
+    return 1 if result.failures else 0

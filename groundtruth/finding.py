@@ -1,0 +1,159 @@
+"""Find what a user names: a model, a localization method in a file of theirs."""
+
+import ast
+import hashlib
+import importlib.util
+import inspect
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from groundtruth.artifacts import load, shipped
+from groundtruth.compiling import compile
+from groundtruth.errors import GroundTruthError
+from groundtruth.model import CompiledModel
+from groundtruth.programs import get, load_program, names
+from mib.errors import MethodError, did_you_mean
+from mib.localization import Localizer, as_localizer
+from mib.task import Level
+
+OWN_PACKAGES = {"groundtruth", "mib", "compiled_models"}
+"""Their source counts for every result anyway."""
+
+
+def find_model(name: str) -> CompiledModel:
+    """A model by what a user would call it.
+
+    Args:
+        name: A shipped model, the folder of a stored one, a program of the library, or a program of one's own as
+            ``my_file.py:my_program``; programs are compiled.
+
+    Raises:
+        ArtifactError: If it is none of these; the message offers the closest names.
+        ProgramError: If a file does not hold the program.
+    """
+    if name not in shipped() and not Path(name).is_dir():
+        if is_file_spec(name):
+            return compile(load_program(name))
+        if name in names():
+            return compile(get(name))
+    return load(name)
+
+
+def is_file_spec(name: str) -> bool:
+    """Whether a name is meant as ``FILE.py`` or ``FILE.py:NAME``."""
+    return name.endswith(".py") or ".py:" in name
+
+
+@dataclass(frozen=True)
+class UserMethod:
+    """A localization method from a user's file.
+
+    Attributes:
+        localizer: The method.
+        source_sha256: Of the file and of the files beside it that it imports.
+    """
+
+    localizer: Localizer
+    source_sha256: str
+
+
+def load_method(spec: str, *, level: Level = "edge") -> UserMethod:
+    """The method ``my_file.py:my_method``, from a file anywhere; the file is run.
+
+    Args:
+        spec: Path of a Python file, a colon, and the name of a function in it.
+        level: What the method is to score, unless it says so itself by ``@mib.localization.localizer``.
+
+    Raises:
+        MethodError: If the file or the function does not exist, or what is there is no method.
+    """
+    path_text, colon, name = spec.rpartition(":")
+    if not colon or not path_text.endswith(".py") or not name:
+        raise MethodError(f"'{spec}' names no function in a Python file; write my_file.py:my_method.")
+    path = Path(path_text).expanduser().resolve()
+    if not path.is_file():
+        raise MethodError(f"no file {path}.")
+    module = _run_file(path)
+    found = _member(module, name, path)
+    return UserMethod(as_localizer(found, name=_label(found, name), levels=(level,)), _source_sha256(path))
+
+
+def _label(found: Any, name: str) -> str:
+    return found.name if isinstance(found, Localizer) else name
+
+
+def _member(module: ModuleType, name: str, path: Path) -> Any:
+    own = {key: value for key, value in vars(module).items() if not key.startswith("_") and _is_own(value, module)}
+    if name not in vars(module):
+        known = ", ".join(own) or "none"
+        raise MethodError(f"{path} has no function '{name}'.{did_you_mean(name, own)} It has: {known}.")
+    found = vars(module)[name]
+    if not isinstance(found, Localizer) and not inspect.isfunction(found):
+        raise MethodError(
+            f"'{name}' in {path} is a {type(found).__name__}, not a method; write it as a function of a task: "
+            f"def {name}(task: mib.LocalizationTask) -> mib.EdgeScores."
+        )
+    return found
+
+
+def _is_own(value: Any, module: ModuleType) -> bool:
+    if isinstance(value, Localizer):
+        value = value.function
+    return inspect.isfunction(value) and value.__module__ == module.__name__
+
+
+def _run_file(path: Path) -> ModuleType:
+    """The file run as a module of its own; files beside it can be imported by it."""
+    name = f"groundtruth_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise MethodError(f"{path} cannot be imported as a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except (GroundTruthError, MethodError):
+        raise
+    except Exception as error:
+        raise MethodError(f"{path} fails when it is imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def _source_sha256(path: Path) -> str:
+    """Of a file and of the files beside it that it imports, directly or not."""
+    found: dict[str, bytes] = {}
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        name = str(file.relative_to(path.parent))
+        if name not in found:
+            found[name] = file.read_bytes()
+            waiting += [other for module in _imports(found[name]) for other in _beside(path.parent, module)]
+    digest = hashlib.sha256()
+    for name in sorted(found):
+        digest.update(name.encode() + b"\0" + found[name] + b"\0")
+    return digest.hexdigest()
+
+
+def _imports(source: bytes) -> set[str]:
+    """The top-level names of the modules that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {(node.module or "").partition(".")[0], *(alias.name for alias in node.names if node.level)}
+    return names - OWN_PACKAGES
+
+
+def _beside(folder: Path, module: str) -> list[Path]:
+    """The files of a module that lies in a folder; none for one that is installed."""
+    if (folder / f"{module}.py").is_file():
+        return [folder / f"{module}.py"]
+    return sorted((folder / module).rglob("*.py")) if module and (folder / module / "__init__.py").is_file() else []

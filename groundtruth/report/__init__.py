@@ -1,0 +1,1 @@
+"""What users see: tables, the view of one model, and result files."""

@@ -1,0 +1,159 @@
+"""The table of a benchmark: methods by scores, the mean over models with its spread, the best of each column bold."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from groundtruth.bench.results import LOWER_IS_BETTER, Result, Spread, Summary
+from groundtruth.report import style
+from groundtruth.report.words import failures_in_words, skipped_in_words, validity_in_words
+from groundtruth.scoring import ORACLE
+
+N_FAILURES = 5
+"""How many failed cells are shown."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table.
+
+    Attributes:
+        name: In the summaries.
+        heading: On the screen.
+        spread: Whether the spread over models is shown.
+        ranked: Whether the best entry is marked.
+    """
+
+    name: str
+    heading: str
+    spread: bool = False
+    ranked: bool = True
+
+
+EXACT_COLUMNS = (
+    Column("auroc", "AUROC", spread=True),
+    Column("average_precision", "AP", spread=True),
+    Column("f1", "F1\n@|C|"),
+)
+METRIC_COLUMNS = (
+    Column("cpr", "CPR\nall sizes", spread=True, ranked=False),
+    Column("cmd", "CMD\nall sizes", spread=True),
+    Column("mib_cpr", "CPR\nMIB", ranked=False),
+    Column("mib_cmd", "CMD\nMIB"),
+)
+COST_COLUMNS = (Column("passes", "passes", ranked=False), Column("seconds", "s", ranked=False))
+
+
+def bench_report(result: Result, *, own: str = "") -> RenderableType:
+    """One table an ablation, with what it means in words.
+
+    Args:
+        result: What was run.
+        own: The user's method, which is marked.
+    """
+    return Group(*(part for ablation in result.ablations for part in _of_ablation(result, ablation, own)))
+
+
+def _of_ablation(result: Result, ablation: str, own: str) -> Iterator[RenderableType]:
+    summaries = result.summaries(ablation)
+    rows = result.rows(ablation)
+    models = len({row.model for row in rows})
+    yield Text.assemble(
+        ("Circuit localization", "heading"),
+        f" · {style.plural(models, 'model')} · ",
+        (ablation, "name"),
+        " ablation",
+        *_settings(result),
+    )
+    yield bench_table(summaries, models, own=own)
+    lines = [
+        *skipped_in_words(result, ablation),
+        *validity_in_words(result.validity(ablation)),
+        *failures_in_words(rows, own=own),
+    ]
+    yield Padding(Group(*lines), (0, 0, 1, 0))
+
+
+def _settings(result: Result) -> Iterator[tuple[str, str]]:
+    wanted = ("level", "seed", "dtype", "device")
+    parts = [f"{key} {result.settings[key]}" for key in wanted[:2] if key in result.settings]
+    parts += [str(result.settings[key]) for key in wanted[2:] if key in result.settings]
+    if parts:
+        yield (" · " + " · ".join(parts), "faint")
+
+
+def bench_table(summaries: Sequence[Summary], n_models: int, *, own: str = "") -> Table:
+    """Methods by scores."""
+    found = {name for summary in summaries for name in summary.columns}
+    columns = [c for c in (*EXACT_COLUMNS, *METRIC_COLUMNS, *COST_COLUMNS) if c.name in found]
+    made = style.table(padding=(0, 1, 0, 0))
+    made.add_column("method", no_wrap=True)
+    for column in columns:
+        made.add_column(column.heading, justify="right", no_wrap=True)
+        if column.name == "f1":
+            made.add_column("exact", justify="right", no_wrap=True)
+    best = {column.name: _best(column, summaries) for column in columns if column.ranked}
+    exact = max((s.n_exact for s in summaries if s.method != ORACLE), default=0)
+    for summary in summaries:
+        cells: list[Text] = [_method(summary, own)]
+        for column in columns:
+            cells.append(_cell(summary, column, best))
+            if column.name == "f1":
+                is_best = summary.n_exact == exact > 0 and summary.method != ORACLE
+                cells.append(Text(f"{summary.n_exact}/{summary.n_models}", "best" if is_best else ""))
+        made.add_row(*cells, style="faint" if summary.method == ORACLE else "")
+    return made
+
+
+def _method(summary: Summary, own: str) -> Text:
+    name = summary.method.rpartition(":")[2] if summary.method == own else summary.method
+    text = Text(name, "name" if summary.method == own else "")
+    return text.append(f" ({summary.n_failed} failed)", "bad") if summary.n_failed else text
+
+
+def _best(column: Column, summaries: Sequence[Summary]) -> str:
+    """The best entry of a column, as it is printed, among the methods that are given no truth."""
+    values = [s.columns[column.name].mean for s in summaries if column.name in s.columns and s.method != ORACLE]
+    if not values:
+        return ""
+    return style.number(min(values) if column.name in LOWER_IS_BETTER else max(values))
+
+
+def _cell(summary: Summary, column: Column, best: dict[str, str]) -> Text:
+    spread = summary.columns.get(column.name)
+    if spread is None:
+        return Text("–", "faint")
+    if column.name == "passes":
+        return Text(style.count(spread.mean))
+    shown = style.number(spread.mean)
+    is_best = column.ranked and shown == best.get(column.name) and summary.method != ORACLE
+    text = Text(shown, "best" if is_best else "")
+    return text.append(_spread(spread), "faint") if column.spread else text
+
+
+def _spread(spread: Spread) -> str:
+    return f"±{spread.std:.2f}".replace("±0.", "±.")
+
+
+def ending(result: Result, paths: Sequence[Path]) -> RenderableType:
+    """What failed, how long it took, where it is written, and what to do next."""
+    lines: list[Text] = []
+    failures = result.failures
+    for cell, failed in failures[:N_FAILURES]:
+        lines.append(
+            Text.assemble(("failed  ", "bad"), f"{cell.method} on {cell.model}, {cell.ablation}: {failed.error}")
+        )
+    if len(failures) > N_FAILURES:
+        lines.append(Text(f"failed  on {len(failures) - N_FAILURES} more cells; see the result file", "bad"))
+    known = result.settings.get("known", 0)
+    done = f"{style.plural(len(result.outcomes), 'cell')} in {style.duration(result.seconds)}"
+    if known:
+        done += f", {known:,} of them known from before"
+    lines.append(Text(f"{done} · {paths[0]} (and .csv, .md)", "faint"))
+    lines.append(Text("next: ", "faint").append("groundtruth show NAME · groundtruth score my_file.py:my_method"))
+    return Group(*lines)

@@ -1,0 +1,92 @@
+"""What a table says, in words: does a metric rank as the truth does, and where do methods fail."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from groundtruth.bench.results import Result
+from groundtruth.report import style
+from groundtruth.scoring import ORACLE, Row, WrongEdge
+from mib.metrics.validity import Validity
+
+N_METHODS = 4
+"""Of how many methods the failures are told."""
+
+_READERS = {"q": "queries", "k": "keys", "v": "values", "m": "MLP inputs", "l": "logits"}
+
+
+def validity_in_words(validity: Sequence[Validity]) -> Iterator[Text]:
+    """Kendall's tau of CPR and CMD with exact AUROC, in one line."""
+    labels = {"cpr": "CPR", "cmd": "CMD", "mib_cpr": "MIB's CPR", "mib_cmd": "MIB's CMD"}
+    taus = [
+        (labels[v.metric], v.overall.tau) for v in validity if v.exact == "auroc" and v.overall.tau == v.overall.tau
+    ]
+    if not taus:
+        return
+    text = Text("Do the metrics rank methods as the truth does? ").append("Kendall tau with AUROC: ", "faint")
+    for index, (label, tau) in enumerate(taus):
+        text.append(" · " if index else "").append(f"{label} ").append(f"{tau:.2f}", _mood(tau))
+    yield text
+
+
+def skipped_in_words(result: Result, ablation: str) -> Iterator[Text]:
+    """Which models have nothing to localize, and which methods cannot run."""
+    skipped = result.skipped(ablation)
+    models = [name for name, outcome in skipped.items() if outcome.scope == "model"]
+    if models:
+        yield Text(f"Left out, nothing to localize under {ablation}: ", "faint").append(", ".join(models), "faint")
+    for outcome in (o for o in skipped.values() if o.scope == "method"):
+        yield Text(f"Left out: {outcome.reason}", "faint")
+
+
+def failures_in_words(rows: Sequence[Row], *, own: str = "") -> Iterator[Text]:
+    """For the methods that miss most live edges, or the user's own: how many, of what kind, and the worst model."""
+    by_method: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.method not in (ORACLE, "random") and row.live is not None:
+            by_method.setdefault(row.method, []).append(row)
+    own_name = own.rpartition(":")[2]
+    if own_name in by_method:
+        by_method = {own_name: by_method[own_name]}
+    shares = {method: _missed_share(found) for method, found in by_method.items()}
+    worst = sorted((method for method in shares if shares[method] > 0), key=lambda method: -shares[method])
+    for method in worst[:N_METHODS]:
+        yield _failure(method, by_method[method], shares[method])
+
+
+def _missed_share(rows: Sequence[Row]) -> float:
+    total = sum(row.live.true for row in rows if row.live)
+    return sum(row.live.true * (1 - row.live.recall) for row in rows if row.live) / max(1, total)
+
+
+def _failure(method: str, rows: Sequence[Row], share: float) -> Text:
+    missed = [edge for row in rows for edge in row.wrong if edge.kind == "missed"]
+    text = Text().append(method, "name").append(f" misses {share:.0%} of the live parts")
+    if missed:
+        zeros = sum(edge.score == 0 for edge in missed) / len(missed)
+        if zeros:
+            text.append(f"; {zeros:.0%} of those score exactly 0")
+        kind, n = Counter(_reader(edge) for edge in missed).most_common(1)[0]
+        if kind and n > 1:
+            text.append(f", {n / len(missed):.0%} are {kind}")
+    worst = min(rows, key=lambda row: _auroc(row))
+    text.append(f". Worst: {worst.model} (AUROC {style.number(_auroc(worst))})")
+    example = next((edge for edge in worst.wrong if edge.kind == "missed" and edge.reason), None)
+    return text.append(f", without {example.name} ({example.reason})" if example else "").append(".")
+
+
+def _auroc(row: Row) -> float:
+    return row.live.auroc if row.live and row.live.auroc is not None else 1.0
+
+
+def _reader(edge: WrongEdge) -> str:
+    """What kind of destination an edge has."""
+    _, arrow, destination = edge.name.partition("->")
+    if not arrow:
+        return ""
+    return _READERS[destination[-2]] if destination.endswith(">") else _READERS[destination[0]]
+
+
+def _mood(tau: float) -> str:
+    return "good" if tau > 0.7 else "warn" if tau > 0.3 else "bad"

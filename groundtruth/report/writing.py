@@ -1,0 +1,83 @@
+"""Result files: JSON with everything, CSV with a line a row, Markdown with the table."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from groundtruth.artifacts.writing import to_json, write_whole
+from groundtruth.bench.results import LOWER_IS_BETTER, Result, Summary, as_data, flat_rows
+from groundtruth.report import style
+from groundtruth.report.tables import COST_COLUMNS, EXACT_COLUMNS, METRIC_COLUMNS
+from groundtruth.report.words import failures_in_words, skipped_in_words, validity_in_words
+from groundtruth.scoring import ORACLE
+
+
+def write_result(result: Result, folder: Path, name: str) -> list[Path]:
+    """Write ``name.json``, ``name.csv`` and ``name.md``, each whole or not at all.
+
+    Args:
+        result: What was run.
+        folder: Made if it is not there.
+        name: Without suffix.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "json": to_json(as_data(result)),
+        "csv": as_csv(result).encode(),
+        "md": as_markdown(result).encode(),
+    }
+    paths = [folder / f"{name}.{suffix}" for suffix in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        write_whole(path, content)
+    return paths
+
+
+def as_csv(result: Result) -> str:
+    """One line for each method on each model under each ablation."""
+    rows = flat_rows(result.rows())
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]) if rows else ["method", "model"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def as_markdown(result: Result) -> str:
+    """The tables, with the words below them."""
+    parts: list[str] = []
+    for ablation in result.ablations:
+        rows = result.rows(ablation)
+        models = len({row.model for row in rows})
+        parts.append(f"### Circuit localization: {style.plural(models, 'model')}, {ablation} ablation\n")
+        parts.append(_table(result.summaries(ablation)))
+        words = [
+            *skipped_in_words(result, ablation),
+            *validity_in_words(result.validity(ablation)),
+            *failures_in_words(rows),
+        ]
+        parts.append("".join(f"- {line.plain}\n" for line in words))
+    settings = ", ".join(f"{key} {value}" for key, value in result.settings.items() if value is not None)
+    return "\n".join([*parts, f"Settings: {settings}."]) + "\n"
+
+
+def _table(summaries: list[Summary]) -> str:
+    columns = [*EXACT_COLUMNS, *METRIC_COLUMNS, *COST_COLUMNS]
+    lines = [["method", *(c.heading.replace("\n", " ").replace("|", "\\|") for c in columns), "exact"]]
+    lines.append(["---", *("---:" for _ in columns), "---:"])
+    for summary in summaries:
+        cells = [_entry(summary, column.name, summaries, spread=column.spread) for column in columns]
+        lines.append([f"`{summary.method}`", *cells, f"{summary.n_exact}/{summary.n_models}"])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _entry(summary: Summary, name: str, summaries: list[Summary], *, spread: bool) -> str:
+    own: Any = summary.columns.get(name)
+    if own is None:
+        return "–"
+    values = [s.columns[name].mean for s in summaries if name in s.columns and s.method != ORACLE]
+    best = (min if name in LOWER_IS_BETTER else max)(values) if values else None
+    text = style.number(own.mean) + (f" ±{own.std:.2f}" if spread else "")
+    ranked = name not in ("cpr", "mib_cpr", "passes", "seconds")
+    is_best = ranked and best is not None and style.number(own.mean) == style.number(best) and summary.method != ORACLE
+    return f"**{text}**" if is_best else text
