@@ -56,7 +56,7 @@ def summaries() -> list[dict[str, Any]]:
     path = library() / INDEX
     try:
         entries: list[dict[str, Any]] = json.loads(path.read_text())["models"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"cannot read the index {path}: {error}.") from error
     return entries
 

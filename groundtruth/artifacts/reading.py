@@ -2,23 +2,27 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as from_safetensors
 
+from groundtruth.artifacts.consistency import require_consistent
+from groundtruth.artifacts.packing import unpack
+from groundtruth.artifacts.rebuilding import rebuild
 from groundtruth.artifacts.schema import SCHEMA_VERSION, CircuitData, DomainData, EdgeData, ModelData, TruthData
-from groundtruth.artifacts.tabulating import rebuild, unpack
 from groundtruth.artifacts.writing import MODEL, TRUTH, WEIGHTS, sha256
 from groundtruth.circuit import Circuit, EdgeTruth, Reason, Sufficiency, Witness
 from groundtruth.decoding import Decoder
 from groundtruth.domain import Domain, Tokens
 from groundtruth.errors import ArtifactError, DomainError
-from groundtruth.forward import NAMES, Weights
+from groundtruth.forward import Weights
 from groundtruth.model import Check, CompiledModel
 from groundtruth.provenance import Direction, Head, Neuron, Provenance
+from mib.errors import did_you_mean
 from mib.graph import Edge, Graph
 
 Data = TypeVar("Data", bound=BaseModel)
@@ -28,27 +32,25 @@ def read_model(folder: Path) -> CompiledModel:
     """The model in a folder.
 
     Raises:
-        ArtifactError: If a file is missing, malformed, of another schema, or not what its hash says.
+        ArtifactError: If a file is missing, malformed, of another schema, not what its hash says, or does not fit the
+            others.
     """
     data = _parsed(ModelData, folder / MODEL)
-    content = _content(folder / WEIGHTS)
-    if sha256(content) != data.weights_sha256:
-        raise ArtifactError(
-            f"{folder / WEIGHTS} is not the file that {MODEL} describes (its SHA-256 differs). Restore both files."
-        )
+    arrays = _arrays(folder / WEIGHTS, data.weights_sha256)
     try:
-        arrays = from_safetensors(content)
-        weights = Weights.from_arrays({name: arrays[name].astype(np.float64) for name in NAMES}, causal=data.causal)
-    except (SafetensorError, KeyError) as error:
-        raise ArtifactError(f"{folder / WEIGHTS} does not hold the weights of a compiled model: {error}.") from error
+        require_consistent(data, arrays)
+        program = rebuild(data.program)
+        domain = _domain(data.domain)
+    except (ArtifactError, DomainError) as error:
+        raise ArtifactError(f"{folder / MODEL}: {error}") from error
     return CompiledModel(
         name=data.name,
-        program=rebuild(data.program),
-        weights=weights,
+        program=program,
+        weights=Weights.from_arrays(arrays, causal=data.causal),
         token_values=tuple(unpack(value) for value in data.token_values),
         decoder=Decoder(tuple(unpack(value) for value in data.output_values)),
         provenance=_provenance(data),
-        domain=_domain(data.domain, folder),
+        domain=domain,
         check=Check(data.check.inputs, data.check.exhaustive, data.check.seed),
         description=data.description,
         family=data.family,
@@ -68,6 +70,10 @@ def read_circuits(folder: Path, graph: Graph) -> list[Circuit]:
     data = _parsed(TruthData, path)
     if data.model_sha256 != sha256(_content(folder / MODEL)):
         raise ArtifactError(f"{path} was proven of another {MODEL} (its SHA-256 differs). Prove it again.")
+    kinds = [(circuit.ablation, circuit.lengths) for circuit in data.circuits]
+    for ablation, lengths in kinds:
+        if kinds.count((ablation, lengths)) > 1:
+            raise ArtifactError(f"{path}: circuit {ablation}/{lengths} comes twice.")
     return [_circuit(circuit, data, graph, path) for circuit in data.circuits]
 
 
@@ -82,64 +88,83 @@ def _content(path: Path) -> bytes:
 
 def _parsed(kind: type[Data], path: Path) -> Data:
     try:
-        raw: Any = json.loads(_content(path))
-    except ValueError as error:
-        raise ArtifactError(f"{path} is not JSON: {error}.") from error
-    version: Any = raw.get("schema_version") if isinstance(raw, dict) else None  # pyright: ignore[reportUnknownMemberType]
-    if version != SCHEMA_VERSION:
-        raise ArtifactError(f"{path} has schema_version {version!r}; this version reads {SCHEMA_VERSION}.")
-    try:
+        raw: Any = json.loads(_content(path), parse_constant=_refuse_constant)
+        version: Any = raw.get("schema_version") if isinstance(raw, dict) else None  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(version, bool) or version != SCHEMA_VERSION:
+            raise ArtifactError(f"{path} has schema_version {version!r}; this version reads {SCHEMA_VERSION}.")
         return kind.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ArtifactError(f"{path}: {place}: {first['msg']}.") from error
+    except ArtifactError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path} is not JSON: {error}.") from error
 
 
-def _domain(data: DomainData, folder: Path) -> Domain:
-    vocab = tuple(data.vocab)
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _arrays(path: Path, expected: str) -> dict[str, NDArray[np.float64]]:
+    content = _content(path)
+    if sha256(content) != expected:
+        raise ArtifactError(f"{path} is not the file that {MODEL} describes (its SHA-256 differs). Restore both files.")
     try:
-        if data.inputs is None:
-            return Domain(vocab, data.max_seq_len, min_seq_len=data.min_seq_len)
-        allowed = {tuple(vocab[i] for i in item) for item in data.inputs}
+        # Copies, because what safetensors gives is a read-only view of the file's content.
+        return {name: array.copy() for name, array in from_safetensors(content).items()}
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{path} does not hold the weights of a compiled model: {error}.") from error
 
-        def valid(tokens: Tokens) -> bool:
-            return tokens in allowed
 
-        return Domain(vocab, data.max_seq_len, min_seq_len=data.min_seq_len, valid=valid, valid_text=data.valid_text)
-    except (DomainError, IndexError) as error:
-        raise ArtifactError(f"{folder / MODEL}: domain: {error}") from error
+def _domain(data: DomainData) -> Domain:
+    vocab = tuple(data.vocab)
+    if data.inputs is None:
+        return Domain(vocab, data.max_seq_len, min_seq_len=data.min_seq_len)
+    allowed: set[Tokens] = set()
+    for item in data.inputs:
+        if not data.min_seq_len <= len(item) <= data.max_seq_len or max(item, default=0) >= len(vocab):
+            raise ArtifactError(f"domain: {item} are not positions in the vocabulary of an input of an allowed length.")
+        allowed.add(tuple(vocab[i] for i in item))
+
+    def valid(tokens: Tokens) -> bool:
+        return tokens in allowed
+
+    return Domain(vocab, data.max_seq_len, min_seq_len=data.min_seq_len, valid=valid, valid_text=data.valid_text)
 
 
 def _provenance(data: ModelData) -> Provenance:
     return Provenance(
-        directions=tuple(Direction(n, kind, e, unpack(v)) for n, kind, e, v in data.directions),  # pyright: ignore[reportArgumentType]
-        heads=tuple(Head(*item) for item in data.heads),  # pyright: ignore[reportArgumentType]
-        neurons=tuple(Neuron(*item) for item in data.neurons),  # pyright: ignore[reportArgumentType]
+        directions=tuple(Direction(n, kind, e, unpack(v)) for n, kind, e, v in data.directions),
+        heads=tuple(Head(*item) for item in data.heads),
+        neurons=tuple(Neuron(*item) for item in data.neurons),
     )
 
 
 def _circuit(data: CircuitData, truth: TruthData, graph: Graph, path: Path) -> Circuit:
     absent = set(truth.absent)
-    names = [str(edge) for edge in graph.edges]
+    known = {str(edge): edge for edge in graph.edges}
     where = f"{path}: circuit {data.ablation}/{data.lengths}"
-    unknown = (absent | set(data.edges)) - set(names)
-    twice = absent & set(data.edges)
-    for problem, found in (("unknown edge", unknown), ("edge both absent and present", twice)):
-        if found:
-            raise ArtifactError(f"{where}: {problem} '{min(found)}'.")
+    joint = {name for names in data.minimal_circuits for name in names}
+    unknown = (absent | set(data.edges) | joint) - set(known)
+    if unknown:
+        name = min(unknown)
+        raise ArtifactError(f"{where}: unknown edge '{name}'.{did_you_mean(name, known)}")
+    if twice := absent & set(data.edges):
+        raise ArtifactError(f"{where}: edge '{min(twice)}' is both absent and not.")
     truths: list[EdgeTruth] = []
-    for edge, name in zip(graph.edges, names, strict=True):
+    for name, edge in known.items():
         if name in absent:
             truths.append(EdgeTruth(edge, "absent", "zero", Reason("nothing", (), ())))
         elif name in data.edges and name in truth.reasons:
             carries, travels, used_for = truth.reasons[name]
-            why = Reason(carries, tuple(travels), tuple(used_for))  # pyright: ignore[reportArgumentType]
-            truths.append(_edge_truth(edge, data.edges[name], why))
+            truths.append(_edge_truth(edge, data.edges[name], Reason(carries, tuple(travels), tuple(used_for))))
         else:
             raise ArtifactError(f"{where}: nothing is said of edge '{name}'. Every edge needs a status and a reason.")
-    live = tuple(t.edge for t in truths if t.status == "live")
-    minimal = tuple(tuple(Edge.parse(name) for name in names) for names in data.minimal_circuits)
+    minimal: tuple[tuple[Edge, ...], ...] = tuple(
+        tuple(known[name] for name in names) for names in data.minimal_circuits
+    )
     return Circuit(
         graph=graph,
         ablation=data.ablation,
@@ -148,7 +173,7 @@ def _circuit(data: CircuitData, truth: TruthData, graph: Graph, path: Path) -> C
         exhaustive=data.exhaustive,
         truths=tuple(truths),
         sufficiency=Sufficiency(data.sufficiency.holds, data.sufficiency.by, data.sufficiency.runs),
-        minimal_circuits=minimal or (live,),
+        minimal_circuits=minimal or (tuple(t.edge for t in truths if t.status == "live"),),
         complete=data.complete,
     )
 

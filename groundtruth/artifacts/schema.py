@@ -1,10 +1,16 @@
 """What is in the JSON files of an artifact, checked at the boundary."""
 
-from typing import Any, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from groundtruth.artifacts.packing import Packed
+from groundtruth.circuit import Ablation, Carries, Lengths
+from groundtruth.provenance import DirectionKind
 
 SCHEMA_VERSION = 1
+
+Count = Annotated[int, Field(ge=0)]
 
 
 class _Strict(BaseModel):
@@ -22,19 +28,106 @@ class DomainData(_Strict):
         inputs: Where there is a rule, every input, as positions in ``vocab``.
     """
 
-    vocab: list[Any]
+    vocab: list[int | float | str]
     min_seq_len: int
     max_seq_len: int
     valid_text: str = ""
-    inputs: list[list[int]] | None = None
+    inputs: list[list[Count]] | None = None
 
 
 class CheckData(_Strict):
     """How weights and program were compared."""
 
-    inputs: int
+    inputs: Count
     exhaustive: bool
     seed: int = 0
+
+
+class _Expression(_Strict):
+    """What every expression has: Tracr's label, name and counter (``null`` for tokens and indices)."""
+
+    label: str
+    name: str
+    id: int | None
+
+
+class _SOp(_Expression):
+    encoding: Literal["categorical", "numerical"]
+
+
+class PrimitiveData(_SOp):
+    """The tokens, or the positions."""
+
+    kind: Literal["tokens", "indices"]
+
+
+class MapData(_SOp):
+    """A function of one S-Op as ``[x, f(x)]``."""
+
+    kind: Literal["map"]
+    inner: str
+    table: list[tuple[Packed, Packed]]
+
+
+class LinearData(_SOp):
+    """A weighted sum of two S-Ops."""
+
+    kind: Literal["linear"]
+    fst: str
+    snd: str
+    factors: tuple[int | float, int | float]
+
+
+class SequenceMapData(_SOp):
+    """A function of two S-Ops as ``[x, y, f(x, y)]``."""
+
+    kind: Literal["sequence_map"]
+    fst: str
+    snd: str
+    table: list[tuple[Packed, Packed, Packed]]
+
+
+class SelectData(_Expression):
+    """A predicate as ``[key, query, whether chosen]``."""
+
+    kind: Literal["select"]
+    keys: str
+    queries: str
+    table: list[tuple[Packed, Packed, bool]]
+
+
+class AggregateData(_SOp):
+    """A mean over selected positions."""
+
+    kind: Literal["aggregate"]
+    selector: str
+    sop: str
+    default: Packed
+
+
+class WidthData(_SOp):
+    """How many positions are selected."""
+
+    kind: Literal["selector_width"]
+    selector: str
+
+
+ExpressionData = Annotated[
+    PrimitiveData | MapData | LinearData | SequenceMapData | SelectData | AggregateData | WidthData,
+    Field(discriminator="kind"),
+]
+
+
+class ProgramData(_Strict):
+    """A program as tables.
+
+    Attributes:
+        output: Label of the expression that it computes.
+        expressions: Each after all that it is computed from.
+    """
+
+    output: str
+    expressions: list[ExpressionData]
 
 
 class ModelData(_Strict):
@@ -52,7 +145,7 @@ class ModelData(_Strict):
         domain: Declared inputs.
         check: How weights and program were compared.
         directions: ``[name, kind, expression, value]`` for each residual dimension.
-        heads: ``[layer, head, expression, role]``.
+        heads: ``[layer, head, expression, role]`` for each head.
         neurons: ``[layer, index, expression, role]`` for each neuron that has weights.
         program: The program as tables.
         rasp_source: Its text.
@@ -65,14 +158,14 @@ class ModelData(_Strict):
     family: str
     causal: bool
     pad_safe: bool
-    token_values: list[Any]
-    output_values: list[Any]
+    token_values: list[Packed]
+    output_values: list[Packed]
     domain: DomainData
     check: CheckData
-    directions: list[tuple[str, str, str | None, Any]]
-    heads: list[tuple[int, int, str | None, str]]
-    neurons: list[tuple[int, int, str, str]]
-    program: dict[str, Any]
+    directions: list[tuple[str, DirectionKind, str | None, Packed]]
+    heads: list[tuple[Count, Count, str | None, Literal["aggregate", "width", "idle"]]]
+    neurons: list[tuple[Count, Count, str, Literal["compute", "clean_bos"]]]
+    program: ProgramData
     rasp_source: str
     weights_sha256: str
 
@@ -85,14 +178,23 @@ class EdgeData(_Strict):
         proof: Likewise.
         tried: Likewise.
         redundant: Likewise.
-        witness: ``[clean, counterfactual, output, cut output]``.
+        witness: ``[clean, counterfactual, output, cut output]``; a live edge has one, others have none.
     """
 
     status: Literal["inert", "live", "undecided"]
     proof: Literal["constant", "absorbed", "exhaustive", "witness", "none"]
-    tried: int = 0
+    tried: Count = 0
     redundant: bool = False
-    witness: tuple[list[Any], list[Any] | None, list[Any], list[Any]] | None = None
+    witness: tuple[list[Packed], list[Packed] | None, list[Packed], list[Packed]] | None = None
+
+    @model_validator(mode="after")
+    def _is_proven_as_it_should_be(self) -> Self:
+        proofs = {"live": ("witness",), "undecided": ("none",), "inert": ("constant", "absorbed", "exhaustive")}
+        if self.proof not in proofs[self.status]:
+            raise ValueError(f"{self.status} is proven by {' or '.join(proofs[self.status])}, not by {self.proof}")
+        if (self.witness is not None) != (self.status == "live"):
+            raise ValueError("a live edge has a witness, and only a live edge")
+        return self
 
 
 class SufficiencyData(_Strict):
@@ -100,7 +202,7 @@ class SufficiencyData(_Strict):
 
     holds: bool | None
     by: Literal["induction", "local", "exhaustive", "sample"]
-    runs: int
+    runs: Count
 
 
 class CircuitData(_Strict):
@@ -117,9 +219,9 @@ class CircuitData(_Strict):
         complete: Whether these are all.
     """
 
-    ablation: Literal["resample", "zero", "mean", "mean-positional"]
-    lengths: Literal["fixed", "mixed"]
-    inputs: int
+    ablation: Ablation
+    lengths: Lengths
+    inputs: Count
     exhaustive: bool
     edges: dict[str, EdgeData]
     sufficiency: SufficiencyData
@@ -143,5 +245,5 @@ class TruthData(_Strict):
     name: str
     model_sha256: str
     absent: list[str]
-    reasons: dict[str, tuple[str, list[str], list[str]]]
+    reasons: dict[str, tuple[Carries, list[str], list[str]]]
     circuits: list[CircuitData]

@@ -10,6 +10,7 @@ from typing import Any
 
 from tracr.rasp import rasp
 
+from groundtruth.artifacts.packing import pack
 from groundtruth.errors import ArtifactError
 from groundtruth.expressions import children_first, trace
 
@@ -17,19 +18,6 @@ TABLE_LIMIT = 200_000
 """A function of more value combinations than this is tabulated only where the checked inputs reach it."""
 
 Json = Any
-
-
-def pack(value: Any) -> Json:
-    """A RASP value as JSON; tuples become ``{"tuple": [...]}``."""
-    return {"tuple": [pack(item) for item in value]} if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType]
-
-
-def unpack(value: Json) -> Any:
-    """The value that ``pack`` packed."""
-    if isinstance(value, dict):
-        items: list[Json] = value["tuple"]
-        return tuple(unpack(item) for item in items)
-    return value
 
 
 def tabulate(program: rasp.SOp, inputs: Iterable[Sequence[Any]], *, max_seq_len: int, causal: bool) -> Json:
@@ -59,30 +47,6 @@ def tabulate(program: rasp.SOp, inputs: Iterable[Sequence[Any]], *, max_seq_len:
             possible[e.label] = list(dict.fromkeys([*found, *seen[e.label]]))
         entries.append(_entry(e, possible, pairs.get(e.label, {})))
     return {"output": program.label, "expressions": entries}
-
-
-def rebuild(data: Json) -> rasp.SOp:
-    """The program that ``tabulate`` wrote, with the same labels; its functions are look-ups.
-
-    Raises:
-        ArtifactError: If an expression refers to one that does not come before it, or is of an unknown kind.
-    """
-    built: dict[str, rasp.RASPExpr] = {}
-    for entry in data["expressions"]:
-        label = entry["label"]
-        try:
-            expression = _BUILDERS[entry["kind"]](entry, built)
-        except KeyError as error:
-            raise ArtifactError(f"program: expression '{label}' refers to {error}, which is not there.") from error
-        encoding = {"encoding": rasp.Encoding(entry["encoding"])} if "encoding" in entry else {}
-        expression.annotations = {"name": entry["name"], **encoding}
-        if entry["id"] is not None:
-            vars(expression)["unique_id"] = entry["id"]
-        built[label] = expression
-    output = built.get(data["output"])
-    if not isinstance(output, rasp.SOp):
-        raise ArtifactError(f"program: its output '{data['output']}' is not one of its S-Ops.")
-    return output
 
 
 def _possible(e: rasp.SOp, possible: Mapping[str, list[Any]], n: int) -> list[Any]:
@@ -155,34 +119,3 @@ def _entry(e: rasp.RASPExpr, possible: Mapping[str, list[Any]], seen: Mapping[tu
             return entry | {"kind": "selector_width", "selector": e.selector.label}
         case _:
             raise ArtifactError(f"an expression of type {type(e).__name__} ('{e.name}') cannot be stored.")
-
-
-def _lookup(label: str, rows: Sequence[Sequence[Json]]) -> Callable[..., Any]:
-    known = {tuple(unpack(x) for x in row[:-1]): unpack(row[-1]) for row in rows}
-
-    def look_up(*given: Any) -> Any:
-        if given not in known:
-            raise ArtifactError(f"program: '{label}' has no value for {given}; its table is incomplete.")
-        return known[given]
-
-    return look_up
-
-
-_BUILDERS: dict[str, Callable[[Json, Mapping[str, Any]], rasp.RASPExpr]] = {
-    "tokens": lambda entry, built: rasp.TokensType(),
-    "indices": lambda entry, built: rasp.IndicesType(),
-    "map": lambda entry, built: rasp.Map(
-        _lookup(entry["label"], entry["table"]), built[entry["inner"]], simplify=False
-    ),
-    "linear": lambda entry, built: rasp.LinearSequenceMap(built[entry["fst"]], built[entry["snd"]], *entry["factors"]),
-    "sequence_map": lambda entry, built: rasp.SequenceMap(
-        _lookup(entry["label"], entry["table"]), built[entry["fst"]], built[entry["snd"]]
-    ),
-    "select": lambda entry, built: rasp.Select(
-        built[entry["keys"]], built[entry["queries"]], _lookup(entry["label"], entry["table"])
-    ),
-    "aggregate": lambda entry, built: rasp.Aggregate(
-        built[entry["selector"]], built[entry["sop"]], default=unpack(entry["default"])
-    ),
-    "selector_width": lambda entry, built: rasp.SelectorWidth(built[entry["selector"]]),
-}

@@ -5,13 +5,16 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from safetensors.numpy import save as to_safetensors
 
+from groundtruth.artifacts.packing import pack
 from groundtruth.artifacts.schema import SCHEMA_VERSION
-from groundtruth.artifacts.tabulating import pack, tabulate
+from groundtruth.artifacts.tabulating import tabulate
 from groundtruth.circuit import Circuit, EdgeTruth
 from groundtruth.domain import Domain
 from groundtruth.model import CompiledModel
@@ -20,19 +23,22 @@ WEIGHTS, MODEL, TRUTH = "model.safetensors", "model.json", "truth.json"
 
 
 def save(model: CompiledModel, folder: Path, circuits: Sequence[Circuit]) -> None:
-    """Write ``model.safetensors``, ``model.json`` and ``truth.json``, each whole or not at all.
+    """Write ``model.safetensors``, ``model.json`` and ``truth.json``.
+
+    Nothing is replaced before all three lie ready beside the old ones, so that an interruption leaves those whole.
 
     Args:
         model: What to write.
         folder: Made if it is not there; files of these names in it are replaced.
         circuits: The circuits to keep with it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     weights = to_safetensors(model.weights.arrays())
     described = to_json(_model_data(model, sha256(weights)))
     truth = to_json(_truth_data(model, sha256(described), circuits))
-    for name, content in ((WEIGHTS, weights), (MODEL, described), (TRUTH, truth)):
-        write_whole(folder / name, content)
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as waiting:
+        for name, content in ((WEIGHTS, weights), (MODEL, described), (TRUTH, truth)):
+            _write_beside(folder / name, content, waiting)
 
 
 def sha256(content: bytes) -> str:
@@ -47,15 +53,24 @@ def to_json(data: Any) -> bytes:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that no reader ever sees half of it."""
+    with ExitStack() as waiting:
+        _write_beside(path, content, waiting)
+
+
+def _write_beside(path: Path, content: bytes, waiting: ExitStack) -> None:
+    """Write a file that takes its place when the stack is left, or vanishes if that is by an error."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+
+    def settle(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            os.replace(temporary, path)
+        else:
+            os.unlink(temporary)
+
+    waiting.push(settle)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.chmod(temporary, 0o644)
 
 
 def _lines(data: Any, depth: int) -> str:

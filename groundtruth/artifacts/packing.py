@@ -1,0 +1,34 @@
+"""Values of RASP as JSON: tuples, which JSON lacks, become ``{"tuple": [...]}``."""
+
+from typing import Annotated, Any
+
+from pydantic import PlainValidator
+
+_DEPTH = 8
+"""Tuples in tuples in tuples end here."""
+
+
+def pack(value: Any) -> Any:
+    """A RASP value as JSON."""
+    return {"tuple": [pack(item) for item in value]} if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType]
+
+
+def unpack(value: Any) -> Any:
+    """The value that ``pack`` packed."""
+    return tuple(unpack(item) for item in value["tuple"]) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _packed(value: Any, depth: int = _DEPTH) -> Any:
+    """What ``pack`` could have written, as it is."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    items = value.get("tuple") if isinstance(value, dict) and len(value) == 1 else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportUnknownArgumentType]
+    if not isinstance(items, list) or not depth:
+        raise ValueError('a value is null, a boolean, a number, a string, or {"tuple": [...]} of values')
+    for item in items:  # pyright: ignore[reportUnknownVariableType]
+        _packed(item, depth - 1)
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+Packed = Annotated[Any, PlainValidator(lambda value: _packed(value))]
+"""A field of a schema that holds a packed value."""
