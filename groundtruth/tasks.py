@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from groundtruth.answers import AnswerDifference
 from groundtruth.circuit import Ablation, Lengths, require_ablation, require_lengths
 from groundtruth.decoding import Decoder
 from groundtruth.domain import Pair, Tokens
@@ -15,7 +16,7 @@ from groundtruth.errors import DomainError
 from groundtruth.forward import forward
 from groundtruth.model import CompiledModel
 from groundtruth.proving import POOL_LIMIT, default_lengths
-from mib.metrics.answers import LogitDifference, NegativeSquaredDistance
+from mib.metrics.answers import NegativeSquaredDistance
 from mib.patching import Metric
 from mib.task import Level, LocalizationTask
 
@@ -42,9 +43,10 @@ def localization_task(
     Under ``resample`` the examples are pairs drawn from the domain. Under ``zero`` and ``mean`` they are inputs of the
     domain, all of them where there are at most ``n_pairs``, each with a counterfactual for its answer. Pairs whose
     answers agree everywhere are left out. A categorical model is measured by the logit of the clean answer minus that
-    of the counterfactual answer, in the mean over the positions of the clean input where the two differ; positions
-    where either is ``None`` (nothing selected) have no such logit and are left out. A numerical model is measured by
-    minus the squared distance to the clean output, in the mean over the positions of the clean input.
+    of the counterfactual answer, in the mean over the positions of the clean input where the two differ; the logit of
+    ``None`` (nothing selected) is 0, and where the counterfactual is shorter its answer is what the model says at PAD.
+    A numerical model is measured by minus the squared distance to the clean output, in the mean over the positions of
+    the clean input.
 
     Args:
         model: A compiled model.
@@ -109,8 +111,8 @@ class _Examples:
     def metric(self, decoder: Decoder, device: str | torch.device) -> Metric:
         mask = self.mask.to(device)
         if decoder.categorical:
-            correct, incorrect = self.answers.clamp(min=0), self.others.clamp(min=0)
-            return LogitDifference(correct.to(device), incorrect.to(device), mask)
+            correct, incorrect = self.answers.to(device), self.others.to(device)
+            return AnswerDifference.of(correct, incorrect, mask, n_outputs=len(decoder.values))
         return NegativeSquaredDistance(self.answers.to(device), mask)
 
     def __len__(self) -> int:
@@ -148,11 +150,7 @@ def _encoded(model: CompiledModel, pairs: Sequence[Pair], width: int) -> _Exampl
     answers, others = (model.decoder.codes(forward(model.weights, ids).logits) for ids in (clean, counterfactual))
     real = (clean != model.bos_id) & (clean != model.pad_id)
     differ = real & model.decoder.differ(answers, others)
-    if model.decoder.categorical:
-        # The counterfactual has an answer only where it has a token; a code below 0 is None.
-        mask = differ & (counterfactual != model.pad_id) & (answers >= 0) & (others >= 0)
-    else:
-        mask = real & differ.any(1, keepdim=True)
+    mask = differ if model.decoder.categorical else real & differ.any(1, keepdim=True)
     return _Examples(clean, counterfactual, answers, others, mask)
 
 
