@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from tracr.compiler import lib
 from tracr.rasp import rasp
 
@@ -16,6 +17,7 @@ from groundtruth.compiling import CHECK_LIMIT, check, compile, compile_unchecked
 from groundtruth.crafting import TRACR
 from groundtruth.domain import Domain
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError, UnsupportedProgram
+from groundtruth.forward import logits
 from groundtruth.model import Check
 from tests.groundtruth.tracr_oracle import tracr_arrays, tracr_model
 
@@ -143,7 +145,11 @@ def test_what_tracr_gets_wrong_is_exact_by_default_and_explained_with_its_settin
 
 
 def test_widths_stay_exact_where_the_usual_slope_would_not_do():
-    assert compile(hist(), vocab=[1], max_seq_len=80).run([1] * 80) == [80] * 80
+    model = compile(hist(), vocab=[1], max_seq_len=80)
+    one_hot = logits(model.weights, model.encode([[1] * 80]))[0, 1:]
+    expected = torch.zeros(81, dtype=torch.float64)
+    expected[80] = 1
+    torch.testing.assert_close(one_hot, expected.expand(80, -1), rtol=0, atol=1e-7)
 
 
 def often():

@@ -14,12 +14,12 @@ from groundtruth.domain import Domain
 from groundtruth.expressions import children_first
 
 
-def planted(model, label):
-    """The model with one expression's value wiped out wherever something writes it, and the inputs where that shows."""
+def planted(model, label, *, kept=0.0):
+    """The model with one expression's value scaled down wherever something writes it."""
     dimensions = list(model.provenance.dimensions(label))
     arrays = {name: torch.from_numpy(array.copy()) for name, array in model.weights.arrays().items()}
-    arrays["W_O"][..., dimensions] = 0
-    arrays["W_out"][..., dimensions] = 0
+    arrays["W_O"][..., dimensions] *= kept
+    arrays["W_out"][..., dimensions] *= kept
     return dataclasses.replace(model, weights=dataclasses.replace(model.weights, **arrays))
 
 
@@ -35,7 +35,15 @@ def test_a_planted_fault_is_found(name):
             assert found is not None and found.label == expression.label
 
 
-def test_a_blurred_code_is_found_before_the_output_that_it_spoils():
+def test_a_blurred_code_is_found_though_it_decodes_to_the_right_value():
+    model = compile(programs.get("reverse"))
+    label = next(e.label for e in children_first(model.program) if e.name == "opposite")
+    blurred = planted(model, label, kept=0.9)
+    assert blurred.run((1, 2, 3)) == [3, 2, 1]
+    assert first_wrong(blurred, (1, 2, 3)).label == label
+
+
+def test_the_cause_is_looked_for_where_the_error_arises_and_not_where_it_shows():
     ones = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE)).named("length")
     model = compile_unchecked(rasp.Map(lambda n: n % 2, ones), Domain((1,), 12), settings=TRACR)
     assert first_wrong(model, (1,) * 12).name == "length"
