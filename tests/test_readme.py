@@ -19,7 +19,8 @@ def test_python_blocks_run(tmp_path: Path) -> None:
 
 
 def test_commands_and_files_exist() -> None:
-    helped = subprocess.run([Path(sys.executable).with_name("groundtruth"), "--help"], capture_output=True, text=True).stdout
+    command = Path(sys.executable).with_name("groundtruth")
+    helped = subprocess.run([command, "--help"], capture_output=True, text=True).stdout
     commands = set(re.findall(r"`groundtruth (\w+)", README))
     assert len(commands) >= 9
     assert {name for name in commands if name not in helped} == set()
