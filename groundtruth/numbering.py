@@ -2,8 +2,9 @@
 
 An intervened program meets values that it never meets on its domain. There it means what its compiled model can mean:
 a function that fails gives ``None``, a selector selects nothing at ``None``, a numerical expression without a value
-is 0, and a categorical Aggregate that selects different values has no value at all (``UNDEFINED``), nor has anything
-that reads it.
+is 0. Some things it cannot hold, and they have no value at all (``UNDEFINED``), nor has anything that reads them: a
+categorical Aggregate that selects different values, and an Aggregate that selects nothing where what it moves is also
+written at BOS, which its head then reads instead of the default (Tracr writes all that is computed from numbers there).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -97,6 +98,7 @@ class NumberedProgram:
         self.numbers = {label: Numbers() for label in self.sops}
         self.operands = {label: _operands(sop) for label, sop in self.sops.items()}
         self._causal = causal
+        self._at_bos = _written_at_bos(self.sops)
         self._tables: dict[str, _Table] = {}
 
     def run(self, inputs: Sequence[Values]) -> Columns:
@@ -227,7 +229,7 @@ class NumberedProgram:
         own, others = self.numbers[sop.label], self.numbers[sop.sop.label].values
         high = np.where(chosen, moved[:, None, :], -1).max(-1)
         low = np.where(chosen, moved[:, None, :], len(others)).min(-1)
-        translated = np.array([own.code(value) for value in others] + [own.code(sop.default)])
+        translated = np.array([own.code(value) for value in others] + [self._default(sop)])
         return np.where((low == high) | (high < 0), translated[high], _UNDEFINED)
 
     def _means(self, sop: rasp.Aggregate[Any], chosen: NDArray[np.bool_], moved: Codes) -> Codes:
@@ -235,10 +237,13 @@ class NumberedProgram:
         own, others = self.numbers[sop.label], self.numbers[sop.sop.label].values
         rows = np.where(chosen, moved[:, None, :], -1)
         distinct, inverse = _distinct_rows(rows.reshape(-1, rows.shape[-1]), len(others))
-        codes = np.array(
-            [own.code(_mean([others[c] for c in row if c >= 0], sop.default)) for row in distinct.tolist()]
-        )
+        selected = [[others[code] for code in row if code >= 0] for row in distinct.tolist()]
+        codes = np.array([own.code(_mean(values)) if values else self._default(sop) for values in selected])
         return codes[inverse].reshape(rows.shape[:2])
+
+    def _default(self, sop: rasp.Aggregate[Any]) -> int:
+        """The number of what an Aggregate gives that selects nothing."""
+        return _UNDEFINED if sop.sop.label in self._at_bos else self.numbers[sop.label].code(sop.default)
 
 
 class _Table:
@@ -283,13 +288,32 @@ def _tried(function: Callable[..., Value], *given: Value) -> Value:
         return None
 
 
-def _mean(values: Sequence[Value], default: Value) -> Value:
+def _mean(values: Sequence[Value]) -> Value:
     """The mean as RASP takes it: one value stays itself."""
     if UNDEFINED in values:
         return UNDEFINED
-    if len(values) < 2:
-        return values[0] if values else default
-    return sum(values) / len(values)
+    return values[0] if len(values) == 1 else sum(values) / len(values)
+
+
+def _written_at_bos(sops: Mapping[str, rasp.SOp]) -> set[str]:
+    """Labels of the expressions that the model may write at BOS, where no token is: what is computed from numbers."""
+    found: set[str] = set()
+    for label, sop in sops.items():
+        match sop:
+            case rasp.Map() if rasp.is_numerical(sop.inner):
+                silent = _tried(sop.f, 0) in ((None, 0) if rasp.is_numerical(sop) else (None,))
+                written = sop.inner.label in found or not silent
+            case rasp.SequenceMap() if rasp.is_categorical(sop):
+                written = {sop.fst.label, sop.snd.label} <= found
+            case rasp.Aggregate() if isinstance(sop.selector, rasp.Select):
+                written = not found.isdisjoint((sop.sop.label, sop.selector.queries.label))
+            case rasp.SelectorWidth() if isinstance(sop.selector, rasp.Select):
+                written = sop.selector.queries.label in found
+            case _:
+                written = not found.isdisjoint(_operands(sop))
+        if written:
+            found.add(label)
+    return found
 
 
 def _distinct_rows(rows: Codes, n_values: int) -> tuple[Codes, Codes]:

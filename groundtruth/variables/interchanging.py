@@ -1,0 +1,260 @@
+"""Interchanges of one variable, in the model and in its program, each distinct run made once.
+
+Two interchanges give the same run if what later components read of the two bases apart from the variable is the
+same, if the program reads the same of them apart from the variable, and if the variable becomes the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from groundtruth.numbering import UNEMBEDDING, Codes, Replacement
+from groundtruth.runs import distinct
+from groundtruth.variables.ground import Ground
+from groundtruth.variables.pairs import KEEP, KINDS, Rows, rows
+from groundtruth.variables.truth import Failure, Interchanges, Stage
+from groundtruth.variables.variable import Variable
+
+PAIR_LIMIT = 300_000
+"""Up to this many distinct (base, what is put there) every pair is run; above it a seeded sample."""
+
+SAMPLE = 20_000
+"""Interchanges of each kind in such a sample."""
+
+_NUMBERS_IN_MEMORY = 2**23
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Bases:
+    """The inputs of one length, by what a run depends on.
+
+    Attributes:
+        rest: Which inputs give the same runs once the variable is replaced everywhere [input].
+        first: One input of each class that also agrees in the variable and in the output [class].
+        counts: How many inputs each class has [class].
+    """
+
+    rest: Ints
+    first: Ints
+    counts: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Interchanges into inputs of one length.
+
+    Attributes:
+        base: The input that is changed [interchange].
+        row: What is put there, as an index of ``Rows`` [interchange].
+        weights: How many pairs it stands for, by kind [interchange, kind].
+    """
+
+    base: Ints
+    row: Ints
+    weights: Ints
+
+
+def _zeros() -> Ints:
+    return np.zeros(len(KINDS), dtype=np.int64)
+
+
+@dataclass
+class _Tally:
+    """Counts by kind of pairs, over all lengths."""
+
+    tried: Ints = field(default_factory=_zeros)
+    undefined: Ints = field(default_factory=_zeros)
+    distinguishing: Ints = field(default_factory=_zeros)
+    wrong: Ints = field(default_factory=_zeros)
+    failures: dict[int, Failure] = field(default_factory=dict[int, Failure])
+    runs: int = 0
+
+
+class Laboratory:
+    """Interchanges of one variable.
+
+    Args:
+        ground: What they are run on.
+        variable: The variable.
+        seed: Of samples of pairs.
+    """
+
+    def __init__(self, ground: Ground, variable: Variable, seed: int) -> None:
+        self._ground, self._variable, self._seed = ground, variable, seed
+        self._rows = [rows(variable.label, pool.length, ground.pools) for pool in ground.pools]
+
+    def certified(self, stage: Stage) -> Stage:
+        """The stage with its interchanges, run where its next reader reads, which is where all its sites lead."""
+        half = min(reader.half(self._variable.n_layers) for reader in stage.readers)
+        bases = [self._bases(pool, half, stage) for pool in range(len(self._rows))]
+        exhaustive = sum(len(b.first) * len(r.codes) for b, r in zip(bases, self._rows, strict=True)) <= PAIR_LIMIT
+        tally = _Tally()
+        for pool in range(len(self._rows)):
+            batch = self._every(pool, bases[pool]) if exhaustive else self._some(pool)
+            self._count(tally, pool, half, stage, bases[pool].rest, batch)
+        found = [
+            Interchanges(
+                pairs=kind,
+                tried=int(tally.tried[k]),
+                undefined=int(tally.undefined[k]),
+                distinguishing=int(tally.distinguishing[k]),
+                wrong=int(tally.wrong[k]),
+                exhaustive=exhaustive and self._ground.exhaustive,
+                failure=tally.failures.get(k),
+            )
+            for k, kind in enumerate(KINDS)
+            if tally.tried[k]
+        ]
+        return replace(stage, interchanges=tuple(found), runs=tally.runs)
+
+    def _bases(self, pool: int, half: int, stage: Stage) -> _Bases:
+        """The inputs of one length, by what later components and the program read of them."""
+        inputs, variable, program = self._ground.pools[pool], self._variable, self._ground.program
+        stream = inputs.streams[half].clone()
+        stream[:, 1:] -= stream[:, 1:] @ variable.span @ variable.span.T
+        groups = [distinct(stream @ self._ground.readable(half))[1]]
+        groups += [_grouped(inputs.columns[label]) for label in sorted(self._read_beside(stage))]
+        rest = _grouped(torch.stack(groups, dim=1).numpy())
+        whole = [rest, _grouped(inputs.columns[variable.label]), _grouped(inputs.columns[program.output])]
+        _, first, counts = np.unique(torch.stack(whole, dim=1).numpy(), axis=0, return_index=True, return_counts=True)
+        return _Bases(rest.numpy(), first, counts)
+
+    def _read_beside(self, stage: Stage) -> set[str]:
+        """The expressions that the program reads, beside the variable, when it is run from a stage on."""
+        program, label = self._ground.program, self._variable.label
+        readers = self._program_readers(stage)
+        again = program.recomputed({label: readers})
+        found = {operand for other in again for operand in program.operands[other]} - again
+        every_reader_sees = readers is None or {o for o in again if label in program.operands[o]} <= set(readers)
+        if program.output not in again and not (program.output == label and (readers is None or UNEMBEDDING in readers)):
+            found.add(program.output)
+        return found - {label} if every_reader_sees else found
+
+    def _program_readers(self, stage: Stage) -> frozenset[str] | None:
+        """The expressions that see what is put at a stage; those of a reciprocal are those of the width itself."""
+        if self._variable.encoding == "reciprocal":
+            return None
+        return frozenset(reader.expression for reader in stage.readers if reader.expression is not None)
+
+    def _every(self, pool: int, bases: _Bases) -> _Batch:
+        put = self._rows[pool]
+        n_bases, n_rows = len(bases.first), len(put.codes)
+        weights = bases.counts[:, None, None] * put.weights[None]
+        return _Batch(
+            base=bases.first.repeat(n_rows),
+            row=np.tile(np.arange(n_rows), n_bases),
+            weights=weights.reshape(-1, len(KINDS)),
+        )
+
+    def _some(self, pool: int) -> _Batch:
+        """A sample of the interchanges into inputs of one length."""
+        sizes = np.array([len(other.inputs) for other in self._ground.pools])
+        rng = np.random.default_rng([self._seed, pool])
+        n = int(np.ceil(SAMPLE * sizes[pool] / sizes.sum()))
+        parts: list[tuple[Ints, Ints, Ints]] = []
+        for kind in range(len(KINDS)):
+            drawn = np.array(list(self._draws(pool, kind, n, sizes, rng)), dtype=np.int64).reshape(-1)
+            parts.append((rng.integers(sizes[pool], size=len(drawn)), drawn, np.full(len(drawn), kind)))
+        base, row, kinds = (np.concatenate(part) for part in zip(*parts, strict=True))
+        pairs, which = np.unique(np.stack([base, row], axis=1), axis=0, return_inverse=True)
+        weights = np.zeros((len(pairs), len(KINDS)), dtype=np.int64)
+        np.add.at(weights, (which.reshape(-1), kinds), 1)
+        return _Batch(pairs[:, 0], pairs[:, 1], weights)
+
+    def _draws(self, pool: int, kind: int, n: int, sizes: Ints, rng: np.random.Generator) -> Iterator[int]:
+        """What some sources put there, as indices of rows."""
+        allowed = np.ones(len(sizes), dtype=bool) if kind == 2 else (np.arange(len(sizes)) == pool) ^ (kind == 1)
+        if not allowed.any():
+            return
+        chances = np.where(allowed, sizes, 0) / sizes[allowed].sum()
+        put, label = self._rows[pool], self._variable.label
+        for other in rng.choice(len(sizes), size=n, p=chances).tolist():
+            source = int(rng.integers(sizes[other]))
+            if kind < 2:
+                yield int(put.full[other][source])
+            else:
+                values = self._ground.pools[other].columns[label][source]
+                position = int(rng.integers(min(len(values), put.codes.shape[1])))
+                yield put.single[position, int(values[position])]
+
+    def _count(self, tally: _Tally, pool: int, half: int, stage: Stage, rest: Ints, batch: _Batch) -> None:
+        """Make the distinct runs of a batch and count what comes out."""
+        ground, put = self._ground, self._rows[pool]
+        inputs, label = ground.pools[pool], self._variable.label
+        codes = put.codes[batch.row]
+        codes = np.where(codes == KEEP, inputs.columns[label][batch.base], codes)
+        which = _grouped(np.concatenate([rest[batch.base][:, None], codes], axis=1)).numpy()
+        _, first = np.unique(which, return_index=True)
+        results = list(self._results(pool, half, stage, batch.base[first], codes[first]))
+        expected, actual, undefined = (torch.cat(parts) for parts in zip(*results, strict=True))
+        own = ground.output_codes[pool][torch.from_numpy(batch.base)]
+        changed = ground.decoder.differ(expected[which], own).any(1).numpy()
+        wrong = (ground.decoder.differ(actual, expected).any(1) & ~undefined).numpy()[which]
+        unclear = undefined.numpy()[which]
+        tally.runs += len(first)
+        tally.tried += batch.weights.sum(0)
+        tally.undefined += batch.weights[unclear].sum(0)
+        tally.distinguishing += batch.weights[changed & ~unclear].sum(0)
+        tally.wrong += batch.weights[wrong].sum(0)
+        for kind in range(len(KINDS)):
+            hits = np.flatnonzero(wrong & (batch.weights[:, kind] > 0))
+            if len(hits) and kind not in tally.failures:
+                run = which[hits[0]]
+                outputs = (ground.decoder.decode(expected[run]), ground.decoder.decode(actual[run]))
+                tally.failures[kind] = self._failure(pool, put, batch, int(hits[0]), outputs)
+
+    def _results(
+        self, pool: int, half: int, stage: Stage, base: Ints, put: Codes
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """What the program and the model give, as the decoder's codes [run, position], and where there is no saying."""
+        ground, variable = self._ground, self._variable
+        inputs, program = ground.pools[pool], ground.program
+        readers = self._program_readers(stage)
+        again = program.recomputed({variable.label: readers})
+        needed = {program.output, variable.label}.union(*(program.operands[label] for label in again))
+        states = self._states(half)
+        size = max(64, _NUMBERS_IN_MEMORY // (inputs.streams[half][0].numel()))
+        for start in range(0, len(base), size):
+            rows, codes = base[start : start + size], put[start : start + size]
+            item = Replacement(codes, np.ones_like(codes, dtype=np.bool_), readers)
+            columns = {label: inputs.columns[label][rows] for label in needed}
+            output = program.rerun(columns, {variable.label: item})[program.output]
+            stream = inputs.streams[half][torch.from_numpy(rows)]
+            held = stream[:, 1:] @ variable.span
+            stream[:, 1:] += (states[torch.from_numpy(codes)] - held) @ variable.span.T
+            undefined = torch.from_numpy((output == 0).any(1))
+            yield ground.encoded(output), ground.codes_from(half, stream)[:, 1:], undefined
+
+    def _states(self, half: int) -> Tensor:
+        """What a source holds of the variable when it has a value, in coordinates of its span [code, coordinate]."""
+        numbers, label = self._ground.program.numbers[self._variable.label], self._variable.label
+        states = torch.zeros(len(numbers.values), self._variable.span.shape[1], dtype=torch.float64)
+        for pool in reversed(self._ground.pools):
+            held = (pool.streams[half][:, 1:] @ self._variable.span).flatten(0, 1)
+            codes, first = np.unique(pool.columns[label], return_index=True)
+            states[torch.from_numpy(codes)] = held[torch.from_numpy(first)]
+        return states
+
+    def _failure(
+        self, pool: int, put: Rows, batch: _Batch, index: int, outputs: tuple[list[object], list[object]]
+    ) -> Failure:
+        row = batch.row[index]
+        other, source = put.sources[row].tolist()
+        return Failure(
+            base=tuple(self._ground.pools[pool].inputs[batch.base[index]]),
+            source=tuple(self._ground.pools[other].inputs[source]),
+            positions=tuple(np.flatnonzero(put.codes[row] != KEEP).tolist()),
+            expected=tuple(outputs[0]),
+            actual=tuple(outputs[1]),
+        )
+
+
+def _grouped(codes: NDArray[np.int64]) -> Tensor:
+    """Which rows of whole numbers are equal [row]."""
+    return distinct(torch.from_numpy(codes).double())[1]

@@ -1,0 +1,113 @@
+"""One variable of a compiled model: an expression of its program in one encoding, with its directions and readers."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from groundtruth.numbering import UNEMBEDDING
+from groundtruth.variables.sites import Site
+
+Encoding = Literal["one-hot", "number", "reciprocal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A component that reads a variable.
+
+    Attributes:
+        destination: Its name in the graph: ``a1.h0<q>``, ``m0``, ``logits``.
+        expression: Label of the expression that it computes from the variable; ``"logits"`` for the unembedding;
+            ``None`` for a component that computes none.
+        neurons: Indices of the neurons that read, for an MLP.
+    """
+
+    destination: str
+    expression: str | None
+    neurons: tuple[int, ...] = ()
+
+    def half(self, n_layers: int) -> int:
+        """The half-layer in which it reads: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding."""
+        if self.destination == UNEMBEDDING:
+            return 2 * n_layers
+        layer = int(self.destination[1:].partition(".")[0])
+        return 2 * layer + (self.destination[0] == "m")
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """An expression of the program as the model holds it.
+
+    A SelectorWidth is held twice: by its head as the number 1/(1+width) in a scratch direction (``reciprocal``), and
+    by its MLP one-hot. These are two variables of one expression; to replace either is to replace the width.
+
+    Attributes:
+        label: Of the expression, unique in the program.
+        name: Of the expression, as its author named it.
+        encoding: ``one-hot``: one direction a value. ``number``: one direction. ``reciprocal``: 1/(1+value).
+        values: The values that occur on the domain, each once; ``None`` writes nothing.
+        dimensions: The residual dimensions that hold it, one a value that it could have, or one.
+        held: What each dimension stands for; ``None`` for a number.
+        d_model: Width of the residual stream.
+        writer: The component that writes it, as a site.
+        readers: The components that read its differences, in the order of computation.
+        n_layers: Of the model.
+    """
+
+    label: str
+    name: str
+    encoding: Encoding
+    values: tuple[Any, ...]
+    dimensions: tuple[int, ...]
+    held: tuple[Any, ...]
+    d_model: int
+    writer: Site
+    readers: tuple[Reader, ...]
+    n_layers: int
+
+    def __str__(self) -> str:
+        return f"1/(1+{self.name})" if self.encoding == "reciprocal" else self.name
+
+    @cached_property
+    def directions(self) -> Float[Tensor, "d_model n"]:
+        """Orthonormal columns that span all that it can write."""
+        return torch.eye(self.d_model, dtype=torch.float64)[:, list(self.dimensions)]
+
+    @cached_property
+    def differences(self) -> Float[Tensor, "d_model n"]:
+        """Differences of its states, from the first value's to each other's; for numbers one direction, if any."""
+        if self.encoding != "one-hot":
+            return self.directions[:, : min(1, len(self.values) - 1)]
+        states = torch.stack([self.state(value) for value in self.values], dim=1)
+        return states[:, 1:] - states[:, :1]
+
+    @cached_property
+    def span(self) -> Float[Tensor, "d_model k"]:
+        """Orthonormal columns that span the differences of its states: all that an interchange can change.
+
+        The coordinates of one-hot values sum to one, so k is one less than the number of values that occur (``None``,
+        which writes nothing, among them); 1 for numbers; 0 for what never varies.
+        """
+        return torch.linalg.qr(self.differences)[0]
+
+    def state(self, value: Any) -> Float[Tensor, " d_model"]:
+        """What the residual stream holds of it when it has a value."""
+        if self.encoding == "number":
+            return self.directions[:, 0] * float(value)
+        if self.encoding == "reciprocal":
+            return self.directions[:, 0] / (1.0 + float(value))
+        if value is None:
+            return torch.zeros(self.d_model, dtype=torch.float64)
+        return self.directions[:, self.held.index(value)]
+
+    @property
+    def since(self) -> int:
+        """The first half-layer that can read it."""
+        return self.writer.half
+
+    def readers_since(self, half: int) -> tuple[Reader, ...]:
+        """The readers that read in a half-layer or later."""
+        return tuple(reader for reader in self.readers if reader.half(self.n_layers) >= half)
