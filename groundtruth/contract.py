@@ -69,7 +69,7 @@ def check_method(method: Method, *, level: Level = "edge", n_pairs: int = 24) ->
     runs = [_run(localizer, task, name) for name, task in tasks]
     again = [_run(localizer, _fresh(run.task), run.name) for run in runs]
     clauses: list[tuple[str, Callable[[_Run, _Run], str]]] = [
-        ("runs", lambda run, _: run.error),
+        ("runs", lambda run, other: run.error or other.error),
         (f"returns {RESULT[level].__name__} of task.graph", lambda run, _: _wrong_kind(run)),
         (f"scores every {level}, by a finite number", lambda run, _: _unscored(run)),
         ("the same seed gives the same scores", _differing),
@@ -77,6 +77,8 @@ def check_method(method: Method, *, level: Level = "edge", n_pairs: int = 24) ->
         ("leaves no hooks behind", lambda run, _: _hooked(run)),
         ("leaves the inputs as they were", lambda run, other: _changed_inputs(run, other)),
     ]
+    if any(run.error for run in (*runs, *again)):
+        clauses = clauses[:1]  # of a method that fails nothing else can be said
     return [_promise(what, broken, runs, again) for what, broken in clauses]
 
 
@@ -127,8 +129,6 @@ def _promise(what: str, broken: Callable[[_Run, _Run], str], runs: list[_Run], a
 
 def _wrong_kind(run: _Run) -> str:
     wanted = RESULT[run.task.level]
-    if run.error:
-        return ""
     if not isinstance(run.result, wanted):
         return (
             f"returned a {type(run.result).__name__}; expected mib.{wanted.__name__}(task.graph, values) with values "

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from groundtruth.artifacts import shipped, summaries
 from groundtruth.bench.cells import Cell
@@ -44,18 +45,27 @@ class Profile:
         if self.max_edges is None and self.n_models is None:
             return shipped()
         small = [s for s in summaries() if self.max_edges is None or s["edges"] <= self.max_edges]
-        if self.n_models is not None:
-            # One of each size, spread evenly, so that a short run sees small and large circuits.
-            small.sort(key=lambda s: (s["edges"], s["name"]))
-            small = small[:: max(1, len(small) // self.n_models)][: self.n_models]
-        return sorted(s["name"] for s in small)
+        return sorted(s["name"] for s in (small if self.n_models is None else _spread(small, self.n_models)))
+
+
+def _spread(models: Sequence[Mapping[str, Any]], n: int) -> list[Mapping[str, Any]]:
+    """So many models, as many of each family as there are, and of each family small and large ones."""
+    families: dict[str, list[Mapping[str, Any]]] = {}
+    for model in sorted(models, key=lambda model: (model["edges"], model["name"])):
+        families.setdefault(model["family"], []).append(model)
+    chosen: list[Mapping[str, Any]] = []
+    for index, name in enumerate(sorted(families)):
+        members = families[name]
+        share = min(len(members), round((n - len(chosen)) / (len(families) - index)))
+        chosen += [members[(2 * i + 1) * len(members) // (2 * share)] for i in range(share)]
+    return chosen
 
 
 PROFILES: Mapping[str, Profile] = {
     p.name: p
     for p in (
-        Profile("smoke", "a few small models, to see that all works", ("resample",), 62, 4, 64, 17),
-        Profile("default", "every model of up to 150 edges", ("resample", "zero"), 150, None, 128, 33),
+        Profile("smoke", "a few small models, to see that all works", ("resample",), 62, 7, 64, 17),
+        Profile("default", "four models of each family, of up to 250 edges", ("resample",), 250, 28, 128, 33),
         Profile(
             "full",
             "every model under every ablation, at up to 129 sizes",

@@ -1,10 +1,13 @@
 """Lists: programs, models, methods, and the outcome of a compile."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from groundtruth.circuit import Circuit
@@ -17,13 +20,28 @@ from mib.localization import Localizer
 
 
 def programs_table(programs: Sequence[Program]) -> RenderableType:
-    """One line a program, by family."""
-    table = style.table("program", "family", "description", "inputs", right=("inputs",))
-    for program in sorted(programs, key=lambda program: (program.family, program.name)):
-        size = program.domain.size
-        inputs = "many" if size is None else f"{size:,}"
-        table.add_row(Text(program.name, "name"), program.family, program.description, inputs)
+    """One line a program, below its family."""
+    rows = [
+        (p.family, p.name, p.description, "many" if p.domain.size is None else f"{p.domain.size:,}") for p in programs
+    ]
+    table = _by_family(rows, "description", "inputs", right=("inputs",))
     return Group(table, _hint(style.plural(len(programs), "program"), "groundtruth show NAME"))
+
+
+def _by_family(rows: Sequence[tuple[str, ...]], *columns: str, right: Sequence[str]) -> Table:
+    """A table with a section a family.
+
+    Args:
+        rows: Family, name, and an entry a column.
+        columns: Their headings.
+        right: Those whose entries are aligned on the right.
+    """
+    table = style.table("", *columns, right=right)
+    for family, members in groupby(sorted(rows, key=lambda row: row[:2]), key=lambda row: row[0]):
+        table.add_row(Text(family, "heading"))
+        for _, name, *entries in members:
+            table.add_row(Text(f"  {name}", "name"), *entries)
+    return table
 
 
 def program_data(program: Program) -> dict[str, Any]:
@@ -59,16 +77,24 @@ def of_family(models: Sequence[Mapping[str, Any]], family: str | None) -> list[M
 
 
 def models_table(models: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """One line a model: sizes, and how many edges are live under resample and zero ablation."""
-    right = ("layers", "heads", "d_model", "edges", "live", "zero")
-    table = style.table("model", "family", "description", *right, right=right)
-    for model in sorted(models, key=lambda model: (model["family"], model["name"])):
-        live = model["live"]
-        sizes = [str(model[key]) for key in ("layers", "heads", "d_model")]
-        counts = [f"{model['edges']:,}", _live(live, "resample"), _live(live, "zero")]
-        table.add_row(Text(model["name"], "name"), model["family"], model["description"], *sizes, *counts)
-    legend = "live, zero: live edges under resample and zero ablation"
-    return Group(table, _hint(f"{style.plural(len(models), 'model')} · {legend}", "groundtruth show NAME"))
+    """One line a model, below its family: sizes, and how many edges are live under resample and zero ablation."""
+    right = ("L x H", "d_model", "edges", "live", "zero")
+    rows = [
+        (
+            model["family"],
+            model["name"],
+            model["description"],
+            f"{model['layers']} x {model['heads']}",
+            str(model["d_model"]),
+            f"{model['edges']:,}",
+            _live(model["live"], "resample"),
+            _live(model["live"], "zero"),
+        )
+        for model in models
+    ]
+    legend = "L x H: layers x heads; live, zero: live edges under resample and zero ablation"
+    found = Text(f"{style.plural(len(models), 'model')} · {legend}", "faint")
+    return Group(_by_family(rows, "description", *right, right=right), found, Text("groundtruth show NAME"))
 
 
 def _live(live: Mapping[str, int], ablation: str) -> str:
@@ -77,16 +103,14 @@ def _live(live: Mapping[str, int], ablation: str) -> str:
 
 
 def methods_table(methods: Sequence[Localizer]) -> RenderableType:
-    """One line a method: what it scores, what it costs, where it is from."""
-    table = style.table("method", "level", "cost", "description", "source")
+    """What each method scores and costs; below that what it does and where it is from."""
+    parts: list[RenderableType] = []
     for method in methods:
-        levels = ", ".join(method.levels)
-        table.add_row(Text(method.name, "name"), levels, method.cost, method.description, Text(method.source, "faint"))
-    legend = "F, B: forward and backward passes over the data; E edges, N nodes, L layers"
-    return Group(
-        table,
-        _hint(f"{style.plural(len(methods), 'method')} · {legend}", "groundtruth bench --methods NAME,NAME"),
-    )
+        parts.append(Text.assemble((method.name, "name"), f"  {', '.join(method.levels)} · {method.cost}"))
+        parts.append(Padding(Text(method.description).append(f" {method.source}", "faint"), (0, 0, 0, 4)))
+    legend = "F, B: forward and backward passes over the data; E edges, N nodes, L layers, m steps"
+    parts.append(Text(f"\n{style.plural(len(methods), 'method')} · {legend}", "faint"))
+    return Group(*parts, Text("groundtruth bench --methods NAME,NAME"))
 
 
 def method_data(method: Localizer) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def model_view(
     Raises:
         DomainError: If the tokens are no input of the model.
     """
-    parts = [_title(model), _section("program", _program(model))]
+    parts: list[RenderableType] = [_title(model), _section("program", _program(model))]
     if source:
         parts.append(_section("source", Text(model.rasp_source or "not known")))
     parts.append(_section("layers", _layers(model)))
@@ -56,15 +56,16 @@ def model_view(
     return Group(*parts)
 
 
-def _title(model: CompiledModel) -> Text:
+def _title(model: CompiledModel) -> Table:
     w = model.weights
     sizes = f"{model.family} · {w.n_layers} layers x {w.n_heads} heads · d_model {w.d_model}"
     causal = " · causal" if model.causal else ""
-    text = Text.assemble(
-        (model.name, "name"), "  ", model.description or "", "\n", " " * INDENT, (sizes + causal, "faint")
-    )
-    text.append(f"\n{' ' * INDENT}{model.domain}", "faint")
-    return text.append(f" · equal to its program on {model.check}", "faint")
+    text = Text(model.description).append(f"\n{sizes}{causal}\n{model.domain}", "faint")
+    text.append(f" · equal to its program on {model.check}", "faint")
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(min_width=INDENT - 2, no_wrap=True)
+    grid.add_row(Text(model.name, "name"), text)
+    return grid
 
 
 def _section(title: str, body: RenderableType) -> Table:

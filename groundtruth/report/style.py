@@ -58,7 +58,7 @@ def table(*columns: str, right: Sequence[str] = (), **options: Any) -> Table:
         right: Those whose entries are aligned on the right.
         options: Of ``rich.table.Table``.
     """
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="heading", **options)
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="heading", show_edge=False, **options)
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
     return made

@@ -11,8 +11,10 @@ from rich.text import Text
 
 from groundtruth.bench.results import LOWER_IS_BETTER, Result, Spread, Summary
 from groundtruth.report import style
-from groundtruth.report.words import failures_in_words, skipped_in_words, validity_in_words
+from groundtruth.report.words import failures_in_words, past_the_truth_in_words, skipped_in_words, validity_in_words
 from groundtruth.scoring import ORACLE
+
+LEGEND = "CPR, CMD: over every circuit size; MIB: as MIB has them, at ten sizes. Exact scores: against the live edges."
 
 N_FAILURES = 5
 """How many failed cells are shown."""
@@ -41,8 +43,8 @@ EXACT_COLUMNS = (
     Column("f1", "F1\n@|C|"),
 )
 METRIC_COLUMNS = (
-    Column("cpr", "CPR\nall sizes", spread=True, ranked=False),
-    Column("cmd", "CMD\nall sizes", spread=True),
+    Column("cpr", "CPR", spread=True, ranked=False),
+    Column("cmd", "CMD", spread=True),
     Column("mib_cpr", "CPR\nMIB", ranked=False),
     Column("mib_cmd", "CMD\nMIB"),
 )
@@ -70,10 +72,12 @@ def _of_ablation(result: Result, ablation: str, own: str) -> Iterator[Renderable
         " ablation",
         *_settings(result),
     )
-    yield bench_table(summaries, models, own=own)
+    yield bench_table(summaries, own=own)
+    yield Text(LEGEND, "faint")
     lines = [
         *skipped_in_words(result, ablation),
         *validity_in_words(result.validity(ablation)),
+        *past_the_truth_in_words(rows),
         *failures_in_words(rows, own=own),
     ]
     yield Padding(Group(*lines), (0, 0, 1, 0))
@@ -87,7 +91,7 @@ def _settings(result: Result) -> Iterator[tuple[str, str]]:
         yield (" · " + " · ".join(parts), "faint")
 
 
-def bench_table(summaries: Sequence[Summary], n_models: int, *, own: str = "") -> Table:
+def bench_table(summaries: Sequence[Summary], *, own: str = "") -> Table:
     """Methods by scores."""
     found = {name for summary in summaries for name in summary.columns}
     columns = [c for c in (*EXACT_COLUMNS, *METRIC_COLUMNS, *COST_COLUMNS) if c.name in found]

@@ -74,7 +74,7 @@ def circuit_tree(circuit: Circuit, edges: Sequence[Edge]) -> Table:
     table.add_column("on input", no_wrap=True)
     if resampled:
         table.add_column("swapped for", no_wrap=True)
-    table.add_column("output changes", no_wrap=True)
+    table.add_column("output → cut", no_wrap=True)
     for branch in branches(circuit, edges):
         witness = branch.truth.witness
         cells = [_label(branch), _travels(branch)]
@@ -100,7 +100,8 @@ def _label(branch: Branch) -> Text:
 def _travels(branch: Branch) -> Text:
     """What travels, and what for where the line above does not say it."""
     reason = branch.truth.reason
-    text = Text(", ".join(reason.travels), "" if reason.carries == "nothing" else reason.carries)
+    told_first = sorted(reason.travels, key=lambda name: name in ("one", "BOS"))
+    text = Text(", ".join(told_first), "" if reason.carries == "nothing" else reason.carries)
     told = {name.removeprefix("1/(1+").removesuffix(")") for name in (*branch.above, *reason.travels)}
     untold = [name for name in reason.used_for if name not in told]
     return text.append(f" for {', '.join(reason.used_for)}", "faint") if untold else text

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from rich.text import Text
 
@@ -9,6 +10,9 @@ from groundtruth.bench.results import Result
 from groundtruth.report import style
 from groundtruth.scoring import ORACLE, Row, WrongEdge
 from mib.metrics.validity import Validity
+
+MARGIN = 0.05
+"""A CPR above the true circuit's by less than this is not told."""
 
 N_METHODS = 4
 """Of how many methods the failures are told."""
@@ -28,6 +32,20 @@ def validity_in_words(validity: Sequence[Validity]) -> Iterator[Text]:
     for index, (label, tau) in enumerate(taus):
         text.append(" · " if index else "").append(f"{label} ").append(f"{tau:.2f}", _mood(tau))
     yield text
+
+
+def past_the_truth_in_words(rows: Sequence[Row]) -> Iterator[Text]:
+    """Which methods have a higher CPR than the true circuit's own ranking, on the mean over models."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row.method != ORACLE and row.true_cpr is not None:
+            found.setdefault(row.method, []).append((row.cpr, row.true_cpr))
+    means = {method: (fmean(a for a, _ in pairs), fmean(b for _, b in pairs)) for method, pairs in found.items()}
+    past = sorted((m for m, (own, true) in means.items() if own > true + MARGIN), key=lambda m: -means[m][0])
+    if past:
+        own, true = means[past[0]]
+        others = f" (also {', '.join(past[1:])})" if past[1:] else ""
+        yield Text(f"CPR goes past the truth: {past[0]} reaches {own:.2f}, the true circuit {true:.2f}{others}.")
 
 
 def skipped_in_words(result: Result, ablation: str) -> Iterator[Text]:

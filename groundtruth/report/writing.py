@@ -8,8 +8,8 @@ from typing import Any
 from groundtruth.artifacts.writing import to_json, write_whole
 from groundtruth.bench.results import LOWER_IS_BETTER, Result, Summary, as_data, flat_rows
 from groundtruth.report import style
-from groundtruth.report.tables import COST_COLUMNS, EXACT_COLUMNS, METRIC_COLUMNS
-from groundtruth.report.words import failures_in_words, skipped_in_words, validity_in_words
+from groundtruth.report.tables import COST_COLUMNS, EXACT_COLUMNS, LEGEND, METRIC_COLUMNS
+from groundtruth.report.words import failures_in_words, past_the_truth_in_words, skipped_in_words, validity_in_words
 from groundtruth.scoring import ORACLE
 
 
@@ -51,9 +51,11 @@ def as_markdown(result: Result) -> str:
         models = len({row.model for row in rows})
         parts.append(f"### Circuit localization: {style.plural(models, 'model')}, {ablation} ablation\n")
         parts.append(_table(result.summaries(ablation)))
+        parts.append(f"{LEGEND}\n")
         words = [
             *skipped_in_words(result, ablation),
             *validity_in_words(result.validity(ablation)),
+            *past_the_truth_in_words(rows),
             *failures_in_words(rows),
         ]
         parts.append("".join(f"- {line.plain}\n" for line in words))
