@@ -4,8 +4,9 @@
 just data and a metric.
 """
 
-from mib import localization
+from mib import featurization, localization
 from mib.errors import FormatError, GraphError, MethodError, MibError, ScoreError, TaskError
+from mib.featurization import FeaturizationTask, Featurizer, Site
 from mib.graph import Edge, EdgeScores, Graph, NeuronScores, NodeScores
 from mib.patching import Engine
 from mib.task import LocalizationTask
@@ -14,6 +15,8 @@ __all__ = [
     "Edge",
     "EdgeScores",
     "Engine",
+    "FeaturizationTask",
+    "Featurizer",
     "FormatError",
     "Graph",
     "GraphError",
@@ -23,6 +26,8 @@ __all__ = [
     "NeuronScores",
     "NodeScores",
     "ScoreError",
+    "Site",
     "TaskError",
+    "featurization",
     "localization",
 ]

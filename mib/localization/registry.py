@@ -1,7 +1,5 @@
 """Methods by name. A method is a plain function of a task; it is checked when it is registered, not when it runs."""
 
-import importlib.metadata
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +9,7 @@ from mib.errors import MethodError, did_you_mean
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.patching import ABLATIONS, Ablation
 from mib.patching.ablations import check_ablation
+from mib.registering import check_parameters, check_signature, description_of, load_plugins, parameters_of
 from mib.task import LEVELS, Level, LocalizationTask
 
 Scores = EdgeScores | NodeScores | NeuronScores
@@ -46,13 +45,12 @@ class Localizer:
     @property
     def description(self) -> str:
         """The first line of the method's docstring."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+        return description_of(self.function)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Hyper-parameters and their defaults."""
-        parameters = list(inspect.signature(self.function).parameters.values())[1:]
-        return {parameter.name: parameter.default for parameter in parameters}
+        return parameters_of(self.function)
 
     def check(self, task: LocalizationTask, **parameters: object) -> None:
         """Say why the method cannot run on a task, before it starts.
@@ -66,12 +64,7 @@ class Localizer:
             raise MethodError(
                 f"{self.name} cannot run with ablation='{task.ablation}'. It can with: {', '.join(self.ablations)}."
             )
-        for name in parameters:
-            if name not in self.parameters:
-                known = ", ".join(self.parameters) or "none"
-                raise MethodError(
-                    f"{self.name} has no parameter '{name}'.{did_you_mean(name, self.parameters)} It has: {known}."
-                )
+        check_parameters(self.name, parameters, self.parameters)
 
     def __call__(self, task: LocalizationTask, **parameters: Any) -> Scores:
         """Run the method, and hold it to its contract.
@@ -141,22 +134,10 @@ def as_localizer(
     if isinstance(function, Localizer):
         return function
     name = name or getattr(function, "__name__", "").replace("_", "-")
-    parameters = list(inspect.signature(function).parameters.values())
-    where = f"localizer '{name}'"
-    if not parameters or parameters[0].kind not in (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    ):
-        raise MethodError(f"{where} takes no task: write it as def {name.replace('-', '_')}(task, *, ...).")
-    for parameter in parameters[1:]:
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or parameter.default is inspect.Parameter.empty:
-            raise MethodError(
-                f"{where}: parameter '{parameter.name}' must be keyword-only with a default: "
-                f"def {name.replace('-', '_')}(task, *, {parameter.name}=...)."
-            )
+    check_signature(function, kind="localizer", name=name)
     for level in levels:
         if level not in LEVELS:
-            raise MethodError(f"{where}: unknown level '{level}'.{did_you_mean(level, LEVELS)}")
+            raise MethodError(f"localizer '{name}': unknown level '{level}'.{did_you_mean(level, LEVELS)}")
     return Localizer(name, function, cost, source, tuple(levels), tuple(check_ablation(x) for x in ablations))
 
 
@@ -183,5 +164,4 @@ def names() -> tuple[str, ...]:
 @cache
 def _load_plugins() -> None:
     """Import what installed packages name in the entry-point group, once."""
-    for point in importlib.metadata.entry_points(group=PLUGINS):
-        point.load()
+    load_plugins(PLUGINS)

@@ -1,0 +1,71 @@
+"""What the output of an interchange is held against."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Logits = Float[Tensor, "batch position output"]
+Examples = Int[Tensor, "batch"]
+Readout = Callable[[Tensor, Tensor], Tensor]
+"""From logits and numbers of examples to the numbers that are expected: [batch] or [batch, place]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Predictions of a hypothesis: outputs, or numbers.
+
+    Attributes:
+        expected: [example, place], indices of outputs or numbers.
+        mask: Where they count.
+        readout: Numbers from logits; None to read the single output at each position.
+        tolerance: Numbers this close count as equal.
+    """
+
+    expected: Int[Tensor, "example place"] | Float[Tensor, "example place"]
+    mask: Bool[Tensor, "example place"]
+    readout: Readout | None
+    tolerance: float
+
+    @property
+    def categorical(self) -> bool:
+        """Whether one of several outputs is expected, not a number."""
+        return not self.expected.is_floating_point()
+
+    def loss(self, logits: Logits, examples: Examples) -> Float[Tensor, ""]:
+        """Mean over all places that count: cross-entropy, or the squared distance of numbers."""
+        wanted, counts = self._of(examples, logits)
+        if self.categorical:
+            losses = F.cross_entropy(logits[counts].float(), wanted[counts], reduction="none")
+        else:
+            losses = (self._numbers(logits, examples) - wanted)[counts].square()
+        return losses.mean()
+
+    def right(self, logits: Logits, examples: Examples) -> Bool[Tensor, "batch"]:
+        """Whether the output is as expected at every place that counts."""
+        wanted, counts = self._of(examples, logits)
+        if self.categorical:
+            right = logits.argmax(-1) == wanted
+        else:
+            right = (self._numbers(logits, examples) - wanted).abs() <= self.tolerance
+        return (right | ~counts).all(1)
+
+    def squared_error(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
+        """Mean squared distance of numbers over the places of each example; MIB's score of IOI is its mean."""
+        wanted, counts = self._of(examples, logits)
+        squares = torch.where(counts, (self._numbers(logits, examples) - wanted).square(), 0.0)
+        return squares.sum(1) / counts.sum(1)
+
+    def _of(self, examples: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        index = examples.to(self.expected.device)
+        wanted = self.expected[index].to(logits.device)
+        return wanted if self.categorical else wanted.to(logits.dtype), self.mask[index].to(logits.device)
+
+    def _numbers(self, logits: Tensor, examples: Tensor) -> Tensor:
+        if self.readout is None:
+            return logits[..., 0]
+        numbers = self.readout(logits, examples)
+        return numbers[:, None] if numbers.ndim == 1 else numbers

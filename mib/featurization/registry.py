@@ -1,0 +1,163 @@
+"""Methods by name. A method is a plain function of a task; it is checked when it is registered, not when it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from mib.errors import MethodError, did_you_mean
+from mib.featurization.checking import check_featurizer
+from mib.featurization.featurizer import Featurizer
+from mib.featurization.task import FeaturizationTask
+from mib.registering import check_parameters, check_signature, description_of, load_plugins, parameters_of
+
+Method = Callable[..., Featurizer]
+
+PLUGINS = "mib.featurizers"
+"""Entry-point group: a package that names a module there has the module's ``@featurizer`` functions registered."""
+
+_methods: dict[str, "FeaturizerMethod"] = {}
+
+
+@dataclass(frozen=True)
+class FeaturizerMethod:
+    """A registered method, callable like the function itself.
+
+    Attributes:
+        name: What it is called in tables and on the command line.
+        function: The method.
+        cost: What it runs, in words: forward (F) and backward (B) passes from the site on.
+        source: Where the method was published.
+        needs: What a task must have for it: ``values`` (of the variable, for probes), ``isolation`` pairs.
+        linear: Whether what it finds is a subspace.
+    """
+
+    name: str
+    function: Method
+    cost: str
+    source: str
+    needs: tuple[str, ...]
+    linear: bool
+
+    @property
+    def description(self) -> str:
+        """The first line of the method's docstring."""
+        return description_of(self.function)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Hyper-parameters and their defaults."""
+        return parameters_of(self.function)
+
+    def check(self, task: FeaturizationTask, **parameters: object) -> None:
+        """Say why the method cannot run on a task, before it starts.
+
+        Raises:
+            MethodError: If the task lacks what it needs, or it has no such parameter.
+        """
+        if "values" in self.needs and task.base_values is None:
+            raise MethodError(
+                f"{self.name} learns the variable's values, and the task has none. Give base_values and source_values."
+            )
+        if "isolation" in self.needs and (task.isolates is None or not bool(task.isolates[task.split.train].any())):
+            raise MethodError(
+                f"{self.name} learns from isolation pairs too, and the task's training split has none. Mark pairs "
+                "that swap other variables with isolates, or use das."
+            )
+        check_parameters(self.name, parameters, self.parameters)
+
+    def __call__(self, task: FeaturizationTask, **parameters: Any) -> Featurizer:
+        """Run the method on what it may learn from, and hold what it returns to its law, on the site's activations.
+
+        The method does not see the examples of ``task.split.test``.
+
+        Raises:
+            MethodError: If the method cannot run on the task, or returns something that breaks its law.
+        """
+        self.check(task, **parameters)
+        found = self.function(task.learnable, **parameters)
+        if not isinstance(found, Featurizer):  # pyright: ignore[reportUnnecessaryIsInstance] - users' functions
+            raise MethodError(f"{self.name} returned a {type(found).__name__}; expected a mib.Featurizer.")
+        base, source = (x.flatten(0, 1) for x in task.activations(task.everything[:CHECKED]))
+        check_featurizer(found, base, source, by=f"what {self.name} returned")
+        return found
+
+
+CHECKED = 256
+"""How many pairs every returned featurizer is checked on."""
+
+
+def featurizer(
+    name: str, *, cost: str, source: str, needs: tuple[str, ...] = (), linear: bool = True
+) -> Callable[[Method], FeaturizerMethod]:
+    """Register a method.
+
+    Args:
+        name: What it is called; lower case, words joined by hyphens.
+        cost: What it runs, in words.
+        source: Where the method was published.
+        needs: What a task must have for it: ``values``, ``isolation``.
+        linear: Whether what it finds is a subspace.
+
+    Raises:
+        MethodError: If the name is taken, the signature is wrong or a need is unknown.
+    """
+
+    def register(function: Method) -> FeaturizerMethod:
+        method = as_featurizer(function, name=name, cost=cost, source=source, needs=needs, linear=linear)
+        if name in _methods:
+            raise MethodError(f"a featurizer named '{name}' is registered already: choose another name.")
+        _methods[name] = method
+        return method
+
+    return register
+
+
+def as_featurizer(
+    function: Method,
+    *,
+    name: str = "",
+    cost: str = "not stated",
+    source: str = "not stated",
+    needs: tuple[str, ...] = (),
+    linear: bool = True,
+) -> FeaturizerMethod:
+    """A function as a method, checked but not registered; what a user's own file is wrapped in.
+
+    Raises:
+        MethodError: If the function's signature is not ``(task, *, name=default, ...)`` or a need is unknown.
+    """
+    if isinstance(function, FeaturizerMethod):
+        return function
+    name = name or getattr(function, "__name__", "").replace("_", "-")
+    check_signature(function, kind="featurizer", name=name)
+    for need in needs:
+        if need not in ("values", "isolation"):
+            raise MethodError(f"featurizer '{name}': unknown need '{need}'. Known: values, isolation.")
+    return FeaturizerMethod(name, function, cost, source, tuple(needs), linear)
+
+
+def get(name: str) -> FeaturizerMethod:
+    """The method of a name.
+
+    Raises:
+        MethodError: If there is none.
+    """
+    _load_plugins()
+    if name not in _methods:
+        raise MethodError(
+            f"unknown featurizer '{name}'.{did_you_mean(name, _methods)} Known: {', '.join(sorted(_methods))}."
+        )
+    return _methods[name]
+
+
+def names() -> tuple[str, ...]:
+    """Names of all registered methods, sorted."""
+    _load_plugins()
+    return tuple(sorted(_methods))
+
+
+@cache
+def _load_plugins() -> None:
+    """Import what installed packages name in the entry-point group, once."""
+    load_plugins(PLUGINS)

@@ -1,0 +1,199 @@
+"""A featurization task: all that a method may see. It has no channel to any truth."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from mib.anatomy import Anatomy, dissect
+from mib.featurization.answers import Answers, Readout
+from mib.featurization.featurizer import Featurizer
+from mib.featurization.pairs import Pairs
+from mib.featurization.sites import Site
+from mib.featurization.splits import Split
+from mib.featurization.task_checks import check_task
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FeaturizationTask:
+    """Find the features at a site that carry a variable: swap them, and the output must follow.
+
+    Attributes:
+        model: Anything that ``mib.anatomy.dissect`` takes apart.
+        site: Where the variable is sought.
+        base: Token ids of the inputs that are run, [example, position].
+        source: Token ids of the inputs that the variable is taken from, in the same shape.
+        expected: What the hypothesis predicts when the variable is swapped, [example, position]: indices of outputs,
+            or numbers where the model gives one number (or where ``readout`` says what is read).
+        mask: Where a prediction counts, [example, position]; at least one place an example.
+        isolates: Examples of which the prediction is the base's own answer, because the source differs only in other
+            variables (RAVEL's isolation pairs), [example]; default: none.
+        base_values: The variable's value on the base, a number from 0 for each distinct value, at each position of
+            the site, [example, chosen]; what probes learn. -1 where it has none. Default: not known.
+        source_values: The same on the source.
+        split: What to learn from, to choose by and to score on; default: 60, 20 and 20 %, shuffled by ``seed``.
+        seed: Seeds every random choice of a method, by ``generator()``.
+        base_positions: Where the site is in each base, [example, chosen]; default: the site's own positions.
+        source_positions: The same in each source, with as many chosen positions.
+        base_attention_mask: True for real tokens, [example, position]; None if no padding is to be skipped.
+        source_attention_mask: The same for the sources.
+        readout: What numbers to read from the logits, [batch, position of expected]; default: the logits themselves.
+        tolerance: Numbers this close count as equal.
+        memory: Bytes that a run may use beside the model.
+
+    Raises:
+        TaskError: If the parts do not fit together.
+    """
+
+    model: nn.Module | Anatomy
+    site: Site
+    base: Int[Tensor, "example position"]
+    source: Int[Tensor, "example position"]
+    expected: Int[Tensor, "example place"] | Float[Tensor, "example place"]
+    mask: Bool[Tensor, "example place"]
+    isolates: Bool[Tensor, "example"] | None = None
+    base_values: Int[Tensor, "example chosen"] | None = None
+    source_values: Int[Tensor, "example chosen"] | None = None
+    split: Split = None  # pyright: ignore[reportAssignmentType] - filled below
+    seed: int = 0
+    base_positions: Int[Tensor, "example chosen"] | None = None
+    source_positions: Int[Tensor, "example chosen"] | None = None
+    base_attention_mask: Bool[Tensor, "example position"] | None = None
+    source_attention_mask: Bool[Tensor, "example position"] | None = None
+    readout: Readout | None = None
+    tolerance: float = 1e-3
+    memory: int = 2 * 2**30
+
+    def __post_init__(self) -> None:
+        if self.split is None:  # pyright: ignore[reportUnnecessaryComparison]
+            object.__setattr__(self, "split", Split.random(len(self.base), seed=self.seed))
+        check_task(self)
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.base)
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """The model, taken apart."""
+        return dissect(self.model)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The model cut in two at the site, on the task's inputs."""
+        return Pairs.of(self)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What is expected of the output, and how it is judged."""
+        return Answers(self.expected, self.mask, self.readout, self.tolerance)
+
+    @property
+    def everything(self) -> Int[Tensor, "example"]:
+        """All examples."""
+        return torch.arange(len(self), device=self.base.device)
+
+    @property
+    def width(self) -> int:
+        """d_site: the size of the site's activation at one position."""
+        return self.pairs.width
+
+    @cached_property
+    def learnable(self) -> Self:
+        """The task as a method gets it: without the examples that it will be scored on."""
+        kept = torch.cat((self.split.train, self.split.validation))
+        n_train = len(self.split.train)
+        order = torch.arange(len(kept), device=kept.device)
+        return self.take(kept, split=Split(order[:n_train], order[n_train:], order[:0]))
+
+    def take(self, examples: Int[Tensor, "chosen"], *, split: Split | None = None) -> Self:
+        """The same task on some of its examples; what is recorded of the model is shared.
+
+        Args:
+            examples: Which, in their new order.
+            split: Of the examples by their new numbers; default: all of them to learn from.
+        """
+        kept = {name: getattr(self, name) for name in _PER_EXAMPLE}
+        order = torch.arange(len(examples), device=examples.device)
+        chosen = replace(
+            self,
+            **{name: None if value is None else value[examples] for name, value in kept.items()},
+            split=split or Split(order, order[:0], order[:0]),
+            readout=None if self.readout is None else _Renumbered(self.readout, examples),
+            model=self.anatomy,
+        )
+        chosen.__dict__["pairs"] = self.pairs.take(examples)
+        return chosen
+
+    def generator(self) -> torch.Generator:
+        """A fresh generator on the CPU, seeded by the task."""
+        return torch.Generator().manual_seed(self.seed)
+
+    def activations(
+        self, examples: Int[Tensor, "batch"] | None = None
+    ) -> tuple[Float[Tensor, "batch chosen d_site"], Float[Tensor, "batch chosen d_site"]]:
+        """The site's activations on the bases and on the sources of some examples; default: all."""
+        return self.pairs.activations(self.everything if examples is None else examples)
+
+    def logits(
+        self, examples: Int[Tensor, "batch"], activations: Float[Tensor, "batch chosen d_site"]
+    ) -> Float[Tensor, "batch position output"]:
+        """Run the bases of some examples with other activations at the site; differentiable in them."""
+        return self.pairs.logits(examples, activations)
+
+    @torch.no_grad()
+    def interchange(
+        self,
+        featurizer: Featurizer,
+        indices: Iterable[int] | None = None,
+        *,
+        examples: Int[Tensor, "batch"] | None = None,
+    ) -> Float[Tensor, "batch position output"]:
+        """Run bases with features of their sources.
+
+        Args:
+            featurizer: What to swap in.
+            indices: Which features to swap; default: those that the featurizer selects. Empty swaps none.
+            examples: Which examples; default: all.
+        """
+        examples = self.everything if examples is None else examples
+        chosen = featurizer if indices is None else featurizer.select(indices)
+        return torch.cat([self._swapped(chosen, batch) for batch in self.pairs.batches(examples)])
+
+    @torch.no_grad()
+    def right(
+        self,
+        featurizer: Featurizer,
+        indices: Iterable[int] | None = None,
+        *,
+        examples: Int[Tensor, "batch"] | None = None,
+    ) -> Bool[Tensor, "batch"]:
+        """Whether each interchange gives all that is expected; arguments as of ``interchange``."""
+        examples = self.everything if examples is None else examples
+        chosen = featurizer if indices is None else featurizer.select(indices)
+        judged = [self.answers.right(self._swapped(chosen, batch), batch) for batch in self.pairs.batches(examples)]
+        return torch.cat(judged)
+
+    def _swapped(self, featurizer: Featurizer, examples: Tensor) -> Tensor:
+        return self.logits(examples, featurizer.interchange(*self.activations(examples)))
+
+
+_PER_EXAMPLE = (
+    "base", "source", "expected", "mask", "isolates", "base_values", "source_values", "base_positions",
+    "source_positions", "base_attention_mask", "source_attention_mask",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Renumbered:
+    """A readout of a task, for some of its examples."""
+
+    readout: Readout
+    examples: Tensor
+
+    def __call__(self, logits: Tensor, examples: Tensor) -> Tensor:
+        return self.readout(logits, self.examples[examples])

@@ -1,0 +1,65 @@
+"""What every registry of methods shares: a method is a plain function of a task, checked before it ever runs."""
+
+import importlib.metadata
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mib.errors import MethodError, did_you_mean
+
+
+def check_signature(function: Callable[..., Any], *, kind: str, name: str) -> None:
+    """Refuse a function whose signature is not ``(task, *, name=default, ...)``.
+
+    Args:
+        function: The method.
+        kind: What it is called in the error, such as ``localizer``.
+        name: The method's name.
+
+    Raises:
+        MethodError: Naming the parameter, and how to write it.
+    """
+    parameters = list(inspect.signature(function).parameters.values())
+    where, call = f"{kind} '{name}'", name.replace("-", "_")
+    if not parameters or parameters[0].kind not in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    ):
+        raise MethodError(f"{where} takes no task: write it as def {call}(task, *, ...).")
+    for parameter in parameters[1:]:
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or parameter.default is inspect.Parameter.empty:
+            raise MethodError(
+                f"{where}: parameter '{parameter.name}' must be keyword-only with a default: "
+                f"def {call}(task, *, {parameter.name}=...)."
+            )
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Hyper-parameters of a method and their defaults: all but its task."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def check_parameters(name: str, given: Iterable[str], known: Mapping[str, Any]) -> None:
+    """Refuse hyper-parameters that a method does not have.
+
+    Raises:
+        MethodError: Naming the first, and those that there are.
+    """
+    for parameter in given:
+        if parameter not in known:
+            raise MethodError(
+                f"{name} has no parameter '{parameter}'.{did_you_mean(parameter, known)} "
+                f"It has: {', '.join(known) or 'none'}."
+            )
+
+
+def description_of(function: Callable[..., Any]) -> str:
+    """The first line of a method's docstring."""
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+def load_plugins(group: str) -> None:
+    """Import what installed packages name in an entry-point group."""
+    for point in importlib.metadata.entry_points(group=group):
+        point.load()
