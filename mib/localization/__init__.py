@@ -1,6 +1,7 @@
 """Localization methods: one file each, found by name."""
 
 from mib.localization import (
+    activation_norm,
     clean_corrupted,
     eap,
     eap_ig_activations,
@@ -9,12 +10,14 @@ from mib.localization import (
     ifr,
     nap,
     random_scores,
+    weight_norm,
 )
 from mib.localization.registry import Localizer, Scores, as_localizer, get, localizer, names
 
 __all__ = [
     "Localizer",
     "Scores",
+    "activation_norm",
     "as_localizer",
     "clean_corrupted",
     "eap",
@@ -27,4 +30,5 @@ __all__ = [
     "names",
     "nap",
     "random_scores",
+    "weight_norm",
 ]
