@@ -2,14 +2,17 @@
 
 from mib.localization import (
     activation_norm,
+    atp_star,
     clean_corrupted,
     eap,
     eap_ig_activations,
     eap_ig_inputs,
     exact,
+    hisp,
     ifr,
     nap,
     random_scores,
+    relp,
     weight_norm,
 )
 from mib.localization.registry import Localizer, Scores, as_localizer, get, localizer, names
@@ -19,16 +22,19 @@ __all__ = [
     "Scores",
     "activation_norm",
     "as_localizer",
+    "atp_star",
     "clean_corrupted",
     "eap",
     "eap_ig_activations",
     "eap_ig_inputs",
     "exact",
     "get",
+    "hisp",
     "ifr",
     "localizer",
     "names",
     "nap",
     "random_scores",
+    "relp",
     "weight_norm",
 ]
