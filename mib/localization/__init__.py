@@ -1,18 +1,24 @@
 """Localization methods: one file each, found by name."""
 
 from mib.localization import (
+    acdc,
     activation_norm,
     atp_star,
     clean_corrupted,
     eap,
     eap_ig_activations,
     eap_ig_inputs,
+    edge_pruning,
+    ensembles,
     exact,
     hisp,
     ifr,
     nap,
+    optimal_ablation,
     random_scores,
     relp,
+    subnetwork_probing,
+    ugs,
     weight_norm,
 )
 from mib.localization.registry import Localizer, Scores, as_localizer, get, localizer, names
@@ -20,6 +26,7 @@ from mib.localization.registry import Localizer, Scores, as_localizer, get, loca
 __all__ = [
     "Localizer",
     "Scores",
+    "acdc",
     "activation_norm",
     "as_localizer",
     "atp_star",
@@ -27,6 +34,8 @@ __all__ = [
     "eap",
     "eap_ig_activations",
     "eap_ig_inputs",
+    "edge_pruning",
+    "ensembles",
     "exact",
     "get",
     "hisp",
@@ -34,7 +43,10 @@ __all__ = [
     "localizer",
     "names",
     "nap",
+    "optimal_ablation",
     "random_scores",
     "relp",
+    "subnetwork_probing",
+    "ugs",
     "weight_norm",
 ]
