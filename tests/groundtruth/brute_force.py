@@ -13,13 +13,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from groundtruth import CompiledModel
+from groundtruth import CompiledModel, compile, programs
+from groundtruth.circuit import Circuit, Witness
 
 Array = NDArray[np.float64]
 Cut = tuple[str, str]
 """An edge as the names of its source and its destination."""
 
 _ROWS = 4096
+
+
+def small(name: str, *, letters: int | None = None, max_seq_len: int = 3) -> CompiledModel:
+    """A program of the library on few inputs: its first tokens only, and shorter."""
+    program = programs.get(name)
+    return compile(
+        program.build(),
+        vocab=program.domain.vocab[:letters],
+        max_seq_len=max_seq_len,
+        causal=program.causal,
+        valid=program.domain.valid,
+        name=name,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +237,22 @@ class BruteForce:
         before = self.decode(self.full["logits"][row], row)
         return Change(self.inputs[row], counterfactual, before, self.decode(given, row))
 
+    def false_witness(self, edge: Cut, witness: Witness) -> list[str]:
+        """What is wrong with a witness."""
+        put = 0 if witness.counterfactual is None else self.inputs.index(witness.counterfactual)
+        found = self.change([edge], self.inputs.index(witness.clean), put)
+        wrong = [] if found.counterfactual == witness.counterfactual else ["it names another counterfactual"]
+        for what, values, claimed in (
+            ("output", found.output, witness.output),
+            ("cut output", found.cut_output, witness.cut_output),
+        ):
+            same = [
+                (abs(x - y) <= 1e-6 * max(1, abs(y)) if isinstance(y, float) else x == y)
+                for x, y in zip(values, claimed, strict=True)
+            ]
+            wrong += [] if all(same) else [f"the {what} is {values}, not {claimed}"]
+        return wrong + ([] if witness.output != witness.cut_output else ["both outputs are the same"])
+
     def differ(self, logits: Array, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which runs decode to something else than the full run, at a position that counts."""
         counts = np.array([[1 <= p <= len(x) for p in range(self.ids.shape[1])] for x in self.inputs])[rows]
@@ -238,3 +268,40 @@ class BruteForce:
         largest = logits.max(-1)
         first = (logits >= largest[..., None] - 1e-6).argmax(-1)
         return np.where(largest < 0.01, -1, first).astype(np.float64)
+
+
+def disagreements(model: CompiledModel, circuit: Circuit) -> list[str]:
+    """Every claim of a circuit that trying everything does not confirm."""
+    force = BruteForce(model, circuit.ablation, circuit.lengths)
+    wrong = [] if len(force.inputs) == circuit.inputs and circuit.exhaustive else ["other inputs"]
+    if sorted(force.edges) != sorted((t.edge.source, t.edge.destination) for t in circuit.truths):
+        wrong.append("other edges")
+    for truth in circuit.truths:
+        edge = (truth.edge.source, truth.edge.destination)
+        if force.matters([edge]) != (truth.status == "live"):
+            wrong.append(f"{truth.edge} is not {truth.status}")
+        if force.composes(edge) != truth.structural:
+            wrong.append(f"{truth.edge} is not {'read' if truth.structural else 'absent'}")
+        if truth.proof == "constant" and force.varies(edge):
+            wrong.append(f"{truth.edge} is not constant")
+        if truth.proof == "absorbed" and not force.stays([edge], truth.edge.destination.split("<")[0]):
+            wrong.append(f"{truth.edge} is not absorbed")
+        if truth.witness is not None:
+            wrong += [f"{truth.edge}: {what}" for what in force.false_witness(edge, truth.witness)]
+    return wrong + _joint_disagreements(force, circuit)
+
+
+def _joint_disagreements(force: BruteForce, circuit: Circuit) -> list[str]:
+    live = {(edge.source, edge.destination) for edge in circuit.edges}
+    wrong: list[str] = []
+    if force.matters_without(live) is not (circuit.sufficiency.holds is False):
+        wrong.append(f"not so: {circuit.sufficiency}")
+    for edges in circuit.minimal_circuits:
+        kept = {(edge.source, edge.destination) for edge in edges}
+        if not live <= kept:
+            wrong.append("a minimal circuit lacks a live edge")
+        if force.matters_without(kept):
+            wrong.append(f"the circuit of {len(kept)} edges does not reproduce the model")
+        droppable = [edge for edge in kept - live if not force.matters_without(kept - {edge})]
+        wrong += [f"the circuit of {len(kept)} edges does without {edge}" for edge in droppable]
+    return wrong
