@@ -186,4 +186,6 @@ def _compile_registered(program: Program, *, settings: Settings | None, check_li
 
 def _checked(model: CompiledModel, limit: int, seed: int) -> CompiledModel:
     """The model with what was found about it: that it equals its program, and whether padding disturbs it."""
-    return replace(model, check=check(model, limit=limit, seed=seed), pad_safe=is_pad_safe(model, limit=limit, seed=seed))
+    return replace(
+        model, check=check(model, limit=limit, seed=seed), pad_safe=is_pad_safe(model, limit=limit, seed=seed)
+    )

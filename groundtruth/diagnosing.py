@@ -67,29 +67,8 @@ def _cause(model: CompiledModel, tokens: Sequence[Any], wrong: rasp.SOp) -> str:
     name = wrong.name
     values = trace(model.program, tokens, causal=model.causal)
     match wrong:
-        case rasp.SelectorWidth() | rasp.Aggregate() if none := _selected_on_none(wrong, values):
-            return (
-                f"'{name}' selects on '{none}', which is None there (nothing is selected). The model selects nothing "
-                "on None, whatever the predicate says. Give it a value everywhere, by a selector that always picks one."
-            )
-        case rasp.SelectorWidth() | rasp.Aggregate() if leak := _written_at_bos(model, tokens, wrong):
-            return _leak_cause(name, leak)
-        case rasp.SelectorWidth():
-            n = model.domain.max_seq_len
-            return (
-                f"the SelectorWidth '{name}' thresholds 1/(width+1) too coarsely: over {n} positions it needs "
-                f"mlp_exactness >= {2 * n * (n + 1)} and an undiluted softmax. The default settings have both."
-            )
-        case rasp.Aggregate() if rasp.is_categorical(wrong) and _mixes(model, tokens, wrong):
-            return (
-                f"the categorical Aggregate '{name}' selects several positions with different values; the model mixes "
-                "their one-hot codes. Make its selector pick one position, or aggregate numbers."
-            )
-        case rasp.Aggregate():
-            return (
-                f"the head of '{name}' attends too softly: its temperature of 100 is divided by the square root "
-                f"of the head size, {model.weights.d_head}. An undiluted softmax, as is the default, makes up for it."
-            )
+        case rasp.SelectorWidth() | rasp.Aggregate():
+            return _head_cause(model, tokens, wrong, values)
         case _ if rasp.is_numerical(wrong) and None in values[wrong.label]:
             return (
                 f"the numerical '{name}' is None there (nothing is selected), which in the model is the number 0. "
@@ -108,6 +87,36 @@ def _cause(model: CompiledModel, tokens: Sequence[Any], wrong: rasp.SOp) -> str:
             )
         case _:
             return f"'{name}' is the first expression that the model holds wrongly."
+
+
+def _head_cause(
+    model: CompiledModel,
+    tokens: Sequence[Any],
+    wrong: rasp.SelectorWidth | rasp.Aggregate[Any],
+    values: Mapping[str, Sequence[Any]],
+) -> str:
+    name, n = wrong.name, model.domain.max_seq_len
+    if none := _selected_on_none(wrong, values):
+        return (
+            f"'{name}' selects on '{none}', which is None there (nothing is selected). The model selects nothing "
+            "on None, whatever the predicate says. Give it a value everywhere, by a selector that always picks one."
+        )
+    if leak := _written_at_bos(model, tokens, wrong):
+        return _leak_cause(name, leak)
+    if isinstance(wrong, rasp.SelectorWidth):
+        return (
+            f"the SelectorWidth '{name}' thresholds 1/(width+1) too coarsely: over {n} positions it needs "
+            f"mlp_exactness >= {2 * n * (n + 1)} and an undiluted softmax. The default settings have both."
+        )
+    if rasp.is_categorical(wrong) and _mixes(model, tokens, wrong):
+        return (
+            f"the categorical Aggregate '{name}' selects several positions with different values; the model mixes "
+            "their one-hot codes. Make its selector pick one position, or aggregate numbers."
+        )
+    return (
+        f"the head of '{name}' attends too softly: its temperature of 100 is divided by the square root "
+        f"of the head size, {model.weights.d_head}. An undiluted softmax, as is the default, makes up for it."
+    )
 
 
 def _leak_cause(name: str, leak: rasp.SOp) -> str:

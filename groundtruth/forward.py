@@ -180,8 +180,7 @@ def logits(weights: Weights, tokens: Int[Tensor, "batch position"]) -> Float[Ten
     """
     residual = weights.W_E[tokens] + weights.W_pos[: tokens.shape[1]]
     for layer in range(weights.n_layers):
-        heads = [h for h in range(weights.n_heads) if weights.W_O[layer, h].any()]
-        results = [attend(weights, layer, h, residual, residual, residual) for h in heads]
+        results = [attend(weights, layer, h, residual, residual, residual) for h in weights.busy_heads[layer]]
         residual = sum(results, start=residual)
         neurons = weights.W_in[layer].any(0)
         hidden = (residual @ weights.W_in[layer][:, neurons]).relu()
