@@ -93,7 +93,7 @@ def _member(module: ModuleType, name: str, path: Path) -> Any:
     found = vars(module)[name]
     if not isinstance(found, Localizer) and not inspect.isfunction(found):
         raise MethodError(
-            f"'{name}' in {path} is a {type(found).__name__}, not a method; write it as a function of a task: "
+            f"'{name}' in {path} is of type {type(found).__name__}, not a method; write it as a function of a task: "
             f"def {name}(task: mib.LocalizationTask) -> mib.EdgeScores."
         )
     return found

@@ -97,8 +97,8 @@ class Row:
         mib_cmd: MIB's CMD.
         cpr: CPR over every circuit size, divided by the range.
         cmd: CMD over every circuit size, divided by the range.
-        true_cpr: The CPR, over every circuit size, of the true circuit's own ranking; ``None`` at neuron level. More than
-            that is no better: it says that CPR can be raised past the truth.
+        true_cpr: The CPR, over every circuit size, of the true circuit's own ranking; ``None`` at neuron level. More
+            than that is no better: it says that CPR can be raised past the truth.
         true_cmd: The CMD of the true circuit's own ranking.
         forward: Forward passes over the examples.
         backward: Backward passes over the examples.

@@ -6,8 +6,9 @@ from itertools import product
 from typing import Any
 
 from groundtruth.artifacts import shipped, summaries
-from groundtruth.bench.cells import Cell
+from groundtruth.bench.cells import Cell, dtype_of
 from groundtruth.circuit import require_ablation
+from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
 from groundtruth.scoring import ORACLE
 from mib import localization
@@ -136,11 +137,13 @@ def cells_of(
         dtype: Of the models that methods see.
 
     Raises:
-        DomainError: If an ablation is unknown.
+        DomainError: If an ablation or dtype is unknown, or the device is not here.
         MethodError: If a method is unknown.
     """
     names = list(methods if methods is not None else chosen.methods or methods_of(level))
     check_methods(names, level)
+    pick_device(device)
+    dtype_of(dtype)
     kinds = [require_ablation(name) for name in (ablations or chosen.ablations)]
     return [
         Cell(method, model, ablation, level, seed, None, chosen.n_pairs, chosen.max_sizes, device, dtype)

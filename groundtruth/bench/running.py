@@ -93,7 +93,7 @@ def run_cell(cell: Cell) -> Outcome:
     except MibError as error:
         return Failed(str(error))
     except Exception as error:  # whatever a user's method raises is an outcome of it, not of the benchmark
-        return Failed(f"{type(error).__name__}: {error} ({_place(error)})")
+        return Failed(f"{type(error).__name__}: {error} ({_place(error, cell.method)})")
 
 
 class _CannotRun(Exception):
@@ -110,11 +110,12 @@ def _refuse(cell: Cell, exam: Exam) -> None:
         raise _CannotRun(str(error)) from error
 
 
-def _place(error: BaseException) -> str:
-    """Where it was raised: the innermost line outside of our own packages, else the innermost."""
+def _place(error: BaseException, method: str) -> str:
+    """Where it was raised: the innermost line of the user's own file, if it is one's, else the innermost of all."""
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if f"{Path(__file__).parents[1]}" not in frame.filename] or frames
-    return f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}"
+    file = str(Path(method.rpartition(":")[0]).expanduser().resolve())
+    frame = ([frame for frame in frames if frame.filename == file] or list(frames))[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 @lru_cache(maxsize=1)

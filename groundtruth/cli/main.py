@@ -27,6 +27,7 @@ app = cyclopts.App(
     version_flags=["--version"],
     default_parameter=cyclopts.Parameter(negative=()),
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 inspecting.register(app)
 scoring.register(app)

@@ -1,0 +1,179 @@
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from groundtruth.bench import Cell, Failed, Skipped, profile, result_of
+from groundtruth.bench.profiles import PROFILES, cells_of
+from groundtruth.bench.results import Result, as_data
+from groundtruth.bench.thresholds import parse, unmet
+from groundtruth.errors import DomainError
+from groundtruth.report.style import THEME
+from groundtruth.report.tables import bench_report, ending
+from groundtruth.report.writing import as_csv, as_markdown, write_result
+from groundtruth.scoring import Ranked, Row, WrongEdge
+
+
+def row(method: str, model: str, auroc: float, cpr: float, cmd: float) -> Row:
+    live = Ranked(13, 4, auroc, auroc, auroc, auroc, auroc, exact=auroc == 1.0)
+    wrong = (WrongEdge("input->a0.h0<q>", "missed", 0.0, "live", "tokens for hist"),) if auroc < 1 else ()
+    return Row(
+        method=method,
+        model=model,
+        ablation="resample",
+        lengths="mixed",
+        level="edge",
+        seed=0,
+        n_examples=8,
+        live=live,
+        variables=live,
+        structural=live,
+        mib_cpr=cpr,
+        mib_cmd=cmd,
+        cpr=cpr,
+        cmd=cmd,
+        true_cpr=0.8,
+        true_cmd=0.2,
+        forward=2.0,
+        backward=1.0,
+        seconds=0.1,
+        wrong=wrong,
+    )
+
+
+@pytest.fixture
+def result() -> Result:
+    values = {
+        ("oracle", "hist"): (1.0, 0.8, 0.2),
+        ("oracle", "reverse"): (1.0, 0.8, 0.2),
+        ("good", "hist"): (1.0, 0.7, 0.3),
+        ("good", "reverse"): (0.8, 0.5, 0.4),
+        ("poor", "hist"): (0.5, 1.9, 0.6),
+        ("poor", "reverse"): (0.6, 1.5, 0.5),
+    }
+    outcomes = [(Cell(method, model), row(method, model, *numbers)) for (method, model), numbers in values.items()]
+    return result_of(outcomes, seconds=3.0, seed=0, level="edge")
+
+
+def printed(*parts: object) -> str:
+    console = Console(width=100, theme=THEME, file=io.StringIO(), highlight=False)
+    console.print(*parts)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_summary_has_mean_spread_and_the_number_of_exact_recoveries(result: Result) -> None:
+    oracle, good, poor = result.summaries("resample")
+    assert [s.method for s in (oracle, good, poor)] == ["oracle", "good", "poor"]
+    assert good.columns["auroc"].mean == pytest.approx(0.9)
+    assert good.columns["auroc"].std == pytest.approx(0.1414, abs=1e-4)
+    assert (good.n_exact, good.n_models, poor.n_exact) == (1, 2, 0)
+    assert good.columns["passes"].mean == 3.0
+
+
+def test_validity_leaves_the_oracle_out_and_turns_cmd_around(result: Result) -> None:
+    taus = {(v.metric, v.exact): v.overall for v in result.validity("resample")}
+    # On both models good ranks above poor by AUROC; CPR says the reverse, CMD agrees.
+    assert taus["cpr", "auroc"].tau == -1.0
+    assert taus["cmd", "auroc"].tau == 1.0
+    assert taus["cmd", "auroc"].n_pairs == 2
+
+
+def test_the_report_fits_100_columns_and_says_what_it_found(result: Result) -> None:
+    text = printed(bench_report(result))
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+    flat = " ".join(text.split())
+    assert "Circuit localization · 2 models · resample ablation" in flat
+    assert "Kendall tau with AUROC: CPR -1.00 · CMD 1.00" in flat
+    assert "CPR goes past the truth: poor reaches 1.70, the true circuit 0.80." in flat
+    assert "poor misses 45% of the live parts; 100% of those score exactly 0, 100% are queries." in flat
+    assert "Worst: hist (AUROC 0.50), without input->a0.h0<q> (tokens for hist)." in flat
+
+
+def test_the_best_of_a_column_is_marked_and_the_oracle_is_not_in_the_race(result: Result) -> None:
+    lines = {line.split(" | ")[0].strip("| `"): line for line in as_markdown(result).splitlines() if "| `" in line}
+    assert lines["good"].count("**") == 2 * 5  # AUROC, AP, F1, CMD, MIB's CMD
+    assert "**" not in lines["oracle"]
+    assert "**" not in lines["poor"]
+
+
+def test_skipped_and_failed_cells_are_told(result: Result) -> None:
+    more = (
+        (Cell("good", "odd"), Skipped("'odd' has no live edge", "model")),
+        (Cell("other", "hist"), Skipped("other cannot run with ablation='resample'.", "method")),
+        (Cell("poor", "sort"), Failed("ZeroDivisionError: division by zero (x.py, line 1)")),
+    )
+    fuller = replace(result, outcomes=(*result.outcomes, *more))
+    text = " ".join(printed(bench_report(fuller), ending(fuller, [Path("results/x.json")])).split())
+    assert "nothing to localize under resample: odd" in text
+    assert "Left out: other cannot run with ablation='resample'." in text
+    assert "poor (1 failed)" in text
+    assert "failed poor on sort, resample: ZeroDivisionError: division by zero (x.py, line 1)" in text
+
+
+def test_the_files_hold_every_row(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cell, "key", property(lambda cell: f"{cell.method}/{cell.model}"))
+    monkeypatch.setattr("groundtruth.bench.results.model_sha256", lambda name: f"sha of {name}")
+    paths = write_result(result, tmp_path / "new", "run")
+    assert [path.name for path in paths] == ["run.json", "run.csv", "run.md"]
+    data = json.loads(paths[0].read_text())
+    assert data["schema_version"] == 1
+    assert data["models_sha256"] == {"hist": "sha of hist", "reverse": "sha of reverse"}
+    assert {"torch", "python", "groundtruth"} <= set(data["environment"]["versions"])
+    assert [cell["live"]["auroc"] for cell in data["cells"]] == [1.0, 1.0, 1.0, 0.8, 0.5, 0.6]
+    assert {
+        entry["metric"]: entry["kendall_tau"] for entry in data["metric_validity"] if entry["exact"] == "auroc"
+    } == {
+        "cpr": -1.0,
+        "cmd": 1.0,
+        "mib_cpr": -1.0,
+        "mib_cmd": 1.0,
+    }
+    records = list(csv.DictReader(io.StringIO(as_csv(result))))
+    assert [(r["method"], r["model"], float(r["auroc"])) for r in records][3] == ("good", "reverse", 0.8)
+    assert as_data(result)["cells"][0]["key"] == "oracle/hist"
+
+
+def test_thresholds_are_parsed_and_held(result: Result) -> None:
+    assert parse("auroc=0.9, cmd=0.35") == {"auroc": 0.9, "cmd": 0.35}
+    assert parse(None) == {}
+    assert unmet(result, "good", {"auroc": 0.9, "cmd": 0.35}) == []
+    assert unmet(result, "good", {"auroc": 0.91, "cmd": 0.3}) == [
+        "not met: auroc is 0.9000 under resample ablation, wanted at least 0.91",
+        "not met: cmd is 0.3500 under resample ablation, wanted at most 0.3",
+    ]
+    assert unmet(result, "absent", {"auroc": 0.1}) == ["not met: auroc has no value under resample ablation"]
+    with pytest.raises(DomainError, match="unknown column 'aurok'. Did you mean: auroc"):
+        parse("aurok=1")
+    with pytest.raises(DomainError, match="'auroc>1' is no threshold|unknown column"):
+        parse("auroc>1")
+    with pytest.raises(DomainError, match="'auroc=high' is no threshold; write auroc=NUMBER"):
+        parse("auroc=high")
+
+
+@pytest.mark.parametrize("name", list(PROFILES))
+def test_a_profile_draws_on_every_family(name: str) -> None:
+    from groundtruth.artifacts import summaries
+
+    families = {s["name"]: s["family"] for s in summaries()}
+    chosen = profile(name).models()
+    assert len(set(chosen)) == len(chosen)
+    assert {families[model] for model in chosen} == set(families.values())
+    limit = profile(name).n_models
+    assert limit is None or len(chosen) <= limit
+
+
+def test_cells_are_the_product_of_what_is_asked_for() -> None:
+    cells = cells_of(profile("smoke"), models=["a", "b"], methods=["eap", "exact"], ablations=["zero", "mean"])
+    assert [(c.ablation, c.model, c.method) for c in cells[:3]] == [
+        ("zero", "a", "eap"),
+        ("zero", "a", "exact"),
+        ("zero", "b", "eap"),
+    ]
+    assert len(cells) == 8
+    with pytest.raises(DomainError, match="unknown profile 'smok'. Did you mean: smoke"):
+        profile("smok")

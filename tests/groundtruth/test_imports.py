@@ -1,0 +1,39 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+import groundtruth
+
+HEAVY = ("torch", "jax", "haiku", "transformers", "transformer_lens", "numpy", "scipy", "sklearn", "tracr")
+
+
+def loaded_by(code: str) -> set[str]:
+    """Which heavy packages a fresh process has loaded after some code."""
+    script = f"import json, sys\n{code}\nprint(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded_by("import groundtruth") == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["bench", "--help"], ["--version"], ["frobnicate"]])
+def test_help_and_usage_errors_load_nothing_heavy(arguments: list[str]) -> None:
+    code = f"from groundtruth.cli import main\ntry:\n    main({arguments!r})\nexcept SystemExit:\n    pass"
+    assert loaded_by(code) == set()
+
+
+def test_loading_and_running_a_shipped_model_loads_neither_jax_nor_transformers() -> None:
+    used = loaded_by("import groundtruth\nassert groundtruth.load('reverse').run([1, 2, 3]) == [3, 2, 1]")
+    assert used.isdisjoint({"jax", "haiku", "transformers", "transformer_lens"})
+
+
+def test_every_public_name_is_there_and_listed() -> None:
+    for name in groundtruth.__all__:
+        assert getattr(groundtruth, name) is not None
+    assert set(groundtruth.__all__) <= set(dir(groundtruth))
+    with pytest.raises(AttributeError, match="module 'groundtruth' has no attribute 'complie'"):
+        _ = groundtruth.complie
