@@ -96,13 +96,8 @@ class Ground:
         """Orthonormal columns that span all that a half-layer and those after it read [d_model, rank]."""
         return self._readable.basis(half)
 
-    def codes_from(self, half: int, residual: Tensor) -> Tensor:
-        """What the model decodes to if a half-layer reads another residual stream [row, position].
-
-        Args:
-            half: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding.
-            residual: The stream [row, position, d_model].
-        """
+    def suffix(self, half: int) -> Suffix:
+        """The model from a half-layer on: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding."""
         if half not in self._suffixes:
             self._suffixes[half] = Suffix(self.model.weights, half)
-        return self.decoder.codes(self._suffixes[half].logits(residual))
+        return self._suffixes[half]

@@ -19,13 +19,13 @@ from groundtruth.variables.pairs import KEEP, KINDS, Rows, rows
 from groundtruth.variables.truth import Failure, Interchanges, Stage
 from groundtruth.variables.variable import Variable
 
-PAIR_LIMIT = 300_000
+PAIR_LIMIT = 150_000
 """Up to this many distinct (base, what is put there) every pair is run; above it a seeded sample."""
 
 SAMPLE = 20_000
-"""Interchanges of each kind in such a sample."""
+"""Interchanges in such a sample, a third of each kind."""
 
-_NUMBERS_IN_MEMORY = 2**23
+_NUMBERS_IN_MEMORY = 2**17
 
 Ints = NDArray[np.int64]
 
@@ -131,10 +131,11 @@ class Laboratory:
         readers = self._program_readers(stage)
         again = program.recomputed({label: readers})
         found = {operand for other in again for operand in program.operands[other]} - again
-        every_reader_sees = readers is None or {o for o in again if label in program.operands[o]} <= set(readers)
-        if program.output not in again and not (program.output == label and (readers is None or UNEMBEDDING in readers)):
-            found.add(program.output)
-        return found - {label} if every_reader_sees else found
+        unseeing = {other for other in again if label in program.operands[other] and other not in (readers or again)}
+        if not unseeing:
+            found.discard(label)
+        put_out = label == program.output and (readers is None or UNEMBEDDING in readers)
+        return found if put_out or program.output in again else found | {program.output}
 
     def _program_readers(self, stage: Stage) -> frozenset[str] | None:
         """The expressions that see what is put at a stage; those of a reciprocal are those of the width itself."""
@@ -156,32 +157,32 @@ class Laboratory:
         """A sample of the interchanges into inputs of one length."""
         sizes = np.array([len(other.inputs) for other in self._ground.pools])
         rng = np.random.default_rng([self._seed, pool])
-        n = int(np.ceil(SAMPLE * sizes[pool] / sizes.sum()))
-        parts: list[tuple[Ints, Ints, Ints]] = []
-        for kind in range(len(KINDS)):
-            drawn = np.array(list(self._draws(pool, kind, n, sizes, rng)), dtype=np.int64).reshape(-1)
-            parts.append((rng.integers(sizes[pool], size=len(drawn)), drawn, np.full(len(drawn), kind)))
-        base, row, kinds = (np.concatenate(part) for part in zip(*parts, strict=True))
+        n = int(np.ceil(SAMPLE / len(KINDS) * sizes[pool] / sizes.sum()))
+        drawn = [self._drawn(pool, kind, n, sizes, rng) for kind in range(len(KINDS))]
+        row, kinds = np.concatenate(drawn), np.repeat(np.arange(len(KINDS)), list(map(len, drawn)))
+        base = rng.integers(sizes[pool], size=len(row))
         pairs, which = np.unique(np.stack([base, row], axis=1), axis=0, return_inverse=True)
         weights = np.zeros((len(pairs), len(KINDS)), dtype=np.int64)
         np.add.at(weights, (which.reshape(-1), kinds), 1)
         return _Batch(pairs[:, 0], pairs[:, 1], weights)
 
-    def _draws(self, pool: int, kind: int, n: int, sizes: Ints, rng: np.random.Generator) -> Iterator[int]:
+    def _drawn(self, pool: int, kind: int, n: int, sizes: Ints, rng: np.random.Generator) -> Ints:
         """What some sources put there, as indices of rows."""
-        allowed = np.ones(len(sizes), dtype=bool) if kind == 2 else (np.arange(len(sizes)) == pool) ^ (kind == 1)
-        if not allowed.any():
-            return
-        chances = np.where(allowed, sizes, 0) / sizes[allowed].sum()
-        put, label = self._rows[pool], self._variable.label
-        for other in rng.choice(len(sizes), size=n, p=chances).tolist():
-            source = int(rng.integers(sizes[other]))
+        own = np.arange(len(sizes)) == pool
+        chances = np.where([own, ~own, np.ones_like(own)][kind], sizes, 0)
+        if not chances.any():
+            return np.zeros(0, dtype=np.int64)
+        put, found = self._rows[pool], [np.zeros(0, dtype=np.int64)]
+        for other, count in enumerate(rng.multinomial(n, chances / chances.sum())):
+            sources = rng.integers(sizes[other], size=count)
             if kind < 2:
-                yield int(put.full[other][source])
+                found.append(put.full[other][sources])
             else:
-                values = self._ground.pools[other].columns[label][source]
-                position = int(rng.integers(min(len(values), put.codes.shape[1])))
-                yield put.single[position, int(values[position])]
+                values = self._ground.pools[other].columns[self._variable.label]
+                positions = rng.integers(min(values.shape[1], put.codes.shape[1]), size=count)
+                placed = zip(positions.tolist(), values[sources, positions].tolist(), strict=True)
+                found.append(np.array([put.single[place] for place in placed], dtype=np.int64))
+        return np.concatenate(found)
 
     def _count(self, tally: _Tally, pool: int, half: int, stage: Stage, rest: Ints, batch: _Batch) -> None:
         """Make the distinct runs of a batch and count what comes out."""
@@ -218,18 +219,20 @@ class Laboratory:
         readers = self._program_readers(stage)
         again = program.recomputed({variable.label: readers})
         needed = {program.output, variable.label}.union(*(program.operands[label] for label in again))
+        suffix = ground.suffix(half)
+        span, streams = variable.span[suffix.kept], inputs.streams[half][..., suffix.kept]
         states = self._states(half)
-        size = max(64, _NUMBERS_IN_MEMORY // (inputs.streams[half][0].numel()))
+        held = inputs.streams[half][:, 1:] @ variable.span
+        size = max(64, _NUMBERS_IN_MEMORY // streams[0].numel())
         for start in range(0, len(base), size):
             rows, codes = base[start : start + size], put[start : start + size]
             item = Replacement(codes, np.ones_like(codes, dtype=np.bool_), readers)
             columns = {label: inputs.columns[label][rows] for label in needed}
             output = program.rerun(columns, {variable.label: item})[program.output]
-            stream = inputs.streams[half][torch.from_numpy(rows)]
-            held = stream[:, 1:] @ variable.span
-            stream[:, 1:] += (states[torch.from_numpy(codes)] - held) @ variable.span.T
+            stream = streams[torch.from_numpy(rows)]
+            stream[:, 1:] += (states[torch.from_numpy(codes)] - held[torch.from_numpy(rows)]) @ span.T
             undefined = torch.from_numpy((output == 0).any(1))
-            yield ground.encoded(output), ground.codes_from(half, stream)[:, 1:], undefined
+            yield ground.encoded(output), ground.decoder.codes(suffix.logits(stream)[:, 1:]), undefined
 
     def _states(self, half: int) -> Tensor:
         """What a source holds of the variable when it has a value, in coordinates of its span [code, coordinate]."""

@@ -5,8 +5,6 @@ from torch import Tensor
 
 from groundtruth.forward import Weights
 
-_NUMBERS_IN_MEMORY = 2**20
-
 
 class Suffix:
     """A model from a half-layer on.
@@ -17,29 +15,28 @@ class Suffix:
     Args:
         weights: Of the model.
         half: Where it starts: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding.
+
+    Attributes:
+        kept: Which residual dimensions are read [d_model].
     """
 
     def __init__(self, weights: Weights, half: int) -> None:
         self._scale, self._causal = weights.attn_scale, weights.causal
         read = [_read(weights, step) for step in range(half, 2 * weights.n_layers + 1)]
         needed = [torch.stack(read[index:]).any(0) for index in range(len(read))]
-        self._kept = needed[0]
-        self._unembed = weights.W_U[self._kept]
+        self.kept = needed[0]
+        self._unembed = weights.W_U[self.kept]
         self._steps: list[list[tuple[Tensor, ...]]] = []
         for step, later in zip(range(half, 2 * weights.n_layers), needed[1:], strict=True):
             parts = _neurons if step % 2 else _heads
-            self._steps.append(parts(weights, step // 2, self._kept, later))
+            self._steps.append(parts(weights, step // 2, self.kept, later))
 
     def logits(self, residual: Tensor) -> Tensor:
-        """The logits [row, position, output] of residual streams [row, position, d_model]."""
-        size = max(64, _NUMBERS_IN_MEMORY // max(1, residual[0].numel()))
-        return torch.cat([self._logits(chunk) for chunk in residual.split(size)])
-
-    def _logits(self, residual: Tensor) -> Tensor:
-        stream = residual[..., self._kept]
+        """The logits [row, position, output] of residual streams in the dimensions kept [row, position, kept]."""
+        stream = residual
         for parts in self._steps:
-            written = [self._head(stream, *part) if len(part) == 4 else _mlp(stream, *part) for part in parts]
-            stream = sum(written, start=stream)
+            for written in [self._head(stream, *part) if len(part) == 4 else _mlp(stream, *part) for part in parts]:
+                stream = stream + written
         return stream @ self._unembed
 
     def _head(self, stream: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, w_o: Tensor) -> Tensor:
@@ -51,7 +48,7 @@ class Suffix:
 
 
 def _mlp(stream: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
-    return (stream @ w_in).relu() @ w_out
+    return (stream @ w_in).relu_() @ w_out
 
 
 def _read(weights: Weights, half: int) -> Tensor:
