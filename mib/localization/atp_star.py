@@ -47,13 +47,8 @@ def atp_star(task: LocalizationTask, *, dropped: Dropped = "layers") -> EdgeScor
     require_gradient(task, by="atp-star")
     passes = [leave_out(task.engine.anatomy, layer) for layer in range(task.graph.n_layers)]
     passes = passes if len(passes) > 1 and dropped == "layers" else [task.engine.anatomy]
-    scores = torch.zeros(())
-    for batch in task.batches():
-        gradients = [
-            _gradients(task, batch, anatomy, None if len(passes) == 1 else i) for i, anatomy in enumerate(passes)
-        ]
-        effects = _node_effects if task.level == "node" else _edge_effects
-        scores = scores + effects(task, batch, gradients)
+    effects = _node_effects if task.level == "node" else _edge_effects
+    scores = sum((effects(task, batch, passes) for batch in task.batches()), torch.zeros(()))
     parts = task.graph.sources if task.level == "node" else task.graph.destinations
     mean = scores / (len(task) * _passes_with_effect(task, parts, len(passes)))
     return NodeScores(task.graph, mean.numpy()) if task.level == "node" else EdgeScores(task.graph, mean.numpy())
@@ -82,43 +77,48 @@ def _passes_with_effect(task: LocalizationTask, parts: Sequence[str], n_passes: 
     return n_passes - torch.tensor(inside, dtype=torch.float64) * (n_passes > 1)
 
 
-def _gradients(task: LocalizationTask, batch: Batch, anatomy: Anatomy, left_out: int | None) -> Gradients:
-    run = trace_through(task, batch, anatomy)
-    loss = task.metric(run.logits, batch.examples).sum()
-    wanted = (*run.reads, run.start, *run.after)
-    found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
-    reads, outputs = found[: len(run.reads)], list(found[len(run.reads) :])
-    if left_out is not None:
-        for step in (2 * left_out, 2 * left_out + 1):
-            outputs[1 + step] = torch.zeros_like(outputs[1 + step])
-    return reads, tuple(outputs)
+def _gradients(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]) -> Iterator[Gradients]:
+    """Each pass's gradients, of which those at its own layer's outputs are 0."""
+    for left_out, anatomy in enumerate(passes):
+        run = trace_through(task, batch, anatomy)
+        loss = task.metric(run.logits, batch.examples).sum()
+        wanted = (*run.reads, run.start, *run.after)
+        found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
+        reads, outputs = found[: len(run.reads)], list(found[len(run.reads) :])
+        if len(passes) > 1:
+            for step in (2 * left_out, 2 * left_out + 1):
+                outputs[1 + step] = torch.zeros_like(outputs[1 + step])
+        yield reads, tuple(outputs)
 
 
-def _node_effects(task: LocalizationTask, batch: Batch, gradients: list[Gradients]) -> Float[Tensor, "source"]:
+def _node_effects(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]) -> Float[Tensor, "source"]:
     difference = task.engine.differences(batch.clean, batch.counterfactual)
     effects = torch.zeros(len(task.graph.sources), dtype=torch.float64)
-    for _, outputs in gradients:
+    for _, outputs in _gradients(task, batch, passes):
         for step, gradient in zip(range(-1, 2 * task.graph.n_layers), outputs, strict=True):
             rows = task.engine.columns.writers(step)
-            effects[rows] += _absolute(difference[:, rows, None], gradient[:, None])[:, 0]
+            effects[rows] += _absolute(difference[:, rows], gradient[:, None])[:, 0]
     return effects
 
 
 def _edge_effects(
-    task: LocalizationTask, batch: Batch, gradients: list[Gradients]
+    task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]
 ) -> Float[Tensor, "source destination"]:
     engine, graph = task.engine, task.graph
     difference = engine.differences(batch.clean, batch.counterfactual)
     effects = torch.zeros(len(graph.sources), len(graph.destinations), dtype=torch.float64)
-    for reads, _ in gradients:
+    after: list[tuple[Stream, ...]] = []
+    for reads, outputs in _gradients(task, batch, passes):
+        after.append(outputs[1:])
         for step, gradient in enumerate(reads):
             exact = 2 * graph.n_heads if step % 2 == 0 and step < 2 * graph.n_layers else 0  # q and k: below
             columns, n_sources = engine.columns.of(step), engine.columns.readable(step)
             rest = slice(columns.start + exact, columns.stop)
-            effects[:n_sources, rest] += _absolute(difference[:, :n_sources, None], gradient[:, exact:])
+            effects[:n_sources, rest] += _absolute(difference[:, :n_sources], gradient[:, exact:])
     for source, destination, step, change in _query_key_changes(task, batch, difference):
-        for _, outputs in gradients:
-            effects[source, destination] += _absolute(change[:, None, None], outputs[1 + step][:, None])[0, 0]
+        effects[source, destination] += sum(
+            _absolute(change[:, None], gradients[step][:, None])[0, 0] for gradients in after
+        )
     return effects
 
 
@@ -141,8 +141,8 @@ def _query_key_changes(
 
 
 def _absolute(
-    change: Float[Tensor, "example source 1 position d_model"],
+    change: Float[Tensor, "example source position d_model"],
     gradient: Float[Tensor, "example destination position d_model"],
 ) -> Float[Tensor, "source destination"]:
-    """Absolute value of change times gradient, summed over examples."""
-    return torch.einsum("espd,etpd->est", change[:, :, 0].double(), gradient.double()).abs().sum(0).cpu()
+    """Absolute value of an example's change times gradient, summed over examples."""
+    return torch.einsum("espd,etpd->est", change.double(), gradient.double()).abs().sum(0).cpu()
