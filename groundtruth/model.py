@@ -24,6 +24,7 @@ from mib.graph import Graph
 
 if TYPE_CHECKING:
     from groundtruth.transformer import CompiledTransformer
+    from groundtruth.variables import VariableTruth
 
 
 @dataclass(frozen=True)
@@ -209,8 +210,45 @@ class CompiledModel:
 
         return {(found.ablation, found.lengths): found for found in read_circuits(self.folder, self.graph)}
 
+    def variables(self) -> tuple[VariableTruth, ...]:
+        """Every expression as a variable: its directions, its sites, and the proof that interchanges there are exact.
+
+        Taken from the artifact where the model was loaded from one that has them, else proven now; kept either way.
+
+        Raises:
+            ArtifactError: If the stored variables cannot be read.
+        """
+        return self._variables
+
+    def variable(self, name: str) -> VariableTruth:
+        """The variable of a name or label; of a SelectorWidth the one-hot one, unless it is ``1/(1+name)``.
+
+        Raises:
+            DomainError: If there is none, or several share the name; the message says which there are.
+        """
+        found = [truth for truth in self.variables() if name in (str(truth.variable), truth.variable.label)]
+        one_hot = [truth for truth in found if truth.variable.encoding != "reciprocal"] or found
+        if len(one_hot) != 1:
+            known = [str(truth.variable) for truth in self.variables()]
+            labels = ", ".join(truth.variable.label for truth in one_hot)
+            raise DomainError(
+                f"'{name}' names {len(one_hot)} variables of '{self.name}'; say which by label: {labels}."
+                if one_hot
+                else f"'{self.name}' has no variable '{name}'.{did_you_mean(name, known)} "
+                f"Choose from {', '.join(known)}."
+            )
+        return one_hot[0]
+
+    @cached_property
+    def _variables(self) -> tuple[VariableTruth, ...]:
+        from groundtruth.artifacts import read_variables
+        from groundtruth.variables import prove_variables
+
+        stored = [] if self.folder is None else read_variables(self.folder, self)
+        return tuple(stored or prove_variables(self))
+
     def save(self, folder: str | Path) -> None:
-        """Write the model with its circuits under every ablation, proving those not yet known.
+        """Write the model with its circuits under every ablation and its variables, proving those not yet known.
 
         Args:
             folder: Made if it is not there. Each file is written whole or not at all.
@@ -219,7 +257,7 @@ class CompiledModel:
 
         kinds = LENGTHS if self.pad_safe and len(self.domain.lengths) > 1 else ("fixed",)
         circuits = [self.circuit(ablation, lengths) for ablation in ABLATIONS for lengths in kinds]
-        save(self, Path(folder), circuits)
+        save(self, Path(folder), circuits, variables=self.variables())
 
     def __repr__(self) -> str:
         w = self.weights

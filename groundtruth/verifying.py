@@ -2,13 +2,15 @@
 
 import multiprocessing
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import torch
 
-from groundtruth.artifacts import load, read_circuits
+from groundtruth.artifacts import load, read_circuits, read_variables
 from groundtruth.circuit import Circuit, EdgeTruth
 from groundtruth.compiling import check
 from groundtruth.diagnosing import first_wrong
@@ -19,6 +21,8 @@ from groundtruth.proving import Ground, cut_output, ground, is_constant, search
 from groundtruth.reasons import structure
 from groundtruth.redundancy import CircuitTrials, minimal_circuits
 from groundtruth.sufficing import doubtful_edges, prove_sufficiency
+from groundtruth.variables import VariableTruth, prove_variables
+from groundtruth.variables.truth import State
 from mib.errors import shorten
 
 _HELD = 30
@@ -97,6 +101,7 @@ def _all_checks(name: str | Path) -> Iterator[CheckResult]:
         model = load(name)
         assert model.folder is not None  # noqa: S101 - a loaded model has a folder
         circuits = read_circuits(model.folder, model.graph)
+        variables = read_variables(model.folder, model)
     except GroundTruthError as error:
         yield CheckResult("files", False, str(error))
         return
@@ -107,6 +112,8 @@ def _all_checks(name: str | Path) -> Iterator[CheckResult]:
     for circuit in circuits:
         what = f"circuit {circuit.ablation}/{circuit.lengths}"
         yield _attempt(what, lambda circuit=circuit: _circuit(model, circuit))
+    if variables:
+        yield _attempt("variables", lambda: _variables(model, variables))
 
 
 def _attempt(what: str, claim: Callable[[], str]) -> CheckResult:
@@ -231,3 +238,18 @@ def _require_minimal_circuits(base: Ground, circuit: Circuit) -> None:
         raise GroundTruthError(
             f"these {len(circuit.minimal_circuits)} minimal circuits are said to be all, but are not."
         )
+
+
+def _variables(model: CompiledModel, stored: Sequence[VariableTruth]) -> str:
+    found = prove_variables(model)
+    if [truth.variable.key for truth in stored] != [truth.variable.key for truth in found]:
+        raise GroundTruthError("the variables that are stored are not those of the program.")
+    wrong = [str(old.variable) for old, new in zip(stored, found, strict=True) if old.claims != new.claims]
+    if wrong:
+        raise GroundTruthError(f"{len(wrong)} variables are not what they are said to be: {shorten(wrong)}.")
+    stages = [stage for truth in found for stage in truth.stages]
+    counts = Counter({state: sum(len(s.sites) for s in stages if s.state == state) for state in get_args(State)})
+    spelt = ", ".join(f"{counts[state]} {state}" for state in counts)
+    doubtful = [str(truth.variable) for truth in found if not truth.certified]
+    exception = f"; not certified, and said to be so: {shorten(doubtful)}" if doubtful else ""
+    return f"{len(found)} variables at {counts.total()} sites ({spelt}){exception}"

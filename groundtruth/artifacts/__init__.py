@@ -5,13 +5,24 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from groundtruth.artifacts.reading import read_circuits, read_model
+from groundtruth.artifacts.reading import read_circuits, read_model, read_variables
 from groundtruth.artifacts.writing import MODEL, save, to_json, write_whole
 from groundtruth.errors import ArtifactError
 from groundtruth.model import CompiledModel
 from mib.errors import did_you_mean
 
-__all__ = ["INDEX", "library", "load", "read_circuits", "read_model", "save", "shipped", "summaries", "write_index"]
+__all__ = [
+    "INDEX",
+    "library",
+    "load",
+    "read_circuits",
+    "read_model",
+    "read_variables",
+    "save",
+    "shipped",
+    "summaries",
+    "write_index",
+]
 
 INDEX = "index.json"
 

@@ -14,6 +14,7 @@ from groundtruth.artifacts.consistency import require_consistent
 from groundtruth.artifacts.packing import unpack
 from groundtruth.artifacts.rebuilding import rebuild
 from groundtruth.artifacts.schema import SCHEMA_VERSION, CircuitData, DomainData, EdgeData, ModelData, TruthData
+from groundtruth.artifacts.variables import variable_truth
 from groundtruth.artifacts.writing import MODEL, TRUTH, WEIGHTS, sha256
 from groundtruth.circuit import Circuit, EdgeTruth, Reason, Sufficiency, Witness
 from groundtruth.decoding import Decoder
@@ -22,6 +23,7 @@ from groundtruth.errors import ArtifactError, DomainError
 from groundtruth.forward import Weights
 from groundtruth.model import Check, CompiledModel
 from groundtruth.provenance import Direction, Head, Neuron, Provenance
+from groundtruth.variables import VariableTruth
 from mib.errors import did_you_mean
 from mib.graph import Edge, Graph
 
@@ -67,14 +69,42 @@ def read_circuits(folder: Path, graph: Graph) -> list[Circuit]:
         ArtifactError: If the file is missing, malformed, of another model, or does not speak of every edge.
     """
     path = folder / TRUTH
-    data = _parsed(TruthData, path)
-    if data.model_sha256 != sha256(_content(folder / MODEL)):
-        raise ArtifactError(f"{path} was proven of another {MODEL} (its SHA-256 differs). Prove it again.")
+    data = _truth(folder)
     kinds = [(circuit.ablation, circuit.lengths) for circuit in data.circuits]
     for ablation, lengths in kinds:
         if kinds.count((ablation, lengths)) > 1:
             raise ArtifactError(f"{path}: circuit {ablation}/{lengths} comes twice.")
     return [_circuit(circuit, data, graph, path) for circuit in data.circuits]
+
+
+def read_variables(folder: Path, model: CompiledModel) -> list[VariableTruth]:
+    """The proven variables in a folder; none if none were proven.
+
+    Args:
+        folder: Of the model.
+        model: The model that was read from it.
+
+    Raises:
+        ArtifactError: If the file is missing, malformed, of another model, or speaks of what the model does not have.
+    """
+    data = _truth(folder)
+    try:
+        return [variable_truth(variable, model) for variable in data.variables]
+    except ArtifactError as error:
+        raise ArtifactError(f"{folder / TRUTH}: {error}") from error
+
+
+def _truth(folder: Path) -> TruthData:
+    """What is known of the model in a folder.
+
+    Raises:
+        ArtifactError: If it is known of another model.
+    """
+    path = folder / TRUTH
+    data = _parsed(TruthData, path)
+    if data.model_sha256 != sha256(_content(folder / MODEL)):
+        raise ArtifactError(f"{path} was proven of another {MODEL} (its SHA-256 differs). Prove it again.")
+    return data
 
 
 def _content(path: Path) -> bytes:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from groundtruth.artifacts.packing import Packed
 from groundtruth.circuit import Ablation, Carries, Lengths
 from groundtruth.provenance import DirectionKind
+from groundtruth.variables.truth import Pairs, State
+from groundtruth.variables.variable import Encoding
 
 SCHEMA_VERSION = 1
 
@@ -229,6 +231,70 @@ class CircuitData(_Strict):
     complete: bool
 
 
+class FailureData(_Strict):
+    """See ``groundtruth.variables.Failure``."""
+
+    base: list[int | float | str]
+    source: list[int | float | str]
+    positions: list[Count]
+    expected: list[Packed]
+    actual: list[Packed]
+
+
+class InterchangesData(_Strict):
+    """See ``groundtruth.variables.Interchanges``."""
+
+    pairs: Pairs
+    tried: Count
+    undefined: Count
+    distinguishing: Count
+    wrong: Count
+    exhaustive: bool
+    failure: FailureData | None = None
+
+
+class StageData(_Strict):
+    """Sites of a variable between which nothing reads or writes it; see ``groundtruth.variables.Stage``.
+
+    Attributes:
+        state: Likewise.
+        sites: Likewise, by name.
+        rank: Likewise.
+        runs: Likewise.
+        interchanges: Likewise.
+    """
+
+    state: State
+    sites: list[str]
+    rank: Count
+    runs: Count
+    interchanges: list[InterchangesData]
+
+
+class VariableData(_Strict):
+    """One variable; see ``groundtruth.variables.VariableTruth``.
+
+    Attributes:
+        label: Of its expression.
+        encoding: How it is held.
+        values: Those that occur.
+        writer: The component that writes it.
+        readers: ``[destination, expression, neurons]``.
+        spread: See there.
+        exhaustive: See there.
+        stages: Its sites.
+    """
+
+    label: str
+    encoding: Encoding
+    values: list[Packed]
+    writer: str
+    readers: list[tuple[str, str | None, list[Count]]]
+    spread: float | None
+    exhaustive: bool
+    stages: list[StageData]
+
+
 class TruthData(_Strict):
     """``truth.json``.
 
@@ -239,6 +305,7 @@ class TruthData(_Strict):
         absent: Edges whose source writes nothing that the destination reads.
         reasons: ``[carries, travels, used for]`` for each other edge.
         circuits: One for each ablation and set of inputs.
+        variables: Every variable with its sites; empty if none were proven.
     """
 
     schema_version: Literal[1]
@@ -247,3 +314,4 @@ class TruthData(_Strict):
     absent: list[str]
     reasons: dict[str, tuple[Carries, list[str], list[str]]]
     circuits: list[CircuitData]
+    variables: list[VariableData] = []

@@ -15,14 +15,18 @@ from safetensors.numpy import save as to_safetensors
 from groundtruth.artifacts.packing import pack
 from groundtruth.artifacts.schema import SCHEMA_VERSION
 from groundtruth.artifacts.tabulating import tabulate
+from groundtruth.artifacts.variables import variable_data
 from groundtruth.circuit import Circuit, EdgeTruth
 from groundtruth.domain import Domain
 from groundtruth.model import CompiledModel
+from groundtruth.variables import VariableTruth
 
 WEIGHTS, MODEL, TRUTH = "model.safetensors", "model.json", "truth.json"
 
 
-def save(model: CompiledModel, folder: Path, circuits: Sequence[Circuit]) -> None:
+def save(
+    model: CompiledModel, folder: Path, circuits: Sequence[Circuit], *, variables: Sequence[VariableTruth] = ()
+) -> None:
     """Write ``model.safetensors``, ``model.json`` and ``truth.json``.
 
     Nothing is replaced before all three lie ready beside the old ones, so that an interruption leaves those whole.
@@ -31,10 +35,11 @@ def save(model: CompiledModel, folder: Path, circuits: Sequence[Circuit]) -> Non
         model: What to write.
         folder: Made if it is not there; files of these names in it are replaced.
         circuits: The circuits to keep with it.
+        variables: The variables to keep with it.
     """
     weights = to_safetensors(model.weights.arrays())
     described = to_json(_model_data(model, sha256(weights)))
-    truth = to_json(_truth_data(model, sha256(described), circuits))
+    truth = to_json(_truth_data(model, sha256(described), circuits, variables))
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as waiting:
         for name, content in ((WEIGHTS, weights), (MODEL, described), (TRUTH, truth)):
@@ -123,7 +128,9 @@ def _domain_data(domain: Domain) -> dict[str, Any]:
     return data
 
 
-def _truth_data(model: CompiledModel, model_sha256: str, circuits: Sequence[Circuit]) -> dict[str, Any]:
+def _truth_data(
+    model: CompiledModel, model_sha256: str, circuits: Sequence[Circuit], variables: Sequence[VariableTruth]
+) -> dict[str, Any]:
     truths = circuits[0].truths if circuits else ()
     return {
         "schema_version": SCHEMA_VERSION,
@@ -136,6 +143,7 @@ def _truth_data(model: CompiledModel, model_sha256: str, circuits: Sequence[Circ
             if t.structural
         },
         "absent": [str(t.edge) for t in truths if not t.structural],
+        "variables": [variable_data(truth) for truth in variables],
     }
 
 

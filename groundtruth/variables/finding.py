@@ -1,6 +1,7 @@
 """The variables of a compiled model, from the provenance of its dimensions and from its weights."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from groundtruth.model import CompiledModel
 from groundtruth.numbering import UNEMBEDDING
 from groundtruth.reasons import reading, writing
 from groundtruth.variables.sites import Site
-from groundtruth.variables.variable import Encoding, Reader, Variable
+from groundtruth.variables.variable import Encoding, Reader, Variable, dimensions
 
 Values = Mapping[str, tuple[Any, ...]]
 """The values of each expression that occur on the domain, by label."""
@@ -40,18 +41,20 @@ def find_variables(model: CompiledModel, values: Values) -> list[Variable]:
 
 
 def _variable(model: CompiledModel, sop: rasp.SOp, encoding: Encoding, values: tuple[Any, ...]) -> Variable:
-    kinds = ("scratch",) if encoding == "reciprocal" else ("variable", "token", "position")
-    places = [
-        (index, item.value)
-        for index, item in enumerate(model.provenance.directions)
-        if item.expression == sop.label and item.kind in kinds
-    ]
-    dimensions, held = tuple(index for index, _ in places), tuple(value for _, value in places)
-    writer = _writer(model, sop.name, dimensions)
-    size, depth = model.weights.d_model, model.weights.n_layers
-    bare = Variable(sop.label, sop.name, encoding, values, dimensions, held, size, writer, (), depth)
-    readers = tuple(_readers(model, bare.differences))
-    return Variable(sop.label, sop.name, encoding, values, dimensions, held, size, writer, readers, depth)
+    places = dimensions(model.provenance, sop.label, encoding)
+    bare = Variable(
+        label=sop.label,
+        name=sop.name,
+        encoding=encoding,
+        values=values,
+        dimensions=tuple(places),
+        held=tuple(places.values()),
+        d_model=model.weights.d_model,
+        writer=_writer(model, sop.name, tuple(places)),
+        readers=(),
+        n_layers=model.weights.n_layers,
+    )
+    return replace(bare, readers=tuple(_readers(model, bare.differences)))
 
 
 def _writer(model: CompiledModel, name: str, dimensions: tuple[int, ...]) -> Site:

@@ -4,7 +4,7 @@ Two interchanges give the same run if what later components read of the two base
 same, if the program reads the same of them apart from the variable, and if the variable becomes the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from groundtruth.expressions import Value
 from groundtruth.numbering import UNEMBEDDING, Codes, Replacement
 from groundtruth.runs import distinct
 from groundtruth.variables.ground import Ground
@@ -193,7 +194,8 @@ class Laboratory:
         which = _grouped(np.concatenate([rest[batch.base][:, None], codes], axis=1)).numpy()
         _, first = np.unique(which, return_index=True)
         results = list(self._results(pool, half, stage, batch.base[first], codes[first]))
-        expected, actual, undefined = (torch.cat(parts) for parts in zip(*results, strict=True))
+        outputs, actual = (torch.cat(parts) for parts in zip(*results, strict=True))
+        expected, undefined = ground.encoded(outputs.numpy()), (outputs == 0).any(1)
         own = ground.output_codes[pool][torch.from_numpy(batch.base)]
         changed = ground.decoder.differ(expected[which], own).any(1).numpy()
         wrong = (ground.decoder.differ(actual, expected).any(1) & ~undefined).numpy()[which]
@@ -207,13 +209,13 @@ class Laboratory:
             hits = np.flatnonzero(wrong & (batch.weights[:, kind] > 0))
             if len(hits) and kind not in tally.failures:
                 run = which[hits[0]]
-                outputs = (ground.decoder.decode(expected[run]), ground.decoder.decode(actual[run]))
-                tally.failures[kind] = self._failure(pool, put, batch, int(hits[0]), outputs)
+                given = ground.program.numbers[ground.program.output].decode(outputs[run].numpy())
+                tally.failures[kind] = self._failure(
+                    pool, put, batch, int(hits[0]), expected=given, actual=ground.decoder.decode(actual[run])
+                )
 
-    def _results(
-        self, pool: int, half: int, stage: Stage, base: Ints, put: Codes
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """What the program and the model give, as the decoder's codes [run, position], and where there is no saying."""
+    def _results(self, pool: int, half: int, stage: Stage, base: Ints, put: Codes) -> Iterator[tuple[Tensor, Tensor]]:
+        """What the program gives, as numbers, and the model, as the decoder's codes, both [run, position]."""
         ground, variable = self._ground, self._variable
         inputs, program = ground.pools[pool], ground.program
         readers = self._program_readers(stage)
@@ -231,8 +233,7 @@ class Laboratory:
             output = program.rerun(columns, {variable.label: item})[program.output]
             stream = streams[torch.from_numpy(rows)]
             stream[:, 1:] += (states[torch.from_numpy(codes)] - held[torch.from_numpy(rows)]) @ span.T
-            undefined = torch.from_numpy((output == 0).any(1))
-            yield ground.encoded(output), ground.decoder.codes(suffix.logits(stream)[:, 1:]), undefined
+            yield torch.from_numpy(output), ground.decoder.codes(suffix.logits(stream)[:, 1:])
 
     def _states(self, half: int) -> Tensor:
         """What a source holds of the variable when it has a value, in coordinates of its span [code, coordinate]."""
@@ -245,7 +246,7 @@ class Laboratory:
         return states
 
     def _failure(
-        self, pool: int, put: Rows, batch: _Batch, index: int, outputs: tuple[list[object], list[object]]
+        self, pool: int, put: Rows, batch: _Batch, index: int, *, expected: Sequence[Value], actual: Sequence[Value]
     ) -> Failure:
         row = batch.row[index]
         other, source = put.sources[row].tolist()
@@ -253,8 +254,8 @@ class Laboratory:
             base=tuple(self._ground.pools[pool].inputs[batch.base[index]]),
             source=tuple(self._ground.pools[other].inputs[source]),
             positions=tuple(np.flatnonzero(put.codes[row] != KEEP).tolist()),
-            expected=tuple(outputs[0]),
-            actual=tuple(outputs[1]),
+            expected=tuple(expected),
+            actual=tuple(actual),
         )
 
 

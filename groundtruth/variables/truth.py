@@ -1,6 +1,6 @@
 """What is known about a variable: at which sites it can be intervened on, with which effect, and how that was shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -122,6 +122,13 @@ class VariableTruth:
     def certified(self) -> bool:
         """Whether its directions hold it, and an interchange at any site does what the causal model says."""
         return self.spread is not None and self.spread <= SPREAD and all(stage.certified for stage in self.stages)
+
+    @property
+    def claims(self) -> tuple[Any, ...]:
+        """All that is claimed, to compare; not what rounding can change: the spread, and how many runs it took."""
+        variable, held = self.variable, self.spread is not None and self.spread <= SPREAD
+        stages = tuple(replace(stage, runs=0) for stage in self.stages)
+        return variable.key, variable.values, variable.writer, variable.readers, held, self.exhaustive, stages
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from groundtruth.errors import GroundTruthError
 from groundtruth.numbering import UNEMBEDDING
+from groundtruth.provenance import Provenance
 from groundtruth.variables.sites import Site
 
 Encoding = Literal["one-hot", "number", "reciprocal"]
@@ -71,6 +74,11 @@ class Variable:
     def __str__(self) -> str:
         return f"1/(1+{self.name})" if self.encoding == "reciprocal" else self.name
 
+    @property
+    def key(self) -> tuple[str, Encoding]:
+        """What tells it from the model's other variables."""
+        return self.label, self.encoding
+
     @cached_property
     def directions(self) -> Float[Tensor, "d_model n"]:
         """Orthonormal columns that span all that it can write."""
@@ -103,6 +111,17 @@ class Variable:
             return torch.zeros(self.d_model, dtype=torch.float64)
         return self.directions[:, self.held.index(value)]
 
+    def require_held(self) -> None:
+        """See that every value that occurs has a state.
+
+        Raises:
+            GroundTruthError: If one has none, naming it.
+        """
+        for value in self.values:
+            held = value is None or value in self.held if self.encoding == "one-hot" else isinstance(value, Real)
+            if not held:
+                raise GroundTruthError(f"its value {value!r} has no direction.")
+
     @property
     def since(self) -> int:
         """The first half-layer that can read it."""
@@ -111,3 +130,25 @@ class Variable:
     def readers_since(self, half: int) -> tuple[Reader, ...]:
         """The readers that read in a half-layer or later."""
         return tuple(reader for reader in self.readers if reader.half(self.n_layers) >= half)
+
+
+def dimensions(provenance: Provenance, label: str, encoding: Encoding) -> dict[int, Any]:
+    """The residual dimensions that hold an expression, and what each stands for.
+
+    Args:
+        provenance: Of the model.
+        label: Of the expression.
+        encoding: ``reciprocal`` for the scratch direction of a SelectorWidth.
+
+    Raises:
+        GroundTruthError: If nothing holds it so.
+    """
+    kinds = ("scratch",) if encoding == "reciprocal" else ("variable", "token", "position")
+    found = {
+        index: item.value
+        for index, item in enumerate(provenance.directions)
+        if item.expression == label and item.kind in kinds
+    }
+    if not found:
+        raise GroundTruthError(f"no direction holds '{label}' ({encoding}).")
+    return found
