@@ -1,6 +1,6 @@
 """Whether padding on the right changes what a model gives: Tracr never masks PAD."""
 
-from groundtruth.forward import forward
+from groundtruth.forward import logits
 from groundtruth.model import CompiledModel
 
 
@@ -18,9 +18,9 @@ def is_pad_safe(model: CompiledModel, *, limit: int = 50_000, seed: int = 0) -> 
         shorter = [tokens for tokens in inputs if len(tokens) == length]
         if not shorter:
             continue
-        alone = decoder.codes(forward(model.weights, model.encode(shorter)).logits[:, 1:])
+        alone = decoder.codes(logits(model.weights, model.encode(shorter))[:, 1:])
         for width in range(length + 1, model.domain.max_seq_len + 1):
-            padded = forward(model.weights, model.encode(shorter, length=width)).logits[:, 1 : length + 1]
+            padded = logits(model.weights, model.encode(shorter, length=width))[:, 1 : length + 1]
             if bool(decoder.differ(decoder.codes(padded), alone).any()):
                 return False
     return True
