@@ -1,6 +1,21 @@
 """Finding variables in activations: sites, featurizers, interchange interventions, and methods, one file each."""
 
-from mib.featurization import das, full_vector, no_op, random_subspace
+from mib.featurization import (
+    autoencoder,
+    bijection_das,
+    boundless_das,
+    components,
+    das,
+    dbm,
+    dbm_sae,
+    difference_in_means,
+    full_vector,
+    k_means,
+    lda,
+    linear_probe,
+    no_op,
+    random_subspace,
+)
 from mib.featurization.checking import FeaturizerCheck, check_featurizer, measure_featurizer
 from mib.featurization.featurizer import Featurizer, orthonormal
 from mib.featurization.registry import FeaturizerMethod, as_featurizer, featurizer, get, names
@@ -16,11 +31,21 @@ __all__ = [
     "Site",
     "Split",
     "as_featurizer",
+    "autoencoder",
+    "bijection_das",
+    "boundless_das",
     "check_featurizer",
+    "components",
     "das",
+    "dbm",
+    "dbm_sae",
+    "difference_in_means",
     "featurizer",
     "full_vector",
     "get",
+    "k_means",
+    "lda",
+    "linear_probe",
     "measure_featurizer",
     "names",
     "no_op",

@@ -1,0 +1,158 @@
+"""Sparse autoencoders: an activation as a sum of few directions out of many, trained on the spot."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mib.errors import MethodError, did_you_mean
+from mib.featurization.featurizer import Featurizer
+
+Architecture = Literal["standard", "top-k", "batch-top-k"]
+ErrorTerm = Literal["kept", "dropped"]
+
+
+@dataclass(frozen=True)
+class SaeTraining:
+    """How a sparse autoencoder is trained.
+
+    Attributes:
+        architecture: ``standard``: ReLU and an L1 penalty (Bricken et al. 2023); ``top-k``: the k largest features of
+            each vector (Gao et al. 2024, arXiv 2406.04093); ``batch-top-k``: as many a batch, and a threshold
+            afterwards (Bussmann et al. 2024, arXiv 2412.06410).
+        expansion: Features a dimension.
+        k: Active features a vector, of the last two.
+        l1: Weight of the penalty, of the first.
+        learning_rate: Of Adam.
+        steps: Of the optimizer.
+        batch_size: Vectors a step.
+    """
+
+    architecture: Architecture = "standard"
+    expansion: int = 4
+    k: int = 8
+    l1: float = 0.1
+    learning_rate: float = 1e-3
+    steps: int = 2000
+    batch_size: int = 256
+
+    def __post_init__(self) -> None:
+        if self.architecture not in get_args(Architecture):
+            raise MethodError(
+                f"unknown architecture '{self.architecture}'.{did_you_mean(self.architecture, get_args(Architecture))} "
+                f"Known: {', '.join(get_args(Architecture))}."
+            )
+        for name in ("expansion", "k", "steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise MethodError(f"{name}={getattr(self, name)}; use at least 1.")
+
+
+class SparseAutoencoder(nn.Module):
+    """features = activate((x - centre) / scale @ encoder + bias); x is about features @ decoder * scale + centre.
+
+    Decoder rows have length one.
+
+    Args:
+        activations: Vectors [sample, d_site] whose mean and size set centre and scale.
+        training: Its shape.
+        generator: Draws the weights.
+    """
+
+    centre: Tensor
+    scale: Tensor
+    threshold: Tensor
+
+    def __init__(
+        self, activations: Float[Tensor, "sample d_site"], training: SaeTraining, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        width = activations.shape[1]
+        n_features = training.expansion * width
+        directions = torch.randn(n_features, width, generator=generator).to(activations)
+        self.decoder = nn.Parameter(directions / directions.norm(dim=1, keepdim=True))
+        self.encoder = nn.Parameter(self.decoder.detach().T.clone())
+        self.bias = nn.Parameter(activations.new_zeros(n_features))
+        self.register_buffer("centre", activations.mean(0))
+        centred = activations - self.centre
+        # Vectors of the mean squared length of their dimension, so that one penalty fits all sites.
+        self.register_buffer("scale", centred.square().mean().sqrt().clamp(min=1e-12))
+        self.register_buffer("threshold", activations.new_zeros(()))
+        self.architecture: Architecture = training.architecture
+        self.k = min(training.k, n_features)
+
+    def encode(self, x: Float[Tensor, "*batch d_site"]) -> Float[Tensor, "*batch feature"]:
+        """Features of vectors, each vector alone."""
+        active = self._rectified(x)
+        match self.architecture:
+            case "standard":
+                return active
+            case "top-k":
+                return _largest(active, self.k)
+            case "batch-top-k":
+                return active * (active > self.threshold)
+
+    def decode(self, features: Float[Tensor, "*batch feature"]) -> Float[Tensor, "*batch d_site"]:
+        """Vectors of features; affine."""
+        return features @ self.decoder * self.scale + self.centre
+
+    def encode_batch(self, x: Float[Tensor, "batch d_site"]) -> Float[Tensor, "batch feature"]:
+        """Features as in training: batch top-k shares its budget out among the vectors of a batch."""
+        if self.architecture != "batch-top-k":
+            return self.encode(x)
+        active = self._rectified(x)
+        kept = _largest(active.flatten(), self.k * len(x)).view_as(active)
+        smallest = kept[kept > 0].min() if bool((kept > 0).any()) else self.threshold
+        self.threshold.lerp_(smallest.detach(), 0.05)
+        return kept
+
+    def _rectified(self, x: Tensor) -> Tensor:
+        return torch.relu((x - self.centre) / self.scale @ self.encoder + self.bias)
+
+
+def train_autoencoder(
+    activations: Float[Tensor, "sample d_site"], training: SaeTraining, generator: torch.Generator
+) -> SparseAutoencoder:
+    """Train a sparse autoencoder on activations: squared error, and for ``standard`` the L1 norm of the features.
+
+    Args:
+        activations: What to reconstruct.
+        training: How.
+        generator: Draws weights and batches.
+    """
+    sae = SparseAutoencoder(activations, training, generator)
+    optimizer = torch.optim.Adam(sae.parameters(), lr=training.learning_rate)
+    for _ in range(training.steps):
+        chosen = torch.randint(len(activations), (training.batch_size,), generator=generator)
+        x = activations[chosen.to(activations.device)]
+        features = sae.encode_batch(x)
+        loss = ((sae.decode(features) - x) / sae.scale).square().sum(-1).mean()
+        if training.architecture == "standard":
+            loss = loss + training.l1 * features.sum(-1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            sae.decoder.div_(sae.decoder.norm(dim=1, keepdim=True).clamp(min=1e-12))
+    return sae.requires_grad_(False)
+
+
+def dictionary(sae: SparseAutoencoder, *, error: ErrorTerm = "kept") -> Featurizer:
+    """An autoencoder's features; what it does not reconstruct is the error, or is dropped."""
+    n_features = len(sae.decoder)
+
+    def featurize(x: Tensor) -> tuple[Tensor, Tensor]:
+        features = sae.encode(x)
+        return features, x - sae.decode(features) if error == "kept" else x[..., :0]
+
+    def inverse(features: Tensor, rest: Tensor) -> Tensor:
+        return sae.decode(features) + rest if error == "kept" else sae.decode(features)
+
+    return Featurizer(featurize, inverse, n_features, law="dictionary" if error == "kept" else "lossy dictionary")
+
+
+def _largest(features: Tensor, k: int) -> Tensor:
+    """All but the k largest entries of the last axis set to zero."""
+    values, where = features.topk(min(k, features.shape[-1]), dim=-1)
+    return torch.zeros_like(features).scatter(-1, where, values)
