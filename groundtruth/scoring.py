@@ -27,6 +27,9 @@ from mib.task import Level, LocalizationTask
 ORACLE = "oracle"
 """The name of the method that is given the truth."""
 
+N_BOOTSTRAP = 1000
+"""How often examples are drawn anew for a confidence interval."""
+
 Kind = Literal["missed", "false"]
 
 N_SHOWN = 50
@@ -97,6 +100,8 @@ class Row:
         mib_cmd: MIB's CMD.
         cpr: CPR over every circuit size, divided by the range.
         cmd: CMD over every circuit size, divided by the range.
+        cpr_interval: 95 % confidence interval of ``cpr``, by bootstrap over examples.
+        cmd_interval: The same of ``cmd``.
         true_cpr: The CPR, over every circuit size, of the true circuit's own ranking; ``None`` at neuron level. More
             than that is no better: it says that CPR can be raised past the truth.
         true_cmd: The CMD of the true circuit's own ranking.
@@ -120,6 +125,8 @@ class Row:
     mib_cmd: float
     cpr: float
     cmd: float
+    cpr_interval: tuple[float, float]
+    cmd_interval: tuple[float, float]
     true_cpr: float | None
     true_cmd: float | None
     forward: float
@@ -227,7 +234,7 @@ class Exam:
         name, scores, seconds = self._run(method, task, parameters or {})
         cost, n = task.engine.cost, len(task)
         forward, backward = cost.forward / n, cost.backward / n
-        over_all, at_ten = self._areas(scores), mib_areas(self.task, scores)
+        over_all, at_ten = self._areas(scores, n_bootstrap=N_BOOTSTRAP), mib_areas(self.task, scores)
         reached = self.reached_by_truth
         return Row(
             method=name,
@@ -244,6 +251,8 @@ class Exam:
             mib_cmd=at_ten.cmd,
             cpr=over_all.cpr.value,
             cmd=over_all.cmd.value,
+            cpr_interval=(over_all.cpr.low, over_all.cpr.high),
+            cmd_interval=(over_all.cmd.low, over_all.cmd.high),
             true_cpr=reached and reached[0],
             true_cmd=reached and reached[1],
             forward=forward,
@@ -268,11 +277,11 @@ class Exam:
         """CPR and CMD, over every circuit size, of the true circuit's own ranking."""
         if self.task.level == "neuron":
             return None
-        found = self._areas(oracle(self.circuit, level=self.task.level))
+        found = self._areas(oracle(self.circuit, level=self.task.level), n_bootstrap=0)
         return found.cpr.value, found.cmd.value
 
-    def _areas(self, scores: Scores) -> Areas:
-        return areas(self.task, scores, n_bootstrap=0, max_sizes=self.max_sizes)
+    def _areas(self, scores: Scores, *, n_bootstrap: int) -> Areas:
+        return areas(self.task, scores, n_bootstrap=n_bootstrap, max_sizes=self.max_sizes)
 
     @property
     def _live(self) -> NDArray[np.bool_]:

@@ -66,7 +66,7 @@ PROFILES: Mapping[str, Profile] = {
     p.name: p
     for p in (
         Profile("smoke", "a few small models, to see that all works", ("resample",), 62, 7, 64, 17),
-        Profile("default", "four models of each family, of up to 250 edges", ("resample",), 250, 28, 128, 33),
+        Profile("default", "three models of each family, of up to 150 edges", ("resample",), 150, 21, 128, 33),
         Profile(
             "full",
             "every model under every ablation, at up to 129 sizes",

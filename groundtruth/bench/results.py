@@ -210,6 +210,10 @@ def flat_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "judged": row.live and row.live.judged,
             "exact": row.live and row.live.exact,
             **columns_of(row),
+            "cpr_low": row.cpr_interval[0],
+            "cpr_high": row.cpr_interval[1],
+            "cmd_low": row.cmd_interval[0],
+            "cmd_high": row.cmd_interval[1],
         }
         for row in rows
     ]

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from groundtruth.artifacts import library
+from groundtruth.artifacts.writing import WEIGHTS
 from groundtruth.bench.cells import Cell, CellStore, Failed, Outcome, Skipped, dtype_of
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
@@ -60,8 +62,15 @@ def _run_all(exams: Sequence[list[Keyed]], store: CellStore, jobs: int) -> Gener
         return
     context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads can hang
     with context.Pool(min(jobs, len(exams)), initializer=_start_worker) as pool:
-        for outcomes in pool.imap_unordered(_run_exam, [(exam, store.folder) for exam in exams]):
+        largest_first = sorted(exams, key=lambda exam: -_size(exam[0][1].model))  # lest one is left alone at the end
+        for outcomes in pool.imap_unordered(_run_exam, [(exam, store.folder) for exam in largest_first]):
             yield from outcomes
+
+
+def _size(model: str) -> int:
+    """Bytes of a shipped model; 0 for any other."""
+    path = library() / model / WEIGHTS
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _start_worker() -> None:

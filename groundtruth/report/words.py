@@ -11,7 +11,7 @@ from groundtruth.report import style
 from groundtruth.scoring import ORACLE, Row, WrongEdge
 from mib.metrics.validity import Validity
 
-MARGIN = 0.05
+MARGIN = 0.02
 """A CPR above the true circuit's by less than this is not told."""
 
 N_METHODS = 4

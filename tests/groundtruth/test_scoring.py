@@ -104,6 +104,14 @@ def test_constants_are_left_out_of_the_second_column_set() -> None:
     assert row.variables.true == len(set(one.circuit.edges) - set(constant))
 
 
+def test_the_interval_holds_the_estimate_and_shrinks_to_it_where_examples_agree() -> None:
+    row = exam("reverse").row("eap")
+    assert row.cpr_interval[0] <= row.cpr <= row.cpr_interval[1]
+    assert row.cpr_interval[0] < row.cpr_interval[1]
+    everything = exam("reverse").row(lambda task: mib.EdgeScores(task.graph, np.ones(len(task.graph.edges))))
+    assert everything.cmd_interval[0] <= everything.cmd <= everything.cmd_interval[1]
+
+
 def test_nodes_are_true_if_an_edge_that_leaves_them_is_live() -> None:
     row = exam("reverse", level="node").row("exact-node")
     assert row.live is not None

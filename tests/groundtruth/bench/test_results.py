@@ -36,6 +36,8 @@ def row(method: str, model: str, auroc: float, cpr: float, cmd: float) -> Row:
         mib_cmd=cmd,
         cpr=cpr,
         cmd=cmd,
+        cpr_interval=(cpr, cpr),
+        cmd_interval=(cmd, cmd),
         true_cpr=0.8,
         true_cmd=0.2,
         forward=2.0,
