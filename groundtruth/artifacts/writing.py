@@ -67,10 +67,11 @@ def _write_beside(path: Path, content: bytes, waiting: ExitStack) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
 
     def settle(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            os.replace(temporary, path)
-        else:
-            os.unlink(temporary)
+        try:
+            if kind is None:
+                os.replace(temporary, path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
 
     waiting.push(settle)
     with os.fdopen(handle, "wb") as file:
