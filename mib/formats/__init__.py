@@ -2,6 +2,35 @@
 
 from mib.formats.circuit_file import CircuitFile
 from mib.formats.circuits import read_circuit, write_circuit
+from mib.formats.featurizers import (
+    Cell,
+    FeaturizerSubmission,
+    IoiParameters,
+    read_featurizer,
+    read_featurizer_cell,
+    read_featurizer_submission,
+    read_ioi_parameters,
+    write_featurizer,
+    write_ioi_parameters,
+)
 from mib.formats.folders import CircuitCell, read_cell, read_submission
+from mib.formats.units import Unit
 
-__all__ = ["CircuitCell", "CircuitFile", "read_cell", "read_circuit", "read_submission", "write_circuit"]
+__all__ = [
+    "Cell",
+    "CircuitCell",
+    "CircuitFile",
+    "FeaturizerSubmission",
+    "IoiParameters",
+    "Unit",
+    "read_cell",
+    "read_circuit",
+    "read_featurizer",
+    "read_featurizer_cell",
+    "read_featurizer_submission",
+    "read_ioi_parameters",
+    "read_submission",
+    "write_circuit",
+    "write_featurizer",
+    "write_ioi_parameters",
+]
