@@ -17,7 +17,7 @@ from groundtruth.model import CompiledModel
 from groundtruth.programs import get, names
 from groundtruth.programs.listing import Line, listing
 from groundtruth.report import style
-from groundtruth.report.tree import circuit_tree
+from groundtruth.report.tree import CircuitTree
 from mib.errors import shorten
 
 INDENT = 10
@@ -48,7 +48,7 @@ def model_view(
     if source:
         parts.append(_section("source", Text(model.rasp_source or "not known")))
     parts.append(_section("layers", _layers(model)))
-    drawn = _edge_table(circuit) if every_edge else circuit_tree(circuit, _drawn(circuit))
+    drawn = _edge_table(circuit) if every_edge else CircuitTree(circuit, _drawn(circuit))
     parts.append(_section("circuit", Group(Text(str(circuit)), drawn, *_below_the_tree(model, circuit))))
     if inert := list(_inert(circuit)):
         parts.append(_section("inert", Group(*inert)))
@@ -58,7 +58,8 @@ def model_view(
 
 def _title(model: CompiledModel) -> Table:
     w = model.weights
-    sizes = f"{model.family} · {w.n_layers} layers x {w.n_heads} heads · d_model {w.d_model}"
+    layers, heads = style.plural(w.n_layers, "layer"), style.plural(w.n_heads, "head")
+    sizes = f"{model.family} · {layers} x {heads} · d_model {w.d_model}"
     causal = " · causal" if model.causal else ""
     text = Text(model.description).append(f"\n{sizes}{causal}\n{model.domain}", "faint")
     text.append(f" · equal to its program on {model.check}", "faint")
@@ -128,6 +129,9 @@ def _below_the_tree(model: CompiledModel, circuit: Circuit) -> Iterator[Renderab
         yield Text(f"drawn: the first of {all_of_them}{n} minimal circuits", "warn").append(
             f"; copies stand in for each other: {shorten(circuit.redundant, limit=6)}", "faint"
         )
+    yield Text(
+        f"{style.spell_one(None)} nothing selected · ↑ drawn out above · q, k, v: which input of a head", "faint"
+    )
     yield _live_counts(model, circuit)
 
 

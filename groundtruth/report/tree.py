@@ -3,12 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from groundtruth.circuit import Circuit, EdgeTruth
 from groundtruth.report import style
 from mib.graph import Edge
+
+TRAVELS = "what travels"
+
+GAP = 2
+"""Blanks between columns."""
 
 
 @dataclass(frozen=True)
@@ -65,28 +71,44 @@ def _below(
             yield from _below(edge.source, deeper, truth.reason.travels, into, circuit, drawn)
 
 
-def circuit_tree(circuit: Circuit, edges: Sequence[Edge]) -> Table:
-    """The tree with its columns: what travels, and an input where cutting the edge shows."""
-    resampled = circuit.ablation == "resample"
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="faint")
-    table.add_column("logits", no_wrap=True, header_style="node")
-    table.add_column("what travels", max_width=36, no_wrap=True, overflow="ellipsis")
-    table.add_column("on input", no_wrap=True)
-    if resampled:
-        table.add_column("swapped for", no_wrap=True)
-    table.add_column("output → cut", no_wrap=True)
-    for branch in branches(circuit, edges):
-        witness = branch.truth.witness
-        cells = [_label(branch), _travels(branch)]
-        if witness is None:
-            cells += [Text("alone: no change", "faint")] + [Text()] * (1 + resampled)
-        else:
-            cells.append(Text(style.spell(witness.clean), "faint"))
-            if resampled:
-                cells.append(Text(style.spell(witness.counterfactual or ()), "faint"))
-            cells.append(_change(witness.output, witness.cut_output))
-        table.add_row(*cells)
-    return table
+@dataclass(frozen=True)
+class CircuitTree:
+    """The tree with its columns: what travels, and an input where cutting the edge shows.
+
+    Where space is short, what travels is shortened and nothing else.
+
+    Attributes:
+        circuit: Whose edges they are.
+        edges: Those to draw.
+    """
+
+    circuit: Circuit
+    edges: Sequence[Edge]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Fit the columns into the width that there is."""
+        resampled = self.circuit.ablation == "resample"
+        headings = ["logits", TRAVELS, "on input", *(["swapped for"] if resampled else []), "output → cut"]
+        rows = [_cells(branch, resampled) for branch in branches(self.circuit, self.edges)]
+        widths = [max([len(heading), *(row[i].cell_len for row in rows)]) for i, heading in enumerate(headings)]
+        rest = sum(widths) - widths[1] + GAP * (len(widths) - 1)
+        widths[1] = max(len(TRAVELS), min(widths[1], options.max_width - rest))
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="faint")
+        for index, (heading, width) in enumerate(zip(headings, widths, strict=True)):
+            style_of = "node" if index == 0 else None
+            table.add_column(heading, width=width, no_wrap=True, overflow="ellipsis", header_style=style_of)
+        for row in rows:
+            table.add_row(*row)
+        yield table
+
+
+def _cells(branch: Branch, resampled: bool) -> list[Text]:
+    witness = branch.truth.witness
+    if witness is None:
+        return [_label(branch), _travels(branch), *[Text()] * (1 + resampled), Text("none alone", "faint")]
+    swapped = [Text(style.spell(witness.counterfactual or ()), "faint")] if resampled else []
+    inputs = [Text(style.spell(witness.clean), "faint"), *swapped]
+    return [_label(branch), _travels(branch), *inputs, _change(witness.output, witness.cut_output)]
 
 
 def _label(branch: Branch) -> Text:
