@@ -1,7 +1,10 @@
 """Shapes are checked under test, argument by argument, wherever ``groundtruth`` states them."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from jaxtyping import install_import_hook
 
 from tests.typecheck import checked
@@ -14,3 +17,19 @@ _modules = [
     if path.name != "__init__.py" and path.parent.name != "programs"
 ]
 install_import_hook(_modules, f"{checked.__module__}.{checked.__name__}")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test declares or imports from files of its own is gone after it: programs, methods, modules."""
+    from groundtruth.programs import registry as programs
+    from mib.localization import registry as localizers
+
+    monkeypatch.setattr(programs, "_programs", dict(programs._programs))
+    monkeypatch.setattr(localizers, "_methods", dict(localizers._methods))
+    known = set(sys.modules)
+    yield
+    for name in set(sys.modules) - known:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if "pytest-of-" in file:
+            del sys.modules[name]
