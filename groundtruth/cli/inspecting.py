@@ -59,6 +59,7 @@ def show(
     lengths: str | None = None,
     input: str | None = None,
     edges: bool = False,
+    variables: bool = False,
     source: bool = False,
     json: AsJson = False,
 ) -> None:
@@ -70,6 +71,7 @@ def show(
         lengths: fixed (inputs of the greatest length) or mixed (all lengths, padded on the right).
         input: The tokens of the run, such as "1 2 3".
         edges: List every edge with its status and proof, instead of the tree.
+        variables: List the variables too: where each is written, how long it is live, and who reads it.
         source: Print the Python text of the program too.
         json: Print JSON, for machines.
     """
@@ -81,9 +83,9 @@ def show(
     circuit = model.circuit(ablation=ablation, lengths=lengths)
     tokens = None if input is None else tokens_of(model.domain.vocab, input)
     if json:
-        print_json(model_data(model, circuit, tokens))
+        print_json(model_data(model, circuit, tokens, variables=variables))
     else:
-        echo(model_view(model, circuit, tokens, every_edge=edges, source=source))
+        echo(model_view(model, circuit, tokens, every_edge=edges, source=source, variables=variables))
 
 
 def tokens_of(vocab: tuple[object, ...], text: str) -> list[object]:

@@ -18,6 +18,7 @@ from groundtruth.programs import get, names
 from groundtruth.programs.listing import Line, listing
 from groundtruth.report import style
 from groundtruth.report.tree import CircuitTree
+from groundtruth.report.variables import variable_data, variables_table
 from mib.errors import shorten
 
 INDENT = 10
@@ -31,6 +32,7 @@ def model_view(
     *,
     every_edge: bool = False,
     source: bool = False,
+    variables: bool = False,
 ) -> RenderableType:
     """All that is known about a model, for a reader.
 
@@ -40,6 +42,7 @@ def model_view(
         tokens: The input of the run; by default a telling one.
         every_edge: List every edge with status and proof, instead of the tree.
         source: Print the Python text of the program too.
+        variables: List its variables too, with where each is written, held and read.
 
     Raises:
         DomainError: If the tokens are no input of the model.
@@ -52,6 +55,8 @@ def model_view(
     parts.append(_section("circuit", Group(Text(str(circuit)), drawn, *_below_the_tree(model, circuit))))
     if inert := list(_inert(circuit)):
         parts.append(_section("inert", Group(*inert)))
+    if variables:
+        parts.append(_section("variables", variables_table(model.variables())))
     parts.append(_section("run", _run(model, example(model) if tokens is None else tokens)))
     return Group(*parts)
 
@@ -217,7 +222,9 @@ def _edge_table(circuit: Circuit) -> Table:
     return table
 
 
-def model_data(model: CompiledModel, circuit: Circuit, tokens: Sequence[Any] | None) -> dict[str, Any]:
+def model_data(
+    model: CompiledModel, circuit: Circuit, tokens: Sequence[Any] | None, *, variables: bool = False
+) -> dict[str, Any]:
     """The same as JSON has it, with every edge."""
     w = model.weights
     shown = example(model) if tokens is None else tokens
@@ -247,6 +254,7 @@ def model_data(model: CompiledModel, circuit: Circuit, tokens: Sequence[Any] | N
             "minimal_circuits": [[str(edge) for edge in edges] for edges in circuit.minimal_circuits],
             "edges": {str(truth.edge): _truth_data(truth) for truth in circuit.truths},
         },
+        "variables": [variable_data(truth) for truth in model.variables()] if variables else None,
         "run": {"tokens": list(shown), "output": model.run(shown), "values": model.trace(shown)},
     }
 

@@ -236,6 +236,18 @@ def test_show_can_list_every_edge_and_the_source(run) -> None:
     assert "input->a0.h0<q> live witness" in done.words
 
 
+def test_show_can_list_the_variables(run) -> None:
+    done = run("show", "reverse", "--variables")
+    assert max(map(len, done.out.splitlines())) <= 100
+    data = {item["name"]: item for item in run("show", "reverse", "--variables", "--json").json["variables"]}
+    assert data["opposite"]["readers"] == ["a3.h0<q>"]
+    assert all(item["certified"] for item in data.values())
+    assert set(data) == {"indices", "tokens", "1/(1+length)", "length", "remaining", "opposite", "reverse"}
+    for name in data:
+        assert name in done.out
+    assert run("show", "reverse", "--json").json["variables"] is None
+
+
 def test_compile_writes_a_model_that_show_and_verify_take(files: Path, run) -> None:
     done = run("compile", "p.py:is_a", "--out", "stored")
     assert done.code == 0
