@@ -26,7 +26,7 @@ def main() -> None:
     print(f"{len(names)} models verified in {seconds:.0f} s with {given.processes} processes (limit 180 s)")
     print(f"failed: {[outcome.name for outcome in outcomes if not outcome.ok] or 'none'}")
     print("slowest: " + ", ".join(f"{outcome.name} {outcome.seconds:.1f} s" for outcome in slowest))
-    print(f"{len(circuits)} circuits, {sum(len(c.truths) for c in circuits):,} edge statuses, {structural:,} structural")
+    print(f"{len(circuits)} circuits, {sum(len(c.truths) for c in circuits):,} edges, {structural:,} structural")
     print(f"undecided: {undecided} of {structural:,} structural ({undecided / structural:.2%}, limit 1 %)")
     print("joint sufficiency shown by " + ", ".join(f"{how} {count}" for how, count in by.items()))
     print(f"circuits in which copies stand in for each other: {sum(c.sufficiency.holds is False for c in circuits)}")

@@ -178,9 +178,7 @@ class Graph:
         row = self.source_index.get(edge.source)
         column = self.destination_index.get(edge.destination)
         if row is None:
-            raise GraphError(
-                f"edge '{edge}': unknown source '{edge.source}'.{did_you_mean(edge.source, self.sources)}"
-            )
+            raise GraphError(f"edge '{edge}': unknown source '{edge.source}'.{did_you_mean(edge.source, self.sources)}")
         if column is None:
             raise GraphError(
                 f"edge '{edge}': unknown destination '{edge.destination}'."
@@ -266,9 +264,7 @@ class NodeScores:
             values = [values.get(name, np.nan) for name in graph.sources]
         array = np.array(values, dtype=np.float64)
         if array.shape != (len(graph.sources),):
-            raise ScoreError(
-                f"node scores have shape {array.shape}; expected [{len(graph.sources)}], one a source."
-            )
+            raise ScoreError(f"node scores have shape {array.shape}; expected [{len(graph.sources)}], one a source.")
         object.__setattr__(self, "values", array)
 
     def __getitem__(self, node: str) -> float:

@@ -63,7 +63,10 @@ def _spread(ground: Ground, variable: Variable) -> float | None:
 
 def _stages(ground: Ground, variable: Variable, seed: int) -> list[Stage]:
     """The sites of a variable, those with the same readers to come together."""
-    sites = [variable.writer, *residual_sites(variable.n_layers, since=variable.since)]
+    writer = variable.writer
+    sites = [writer, *residual_sites(variable.n_layers, since=variable.since)]
+    if writer.kind == "head_result" and _writes_as_it_is(ground, variable):
+        sites.insert(0, replace(writer, kind="head_value"))
     stages: list[Stage] = []
     for site in sites:
         readers = variable.readers_since(site.half)
@@ -84,3 +87,17 @@ def _rank(ground: Ground, variable: Variable, readers: Sequence[Reader]) -> int:
     parts = [variable.span.T @ reading(weights, graph.locate(name)) for name in destinations]
     scaled = [part / part.abs().max() for part in parts]
     return int(torch.linalg.matrix_rank(torch.cat(scaled, dim=1))) if parts else 0
+
+
+def _writes_as_it_is(ground: Ground, variable: Variable) -> bool:
+    """Whether the head that writes a variable writes what it has mixed, coordinate by coordinate.
+
+    Then an interchange of what it has mixed is the same as one of what it writes.
+    """
+    weights, site = ground.model.weights, variable.writer
+    used = weights.W_V[site.layer, site.head].any(0)
+    written = weights.W_O[site.layer, site.head][used]
+    held = written @ variable.directions @ variable.directions.T
+    return bool(torch.equal(written @ written.T, torch.eye(len(written), dtype=written.dtype))) and bool(
+        torch.equal(held, written)
+    )

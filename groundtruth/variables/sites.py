@@ -2,15 +2,19 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from groundtruth.errors import GroundTruthError
 
-SiteKind = Literal["embed", "pos_embed", "head_result", "mlp_out", "resid_pre", "resid_mid", "resid_post"]
+if TYPE_CHECKING:
+    import mib.featurization.sites
+
+SiteKind = Literal["embed", "pos_embed", "head_value", "head_result", "mlp_out", "resid_pre", "resid_mid", "resid_post"]
 
 _NAMES: dict[SiteKind, str] = {
     "embed": "input",
     "pos_embed": "pos",
+    "head_value": "a{layer}.h{head}.z",
     "head_result": "a{layer}.h{head}",
     "mlp_out": "m{layer}",
     "resid_pre": "resid_pre{layer}",
@@ -20,12 +24,15 @@ _NAMES: dict[SiteKind, str] = {
 _HOOKS: dict[SiteKind, str] = {
     "embed": "hook_embed",
     "pos_embed": "hook_pos_embed",
+    "head_value": "blocks.{layer}.attn.hook_z",
     "head_result": "blocks.{layer}.attn.hook_result",
     "mlp_out": "blocks.{layer}.hook_mlp_out",
     "resid_pre": "blocks.{layer}.hook_resid_pre",
     "resid_mid": "blocks.{layer}.hook_resid_mid",
     "resid_post": "blocks.{layer}.hook_resid_post",
 }
+_STEPS: dict[SiteKind, int] = {"head_value": 1, "head_result": 1, "resid_mid": 1, "mlp_out": 2, "resid_post": 2}
+"""How many half-layers of its block lie before a site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +40,9 @@ class Site:
     """A residual stream or the output of one component; as a string its name in the graph, or such as ``resid_mid0``.
 
     Attributes:
-        kind: What is there.
+        kind: What is there; ``head_value`` is what a head has mixed before its output matrix, [d_head].
         layer: Of which block; 0 for the embeddings.
-        head: Of which head, for ``head_result``.
+        head: Of which head, for ``head_value`` and ``head_result``.
     """
 
     kind: SiteKind
@@ -45,12 +52,22 @@ class Site:
     @property
     def half(self) -> int:
         """The first half-layer that can read it: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding."""
-        return 2 * self.layer + {"resid_mid": 1, "head_result": 1, "resid_post": 2, "mlp_out": 2}.get(self.kind, 0)
+        return 2 * self.layer + _STEPS.get(self.kind, 0)
 
     @property
     def hook(self) -> str:
         """Its hook in TransformerLens; a head is one index of that hook's third axis."""
         return _HOOKS[self.kind].format(layer=self.layer)
+
+    @classmethod
+    def of(cls, site: "mib.featurization.sites.Site") -> "Site":
+        """The site that a featurization task names, whatever its positions."""
+        if site.kind == "residual":
+            kinds: dict[str | None, SiteKind] = {"pre": "resid_pre", "mid": "resid_mid", "post": "resid_post"}
+            return cls(kinds[site.stage], site.layer)
+        if site.kind == "head":
+            return cls("head_value" if site.output == "z" else "head_result", site.layer, site.head)
+        return cls("mlp_out", site.layer)
 
     @property
     def residual(self) -> bool:
@@ -73,7 +90,7 @@ class Site:
                 numbers = [int(number) for number in match.groups()]
                 return cls(kind, *numbers)
         raise GroundTruthError(
-            f"'{name}' is no site; write resid_pre0, resid_mid0, resid_post0, a0.h0, m0, input or pos, with any layer."
+            f"'{name}' is no site; write resid_pre0, resid_mid0, resid_post0, a0.h0.z, a0.h0, m0, input or pos."
         )
 
 

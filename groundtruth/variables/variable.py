@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from groundtruth.errors import GroundTruthError
+from groundtruth.forward import Weights
 from groundtruth.numbering import UNEMBEDDING
 from groundtruth.provenance import Provenance
 from groundtruth.variables.sites import Site
@@ -110,6 +111,18 @@ class Variable:
         if value is None:
             return torch.zeros(self.d_model, dtype=torch.float64)
         return self.directions[:, self.held.index(value)]
+
+    def span_at(self, site: Site, weights: Weights) -> Float[Tensor, "width k"]:
+        """Orthonormal columns that span the differences of its states at a site.
+
+        Args:
+            site: One where it is written. At ``head_value`` the columns are in the head's own coordinates, else they
+                are ``span``.
+            weights: Of the model.
+        """
+        if site.kind != "head_value":
+            return self.span
+        return torch.linalg.qr(weights.W_O[site.layer, site.head] @ self.span)[0]
 
     def require_held(self) -> None:
         """See that every value that occurs has a state.

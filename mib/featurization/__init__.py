@@ -16,6 +16,7 @@ from mib.featurization import (
     no_op,
     random_subspace,
 )
+from mib.featurization.autoencoder import dictionary
 from mib.featurization.checking import FeaturizerCheck, check_featurizer, measure_featurizer
 from mib.featurization.featurizer import Featurizer, orthonormal
 from mib.featurization.registry import FeaturizerMethod, as_featurizer, featurizer, get, names
@@ -39,6 +40,7 @@ __all__ = [
     "das",
     "dbm",
     "dbm_sae",
+    "dictionary",
     "difference_in_means",
     "featurizer",
     "full_vector",

@@ -1,5 +1,6 @@
 """Sparse autoencoders: an activation as a sum of few directions out of many, trained on the spot."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -89,9 +90,14 @@ class SparseAutoencoder(nn.Module):
             case "standard":
                 return active
             case "top-k":
-                return _largest(active, self.k)
+                return largest(active, self.k)
             case "batch-top-k":
                 return active * (active > self.threshold)
+
+    @property
+    def n_features(self) -> int:
+        """How many features there are."""
+        return len(self.decoder)
 
     def decode(self, features: Float[Tensor, "*batch feature"]) -> Float[Tensor, "*batch d_site"]:
         """Vectors of features; affine."""
@@ -102,7 +108,7 @@ class SparseAutoencoder(nn.Module):
         if self.architecture != "batch-top-k":
             return self.encode(x)
         active = self._rectified(x)
-        kept = _largest(active.flatten(), self.k * len(x)).view_as(active)
+        kept = largest(active.flatten(), self.k * len(x)).view_as(active)
         smallest = kept[kept > 0].min() if bool((kept > 0).any()) else self.threshold
         self.threshold.lerp_(smallest.detach(), 0.05)
         return kept
@@ -138,21 +144,38 @@ def train_autoencoder(
     return sae.requires_grad_(False)
 
 
-def dictionary(sae: SparseAutoencoder, *, error: ErrorTerm = "kept") -> Featurizer:
-    """An autoencoder's features; what it does not reconstruct is the error, or is dropped."""
-    n_features = len(sae.decoder)
+def dictionary(
+    encode: Callable[[Tensor], Tensor],
+    decode: Callable[[Tensor], Tensor],
+    n_features: int,
+    *,
+    error: ErrorTerm = "kept",
+) -> Featurizer:
+    """Any autoencoder with an affine decoder as a featurizer; a pre-trained one's ``encode`` and ``decode`` will do.
+
+    Args:
+        encode: From vectors [..., d_site] to features [..., n_features].
+        decode: Back.
+        n_features: How many features there are.
+        error: Whether what is not reconstructed is ``kept`` as the error, or ``dropped``.
+
+    Raises:
+        MethodError: If ``error`` is neither.
+    """
+    if error not in get_args(ErrorTerm):
+        raise MethodError(f"error='{error}'; use 'kept' or 'dropped'.")
 
     def featurize(x: Tensor) -> tuple[Tensor, Tensor]:
-        features = sae.encode(x)
-        return features, x - sae.decode(features) if error == "kept" else x[..., :0]
+        features = encode(x)
+        return features, x - decode(features) if error == "kept" else x[..., :0]
 
     def inverse(features: Tensor, rest: Tensor) -> Tensor:
-        return sae.decode(features) + rest if error == "kept" else sae.decode(features)
+        return decode(features) + rest if error == "kept" else decode(features)
 
     return Featurizer(featurize, inverse, n_features, law="dictionary" if error == "kept" else "lossy dictionary")
 
 
-def _largest(features: Tensor, k: int) -> Tensor:
+def largest(features: Tensor, k: int) -> Tensor:
     """All but the k largest entries of the last axis set to zero."""
     values, where = features.topk(min(k, features.shape[-1]), dim=-1)
     return torch.zeros_like(features).scatter(-1, where, values)

@@ -1,6 +1,5 @@
 """Masks over the features of a sparse autoencoder that is trained on the task's own activations."""
 
-from mib.errors import MethodError
 from mib.featurization.autoencoder import ErrorTerm, SaeTraining, dictionary, train_autoencoder
 from mib.featurization.dbm import masked
 from mib.featurization.featurizer import Featurizer
@@ -88,7 +87,6 @@ def _masked(
     learning_rate: float,
     training: Training,
 ) -> Featurizer:
-    if error not in ("kept", "dropped"):
-        raise MethodError(f"error='{error}'; use 'kept' or 'dropped'.")
     sae = train_autoencoder(samples(task), autoencoder, task.generator())
-    return masked(task, dictionary(sae, error=error), sparsity, learning_rate, (1.0, 0.01), training)
+    features = dictionary(sae.encode, sae.decode, sae.n_features, error=error)
+    return masked(task, features, sparsity, learning_rate, (1.0, 0.01), training)

@@ -14,6 +14,7 @@ from mib.formats.featurizers import (
     write_ioi_parameters,
 )
 from mib.formats.folders import CircuitCell, read_cell, read_submission
+from mib.formats.sae_lens import read_sae_lens
 from mib.formats.units import Unit
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "read_featurizer_cell",
     "read_featurizer_submission",
     "read_ioi_parameters",
+    "read_sae_lens",
     "read_submission",
     "write_circuit",
     "write_featurizer",

@@ -3,15 +3,12 @@
 Source: Mondorf et al. 2025, arXiv 2510.06811, and its code (cisnlp/MIB-circuit-track).
 """
 
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import expit
-from scipy.stats import rankdata
 from torch import Tensor
 
 from mib.errors import MethodError, did_you_mean
@@ -143,12 +140,17 @@ def _attributions(task: LocalizationTask, steps: int) -> list[EdgeScores]:
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (rankdata(values) - 1) / max(1, len(values) - 1)
+    """From 0 for the lowest to 1 for the highest; equal values share the mean of their ranks."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    below = np.cumsum(counts) - counts
+    return (below + (counts - 1) / 2)[place] / max(1, len(values) - 1)
 
 
 def _calibrated(ranks: NDArray[np.float64], sparsity: float, softness: float) -> NDArray[np.float64]:
-    def surplus(b: float) -> float:
-        return float(expit((ranks - b) / softness).mean() - (1 - sparsity))
-
-    b = cast(float, brentq(surplus, -1 - 50 * softness, 2 + 50 * softness))
-    return expit((ranks - b) / softness)
+    """Bisect b: the mean of the masks falls as b rises."""
+    low, high = -1 - 50 * softness, 2 + 50 * softness
+    for _ in range(100):
+        b = (low + high) / 2
+        masks = 1 / (1 + np.exp((b - ranks) / softness))
+        low, high = (b, high) if masks.mean() > 1 - sparsity else (low, b)
+    return masks

@@ -1,13 +1,16 @@
 """Choose a circuit of a size as an integer program: the strongest edges of which none dangles."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array, lil_array
 
 from mib.errors import MethodError, ScoreError
 from mib.graph import EdgeScores, Graph
 from mib.metrics.selection import owners
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 SOURCE = "Nikankin et al. 2025, arXiv 2510.25786"
 
@@ -32,6 +35,8 @@ def select_by_program(
         ScoreError: If the size or the share is out of range, or a score is missing.
         MethodError: If no circuit was found in time.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # which takes longer to import than the rest of mib
+
     graph, strength = scores.graph, scores.require_complete(by="the scores").flat
     if not 0 <= size <= len(graph.edges):
         raise ScoreError(f"a circuit of size {size} was asked for; sizes are 0 to {len(graph.edges)}.")
@@ -59,8 +64,10 @@ def select_by_program(
     return kept
 
 
-def _connected(graph: Graph) -> csr_array:
+def _connected(graph: Graph) -> "csr_array":
     """Rows r with r x <= 0, for x = (edges, nodes): an edge needs its nodes, a node an edge in and an edge out."""
+    from scipy.sparse import lil_array
+
     n_edges, owner = len(graph.edges), owners(graph)
     computed = [s for s, name in enumerate(graph.sources) if graph.locate(name).layer >= 0]
     rows: list[dict[int, int]] = []

@@ -52,9 +52,9 @@ def test_with_the_error_kept_nothing_is_lost_and_without_it_what_is_not_reconstr
     architecture: Architecture,
 ) -> None:
     x, sae = sparse_vectors(200), trained(architecture, steps=200)
-    kept = check_featurizer(dictionary(sae), x)
+    kept = check_featurizer(dictionary(sae.encode, sae.decode, 32), x)
     assert kept.round_trip < 1e-5
-    dropped = check_featurizer(dictionary(sae, error="dropped"), x)
+    dropped = check_featurizer(dictionary(sae.encode, sae.decode, 32, error="dropped"), x)
     lost = float((sae.decode(sae.encode(x)) - x).abs().max() / x.abs().max())
     assert dropped.round_trip == pytest.approx(lost)
     assert dropped.round_trip > 0.01
