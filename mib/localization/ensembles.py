@@ -120,7 +120,15 @@ def warm_start(scores: EdgeScores, *, sparsity: float, softness: float) -> Float
         scores: What ranks the edges.
         sparsity: Above 0 and below 1.
         softness: tau; the lower, the sharper.
+
+    Raises:
+        MethodError: If a parameter is out of range.
     """
+    if not 0 < sparsity < 1 or softness <= 0:
+        raise MethodError(
+            f"a warm start with sparsity={sparsity}, softness={softness}: the first must be between 0 and 1, the second "
+            "above 0."
+        )
     layers = np.array([scores.graph.locate(edge.destination).layer for edge in scores.graph.edges])
     masks = np.empty(len(layers))
     for layer in np.unique(layers):
@@ -148,9 +156,12 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _calibrated(ranks: NDArray[np.float64], sparsity: float, softness: float) -> NDArray[np.float64]:
     """Bisect b: the mean of the masks falls as b rises."""
+
+    def masks(b: float) -> NDArray[np.float64]:
+        return 1 / (1 + np.exp(np.minimum((b - ranks) / softness, 700)))
+
     low, high = -1 - 50 * softness, 2 + 50 * softness
     for _ in range(100):
         b = (low + high) / 2
-        masks = 1 / (1 + np.exp((b - ranks) / softness))
-        low, high = (b, high) if masks.mean() > 1 - sparsity else (low, b)
-    return masks
+        low, high = (b, high) if masks(b).mean() > 1 - sparsity else (low, b)
+    return masks(high)

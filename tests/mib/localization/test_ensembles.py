@@ -59,6 +59,8 @@ def test_ensembles_find_the_chain() -> None:
         assert top(get(name)(chain_task())) == set(CHAIN), name
 
 
-def test_an_unknown_scale_is_refused() -> None:
+def test_parameters_out_of_range_are_refused() -> None:
     with pytest.raises(MethodError, match="scale='larges'. Did you mean: largest"):
         get("ensemble-parallel")(make_task(), scale="larges")
+    with pytest.raises(MethodError, match="a warm start with sparsity=1.0, softness=0.2"):
+        get("ensemble-sequential")(make_task(), start_sparsity=1.0)
