@@ -2,8 +2,8 @@
 
 Read without sae-lens. Formulas (x is the activation, W_dec [feature, d_in], W_enc [d_in, feature]):
 pre = (x - b_dec, where apply_b_dec_to_input) @ W_enc + b_enc; features = relu(pre) (``standard``), those of relu(pre)
-with pre > threshold (``jumprelu``; sae-lens stores batch top-k so), or the k largest of relu(pre) (``topk``); x is about
-features @ W_dec + b_dec. With ``rescale_acts_by_decoder_norm``, pre is times the length of each row of W_dec, and
+with pre > threshold (``jumprelu``; sae-lens stores batch top-k so), or the k largest of relu(pre) (``topk``); x is
+about features @ W_dec + b_dec. With ``rescale_acts_by_decoder_norm``, pre is times the length of each row of W_dec, and
 these rows are divided by it. Source: ``saes/`` and ``loading/`` of sae-lens 6.54.
 """
 

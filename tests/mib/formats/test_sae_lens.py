@@ -123,14 +123,15 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
         read_sae_lens(tmp_path)
 
 
+keys = ["d_in", "d_sae", "architecture", "k", "normalize_activations", "activation_fn_kwargs", "activation_fn"]
+settled = st.none() | st.booleans() | st.integers(-1, 12) | st.sampled_from(["topk", "jumprelu", "none"])
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    config=st.dictionaries(
-        st.sampled_from(["d_in", "d_sae", "architecture", "k", "normalize_activations", "activation_fn_kwargs", "activation_fn"]),
-        st.none() | st.booleans() | st.integers(-1, 12) | st.sampled_from(["topk", "jumprelu", "none"]) | st.lists(st.none()),
-    ),
+    config=st.dictionaries(st.sampled_from(keys), settled | st.lists(st.none())),
     damage=st.none() | st.tuples(st.integers(0, 400), st.integers(0, 255)),
-)  # fmt: skip
+)
 def test_fuzzed_files(config: dict[str, Any], damage: tuple[int, int] | None, tmp_path: Path) -> None:
     write(tmp_path, **config)
     if damage is not None:
