@@ -5,8 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mib.graph import EdgeScores
-from mib.localization.masks import HardConcrete, Parts, backward, draw_examples, require_counts
-from mib.localization.objectives import Loss, Objective
+from mib.localization.masks import HardConcrete, Parts, backward, draw_examples, require_counts, trainable_loss
+from mib.localization.objectives import Objective
 from mib.localization.registry import localizer
 from mib.task import LocalizationTask
 
@@ -72,7 +72,7 @@ def prune(
 ) -> Float[Tensor, "edge"]:
     """Train log_alpha from given first values; the penalty is l1 (t - s) + l2 (t - s)^2 at sparsity s and target t."""
     require_counts(by, steps=steps, examples=examples)
-    loss, parts, gate = Loss.of(task, objective, by=by), Parts(task.graph, "edge"), HardConcrete()
+    loss, parts, gate = trainable_loss(task, objective, by=by), Parts(task.graph, "edge"), HardConcrete()
     generator = task.generator()
     log_alpha = log_alpha.clone().requires_grad_()
     multipliers = torch.zeros(2, dtype=torch.float64, requires_grad=True)

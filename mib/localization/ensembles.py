@@ -18,7 +18,7 @@ from mib.localization.eap_ig_activations import eap_ig_activations
 from mib.localization.eap_ig_inputs import eap_ig_inputs
 from mib.localization.edge_pruning import prune
 from mib.localization.masks import HardConcrete
-from mib.localization.objectives import Objective
+from mib.localization.objectives import Objective, require_gradient
 from mib.localization.registry import localizer
 from mib.task import LocalizationTask
 
@@ -36,6 +36,7 @@ def ensemble_parallel(task: LocalizationTask, *, steps: int = 5, scale: Scale = 
         scale: Divide each method's scores by its largest, or by nothing, as the paper does (``none``).
     """
     _check_scale(scale)
+    require_gradient(task, by="ensemble-parallel")
     return mean_scores(task, _attributions(task, steps), scale)
 
 
@@ -67,6 +68,7 @@ def ensemble_sequential(
         softness: How gradually first values rise with rank, see ``warm_start``.
         objective: What the loss compares, see ``Loss``.
     """
+    require_gradient(task, by="ensemble-sequential")
     attribution = EdgeScores(task.graph, eap_ig_inputs(task, steps=ig_steps).values)
     log_alpha = prune(
         task,
@@ -98,6 +100,7 @@ def ensemble_hybrid(
         scale: As for ``ensemble-parallel``.
     """
     _check_scale(scale)
+    require_gradient(task, by="ensemble-hybrid")
     sequential = EdgeScores(task.graph, ensemble_sequential(task, steps=steps, ig_steps=ig_steps).values)
     return mean_scores(task, [*_attributions(task, ig_steps), sequential], scale)
 
@@ -126,8 +129,8 @@ def warm_start(scores: EdgeScores, *, sparsity: float, softness: float) -> Float
     """
     if not 0 < sparsity < 1 or softness <= 0:
         raise MethodError(
-            f"a warm start with sparsity={sparsity}, softness={softness}: the first must be between 0 and 1, the second "
-            "above 0."
+            f"a warm start with sparsity={sparsity}, softness={softness}: the first must be between 0 and 1, the "
+            "second above 0."
         )
     layers = np.array([scores.graph.locate(edge.destination).layer for edge in scores.graph.edges])
     masks = np.empty(len(layers))

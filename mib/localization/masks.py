@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mib.errors import MethodError
 from mib.graph import EdgeScores, Graph, NodeScores
+from mib.localization.objectives import Loss, Objective, require_gradient
 from mib.patching.metric import Metric
 from mib.task import Level, LocalizationTask
 
@@ -95,6 +96,18 @@ def require_counts(by: str, **counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise MethodError(f"{by}: {name}={count}; expected at least 1.")
+
+
+def trainable_loss(task: LocalizationTask, objective: Objective, *, by: str) -> Loss:
+    """The loss that masks are trained on.
+
+    Raises:
+        MethodError: If there is nothing to find, or the objective is a metric without a gradient.
+    """
+    loss = Loss.of(task, objective, by=by)
+    if objective == "task":
+        require_gradient(task, by=by)
+    return loss
 
 
 def draw_examples(task: LocalizationTask, n: int, generator: torch.Generator) -> Int[Tensor, "row"]:

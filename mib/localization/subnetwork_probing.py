@@ -2,8 +2,8 @@
 
 import torch
 
-from mib.localization.masks import HardConcrete, Parts, backward, draw_examples, require_counts
-from mib.localization.objectives import Loss, Objective
+from mib.localization.masks import HardConcrete, Parts, backward, draw_examples, require_counts, trainable_loss
+from mib.localization.objectives import Objective
 from mib.localization.registry import Scores, localizer
 from mib.task import LocalizationTask
 
@@ -33,7 +33,11 @@ def subnetwork_probing(
         objective: What the loss compares, see ``Loss``.
     """
     require_counts("subnetwork-probing", steps=steps, examples=examples)
-    loss, parts, gate = Loss.of(task, objective, by="subnetwork-probing"), Parts(task.graph, task.level), HardConcrete()
+    loss, parts, gate = (
+        trainable_loss(task, objective, by="subnetwork-probing"),
+        Parts(task.graph, task.level),
+        HardConcrete(),
+    )
     generator = task.generator()
     log_alpha = gate.log_alpha(torch.full((len(parts),), start, dtype=torch.float64)).requires_grad_()
     optimizer = torch.optim.Adam([log_alpha], lr=learning_rate)

@@ -2,8 +2,8 @@
 
 import torch
 
-from mib.localization.masks import Parts, backward, draw_examples, require_counts
-from mib.localization.objectives import Loss, Objective
+from mib.localization.masks import Parts, backward, draw_examples, require_counts, trainable_loss
+from mib.localization.objectives import Objective
 from mib.localization.registry import Scores, localizer
 from mib.task import LocalizationTask
 
@@ -38,7 +38,7 @@ def ugs(
         objective: What the loss compares, see ``Loss``.
     """
     require_counts("ugs", steps=steps, examples=examples, samples=samples)
-    loss, parts, generator = Loss.of(task, objective, by="ugs"), Parts(task.graph, task.level), task.generator()
+    loss, parts, generator = trainable_loss(task, objective, by="ugs"), Parts(task.graph, task.level), task.generator()
     theta = torch.full((len(parts),), start, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([theta], lr=learning_rate)
     for _ in range(steps):

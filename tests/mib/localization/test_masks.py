@@ -133,3 +133,7 @@ def test_what_cannot_be_learned_is_refused_before_it_starts(name: str) -> None:
         get(name)(make_task(counterfactual=task.clean))
     with pytest.raises(MethodError, match=f"{name}: examples=0; expected at least 1"):
         get(name)(task, examples=0)
+    accuracy = Accuracy(task.clean, task.metric.mask)  # type: ignore[union-attr]
+    if name != "acdc":
+        with pytest.raises(MethodError, match=f"{name} needs the gradient of the metric; Accuracy has none"):
+            get(name)(make_task(metric=accuracy), objective="task")
