@@ -49,9 +49,7 @@ def test_a_good_artifact_is_proven_again(stored, name):
     assert all(check.ok for check in outcome.checks)
     model = load(stored / name)
     lengths = ["fixed", "mixed"] if model.pad_safe else ["fixed"]
-    circuits = [
-        f"circuit {a}/{k}" for a, k in itertools.product(["resample", "zero", "mean", "mean-positional"], lengths)
-    ]
+    circuits = [f"circuit {ablation}/{kind}" for ablation, kind in itertools.product(ABLATIONS, lengths)]
     what = [check.what for check in outcome.checks]
     assert what[:4] == ["files", "weights = program", "padding", "provenance"]
     assert what[4 : 4 + len(circuits)] == circuits
