@@ -21,10 +21,11 @@ install_import_hook(_modules, f"{checked.__module__}.{checked.__name__}")
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a test declares or imports from files of its own is gone after it: programs, methods, modules."""
+    """What a test declares or imports from files of its own is gone after it, and no terminal shapes its output."""
     from groundtruth.programs import registry as programs
     from mib.localization import registry as localizers
 
+    monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist sets it, and output follows it
     monkeypatch.setattr(programs, "_programs", dict(programs._programs))
     monkeypatch.setattr(localizers, "_methods", dict(localizers._methods))
     known = set(sys.modules)
