@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 PerHead = Float[Tensor, "batch head position d_head"]
+PerKey = Float[Tensor, "batch head key d_head"]
 Inputs = Float[Tensor, "batch #head position d_model"]
 Stream = Float[Tensor, "batch position d_model"]
 
@@ -121,8 +122,8 @@ class Attention:
         """Values of all heads, or of one, from what their v inputs read."""
         return _project(normalise(self.norm, x), self.W_V, self.b_V, head)
 
-    def mix(self, queries: PerHead, keys: PerHead, values: PerHead, context: Context) -> PerHead:
-        """Each head's values, averaged by its attention pattern."""
+    def mix(self, queries: PerHead, keys: PerKey, values: PerKey, context: Context) -> PerHead:
+        """Each head's values, averaged by its attention pattern; there may be fewer queries than keys."""
         bias = context.local_bias if self.local else context.bias
         scores = torch.matmul(queries / self.scale, keys.transpose(-1, -2))
         if self.soft_cap is not None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mib.anatomy import Anatomy
 from mib.featurization.running import Recording, record, resume, site_width
+from mib.featurization.settled import Settled
 from mib.featurization.sites import Site
 
 if TYPE_CHECKING:
@@ -76,8 +77,9 @@ class Pairs:
         """Some of the examples; the recordings are shared."""
         names = ("base", "source", "base_positions", "source_positions")
         chosen = replace(self, **{name: getattr(self, name)[examples] for name in names})
-        if "_recorded" in self.__dict__:
-            chosen.__dict__["_recorded"] = self._recorded
+        for name in ("_recorded", "_settled"):
+            if name in self.__dict__:
+                chosen.__dict__[name] = getattr(self, name)
         return chosen
 
     @property
@@ -103,7 +105,10 @@ class Pairs:
         index = where[..., None].expand_as(activations)
         patched = recording.activation.scatter(1, index, activations.to(recording.activation.dtype))
         mask = None if self.attention is None else self.attention[rows]
-        return resume(self.anatomy, self.site, Recording(patched, recording.others), self.inputs[rows], mask)
+        changed = Recording(patched, recording.others)
+        if self._settled is None:
+            return resume(self.anatomy, self.site, changed, self.inputs[rows], mask)
+        return self._settled.rows(rows).resume(self.anatomy, self.site, changed, self.inputs[rows], mask)
 
     def batches(self, examples: Int[Tensor, "chosen"]) -> Iterator[Int[Tensor, "batch"]]:
         """Examples in batches that fit into the memory, and on a CPU into its caches."""
@@ -133,12 +138,33 @@ class Pairs:
         return Recording(torch.cat([part.activation for part in parts]), others)
 
     @cached_property
+    def _settled(self) -> Settled | None:
+        """The bases before the first position of the site; None where that is less than half, or does not fit."""
+        first, n_positions = int(self.base_positions.min()), self.inputs.shape[1]
+        if self._recorded is None or not self.anatomy.causal or 2 * first < n_positions:
+            return None
+        needed = len(self.inputs) * Settled.size(self.anatomy, self.site, first=first)
+        if needed * self.anatomy.token_embedding.element_size() > self.memory // 4:
+            return None
+        parts = [self._settle(rows, first) for rows in torch.arange(len(self.inputs)).split(self.rows_at_once)]
+        keys, values = (
+            tuple(map(torch.cat, zip(*(getattr(part, name) for part in parts), strict=True)))
+            for name in ("keys", "values")
+        )
+        return Settled(first, keys, values, torch.cat([part.logits for part in parts]))
+
+    @cached_property
     def _chosen(self) -> tuple[Tensor, Tensor]:
         """Activations at the chosen positions, of bases and sources."""
         if self._recorded is None:
             raise RuntimeError("activations that do not fit into the memory are not kept")
         everything = self._recorded.activation
         return _at(everything, self.base_positions, self.base), _at(everything, self.source_positions, self.source)
+
+    def _settle(self, rows: Tensor, first: int) -> Settled:
+        recording = self._record(rows) if self._recorded is None else self._recorded.rows(rows)
+        mask = None if self.attention is None else self.attention[rows]
+        return Settled.of(self.anatomy, self.site, recording, self.inputs[rows], mask, first=first)
 
     def _record(self, rows: Tensor) -> Recording:
         mask = None if self.attention is None else self.attention[rows]

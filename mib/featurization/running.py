@@ -102,14 +102,18 @@ def resume(
         mask: As in ``record``.
     """
     context = anatomy.context(tokens, mask)
-    first = site.layer if site.stage == "pre" else site.layer + 1
-    stream = _after_layer(anatomy, site, recording)
-    for layer in range(first, anatomy.n_layers):
+    stream = after_layer(anatomy, site, recording)
+    for layer in range(next_layer(site), anatomy.n_layers):
         stream = anatomy.layer(layer, stream, context)
     return anatomy.unembed(stream)
 
 
-def _after_layer(anatomy: Anatomy, site: Site, recording: Recording) -> Tensor:
+def next_layer(site: Site) -> int:
+    """The first layer that is behind a site as a whole."""
+    return site.layer if site.stage == "pre" else site.layer + 1
+
+
+def after_layer(anatomy: Anatomy, site: Site, recording: Recording) -> Float[Tensor, "batch position d_model"]:
     """The residual stream from which whole layers follow."""
     value, others, block = recording.activation, recording.others, anatomy.blocks[site.layer]
     if site.kind == "head":
