@@ -35,6 +35,8 @@ class FeaturizationTask:
         base_values: The variable's value on the base, a number from 0 for each distinct value, at each position of
             the site, [example, chosen]; what probes learn. -1 where it has none. Default: not known.
         source_values: The same on the source.
+        family: Which data set of counterfactuals each pair is from, a number from 0, [example]: MIB averages over
+            data sets. Default: all are from one.
         split: What to learn from, to choose by and to score on; default: 60, 20 and 20 %, shuffled by ``seed``.
         seed: Seeds every random choice of a method, by ``generator()``.
         base_positions: Where the site is in each base, [example, chosen]; default: the site's own positions.
@@ -59,6 +61,7 @@ class FeaturizationTask:
     isolates: Bool[Tensor, "example"] | None = None
     base_values: Int[Tensor, "example chosen"] | None = None
     source_values: Int[Tensor, "example chosen"] | None = None
+    family: Int[Tensor, "example"] | None = None
     split: Split = None  # pyright: ignore[reportAssignmentType] - filled below
     seed: int = 0
     base_positions: Int[Tensor, "example chosen"] | None = None
@@ -185,7 +188,7 @@ class FeaturizationTask:
 
 _PER_EXAMPLE = (
     "base", "source", "expected", "mask", "isolates", "base_values", "source_values", "base_positions",
-    "source_positions", "base_attention_mask", "source_attention_mask",
+    "source_positions", "base_attention_mask", "source_attention_mask", "family",
 )  # fmt: skip
 
 

@@ -94,7 +94,8 @@ def _check_predictions(task: FeaturizationTask) -> None:
 
 
 def _check_labels(task: FeaturizationTask) -> None:
-    _check_shape(task, "isolates", torch.Size([len(task)]))
+    for name in ("isolates", "family"):
+        _check_shape(task, name, torch.Size([len(task)]))
     n_chosen = (
         task.site.indices(*task.base.shape).shape[1] if task.base_positions is None else task.base_positions.shape[1]
     )

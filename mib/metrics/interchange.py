@@ -148,6 +148,17 @@ def scored_examples(task: FeaturizationTask) -> Int[Tensor, "chosen"]:
     return task.split.test if len(task.split.test) else task.everything
 
 
+def by_family(right: Bool[Tensor, "pair"], family: Int[Tensor, "pair"]) -> dict[int, float]:
+    """The share of right pairs of each data set of counterfactuals, by its number; MIB's score of a site is their mean.
+
+    Args:
+        right: Whether each pair came out as predicted.
+        family: Which data set it is from.
+    """
+    numbers = family.unique().tolist()
+    return {number: float(right[(family == number).to(right.device)].double().mean()) for number in numbers}
+
+
 def bootstrap(right: Bool[Tensor, "pair"], *, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
     """A share of pairs with its bootstrap interval.
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mib.anatomy import Anatomy, dissect
-from mib.errors import TaskError
+from mib.errors import TaskError, did_you_mean
 from mib.featurization import FeaturizationTask, Site
 from mib.featurization.splits import Split
-from mib.tasks.causal_model import CausalModel
+from mib.tasks.causal_model import CausalModel, Settings
 from mib.tasks.encoding import LAST, place_of
+from mib.tasks.example import Prompt
 from mib.tasks.localizing import padded, pairing_of
 from mib.tasks.pairing import Data, Pairing
 from mib.tasks.selecting import Pair, check_right_on, select
@@ -30,6 +31,9 @@ EVERYWHERE = "all"
 
 SHARE = 0.2
 """Of the pairs, in validation and in test."""
+
+Labels = Literal["true", "arbitrary"]
+"""Which values prompts are said to have of the variable."""
 
 
 def featurization(
@@ -47,6 +51,7 @@ def featurization(
     data: Data = None,
     right_on: str = "both",
     causal_model: CausalModel | None = None,
+    labels: Labels = "true",
     bos: bool | None = None,
     answer_prefix: str | None = None,
     memory: int = 2 * 2**30,
@@ -71,6 +76,8 @@ def featurization(
         right_on: Keep pairs only if the model is right on the ``base`` or on ``both`` prompts; MIB keeps ``both``.
         causal_model: Another hypothesis than the task's; one whose output is a number predicts the difference of
             logits between the base's right and wrong answer (``mib.tasks.ioi_linear``).
+        labels: ``arbitrary``: the variable's values are shuffled over the prompts, by ``seed``: a hypothesis that is
+            false of any model. A pair keeps its own where that leads to no answer.
         bos: Whether prompts begin with the beginning-of-sequence token; default: if the tokenizer has one.
         answer_prefix: What answers begin with, instead of the task's own space or nothing.
         memory: Bytes that a run may use beside the model.
@@ -86,11 +93,16 @@ def featurization(
     if task.candidates and causal_model is None:
         raise TaskError(f"task {task.name} has several right answers, so its causal model predicts none of them alone.")
     hypothesis.check(variable)
+    if labels not in get_args(Labels):
+        known = get_args(Labels)
+        raise TaskError(f"unknown labels '{labels}'.{did_you_mean(labels, known)} Known: {', '.join(known)}.")
     families = (family,) if family is None or isinstance(family, str) else tuple(family)
     pairing = pairing_of(task, model, tokenizer, families=families, bos=bos, answer_prefix=answer_prefix)
     interchange = _Interchange(pairing, hypothesis, variable, position)
     anatomy = dissect(model)
     found, parts = interchange.find(anatomy, data=data, split=split, seed=seed, n=n, right_on=right_on)
+    if labels == "arbitrary":
+        interchange, found = interchange.mixed_up(found, seed)
     return FeaturizationTask(
         model=model,
         site=site.at(-1 if position in LAST else None),
@@ -113,6 +125,8 @@ class _Interchange:
     hypothesis: CausalModel
     variable: str
     position: str
+    instead: Mapping[str, Settings] = field(default_factory=dict[str, Settings])
+    """By the text of a prompt: of what the variable's value is taken for it, where that is not the prompt itself."""
 
     def find(
         self, anatomy: Anatomy, *, data: Data, split: str | None, seed: int, n: int, right_on: str
@@ -149,9 +163,22 @@ class _Interchange:
         """What the hypothesis says: a number, the token of an answer, or why there is neither."""
         if self.position == EVERYWHERE and len(pair.base.ids) != len(pair.source.ids):
             return "base and counterfactual differ in their number of tokens"
-        sources = {self.variable: pair.counterfactual.variables}
+        sources = {self.variable: self._settings(pair.counterfactual)}
         output = self.hypothesis.interchange(pair.example.variables, sources)[self.hypothesis.output]
         return output if isinstance(output, float) else self.pairing.predicted(str(output))
+
+    def mixed_up(self, found: Sequence[Found], seed: int) -> tuple[_Interchange, list[Found]]:
+        """With the variable's values shuffled over all prompts."""
+        sides = [prompt for pair, _ in found for prompt in (pair.example.base, pair.counterfactual)]
+        prompts = {prompt.text: prompt.variables for prompt in sides}
+        order = torch.randperm(len(prompts), generator=torch.Generator().manual_seed(seed)).tolist()
+        values = [*prompts.values()]
+        other = replace(self, instead={text: values[i] for text, i in zip(prompts, order, strict=True)})
+        predicted = [(pair, own, other.predict(pair)) for pair, own in found]
+        return other, [(pair, own if isinstance(value, str) else value) for pair, own, value in predicted]
+
+    def _settings(self, prompt: Prompt) -> Settings:
+        return self.instead.get(prompt.text, prompt.variables)
 
     def places(self, pairs: Sequence[Pair], n_positions: int) -> tuple[Tensor, Tensor] | None:
         """Where the position is in each base and source, [example, 1]; None for everywhere."""
@@ -164,7 +191,7 @@ class _Interchange:
     def values(self, pairs: Sequence[Pair]) -> tuple[Int[Tensor, "example"], Int[Tensor, "example"]]:
         """The variable on bases and sources, a number from 0 for each distinct value."""
         sides = [
-            [str(self.hypothesis.run(prompt.variables)[self.variable]) for prompt in prompts]
+            [str(self.hypothesis.run(self._settings(prompt))[self.variable]) for prompt in prompts]
             for prompts in ([pair.example.base for pair in pairs], [pair.counterfactual for pair in pairs])
         ]
         numbers = {value: i for i, value in enumerate(sorted({*sides[0], *sides[1]}))}
@@ -195,6 +222,7 @@ def _built(interchange: _Interchange, found: list[Found], anatomy: Anatomy) -> d
         "expected": wanted[:, None].expand(-1, 1 if numbers else n_positions),
         "mask": last[-1 if numbers else 0 :].expand(len(pairs), -1),
         "isolates": None if isolates is None else isolates.to(device),
+        "family": torch.tensor([interchange.pairing.families.index(pair.family) for pair in pairs], device=device),
         "base_values": values[0],
         "source_values": values[1],
         "base_positions": None if places is None else places[0].to(device),

@@ -10,6 +10,7 @@ from mib.errors import ScoreError
 from mib.featurization import Featurizer, Split, get
 from mib.metrics.interchange import (
     bootstrap,
+    by_family,
     distinguishing,
     interchange_scores,
     mean_squared_error,
@@ -126,3 +127,8 @@ def test_errors_are_better_when_lower_and_missing_sites_are_left_out() -> None:
         mib_aggregate(missing)
     with pytest.raises(ScoreError, match=r"scores have shape \(2, 2, 3\), choose_by \(2, 2\)"):
         mib_aggregate(SCORES, choose_by=OTHERS[..., 0])
+
+
+def test_each_data_set_counts_as_one_however_many_pairs_it_has() -> None:
+    right = torch.tensor([True, True, False, True, False])
+    assert by_family(right, torch.tensor([2, 2, 2, 2, 0])) == {0: 0.0, 2: 0.75}

@@ -146,6 +146,38 @@ def test_several_families_are_pooled(model: Any, words: Any) -> None:
     assert len(task) == 20
     same = task.base_values[:, 0] == task.source_values[:, 0]  # pyright: ignore[reportOptionalSubscript]
     assert same.tolist() == [True, False] * 10
+    assert task.family is not None and task.family.tolist() == [0, 1] * 10
+    chosen = torch.tensor([3, 0, 1])
+    assert task.take(chosen).family.tolist() == [1, 0, 1]  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def test_arbitrary_labels_are_other_values_on_the_same_pairs(model: Any, words: Any) -> None:
+    build = {"variable": "ones_carry", "site": Site.residual(0), "family": "random", "right_on": "any", "n": 60}
+    addition = tasks.get("arithmetic-addition")
+    true, other, again, seventh = (
+        addition.featurization(model, words, **build, **more)
+        for more in ({}, {"labels": "arbitrary"}, {"labels": "arbitrary"}, {"labels": "arbitrary", "seed": 7})
+    )
+    assert torch.equal(true.base, other.base) and torch.equal(true.source, other.source)
+    assert torch.equal(other.expected, again.expected)
+    assert not torch.equal(true.expected, other.expected)
+    assert not torch.equal(other.expected, seventh.expected)
+    difference = (true.expected != other.expected)[:, -1]
+    swapped = (true.source_values != other.source_values)[:, 0]  # pyright: ignore[reportOptionalSubscript, reportAttributeAccessIssue, reportOptionalOperand]
+    assert 10 < int(swapped.sum()) < 50
+    assert torch.equal(difference, swapped)  # a carry that is another one leads to another sum
+
+
+def test_arbitrary_values_belong_to_prompts_not_to_pairs(model: Any, words: Any) -> None:
+    examples = tasks.get("arithmetic-addition").generate(8)
+    task = tasks.get("arithmetic-addition").featurization(
+        model, words, variable="ones_carry", site=Site.residual(0), data=examples * 4, n=32, right_on="any",
+        labels="arbitrary",
+    )  # fmt: skip
+    told: dict[tuple[int, ...], set[int]] = {}
+    for row, value in zip(task.source.tolist(), task.source_values[:, 0].tolist(), strict=True):  # pyright: ignore[reportOptionalSubscript]
+        told.setdefault(tuple(row), set()).add(value)
+    assert len(told) == 8 and all(len(values) == 1 for values in told.values())
 
 
 def test_what_does_not_exist_is_named(model: Any, words: Any) -> None:
@@ -154,6 +186,8 @@ def test_what_does_not_exist_is_named(model: Any, words: Any) -> None:
         ioi.featurization(model, words, variable="output_toke", site=Site.residual(0))
     with pytest.raises(TaskError, match=r"no position 'S3' in '.*'\. Did you mean: .*S2"):
         ioi.featurization(model, words, variable="output_token", site=Site.residual(0), position="S3", right_on="any")
+    with pytest.raises(TaskError, match="unknown labels 'arbitary'. Did you mean: arbitrary"):
+        ioi.featurization(model, words, variable="output_token", site=Site.residual(0), labels="arbitary")  # pyright: ignore[reportArgumentType]
     with pytest.raises(TaskError, match="n=3: ask for at least 5 pairs"):
         ioi.featurization(model, words, variable="output_token", site=Site.residual(0), n=3)
     with pytest.raises(TaskError, match="task greater-than has several right answers"):
