@@ -3,7 +3,7 @@
 import copy
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,8 @@ from mib.errors import MibError, shorten
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.localization import Localizer, as_localizer
 from mib.localization.registry import RESULT, Method
+from mib.models.fingerprints import hooks_on
 from mib.task import Level, LocalizationTask
-
-_HOOKS = ("fwd_hooks", "bwd_hooks", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-"""Where TransformerLens and torch keep what was hooked onto a module."""
 
 
 @dataclass(frozen=True)
@@ -187,13 +185,6 @@ def _hooked(run: _Run) -> str:
         if left
         else ""
     )
-
-
-def hooks_on(model: torch.nn.Module) -> Iterator[str]:
-    """Names of the modules that hooks of TransformerLens or torch are on."""
-    for name, module in model.named_modules():
-        if any(vars(module).get(kind) for kind in _HOOKS):
-            yield name or "the model"
 
 
 def _changed_inputs(run: _Run) -> str:

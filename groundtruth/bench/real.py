@@ -16,10 +16,11 @@ import mib
 from groundtruth.errors import DomainError
 from groundtruth.scoring import N_BOOTSTRAP, ORACLE, Row
 from mib import learned, tasks
-from mib.localization import Localizer, as_localizer, get
+from mib.errors import MethodError
+from mib.localization import Localizer, Scores, as_localizer, get
 from mib.localization.registry import Method
 from mib.metrics.faithfulness import MAX_SIZES, areas, mib_areas
-from mib.models import MODELS
+from mib.models import MODELS, LentModel
 from mib.task import Level, LocalizationTask
 
 N_REAL_PAIRS = 32
@@ -83,29 +84,39 @@ def real_sha256(name: str) -> str:
     digest = hashlib.sha256(name.encode())
     if folder.is_dir():
         for path in sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+            with path.open("rb") as file:  # gigabytes: never whole
+                content = hashlib.file_digest(file, "sha256").digest()
+            digest.update(path.name.encode() + b"\0" + content)
     return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What is made of a model for one exam."""
+
+    task: LocalizationTask
+    held_out: LocalizationTask
+    accuracy: float
 
 
 @dataclass(frozen=True, eq=False)
 class RealExam:
     """A task on a real model: a method finds its circuit on some pairs, and MIB's metrics measure it on others.
 
+    Methods run on the model itself: a copy of a large one would not fit beside it. A method that changes it is told of,
+    and the model is read anew for the next one.
+
     Attributes:
         name: The model's name.
         about: The task, ``task`` or ``task:family``.
-        task: What a method is asked, on pairs of the part ``train``.
-        held_out: What its circuits are measured on, pairs of the part ``test``.
-        accuracy: The share of held-out prompts that the model gets right.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
     """
 
     name: str
     about: str
-    task: LocalizationTask
-    held_out: LocalizationTask
-    accuracy: float
-    max_sizes: int = MAX_SIZES
+    max_sizes: int
+    _lent: LentModel
+    _settings: Mapping[str, Any]
 
     @classmethod
     def of(
@@ -128,34 +139,80 @@ class RealExam:
             ModelError: If the model cannot be found or read.
             TaskError: If the task is unknown, or no pairs can be made of it with the model's tokenizer.
         """
-        task, family = _parse(about)
-        model = _loaded(name, str(device), dtype)
-        accuracy = task.accuracy(model, n=N_TRIED, seed=seed)
-        if accuracy < LEAST_RIGHT:
-            raise DomainError(
-                f"'{name}' gets {accuracy:.0%} of {N_TRIED} held-out prompts of {task.name} right: what it cannot do "
-                "has no circuit to find."
-            )
+        _, family = _parse(about)
         settings: dict[str, Any] = {
             "family": family, "n": n_pairs, "seed": seed, "ablation": ablation, "level": level, "right_on": "both",
         }  # fmt: skip
-        search, held_out = (task.localization(model, split=part, **settings) for part in ("train", "test"))
-        return cls(name, about, search, held_out, accuracy, max_sizes)
+        exam = cls(name, about, max_sizes, _lent(name, str(device), dtype), settings)
+        _ = exam.accuracy  # its errors are raised here, not when a method runs
+        return exam
+
+    @property
+    def task(self) -> LocalizationTask:
+        """What a method is asked, on pairs of the part ``train``."""
+        return self._asked.task
+
+    @property
+    def held_out(self) -> LocalizationTask:
+        """What its circuits are measured on, pairs of the part ``test``."""
+        return self._asked.held_out
+
+    @property
+    def accuracy(self) -> float:
+        """The share of held-out prompts that the model gets right."""
+        return self._asked.accuracy
+
+    @property
+    def _asked(self) -> _Asked:
+        """Made when first asked for, and again where the model had to be read anew."""
+        return self._lent.made_for(self, self._make)
+
+    def _make(self, model: mib.LoadedModel) -> _Asked:
+        task, _ = _parse(self.about)
+        accuracy = task.accuracy(model, n=N_TRIED, seed=self._settings["seed"])
+        if accuracy < LEAST_RIGHT:
+            raise DomainError(
+                f"'{self.name}' gets {accuracy:.0%} of {N_TRIED} held-out prompts of {task.name} right: what it cannot "
+                "do has no circuit to find."
+            )
+        search, held_out = (task.localization(model, split=part, **self._settings) for part in ("train", "test"))
+        return _Asked(search, held_out, accuracy)
 
     def row(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> Row:
-        """Run a method and measure it; the exact scores of the row are ``None``. Errors as ``groundtruth.score``."""
+        """Run a method and measure it; the exact scores of the row are ``None``. Errors as ``groundtruth.score``.
+
+        Raises:
+            MethodError: Also if the method changed the model.
+        """
         if method == ORACLE:
             raise DomainError(f"there is no oracle for '{self.name}': what it computes is not known.")
-        task = replace(self.task, model=copy.deepcopy(self.task.model))
+        task = _own(self.task)
         localizer = _localizer(method, task.level)
         start = time.perf_counter()
-        scores = localizer(task, **(parameters or {}))
+        scores = self._run(localizer, task, parameters or {})
         seconds = time.perf_counter() - start
+        return self._measured(localizer.name, task, scores, seconds)
+
+    def _run(self, localizer: Localizer, task: LocalizationTask, parameters: Mapping[str, Any]) -> Scores:
+        """The method's scores, if it left the model as it was; an error of its own comes before that."""
+        try:
+            scores = localizer(task, **parameters)
+        except Exception:
+            self._lent.taken_back()
+            raise
+        if changes := self._lent.taken_back():
+            raise MethodError(
+                f"{localizer.name} changed the model: {changes}. Work on copy.deepcopy(task.model). The other methods "
+                "get the model as it was."
+            )
+        return scores
+
+    def _measured(self, method: str, task: LocalizationTask, scores: Scores, seconds: float) -> Row:
         cost, n = task.engine.cost, len(task)
         found = areas(self.held_out, scores, n_bootstrap=N_BOOTSTRAP, max_sizes=self.max_sizes)
         at_ten = mib_areas(self.held_out, scores)
         return Row(
-            method=localizer.name,
+            method=method,
             model=self.name,
             task=self.about,
             ablation=task.ablation,
@@ -181,13 +238,27 @@ class RealExam:
         )
 
 
+def _own(task: LocalizationTask) -> LocalizationTask:
+    """The task with an engine, a count of passes, inputs and a metric of its own, and the same model."""
+    names = ("clean", "counterfactual", "attention_mask", "counterfactual_mask", "metric")
+    return replace(task, **{name: copy.deepcopy(getattr(task, name)) for name in names})
+
+
 def _localizer(method: str | Method, level: Level) -> Localizer:
     if isinstance(method, Localizer):
         return method
     return get(method) if isinstance(method, str) else as_localizer(method, levels=(level,))
 
 
-@cache
-def _loaded(name: str, device: str, dtype: torch.dtype) -> mib.LoadedModel:
-    """A model, kept for its other tasks."""
-    return mib.load_model(name, device=device, dtype=dtype)
+_lent_models: dict[tuple[str, str, torch.dtype], LentModel] = {}
+"""The model that was asked for last, kept for its other tasks; never two."""
+
+
+def _lent(name: str, device: str, dtype: torch.dtype) -> LentModel:
+    key = (name, device, dtype)
+    if key not in _lent_models:
+        for other in _lent_models.values():
+            other.give_up()
+        _lent_models.clear()
+        _lent_models[key] = LentModel(lambda: mib.load_model(name, device=device, dtype=dtype))
+    return _lent_models[key]

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from groundtruth.contract import hooks_on
 from groundtruth.model import CompiledModel
 from groundtruth.testing.trials import TOLERANCE, Trial, largest_change, require_same
 from mib.errors import shorten
 from mib.localization.registry import Method
+from mib.models.fingerprints import hooks_on
 from mib.patching import Metric
 
 SMALL_MEMORY = 1

@@ -2,12 +2,17 @@
 
 import json
 import shutil
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from rich.console import Console
 
+import mib
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, profile, result_of, run_cells
 from groundtruth.bench.profiles import cells_of
 from groundtruth.bench.real import RealExam, is_real
@@ -20,11 +25,15 @@ from groundtruth.report.tables import bench_report
 from groundtruth.report.writing import as_csv, as_markdown
 from groundtruth.scoring import ORACLE, Row
 from mib import learned, localization
-from mib.errors import TaskError
+from mib.errors import MethodError, TaskError
 from mib.learned.building import save
 from mib.learned.recipe import Recipe
 from mib.learned.training import train
+from mib.localization import as_localizer
+from mib.metrics import LogitDifference
 from mib.metrics.faithfulness import areas, mib_areas
+from mib.models.fingerprints import Fingerprint
+from tests.mib.checkpoints import ARCHITECTURES, make_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -182,16 +191,114 @@ def test_a_tokenizer_that_does_not_fit_is_told(checkpoint: Path, tmp_path: Path)
     assert "does not know" in outcome.error or "tokenizer" in outcome.error
 
 
-def test_methods_leave_the_model_to_each_other(checkpoint: Path) -> None:
-    exam = RealExam.of(str(checkpoint), "greater-than", n_pairs=4)
-    before = exam.task.model.anatomy.W_U.clone()
+class Spoiling:
+    """A method that does something to the model before it scores."""
 
-    def spoiling(task: object) -> object:
-        task.model.anatomy.W_U.zero_()  # type: ignore[attr-defined]
-        return localization.get("random")(task)  # type: ignore[arg-type]
+    def __init__(self, spoil: Callable[[mib.LoadedModel], object]) -> None:
+        self.spoil = spoil
 
-    exam.row(spoiling)  # type: ignore[arg-type]
-    assert torch.equal(exam.task.model.anatomy.W_U, before)
+    def __call__(self, task: mib.LocalizationTask) -> mib.EdgeScores:
+        assert isinstance(task.model, mib.LoadedModel)
+        self.spoil(task.model)
+        return mib.EdgeScores(task.graph, [1.0] * len(task.graph.edges))
+
+
+def a_bias_is_added(model: mib.LoadedModel) -> None:
+    next(p for name, p in model.model.named_parameters() if "mlp" in name and name.endswith("bias")).data[0] += 1e-3
+
+
+def a_hook_is_left(model: mib.LoadedModel) -> None:
+    model.model.register_forward_hook(lambda *_: None)
+
+
+SPOILS: dict[str, tuple[Callable[[mib.LoadedModel], object], str]] = {
+    "an embedding": (lambda model: model.anatomy.token_embedding.zero_(), "'transformer.wte.weight' changed. Work"),
+    "a bias": (a_bias_is_added, "bias' changed. Work"),
+    "a dtype": (lambda model: model.model.half(), "'transformer.wte.weight', "),
+    "a module": (lambda model: setattr(model.model, "ln_final", torch.nn.Identity()), "'ln_final"),
+    "a hook": (a_hook_is_left, "'the model' hooked"),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILS)
+def test_a_method_that_changes_the_model_is_told_of_and_the_next_gets_it_as_it_was(
+    checkpoint: Path, spoilt: str
+) -> None:
+    spoil, named = SPOILS[spoilt]
+    exam = RealExam.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
+    before = exam.row("eap")
+    with pytest.raises(MethodError, match=r"changed the model: .* Work on copy\.deepcopy\(task\.model\)") as raised:
+        exam.row(as_localizer(Spoiling(spoil).__call__, name="spoiling"))
+    assert named in str(raised.value)
+    assert replace(exam.row("eap"), seconds=before.seconds) == before
+
+
+def test_what_is_switched_is_switched_back(checkpoint: Path) -> None:
+    exam = RealExam.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
+
+    def train(loaded: mib.LoadedModel) -> None:
+        loaded.model.train().requires_grad_(True)
+        loaded.model(torch.zeros(1, 3, dtype=torch.long)).sum().backward()
+
+    loaded = exam.task.model
+    exam.row(as_localizer(Spoiling(train).__call__, name="training"))
+    assert exam.task.model is loaded and isinstance(loaded, mib.LoadedModel)
+    assert not any(module.training for module in loaded.model.modules())
+    assert not any(weight.requires_grad or weight.grad is not None for weight in loaded.model.parameters())
+
+
+def test_methods_run_on_the_model_itself_and_it_is_gone_before_it_is_read_anew(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two models of 16 GB do not fit where one does."""
+    exam = RealExam.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
+    lent, alive = list[int](), weakref.WeakSet[torch.UntypedStorage]()
+    alive.add(exam.task.model.anatomy.token_embedding.untyped_storage())  # type: ignore[union-attr]
+    read, reads = mib.load_model, list[int]()
+
+    def reading(*given: Any, **named: Any) -> mib.LoadedModel:
+        reads.append(len(alive))
+        return read(*given, **named)
+
+    monkeypatch.setattr(mib, "load_model", reading)
+
+    def zero(model: mib.LoadedModel) -> None:
+        lent.append(model.anatomy.token_embedding.data_ptr())
+        model.anatomy.token_embedding.zero_()
+
+    place = exam.task.model.anatomy.token_embedding.data_ptr()  # type: ignore[union-attr]
+    with pytest.raises(MethodError):
+        exam.row(as_localizer(Spoiling(zero).__call__, name="spoiling"))
+    exam.row("random")
+    assert (lent, reads) == ([place], [0])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_reading_a_model_in_every_way_leaves_it_as_it_was(architecture: str, tmp_path: Path) -> None:
+    loaded = mib.load_model(make_checkpoint(tmp_path / architecture, architecture))
+    before, tokens = Fingerprint.of(loaded), torch.arange(12)[None]
+    bridge: Any = loaded.model
+    bridge.run_with_cache(tokens)
+    bridge.run_with_hooks(tokens, fwd_hooks=[("blocks.0.attn.hook_result", lambda value, hook: 0 * value)])
+    bridge(tokens).logsumexp(-1).sum()
+    for name in ("eap", "relp"):
+        metric = LogitDifference.at_position(torch.tensor([1]), torch.tensor([2]), n_positions=12)
+        task = mib.LocalizationTask(model=loaded, clean=tokens, counterfactual=tokens + 20, metric=metric)
+        localization.get(name)(task)
+    assert before.changes(Fingerprint.of(loaded)) == ""
+
+
+def test_a_broken_method_that_changed_the_model_says_what_broke(checkpoint: Path) -> None:
+    exam = RealExam.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
+    before = exam.row("eap")
+
+    def broken(model: mib.LoadedModel) -> None:
+        model.anatomy.W_U.zero_()
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        exam.row(as_localizer(Spoiling(broken).__call__, name="broken"))
+    assert replace(exam.row("eap"), seconds=before.seconds) == before
 
 
 # -- ranks ------------------------------------------------------------------------------------------------------------
