@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from groundtruth.circuit import Circuit
 from groundtruth.errors import DomainError
 from groundtruth.localizers import in_best_order, oracle
-from groundtruth.model import CompiledModel
+from groundtruth.model import Certainty, CompiledModel
+from groundtruth.ranking import Ranked, ranked
 from groundtruth.tasks import N_PAIRS, localization_task
-from mib.errors import ScoreError
 from mib.graph import EdgeScores, NodeScores
 from mib.localization import Localizer, Scores, as_localizer, get
 from mib.localization.registry import Method
-from mib.metrics import roc
 from mib.metrics.faithfulness import MAX_SIZES, Areas, areas, mib_areas
 from mib.task import Level, LocalizationTask
 
@@ -34,31 +33,6 @@ Kind = Literal["missed", "false"]
 
 N_SHOWN = 50
 """How many of the wrongly ranked edges a row lists, at most."""
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """How well scores rank the edges (or nodes) of one truth above the others.
-
-    Attributes:
-        judged: How many are judged.
-        true: How many of these are true.
-        auroc: Area under the ROC curve; ``None`` if all or none of the judged are true.
-        average_precision: The same for average precision.
-        precision: Of the best k, where k is ``true``.
-        recall: Of the best k.
-        f1: Of the best k.
-        exact: Whether the true ones all rank above the others, and none scores 0.
-    """
-
-    judged: int
-    true: int
-    auroc: float | None
-    average_precision: float | None
-    precision: float
-    recall: float
-    f1: float
-    exact: bool
 
 
 @dataclass(frozen=True)
@@ -111,6 +85,8 @@ class Row:
         seconds: Wall time of the method, without that of the metrics.
         wrong: The wrongly ranked edges or nodes, missed ones first.
         task: What a real model was scored on; empty for a compiled one, which has but one task.
+        certainty: ``measured`` for a model in superposition, whose live edges are known by witness, and whose scores
+            are not counted as exact.
     """
 
     method: str
@@ -136,6 +112,7 @@ class Row:
     seconds: float
     wrong: tuple[WrongEdge, ...]
     task: str = ""
+    certainty: Certainty = "exact"
 
     @property
     def passes(self) -> float:
@@ -200,12 +177,14 @@ class Exam:
         task: What a method is asked.
         circuit: The truth.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        certainty: Of the truth.
     """
 
     name: str
     task: LocalizationTask
     circuit: Circuit
     max_sizes: int = MAX_SIZES
+    certainty: Certainty = "exact"
 
     @classmethod
     def of(
@@ -229,7 +208,7 @@ class Exam:
                 "nothing to localize."
             )
         asked = localization_task(model, ablation=ablation, lengths=circuit.lengths, **task)
-        return cls(model.name, asked, circuit, max_sizes)
+        return cls(model.name, asked, circuit, max_sizes, model.certainty)
 
     def row(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> Row:
         """Run a method and score it. Errors as ``score``."""
@@ -247,9 +226,9 @@ class Exam:
             level=task.level,
             seed=task.seed,
             n_examples=n,
-            live=self._against(scores, self._live, self._doubtful),
-            variables=self._against(scores, self._live, self._doubtful | self._flags("constant")),
-            structural=self._against(scores, self.circuit.mask(self.circuit.structural)),
+            live=ranked(scores, self._live, self._doubtful),
+            variables=ranked(scores, self._live, self._doubtful | self._flags("constant")),
+            structural=ranked(scores, self.circuit.mask(self.circuit.structural)),
             mib_cpr=at_ten.cpr,
             mib_cmd=at_ten.cmd,
             cpr=over_all.cpr.value,
@@ -262,6 +241,7 @@ class Exam:
             backward=backward,
             seconds=seconds,
             wrong=self._wrong(scores),
+            certainty=self.certainty,
         )
 
     def _run(
@@ -303,28 +283,6 @@ class Exam:
     def _flags(self, *carries: Any) -> NDArray[np.bool_]:
         return self.circuit.mask(self.circuit.carrying(*carries))
 
-    def _against(
-        self, scores: Scores, truth: NDArray[np.bool_], leave_out: NDArray[np.bool_] | None = None
-    ) -> Ranked | None:
-        """Against one truth; a node is true if an edge that leaves it is, and not judged if only doubtful ones do."""
-        left_out = np.zeros_like(truth) if leave_out is None else leave_out
-        true = truth & ~left_out
-        if isinstance(scores, NodeScores):
-            scores, true, left_out = _as_edges(scores, true, left_out)
-        if not isinstance(scores, EdgeScores) or not true.any():
-            return None
-        best = roc.at_true_size(scores, true, leave_out=left_out)
-        return Ranked(
-            judged=int((scores.graph.edge_mask & ~left_out).sum()),
-            true=int(true.sum()),
-            auroc=_or_none(roc.edge_auroc, scores, true, left_out),
-            average_precision=_or_none(roc.edge_average_precision, scores, true, left_out),
-            precision=best.precision,
-            recall=best.recall,
-            f1=best.f1,
-            exact=roc.exact_recovery(scores, true, leave_out=left_out),
-        )
-
     def _wrong(self, scores: Scores) -> tuple[WrongEdge, ...]:
         """What is ranked on the wrong side of the true size, against the live edges."""
         if isinstance(scores, NodeScores):
@@ -351,21 +309,6 @@ def _as_method(method: str | Method, level: Level) -> Localizer:
     return get(method) if isinstance(method, str) else as_localizer(method, levels=(level,))
 
 
-def _as_edges(
-    scores: NodeScores, true: NDArray[np.bool_], left_out: NDArray[np.bool_]
-) -> tuple[EdgeScores, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Nodes as their edges to the logits, which every node has; no other edge is judged."""
-    graph = scores.graph
-    values = np.zeros(graph.edge_mask.shape)
-    judged = np.zeros(graph.edge_mask.shape, dtype=np.bool_)
-    is_true = np.zeros(graph.edge_mask.shape, dtype=np.bool_)
-    column = graph.destination_index["logits"]
-    values[:, column] = scores.values
-    is_true[:, column] = true.any(1)
-    judged[:, column] = true.any(1) | ~left_out.any(1)
-    return EdgeScores(graph, values), is_true, ~judged
-
-
 def _misplaced(
     values: NDArray[np.float64], live: NDArray[np.bool_], doubtful: NDArray[np.bool_]
 ) -> list[tuple[Kind, int, float]]:
@@ -380,10 +323,3 @@ def _misplaced(
     false = [i for i in best if not live[i]]
     found: list[tuple[Kind, int, float]] = [("missed", i, float(values[i])) for i in missed[:N_SHOWN]]
     return found + [("false", i, float(values[i])) for i in false[:N_SHOWN]]
-
-
-def _or_none(metric: Any, scores: EdgeScores, true: NDArray[np.bool_], left_out: NDArray[np.bool_]) -> float | None:
-    try:
-        return metric(scores, true, leave_out=left_out)
-    except ScoreError:
-        return None  # all judged edges are true: there is nothing to rank them above

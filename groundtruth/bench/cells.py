@@ -34,6 +34,8 @@ SCHEMA_VERSION = 1
 _NO_RESULT = (
     "cli",
     "report",
+    "workers.py",
+    "bench/ladder",
     "bench/results.py",
     "bench/running.py",
     "bench/profiles.py",

@@ -136,7 +136,7 @@ class Result:
             method=method,
             ablation=ablation,
             n_models=len(rows),
-            n_exact=sum(row.live.exact for row in rows if row.live),
+            n_exact=sum(row.live.exact for row in rows if row.live and row.certainty == "exact"),
             n_failed=sum(isinstance(o, Failed) for o in own),
             columns={name: _spread(numbers) for name, numbers in values.items() if numbers},
         )
@@ -164,16 +164,19 @@ def result_of(outcomes: Iterable[tuple[Cell, Outcome]], *, seconds: float, **set
 
 
 def columns_of(row: Row) -> dict[str, float | None]:
-    """The columns of a table: exact scores against the live edges, metrics, costs."""
-    live = row.live
+    """The columns of a table: exact scores against the live edges (none on a model in superposition), metrics, costs."""
+    measured = row.live if row.certainty == "measured" else None
+    live = None if measured else row.live
     return {
         "auroc": live and live.auroc,
+        "rounded_auroc": live and live.rounded_auroc,
         "average_precision": live and live.average_precision,
         "precision": live and live.precision,
         "recall": live and live.recall,
         "f1": live and live.f1,
-        "variables_auroc": row.variables and row.variables.auroc,
-        "structural_auroc": row.structural and row.structural.auroc,
+        "variables_auroc": live and row.variables and row.variables.auroc,
+        "structural_auroc": live and row.structural and row.structural.auroc,
+        "measured_auroc": measured and measured.auroc,
         "mib_cpr": row.mib_cpr,
         "mib_cmd": row.mib_cmd,
         "cpr": row.cpr,
@@ -235,7 +238,7 @@ def flat_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "examples": row.n_examples,
             "true": row.live and row.live.true,
             "judged": row.live and row.live.judged,
-            "exact": row.live and row.live.exact,
+            "exact": row.live and row.live.exact if row.certainty == "exact" else None,
             **columns_of(row),
             "cpr_low": row.cpr_interval[0],
             "cpr_high": row.cpr_interval[1],

@@ -73,7 +73,10 @@ LADDER: Mapping[str, Rung] = {
         Rung("all", "soft, redundant, distracted and rotated", ("soft", *_REPEAT, *_DISTRACT, *_TURN), _OPTIONAL),
     )
 }
-"""The rungs above the compiled model itself, by name."""
+"""The rungs above the compiled model itself whose truth is exact, by name."""
+
+SUPERPOSED = Rung("superposed", "fewer dimensions than directions; its truth is measured, not exact", ("superposed",))
+"""A rung beside the ladder: its edges are live by witness, the rest is measured."""
 
 
 def twin_of(model: CompiledModel, names: str, *, seed: int = 0) -> CompiledModel:
@@ -89,6 +92,8 @@ def twin_of(model: CompiledModel, names: str, *, seed: int = 0) -> CompiledModel
     """
     if names in LADDER:
         return LADDER[names].apply(model, seed=seed).model
+    if names == SUPERPOSED.name:
+        return SUPERPOSED.apply(model, seed=seed).model
     steps = names.split("+")
     for name in steps:
         if name not in TRANSFORMATIONS:

@@ -1,15 +1,17 @@
 """The table of the ladder: methods by rungs, and in words where each falls."""
 
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.bench.ladder import RUNGS, Climb, climbs
+from groundtruth.bench.ladder import RUNGS, Climb, climbs, rungs_of
 from groundtruth.bench.results import Result
-from groundtruth.hardening.ladder import LADDER, RAW
+from groundtruth.hardening.ladder import LADDER, RAW, SUPERPOSED
+from groundtruth.ranking import RESOLUTION
 from groundtruth.report import style
 from groundtruth.scoring import ORACLE
 
@@ -20,13 +22,16 @@ MISLED = 5
 """Of how many methods that fall on a rung the names are given."""
 
 
+DESCRIBED: Mapping[str, str] = {rung.name: rung.description for rung in (*LADDER.values(), SUPERPOSED)}
+
+
 def ladder_report(result: Result) -> RenderableType:
     """One table an ablation, with what it means in words."""
     return Group(*(part for ablation in result.ablations for part in _of_ablation(result, ablation)))
 
 
 def _of_ablation(result: Result, ablation: str) -> Iterator[RenderableType]:
-    found = climbs(result, ablation)
+    found, rungs = climbs(result, ablation), rungs_of(result)
     models = dict.fromkeys(model for climb in found for model in climb.models)
     yield Text.assemble(
         ("The ladder", "heading"),
@@ -34,58 +39,94 @@ def _of_ablation(result: Result, ablation: str) -> Iterator[RenderableType]:
         (ablation, "name"),
         " ablation",
     )
-    yield ladder_table(found)
-    for rung in LADDER.values():
-        yield Text.assemble((f"{rung.name}: ", "name"), (rung.description, "faint"))
-    yield Padding(Group(*falls_in_words(found)), (0, 0, 1, 0))
+    yield ladder_table(found, rungs)
+    for rung in rungs[1:]:
+        yield Text.assemble((f"{rung}: ", "name"), (f"{DESCRIBED[rung]}{_on_fewer(found, rung)}", "faint"))
+    yield Padding(Group(*falls_in_words(found, rungs), *residues_in_words(found, rungs)), (0, 0, 1, 0))
 
 
-def ladder_table(found: Sequence[Climb]) -> Table:
-    """Methods by rungs; the best of each column bold, what fell from the first column in colour."""
-    made = style.table("method", *RUNGS, right=RUNGS, padding=(0, 1, 0, 0))
-    best = {rung: _best(found, rung) for rung in RUNGS}
+def ladder_table(found: Sequence[Climb], rungs: Sequence[str] = RUNGS) -> Table:
+    """Methods by rungs: the mean over models and its spread; the best bold, what fell from the first in colour."""
+    made = style.table("method", *rungs, right=rungs, padding=(0, 1, 0, 0))
+    best = {rung: _best(found, rung) for rung in rungs}
     for climb in found:
         cells = [_method(climb)]
-        for rung in RUNGS:
-            shown = style.number(climb.auroc[rung])
-            is_best = climb.method != ORACLE and shown == best[rung]
-            cells.append(Text(shown, "best" if is_best else "bad" if fall(climb, rung) >= FALL else ""))
+        for rung in rungs:
+            is_best = climb.method != ORACLE and style.number(climb.auroc[rung]) == best[rung]
+            colour = "best" if is_best else "bad" if fall(climb, rung) >= FALL else ""
+            cells.append(Text(entry(climb, rung), colour))
         made.add_row(*cells, style="faint" if climb.method == ORACLE else "")
     return made
 
 
-def falls_in_words(found: Sequence[Climb]) -> Iterator[Text]:
+def entry(climb: Climb, rung: str) -> str:
+    """Mean and standard deviation over models, such as ``0.92 ±.12``; the mean alone for one model."""
+    several = len(climb.values[rung]) > 1 and climb.auroc[rung] is not None
+    spread = f" ±{climb.spread[rung]:.2f}".replace("±0.", "±.") if several else ""
+    return style.number(climb.auroc[rung]) + spread
+
+
+def falls_in_words(found: Sequence[Climb], rungs: Sequence[str] = RUNGS) -> Iterator[Text]:
     """For each rung, which methods lose there, the hardest hit first."""
-    for rung in LADDER:
-        hit = sorted(((fall(climb, rung), climb.method) for climb in found), reverse=True)
-        names = [f"{style.method_name(method)} -{loss:.2f}" for loss, method in hit if loss >= FALL]
-        if not names:
-            yield Text(f"{rung}: no method loses {FALL} AUROC")
-            continue
-        more = f" and {len(names) - MISLED} more" if len(names) > MISLED else ""
-        yield Text(f"{rung}: {style.plural(len(names), 'method')} of {len(found)} lose {FALL} or more: ").append(
-            ", ".join(names[:MISLED]) + more
-        )
+    for rung in rungs[1:]:
+        lost = {climb.method: fall(climb, rung) for climb in found}
+        yield _losing(lost, rung) or Text(f"{rung}: no method loses {FALL} AUROC")
+
+
+def residues_in_words(found: Sequence[Climb], rungs: Sequence[str] = RUNGS) -> Iterator[Text]:
+    """For each rung, whose AUROC rests on differences of scores that may be rounding, if any does."""
+    for rung in rungs:
+        lost = {climb.method: residue(climb, rung) for climb in found}
+        told = _losing(lost, f"{rung}, scores rounded to {RESOLUTION:g} of the largest")
+        if told is not None:
+            yield told
+
+
+def _losing(lost: Mapping[str, float], where: str) -> Text | None:
+    """Which methods lose at least ``FALL``, the hardest hit first; ``None`` if none does."""
+    hit = sorted(((loss, method) for method, loss in lost.items() if loss >= FALL), reverse=True)
+    if not hit:
+        return None
+    names = [f"{style.method_name(method)} -{loss:.2f}" for loss, method in hit]
+    more = f" and {len(names) - MISLED} more" if len(names) > MISLED else ""
+    said = f"{where}: {style.plural(len(names), 'method')} of {len(lost)} lose {FALL} or more: "
+    return Text(said + ", ".join(names[:MISLED]) + more)
 
 
 def fall(climb: Climb, rung: str) -> float:
-    """How much AUROC a method has lost on a rung, from the compiled models on."""
-    before, after = climb.auroc[RAW], climb.auroc[rung]
-    return 0.0 if before is None or after is None else before - after
+    """How much AUROC a method has lost on a rung, from the compiled models on; over the models that have both."""
+    return _mean_loss(climb.values[RAW], climb.values[rung])
+
+
+def residue(climb: Climb, rung: str) -> float:
+    """How much AUROC a method loses on a rung if scores are rounded to a millionth of the largest."""
+    return _mean_loss(climb.values[rung], climb.rounded[rung])
+
+
+def _mean_loss(before: Mapping[str, float | None], after: Mapping[str, float | None]) -> float:
+    pairs = [(before.get(model), value) for model, value in after.items()]
+    lost = [first - second for first, second in pairs if first is not None and second is not None]
+    return statistics.fmean(lost) if lost else 0.0
 
 
 def as_markdown(result: Result) -> str:
     """The tables in Markdown, with the words below them."""
     parts: list[str] = []
     for ablation in result.ablations:
-        found = climbs(result, ablation)
-        lines = [f"| method | {' | '.join(RUNGS)} |", f"| --- |{' ---: |' * len(RUNGS)}"]
-        for climb in found:
-            cells = [style.number(climb.auroc[rung]) for rung in RUNGS]
-            lines.append(f"| {style.method_name(climb.method)} | {' | '.join(cells)} |")
-        words = [f"- {text.plain}" for text in falls_in_words(found)]
-        parts.append("\n".join([f"### The ladder: AUROC, {ablation} ablation\n", *lines, "", *words, ""]))
+        found, rungs = climbs(result, ablation), rungs_of(result)
+        words = [*falls_in_words(found, rungs), *residues_in_words(found, rungs)]
+        parts.append(f"### The ladder: AUROC, {ablation} ablation\n\n{markdown_table(found, rungs)}")
+        parts.append("".join(f"- {text.plain}\n" for text in words))
     return "\n".join(parts)
+
+
+def markdown_table(found: Sequence[Climb], rungs: Sequence[str]) -> str:
+    """Methods by rungs, each with its spread over models."""
+    lines = [f"| method | {' | '.join(rungs)} |", f"| --- |{' ---: |' * len(rungs)}"]
+    for climb in found:
+        cells = [entry(climb, rung) for rung in rungs]
+        lines.append(f"| {style.method_name(climb.method)} | {' | '.join(cells)} |")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _method(climb: Climb) -> Text:
@@ -97,3 +138,10 @@ def _method(climb: Climb) -> Text:
 def _best(found: Sequence[Climb], rung: str) -> str:
     values = [value for climb in found if climb.method != ORACLE and (value := climb.auroc[rung]) is not None]
     return style.number(max(values)) if values else ""
+
+
+def _on_fewer(found: Sequence[Climb], rung: str) -> str:
+    """How many of the models have a rung that not all have."""
+    with_it = {model for climb in found for model in climb.values[rung]}
+    models = {model for climb in found for model in climb.models}
+    return f" ({len(with_it)} of the {len(models)} models)" if len(with_it) < len(models) else ""

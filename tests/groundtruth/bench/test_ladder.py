@@ -1,6 +1,7 @@
 """The ladder: eight models ship on every rung, and methods are compared rung by rung on the same models."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, DomainError, TwinError
 from groundtruth.finding import find_model
 from groundtruth.hardening.ladder import LADDER, RAW, TRANSFORMATIONS
-from groundtruth.report.ladder import as_markdown, fall, falls_in_words
+from groundtruth.report.ladder import as_markdown, entry, fall, falls_in_words, residues_in_words
 from groundtruth.scoring import Row
 
 
@@ -26,12 +27,26 @@ def _run(capsys, *arguments):
 def test_eight_models_ship_on_every_rung():
     assert len(shipped_on_all_rungs()) >= 8
     assert set(shipped_on_all_rungs()) <= set(shipped())
-    assert set(shipped_twins()) == {f"{base}@{rung}" for base in shipped_on_all_rungs() for rung in LADDER}
-    assert sum(path.stat().st_size for path in (library() / "ladder").glob("*/*")) < 3_200_000
+    exact = {f"{base}@{rung}" for base in shipped_on_all_rungs() for rung in LADDER}
+    assert exact == {name for name in shipped_twins() if not name.endswith("@superposed")}
+    assert sum(path.stat().st_size for path in (library() / "ladder").glob("*/*")) < 3_400_000
     assert {name for rung in LADDER.values() for name in rung.steps} <= set(TRANSFORMATIONS)
 
 
-@pytest.mark.parametrize("name", shipped_twins())
+def _superposed():
+    return [name for name in shipped_twins() if name.endswith("@superposed")]
+
+
+def test_models_in_superposition_ship_and_are_not_said_to_be_exact():
+    assert len(_superposed()) >= 3
+    for name in _superposed():
+        twin, original = groundtruth.load(name), groundtruth.load(name.partition("@")[0])
+        assert (twin.certainty, original.certainty) == ("measured", "exact")
+        assert twin.weights.d_model < original.weights.d_model
+        assert (twin.check, len(twin.variables())) == (original.check, 0)
+
+
+@pytest.mark.parametrize("name", sorted(set(shipped_twins()) - set(_superposed())))
 def test_a_shipped_twin_is_the_program_with_a_known_circuit(name):
     base, _, rung = name.partition("@")
     twin, original = groundtruth.load(name), groundtruth.load(base)
@@ -59,8 +74,9 @@ def test_twins_are_found_by_name():
 
 
 def test_the_ladder_names_every_rung():
-    assert ladder_models(["hist"]) == ["hist", *(f"hist@{rung}" for rung in LADDER)]
-    assert len(ladder_models()) == len(shipped_on_all_rungs()) * len(RUNGS)
+    assert ladder_models(["hist"]) == ["hist", *(f"hist@{rung}" for rung in LADDER), "hist@superposed"]
+    assert ladder_models(["sort"]) == ["sort", *(f"sort@{rung}" for rung in LADDER)]
+    assert len(ladder_models()) == len(shipped_on_all_rungs()) * len(RUNGS) + len(_superposed())
     with pytest.raises(DomainError, match="'hist@soft' is a twin already; give the ladder models without '@'"):
         ladder_models(["hist@soft"])
 
@@ -72,10 +88,12 @@ def test_a_method_that_reads_weights_falls_for_decoys(tmp_path, capsys):
     assert max(map(len, printed.out.splitlines())) <= 100
     assert "distractors: 1 method of 3 lose 0.1 or more: weight-norm" in printed.out
     data = json.loads(next(tmp_path.glob("*-ladder.json")).read_text())
-    assert list(data["ladder"]["rungs"]) == list(RUNGS)
+    assert list(data["ladder"]["rungs"]) == [*RUNGS, "superposed"]
     found = {climb["method"]: climb for climb in data["ladder"]["climbs"]}
-    assert found["oracle"]["auroc"] == dict.fromkeys(RUNGS, 1.0)
-    assert found["exact"]["auroc"] == dict.fromkeys(RUNGS, 1.0)
+    assert found["oracle"]["auroc"] == dict.fromkeys((*RUNGS, "superposed"), 1.0)
+    assert found["exact"]["auroc"].items() >= dict.fromkeys(RUNGS, 1.0).items()
+    assert found["oracle"]["n_exact"] == dict.fromkeys(RUNGS, 1)  # what is measured is not counted as exact
+    assert all(summary["n_exact"] <= len(RUNGS) for summary in data["summaries"])
     weights = found["weight-norm"]["auroc"]
     assert weights["distractors"] < weights[RAW] - 0.1 > weights["all"]
     assert {cell["cell"]["dtype"] for cell in data["cells"]} == {"float64"}
@@ -102,10 +120,42 @@ def _row(method, model, auroc):
 
     live = Ranked(10, 5, auroc, 1.0, 1.0, 1.0, 1.0, auroc == 1.0)
     interval = (0.0, 1.0)
+    certainty = "measured" if model.endswith("@superposed") else "exact"
     return Row(
         method, model, "resample", "fixed", "edge", 0, 8, live, live, live, 1.0, 0.0, 1.0, 0.0, interval, interval,
-        1.0, 0.0, 1.0, 0.0, 0.1, (),
+        1.0, 0.0, 1.0, 0.0, 0.1, (), certainty=certainty,
     )  # fmt: skip
+
+
+def test_the_spread_is_over_models():
+    scores = {("a", name): 1.0 for name in ladder_models(["hist", "sort"])} | {("a", "sort@soft"): 0.5}
+    (climb,) = climbs(_result(scores), "resample")
+    assert climb.spread["soft"] == pytest.approx(0.25 * 2**0.5)
+    assert (entry(climb, "soft"), entry(climb, RAW)) == ("0.75 ±.35", "1.00 ±.00")
+    assert entry(climb, "superposed") == "1.00"  # of one model
+
+
+def test_what_is_measured_is_no_exact_score():
+    scores = {("a", name): 1.0 for name in ladder_models(["hist"])}
+    result = _result(scores)
+    (climb,) = climbs(result, "resample")
+    assert set(climb.n_exact) == set(RUNGS)
+    (summary,) = result.summaries("resample")
+    assert (summary.n_exact, summary.columns["measured_auroc"].mean) == (len(RUNGS), 1.0)
+    only = _result({("a", "hist@superposed"): 1.0})
+    assert "auroc" not in only.summaries("resample")[0].columns
+    assert only.summaries("resample")[0].n_exact == 0
+
+
+def test_scores_that_differ_by_rounding_alone_are_told():
+    scores = {("a", name): 1.0 for name in ladder_models(["sort"])}
+    outcomes = [
+        (cell, replace(row, live=replace(row.live, rounded_auroc=0.6 if cell.model == "sort" else 1.0)))
+        for cell, row in _result(scores).outcomes
+    ]
+    (climb,) = climbs(Result(tuple(outcomes), {}, 0.0), "resample")
+    (line,) = residues_in_words([climb])
+    assert line.plain == "raw, scores rounded to 1e-06 of the largest: 1 method of 1 lose 0.1 or more: a -0.40"
 
 
 def test_means_are_over_the_models_of_every_rung():
@@ -115,7 +165,7 @@ def test_means_are_over_the_models_of_every_rung():
     assert climb.models == ("x",)
     assert climb.auroc == {**dict.fromkeys(RUNGS, 1.0), "soft": 0.5}
     assert climb.n_failed["all"] == 1 and climb.n_exact["soft"] == 0 and climb.n_exact[RAW] == 1
-    assert (fall(climb, "soft"), climb.worst) == (0.5, "soft")
+    assert fall(climb, "soft") == 0.5
     assert [text.plain for text in falls_in_words([climb])][1] == "soft: 1 method of 1 lose 0.1 or more: a -0.50"
     assert "| a | 1.00 | 1.00 | 0.50 | 1.00 | 1.00 | 1.00 |" in as_markdown(_result(scores))
     assert ladder_data(_result(scores))["climbs"][0]["auroc"]["soft"] == 0.5

@@ -1,0 +1,103 @@
+"""How well scores rank the true edges (or nodes) above the others: what a row says against one truth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mib.errors import ScoreError
+from mib.graph import EdgeScores, NodeScores
+from mib.localization import Scores
+from mib.metrics import roc
+
+RESOLUTION = 1e-6
+"""Of the largest score: what is less may be rounding, and does not count in ``Ranked.rounded_auroc``."""
+
+Flags = NDArray[np.bool_]
+"""[source, destination]"""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """How well scores rank the edges (or nodes) of one truth above the others.
+
+    Attributes:
+        judged: How many are judged.
+        true: How many of these are true.
+        auroc: Area under the ROC curve; ``None`` if all or none of the judged are true.
+        average_precision: The same for average precision.
+        precision: Of the best k, where k is ``true``.
+        recall: Of the best k.
+        f1: Of the best k.
+        exact: Whether the true ones all rank above the others, and none scores 0.
+        rounded_auroc: AUROC of the scores in whole multiples of a millionth of the largest: what is left of ``auroc``
+            where it rests on residues of rounding.
+    """
+
+    judged: int
+    true: int
+    auroc: float | None
+    average_precision: float | None
+    precision: float
+    recall: float
+    f1: float
+    exact: bool
+    rounded_auroc: float | None = None
+
+
+def ranked(scores: Scores, truth: Flags, leave_out: Flags | None = None) -> Ranked | None:
+    """Against one truth; a node is true if an edge that leaves it is, and not judged if only doubtful ones do.
+
+    Args:
+        scores: Of edges or nodes.
+        truth: Which edges are true.
+        leave_out: Which are not judged.
+
+    Returns:
+        ``None`` for scores of neurons, or if no judged edge is true.
+    """
+    left_out = np.zeros_like(truth) if leave_out is None else leave_out
+    true = truth & ~left_out
+    if isinstance(scores, NodeScores):
+        scores, true, left_out = _as_edges(scores, true, left_out)
+    if not isinstance(scores, EdgeScores) or not true.any():
+        return None
+    best = roc.at_true_size(scores, true, leave_out=left_out)
+    return Ranked(
+        judged=int((scores.graph.edge_mask & ~left_out).sum()),
+        true=int(true.sum()),
+        auroc=_or_none(roc.edge_auroc, scores, true, left_out),
+        average_precision=_or_none(roc.edge_average_precision, scores, true, left_out),
+        precision=best.precision,
+        recall=best.recall,
+        f1=best.f1,
+        exact=roc.exact_recovery(scores, true, leave_out=left_out),
+        rounded_auroc=_or_none(roc.edge_auroc, rounded(scores), true, left_out),
+    )
+
+
+def rounded(scores: EdgeScores) -> EdgeScores:
+    """The scores in whole multiples of ``RESOLUTION`` of the largest."""
+    unit = RESOLUTION * float(np.abs(scores.flat).max())
+    return EdgeScores(scores.graph, np.round(scores.values / unit)) if unit > 0 else scores
+
+
+def _as_edges(scores: NodeScores, true: Flags, left_out: Flags) -> tuple[EdgeScores, Flags, Flags]:
+    """Nodes as their edges to the logits, which every node has; no other edge is judged."""
+    graph = scores.graph
+    values = np.zeros(graph.edge_mask.shape)
+    judged = np.zeros(graph.edge_mask.shape, dtype=np.bool_)
+    is_true = np.zeros(graph.edge_mask.shape, dtype=np.bool_)
+    column = graph.destination_index["logits"]
+    values[:, column] = scores.values
+    is_true[:, column] = true.any(1)
+    judged[:, column] = true.any(1) | ~left_out.any(1)
+    return EdgeScores(graph, values), is_true, ~judged
+
+
+def _or_none(metric: Callable[..., float], scores: EdgeScores, true: Flags, left_out: Flags) -> float | None:
+    try:
+        return metric(scores, true, leave_out=left_out)
+    except ScoreError:
+        return None  # all judged edges are true: there is nothing to rank them above
