@@ -4,11 +4,11 @@ import copy
 import hashlib
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -22,6 +22,8 @@ from mib.localization.registry import Method
 from mib.metrics.faithfulness import MAX_SIZES, areas, mib_areas
 from mib.models import MODELS, LentModel
 from mib.task import Level, LocalizationTask
+
+Found = TypeVar("Found")
 
 N_REAL_PAIRS = 32
 """How many pairs a task on a real model has, to find circuits on and as many others to measure them on."""
@@ -143,7 +145,7 @@ class RealExam:
         settings: dict[str, Any] = {
             "family": family, "n": n_pairs, "seed": seed, "ablation": ablation, "level": level, "right_on": "both",
         }  # fmt: skip
-        exam = cls(name, about, max_sizes, _lent(name, str(device), dtype), settings)
+        exam = cls(name, about, max_sizes, lent_model(name, str(device), dtype), settings)
         _ = exam.accuracy  # its errors are raised here, not when a method runs
         return exam
 
@@ -169,12 +171,7 @@ class RealExam:
 
     def _make(self, model: mib.LoadedModel) -> _Asked:
         task, _ = _parse(self.about)
-        accuracy = task.accuracy(model, n=N_TRIED, seed=self._settings["seed"])
-        if accuracy < LEAST_RIGHT:
-            raise DomainError(
-                f"'{self.name}' gets {accuracy:.0%} of {N_TRIED} held-out prompts of {task.name} right: what it cannot "
-                "do has no circuit to find."
-            )
+        accuracy = able(self.name, model, task, seed=self._settings["seed"])
         search, held_out = (task.localization(model, split=part, **self._settings) for part in ("train", "test"))
         return _Asked(search, held_out, accuracy)
 
@@ -189,23 +186,9 @@ class RealExam:
         task = _own(self.task)
         localizer = _localizer(method, task.level)
         start = time.perf_counter()
-        scores = self._run(localizer, task, parameters or {})
+        scores = left_alone(self._lent, localizer.name, lambda: localizer(task, **(parameters or {})))
         seconds = time.perf_counter() - start
         return self._measured(localizer.name, task, scores, seconds)
-
-    def _run(self, localizer: Localizer, task: LocalizationTask, parameters: Mapping[str, Any]) -> Scores:
-        """The method's scores, if it left the model as it was; an error of its own comes before that."""
-        try:
-            scores = localizer(task, **parameters)
-        except Exception:
-            self._lent.taken_back()
-            raise
-        if changes := self._lent.taken_back():
-            raise MethodError(
-                f"{localizer.name} changed the model: {changes}. Work on copy.deepcopy(task.model). The other methods "
-                "get the model as it was."
-            )
-        return scores
 
     def _measured(self, method: str, task: LocalizationTask, scores: Scores, seconds: float) -> Row:
         cost, n = task.engine.cost, len(task)
@@ -238,6 +221,45 @@ class RealExam:
         )
 
 
+def able(name: str, model: mib.LoadedModel, task: tasks.Task, *, seed: int) -> float:
+    """The share of held-out prompts that a model gets right.
+
+    Raises:
+        DomainError: If it is too low.
+    """
+    accuracy = task.accuracy(model, n=N_TRIED, seed=seed)
+    if accuracy < LEAST_RIGHT:
+        raise DomainError(
+            f"'{name}' gets {accuracy:.0%} of {N_TRIED} held-out prompts of {task.name} right: what it cannot do has "
+            "no circuit to find."
+        )
+    return accuracy
+
+
+def left_alone(lent: LentModel, name: str, run: Callable[[], Found]) -> Found:
+    """What a method finds, if it left the model as it was; an error of its own comes before that.
+
+    Args:
+        lent: What the method runs on.
+        name: The method's.
+        run: Runs it.
+
+    Raises:
+        MethodError: If it changed the model.
+    """
+    try:
+        found = run()
+    except Exception:
+        lent.taken_back()
+        raise
+    if changes := lent.taken_back():
+        raise MethodError(
+            f"{name} changed the model: {changes}. Work on copy.deepcopy(task.model). The other methods get the model "
+            "as it was."
+        )
+    return found
+
+
 def _own(task: LocalizationTask) -> LocalizationTask:
     """The task with an engine, a count of passes, inputs and a metric of its own, and the same model."""
     names = ("clean", "counterfactual", "attention_mask", "counterfactual_mask", "metric")
@@ -254,7 +276,8 @@ _lent_models: dict[tuple[str, str, torch.dtype], LentModel] = {}
 """The model that was asked for last, kept for its other tasks; never two."""
 
 
-def _lent(name: str, device: str, dtype: torch.dtype) -> LentModel:
+def lent_model(name: str, device: str, dtype: torch.dtype) -> LentModel:
+    """A language model by name, to be lent to one method after the other."""
     key = (name, device, dtype)
     if key not in _lent_models:
         for other in _lent_models.values():
