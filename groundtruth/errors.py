@@ -24,6 +24,10 @@ class TwinError(GroundTruthError):
     """A twin that cannot be made of a model, or whose truth is not the model's."""
 
 
+class WorkerError(GroundTruthError):
+    """A process of ours that could not start, or whose work is missing because it was killed."""
+
+
 class UnsupportedProgram(GroundTruthError):
     """A program with RASP that cannot be compiled.
 

@@ -1,6 +1,6 @@
 """Re-prove what an artifact claims, from the artifact alone: weights = program, and every edge's status."""
 
-import multiprocessing
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,7 @@ from groundtruth.circuit import Circuit, EdgeTruth
 from groundtruth.compiling import check
 from groundtruth.diagnosing import first_wrong
 from groundtruth.errors import GroundTruthError
+from groundtruth.measuring import require_measurements
 from groundtruth.model import CompiledModel
 from groundtruth.padding import is_pad_safe
 from groundtruth.proving import Ground, cut_output, ground, is_constant, search
@@ -24,6 +25,7 @@ from groundtruth.redundancy import CircuitTrials, minimal_circuits
 from groundtruth.sufficing import doubtful_edges, prove_sufficiency
 from groundtruth.variables import VariableTruth, prove_variables
 from groundtruth.variables.truth import State
+from groundtruth.workers import Lost, run_in_order
 from mib.errors import shorten
 
 _HELD = 30
@@ -85,16 +87,19 @@ def verify_many(names: Sequence[str | Path], *, processes: int = 2) -> Iterator[
     Args:
         names: Of shipped models, or folders.
         processes: How many at once; 1 runs them in this process.
+
+    Yields:
+        The outcome for each; a model whose process was killed has one failed check that says so.
     """
-    if processes == 1 or len(names) < 2:
-        yield from (verify(name) for name in names)
-        return
-    with multiprocessing.get_context("spawn").Pool(processes, initializer=_one_thread) as pool:
-        yield from pool.imap(verify, names)
+    with contextlib.closing(run_in_order(verify, names, processes=processes)) as outcomes:
+        for name, outcome in outcomes:
+            yield _lost(name, outcome) if isinstance(outcome, Lost) else outcome
 
 
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def _lost(name: str | Path, how: Lost) -> Verification:
+    """A model of which nothing was proven; that is no proof."""
+    told = f"{how}; nothing was proven. Run again: groundtruth verify {name}"
+    return Verification(str(name), (CheckResult("process", False, told),))
 
 
 def _all_checks(name: str | Path) -> Iterator[CheckResult]:
@@ -113,6 +118,8 @@ def _all_checks(name: str | Path) -> Iterator[CheckResult]:
     for circuit in circuits:
         what = f"circuit {circuit.ablation}/{circuit.lengths}"
         yield _attempt(what, lambda circuit=circuit: _circuit(model, circuit))
+    if model.certainty == "measured":
+        yield _attempt("measurements", lambda: require_measurements(model))
     if variables:
         yield _attempt("variables", lambda: _variables(model, variables))
 

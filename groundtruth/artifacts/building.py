@@ -1,19 +1,40 @@
 """Compile and prove the library of programs: ``python -m groundtruth.artifacts.building`` (or ``make models``)."""
 
 import argparse
-import multiprocessing
 import sys
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from groundtruth.artifacts import library, load, write_index
 from groundtruth.artifacts.writing import MODEL
+from groundtruth.errors import GroundTruthError
+from groundtruth.workers import Lost, run_in_order
 
 Job = tuple[str, Path, bool]
 """Name of a program, the folder of all models, and whether to keep what is stored of it there already."""
 
+AnyJob = TypeVar("AnyJob")
 
-def build(job: Job) -> tuple[str, float, int]:
+
+@dataclass(frozen=True)
+class NotBuilt:
+    """A model that could not be built.
+
+    Attributes:
+        why: What was raised.
+    """
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+def build(job: Job) -> str:
     """Compile, check, prove and store one program of the library.
 
     Args:
@@ -21,25 +42,56 @@ def build(job: Job) -> tuple[str, float, int]:
             what it lacks (circuits of an ablation, the variables) is proven and added; its weights stay as they are.
 
     Returns:
-        The name, the seconds it took, and how many edges stayed undecided over all circuits.
+        A line: the name, the seconds it took, and how many edges stayed undecided over all circuits.
     """
-    import torch
-
     from groundtruth import programs
     from groundtruth.compiling import compile
 
     name, folder, keep = job
-    torch.set_num_threads(1)
     start = time.perf_counter()
     stored = folder / name
     model = load(stored) if keep and (stored / MODEL).is_file() else compile(programs.get(name))
     model.save(stored)
     undecided = sum(model.circuit(c.ablation, c.lengths).counts["undecided"] for c in model.known_circuits)
-    return name, time.perf_counter() - start, undecided
+    return f"{name}  {time.perf_counter() - start:.1f} s  {undecided} undecided"
 
 
-def main() -> None:
-    """Build the programs named on the command line, or all, and the index."""
+def build_all(function: Callable[[AnyJob], str], jobs: Sequence[AnyJob], names: Sequence[str], processes: int) -> bool:
+    """Build models side by side, with a line for each.
+
+    Args:
+        function: Builds one and returns its line.
+        jobs: Of the function.
+        names: What each of them builds, for the line of one that fails or is killed.
+        processes: How many at once.
+
+    Returns:
+        Whether all were built; the others stay as they were.
+    """
+    missing: list[str] = []
+    outcomes = run_in_order(partial(_tried, function), jobs, processes=processes)
+    for name, (_, told) in zip(names, outcomes, strict=True):
+        if isinstance(told, Lost | NotBuilt):
+            missing.append(name)
+        sys.stdout.write(f"{name}  NOT BUILT: {told}\n" if isinstance(told, Lost | NotBuilt) else f"{told}\n")
+        sys.stdout.flush()
+    if missing:
+        sys.stdout.write(f"{len(missing)} of {len(jobs)} were not built. Run again for: {' '.join(missing)}\n")
+    return not missing
+
+
+def _tried(function: Callable[[AnyJob], str], job: AnyJob) -> str | NotBuilt:
+    import torch
+
+    torch.set_num_threads(1)
+    try:
+        return function(job)
+    except GroundTruthError as error:
+        return NotBuilt(str(error))
+
+
+def main() -> int:
+    """Build the programs named on the command line, or all, and the index; 1 if one could not be built."""
     from groundtruth import programs
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -48,13 +100,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--keep", action="store_true", help="keep stored models, and prove only what they lack")
     given = parser.parse_args()
-    jobs = [(name, given.out, given.keep) for name in given.names or programs.names()]
-    with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
-        for name, seconds, undecided in pool.imap_unordered(build, jobs):
-            sys.stdout.write(f"{name}  {seconds:.1f} s  {undecided} undecided\n")
-            sys.stdout.flush()
+    names = given.names or programs.names()
+    built = build_all(build, [(name, given.out, given.keep) for name in names], names, given.processes)
     write_index(given.out)
+    return 0 if built else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

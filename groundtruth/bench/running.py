@@ -1,7 +1,6 @@
 """Run cells: side by side, continuing where an earlier run stopped, each outcome kept as soon as it is there."""
 
 import contextlib
-import signal
 import traceback
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
@@ -17,11 +16,11 @@ from groundtruth.artifacts.writing import WEIGHTS
 from groundtruth.bench.cells import Cell, CellStore, Failed, Outcome, Skipped, dtype_of
 from groundtruth.bench.real import RealExam, is_real
 from groundtruth.bench.variable_cells import VariableCell, variable_exam
-from groundtruth.bench.workers import Lost, run_batches
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
 from groundtruth.finding import find_model, is_file_spec, load_featurizer, load_method
 from groundtruth.scoring import ORACLE, Exam
+from groundtruth.workers import Lost, run_batches
 from mib import featurization, localization
 from mib.errors import MethodError, MibError
 
@@ -68,7 +67,7 @@ def _run_all(
         return
     largest_first = sorted(exams, key=lambda exam: -_size(exam[0][1].model))  # lest one is left alone at the end
     run = partial(_run_and_keep, store)
-    with contextlib.closing(run_batches(run, largest_first, processes=jobs, start=_start_worker)) as outcomes:
+    with contextlib.closing(run_batches(run, largest_first, processes=jobs)) as outcomes:
         for (_, cell), outcome in outcomes:
             yield cell, Failed(str(outcome)) if isinstance(outcome, Lost) else outcome
 
@@ -79,11 +78,6 @@ def _size(model: str) -> int:
         return 2**40
     path = library() / model / WEIGHTS
     return path.stat().st_size if path.is_file() else 0
-
-
-def _start_worker() -> None:
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
 
 
 def _run_and_keep(store: CellStore, keyed: Keyed[AnyCell]) -> Outcome:

@@ -13,6 +13,9 @@ from groundtruth.cli import generating, inspecting, reporting, scoring, submitti
 BAD_INPUT = 2
 """Exit code for what the user can put right: a name, a file, an option."""
 
+INCOMPLETE = 1
+"""Exit code for work that is missing because a process was killed."""
+
 INTERRUPTED = 130
 
 app = cyclopts.App(
@@ -41,8 +44,8 @@ reporting.register(app)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; leaves by ``SystemExit``.
 
-    Exit codes: 0 all is well; 1 a claim does not hold, a threshold is not met or a method fails; 2 bad input, with
-    one line ``error: ...`` on standard error; 130 interrupted.
+    Exit codes: 0 all is well; 1 a claim does not hold, a threshold is not met, a method fails or a process was
+    killed; 2 bad input, with one line ``error: ...`` on standard error; 130 interrupted.
 
     Args:
         arguments: Instead of those of the process.
@@ -66,7 +69,7 @@ def _run(arguments: list[str]) -> int:
     except ValueError as error:
         if not _is_ours(error):
             raise
-        return _fail(str(error))
+        return _fail(str(error), code=_code(error))
     return code if isinstance(code, int) else 0
 
 
@@ -78,9 +81,15 @@ def _is_ours(error: ValueError) -> bool:
     return isinstance(error, GroundTruthError | MibError)
 
 
-def _fail(message: str, *, hint: str = "") -> int:
+def _code(error: ValueError) -> int:
+    from groundtruth.errors import WorkerError
+
+    return INCOMPLETE if isinstance(error, WorkerError) else BAD_INPUT
+
+
+def _fail(message: str, *, hint: str = "", code: int = BAD_INPUT) -> int:
     sys.stderr.write(f"error: {message.strip()}{hint}\n")
-    return BAD_INPUT
+    return code
 
 
 def _usage(arguments: Sequence[str]) -> str:

@@ -5,10 +5,9 @@ as wide as its bounds by construction. Draws are judged on their own and kept in
 and which is first, changes nothing.
 """
 
-import multiprocessing
+import contextlib
 import random
 import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,15 +15,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from groundtruth.errors import ProgramError
+from groundtruth.errors import ProgramError, WorkerError
 from groundtruth.generating.bounds import Bounds
 from groundtruth.generating.choices import seeded
 from groundtruth.generating.drawing import Drawn, draw
 from groundtruth.generating.growing import Stuck
 from groundtruth.generating.judging import Rejected, judge
-
-MANIFEST = "suite.json"
-"""What the suite is: its seed, its bounds, every program's code, and the rejections by reason."""
+from groundtruth.generating.keeping import WORKSHOP, Job, jobs_of, kept, publish, require_folder
+from groundtruth.generating.members import Member
+from groundtruth.workers import Lost, run_in_order
 
 SCHEMA_VERSION = 1
 
@@ -36,33 +35,6 @@ WIDE = 3
 
 _DRAWS_PER_MODEL = 20
 """A suite that takes more draws than this a model is given up."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One model of a suite.
-
-    Attributes:
-        name: Of the model and of its folder.
-        code: What ``from_code`` draws its program from.
-        layers: Of the compiled transformer.
-        heads: Of its widest layer.
-        live: Live edges under resample ablation.
-        edges: All edges.
-        shared_mlps: Layers whose MLP computes more than one expression.
-        inputs: Size of its domain.
-        causal: Whether attention is causal.
-    """
-
-    name: str
-    code: str
-    layers: int
-    heads: int
-    live: int
-    edges: int
-    shared_mlps: int
-    inputs: int
-    causal: bool
 
 
 @dataclass(frozen=True)
@@ -131,31 +103,27 @@ def generate(
         report: Wraps what is being judged, for a progress bar.
 
     Raises:
-        ProgramError: If ``n`` is not positive, the folder holds something else, or the bounds leave too few programs.
+        ProgramError: If ``n`` is not positive, the folder holds something else or another suite, or the bounds leave
+            too few programs.
+        WorkerError: If a process is killed over a draw, twice. What the other draws gave is kept, after an
+            interruption too, for the next call with the same arguments.
     """
+    if n < 1:
+        raise ProgramError(f"n={n} makes no suite; ask for at least 1 model.")
     folder = Path(out)
-    _require(n, folder)
+    require_folder(folder, seed, bounds)
     start = time.perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".drawing-") as workshop:
-        members, rejected, draws = _collected(n, seed, bounds, Path(workshop), processes, report)
-        for member in members:
-            shutil.rmtree(folder / member.name, ignore_errors=True)
-            (Path(workshop) / member.name).rename(folder / member.name)
+    workshop = folder / WORKSHOP
+    workshop.mkdir(parents=True, exist_ok=True)
+    try:
+        found, rejected, draws = _collected(n, seed, bounds, workshop, processes, report)
+    except ProgramError:
+        shutil.rmtree(workshop)
+        raise
+    members = tuple(member for member, _ in found)
     suite = Suite(seed, bounds, members, draws, rejected, time.perf_counter() - start)
-    from groundtruth.artifacts import write_whole
-    from groundtruth.artifacts.writing import to_json
-
-    write_whole(folder / MANIFEST, to_json(suite.manifest()))
+    publish(workshop, {member.name: job.folder for member, job in found}, suite.manifest())
     return suite
-
-
-@dataclass(frozen=True)
-class _Job:
-    seed: int
-    number: int
-    bounds: Bounds
-    folder: Path
 
 
 def draw_number(seed: int, number: int, bounds: Bounds) -> Drawn:
@@ -175,12 +143,12 @@ def _collected(
     n: int,
     seed: int,
     bounds: Bounds,
-    folder: Path,
+    workshop: Path,
     processes: int,
     report: Callable[[Iterator[Any], int], Iterator[Any]],
-) -> tuple[tuple[Member, ...], dict[str, int], int]:
+) -> tuple[list[tuple[Member, Job]], dict[str, int], int]:
     """Rounds of draws, each as large as what is missing, so that none is made in vain."""
-    members: dict[str, Member] = {}
+    members: dict[str, tuple[Member, Job]] = {}
     rejected: Counter[str] = Counter()
     draws = 0
     while len(members) < n:
@@ -190,29 +158,45 @@ def _collected(
                 f"only {len(members)} of {n} models in {draws} draws with {bounds}. Rejected: "
                 f"{', '.join(f'{reason} {count}' for reason, count in rejected.most_common())}. Widen the bounds."
             )
-        jobs = [_Job(seed, draws + i, bounds, folder) for i in range(missing)]
-        for found in report(_outcomes(jobs, processes), missing):
+        jobs = jobs_of(seed, range(draws, draws + missing), bounds, workshop)
+        for job, found in report(_outcomes(jobs, processes), missing):
             if isinstance(found, str):
                 rejected[found] += 1
             elif found.name in members:
                 rejected["drawn before"] += 1
             else:
-                members[found.name] = found
+                members[found.name] = found, job
         draws += missing
-    return tuple(members.values()), dict(rejected), draws
+    return list(members.values()), dict(rejected), draws
 
 
-def _outcomes(jobs: Sequence[_Job], processes: int) -> Iterator[Member | str]:
-    """The outcome of each job, in their order."""
-    if min(processes, len(jobs)) <= 1:
-        yield from map(_outcome, jobs)
-        return
-    with multiprocessing.get_context("spawn").Pool(min(processes, len(jobs))) as pool:
-        yield from pool.imap(_outcome, jobs)
+def _outcomes(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, Member | str]]:
+    """The outcome of each job, in their order; one whose process is killed is made once more, alone.
+
+    Raises:
+        WorkerError: If some are lost then too; the others are kept.
+    """
+    lost: list[tuple[Job, Lost]] = []
+    with contextlib.closing(run_in_order(outcome_of, jobs, processes=processes, again=True)) as outcomes:
+        for job, found in outcomes:
+            if isinstance(found, Lost):
+                lost.append((job, found))
+            else:
+                yield job, found
+    if lost:
+        (job, how), more = lost[0], f" (and {len(lost) - 1} more draws)" if len(lost) > 1 else ""
+        raise WorkerError(
+            f"draw {job.number} of seed {job.seed}{more} was tried twice: {how}. No suite is written; what the other "
+            f"draws gave is kept in {job.folder.parent}. Run again: the same command makes only what is missing."
+        )
 
 
-def _outcome(job: _Job) -> Member | str:
-    """Draw, judge and store one model; the reason if it is rejected."""
+def outcome_of(job: Job) -> Member | str:
+    """Draw, judge and store one model, or take what is kept of an earlier run; the reason if it is rejected."""
+    return kept(job, _drawn)
+
+
+def _drawn(job: Job) -> Member | str:
     import torch
 
     torch.set_num_threads(1)
@@ -239,15 +223,6 @@ def _outcome(job: _Job) -> Member | str:
         inputs=model.check.inputs,
         causal=model.causal,
     )
-
-
-def _require(n: int, folder: Path) -> None:
-    if n < 1:
-        raise ProgramError(f"n={n} makes no suite; ask for at least 1 model.")
-    if folder.is_file():
-        raise ProgramError(f"{folder} is a file; name a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise ProgramError(f"{folder} is not empty and no suite of generated models; name another folder.")
 
 
 def _label(column: str, key: int) -> str:

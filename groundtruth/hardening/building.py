@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from groundtruth.artifacts import ladder_folder, load
+from groundtruth.artifacts.building import build_all
 from groundtruth.hardening.ladder import LADDER
 
 MODELS = (
@@ -21,17 +22,17 @@ MODELS = (
 """The models that ship on every rung: small ones of every family that has small ones."""
 
 
-def build(name: str, rung: str, folder: Path) -> str:
+def build(job: tuple[str, str, Path]) -> str:
     """Put a shipped model on a rung, prove it there, and store it.
 
     Args:
-        name: Of the model.
-        rung: Of the ladder.
-        folder: Of all twins; this one gets a folder of its name in it.
+        job: Name of the model, the rung of the ladder, and the folder of all twins; this one gets a folder of its name
+            in it.
 
     Returns:
         A line about what came of it.
     """
+    name, rung, folder = job
     start = time.perf_counter()
     model = LADDER[rung].apply(load(name)).model
     model.save(folder / model.name)
@@ -40,21 +41,22 @@ def build(name: str, rung: str, folder: Path) -> str:
     return f"{model.name}  {time.perf_counter() - start:.1f} s  {size // 1024} KiB  {counts}  {model!r}"
 
 
-def main() -> None:
-    """Build the rungs named on the command line, or all, of the models named there, or of all that ship."""
-    import torch
+def main() -> int:
+    """Build the rungs named on the command line, or all, of the models named there, or of all that ship.
 
+    Returns:
+        0, or 1 if one could not be built.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=MODELS, help="models; default: those that ship on the ladder")
-    parser.add_argument("--rungs", nargs="*", default=list(LADDER), help="rungs; default: all")
+    parser.add_argument("--rungs", nargs="*", default=list(LADDER), choices=list(LADDER), help="rungs; default: all")
     parser.add_argument("--out", type=Path, default=ladder_folder(), help="folder of all twins")
+    parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    torch.set_num_threads(1)
-    for name in given.names:
-        for rung in given.rungs:
-            sys.stdout.write(build(name, rung, given.out) + "\n")
-            sys.stdout.flush()
+    jobs = [(name, rung, given.out) for name in given.names for rung in given.rungs]
+    built = build_all(build, jobs, [f"{name}@{rung}" for name, rung, _ in jobs], given.processes)
+    return 0 if built else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,6 +8,7 @@ import pytest
 
 from groundtruth import artifacts, compile, load, programs, verify
 from groundtruth.circuit import ABLATIONS
+from groundtruth.cli import main
 from groundtruth.verifying import CheckResult, Verification, verify_many
 from tests.groundtruth.artifacts.tampering import (
     MODEL,
@@ -20,6 +21,7 @@ from tests.groundtruth.artifacts.tampering import (
     read,
     rehash,
 )
+from tests.killing import kill_workers
 
 SMALL = {"hist": (1, 2), "contains_x_twice_told": ("x", "y"), "sort_hist": (1, 2), "frac_prevs": ("x", "y")}
 
@@ -76,6 +78,19 @@ def test_several_are_verified_in_their_order(stored):
         outcomes = list(verify_many(names, processes=processes))
         assert [outcome.name for outcome in outcomes] == list(map(str, names))
         assert all(outcome.ok for outcome in outcomes)
+
+
+def test_a_model_whose_process_is_killed_is_not_proven(stored, monkeypatch, capsys):
+    names = [str(stored / name) for name in ("hist", "contains_x_twice_told")]
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    kill_workers(monkeypatch, {0})
+    with pytest.raises(SystemExit) as left:
+        main(["verify", *names, "--json"])
+    assert left.value.code == 1
+    killed, other = json.loads(capsys.readouterr().out)
+    assert (killed["name"], killed["ok"], other["name"], other["ok"]) == (names[0], False, names[1], True)
+    told = "its process was killed (signal 9): most likely out of memory; nothing was proven. Run again: "
+    assert [check["detail"] for check in killed["checks"]] == [f"{told}groundtruth verify {names[0]}"]
 
 
 def test_one_false_claim_is_enough():

@@ -2,10 +2,16 @@
 
 import shutil
 
+import pytest
+
 from groundtruth import load
-from groundtruth.artifacts import library, read_circuits, read_variables, save, shipped
+from groundtruth.artifacts import building, library, read_circuits, read_variables, save, shipped
 from groundtruth.artifacts.building import build
+from groundtruth.hardening import building as ladder
 from tests.groundtruth.artifacts.tampering import MODEL, TRUTH, WEIGHTS
+from tests.killing import kill_workers
+
+RUNGS = ["--rungs", "rotated", "distractors"]
 
 
 def test_what_is_stored_is_kept_and_the_variables_that_it_lacks_are_added(tmp_path):
@@ -21,6 +27,32 @@ def test_what_is_stored_is_kept_and_the_variables_that_it_lacks_are_added(tmp_pa
     }
     again = read_variables(folder, load(folder))
     assert [truth.claims for truth in again] == [truth.claims for truth in variables]
+
+
+@pytest.mark.parametrize(
+    ("builder", "models", "extra"), [(building, ["hist", "previous_token"], []), (ladder, ["hist"], RUNGS)]
+)
+def test_a_model_whose_process_is_killed_is_named_and_the_others_are_built(
+    builder, models, extra, tmp_path, monkeypatch, capsys
+):
+    first, second = [f"hist@{rung}" for rung in RUNGS[1:]] if extra else models
+    monkeypatch.setattr("sys.argv", ["building", *models, *extra, "--out", str(tmp_path)])
+    kill_workers(monkeypatch, {0})
+    assert builder.main() == 1
+    killed, built, end = capsys.readouterr().out.splitlines()
+    assert killed == f"{first}  NOT BUILT: its process was killed (signal 9): most likely out of memory"
+    assert built.startswith(f"{second}  ") and "undecided" in built
+    assert end == f"1 of 2 were not built. Run again for: {first}"
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [second]
+
+
+def test_a_model_that_cannot_be_built_costs_its_line_only(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["building", "hits", "hist", "--processes", "1", "--out", str(tmp_path)])
+    assert building.main() == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("hits  NOT BUILT: unknown program 'hits'. Did you mean: hist")
+    assert told[1].startswith("hist  ")
+    assert (tmp_path / "hist" / MODEL).is_file()
 
 
 def test_every_shipped_model_comes_with_its_certified_variables():

@@ -13,7 +13,9 @@ from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, ProgramError
 from groundtruth.finding import models_in
 from groundtruth.generating import Bounds, from_code
-from groundtruth.generating.suite import generate
+from groundtruth.generating import suite as suite_module
+from groundtruth.generating.suite import _drawn, generate
+from tests.killing import kill_workers
 
 SMALL = ["--depth", "1..3", "--length", "2..3", "--jobs", "1"]
 
@@ -33,7 +35,7 @@ def test_the_same_bytes_whatever_the_hash_seed_and_the_number_of_processes(suite
     for hash_seed, jobs in (("1", "1"), ("2", "2")):
         command = ["generate", "--n", "6", *SMALL[:4], "--jobs", jobs, "--out", str(tmp_path / hash_seed)]
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        subprocess.run([sys.executable, "-m", "groundtruth", *command], check=True, env=environment, timeout=120)
+        subprocess.run([sys.executable, "-m", "groundtruth", *command], check=True, env=environment, timeout=300)
     assert _files(tmp_path / "1") == _files(tmp_path / "2") == _files(suite[1])
 
 
@@ -69,10 +71,48 @@ def test_another_seed_makes_other_models(suite, tmp_path):
     assert not {member.name for member in other.members} & {member.name for member in suite[0].members}
 
 
+def test_a_draw_whose_process_is_killed_is_made_once_more(tmp_path, monkeypatch):
+    tiny = Bounds(depth=(1, 1), length=(2, 2))
+    generate(2, tmp_path / "calm", bounds=tiny)
+    started = kill_workers(monkeypatch, {0})
+    generate(2, tmp_path / "killed", bounds=tiny, processes=2)
+    assert len(started) >= 3
+    assert _files(tmp_path / "killed") == _files(tmp_path / "calm")
+
+
+def test_a_draw_that_is_lost_twice_ends_the_suite_and_the_others_are_kept(tmp_path, monkeypatch, capsys):
+    command = ["generate", "--n", "2", "--depth", "1", "--length", "2", "--jobs", "2", "--out", str(tmp_path)]
+    kill_workers(monkeypatch, {0, 2})
+    with pytest.raises(SystemExit) as left:
+        main(command)
+    assert left.value.code == 1
+    assert capsys.readouterr().err == (
+        "error: draw 0 of seed 0 was tried twice: its process was killed (signal 9): most likely out of memory. No "
+        f"suite is written; what the other draws gave is kept in {tmp_path / '.drawing'}. Run again: the same command "
+        "makes only what is missing.\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [".drawing"]
+    made = []
+    monkeypatch.setattr(suite_module, "_drawn", lambda job: made.append(job.number) or _drawn(job))
+    generate(2, tmp_path, bounds=Bounds(depth=(1, 1), heads=(1, 4), vocab=(2, 4), length=(2, 2)))
+    assert 0 in made and 1 not in made
+    assert not (tmp_path / ".drawing").exists()
+
+
+def test_a_suite_gives_way_to_one_of_the_same_draws_only(tmp_path):
+    tiny = Bounds(depth=(1, 1), length=(2, 2))
+    more, fewer = generate(2, tmp_path, bounds=tiny), generate(1, tmp_path, bounds=tiny)
+    assert fewer.members == more.members[:1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([fewer.members[0].name, "suite.json"])
+    with pytest.raises(ProgramError, match=r"holds another suite \(seed 0, depth 1, .*\); name another folder"):
+        generate(1, tmp_path, bounds=tiny, seed=1)
+
+
 def test_bounds_that_leave_nothing_end_with_the_reasons(tmp_path):
     narrow = Bounds(depth=(1, 1), vocab=(2, 2), length=(2, 2), live=(39, 40))
     with pytest.raises(ProgramError, match=r"only 0 of 1 models in 20 draws .* live edges out of bounds \d+"):
         generate(1, tmp_path / "none", bounds=narrow)
+    assert list((tmp_path / "none").iterdir()) == []
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):

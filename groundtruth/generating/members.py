@@ -1,0 +1,30 @@
+"""What a suite says about each of its models."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of a suite.
+
+    Attributes:
+        name: Of the model and of its folder.
+        code: What ``from_code`` draws its program from.
+        layers: Of the compiled transformer.
+        heads: Of its widest layer.
+        live: Live edges under resample ablation.
+        edges: All edges.
+        shared_mlps: Layers whose MLP computes more than one expression.
+        inputs: Size of its domain.
+        causal: Whether attention is causal.
+    """
+
+    name: str
+    code: str
+    layers: int
+    heads: int
+    live: int
+    edges: int
+    shared_mlps: int
+    inputs: int
+    causal: bool

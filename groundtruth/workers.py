@@ -1,0 +1,232 @@
+"""Processes that run jobs side by side. One that is killed costs the job it was at; the others go on.
+
+``multiprocessing.Pool`` waits for ever for the job of a worker that the system has killed, as it does where memory
+runs out.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, Generic, TypeVar
+
+from groundtruth.errors import GroundTruthError, WorkerError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A job whose process ended before the job did.
+
+    Attributes:
+        exit_code: Of the process; negative: the signal that killed it.
+    """
+
+    exit_code: int
+
+    def __str__(self) -> str:
+        if self.exit_code == -signal.SIGKILL:
+            return "its process was killed (signal 9): most likely out of memory"
+        if self.exit_code < 0:
+            return f"its process was killed by signal {-self.exit_code}"
+        return f"its process ended in the middle, with exit code {self.exit_code}"
+
+
+def run_batches(
+    function: Callable[[Job], Result], batches: Iterable[Sequence[Job]], *, processes: int
+) -> Generator[tuple[Job, Result | Lost], None, None]:
+    """Run jobs in processes of their own, one thread each, and yield each result as it comes.
+
+    Args:
+        function: Of one job; a module's own, so that another process finds it.
+        batches: The jobs of a batch are run one after the other in one process. What a lost job leaves of its batch is
+            run by another process.
+        processes: How many, at most.
+
+    Yields:
+        A job with its result, or with how it was lost.
+
+    Raises:
+        WorkerError: If a process cannot even start.
+        Exception: Whatever ``function`` raises; the other processes are then ended.
+    """
+    todo = deque(list(batch) for batch in batches if batch)
+    context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads can hang
+    workers = list[_Worker[Job, Result]]()
+    try:
+        while todo or workers:
+            while todo and len(workers) < processes:
+                workers.append(_Worker.started(context, function, todo.popleft()))
+            for pipe in wait([worker.pipe for worker in workers]):
+                worker = next(worker for worker in workers if worker.pipe is pipe)
+                received = worker.receive()
+                if isinstance(received, _Ready):
+                    continue
+                yield worker.batch.pop(0), received
+                if isinstance(received, Lost):
+                    workers.remove(worker)
+                    if worker.batch:
+                        todo.appendleft(worker.batch)
+                elif not worker.batch and todo:
+                    worker.give(todo.popleft())
+                elif not worker.batch:
+                    workers.remove(worker)
+                    worker.end()
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+def run_in_order(
+    function: Callable[[Job], Result], jobs: Sequence[Job], *, processes: int, again: bool = False
+) -> Generator[tuple[Job, Result | Lost], None, None]:
+    """Run jobs side by side, and yield their results in the order of the jobs.
+
+    Args:
+        function: As for ``run_batches``.
+        jobs: What to run.
+        processes: How many, at most; with 1, or one job, this process runs all.
+        again: Run each lost job once more after all others, alone, where it has the whole memory.
+
+    Yields:
+        A job with its result, or with how it was lost.
+
+    Raises:
+        WorkerError: If a process cannot even start.
+        Exception: Whatever ``function`` raises; the other processes are then ended.
+    """
+    if processes <= 1 or len(jobs) <= 1:
+        for job in jobs:
+            yield job, function(job)
+        return
+    held, lost = dict[int, Result | Lost](), list[tuple[int, Job]]()
+    numbered, due = list(enumerate(jobs)), 0
+    tries = [(numbered, processes), (lost, 1)] if again else [(numbered, processes)]
+    for some, at_once in tries:
+        batches = [[item] for item in some]
+        with contextlib.closing(run_batches(partial(_second, function), batches, processes=at_once)) as outcomes:
+            for (number, job), outcome in outcomes:
+                if isinstance(outcome, Lost) and again and some is numbered:
+                    lost.append((number, job))
+                    continue
+                held[number] = outcome
+                while due in held:
+                    yield jobs[due], held.pop(due)
+                    due += 1
+
+
+def _second(function: Callable[[Job], Result], numbered: tuple[int, Job]) -> Result:
+    return function(numbered[1])
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What a worker says first."""
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """An error on its way from a worker."""
+
+    error: Exception
+    trace: str
+
+
+@dataclass
+class _Worker(Generic[Job, Result]):
+    """A process and what it still has to do."""
+
+    process: SpawnProcess
+    pipe: "Connection[Any, Any]"
+    batch: list[Job]
+    ready: bool = field(default=False)
+
+    @classmethod
+    def started(
+        cls, context: SpawnContext, function: Callable[[Job], Result], batch: list[Job]
+    ) -> "_Worker[Job, Result]":
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, function), daemon=True)
+        process.start()
+        theirs.close()  # so that our end says when the process is gone
+        worker = cls(process, ours, [])
+        worker.give(batch)
+        return worker
+
+    def give(self, batch: list[Job]) -> None:
+        self.batch = batch
+        with contextlib.suppress(OSError):  # a process that is gone is noticed when it should answer
+            self.pipe.send(batch)
+
+    def receive(self) -> Any:
+        """A result, that the process is ready, or that it is gone; what its function raised is raised here."""
+        try:
+            received = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            code = self.process.exitcode or 0
+            if not self.ready and code >= 0:  # it is not killed, and the next one would fare no better
+                raise WorkerError(
+                    f"a process could not start: exit code {code}, its own error is above. A script that asks for "
+                    "several processes keeps its code under `if __name__ == '__main__':`; or ask for one."
+                ) from None
+            return Lost(code)
+        if isinstance(received, _Raised):
+            raise received.error from RuntimeError(f"in another process:\n{received.trace}")
+        self.ready = True
+        return received
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            self.pipe.send(None)
+        self.process.join()
+        self.pipe.close()
+
+    def kill(self) -> None:
+        self.process.terminate()
+        self.process.join()
+        self.pipe.close()
+
+
+def _work(pipe: "Connection[Any, Any]", function: Callable[[Any], Any]) -> None:
+    """What a process does: one batch after the other."""
+    _use_one_thread()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    pipe.send(_Ready())
+    with contextlib.suppress(EOFError):  # whoever asked is gone
+        while (batch := pipe.recv()) is not None:
+            for job in batch:
+                try:
+                    result = function(job)
+                except Exception as error:
+                    pipe.send(_Raised(_portable(error), traceback.format_exc()))
+                    return
+                pipe.send(result)
+
+
+def _use_one_thread() -> None:
+    """As torch is told, whether the function needed it to be found, will import it, or does without."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error itself if it survives the way between processes; else one with its message."""
+    with contextlib.suppress(Exception):  # its class may ask for more than a message
+        if str(pickle.loads(pickle.dumps(error))) == str(error):
+            return error
+    if isinstance(error, GroundTruthError):
+        return GroundTruthError(str(error))
+    return RuntimeError(f"{type(error).__name__}: {error}")

@@ -1,0 +1,109 @@
+"""A killed process costs the job it was at: the others' results come, in order where that is asked for."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from groundtruth.errors import MiscompiledProgram, UnsupportedProgram, WorkerError
+from groundtruth.workers import Lost, run_batches, run_in_order
+from tests.killing import kill_workers
+
+KILLED = "its process was killed (signal 9): most likely out of memory"
+
+
+def work(job: int | str) -> int:
+    """Square a number; end the process over a word."""
+    if job == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job == "stop":
+        os.kill(os.getpid(), signal.SIGTERM)
+    if job == "leave":
+        os._exit(3)
+    if job == "slow":
+        time.sleep(0.5)
+        return 0
+    assert isinstance(job, int)
+    return job * job
+
+
+def once(path: Path) -> str:
+    """Fail to come back the first time, by a trace in a folder."""
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return path.name
+
+
+def fail(job: int) -> int:
+    if job == 1:
+        raise MiscompiledProgram("x", tokens=[1], expected=[2], actual=[3], wrong=1, checked=4, cause="a cause")
+    raise UnsupportedProgram(["one reason", "another"])
+
+
+def test_a_killed_process_costs_its_job_only() -> None:
+    batches = [[1, "kill", 2], [3, "leave"], ["stop"]]
+    found = dict(run_batches(work, batches, processes=2))
+    assert found == {1: 1, "kill": Lost(-9), 2: 4, 3: 9, "leave": Lost(3), "stop": Lost(-15)}
+    assert [str(found[job]) for job in ("kill", "leave", "stop")] == [
+        KILLED,
+        "its process ended in the middle, with exit code 3",
+        "its process was killed by signal 15",
+    ]
+
+
+def test_results_come_in_the_order_of_the_jobs() -> None:
+    jobs = ["slow", 3, "kill", 4]
+    assert list(run_in_order(work, jobs, processes=2)) == [("slow", 0), (3, 9), ("kill", Lost(-9)), (4, 16)]
+
+
+def test_a_lost_job_is_run_once_more_after_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = kill_workers(monkeypatch, ())
+    paths = [tmp_path / name for name in "ab"]
+    paths[1].touch()
+    assert list(run_in_order(once, paths, processes=2, again=True)) == [(paths[0], "a"), (paths[1], "b")]
+    assert list(run_in_order(work, ["kill", 2], processes=2, again=True)) == [("kill", Lost(-9)), (2, 4)]
+    assert len(started) == 6  # two at first and one for the second try, each time
+
+
+def test_a_process_killed_while_it_starts_costs_its_job_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    kill_workers(monkeypatch, {0})
+    assert list(run_in_order(work, [1, 2, 3], processes=2)) == [(1, Lost(-9)), (2, 4), (3, 9)]
+
+
+def test_what_a_job_raises_is_raised_here_in_its_own_words() -> None:
+    """Two classes that do not survive pickling: one needs more than its message, one would spell it out."""
+    with pytest.raises(ValueError, match="'x' cannot be compiled exactly: on input 1 the model gives 3, the program 2"):
+        list(run_in_order(fail, [1, 1], processes=2))
+    with pytest.raises(ValueError, match=r"cannot be compiled:\n  - one reason\n  - another"):
+        list(run_in_order(fail, [2, 2], processes=2))
+
+
+def test_one_process_is_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = kill_workers(monkeypatch, ())
+    assert list(run_in_order(work, [1, 2], processes=1)) == [(1, 1), (2, 4)]
+    assert list(run_in_order(work, [3], processes=2)) == [(3, 9)]
+    assert started == []
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("from groundtruth.workers import run_in_order\nlist(run_in_order(abs, [1, 2], processes=2))\n")
+    told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120)
+    assert told.returncode == 1
+    assert f"{WorkerError.__name__}: a process could not start: exit code 1" in told.stderr
+    assert "if __name__ == '__main__':" in told.stderr
+
+
+def threads(before: bool) -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def test_processes_have_one_thread_each() -> None:
+    assert list(run_in_order(threads, [True, False], processes=2)) == [(True, 1), (False, 1)]
