@@ -186,3 +186,21 @@ def logits(weights: Weights, tokens: Int[Tensor, "batch position"]) -> Float[Ten
         hidden = (residual @ weights.W_in[layer][:, neurons]).relu()
         residual = residual + hidden @ weights.W_out[layer][neurons]
     return residual @ weights.W_U
+
+
+def logits_from(weights: Weights, half: int, residual: Float[Tensor, "batch position d_model"]) -> Tensor:
+    """The output [batch, position, output] that follows from a residual stream in the middle.
+
+    Args:
+        weights: The model.
+        half: The half-layer that reads the stream: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding.
+        residual: The stream.
+    """
+    for step in range(half, 2 * weights.n_layers):
+        layer = step // 2
+        if step % 2:
+            residual = residual + feed_forward(weights, layer, residual)
+        else:
+            heads = [attend(weights, layer, h, residual, residual, residual) for h in weights.busy_heads[layer]]
+            residual = residual + torch.stack(heads).sum(0) if heads else residual
+    return residual @ weights.W_U

@@ -298,6 +298,8 @@ class CompiledModel:
     def save(self, folder: str | Path) -> None:
         """Write the model with its circuits under every ablation and its variables, proving those not yet known.
 
+        With a model in superposition goes what is measured on it, see ``groundtruth.measuring``.
+
         Args:
             folder: Made if it is not there. Each file is written whole or not at all.
         """
@@ -306,6 +308,10 @@ class CompiledModel:
         kinds = LENGTHS if self.pad_safe and len(self.domain.lengths) > 1 else ("fixed",)
         circuits = [self.circuit(ablation, lengths) for ablation in ABLATIONS for lengths in kinds]
         save(self, Path(folder), circuits, variables=self.variables())
+        if self.certainty == "measured":
+            from groundtruth.measuring import write_measurements
+
+            write_measurements(self, Path(folder))
 
     def __repr__(self) -> str:
         w = self.weights

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from groundtruth.circuit import Ablation
 from groundtruth.decoding import Decoder
-from groundtruth.forward import Weights, attend, feed_forward, forward, mix
+from groundtruth.forward import Weights, forward, logits_from, mix
 from groundtruth.reasons import reading
 from mib.graph import LETTERS, Graph, Letter, Place
 
@@ -162,8 +162,17 @@ class Runs:
         if place.kind == "logits":
             return self.decoder.codes(output)
         half = self.half_after(place)
-        stream = self.streams[half]
-        return self.continuations.codes(half, stream[rows] + output - self.full_output(place)[rows])
+        return self.continuations.codes(half, self._stream_after(place, half, rows, output))
+
+    def logits_after(self, place: Place, rows: Rows, output: Tensor) -> Tensor:
+        """The logits [row, position, output] if one node gives another output; arguments as of ``codes_after``."""
+        if place.kind == "logits":
+            return output
+        half = self.half_after(place)
+        return logits_from(self.weights, half, self._stream_after(place, half, rows, output))
+
+    def _stream_after(self, place: Place, half: int, rows: Rows, output: Tensor) -> Tensor:
+        return self.streams[half][rows] + output - self.full_output(place)[rows]
 
     def others(self, place: Place, cut: dict[Letter | str, Tensor], *, afterwards: bool) -> Tensor:
         """All that a run with one cut edge depends on besides what the edge carries, one row an input.
@@ -270,7 +279,8 @@ class Continuations:
         size = _rows_a_batch(self._weights, residual.shape[1])
         for start in range(0, len(new), size):
             chosen = new[start : start + size]
-            run = self._run(half, residual[torch.from_numpy(first[chosen])])
+            output = logits_from(self._weights, half, residual[torch.from_numpy(first[chosen])])
+            run = self._decoder.codes(output)
             known |= {names[i]: row for i, row in zip(chosen, run, strict=True)}
         return torch.stack([known[name] for name in names])[torch.from_numpy(inverse.reshape(-1))]
 
@@ -292,21 +302,6 @@ class Continuations:
             left, values, _ = torch.linalg.svd(torch.cat([unit(part) for part in parts], dim=1), full_matrices=False)
             self._bases[half] = left[:, values > 1e-10 * values.max()]
         return self._bases[half]
-
-    def _run(self, half: int, residual: Tensor) -> Tensor:
-        w = self._weights
-        for step in range(half, 2 * w.n_layers):
-            layer = step // 2
-            if step % 2:
-                residual = residual + feed_forward(w, layer, residual)
-            else:
-                heads = [_attend(w, layer, head, residual) for head in w.busy_heads[layer]]
-                residual = residual + torch.stack(heads).sum(0) if heads else residual
-        return self._decoder.codes(residual @ w.W_U)
-
-
-def _attend(weights: Weights, layer: int, head: int, residual: Tensor) -> Tensor:
-    return attend(weights, layer, head, residual, residual, residual)
 
 
 def _rows_of(stream: Tensor, matrix: Tensor, rows: Rows) -> Tensor:

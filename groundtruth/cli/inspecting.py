@@ -33,22 +33,27 @@ def programs(*, family: str | None = None, json: AsJson = False) -> None:
         echo(programs_table(found))
 
 
-def models(*, family: str | None = None, json: AsJson = False) -> None:
+def models(*, family: str | None = None, twins: bool = False, json: AsJson = False) -> None:
     """List the shipped models with their sizes and live edges.
 
     Args:
         family: Only those of one family, such as sorting.
+        twins: List the harder twins of the ladder that ship instead, and how certain their truth is.
         json: Print JSON, for machines.
     """
-    from groundtruth.artifacts import summaries
-    from groundtruth.report.listings import models_table, of_family
+    from groundtruth.artifacts import load, shipped_twins, summaries
+    from groundtruth.report.listings import models_table, of_family, twin_data, twins_table
     from groundtruth.report.style import echo
 
     found = of_family(summaries(), family)
+    table = models_table
+    if twins:
+        found = [twin_data(twin) for twin in map(load, shipped_twins()) if family in (None, twin.family)]
+        table = twins_table
     if json:
         print_json(found)
     else:
-        echo(models_table(found))
+        echo(table(found))
 
 
 def show(

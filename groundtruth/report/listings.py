@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.circuit import Circuit
+from groundtruth.circuit import ABLATIONS, Circuit
 from groundtruth.errors import DomainError
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
@@ -173,3 +173,36 @@ def _hint(text: str, command: str) -> Text:
 
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def twin_data(twin: CompiledModel) -> dict[str, Any]:
+    """A shipped twin as JSON has it."""
+    base, _, rung = twin.name.partition("@")
+    return {
+        "name": twin.name,
+        "model": base,
+        "rung": rung,
+        "certainty": twin.certainty,
+        "layers": twin.weights.n_layers,
+        "heads": twin.weights.n_heads,
+        "d_model": twin.weights.d_model,
+        "edges": len(twin.graph.edges),
+        "live": {ablation: len(twin.circuit(ablation).edges) for ablation in ABLATIONS},
+        "recipe": [str(step) for step in twin.recipe],
+    }
+
+
+def twins_table(twins: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """One line a twin: its sizes, how certain its truth is, and how many edges are live."""
+    right = ("L x H", "d_model", "edges", "live", "zero")
+    table = style.table("twin", "truth", *right, right=right)
+    for twin in twins:
+        live = twin["live"]
+        sizes = (f"{twin['layers']} x {twin['heads']}", str(twin["d_model"]), f"{twin['edges']:,}")
+        mark = Text(twin["certainty"], "warn" if twin["certainty"] == "measured" else "faint")
+        table.add_row(Text(twin["name"], "name"), mark, *sizes, str(live["resample"]), str(live["zero"]))
+    n_measured = sum(twin["certainty"] == "measured" for twin in twins)
+    told = (
+        f"{style.plural(len(twins), 'twin')}, {n_measured} of them in superposition: live by witness, the rest measured"
+    )
+    return Group(table, _hint(told, "groundtruth show NAME"))

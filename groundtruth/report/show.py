@@ -16,11 +16,13 @@ from groundtruth.domain import Tokens
 from groundtruth.errors import ProgramError
 from groundtruth.expressions import walk
 from groundtruth.generating import FAMILY, from_code
+from groundtruth.measuring import measurements
 from groundtruth.model import CompiledModel
 from groundtruth.programs import get, names
 from groundtruth.programs.listing import Line, listing
 from groundtruth.provenance import Head
 from groundtruth.report import style
+from groundtruth.report.measured import measured_view
 from groundtruth.report.tree import CircuitTree
 from groundtruth.report.variables import variable_data, variables_table
 from mib.errors import shorten
@@ -57,6 +59,8 @@ def model_view(
     parts.append(_section("layers", _layers(model)))
     drawn = _edge_table(circuit) if every_edge else CircuitTree(circuit, _drawn(circuit))
     parts.append(_section("circuit", Group(Text(str(circuit)), drawn, *_below_the_tree(model, circuit))))
+    if model.certainty == "measured":
+        parts.append(_section("measured", measured_view(measurements(model), circuit, every_edge=every_edge)))
     if inert := list(_inert(circuit)):
         parts.append(_section("inert", Group(*inert)))
     if variables:
@@ -253,6 +257,8 @@ def model_data(
         "d_model": w.d_model,
         "domain": str(model.domain),
         "check": asdict(model.check),
+        "certainty": model.certainty,
+        "measured": asdict(measurements(model)) if model.certainty == "measured" else None,
         "program": [str(line) for line in lines_of(model)],
         "rasp_source": model.rasp_source,
         "provenance": {
