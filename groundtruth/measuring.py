@@ -157,7 +157,8 @@ def _drawn(runs: Runs) -> tuple[Tensor, Tensor]:
     """Inputs and what is put in [run]: pairs under resample, each input once elsewhere, up to ``N_PAIRS``."""
     n, generator = len(runs.tokens), torch.Generator().manual_seed(0)
     if runs.n_replacements > 1:
-        return torch.randint(n, (2, N_PAIRS), generator=generator).unbind()
+        pairs = torch.randint(n, (2, N_PAIRS), generator=generator)
+        return pairs[0], pairs[1]
     rows = torch.randperm(n, generator=generator)[:N_PAIRS]
     return rows, torch.zeros_like(rows)
 

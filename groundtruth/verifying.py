@@ -149,6 +149,12 @@ def _padding(model: CompiledModel) -> str:
 
 
 def _provenance(model: CompiledModel) -> str:
+    if model.certainty == "measured":
+        if named := [d.name for d in model.provenance.directions if d.kind != "mixed"]:
+            raise GroundTruthError(
+                f"in superposition no direction means anything by itself, but '{named[0]}' is said to."
+            )
+        return "directions share dimensions; none is said to hold a variable"
     if blurred := [step.name for step in model.recipe if step.name in BLURRING]:
         _ = model.aligned, model.decoys  # the frame is that of the weights, and decoys are none
         return f"after '{blurred[0]}' directions hold values only nearly; each variable says how nearly"

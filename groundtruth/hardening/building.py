@@ -7,7 +7,7 @@ from pathlib import Path
 
 from groundtruth.artifacts import ladder_folder, load
 from groundtruth.artifacts.building import build_all
-from groundtruth.hardening.ladder import LADDER
+from groundtruth.hardening.ladder import LADDER, SUPERPOSED
 
 MODELS = (
     "hist",
@@ -20,6 +20,11 @@ MODELS = (
     "odd_one_out",
 )
 """The models that ship on every rung: small ones of every family that has small ones."""
+
+RUNGS = {**LADDER, SUPERPOSED.name: SUPERPOSED}
+
+NEED_EVERY_DIMENSION = ("frac_prevs", "odd_one_out")
+"""Models of which no fewer dimensions were found that decode exactly; they do not ship superposed."""
 
 
 def build(job: tuple[str, str, Path]) -> str:
@@ -34,7 +39,7 @@ def build(job: tuple[str, str, Path]) -> str:
     """
     name, rung, folder = job
     start = time.perf_counter()
-    model = LADDER[rung].apply(load(name)).model
+    model = RUNGS[rung].apply(load(name)).model
     model.save(folder / model.name)
     counts = {status: sum(c.counts[status] for c in model.known_circuits) for status in ("live", "undecided")}
     size = sum(path.stat().st_size for path in (folder / model.name).iterdir())
@@ -49,11 +54,16 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=MODELS, help="models; default: those that ship on the ladder")
-    parser.add_argument("--rungs", nargs="*", default=list(LADDER), choices=list(LADDER), help="rungs; default: all")
+    parser.add_argument("--rungs", nargs="*", default=list(RUNGS), choices=list(RUNGS), help="rungs; default: all")
     parser.add_argument("--out", type=Path, default=ladder_folder(), help="folder of all twins")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    jobs = [(name, rung, given.out) for name in given.names for rung in given.rungs]
+    jobs = [
+        (name, rung, given.out)
+        for name in given.names
+        for rung in given.rungs
+        if rung != SUPERPOSED.name or name not in NEED_EVERY_DIMENSION
+    ]
     built = build_all(build, jobs, [f"{name}@{rung}" for name, rung, _ in jobs], given.processes)
     return 0 if built else 1
 

@@ -13,6 +13,7 @@ from groundtruth.bench.results import Result
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, DomainError, TwinError
 from groundtruth.finding import find_model
+from groundtruth.hardening.building import MODELS, NEED_EVERY_DIMENSION
 from groundtruth.hardening.ladder import LADDER, RAW, TRANSFORMATIONS
 from groundtruth.report.ladder import as_markdown, entry, fall, falls_in_words, residues_in_words
 from groundtruth.scoring import Row
@@ -38,6 +39,7 @@ def _superposed():
 
 
 def test_models_in_superposition_ship_and_are_not_said_to_be_exact():
+    assert set(_superposed()) == {f"{name}@superposed" for name in set(MODELS) - set(NEED_EVERY_DIMENSION)}
     assert len(_superposed()) >= 3
     for name in _superposed():
         twin, original = groundtruth.load(name), groundtruth.load(name.partition("@")[0])
