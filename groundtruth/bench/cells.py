@@ -18,6 +18,7 @@ import groundtruth
 import mib
 from groundtruth.artifacts import stored
 from groundtruth.artifacts.writing import to_json, write_whole
+from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.bench.real import is_real, real_sha256
 from groundtruth.errors import DomainError
 from groundtruth.featurizing.exam import VariableRow
@@ -63,6 +64,7 @@ class Cell:
         dtype: Of the model that the method sees.
         parameters: Hyper-parameters of the method that are not the default.
         task: What a real model is scored on, ``task`` or ``task:family``; empty for a compiled one.
+        prompts: Where a real model's examples come from, and how they are read.
     """
 
     method: str
@@ -77,6 +79,7 @@ class Cell:
     dtype: str = "float32"
     parameters: tuple[tuple[str, Any], ...] = ()
     task: str = ""
+    prompts: Prompts = MADE_UP
 
     @property
     def subject(self) -> str:
@@ -96,6 +99,7 @@ class Cell:
             "cell": asdict(self),
             "method": _method_sha256(self.method, self.level),
             "model": model_sha256(self.model),
+            "data": self.prompts.sha256(self.task.partition(":")[0]),
             "code": code_sha256(),
             "versions": versions(),
         }

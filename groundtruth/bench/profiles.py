@@ -7,6 +7,7 @@ from typing import Any
 
 from groundtruth.artifacts import shipped, summaries
 from groundtruth.bench.cells import Cell, dtype_of
+from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.bench.real import N_REAL_PAIRS, is_real, tasks_of
 from groundtruth.circuit import require_ablation
 from groundtruth.devices import pick_device
@@ -145,6 +146,8 @@ def cells_of(
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float32",
+    prompts: Prompts = MADE_UP,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Cell]:
     """The cells of a profile, all methods of one exam beside each other.
 
@@ -160,6 +163,8 @@ def cells_of(
         seed: Of examples and methods.
         device: Where to run.
         dtype: Of the models that methods see.
+        prompts: Where the examples of language models come from, and how they are read.
+        parameters: By method: hyper-parameters that are not the default.
 
     Raises:
         DomainError: If an ablation or dtype is unknown, the device is not here, or a language model has no task.
@@ -174,11 +179,26 @@ def cells_of(
     compiled, real = _told_apart(chosen, models or ["default"], tasks)
     settings: dict[str, Any] = {"level": level, "seed": seed, "max_sizes": chosen.max_sizes, "device": device}
     settings["dtype"] = dtype
+    own = {method: tuple(sorted(values.items())) for method, values in (parameters or {}).items()}
+    if prompts != MADE_UP and not real:
+        raise DomainError(
+            "--data, --answer-prefix and --memory are for language models, and there is none among "
+            f"{', '.join(models or ['default'])}. Name one, such as --models {LEARNED}."
+        )
     return [
-        Cell(method, model, ablation, n_pairs=chosen.n_pairs, **settings)
+        Cell(method, model, ablation, n_pairs=chosen.n_pairs, parameters=own.get(method, ()), **settings)
         for ablation, model, method in product(kinds, compiled, names)
     ] + [
-        Cell(method, model, ablation, n_pairs=chosen.n_real_pairs, task=task, **settings)
+        Cell(
+            method,
+            model,
+            ablation,
+            n_pairs=chosen.n_real_pairs,
+            parameters=own.get(method, ()),
+            task=task,
+            prompts=prompts,
+            **settings,
+        )  # fmt: skip
         for ablation, (model, task), method in product(kinds, real, names)
         if method != ORACLE  # it is given a truth that nobody has
         and (methods is not None or method not in chosen.too_slow)

@@ -13,15 +13,16 @@ from typing import Any, TypeVar
 import torch
 
 import mib
+from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.errors import DomainError
 from groundtruth.scoring import N_BOOTSTRAP, ORACLE, Row
 from mib import learned, tasks
-from mib.errors import MethodError
 from mib.localization import Localizer, Scores, as_localizer, get
 from mib.localization.registry import Method
 from mib.metrics.faithfulness import MAX_SIZES, areas, mib_areas
 from mib.models import MODELS, LentModel
 from mib.task import Level, LocalizationTask
+from mib.tasks.pairing import Data
 
 Found = TypeVar("Found")
 
@@ -133,17 +134,19 @@ class RealExam:
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
         max_sizes: int = MAX_SIZES,
+        prompts: Prompts = MADE_UP,
     ) -> "RealExam":
-        """The exam of a model on a task; arguments as of ``groundtruth.score``.
+        """The exam of a model on a task; arguments as of ``groundtruth.score``, and where its prompts come from.
 
         Raises:
             DomainError: If the model cannot do the task.
             ModelError: If the model cannot be found or read.
             TaskError: If the task is unknown, or no pairs can be made of it with the model's tokenizer.
         """
-        _, family = _parse(about)
+        task, family = _parse(about)
         settings: dict[str, Any] = {
             "family": family, "n": n_pairs, "seed": seed, "ablation": ablation, "level": level, "right_on": "both",
+            **prompts.of(task.name),
         }  # fmt: skip
         exam = cls(name, about, max_sizes, lent_model(name, str(device), dtype), settings)
         _ = exam.accuracy  # its errors are raised here, not when a method runs
@@ -171,7 +174,9 @@ class RealExam:
 
     def _make(self, model: mib.LoadedModel) -> _Asked:
         task, _ = _parse(self.about)
-        accuracy = able(self.name, model, task, seed=self._settings["seed"])
+        accuracy = able(
+            self.name, model, task, **{name: self._settings[name] for name in ("seed", "data", "answer_prefix")}
+        )  # fmt: skip
         search, held_out = (task.localization(model, split=part, **self._settings) for part in ("train", "test"))
         return _Asked(search, held_out, accuracy)
 
@@ -186,7 +191,7 @@ class RealExam:
         task = _own(self.task)
         localizer = _localizer(method, task.level)
         start = time.perf_counter()
-        scores = left_alone(self._lent, localizer.name, lambda: localizer(task, **(parameters or {})))
+        scores = self._lent.run(localizer.name, lambda: localizer(task, **(parameters or {})))
         seconds = time.perf_counter() - start
         return self._measured(localizer.name, task, scores, seconds)
 
@@ -221,13 +226,21 @@ class RealExam:
         )
 
 
-def able(name: str, model: mib.LoadedModel, task: tasks.Task, *, seed: int) -> float:
-    """The share of held-out prompts that a model gets right.
+def able(
+    name: str,
+    model: mib.LoadedModel,
+    task: tasks.Task,
+    *,
+    seed: int,
+    data: Data = None,
+    answer_prefix: str | None = None,
+) -> float:
+    """The share of held-out prompts that a model gets right; the other arguments are those of ``Task.accuracy``.
 
     Raises:
         DomainError: If it is too low.
     """
-    accuracy = task.accuracy(model, n=N_TRIED, seed=seed)
+    accuracy = task.accuracy(model, n=N_TRIED, seed=seed, data=data, answer_prefix=answer_prefix)
     if accuracy < LEAST_RIGHT:
         raise DomainError(
             f"'{name}' gets {accuracy:.0%} of {N_TRIED} held-out prompts of {task.name} right: what it cannot do has "
@@ -247,17 +260,7 @@ def left_alone(lent: LentModel, name: str, run: Callable[[], Found]) -> Found:
     Raises:
         MethodError: If it changed the model.
     """
-    try:
-        found = run()
-    except Exception:
-        lent.taken_back()
-        raise
-    if changes := lent.taken_back():
-        raise MethodError(
-            f"{name} changed the model: {changes}. Work on copy.deepcopy(task.model). The other methods get the model "
-            "as it was."
-        )
-    return found
+    return lent.run(name, run)
 
 
 def _own(task: LocalizationTask) -> LocalizationTask:

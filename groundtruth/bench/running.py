@@ -163,6 +163,7 @@ def _exam(cell: Cell) -> Exam | RealExam:
             level=cell.level,
             device=pick_device(cell.device),
             dtype=dtype_of(cell.dtype),
+            prompts=cell.prompts,
         )
     return Exam.of(
         find_model(cell.model),

@@ -1,17 +1,79 @@
 """Options that several commands share."""
 
-from collections.abc import Sequence
+import ast
+import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for machines.")]
+Parameters = Annotated[list[str] | None, Parameter(name="--set", negative=())]
 Names = Annotated[str | None, Parameter(help="Names, separated by commas.")]
 
 
 def split(text: str | None) -> list[str] | None:
     """Names separated by commas; ``None`` for none given."""
     return None if text is None else [name for part in text.split(",") if (name := part.strip())]
+
+
+def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyper-parameters written as ``name=value``, each of the kind of its default.
+
+    Args:
+        texts: What was given; ``None`` for nothing.
+        method: Whose they are, for errors.
+        known: Those that it has, with their defaults.
+
+    Raises:
+        MethodError: If one is written otherwise, unknown, given twice, or of another kind than its default.
+    """
+    from mib.errors import MethodError
+    from mib.registering import check_parameters
+
+    found: dict[str, Any] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals or name in found:
+            problem = "is set twice" if equals else "has no value"
+            raise MethodError(f"--set {text}: {name!r} {problem}. Write --set name=value, once for each parameter.")
+        check_parameters(method, [name], known)
+        found[name] = _as(known[name], value, text)
+    return found
+
+
+def _as(default: Any, value: str, text: str) -> Any:
+    """A value of the kind of a default: a number, true or false, none, or a word."""
+    from mib.errors import MethodError
+
+    try:
+        read = ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(value, value))
+    except (ValueError, SyntaxError):
+        read = value
+    kinds = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}.get(type(default), ())
+    if str in kinds:
+        return value
+    if kinds and (not isinstance(read, kinds) or (isinstance(read, bool) and bool not in kinds)):
+        raise MethodError(f"--set {text}: expected a value like its default, {default!r}.")
+    return float(read) if isinstance(default, float) else read
+
+
+def memory_in(text: str | None) -> int:
+    """Bytes: a number, with KiB, MiB or GiB after it for so many of these; ``None``: 2 GiB.
+
+    Raises:
+        TaskError: If it is none.
+    """
+    from mib.errors import TaskError
+
+    if text is None:
+        return 2 * 2**30
+    units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|KiB|MiB|GiB)", text.strip())
+    size = 0 if match is None else int(float(match[1]) * units[match[2]])
+    if size < 1:
+        raise TaskError(f"--memory {text}: write bytes, or such as 512MiB or 16GiB.")
+    return size
 
 
 def flat(names: Sequence[str]) -> list[str]:

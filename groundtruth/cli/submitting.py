@@ -1,14 +1,16 @@
 """Commands for MIB's leaderboards: submit, submission check."""
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from groundtruth.cli.options import AsJson, print_json, split
+from groundtruth.cli.options import AsJson, Parameters, memory_in, parameters_in, print_json, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mib.submissions import Outcome, Setup
 
@@ -32,12 +34,16 @@ def submit(
     out: Path,
     track: str = "circuits",
     level: str = "edge",
+    ablation: str | None = None,
+    set: Parameters = None,
     layers: Annotated[str | None, Parameter(help="Featurizers: only these layers, such as 0,4,8.")] = None,
     heads: Annotated[str | None, Parameter(help="Featurizers of ioi: layer.head, such as 7.3,8.6.")] = None,
     n: int = 100,
     seed: int = 0,
     data: str | None = None,
     right_on: str | None = None,
+    answer_prefix: str | None = None,
+    memory: str | None = None,
     device: str = "cpu",
     dtype: str = "float32",
     json: AsJson = False,
@@ -54,12 +60,17 @@ def submit(
         out: The submission's folder.
         track: circuits or featurizers.
         level: What a circuit method scores: edge, node or neuron.
+        ablation: What flows along cut edges: resample (the default), zero, mean, mean-positional. Circuits only.
+        set: A hyper-parameter of the method, as name=value; more than once for several.
         layers: Featurizers: only these layers, separated by commas.
         heads: Featurizers of ioi: layer.head, separated by commas; by default GPT-2's S-inhibition heads.
         n: How many pairs a task has.
         seed: Chooses the pairs and seeds the method.
         data: hub for MIB's data sets, or a folder with a folder for each task; prompts are made up if neither is given.
         right_on: Keep pairs only if the model is right on base or both, or any; by default as the track has it.
+        answer_prefix: What answers begin with, in all of these tasks, instead of a space or nothing, as the task has
+            it. MIB's letters of multiple choice have no space: --answer-prefix "".
+        memory: How much a run may use beside the model, such as 16GiB; by default 2GiB.
         device: cpu, cuda or mps.
         dtype: Of the models.
         json: Print JSON, for machines.
@@ -67,14 +78,16 @@ def submit(
     from groundtruth.report.progress import tracked
     from groundtruth.report.style import echo
     from groundtruth.report.submitting import outcome_data, outcomes_table
+    from mib.patching.ablations import check_ablation
     from mib.submissions import Setup, parse_models
 
-    task_names = split(tasks) or []
+    task_names, run = split(tasks) or [], _runner(method, track, level, layers=layers, heads=heads, ablation=ablation)
     setup = Setup(
-        out=out, models=parse_models(split(models) or []), method=method, n=n, seed=seed, data=data,
-        right_on=right_on, device=device, dtype=dtype,
+        out=out, models=parse_models(split(models) or []), method=run.name, n=n, seed=seed, data=data,
+        right_on=right_on, ablation=check_ablation(ablation or "resample"), answer_prefix=answer_prefix,
+        parameters=parameters_in(set, method, run.parameters), memory=memory_in(memory), device=device, dtype=dtype,
     )  # fmt: skip
-    outcomes = _outcomes(setup, method, task_names, track=track, level=level, layers=layers, heads=heads)
+    outcomes = run.start(task_names, setup)
     found = list(tracked("submitting", outcomes, total=len(task_names) * len(setup.models)))
     if json:
         print_json([outcome_data(outcome) for outcome in found])
@@ -83,11 +96,24 @@ def submit(
     return FAILED if any(outcome.state == "failed" for outcome in found) else 0
 
 
-def _outcomes(
-    setup: "Setup", method: str, tasks: list[str], *, track: str, level: str, layers: str | None, heads: str | None
-) -> "Iterator[Outcome]":
-    from dataclasses import replace
+@dataclass(frozen=True)
+class _Runner:
+    """A method, ready to make cells.
 
+    Attributes:
+        name: Identifies it, with the version of its code where it is in a file.
+        parameters: Its hyper-parameters and their defaults.
+        start: Makes the cells of some tasks.
+    """
+
+    name: str
+    parameters: "Mapping[str, Any]"
+    start: "Callable[[list[str], Setup], Iterator[Outcome]]"
+
+
+def _runner(
+    method: str, track: str, level: str, *, layers: str | None, heads: str | None, ablation: str | None
+) -> _Runner:
     from groundtruth.cli.scoring import require_level
     from groundtruth.errors import GroundTruthError
     from groundtruth.finding import is_file_spec, load_featurizer, load_method
@@ -100,22 +126,20 @@ def _outcomes(
         if layers is not None or heads is not None:
             raise GroundTruthError("--layers and --heads are for --track featurizers; circuits score the whole model.")
         chosen = require_level(level)
-        if not own:
-            return write_circuits(localization.get(method), tasks, setup, level=chosen)
-        found = load_method(method, level=chosen)
-        return write_circuits(
-            found.localizer, tasks, replace(setup, method=f"{method}@{found.source_sha256[:12]}"), level=chosen
-        )
+        found = load_method(method, level=chosen) if own else None
+        localizer = found.localizer if found else localization.get(method)
+        name = f"{method}@{found.source_sha256[:12]}" if found else method
+        return _Runner(name, localizer.parameters, partial(write_circuits, localizer, level=chosen))
     if track != "featurizers":
         known = ("circuits", "featurizers")
         raise GroundTruthError(f"unknown track '{track}'.{did_you_mean(track, known)} Known: {', '.join(known)}.")
+    if ablation is not None:
+        raise GroundTruthError("--ablation is for --track circuits; of featurizers features are swapped.")
     places = Places.parse(split(layers), split(heads))
-    if not own:
-        return write_featurizers(featurization.get(method), tasks, setup, places=places)
-    mine = load_featurizer(method)
-    return write_featurizers(
-        mine.method, tasks, replace(setup, method=f"{method}@{mine.source_sha256[:12]}"), places=places
-    )
+    mine = load_featurizer(method) if own else None
+    featurizer = mine.method if mine else featurization.get(method)
+    name = f"{method}@{mine.source_sha256[:12]}" if mine else method
+    return _Runner(name, featurizer.parameters, partial(write_featurizers, featurizer, places=places))
 
 
 def check(folder: Path, /, *, json: AsJson = False) -> int:

@@ -205,18 +205,23 @@ def read_featurizer_submission(folder: str | PathLike[str]) -> FeaturizerSubmiss
 def read_ioi_parameters(path: str | PathLike[str]) -> dict[str, IoiParameters]:
     """Read the parameters of IOI's causal model, by model.
 
+    Of a model's entry only bias and coefficients are read: MIB's own script adds a score and the model's full name, and
+    writes the model's class beside the models. Such texts are passed over.
+
     Raises:
         FormatError: If the file is malformed, naming the place.
     """
     path = Path(path)
     models = as_mapping(_json(path), path, "top level")
-    if not models:
-        raise malformed(path, "top level", "names no model")
     found: dict[str, IoiParameters] = {}
     for model, value in models.items():
+        if isinstance(value, str):
+            continue
         entries = as_mapping(value, path, repr(model))
         numbers = [_number(entries, key, path, f"[{model!r}].{key}") for key in IOI_KEYS]
         found[model] = IoiParameters(*numbers)
+    if not found:
+        raise malformed(path, "top level", "names no model")
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from mib.errors import MethodError
 from mib.models.fingerprints import Fingerprint
 from mib.models.loaded import LoadedModel
 
@@ -66,6 +67,28 @@ class LentModel:
         if owner not in self._made:
             self._made[owner] = make(loaded)
         return self._made[owner]
+
+    def run(self, by: str, use: Callable[[], Made]) -> Made:
+        """What a method gives, if it left the model as it was; an error of its own comes before that.
+
+        Args:
+            by: The method's name.
+            use: Runs it.
+
+        Raises:
+            MethodError: If it changed the model, which is then read anew for the next one.
+        """
+        try:
+            given = use()
+        except Exception:
+            self.taken_back()
+            raise
+        if changes := self.taken_back():
+            raise MethodError(
+                f"{by} changed the model: {changes}. Work on copy.deepcopy(task.model). Other methods get the model as "
+                "it was."
+            )
+        return given
 
     def give_up(self) -> None:
         """Forget the model and all that was made of it, so that there is room for another."""

@@ -10,9 +10,9 @@ from mib.formats.folders import CELLS
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.models import LoadedModel
 from mib.submissions.running import Job, Outcome, Setup, run
-from mib.task import Level, LocalizationTask
+from mib.task import Level
 
-Method = Callable[[LocalizationTask], EdgeScores | NodeScores | NeuronScores]
+Method = Callable[..., EdgeScores | NodeScores | NeuronScores]
 
 
 def write_circuits(
@@ -24,7 +24,7 @@ def write_circuits(
     others go on. Models are loaded one at a time.
 
     Args:
-        method: From a task to scores.
+        method: From a task, and ``setup.parameters`` by name, to scores.
         task_names: Such as ``ioi``.
         setup: Models, data, and where to write.
         split: The part of the data that circuits are found on.
@@ -44,11 +44,15 @@ def write_circuits(
                 seed=setup.seed,
                 data=setup.data_of(task),
                 right_on=setup.right_on or "any",
+                ablation=setup.ablation,
                 level=level,
+                answer_prefix=setup.answer_prefix,
+                memory=setup.memory,
             )
-            return _write(setup.out / f"{task}_{model}", method(built))
+            return _write(setup.out / f"{task}_{model}", method(built, **setup.parameters))
 
-        return Job(f"{task}_{model}", model, setup.settings(model, split=split, level=level), make)
+        settings = setup.settings(model, split=split, level=level, ablation=setup.ablation)
+        return Job(f"{task}_{model}", model, settings, make)
 
     jobs = [job(task, model) for task, model in cells]
     skipped = [Outcome(f"{task}_{model}", "skipped", "the leaderboard has no such cell") for task, model in others]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mib import tasks
 from mib.errors import TaskError, did_you_mean
-from mib.featurization import FeaturizationTask, Featurizer
+from mib.featurization import Featurizer
 from mib.formats import Cell, Unit, read_ioi_parameters, write_featurizer, write_ioi_parameters
 from mib.formats.featurizers import VARIABLES
 from mib.models import LoadedModel
@@ -17,7 +17,7 @@ from mib.submissions.protocols import EVERYWHERE, PROTOCOLS, Places
 from mib.submissions.running import Job, Outcome, Setup, run
 from mib.tasks import CausalModel, ioi_linear
 
-Method = Callable[[FeaturizationTask], Featurizer]
+Method = Callable[..., Featurizer]
 
 
 def write_featurizers(
@@ -29,7 +29,8 @@ def write_featurizers(
     others go on. For IOI the linear causal model is fitted first, and written to ``ioi_linear_params.json``.
 
     Args:
-        method: From a task to a featurizer: a subspace, for MIB's files hold no other.
+        method: From a task, and ``setup.parameters`` by name, to a featurizer: a subspace, as MIB's files hold no
+            other.
         task_names: Such as ``mcqa``.
         setup: Models, data, and where to write.
         places: Which layers and heads; default: all layers, and GPT-2's S-inhibition heads for IOI.
@@ -99,16 +100,21 @@ class _Cell:
             data=self.setup.data_of(self.task),
             right_on=self.setup.right_on or "both",
             causal_model=hypothesis,
+            answer_prefix=self.setup.answer_prefix,
+            memory=self.setup.memory,
         )
         joint = ":" if unit.token == EVERYWHERE else "-"  # what the track's evaluation of IOI looks for
-        write_featurizer(folder, unit, self.method(task), joint=joint)
+        write_featurizer(folder, unit, self.method(task, **self.setup.parameters), joint=joint)
 
     def _linear(self, loaded: LoadedModel) -> CausalModel:
         """IOI's causal model, fitted, and noted in the submission."""
         path, heads = self.setup.out / IOI_FILE, self.places.heads_of(self.model)
         setup, data = self.setup, self.setup.data_of(self.task)
         kept = setup.right_on or "both"
-        fitted = ioi_linear.fit(loaded, heads=heads, n=setup.n, seed=setup.seed, data=data, right_on=kept)
+        fitted = ioi_linear.fit(
+            loaded, heads=heads, n=setup.n, seed=setup.seed, data=data, right_on=kept,
+            answer_prefix=setup.answer_prefix, memory=setup.memory,
+        )  # fmt: skip
         known = read_ioi_parameters(path) if path.is_file() else {}
         write_ioi_parameters(path, {**known, MODELS[self.model].short: fitted.parameters})
         return ioi_linear.model(fitted.parameters)

@@ -1,18 +1,22 @@
 """Make the cells of a submission, a model at a time; what is finished is kept, and what fails leaves the rest alone."""
 
 import gc
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from mib.errors import MibError
-from mib.models import LoadedModel, load_model
+from mib.errors import MethodError, MibError, TaskError
+from mib.models import LentModel, LoadedModel, load_model
+from mib.patching import Ablation
+from mib.patching.ablations import check_ablation
 from mib.submissions.settings import record, settings_of
-from mib.tasks.sources import HUB
+from mib.tasks.sources import data_of
 
 State = Literal["written", "kept", "failed", "skipped"]
 
@@ -47,6 +51,10 @@ class Setup:
             up.
         right_on: Keep pairs only if the model is right on their ``base``, on ``both`` prompts, or ``any``; default: as
             the track has it, ``any`` for circuits and ``both`` for featurizers.
+        ablation: What flows along cut edges; circuits only.
+        answer_prefix: What the answers of every task begin with, instead of the task's own space or nothing.
+        parameters: Hyper-parameters of the method that are not the default.
+        memory: Bytes that a run may use beside the model.
         device: Where models are put.
         dtype: Of the models.
     """
@@ -58,12 +66,20 @@ class Setup:
     seed: int = 0
     data: str | Path | None = None
     right_on: str | None = None
+    ablation: Ablation = "resample"
+    answer_prefix: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    memory: int = 2 * 2**30
     device: str = "cpu"
     dtype: str = "float32"
 
-    def data_of(self, task: str) -> str | Path | None:
+    def __post_init__(self) -> None:
+        if check_ablation(self.ablation) == "optimal":
+            raise TaskError("ablation='optimal' needs constants: choose resample, zero, mean or mean-positional.")
+
+    def data_of(self, task: str) -> str | PathLike[str] | None:
         """Where a task's examples come from."""
-        return self.data if self.data in (None, HUB) else Path(self.data) / task
+        return data_of(self.data, task)
 
     def load(self, model: str) -> LoadedModel:
         """Load what stands for a model of the leaderboard."""
@@ -72,6 +88,7 @@ class Setup:
     def settings(self, model: str, **more: object) -> dict[str, object]:
         """All that a cell's contents depend on; JSON."""
         shared = {"method": self.method, "n": self.n, "seed": self.seed, "dtype": self.dtype, "right_on": self.right_on}
+        shared |= {"answer_prefix": self.answer_prefix, "parameters": dict(self.parameters)}
         where = {"model": str(self.models[model]), "data": None if self.data is None else str(self.data)}
         return {**shared, **where, **more}
 
@@ -112,16 +129,26 @@ def run(setup: Setup, jobs: Sequence[Job]) -> Iterator[Outcome]:
 
 
 def _run_model(setup: Setup, name: str, jobs: Sequence[Job]) -> Iterator[Outcome]:
-    model, problem = _attempt(lambda: setup.load(name))
+    lent = LentModel(lambda: setup.load(name))
+    readable, problem = _attempt(lambda: repr(lent.model))
     for job in jobs:
         written = None
-        if model is not None:
-            written, problem = _attempt(lambda job=job: job.make(model))
+        if readable:
+            written, problem = _attempt(lambda job=job: _make(setup, lent, job))
         if written is None:
             yield Outcome(job.cell, "failed", problem)
         else:
             record(setup.out, job.cell, job.settings)
             yield Outcome(job.cell, "written", written)
+
+
+def _make(setup: Setup, lent: LentModel, job: Job) -> str:
+    """Write a cell; not if its method changed the model, which then is read anew."""
+    try:
+        return lent.run(setup.method, lambda: job.make(lent.model))
+    except MethodError:
+        shutil.rmtree(setup.out / job.cell, ignore_errors=True)
+        raise
 
 
 def _attempt(make: Callable[[], Any]) -> tuple[Any, str]:

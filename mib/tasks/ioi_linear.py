@@ -88,6 +88,8 @@ def fit(
     seed: int = 0,
     data: Data = None,
     right_on: str = "both",
+    answer_prefix: str | None = None,
+    memory: int = 2 * 2**30,
 ) -> Fit:
     """Fit the linear causal model to a model, by least squares.
 
@@ -100,6 +102,8 @@ def fit(
         seed: Of made-up examples.
         data: As of ``Task.localization``.
         right_on: As of ``Task.localization``; MIB keeps pairs with the model right on ``both``.
+        answer_prefix: As of ``Task.localization``.
+        memory: As of ``Task.localization``.
 
     Raises:
         TaskError: If a head does not exist, or there are fewer pairs.
@@ -107,8 +111,9 @@ def fit(
     signals, differences = list[Float[Tensor, "example 3"]](), list[Float[Tensor, "example"]]()
     for family in FAMILIES:
         task = IOI.localization(
-            model, tokenizer, family=family, n=n, split=split, seed=seed, data=data, right_on=right_on
-        )
+            model, tokenizer, family=family, n=n, split=split, seed=seed, data=data, right_on=right_on,
+            answer_prefix=answer_prefix, memory=memory,
+        )  # fmt: skip
         for name, patched in _measured(task, family, heads).items():
             token, position = _SIGNALS[name]
             differences.append(patched.double().cpu())

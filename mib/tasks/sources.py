@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mib.errors import FormatError, TaskError, did_you_mean
 from mib.tasks.example import Example, Row
-from mib.tasks.splitting import check_part
+from mib.tasks.splitting import PARTS, check_part
 
 if TYPE_CHECKING:
     from mib.tasks.task import Task
@@ -81,6 +81,21 @@ def examples_of(
     if isinstance(data, str | PathLike):
         return _parsed(task, rows_of(task, data, split=split), f"{data}: {split}")
     return data
+
+
+def data_of(data: str | PathLike[str] | None, task: str) -> str | PathLike[str] | None:
+    """Where the examples of one task come from, of data for several.
+
+    Args:
+        data: None, ``hub``, or a folder with a folder for each task; of one task alone its own folder will do.
+        task: The task's name.
+    """
+    if data is None or data == HUB:
+        return data
+    folder = Path(data)
+    own = folder / task
+    has_parts = folder.is_dir() and any(_is_part(path, part) for path in folder.iterdir() for part in PARTS)
+    return folder if has_parts and not own.is_dir() else own
 
 
 def rows_of(task: Task, data: str | PathLike[str], *, split: str) -> Iterator[Row]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundtruth.cli import main
+from groundtruth.cli.options import memory_in, parameters_in
 from tests.mib.submissions.checkpoints_of_tasks import stand_in
 
 METHOD = """
@@ -69,6 +70,27 @@ def test_featurizers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (["steps=7"], {"steps": 7}),
+        (["share=1", "confident=false"], {"share": 1.0, "confident": False}),
+        (["kind=none", "limit=none"], {"kind": "none", "limit": None}),
+        (["kind=a=b"], {"kind": "a=b"}),
+        (None, {}),
+    ],
+)
+def test_parameters_are_of_the_kind_of_their_defaults(texts: list[str] | None, found: dict[str, object]) -> None:
+    known = {"steps": 5, "share": 0.5, "confident": True, "kind": "all", "limit": None}
+    got = parameters_in(texts, "mine", known)
+    assert got == found and [type(value) for value in got.values()] == [type(value) for value in found.values()]
+
+
+@pytest.mark.parametrize(("text", "size"), [(None, 2**31), ("1.5GiB", 3 * 2**29), ("64 KiB", 2**16), ("4096", 4096)])
+def test_memory_is_bytes_or_so_many_of_their_powers(text: str | None, size: int) -> None:
+    assert memory_in(text) == size
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (
@@ -79,6 +101,22 @@ def test_featurizers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (("submit", "eap", "--models", "gpt2", "--tasks", "io"), "task 'io' is not on the leaderboard of circuits"),
         (("submit", "eap", "--models", "gpt2", "--tasks", "ioi", "--track", "circuit"), "Did you mean: circuits?"),
         (("submit", "eap", "--models", "gpt2", "--tasks", "ioi", "--layers", "1"), "are for --track featurizers"),
+        (("submit", "eap-ig-inputs", "--models", "gpt2", "--tasks", "ioi", "--set", "step=3"), "Did you mean: steps?"),
+        (
+            ("submit", "eap-ig-inputs", "--models", "gpt2", "--tasks", "ioi", "--set", "steps=few"),
+            "--set steps=few: expected a value like its default, 5.",
+        ),
+        (
+            ("submit", "eap-ig-inputs", "--models", "gpt2", "--tasks", "ioi", "--set", "steps"),
+            "--set steps: 'steps' has no value. Write --set name=value",
+        ),
+        (("submit", "eap", "--models", "gpt2", "--tasks", "ioi", "--ablation", "zeros"), "Did you mean: zero?"),
+        (("submit", "eap", "--models", "gpt2", "--tasks", "ioi", "--ablation", "optimal"), "needs constants"),
+        (("submit", "eap", "--models", "gpt2", "--tasks", "ioi", "--memory", "2GB"), "such as 512MiB or 16GiB"),
+        (
+            ("submit", "pca", "--models", "gpt2", "--tasks", "ioi", "--track", "featurizers", "--ablation", "zero"),
+            "--ablation is for --track circuits",
+        ),
         (("submission", "check", "nowhere"), "nowhere: folder: does not exist"),
     ],
 )

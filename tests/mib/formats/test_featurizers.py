@@ -315,6 +315,16 @@ def test_bad_parameters_are_named(tmp_path: Path, text: str) -> None:
         read_ioi_parameters(tmp_path / "p.json")
 
 
+def test_parameters_as_mibs_script_writes_them(tmp_path: Path) -> None:
+    """A score and the full name in each entry, the model's class beside them."""
+    entry = {"bias": 0.05, "token_coeff": 0.77, "position_coeff": 2, "score": 0.95, "model_name": "google/gemma-2-2b"}
+    (tmp_path / "p.json").write_text(json.dumps({"gemma": entry, "model_class": "Gemma2ForCausalLM"}))
+    assert read_ioi_parameters(tmp_path / "p.json") == {"gemma": IoiParameters(0.05, 0.77, 2.0)}
+    (tmp_path / "p.json").write_text('{"model_class": "Gemma2ForCausalLM"}')
+    with pytest.raises(FormatError, match="top level: names no model"):
+        read_ioi_parameters(tmp_path / "p.json")
+
+
 names = st.text(max_size=6) | st.sampled_from(
     ["model_info", "state_dict", "n_features", "rotate.parametrizations.weight.original", "rotation_matrix", "bias"]
 )

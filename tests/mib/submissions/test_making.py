@@ -182,3 +182,44 @@ def test_a_broken_record_of_settings_is_told(setup: Setup) -> None:
     (setup.out / "submission.json").write_text("{")
     with pytest.raises(FormatError, match=r"submission\.json: file: is no JSON.*Delete it to make all cells again"):
         list(write_circuits(Counted(), ["ioi"], setup))
+
+
+def test_a_method_that_changes_the_model_fails_its_cell_and_the_next_gets_it_as_it_was(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mib.submissions.running.load_model", load_model)
+
+    def spoil(task: LocalizationTask) -> None:
+        if first.calls == 1:
+            task.model.anatomy.W_U.zero_()  # type: ignore[union-attr]
+        seen.append(float(task.model.anatomy.W_U.abs().sum()))  # type: ignore[union-attr]
+
+    seen, first = list[float](), Counted(spoil)
+    alone = replace(setup, models={"qwen2.5": setup.models["qwen2.5"]})
+    failed, written = write_circuits(first, ["ioi", "mcqa"], alone)
+    assert (failed.cell, failed.state) == ("ioi_qwen2.5", "failed")
+    assert failed.detail.startswith("mine changed the model: ")
+    assert (written.cell, written.state) == ("mcqa_qwen2.5", "written") and seen[0] == 0 < seen[1]
+    assert not (setup.out / "ioi_qwen2.5").exists()
+    assert states(write_circuits(first, ["ioi", "mcqa"], alone)) == {"ioi_qwen2.5": "written", "mcqa_qwen2.5": "kept"}
+
+
+def test_ablation_prefix_parameters_and_memory_reach_the_method(setup: Setup) -> None:
+    asked = replace(
+        setup, models={"gpt2": setup.models["gpt2"]}, ablation="zero", parameters={"steps": 2}, memory=2**20
+    )
+
+    def method(task: LocalizationTask, *, steps: int = 5) -> EdgeScores:
+        told.append((task.ablation, steps, task.memory))
+        return EdgeScores(task.graph, np.ones(len(task.graph.edges)))
+
+    told = list[tuple[str, int, int]]()
+    assert states(write_circuits(method, ["ioi"], asked)) == {"ioi_gpt2": "written"}
+    assert states(write_circuits(method, ["ioi"], replace(asked, memory=2**22))) == {"ioi_gpt2": "kept"}
+    for changed in (replace(asked, ablation="mean"), replace(asked, parameters={"steps": 3})):
+        assert states(write_circuits(method, ["ioi"], changed)) == {"ioi_gpt2": "written"}
+    (failed,) = write_circuits(method, ["ioi"], replace(asked, answer_prefix="x"))
+    assert failed.state == "failed" and "in the answer 'x" in failed.detail
+    assert told == [("zero", 2, 2**20), ("mean", 2, 2**20), ("zero", 3, 2**20)]
+    with pytest.raises(TaskError, match="ablation='optimal' needs constants"):
+        replace(setup, ablation="optimal")
