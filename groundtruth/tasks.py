@@ -15,6 +15,7 @@ from groundtruth.domain import Pair, Tokens
 from groundtruth.errors import DomainError
 from groundtruth.forward import forward
 from groundtruth.model import CompiledModel
+from groundtruth.precision import require_precision
 from groundtruth.proving import POOL_LIMIT, default_lengths
 from mib.metrics.answers import NegativeSquaredDistance
 from mib.patching import Metric
@@ -61,7 +62,7 @@ def localization_task(
 
     Raises:
         DomainError: For an unknown ablation or kind of lengths, mixed lengths of a model that padding disturbs, or a
-            domain without two inputs whose answers differ.
+            domain without two inputs whose answers differ; or a dtype in which the model does something else.
     """
     kind = require_ablation(ablation)
     which = require_lengths(lengths or default_lengths(model))
@@ -75,10 +76,13 @@ def localization_task(
     examples = _examples(model, kind, which, n_pairs, seed)
     from groundtruth.transformer import CompiledTransformer
 
+    module = CompiledTransformer(model.weights, dtype=dtype).to(device)
+    clean, counterfactual = examples.clean.to(device), examples.counterfactual.to(device)
+    require_precision(model, module, dtype, clean, counterfactual)
     return LocalizationTask(
-        model=CompiledTransformer(model.weights, dtype=dtype).to(device),
-        clean=examples.clean.to(device),
-        counterfactual=examples.counterfactual.to(device),
+        model=module,
+        clean=clean,
+        counterfactual=counterfactual,
         metric=examples.metric(model.decoder, device),
         ablation=kind,
         level=level,

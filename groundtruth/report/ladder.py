@@ -13,6 +13,7 @@ from groundtruth.bench.results import Result
 from groundtruth.hardening.ladder import LADDER, RAW, SUPERPOSED
 from groundtruth.ranking import RESOLUTION
 from groundtruth.report import style
+from groundtruth.report.words import skipped_in_words
 from groundtruth.scoring import ORACLE
 
 FALL = 0.1
@@ -42,7 +43,8 @@ def _of_ablation(result: Result, ablation: str) -> Iterator[RenderableType]:
     yield ladder_table(found, rungs)
     for rung in rungs[1:]:
         yield Text.assemble((f"{rung}: ", "name"), (f"{DESCRIBED[rung]}{_on_fewer(found, rung)}", "faint"))
-    yield Padding(Group(*falls_in_words(found, rungs), *residues_in_words(found, rungs)), (0, 0, 1, 0))
+    words = [*skipped_in_words(result, ablation), *falls_in_words(found, rungs), *residues_in_words(found, rungs)]
+    yield Padding(Group(*words), (0, 0, 1, 0))
 
 
 def ladder_table(found: Sequence[Climb], rungs: Sequence[str] = RUNGS) -> Table:
@@ -114,7 +116,7 @@ def as_markdown(result: Result) -> str:
     parts: list[str] = []
     for ablation in result.ablations:
         found, rungs = climbs(result, ablation), rungs_of(result)
-        words = [*falls_in_words(found, rungs), *residues_in_words(found, rungs)]
+        words = [*skipped_in_words(result, ablation), *falls_in_words(found, rungs), *residues_in_words(found, rungs)]
         parts.append(f"### The ladder: AUROC, {ablation} ablation\n\n{markdown_table(found, rungs)}")
         parts.append("".join(f"- {text.plain}\n" for text in words))
     return "\n".join(parts)

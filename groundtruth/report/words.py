@@ -17,6 +17,9 @@ MARGIN = 0.02
 N_METHODS = 4
 """Of how many methods the failures are told."""
 
+NOTHING = "nothing to localize"
+"""What the reason says of a model that is left out for having no circuit."""
+
 _READERS = {"q": "queries", "k": "keys", "v": "values", "m": "MLP inputs", "l": "logits"}
 
 
@@ -50,10 +53,14 @@ def past_the_truth_in_words(rows: Sequence[Row]) -> Iterator[Text]:
 
 
 def skipped_in_words(result: Result, ablation: str) -> Iterator[Text]:
-    """Which models have nothing to localize, and which methods cannot run."""
+    """Which models have nothing to localize or no task for another reason, and which methods cannot run."""
     skipped = result.skipped(ablation)
     real = {cell.subject for cell, _ in result.outcomes if cell.task}
-    models = [name for name, outcome in skipped.items() if outcome.scope == "model" and name not in real]
+    compiled = {name: o.reason for name, o in skipped.items() if o.scope == "model" and name not in real}
+    models = [name for name, reason in compiled.items() if NOTHING in reason]
+    for name, reason in compiled.items():
+        if name not in models:
+            yield Text(f"Left out: {reason}", "faint")
     for subject in sorted(real & skipped.keys()):
         yield Text(f"Left out: {skipped[subject].reason}", "faint")
     if models:
