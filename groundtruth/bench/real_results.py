@@ -47,17 +47,23 @@ def real_values(rows: Iterable[Row]) -> dict[str, list[float]]:
 
 
 def predictions(
-    means: Mapping[str, Mapping[str, float]], *, lower_is_better: Sequence[str] = ("cmd", "real_cmd", "real_mib_cmd")
+    means: Mapping[str, Mapping[str, float]],
+    *,
+    predictors: Sequence[str] = PREDICTORS,
+    predicted_columns: Sequence[str] = PREDICTED,
+    lower_is_better: Sequence[str] = ("cmd", "real_cmd", "real_mib_cmd"),
 ) -> tuple[Prediction, ...]:
     """Every rank correlation that there are enough methods for.
 
     Args:
         means: By method: the mean of each column.
+        predictors: Columns over compiled models.
+        predicted_columns: Columns over language models.
         lower_is_better: Columns in which less is better.
     """
     found: list[Prediction] = []
-    for column in PREDICTORS:
-        for predicted in PREDICTED:
+    for column in predictors:
+        for predicted in predicted_columns:
             both = [m for name, m in means.items() if name != ORACLE and column in m and predicted in m]
             if len(both) < LEAST_METHODS:
                 continue

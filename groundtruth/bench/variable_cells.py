@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from groundtruth.bench.cells import SCHEMA_VERSION, code_sha256, dtype_of, model_sha256, registered_sha256, versions
+from groundtruth.bench.real_variables import RealVariableExam
 from groundtruth.devices import pick_device
 from groundtruth.featurizing.exam import ORACLE, VariableExam
 from groundtruth.featurizing.tasks import SIZES, Sizes
@@ -22,13 +23,14 @@ class VariableCell:
         method: Its name, or ``my_file.py:my_method``.
         model: Its name, folder, or ``my_file.py:my_program``.
         variable: Name or label of the variable.
-        site: Where it is sought.
+        site: Where it is sought; of a language model with the name of a position, ``residual.1.post@last``.
         seed: Of pairs and method.
         sizes: How many pairs to learn from, choose by and score on.
         controls: Whether the method is also run where there is nothing to find.
         device: Where it is run.
         dtype: Of the model that the method sees.
         parameters: Hyper-parameters of the method that are not the default.
+        task: Of a language model, whose causal model the variable is of, ``task`` or ``task:family``.
     """
 
     method: str
@@ -41,6 +43,7 @@ class VariableCell:
     device: str = "cpu"
     dtype: str = "float32"
     parameters: tuple[tuple[str, Any], ...] = ()
+    task: str = ""
 
     @property
     def key(self) -> str:
@@ -69,7 +72,12 @@ class VariableCell:
     @property
     def place(self) -> str:
         """The variable at its site, as one name: ``reverse:opposite@residual.2.post``."""
-        return f"{self.model}:{self.variable}@{self.site}"
+        return f"{self.subject}:{self.variable}@{self.site}"
+
+    @property
+    def subject(self) -> str:
+        """The model, of a language model with its task: ``learned/ioi``."""
+        return f"{self.model}/{self.task}" if self.task else self.model
 
 
 @cache
@@ -83,13 +91,26 @@ def _method_sha256(method: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def variable_exam(cell: VariableCell) -> VariableExam:
+def variable_exam(cell: VariableCell) -> VariableExam | RealVariableExam:
     """The exam of a cell, kept for the next cell of it.
 
     Raises:
         DomainError: If no interchange of the variable changes the output.
         GroundTruthError: If there is no such model, variable or site.
+        MibError: If a language model, its task, variable or site are not there.
     """
+    if cell.task:
+        return RealVariableExam.of(
+            cell.model,
+            cell.task,
+            cell.variable,
+            cell.site,
+            controls=cell.controls,
+            sizes=cell.sizes,
+            seed=cell.seed,
+            device=pick_device(cell.device),
+            dtype=dtype_of(cell.dtype),
+        )
     return VariableExam.of(
         _model(cell.model),
         cell.variable,

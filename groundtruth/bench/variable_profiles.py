@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 from groundtruth.artifacts import summaries
 from groundtruth.bench.cells import dtype_of
+from groundtruth.bench.real_places import RealPlace, names_real, real_places
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
@@ -16,7 +17,7 @@ from groundtruth.featurizing.places import task_site
 from groundtruth.featurizing.tasks import Sizes
 from groundtruth.finding import find_model, is_file_spec, load_featurizer, models_in
 from groundtruth.variables import Site
-from mib import featurization
+from mib import featurization, learned
 from mib.errors import did_you_mean
 
 Place = tuple[str, str, str]
@@ -44,6 +45,10 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 """Hyper-parameters that are not the published ones: compiled models have 15 to 150 dimensions, not thousands."""
 
 
+REAL_SIZES = Sizes(240, 80, 80)
+"""Pairs of a language model's task."""
+
+
 @dataclass(frozen=True)
 class VariableProfile:
     """A choice of variables, seeds and pairs.
@@ -56,6 +61,10 @@ class VariableProfile:
         sizes: How many pairs.
         methods: Which of the registered methods; ``None`` for all.
         parameters: Hyper-parameters of methods.
+        learned: Where the learned model is scored too: on a ``few`` places, one variable of each of its tasks behind
+            one block and without controls, on ``all`` of them, or nowhere.
+        real_sizes: How many pairs of a language model's task.
+        too_slow: Methods that run on the profile's own language model only when they are asked for.
     """
 
     name: str
@@ -65,6 +74,9 @@ class VariableProfile:
     sizes: Sizes
     methods: tuple[str, ...] | None = None
     parameters: Mapping[str, Mapping[str, Any]] | None = None
+    learned: Literal["", "few", "all"] = ""
+    real_sizes: Sizes = REAL_SIZES
+    too_slow: tuple[str, ...] = ()
 
     def chosen(self) -> list[Place]:
         """The variables, with their models and sites."""
@@ -91,7 +103,7 @@ VARIABLE_PROFILES: Mapping[str, VariableProfile] = {
         ),
         VariableProfile(
             "default",
-            "three variables of three models, one of them at two layers; three seeds",
+            "three variables of three models, one of them at two layers, and the learned model's; three seeds",
             (
                 ("reverse", "opposite", "residual.2.post"),
                 ("hist_no_bos", "marked", "residual.0.post"),
@@ -102,13 +114,18 @@ VARIABLE_PROFILES: Mapping[str, VariableProfile] = {
             Sizes(300, 100, 300),
             None,
             PARAMETERS,
+            learned="few",
+            too_slow=("das-search", "dbm-sae-top-k", "dbm-sae-batch-top-k"),
         ),
         VariableProfile(
             "full",
-            "two variables of every model of up to 150 edges, published hyper-parameters; five seeds",
+            "two variables of every model of up to 150 edges, and the learned model's behind every block, published "
+            "hyper-parameters; five seeds",
             None,
             5,
             Sizes(1000, 300, 1000),
+            learned="all",
+            real_sizes=Sizes(600, 200, 200),
         ),
     )
 }
@@ -152,6 +169,7 @@ def variable_cells_of(
     chosen: VariableProfile,
     *,
     models: Sequence[str] | None = None,
+    tasks: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -161,7 +179,10 @@ def variable_cells_of(
 
     Args:
         chosen: The profile.
-        models: Instead of its variables: models, or ``model:variable@site``.
+        models: Instead of its variables: models, or ``model:variable@site``; ``default`` stands for the profile's.
+            Language models among them: ``learned``, ``learned:variable@site@position``, a folder and so on.
+        tasks: What language models are scored on, each ``task`` or ``task:family``; of ``learned`` by default all
+            that it can do and that have a variable.
         methods: Instead of its methods; names, or ``my_file.py:my_method``.
         seed: The first of its seeds.
         device: Where to run.
@@ -170,6 +191,7 @@ def variable_cells_of(
     Raises:
         DomainError: If a dtype or variable is unknown, or the device is not here.
         MethodError: If a method is unknown.
+        TaskError: If a task, variable or site of a language model is unknown.
     """
     pick_device(device)
     dtype_of(dtype)
@@ -180,12 +202,52 @@ def variable_cells_of(
             load_featurizer(name)
         elif name != ORACLE:
             featurization.get(name)
-    places = chosen.chosen() if models is None else [p for name in models_in(models) for p in places_of(name)]
-    parameters = chosen.parameters or {}
+    compiled, real, few = _told_apart(chosen, models or ["default"], tasks)
+    parameters = {name: tuple(sorted(found.items())) for name, found in (chosen.parameters or {}).items()}
     seeds = range(seed, seed + chosen.seeds)
     return [
+        VariableCell(method, *place, one, chosen.sizes, True, device, dtype, parameters.get(method, ()))
+        for place, one, method in product(compiled, seeds, names)
+    ] + [
         VariableCell(
-            method, *place, one, chosen.sizes, True, device, dtype, tuple(sorted(parameters.get(method, {}).items()))
+            method,
+            model,
+            variable,
+            site,
+            one,
+            chosen.real_sizes,
+            not few,
+            device,
+            dtype,
+            parameters.get(method, ()),
+            task,
         )
-        for place, one, method in product(dict.fromkeys(places), seeds, names)
+        for (model, task, variable, site), one, method in product(real, seeds, names)
+        if method != ORACLE  # it is given a truth that nobody has
+        and (methods is not None or not few or method not in chosen.too_slow)
     ]
+
+
+def _told_apart(
+    chosen: VariableProfile, models: Sequence[str], tasks: Sequence[str] | None
+) -> tuple[list[Place], list[RealPlace], bool]:
+    """Places of compiled models; of language models; and whether these are the few of the profile alone."""
+    compiled: list[Place] = []
+    real: dict[RealPlace, None] = {}
+    named = False
+    for name in models:
+        if name == "default":
+            compiled += chosen.chosen()
+            if chosen.learned or tasks:
+                real |= dict.fromkeys(real_places(learned.NAME, tasks, few=chosen.learned != "all"))
+        elif names_real(name):
+            named = True
+            real |= dict.fromkeys(real_places(name, tasks))
+        else:
+            compiled += [place for one in models_in([name]) for place in places_of(one)]
+    if tasks and not real:
+        raise DomainError(
+            f"--task {','.join(tasks)} is for language models, and there is none among {', '.join(models)}. Name one, "
+            f"such as --models {learned.NAME}."
+        )
+    return list(dict.fromkeys(compiled)), list(real), chosen.learned == "few" and not named

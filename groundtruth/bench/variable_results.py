@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from groundtruth.bench.cells import SCHEMA_VERSION, Failed, Outcome, Skipped, code_sha256, model_sha256
+from groundtruth.bench.real_results import REAL, Prediction, predictions
 from groundtruth.bench.results import environment
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.featurizing.exam import KINDS, ORACLE, VariableRow
@@ -23,6 +24,13 @@ METRICS = ("accuracy", "disentangle", "all_pairs", "validation")
 
 EXACT = ("recall", "precision", "f1", "inside", "carried")
 """Columns that do."""
+
+REAL_COLUMNS = (
+    "accuracy", "isolation", "disentangle", "mib", "mib_mean", "mib_best", "mib_best_on_test", "selectivity", "rank",
+)  # fmt: skip
+"""What is measured on language models; in a summary beside compiled ones their names begin with ``real_``."""
+
+PREDICTED = ("real_accuracy", "real_mib_best")
 
 TRACK = "variables"
 
@@ -49,12 +57,13 @@ class VariableSummary:
     Attributes:
         method: Its name.
         linear: Whether it finds subspaces.
-        n_rows: How many (variable, site, seed) it was scored on.
+        n_rows: How many (variable, site, seed) it was scored on; if any model is compiled, of such ones only.
         n_illusions: In how many of them accuracy is high and precision low.
         n_failed: On how many it failed.
         rank: How many features it swaps, in the mean.
-        minimal_rank: How many dimensions are to be found, in the mean.
-        columns: Mean and spread of each column that has a value.
+        minimal_rank: How many dimensions are to be found, in the mean; NaN where it is not known.
+        columns: Mean and spread of each column that has a value; beside those of compiled models those of language
+            models, whose names begin with ``real_``.
     """
 
     method: str
@@ -85,6 +94,21 @@ class VariableResult:
     def rows(self) -> list[VariableRow]:
         """What was scored."""
         return [outcome for _, outcome in self.outcomes if isinstance(outcome, VariableRow)]
+
+    @property
+    def has_compiled(self) -> bool:
+        """Whether any model was compiled; if none was, the table is about language models."""
+        return any(not cell.task for cell, _ in self.outcomes)
+
+    @property
+    def compiled_rows(self) -> list[VariableRow]:
+        """What was scored on compiled models, whose truth is known."""
+        return [row for row in self.rows if not row.task]
+
+    @property
+    def real_rows(self) -> list[VariableRow]:
+        """What was scored on language models."""
+        return [row for row in self.rows if row.task]
 
     @property
     def methods(self) -> list[str]:
@@ -122,42 +146,38 @@ class VariableResult:
 
     def _summary(self, method: str) -> VariableSummary:
         own = [(cell, outcome) for cell, outcome in self.outcomes if cell.method == method]
-        rows = [(cell, outcome) for cell, outcome in own if isinstance(outcome, VariableRow)]
-        by_place: dict[str, list[dict[str, float | None]]] = {}
-        for cell, row in rows:
-            by_place.setdefault(cell.place, []).append(variable_columns(row))
-        names = list(next(iter(by_place.values()))[0]) if by_place else []
-        spreads = {name: _spread([[row[name] for row in seeds] for seeds in by_place.values()]) for name in names}
-        columns = {name: spread for name, spread in spreads.items() if spread is not None}
+        scored = [outcome for _, outcome in own if isinstance(outcome, VariableRow)]
+        real = [row for row in scored if row.task]
+        rows = [row for row in scored if not row.task] if self.has_compiled else scored
+        columns = columns_over(rows)
+        if self.has_compiled:
+            found = columns_over(real)
+            columns |= {REAL + name: found[name] for name in REAL_COLUMNS if name in found}
+        ranks = [row.minimal_rank for row in rows if row.minimal_rank is not None]
         return VariableSummary(
             method=method,
-            linear=all(row.linear for _, row in rows),
+            linear=all(row.linear for row in scored),
             n_rows=len(rows),
-            n_illusions=sum(row.illusion for _, row in rows),
+            n_illusions=sum(row.illusion for row in rows),
             n_failed=sum(isinstance(outcome, Failed) for _, outcome in own),
-            rank=statistics.fmean(row.rank for _, row in rows) if rows else math.nan,
-            minimal_rank=statistics.fmean(row.minimal_rank for _, row in rows) if rows else math.nan,
-            columns=columns | self._mib(method),
+            rank=statistics.fmean(row.rank for row in rows) if rows else math.nan,
+            minimal_rank=statistics.fmean(ranks) if ranks else math.nan,
+            columns=columns,
         )
 
-    def _mib(self, method: str) -> dict[str, SeedSpread]:
-        """MIB's summary over sites: for each variable and seed the mean and the best over layers."""
-        found: dict[str, dict[str, list[float | None]]] = {"mib_mean": {}, "mib_best": {}, "mib_best_on_test": {}}
-        grouped: dict[tuple[str, str, int], list[VariableRow]] = {}
-        for row in self.rows:
-            if row.method == method:
-                grouped.setdefault((row.model, row.variable, row.seed), []).append(row)
-        for (model, variable, _), rows in grouped.items():
-            for name, value in mib_columns(rows).items():
-                found[name].setdefault(f"{model}:{variable}", []).append(value)
-        spreads = {name: _spread(list(values.values())) for name, values in found.items()}
-        return {name: spread for name, spread in spreads.items() if spread is not None}
+    def predictions(self) -> tuple[Prediction, ...]:
+        """How far the rank of a method on compiled models predicts that on language models."""
+        return predictions(
+            {s.method: {name: spread.mean for name, spread in s.columns.items()} for s in self.summaries()},
+            predictors=(*METRICS[:2], *EXACT),
+            predicted_columns=PREDICTED,
+        )
 
     def validity(self) -> tuple[Validity, ...]:
         """Whether each metric ranks methods as each exact score does; the oracle, which is no method, is left out."""
         table: dict[str, dict[str, dict[str, list[float]]]] = {}
         for cell, row in self.outcomes:
-            if isinstance(row, VariableRow) and row.method != ORACLE:
+            if isinstance(row, VariableRow) and row.method != ORACLE and not row.task:
                 columns = table.setdefault(cell.place, {}).setdefault(row.method, {})
                 for name, value in variable_columns(row).items():
                     if value is not None:
@@ -187,10 +207,26 @@ def variable_result_of(
     return VariableResult(tuple(outcomes), {"track": TRACK, **settings}, seconds)
 
 
+def columns_over(rows: Sequence[VariableRow]) -> dict[str, SeedSpread]:
+    """Every column of one method's rows that has a value, MIB's summary over sites among them."""
+    by_place: dict[tuple[str, ...], list[dict[str, float | None]]] = {}
+    by_variable: dict[tuple[str, str], dict[int, list[VariableRow]]] = {}
+    for row in rows:
+        by_place.setdefault((row.subject, row.variable, row.site), []).append(variable_columns(row))
+        by_variable.setdefault((row.subject, row.variable), {}).setdefault(row.seed, []).append(row)
+    names = next(iter(by_place.values()))[0] if by_place else ()
+    spreads = {name: _spread([[row[name] for row in seeds] for seeds in by_place.values()]) for name in names}
+    summaries = [[mib_columns(own) for own in seeds.values()] for seeds in by_variable.values()]
+    for name in summaries[0][0] if summaries else ():
+        spreads[name] = _spread([[found[name] for found in seeds] for seeds in summaries])
+    return {name: spread for name, spread in spreads.items() if spread is not None}
+
+
 def variable_columns(row: VariableRow) -> dict[str, float | None]:
     """The columns of a table: interchange accuracies, exact scores, controls, costs."""
     overlap, energy = row.overlap, row.overlap and row.overlap.energy
     controls = {control.kind: control.accuracy for control in row.controls}
+    movement = row.movement
     exact = None if overlap is None else (overlap.recall, overlap.precision)
     return {
         "accuracy": row.accuracy,
@@ -202,9 +238,9 @@ def variable_columns(row: VariableRow) -> dict[str, float | None]:
         "recall": exact and exact[0],
         "precision": exact and exact[1],
         "f1": exact and _f1(*exact),
-        "inside": row.movement.inside,
-        "carried": row.movement.carried,
-        "natural": row.movement.natural,
+        "inside": movement and movement.inside,
+        "carried": movement and movement.carried,
+        "natural": movement and movement.natural,
         "energy_live": energy and energy.live,
         "energy_others": energy and energy.others,
         "energy_dormant": energy and energy.dormant,
@@ -212,32 +248,42 @@ def variable_columns(row: VariableRow) -> dict[str, float | None]:
         "energy_null": energy and energy.null,
         **{kind: controls.get(kind) for kind in KINDS},
         "selectivity": row.selectivity,
-        "illusion": float(row.illusion),
+        "mib": row.mib,
+        "illusion": None if row.task else float(row.illusion),
         "rank": float(row.rank),
         "seconds": row.seconds,
     }
 
 
 def mib_columns(rows: Sequence[VariableRow]) -> dict[str, float]:
-    """MIB's summary of one method on one variable over sites, from accuracies on distinguishing pairs.
+    """MIB's summary of one method on one variable over sites.
 
     ``mib_mean`` and ``mib_best`` choose positions and layer on the validation split; ``mib_best_on_test`` on the scored
-    one, as MIB does. Places behind one block are its positions.
+    one, as MIB does. Places behind one block are its positions. Of compiled models these are accuracies on
+    distinguishing pairs; of language models those on all pairs, the mean over families, as in MIB.
 
     Args:
         rows: Of one method, variable and seed, one a site.
     """
     layers: dict[int, list[VariableRow]] = {}
     for row in rows:
-        layers.setdefault(Site.parse(row.site).layer, []).append(row)
-    width = max(map(len, layers.values()))
-    scores, chosen = (np.full((1, len(layers), width), np.nan) for _ in range(2))
+        layers.setdefault(Site.parse(row.site.partition("@")[0]).layer, []).append(row)
+    shared = set.intersection(*({family.name for family in row.families} for row in rows))
+    scores, chosen = (
+        np.full((max(1, len(shared)), len(layers), max(map(len, layers.values()))), np.nan) for _ in range(2)
+    )
     for i, layer in enumerate(sorted(layers)):
         for j, row in enumerate(layers[layer]):
-            scores[0, i, j] = row.accuracy
-            chosen[0, i, j] = row.accuracy if row.validation is None else row.validation
+            scores[:, i, j], chosen[:, i, j] = zip(*_by_data_set(row, shared), strict=True)
     fair, as_mib = mib_aggregate(scores, choose_by=chosen), mib_aggregate(scores)
     return {"mib_mean": fair.mean, "mib_best": fair.best, "mib_best_on_test": as_mib.best}
+
+
+def _by_data_set(row: VariableRow, families: Collection[str]) -> list[tuple[float, float]]:
+    """Scores with what sites are chosen by: a family each, or one where a model is compiled."""
+    if not families:
+        return [(row.accuracy, row.accuracy if row.validation is None else row.validation)]
+    return [(family.accuracy, family.validation) for family in row.families if family.name in families]
 
 
 def variable_data(result: VariableResult) -> dict[str, Any]:
@@ -255,6 +301,7 @@ def variable_data(result: VariableResult) -> dict[str, Any]:
         },
         "summaries": [_finite(asdict(summary)) for summary in result.summaries()],
         "metric_validity": [_validity_data(entry) for entry in result.validity()],
+        "rank_prediction": [asdict(entry) for entry in result.predictions()],
         "cells": [_cell_data(cell, outcome) for cell, outcome in result.outcomes],
     }
 
@@ -265,6 +312,7 @@ def flat_variable_rows(result: VariableResult) -> list[dict[str, Any]]:
         {
             "method": row.method,
             "model": row.model,
+            "task": row.task,
             "variable": row.variable,
             "site": row.site,
             "state": row.state,
@@ -326,5 +374,6 @@ def _spread(values: Sequence[Sequence[float | None]]) -> SeedSpread | None:
 
 
 def _standing(summary: VariableSummary) -> tuple[bool, bool, float]:
-    best = summary.columns.get("f1") or summary.columns.get("inside")
+    names = ("f1", "inside", "accuracy", "real_accuracy")
+    best = next((summary.columns[name] for name in names if name in summary.columns), None)
     return summary.method != ORACLE, not summary.linear, -best.mean if best else 1.0

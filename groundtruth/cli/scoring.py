@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from groundtruth.cli.ladder import ladder_names, report_ladder
-from groundtruth.cli.options import AsJson, print_json, split
+from groundtruth.cli.options import AsJson, Parameters, memory_in, parameters_in, print_json, split
 from groundtruth.cli.variable_track import (
     Options,
     bench_variables,
@@ -60,7 +60,7 @@ def bench(
         profile: smoke (seconds), default (under five minutes on 2 CPUs; variables: under six) or full.
         models: Names, separated by commas, instead of the profile's; of variables also model:variable@site.
             Language models too: learned (it ships), gpt2, a hub id, or the folder of a checkpoint; default stands for
-            the profile's own. Circuits only.
+            the profile's own.
         task: What language models are scored on, such as ioi or ioi:s1_io_flip; several separated by commas.
         methods: Names or my_file.py:my_method, separated by commas, instead of all.
         ablation: resample, zero, mean, mean-positional; several separated by commas. Circuits only.
@@ -76,8 +76,8 @@ def bench(
         json: Print the result as JSON instead of the table.
     """
     dtype = dtype or ("float64" if ladder else "float32")
-    if is_variables(track, ablation=ablation, level=level, task=task, ladder=ladder or None):
-        return bench_variables(Options(profile, models, methods, seed, device, dtype, jobs, out, json))
+    if is_variables(track, ablation=ablation, level=level, ladder=ladder or None):
+        return bench_variables(Options(profile, models, methods, seed, device, dtype, jobs, out, json, task))
     from groundtruth.bench.profiles import cells_of
     from groundtruth.bench.profiles import profile as profile_of
 
@@ -107,8 +107,12 @@ def score(
     track: str = "circuits",
     models: str | None = None,
     task: str | None = None,
+    data: str | None = None,
+    answer_prefix: str | None = None,
+    memory: str | None = None,
     ablation: str | None = None,
     level: str | None = None,
+    set: Parameters = None,
     against: str | None = None,
     fail_under: str | None = None,
     profile: str = "default",
@@ -129,10 +133,15 @@ def score(
         track: circuits, or variables: featurization methods against the exact variables.
         models: Names, separated by commas, instead of the profile's; of variables also model:variable@site.
             Language models too: learned (it ships), gpt2, a hub id, or the folder of a checkpoint; default stands for
-            the profile's own. Circuits only.
+            the profile's own.
         task: What language models are scored on, such as ioi or ioi:s1_io_flip; several separated by commas.
+        data: What these prompts are: hub for MIB's data sets, or a folder with a folder for each task (train and test
+            parts, in MIB's columns); made up if neither is given.
+        answer_prefix: What answers of language models' tasks begin with, instead of the task's own space or nothing.
+        memory: How much a run on a language model may use beside it, such as 16GiB; by default 2GiB.
         ablation: resample (the default), zero, mean, mean-positional; several separated by commas. Circuits only.
         level: What the method scores: edge (the default), node or neuron. Circuits only.
+        set: A hyper-parameter of the method, as name=value; more than once for several. Circuits only.
         against: Methods to compare with, separated by commas; by default all baselines of the level.
         fail_under: Exit with code 1 if the mean of a column is less, such as auroc=0.9 or precision=0.8 (several by
             commas); for cmd if it is more.
@@ -144,18 +153,18 @@ def score(
         out: Where the result files and the finished cells go.
         json: Print the result as JSON instead of the table.
     """
-    if is_variables(track, ablation=ablation, level=level, task=task):
-        options = Options(profile, models, None, seed, device, dtype, jobs, out, json)
+    only = {"ablation": ablation, "level": level, "data": data, "set": set}
+    if is_variables(track, **only, answer_prefix=answer_prefix, memory=memory):
+        options = Options(profile, models, None, seed, device, dtype, jobs, out, json, task)
         return score_variables(method, options, against=against, fail_under=fail_under)
     from groundtruth.bench.profiles import baselines, cells_of
     from groundtruth.bench.profiles import profile as profile_of
+    from groundtruth.bench.prompts import Prompts
     from groundtruth.bench.thresholds import parse, unmet
-    from groundtruth.finding import is_file_spec, load_method
 
     level = level or "edge"
     chosen, thresholds = require_level(level), parse(fail_under)
-    if is_file_spec(method) or ":" in method:
-        load_method(method, level=chosen)
+    parameters = parameters_in(set, method, _known_parameters(method, chosen))
     others = split(against) if against is not None else baselines(chosen)
     cells = cells_of(
         profile_of(profile),
@@ -167,8 +176,11 @@ def score(
         seed=seed,
         device=device,
         dtype=dtype,
+        prompts=Prompts(data, answer_prefix, memory_in(memory)),
+        parameters={method: parameters},
     )
-    result = _run(cells, out, jobs, method=method, profile=profile, seed=seed, level=level, device=device, dtype=dtype)
+    asked: dict[str, Any] = {"profile": profile, "data": data, "answer_prefix": answer_prefix, "parameters": parameters}
+    result = _run(cells, out, jobs, method=method, seed=seed, level=level, device=device, dtype=dtype, **asked)
     name = method.rpartition(":")[2]
     code = _report(result, out, f"{time.strftime('%Y-%m-%d')}-{name}", json, own=method)
     missed = unmet(result, method, thresholds)
@@ -246,6 +258,17 @@ def require_level(level: str) -> Any:
     if level not in LEVELS:
         raise TaskError(f"unknown level '{level}'.{did_you_mean(level, LEVELS)} Choose from {', '.join(LEVELS)}.")
     return level
+
+
+def _known_parameters(method: str, level: Any) -> dict[str, Any]:
+    """Hyper-parameters of a method and their defaults; a file with it is loaded, and its faults are told."""
+    from groundtruth.finding import is_file_spec, load_method
+    from groundtruth.scoring import ORACLE
+    from mib import localization
+
+    if is_file_spec(method) or ":" in method:
+        return load_method(method, level=level).localizer.parameters
+    return {} if method == ORACLE else localization.get(method).parameters
 
 
 def _run(cells: "list[Cell]", out: Path, jobs: int | None, **settings: Any) -> "Result":

@@ -30,6 +30,7 @@ class Options:
         jobs: Processes; ``None``: one a CPU.
         out: Where results go.
         json: Whether to print JSON.
+        task: What language models are scored on, separated by commas.
     """
 
     profile: str
@@ -41,6 +42,7 @@ class Options:
     jobs: int | None
     out: Path
     json: bool
+    task: str | None = None
 
 
 def is_variables(track: str, **only_circuits: object) -> bool:
@@ -74,6 +76,7 @@ def bench_variables(options: Options) -> int:
     cells = variable_cells_of(
         variable_profile(options.profile),
         models=split(options.models),
+        tasks=split(options.task),
         methods=split(options.methods),
         seed=options.seed,
         device=options.device,
@@ -92,6 +95,7 @@ def score_variables(method: str, options: Options, *, against: str | None, fail_
     cells = variable_cells_of(
         variable_profile(options.profile),
         models=split(options.models),
+        tasks=split(options.task),
         methods=[method, *(name for name in others or () if name != method)],
         seed=options.seed,
         device=options.device,

@@ -42,15 +42,32 @@ KINDS: tuple[Kind, ...] = ("shuffled", "arbitrary", "twin")
 
 
 @dataclass(frozen=True)
+class FamilyScore:
+    """One data set of counterfactuals of a language model's task; MIB scores a site by the mean over them.
+
+    Attributes:
+        name: Of the family.
+        accuracy: Interchange accuracy on all its test pairs.
+        validation: The same on the validation split.
+    """
+
+    name: str
+    accuracy: float
+    validation: float
+
+
+@dataclass(frozen=True)
 class VariableRow:
     """One method on one variable at one site of one model.
+
+    Of a language model no truth is known: it has no ``state``, ``overlap``, ``movement`` and ``minimal_rank``.
 
     Attributes:
         method: Its name.
         model: The model's name.
         variable: The variable's name.
         site: Where it was sought.
-        state: ``live``, ``partly live`` or ``dead``.
+        state: ``live``, ``partly live`` or ``dead``; empty where it is not known.
         seed: Of pairs and method.
         n_train: Pairs that it learned from.
         n_test: Pairs that it was scored on.
@@ -64,11 +81,14 @@ class VariableRow:
             of it distinguishes.
         linear: Whether what it found is a subspace.
         overlap: With the exact span; ``None`` if it is no subspace.
-        movement: What its interchanges change.
+        movement: What its interchanges change; ``None`` where that cannot be told.
         rank: How many features it swaps.
-        minimal_rank: How many dimensions of the variable are read at the site: the least that a subspace must have.
+        minimal_rank: How many dimensions of the variable are read at the site: the least that a subspace must have;
+            ``None`` where it is not known.
         controls: The same method where there is nothing to find.
         seconds: Wall time of the method, without controls and scores.
+        task: Of a language model, ``task`` or ``task:family``; empty for a compiled one.
+        families: Of a language model, the score on each family of counterfactuals.
     """
 
     method: str
@@ -88,21 +108,33 @@ class VariableRow:
     validation: float | None
     linear: bool
     overlap: Overlap | None
-    movement: Movement
+    movement: Movement | None
     rank: int
-    minimal_rank: int
+    minimal_rank: int | None
     controls: tuple[Control, ...]
     seconds: float
+    task: str = ""
+    families: tuple[FamilyScore, ...] = ()
 
     @property
     def recall(self) -> float | None:
         """Of the subspace; the share that is carried over, where there is none."""
-        return self.overlap.recall if self.overlap is not None else self.movement.carried
+        return self.overlap.recall if self.overlap else self.movement and self.movement.carried
 
     @property
     def precision(self) -> float | None:
         """Of the subspace; of what is moved, where there is none."""
-        return self.overlap.precision if self.overlap is not None else self.movement.inside
+        return self.overlap.precision if self.overlap else self.movement and self.movement.inside
+
+    @property
+    def mib(self) -> float | None:
+        """MIB's score of a site of a language model: the mean over families of the accuracy on all pairs."""
+        return sum(family.accuracy for family in self.families) / len(self.families) if self.families else None
+
+    @property
+    def subject(self) -> str:
+        """The model, of a language model with its task: ``learned/ioi``."""
+        return f"{self.model}/{self.task}" if self.task else self.model
 
     @property
     def illusion(self) -> bool:
@@ -207,10 +239,10 @@ class VariableExam:
             accuracy=scores.distinguishing.value,
             interval=(scores.distinguishing.low, scores.distinguishing.high),
             all_pairs=scores.accuracy.value,
-            cause=_known(scores.cause),
-            isolation=_known(scores.isolation),
-            disentangle=_known(scores.disentangle),
-            validation=_known(chosen.distinguishing),
+            cause=known_value(scores.cause),
+            isolation=known_value(scores.isolation),
+            disentangle=known_value(scores.disentangle),
+            validation=known_value(chosen.distinguishing),
             linear=overlap is not None,
             overlap=overlap,
             movement=movement_of(found, self.task, self.landscape, self.natural_states, _causes(self.task)),
@@ -278,7 +310,7 @@ class VariableExam:
             _, found = self._found(method, task, parameters)
         except MethodError as error:
             return Control(kind, None, str(error))
-        return Control(kind, _known(interchange_scores(task, found, examples=_causes(task)).distinguishing))
+        return Control(kind, known_value(interchange_scores(task, found, examples=_causes(task)).distinguishing))
 
     def _found(
         self, method: str | Method | Featurizer, task: FeaturizationTask, parameters: Mapping[str, Any]
@@ -288,7 +320,7 @@ class VariableExam:
             return "featurizer", method
         if method == ORACLE:
             return ORACLE, oracle(self.model, self.truth, self.site)
-        known = _as_method(method)
+        known = as_method(method)
         return known.name, known(replace(task, model=copy.deepcopy(task.model)), **parameters)
 
 
@@ -296,11 +328,13 @@ _GRAIN = 1e-4
 """States are told apart to this."""
 
 
-def _as_method(method: str | Method) -> FeaturizerMethod:
+def as_method(method: str | Method) -> FeaturizerMethod:
+    """A registered method by name, or a function as one."""
     return get(method) if isinstance(method, str) else as_featurizer(method)
 
 
-def _known(estimate: Estimate) -> float | None:
+def known_value(estimate: Estimate) -> float | None:
+    """An estimate's value; ``None`` if no pair counts."""
     return None if math.isnan(estimate.value) else estimate.value
 
 

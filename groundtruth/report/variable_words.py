@@ -8,6 +8,7 @@ from rich.text import Text
 from groundtruth.bench.variable_results import VariableResult, VariableSummary
 from groundtruth.featurizing.exam import HIGH, LOW, ORACLE, VariableRow
 from groundtruth.report import style
+from groundtruth.report.real_variables import rank_prediction
 
 N_METHODS = 4
 """Of how many methods each kind of line tells, at most."""
@@ -33,7 +34,8 @@ def words(result: VariableResult, *, own: str = "") -> Iterator[Text]:
     """
     summaries = [summary for summary in result.summaries() if summary.method != ORACLE]
     yield from _validity(result)
-    yield from _illusions(result.rows, own)
+    yield from rank_prediction(result.predictions())
+    yield from _illusions(result.compiled_rows, own)
     yield from _false_finds(summaries)
     yield from _layers(result)
     yield from _minimal(result)
@@ -81,7 +83,8 @@ def _spent(rows: Sequence[VariableRow]) -> str:
     """Where the found subspaces lie, apart from the variable."""
     energies = [row.overlap.energy for row in rows if row.overlap is not None and row.overlap.energy is not None]
     if not energies:
-        return f"{1 - fmean(row.movement.inside or 0.0 for row in rows):.0%} of what it moves outside the variable"
+        moved = [row.movement.inside or 0.0 for row in rows if row.movement is not None]
+        return f"{1 - fmean(moved):.0%} of what it moves outside the variable"
     shares = {name: fmean(getattr(energy, name) for energy in energies) for name in _WHERE}
     largest = sorted(shares, key=lambda name: -shares[name])[:3]
     return ", ".join(f"{shares[name]:.0%} in {_WHERE[name]}" for name in largest if shares[name] >= 0.05)
@@ -104,7 +107,7 @@ def _layers(result: VariableResult) -> Iterator[Text]:
     """What choosing the best layer on the scored split adds, as MIB does."""
     sites: dict[tuple[str, str], set[str]] = {}
     for row in result.rows:
-        sites.setdefault((row.model, row.variable), set()).add(row.site)
+        sites.setdefault((row.subject, row.variable), set()).add(row.site)
     if not any(len(found) > 1 for found in sites.values()):
         return
     gains = {
@@ -121,7 +124,7 @@ def _layers(result: VariableResult) -> Iterator[Text]:
 
 
 def _minimal(result: VariableResult) -> Iterator[Text]:
-    ranks = {(row.model, row.variable, row.site): row.minimal_rank for row in result.rows}
+    ranks = {(row.model, row.variable, row.site): row.minimal_rank for row in result.compiled_rows}
     if ranks:
         listed = ", ".join(f"{model}:{variable} {rank}" for (model, variable, _), rank in ranks.items())
         yield Text(f"Dimensions to be found: {listed}.", "faint")

@@ -9,7 +9,7 @@ from groundtruth.bench.variable_results import VariableResult, VariableSummary, 
 from groundtruth.featurizing.exam import ORACLE
 from groundtruth.report import style
 from groundtruth.report.scores import Column, best_of
-from groundtruth.report.variable_tables import COLUMNS, LEGEND
+from groundtruth.report.variable_tables import columns_of, legend
 from groundtruth.report.variable_words import words
 from groundtruth.report.writing import write_contents
 
@@ -20,6 +20,11 @@ MORE = (
     Column("disentangle", "IIA+iso", ranked=False),
     Column("mib_mean", "MIB mean", ranked=False),
     Column("mib_best", "MIB best", ranked=False),
+    Column("real_isolation", "iso real", ranked=False),
+    Column("real_mib_mean", "MIB mean real", ranked=False),
+    Column("real_mib_best", "MIB best real", ranked=False),
+    Column("real_selectivity", "gap real", ranked=False),
+    Column("real_rank", "rank real", ranked=False),
     Column("seconds", "s", ranked=False),
 )
 """What is left out on the screen."""
@@ -53,19 +58,20 @@ def variable_csv(result: VariableResult) -> str:
 def variable_markdown(result: VariableResult) -> str:
     """The table, with the words below it."""
     summaries = result.summaries()
-    known = {name for summary in summaries for name in summary.columns}
-    columns = [column for column in (*COLUMNS, *MORE) if column.name in known]
-    lines = [["method", *(c.heading.replace("-\n", "") for c in columns), "illusions"]]
-    lines.append(["---", *("---:" for _ in columns), "---:"])
+    columns = columns_of(summaries, MORE)
+    headings = [column.heading.replace("-\n", "").replace("\n", " ") for column in columns]
+    last = ["illusions"] if result.has_compiled else []
+    lines = [["method", *headings, *last], ["---", *("---:" for _ in [*columns, *last])]]
     for summary in summaries:
         cells = [_entry(summary, column, best_of(summaries, column)) for column in columns]
-        lines.append([f"`{summary.method}`", *cells, f"{summary.n_illusions}/{summary.n_rows}"])
+        illusions = [f"{summary.n_illusions}/{summary.n_rows}"] if result.has_compiled else []
+        lines.append([f"`{summary.method}`", *cells, *illusions])
     settings = ", ".join(f"{key} {value}" for key, value in result.settings.items() if value is not None)
     return "\n".join(
         [
             f"### Variable localization: {', '.join(result.places)}\n",
             "".join(f"| {' | '.join(line)} |\n" for line in lines),
-            f"{LEGEND}\n",
+            f"{legend(result)}\n",
             "".join(f"- {line.plain}\n" for line in words(result)),
             f"Settings: {settings}.\n",
         ]

@@ -54,7 +54,7 @@ def dormant_pathway(*, seed: int = 0) -> Demonstration:
     exam = replace(exam, task=_selecting(exam.task, n_outputs=len(model.decoder.values)))
     row = exam.row(illusion)
     halves = [interchange_scores(exam.task, Featurizer.subspace(h)).distinguishing.value for h in (dead, dormant)]
-    if row.recall is None or row.precision is None:
+    if row.recall is None or row.precision is None or row.movement is None:
         raise RuntimeError("a subspace has an overlap with a live variable")
     return Demonstration(
         naive=(Finding("interchange accuracy", row.accuracy, least=0.999),),

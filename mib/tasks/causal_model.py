@@ -59,6 +59,18 @@ class CausalModel:
             )
         return name
 
+    def moves(self, name: str) -> bool:
+        """Whether the output follows from a variable at all.
+
+        Raises:
+            TaskError: If there is no such variable.
+        """
+        reached = {self.check(name)}
+        for child, (parents, _) in self.mechanisms.items():
+            if reached.intersection(parents):
+                reached.add(child)
+        return self.output in reached
+
     def run(self, settings: Settings) -> dict[str, Any]:
         """Every variable, from the inputs.
 

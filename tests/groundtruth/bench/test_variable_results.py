@@ -11,14 +11,14 @@ from groundtruth.artifacts.writing import to_json
 from groundtruth.bench.cells import Failed, Skipped
 from groundtruth.bench.thresholds import VARIABLE_COLUMNS, parse, unmet_of_variables
 from groundtruth.bench.variable_cells import VariableCell
-from groundtruth.bench.variable_results import mib_columns, variable_columns, variable_data
+from groundtruth.bench.variable_results import VariableResult, mib_columns, variable_columns, variable_data
 from groundtruth.errors import DomainError
 from groundtruth.featurizing.controls import Control
 from groundtruth.report.style import THEME
 from groundtruth.report.variable_tables import variable_report
 from groundtruth.report.variable_words import words
 from groundtruth.report.variable_writing import variable_csv, variable_markdown
-from tests.groundtruth.bench.variable_rows import result, row
+from tests.groundtruth.bench.variable_rows import real_row, result, row
 
 
 def test_means_are_over_variables_and_spreads_over_seeds() -> None:
@@ -146,3 +146,75 @@ def test_thresholds_of_this_track() -> None:
     ]
     with pytest.raises(DomainError, match=r"unknown column 'precison'. Did you mean: precision"):
         parse("precison=1", VARIABLE_COLUMNS)
+
+
+# -- language models beside compiled ones -----------------------------------------------------------------------------
+
+
+def test_mibs_summary_on_a_language_model_is_over_families_positions_and_layers() -> None:
+    rows = [
+        real_row("das", 0.0, site="residual.0.post@last", families=(("a", 0.2, 0.9), ("b", 0.4, 0.9))),
+        real_row("das", 0.0, site="residual.0.post@S2", families=(("a", 0.9, 0.1), ("b", 0.9, 0.1))),
+        real_row("das", 0.0, site="residual.1.post@last", families=(("a", 0.6, 0.2), ("b", 0.6, 0.2))),
+    ]
+    # The first layer's place is chosen by validation (0.9 over 0.1), and so is the layer.
+    assert mib_columns(rows) == pytest.approx({"mib_mean": 0.45, "mib_best": 0.3, "mib_best_on_test": 0.9})
+
+
+def mixed() -> VariableResult:
+    order = ("das", "dbm", "pca", "svd")
+    compiled = [row(name, 0.1 * i, recall=0.2 * i, precision=0.3) for i, name in enumerate(order)]
+    real = [real_row(name, 0.9 - 0.1 * i, seed=seed) for i, name in enumerate(order) for seed in (0, 1)]
+    return result(row("oracle", 1.0), *compiled, *real, profile="made up", dtype="float32", device="cpu")
+
+
+def test_columns_of_language_models_stand_beside_those_of_compiled_ones() -> None:
+    found = {summary.method: summary for summary in mixed().summaries()}
+    assert found["dbm"].columns["accuracy"].mean == pytest.approx(0.1)
+    assert found["dbm"].columns["real_accuracy"].mean == pytest.approx(0.8)
+    assert found["dbm"].columns["real_mib_best"].mean == pytest.approx(0.5)
+    assert (found["dbm"].n_rows, found["dbm"].minimal_rank) == (1, 4.0)
+    assert "real_accuracy" not in found["oracle"].columns
+    assert {entry.overall.n_methods for entry in mixed().validity()} == {4}
+
+
+def test_a_line_says_whether_ranks_on_compiled_models_predict_those_on_real_ones() -> None:
+    taus = {(e.column, e.predicted): e.tau for e in mixed().predictions()}
+    assert taus["accuracy", "real_accuracy"] == pytest.approx(-1.0)
+    assert taus["recall", "real_accuracy"] == pytest.approx(-1.0)
+    told = next(line.plain for line in words(mixed()) if "predict" in line.plain)
+    assert told.startswith(
+        "Does a method's rank on compiled models predict its rank on real ones? Kendall tau with IIA "
+    )
+    assert "4 methods: IIA -1.00 · recall -1.00" in told
+
+
+def test_a_table_of_both_fits_the_screen_and_all_files_have_both() -> None:
+    console = Console(width=100, theme=THEME)
+    with console.capture() as captured:
+        console.print(variable_report(mixed()))
+    text = captured.get()
+    assert max(map(len, text.splitlines())) <= 100
+    assert "1 variable at 1 site and learned (arithmetic-addition: ones_carry)" in " ".join(text.split())
+    assert "10 held-out pairs each; no truth is known there" in " ".join(text.split())
+    data = json.loads(to_json(variable_data(mixed())))
+    assert ("recall", "real_accuracy") in {(e["column"], e["predicted"]) for e in data["rank_prediction"]}
+    lines = list(csv.DictReader(io.StringIO(variable_csv(mixed()))))
+    assert {line["task"] for line in lines} == {"", "arithmetic-addition"}
+    assert {line["recall"] for line in lines if line["task"]} == {""}
+    assert "IIA real" in variable_markdown(mixed())
+
+
+def test_language_models_alone_have_a_table_of_their_own() -> None:
+    controls = (Control("shuffled", 0.0), Control("arbitrary", 0.2))
+    sites = ("residual.0.post@last", "residual.1.post@last")
+    alone = result(*(real_row(name, 0.5, site=site, controls=controls) for name in ("das", "dbm") for site in sites))
+    console = Console(width=100, theme=THEME)
+    with console.capture() as captured:
+        console.print(variable_report(alone))
+    text = captured.get()
+    assert "recall" not in text and "re-" not in text and "illu-" not in text
+    assert "0.post" in text and "1.post" in text  # a table by place
+    assert alone.summaries()[0].columns["selectivity"].mean == pytest.approx(0.3)
+    assert "No truth is known" in " ".join(text.split())
+    assert "illusions" not in variable_markdown(alone).splitlines()[2]

@@ -1,12 +1,13 @@
 """Rows and results of the variable track, made up."""
 
+from dataclasses import replace
 from typing import Any
 
 from groundtruth.bench.cells import Outcome
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.bench.variable_results import VariableResult, variable_result_of
 from groundtruth.featurizing.controls import Control
-from groundtruth.featurizing.exam import VariableRow
+from groundtruth.featurizing.exam import FamilyScore, VariableRow
 from groundtruth.featurizing.moving import Movement
 from groundtruth.featurizing.overlap import Energy, Overlap
 
@@ -52,8 +53,30 @@ def row(
     )
 
 
+def real_row(
+    method: str,
+    accuracy: float,
+    *,
+    families: tuple[tuple[str, float, float], ...] = (("random", 0.5, 0.5),),
+    variable: str = "ones_carry",
+    site: str = "residual.1.post@last",
+    seed: int = 0,
+    controls: tuple[Control, ...] = (),
+) -> VariableRow:
+    return replace(
+        row(method, accuracy, variable=variable, site=site, seed=seed, controls=controls),
+        model="learned",
+        task="arithmetic-addition",
+        state="",
+        overlap=None,
+        movement=None,
+        minimal_rank=None,
+        families=tuple(FamilyScore(*family) for family in families),
+    )
+
+
 def result(
     *rows: VariableRow, others: tuple[tuple[VariableCell, Outcome], ...] = (), **settings: Any
 ) -> VariableResult:
-    cells = [(VariableCell(r.method, r.model, r.variable, r.site, r.seed), r) for r in rows]
+    cells = [(VariableCell(r.method, r.model, r.variable, r.site, r.seed, task=r.task), r) for r in rows]
     return variable_result_of([*cells, *others], seconds=1.0, **settings)
