@@ -75,7 +75,7 @@ def _illusions(rows: Sequence[VariableRow], own: str) -> Iterator[Text]:
         illusions, n = found[method], sum(row.method == method for row in rows)
         text = Text().append(style.method_name(method), "name")
         text.append(f": {len(illusions)} of {n}, with rank {fmean(row.rank for row in illusions):.0f} for ")
-        text.append(f"{fmean(row.minimal_rank for row in illusions):.0f}; of what it found lies")
+        text.append(f"{fmean(row.minimal_rank or 0 for row in illusions):.0f}; of what it found lies")
         yield text.append(f" {_spent(illusions)}.")
 
 
