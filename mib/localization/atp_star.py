@@ -17,7 +17,7 @@ from mib.anatomy import Anatomy, Attention, Block, Mlp
 from mib.anatomy.parts import PerHead, Stream
 from mib.errors import MethodError, did_you_mean
 from mib.graph import EdgeScores, NodeScores
-from mib.localization.exchanging import remade, trace_through
+from mib.localization.exchanging import remade
 from mib.localization.registry import localizer
 from mib.patching.single_cuts import FullRun
 from mib.task import Batch, LocalizationTask
@@ -84,7 +84,7 @@ def _passes_with_effect(task: LocalizationTask, parts: Sequence[str], n_passes: 
 def _gradients(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]) -> Iterator[Gradients]:
     """Each pass's gradients, of which those at its own layer's outputs are 0."""
     for left_out, anatomy in enumerate(passes):
-        run = trace_through(task, batch, anatomy)
+        run = task.engine.trace(batch.clean, through=anatomy)
         loss = task.metric(run.logits, batch.examples).sum()
         wanted = (*run.reads, run.start, *run.after)
         found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mib.patching.changes import Changes, HeldChanges
 from mib.patching.gradients import Gradients
+from mib.patching.sweeping import Visit
 from mib.task import Batch, LocalizationTask
 
 Embedding = Float[Tensor, "example position d_model"]
@@ -34,17 +35,29 @@ def sum_of_products(
     task: LocalizationTask,
     changes: Changes,
     gradients: Iterable[tuple[int, Float[Tensor, "example destination position d_model"]]],
-) -> Float[Tensor, "source destination"]:
+    *,
+    weights: Float[Tensor, "draw example"] | None = None,
+) -> Float[Tensor, "*draw source destination"]:
     """Minus change times gradient, for some steps of the forward pass and all that each of them can read.
 
     Summed over examples in float64, over positions and dimensions in float32 or better.
+
+    Args:
+        task: Whose edges; entries that are no edges come out as 0.
+        changes: Ablated minus clean, of each source's output.
+        gradients: Steps, and the metric's gradient at each destination's input.
+        weights: How often each draw counts each example; None: one sum that counts each once.
     """
-    scores = torch.zeros(len(task.graph.sources), len(task.graph.destinations), dtype=torch.float64)
+    edges = (len(task.graph.sources), len(task.graph.destinations))
+    scores = torch.zeros(*(() if weights is None else (len(weights),)), *edges, dtype=torch.float64)
     for step, gradient in gradients:
         columns, read = task.engine.columns.of(step), _precise(gradient).flatten(2).mT
         for rows, change in changes.before(step):
             product = torch.matmul(_precise(change).flatten(2), read)
-            scores[rows, columns] = -product.sum(0, dtype=torch.float64).cpu()
+            if weights is None:
+                scores[rows, columns] = -product.sum(0, dtype=torch.float64).cpu()
+            else:
+                scores[:, rows, columns] = -torch.einsum("re,esd->rsd", weights, product.double().cpu())
     return scores
 
 
@@ -62,6 +75,27 @@ def gradients_at(task: LocalizationTask, batch: Batch, embedding: Embedding | No
     stream = None if embedding is None else embedding + task.engine.position(batch.clean)
     trace = task.engine.trace(batch.clean, stream=stream)
     return trace.destination_gradients(task.metric(trace.logits, batch.examples).sum())
+
+
+def visit_gradients(task: LocalizationTask, batch: Batch, visit: Visit) -> None:
+    """Hand over the metric's gradients on the clean run, from the logits' to the first step's destinations.
+
+    Args:
+        task: Whose metric.
+        batch: Whose examples.
+        visit: Called with each step and the gradient at its destinations' inputs. All are held at once, or a step's at
+            a time where they would not fit into the memory.
+    """
+
+    def loss(logits: Tensor) -> Tensor:
+        return task.metric(logits, batch.examples).sum()
+
+    if task.engine.must_stream:
+        task.engine.sweep(batch.clean).back(loss, visit)
+        return
+    run = task.engine.trace(batch.clean)
+    for step, gradient in reversed([*enumerate(run.destination_gradients(loss(run.logits)))]):
+        visit(step, gradient)
 
 
 def embeddings(task: LocalizationTask, batch: Batch) -> tuple[Embedding, Embedding]:

@@ -1,7 +1,5 @@
 """Better edge selection: consistent edges by bootstrap, a share of positive ones, circuits by integer programming."""
 
-from functools import reduce
-
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -9,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mib.graph import EdgeScores
-from mib.localization.attribution import add, embeddings, estimated_loss, gradients_at
+from mib.localization.edge_estimates import edge_estimates
 from mib.localization.masks import require_counts
 from mib.localization.registry import localizer
 from mib.localization.selecting import SOURCE, select_by_program
@@ -75,13 +73,9 @@ def _weighted_scores(
     task: LocalizationTask, steps: int, weights: Float[Tensor, "resample example"]
 ) -> NDArray[np.float64]:
     """EAP-IG-inputs with each example counted as often as its weight says, [resample, source, destination]."""
-    totals = torch.zeros(len(weights), *task.graph.edge_mask.shape, dtype=torch.float64)
-    for batch in task.batches():
-        difference = task.engine.differences(batch.clean, batch.counterfactual)
-        clean, ablated = embeddings(task, batch)
-        points = (torch.lerp(ablated, clean, k / steps) for k in range(steps))
-        gradients = reduce(add, (gradients_at(task, batch, point) for point in points))
-        for total, weight in zip(totals, weights, strict=True):
-            own = weight.to(difference)[batch.examples, None, None, None]
-            total += estimated_loss(task, own * difference, gradients)
+    totals = torch.zeros(())
+    for estimate in edge_estimates(task, weights=weights):
+        for k in range(steps):
+            estimate.at(k / steps)
+        totals = totals + estimate.scores
     return (totals / (len(task) * steps)).numpy()

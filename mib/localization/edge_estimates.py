@@ -5,7 +5,7 @@ multiplies each step's gradients as they come and keeps neither them nor the cha
 would not fit into the memory.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -13,13 +13,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mib.anatomy import Anatomy
 from mib.anatomy.parts import Stream
 from mib.localization.attribution import embeddings, sum_of_products
 from mib.patching.gradients import Gradients, Trace
 from mib.patching.sweeping import Sweep
 from mib.task import Batch, LocalizationTask
 
-Scores = Float[Tensor, "source destination"]
+Scores = Float[Tensor, "*draw source destination"]
 
 
 class EdgeEstimate(Protocol):
@@ -56,22 +57,35 @@ class EdgeEstimate(Protocol):
         ...
 
 
-def edge_estimates(task: LocalizationTask) -> Iterator[EdgeEstimate]:
-    """An empty estimate for each batch of a task, streamed if one example's gradients do not fit into the memory."""
-    if task.engine.must_stream:
-        yield from (Streamed(task, batch) for batch in task.batches(work="sweep"))
-    else:
-        yield from (Held(task, batch) for batch in task.batches())
+def edge_estimates(
+    task: LocalizationTask, *, through: Anatomy | None = None, weights: Float[Tensor, "draw example"] | None = None
+) -> Iterator[EdgeEstimate]:
+    """An empty estimate for each batch of a task, streamed if one example's gradients do not fit into the memory.
+
+    Args:
+        task: Whose edges.
+        through: The model with another backward pass; default: its own.
+        weights: How often each of many draws counts each example: one estimate a draw, in a first axis. None: one
+            estimate that counts each once, without that axis.
+    """
+    kind = Streamed if task.engine.must_stream else Held
+    for batch in task.batches(work=task.engine.gradient_work):
+        own = None if weights is None else weights[:, batch.examples.cpu()]
+        yield kind(task, batch, through, own)
 
 
 class _Runs:
-    def __init__(self, task: LocalizationTask, batch: Batch) -> None:
-        self.task, self.batch = task, batch
+    def __init__(self, task: LocalizationTask, batch: Batch, through: Anatomy | None, weights: Tensor | None) -> None:
+        self.task, self.batch, self.through, self.weights = task, batch, through, weights
         self._changes = task.engine.changes(batch.clean, batch.counterfactual)
 
     def loss(self, logits: Tensor) -> Tensor:
         """What is differentiated: examples do not depend on each other."""
         return self.task.metric(logits, self.batch.examples).sum()
+
+    def products(self, gradients: Iterable[tuple[int, Tensor]]) -> Scores:
+        """The estimate from some steps' gradients."""
+        return sum_of_products(self.task, self._changes, gradients, weights=self.weights)
 
     def start(self, share: float | None) -> Stream | None:
         """The residual stream before the first layer; None for the clean one."""
@@ -84,23 +98,25 @@ class _Runs:
 class Held(_Runs):
     """All steps' gradients at once."""
 
-    def __init__(self, task: LocalizationTask, batch: Batch) -> None:
-        super().__init__(task, batch)
+    def __init__(
+        self, task: LocalizationTask, batch: Batch, through: Anatomy | None = None, weights: Tensor | None = None
+    ) -> None:
+        super().__init__(task, batch, through, weights)
         self._gradients: dict[int, Tensor] = {}
 
     @property
     def scores(self) -> Scores:
         """See ``EdgeEstimate``."""
-        return sum_of_products(self.task, self._changes, self._gradients.items())
+        return self.products(self._gradients.items())
 
     def at(self, share: float | None = None) -> None:
         """See ``EdgeEstimate``."""
-        run = self.task.engine.trace(self.batch.clean, stream=self.start(share))
+        run = self.task.engine.trace(self.batch.clean, stream=self.start(share), through=self.through)
         self._add(run.destination_gradients(self.loss(run.logits)))
 
     @cached_property
     def _clean(self) -> Trace:
-        return self.task.engine.trace(self.batch.clean)
+        return self.task.engine.trace(self.batch.clean, through=self.through)
 
     def change(self, step: int) -> Stream:
         """See ``EdgeEstimate``."""
@@ -110,7 +126,7 @@ class Held(_Runs):
         """See ``EdgeEstimate``."""
         following = step + 2 if self.task.graph.parallel and step % 2 == 0 else step + 1
         stream = self._clean.after[following - 1].detach() + change
-        run = self.task.engine.trace(self.batch.clean, stream=stream, first=following)
+        run = self.task.engine.trace(self.batch.clean, stream=stream, first=following, through=self.through)
         gradients, start = run.gradients_and_start(self.loss(run.logits))
         self._add(gradients, first=following)
         return start
@@ -128,17 +144,19 @@ class Held(_Runs):
 class Streamed(_Runs):
     """One step's gradients, and one step's changes, at a time."""
 
-    def __init__(self, task: LocalizationTask, batch: Batch) -> None:
-        super().__init__(task, batch)
-        self.scores: Scores = sum_of_products(task, self._changes, ())
+    def __init__(
+        self, task: LocalizationTask, batch: Batch, through: Anatomy | None = None, weights: Tensor | None = None
+    ) -> None:
+        super().__init__(task, batch, through, weights)
+        self.scores: Scores = self.products(())
 
     def at(self, share: float | None = None) -> None:
         """See ``EdgeEstimate``."""
-        self.task.engine.sweep(self.batch.clean, stream=self.start(share)).back(self.loss, self._visit)
+        self._sweep(stream=self.start(share)).back(self.loss, self._visit)
 
     @cached_property
     def _clean(self) -> Sweep:
-        return self.task.engine.sweep(self.batch.clean)
+        return self._sweep()
 
     def change(self, step: int) -> Stream:
         """See ``EdgeEstimate``."""
@@ -148,11 +166,14 @@ class Streamed(_Runs):
         """See ``EdgeEstimate``."""
         following = step + 2 if self.task.graph.parallel and step % 2 == 0 else step + 1
         stream = self._clean.reads[following] + change
-        return self.task.engine.sweep(self.batch.clean, stream=stream, first=following).back(self.loss, self._visit)
+        return self._sweep(stream=stream, first=following).back(self.loss, self._visit)
 
     def pull_back(self, around: Sequence[Stream]) -> None:
         """See ``EdgeEstimate``."""
         self._clean.pull_back(around, self._visit)
 
     def _visit(self, step: int, gradient: Float[Tensor, "example destination position d_model"]) -> None:
-        self.scores += sum_of_products(self.task, self._changes, [(step, gradient)])
+        self.scores += self.products([(step, gradient)])
+
+    def _sweep(self, *, stream: Stream | None = None, first: int = 0) -> Sweep:
+        return self.task.engine.sweep(self.batch.clean, stream=stream, first=first, through=self.through)

@@ -4,8 +4,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mib.anatomy.parts import Stream
 from mib.graph import EdgeScores, NodeScores
+from mib.localization.attribution import visit_gradients
 from mib.localization.registry import localizer
+from mib.patching.changes import Changes
 from mib.task import Batch, LocalizationTask
 
 SOURCE = "Michel et al. 2019, arXiv 1905.10650; as ACDC runs it (Conmy et al. 2023, launch_sixteen_heads.py)"
@@ -21,7 +24,9 @@ def hisp(task: LocalizationTask) -> EdgeScores | NodeScores:
     no node exceeds.
     """
     graph = task.graph
-    masks = sum((_mask_gradients(task, batch) for batch in task.batches()), torch.zeros(len(graph.destinations)))
+    masks = torch.zeros(len(graph.destinations), dtype=torch.float64)
+    for batch in task.batches(work=task.engine.gradient_work):
+        masks = masks + _mask_gradients(task, batch)
     layers = masks[:-1].reshape(graph.n_layers, 3 * graph.n_heads + 1)
     layers = layers / layers.norm(dim=1, keepdim=True).clamp(min=1e-12)
     destinations = torch.cat((layers.flatten(), torch.ones(1)))
@@ -34,17 +39,28 @@ def hisp(task: LocalizationTask) -> EdgeScores | NodeScores:
 
 def _mask_gradients(task: LocalizationTask, batch: Batch) -> Float[Tensor, "destination"]:
     """Sums over examples, in the order of the graph's destinations; an MLP's is that of its output, the logits' 0."""
-    engine, graph = task.engine, task.graph
-    difference = engine.differences(batch.clean, batch.counterfactual)
-    run = engine.trace(batch.clean)
-    loss = task.metric(run.logits, batch.examples).sum()
-    gradients = torch.autograd.grad(loss, (*run.reads[:-1], *run.after))
-    reads, outputs = gradients[: 2 * graph.n_layers], gradients[2 * graph.n_layers :]
-    masks: list[Tensor] = []
-    for step in range(2 * graph.n_layers):
-        if step % 2:
-            change, gradient = difference[:, engine.columns.writers(step)], outputs[step][:, None]
-        else:
-            change, gradient = difference[:, : engine.columns.readable(step)].sum(1, keepdim=True), reads[step]
-        masks.append((change * gradient).double().sum((2, 3)).abs().sum(0).cpu())
+    graph = task.graph
+    changes = task.engine.changes(batch.clean, batch.counterfactual)
+    read = _read_changes(changes, graph.n_layers)
+    masks = [torch.zeros(0, dtype=torch.float64)] * (2 * graph.n_layers)
+    after: Stream | None = None  # the gradient at the stream after the step
+
+    def visit(step: int, gradient: Tensor) -> None:
+        nonlocal after
+        if after is not None:
+            change, slope = (changes.of(step), after[:, None]) if step % 2 else (read[step // 2][:, None], gradient)
+            masks[step] = (change * slope).double().sum((2, 3)).abs().sum(0).cpu()
+        inside = gradient.sum(1)
+        after = inside if after is None else after + inside
+
+    visit_gradients(task, batch, visit)
     return torch.cat((*masks, torch.zeros(1, dtype=torch.float64)))
+
+
+def _read_changes(changes: Changes, n_layers: int) -> list[Stream]:
+    """What cutting all edges into a layer's attention changes there, for each layer."""
+    total, found = changes.of(-1).sum(1), list[Stream]()
+    for layer in range(n_layers):
+        found.append(total)
+        total = total + changes.of(2 * layer).sum(1) + changes.of(2 * layer + 1).sum(1)
+    return found

@@ -14,22 +14,24 @@ def ifr(task: LocalizationTask) -> EdgeScores:
     """Proximity of each source's output to the whole input, as a share; no gradient, no counterfactual, no metric."""
     graph, engine = task.graph, task.engine
     scores = torch.zeros(len(graph.sources), len(graph.destinations), dtype=torch.float64)
-    for batch in task.batches():
-        outputs, reads = engine.outputs(batch.clean), engine.streams(batch.clean)
-        weights = engine.position_weights(batch.clean)
-        for step, read in enumerate(reads):
-            n_sources = engine.columns.readable(step)
-            importance = _importance(outputs[:, :n_sources], read)
-            total = torch.einsum("esp,ep->s", importance.double(), weights.double()).cpu()
-            scores[:n_sources, engine.columns.of(step)] += total[:, None]
+    for batch in task.batches(work=engine.gradient_work):
+        written, weights = engine.written(batch.clean), engine.position_weights(batch.clean)
+        for step, read in enumerate(engine.streams(batch.clean)):
+            near = torch.cat([_proximity(outputs, read) for _, outputs in written.before(step)], dim=1)
+            total = torch.einsum("esp,ep->s", _shares(near).double(), weights.double()).cpu()
+            scores[: len(total), engine.columns.of(step)] += total[:, None]
     return EdgeScores(graph, (scores / len(task)).numpy())
 
 
-def _importance(
+def _proximity(
     outputs: Float[Tensor, "example source position d_model"], read: Float[Tensor, "example position d_model"]
 ) -> Float[Tensor, "example source position"]:
-    """max(|x| - |x - out_u|, 0) in the L1 norm, divided by its sum over sources u; 0 where that sum is 0."""
+    """max(|x| - |x - out_u|, 0) in the L1 norm."""
     x = read[:, None]
-    proximity = (x.abs().sum(-1) - (x - outputs).abs().sum(-1)).clamp(min=0)
+    return (x.abs().sum(-1) - (x - outputs).abs().sum(-1)).clamp(min=0)
+
+
+def _shares(proximity: Float[Tensor, "example source position"]) -> Float[Tensor, "example source position"]:
+    """Proximity divided by its sum over sources; 0 where that sum is 0."""
     total = proximity.sum(1, keepdim=True)
     return torch.where(total > 0, proximity / total, 0.0)

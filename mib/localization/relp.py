@@ -22,8 +22,8 @@ from torch import Tensor
 from mib.anatomy import Anatomy, Attention, Block, Context, Mlp, Norm
 from mib.anatomy.parts import PerHead, Stream
 from mib.graph import EdgeScores
-from mib.localization.attribution import estimated_loss
-from mib.localization.exchanging import remade, trace_through
+from mib.localization.edge_estimates import edge_estimates
+from mib.localization.exchanging import remade
 from mib.localization.registry import localizer
 from mib.task import LocalizationTask
 
@@ -33,12 +33,10 @@ from mib.task import LocalizationTask
 )
 def relp(task: LocalizationTask) -> EdgeScores:
     """First-order estimate of each cut, with propagation coefficients for gradients."""
-    anatomy, scores = with_rules(task.engine.anatomy), torch.zeros(())
-    for batch in task.batches():
-        difference = task.engine.differences(batch.clean, batch.counterfactual)
-        run = trace_through(task, batch, anatomy)
-        coefficients = run.destination_gradients(task.metric(run.logits, batch.examples).sum())
-        scores = scores + estimated_loss(task, difference, coefficients)
+    scores = torch.zeros(())
+    for estimate in edge_estimates(task, through=with_rules(task.engine.anatomy)):
+        estimate.at()
+        scores = scores + estimate.scores
     return EdgeScores(task.graph, (scores / len(task)).numpy())
 
 

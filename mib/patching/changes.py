@@ -94,8 +94,53 @@ class CompactOutputs:
         return cls(torch.stack(both, dim=1), tuple(mixed), tuple(mlps))
 
 
+class _StepByStep:
+    """What a step reads, from what each step writes."""
+
+    columns: Columns
+
+    def of(self, step: int) -> Written:
+        """See ``Changes``."""
+        raise NotImplementedError
+
+    def before(self, step: int) -> Iterator[tuple[slice, Written]]:
+        """See ``Changes``: a step's sources at a time."""
+        n_sources = self.columns.readable(step)
+        for writer in range(-1, 2 * self.columns.graph.n_layers):
+            rows = self.columns.writers(writer)
+            if rows.start >= n_sources:
+                return
+            yield rows, self.of(writer)
+
+
 @dataclass(frozen=True, eq=False)
-class StreamedChanges:
+class StreamedOutputs(_StepByStep):
+    """The outputs of one step at a time.
+
+    Attributes:
+        anatomy: The model.
+        columns: Which sources a step reads and writes.
+        compact: What the sources write.
+    """
+
+    anatomy: Anatomy
+    columns: Columns
+    compact: CompactOutputs
+
+    @torch.no_grad()
+    def of(self, step: int) -> Written:
+        """What the sources that a step computes write."""
+        if step < 0:
+            return self.compact.embeddings
+        layer, is_mlp = divmod(step, 2)
+        if is_mlp:
+            return self.compact.mlps[layer][:, None]
+        attention = self.anatomy.blocks[layer].attention
+        return attention.share(attention.write(self.compact.mixed[layer]))
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedChanges(_StepByStep):
     """The changes of one step at a time.
 
     Attributes:
@@ -114,28 +159,16 @@ class StreamedChanges:
     @torch.no_grad()
     def of(self, step: int) -> Written:
         """See ``Changes``."""
-        if not isinstance(self.ablated, CompactOutputs):
-            clean = self._outputs(self.clean, step)
-            return -clean if self.ablated is None else self.ablated[:, self.columns.writers(step)] - clean
         layer, is_mlp = divmod(step, 2)
-        if step >= 0 and not is_mlp and self.anatomy.blocks[layer].attention.post is None:  # linear: one product
-            return self.anatomy.blocks[layer].attention.write(self.ablated.mixed[layer] - self.clean.mixed[layer])
-        return self._outputs(self.ablated, step) - self._outputs(self.clean, step)
+        compact, attention = self.ablated, self.anatomy.blocks[layer].attention if step >= 0 and not is_mlp else None
+        if isinstance(compact, CompactOutputs) and attention and attention.post is None:  # linear: one product
+            return attention.write(compact.mixed[layer] - self.clean.mixed[layer])
+        clean = self._outputs(self.clean, step)
+        if compact is None:
+            return -clean
+        if isinstance(compact, CompactOutputs):
+            return self._outputs(compact, step) - clean
+        return compact[:, self.columns.writers(step)] - clean
 
-    def before(self, step: int) -> Iterator[tuple[slice, Written]]:
-        """See ``Changes``: a step's sources at a time."""
-        n_sources = self.columns.readable(step)
-        for writer in range(-1, 2 * self.columns.graph.n_layers):
-            rows = self.columns.writers(writer)
-            if rows.start >= n_sources:
-                return
-            yield rows, self.of(writer)
-
-    def _outputs(self, outputs: CompactOutputs, step: int) -> Written:
-        if step < 0:
-            return outputs.embeddings
-        layer, is_mlp = divmod(step, 2)
-        if is_mlp:
-            return outputs.mlps[layer][:, None]
-        attention = self.anatomy.blocks[layer].attention
-        return attention.share(attention.write(outputs.mixed[layer]))
+    def _outputs(self, compact: CompactOutputs, step: int) -> Written:
+        return StreamedOutputs(self.anatomy, self.columns, compact).of(step)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mib.anatomy import Anatomy
 from mib.anatomy.parts import Stream
 from mib.errors import TaskError
 from mib.graph import Edge
@@ -238,7 +239,15 @@ class Engine(Pool):
 
     # -- gradients ----------------------------------------------------------------------------------------------
 
-    def trace(self, inputs: Indices, *, stream: Stream | None = None, first: int = 0, split: bool = True) -> Trace:
+    def trace(
+        self,
+        inputs: Indices,
+        *,
+        stream: Stream | None = None,
+        first: int = 0,
+        split: bool = True,
+        through: Anatomy | None = None,
+    ) -> Trace:
         """Run inputs so that gradients at every destination's input and every source's output can be taken.
 
         Args:
@@ -246,6 +255,7 @@ class Engine(Pool):
             stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
             first: The step that reads it: 2 * layer for attention, 2 * layer + 1 for an MLP.
             split: Whether each head's q, k and v get an input of their own.
+            through: The model with another backward pass; default: its own.
         """
         tokens, mask = self.tokens(inputs)
         if stream is None:
@@ -253,15 +263,19 @@ class Engine(Pool):
         share = self.columns.share(first)
         self.count(len(inputs), share)
         self.cost.backward += len(inputs) * share
-        return trace(self.anatomy, stream, self.anatomy.context(tokens, mask), first=first, split=split)
+        context = self.anatomy.context(tokens, mask)
+        return trace(through or self.anatomy, stream, context, first=first, split=split)
 
-    def sweep(self, inputs: Indices, *, stream: Stream | None = None, first: int = 0) -> Sweep:
+    def sweep(
+        self, inputs: Indices, *, stream: Stream | None = None, first: int = 0, through: Anatomy | None = None
+    ) -> Sweep:
         """As ``trace``, for gradients that are taken one step at a time: see ``mib.patching.sweeping``.
 
         Args:
             inputs: Which inputs.
             stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
             first: The step that reads it.
+            through: The model with another backward pass; default: its own.
         """
         tokens, mask = self.tokens(inputs)
         if stream is None:
@@ -269,7 +283,7 @@ class Engine(Pool):
         share = self.columns.share(first)
         self.count(len(inputs), 2 * share)  # the backward pass runs each step again
         self.cost.backward += len(inputs) * share
-        return Sweep.of(self.anatomy, stream, self.anatomy.context(tokens, mask), first=first)
+        return Sweep.of(through or self.anatomy, stream, self.anatomy.context(tokens, mask), first=first)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from mib.anatomy.parts import Stream
 from mib.errors import TaskError
 from mib.graph import Graph
 from mib.patching.ablations import Ablation, check_ablation, mean_outputs
-from mib.patching.changes import Changes, CompactOutputs, HeldChanges, StreamedChanges
+from mib.patching.changes import Changes, CompactOutputs, HeldChanges, StreamedChanges, StreamedOutputs
 from mib.patching.checking import check_constants, check_pool
 from mib.patching.chunking import Work, bytes_of_a_row, bytes_of_outputs, rows_that_fit
 from mib.patching.circuits import Columns, Outputs
@@ -128,6 +128,12 @@ class Pool:
             return self.streamed_changes(clean, counterfactual)
         return HeldChanges(self.columns, self.differences(clean, counterfactual))
 
+    def written(self, inputs: Indices) -> Changes:
+        """As ``outputs``, by the step that writes; streamed if it must be."""
+        if self.must_stream:
+            return StreamedOutputs(self.anatomy, self.columns, self._record_compact(inputs))
+        return HeldChanges(self.columns, self.outputs(inputs))
+
     def streamed_changes(self, clean: Indices, counterfactual: Indices | None = None) -> StreamedChanges:
         """As ``differences``, but a step's sources at a time, from what takes little memory to keep."""
         outputs = self._record_compact(clean)
@@ -143,6 +149,11 @@ class Pool:
     def must_stream(self) -> bool:
         """Whether one example's gradients at all destinations, with all sources' outputs, do not fit the memory."""
         return self.memory // 2 < bytes_of_a_row(self.anatomy, self.graph, self.inputs.shape[1], work="gradients")
+
+    @property
+    def gradient_work(self) -> Work:
+        """What taking gradients and changes of some rows amounts to: a step at a time if it must be."""
+        return "sweep" if self.must_stream else "gradients"
 
     def chunks(self, rows: Indices, *, work: Work = "circuits") -> Iterator[Indices]:
         """Split rows so that a run of each part fits into the memory.

@@ -10,6 +10,7 @@ import mib
 from mib.anatomy import dissect
 from mib.anatomy.anatomy import Anatomy
 from mib.graph import Graph
+from mib.localization.bootstrap_ilp import consistent_scores
 from mib.metrics import LogitDifference
 from mib.patching.changes import HeldChanges, StreamedChanges
 from mib.patching.gradients import trace
@@ -20,7 +21,8 @@ from tests.mib.models import random_model
 N, LENGTH = 4, 6
 KINDS = (*ARCHITECTURES, "parallel", "bidirectional")
 CLOSE: dict[str, Any] = {"atol": 1e-10, "rtol": 1e-8}
-METHODS = ("eap", "eap-ig-inputs", "clean-corrupted", "eap-ig-activations")
+GRADIENTS = ("eap", "eap-ig-inputs", "clean-corrupted", "eap-ig-activations", "relp", "hisp")
+METHODS = (*GRADIENTS, "ifr", "activation-norm")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -96,14 +98,30 @@ def test_changes_of_a_step_are_those_held_at_once(anatomy: Anatomy, ablation: An
         torch.testing.assert_close(torch.cat([change for *_, change in parts], dim=1), whole, **CLOSE)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("ablation", ["resample", "zero", "mean-positional"])
-def test_methods_score_the_same_when_they_must_stream(anatomy: Anatomy, method: str, ablation: Any) -> None:
+def held_and_streamed(
+    anatomy: Anatomy, ablation: Any = "resample"
+) -> tuple[mib.LocalizationTask, mib.LocalizationTask]:
     parts = {"clean": tokens()[:N], "counterfactual": tokens()[N:], "attention_mask": mask(), "ablation": ablation}
     metric = LogitDifference.at_position(torch.arange(N), torch.arange(N) + 1, n_positions=LENGTH)
     large = mib.LocalizationTask(model=anatomy, metric=metric, **parts)
     small = mib.LocalizationTask(model=anatomy, metric=metric, **parts, memory=2**16)
     assert (large.engine.must_stream, small.engine.must_stream) == (False, True)
+    return large, small
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("ablation", ["resample", "zero", "mean-positional"])
+def test_methods_score_the_same_when_they_must_stream(anatomy: Anatomy, method: str, ablation: Any) -> None:
+    large, small = held_and_streamed(anatomy, ablation)
     wanted, got = (mib.localization.get(method)(task) for task in (large, small))
     torch.testing.assert_close(torch.from_numpy(got.flat), torch.from_numpy(wanted.flat), **CLOSE)
     assert small.engine.cost.backward == pytest.approx(large.engine.cost.backward)
+    assert float(torch.from_numpy(wanted.flat).abs().max()) > 1e-3
+
+
+def test_resampled_scores_are_the_same_when_they_must_stream(anatomy: Anatomy) -> None:
+    large, small = held_and_streamed(anatomy)
+    given: dict[str, Any] = {"steps": 2, "resamples": 5, "confidence": 0.5}
+    wanted, got = (consistent_scores(task, **given) for task in (large, small))
+    torch.testing.assert_close(torch.from_numpy(got.flat), torch.from_numpy(wanted.flat), **CLOSE)
+    assert 0 < (wanted.flat != 0).mean() < 1
