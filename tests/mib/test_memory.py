@@ -14,13 +14,14 @@ from torch.utils._pytree import tree_leaves
 import mib
 from mib.anatomy import dissect
 from mib.anatomy.anatomy import Anatomy
+from mib.localization.bootstrap_ilp import consistent_scores
 from mib.metrics import LogitDifference
 from mib.patching.chunking import Work, bytes_of_a_row
 from tests.mib.models import random_model
 
 LENGTH, EXAMPLES = 16, 6
 SIZES: dict[str, Any] = {"n_heads": 8, "d_model": 64, "d_head": 8, "d_mlp": 128, "n_context": LENGTH, "causal": True}
-METHODS = ("eap", "eap-ig-inputs", "clean-corrupted", "eap-ig-activations")
+METHODS = ("eap", "eap-ig-inputs", "clean-corrupted", "eap-ig-activations", "relp", "hisp", "activation-norm")
 
 
 class Watch(TorchDispatchMode):
@@ -85,6 +86,16 @@ def test_methods_stay_within_their_memory(anatomy: Anatomy, method: str, work: W
     with Watch() as watch:
         mib.localization.get(method)(asked)
     assert memory / 8 < watch.peak < memory
+
+
+@pytest.mark.parametrize(("work", "rows"), [("gradients", 6), ("sweep", 3)])
+def test_so_do_norms_of_outputs_and_resampled_scores(anatomy: Anatomy, work: Work, rows: int) -> None:
+    memory = 2 * rows * law(anatomy, work)
+    with Watch() as alone:
+        mib.localization.get("ifr")(task(anatomy, memory))
+    with Watch() as resampled:
+        consistent_scores(task(anatomy, memory), steps=2, resamples=10, confidence=0.9)
+    assert alone.peak < memory / 4 and resampled.peak < memory
 
 
 def test_circuit_runs_stay_within_their_memory(anatomy: Anatomy) -> None:
