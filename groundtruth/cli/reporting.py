@@ -13,6 +13,8 @@ def register(app: App) -> None:
 def report(result: Path, /, *, html: Path | None = None) -> None:
     """Make one HTML page of a result of bench or score: tables, every model, wrong edges, and the true circuits.
 
+    Of the variable track: tables, and the accuracy at every place.
+
     Args:
         result: A .json file that `groundtruth bench` or `groundtruth score` wrote.
         html: Where to write the page; by default beside the result.
@@ -22,9 +24,11 @@ def report(result: Path, /, *, html: Path | None = None) -> None:
     from groundtruth.artifacts.writing import write_whole
     from groundtruth.report.page import read_result, result_page
     from groundtruth.report.style import echo
+    from groundtruth.report.variable_page import variable_page
 
+    data = read_result(result)
     path = html or result.with_suffix(".html")
-    page = result_page(read_result(result))
+    page = variable_page(data) if data.get("track") == "variables" else result_page(data)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page.encode())
     echo(Text(f"{path}  ({len(page) / 1024:,.0f} KiB; open it in a browser)"))
