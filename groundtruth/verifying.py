@@ -117,7 +117,7 @@ def _all_checks(name: str | Path) -> Iterator[CheckResult]:
     yield _attempt("provenance", lambda: _provenance(model))
     for circuit in circuits:
         what = f"circuit {circuit.ablation}/{circuit.lengths}"
-        yield _attempt(what, lambda circuit=circuit: _circuit(model, circuit))
+        yield _attempt(what, lambda circuit=circuit: circuit_again(model, circuit))
     if model.certainty == "measured":
         yield _attempt("measurements", lambda: require_measurements(model))
     if variables:
@@ -165,7 +165,15 @@ def _provenance(model: CompiledModel) -> str:
     return f"every variable is where it is said to be, on {len(inputs)} inputs"
 
 
-def _circuit(model: CompiledModel, circuit: Circuit) -> str:
+def circuit_again(model: CompiledModel, circuit: Circuit) -> str:
+    """Prove a circuit again: every edge by the proof that it names, and that the live ones suffice.
+
+    Returns:
+        How many edges are of each status.
+
+    Raises:
+        GroundTruthError: If a claim does not hold.
+    """
     base = ground(model, circuit.ablation, circuit.lengths)
     if (len(base.inputs), base.exhaustive) != (circuit.inputs, circuit.exhaustive):
         raise GroundTruthError(f"it speaks of {circuit.inputs} inputs; the domain has {len(base.inputs)}.")

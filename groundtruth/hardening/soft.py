@@ -18,11 +18,11 @@ from groundtruth.padding import is_pad_safe
 from groundtruth.symmetries.twin import Made, same_nodes
 
 STEPS = 10
-"""Bisections of each factor; the last halves an interval of 0.06 in its logarithm (a factor of 1.06)."""
+"""Bisections of each factor: what is found is at most 1.2 % above the least, 1e5 to the power of 1/1024."""
 
 _BACKWARD_STEPS = 5
 
-_SOFTEST = 1e-5
+SOFTEST = 1e-5
 """Factors below are not tried: nothing compiled is exact there."""
 
 
@@ -162,9 +162,9 @@ def _constant_direction(model: CompiledModel) -> torch.Tensor:
 
 def _least(exact: Callable[[float], bool], *, start: float = 1.0) -> float:
     """The least factor from which on, up to ``start``, a model was found exact; ``start`` if none below is."""
-    low, high = math.log(_SOFTEST), math.log(start)
-    if exact(_SOFTEST):
-        return _SOFTEST
+    low, high = math.log(SOFTEST), math.log(start)
+    if exact(SOFTEST):
+        return SOFTEST
     for _ in range(STEPS):
         middle = (low + high) / 2
         low, high = (low, middle) if exact(math.exp(middle)) else (middle, high)

@@ -1,7 +1,7 @@
 """The table of the ladder: methods by rungs, and in words where each falls."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -112,23 +112,36 @@ def _mean_loss(before: Mapping[str, float | None], after: Mapping[str, float | N
 
 
 def as_markdown(result: Result) -> str:
-    """The tables in Markdown, with the words below them."""
+    """The tables in Markdown, with the words below them: AUROC, AUROC of rounded scores, exact recoveries."""
     parts: list[str] = []
     for ablation in result.ablations:
         found, rungs = climbs(result, ablation), rungs_of(result)
         words = [*skipped_in_words(result, ablation), *falls_in_words(found, rungs), *residues_in_words(found, rungs)]
-        parts.append(f"### The ladder: AUROC, {ablation} ablation\n\n{markdown_table(found, rungs)}")
+        title = f"The ladder: AUROC, {ablation} ablation, {_models_in_words(found)}"
+        parts.append(f"### {title}\n\n{_markdown(found, rungs, entry)}")
         parts.append("".join(f"- {text.plain}\n" for text in words))
+        parts.append(f"AUROC of scores rounded to {RESOLUTION:g} of the largest, {ablation} ablation:\n")
+        parts.append(_markdown(found, rungs, lambda climb, rung: style.number(climb.rounded_auroc[rung])))
+        parts.append(f"Models whose live edges rank above all others, {ablation} ablation:\n")
+        parts.append(_markdown(found, RUNGS, lambda climb, rung: f"{climb.n_exact[rung]}/{len(climb.models)}"))
     return "\n".join(parts)
 
 
-def markdown_table(found: Sequence[Climb], rungs: Sequence[str]) -> str:
-    """Methods by rungs, each with its spread over models."""
+def _markdown(found: Sequence[Climb], rungs: Sequence[str], shown: Callable[[Climb, str], str]) -> str:
+    """Methods by rungs; those on fewer models say on how many."""
+    most = max((len(climb.models) for climb in found), default=0)
     lines = [f"| method | {' | '.join(rungs)} |", f"| --- |{' ---: |' * len(rungs)}"]
     for climb in found:
-        cells = [entry(climb, rung) for rung in rungs]
-        lines.append(f"| {style.method_name(climb.method)} | {' | '.join(cells)} |")
+        fewer = f" ({style.plural(len(climb.models), 'model')})" if len(climb.models) < most else ""
+        cells = [shown(climb, rung) for rung in rungs]
+        lines.append(f"| {style.method_name(climb.method)}{fewer} | {' | '.join(cells)} |")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _models_in_words(found: Sequence[Climb]) -> str:
+    """On how many models, and which."""
+    models = list(dict.fromkeys(model for climb in found for model in climb.models))
+    return f"{style.plural(len(models), 'model')} ({', '.join(sorted(models))})"
 
 
 def _method(climb: Climb) -> Text:

@@ -6,16 +6,18 @@ import pytest
 import torch
 
 import groundtruth
+from groundtruth.artifacts import shipped_twins
 from groundtruth.circuit import ABLATIONS
 from groundtruth.compiling import check
 from groundtruth.errors import TwinError
 from groundtruth.forward import NAMES, forward, logits
 from groundtruth.hardening import HARDENINGS, side_by_side
 from groundtruth.hardening.exactness import Exactness
-from groundtruth.hardening.soft import softened, softest, thresholds
+from groundtruth.hardening.ladder import twin_of
+from groundtruth.hardening.soft import SOFTEST, softened, softest, thresholds
 from groundtruth.symmetries import SYMMETRIES
 from groundtruth.variables import prove_variables
-from groundtruth.verifying import verify
+from groundtruth.verifying import circuit_again, verify
 
 FOR_ALL = ("decoys", "guest", "copies", "soft", "noise")
 """Hardenings that every kind of model allows."""
@@ -172,6 +174,52 @@ def test_softness_is_the_largest_that_still_decodes():
     assert not exact(softened(original, attention, slope / 1.1))
     assert attention < 0.1 and slope < 0.01
     assert len(thresholds(original, 0)) == 5
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_twins() if name.endswith("@soft")])
+def test_the_softness_that_is_stored_is_the_largest_that_decodes(name):
+    """It decodes, and none softer does: neither just below, within the resolution of the search, nor far below."""
+    original = groundtruth.load(name.partition("@")[0])
+    stored = dict(groundtruth.load(name).recipe[0].parameters)
+    exact = Exactness(original)
+    assert exact(softened(original, stored["attention"], stored["slope"]))
+    for factor, value in stored.items():
+        nothing_to_soften = factor == "slope" and not any(
+            thresholds(original, layer) for layer in range(original.weights.n_layers)
+        )
+        if value == SOFTEST or nothing_to_soften:
+            assert value in (SOFTEST, 1.0)
+            continue
+        for softer in (value / 1.012, value / 2, value / 30):
+            assert not exact(softened(original, **(stored | {factor: softer}))), (factor, softer)
+
+
+BOTH_ORDERS = (("decoys", "copies"), ("soft", "copies"), ("dense", "soft"), ("guest", "noise"))
+
+
+@pytest.mark.parametrize("names", [order for a, b in BOTH_ORDERS for order in ((a, b), (b, a))])
+def test_hardenings_compose_in_both_orders_and_are_proven_on_what_comes_out(names):
+    original = groundtruth.load("copy_first")
+    twin = twin_of(original, "+".join(names), seed=1)
+    assert [step.name for step in twin.recipe] == list(names)
+    assert check(twin) == original.check
+    for ablation in ("resample", "zero"):
+        found = twin.circuit(ablation, "fixed")
+        assert found.counts["undecided"] == 0 and found.minimal_circuits and found.edges + found.redundant
+        assert circuit_again(twin, found)  # every status by its own proof, and what suffices
+    copied = "copies" in names
+    resampled = {edge.source for edge in twin.circuit("resample", "fixed").edges if edge.destination == "logits"}
+    assert len(resampled) == (2 if copied else 1)
+    assert (twin.circuit("zero", "fixed").sufficiency.holds is False) == copied
+
+
+def test_what_does_not_compose_is_refused_because_outputs_are_compared_again():
+    """Noise leaves no margin; read relative to their mean, as dense ones are, some logits fall below what counts."""
+    assert twin_of(groundtruth.load("copy_first"), "dense+noise", seed=1).decoder.centered
+    with pytest.raises(
+        TwinError, match=r"'copy_first@noise\+dense' gives \[None\] on \('a',\), where 'copy_first@noise'"
+    ):
+        twin_of(groundtruth.load("copy_first"), "noise+dense", seed=1)
 
 
 def test_soft_attention_has_gradients():
