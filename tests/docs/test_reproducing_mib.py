@@ -13,12 +13,12 @@ import torch
 import mib
 from groundtruth.bench.real import is_real
 from groundtruth.cli.main import app
-from groundtruth.finding import load_method
+from groundtruth.cli.options import parameters_in
 from mib.formats.folders import CELLS
 from mib.models.names import MODELS as HUB_IDS
 from mib.patching.chunking import bytes_of_a_row
 from mib.submissions.models import MODELS
-from mib.task import LEVELS, LocalizationTask
+from mib.task import LEVELS
 
 FOLDER = Path(__file__).parents[2] / "docs"
 PAGE = (FOLDER / "reproducing-mib.md").read_text(encoding="utf-8")
@@ -47,22 +47,21 @@ def parsed(command: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_parses_and_names_what_exists(command: str, files: Path) -> None:
+def test_a_command_parses_and_names_what_exists(command: str) -> None:
     arguments = parsed(command)
     method, verb = arguments.get("method"), command.split()[1]
     if method is None:
-        assert command == "groundtruth submission check mine"
+        assert command in ("groundtruth submission check mine", "groundtruth methods --json")
         return
     level = arguments.get("level", "edge")
     assert level in LEVELS
-    known = (
-        load_method(f"{files}/{method}", level=level).localizer if ".py:" in method else mib.localization.get(method)
-    )
-    assert level in known.levels
+    assert level in mib.localization.get(method).levels
     models = arguments["models"].split(",")
     if verb == "submit":
         tasks = arguments["tasks"].split(",")
         assert {(task, model) for task in tasks for model in models} <= set(cells())
+        letters = {"mcqa", "arc-easy", "arc-challenge"} & set(tasks)
+        assert arguments.get("answer_prefix") == ("" if letters else None) and len(letters) in (0, len(tasks))
     else:
         tasks = arguments["task"].split(",")
         assert verb == "score" and all(map(is_real, models)) and set(tasks) <= set(mib.tasks.names())
@@ -93,46 +92,24 @@ def test_links_lead_somewhere() -> None:
     assert all((FOLDER / name).is_file() for name in re.findall(r"\]\((?!http)([^)#]+)\)", PAGE))
 
 
-@pytest.mark.parametrize("row", re.findall(r'\| (`"[^|]+) \|\n', PAGE))
-def test_parameters_of_the_rows_are_those_of_the_methods(row: str) -> None:
-    method, given = re.findall(r'"([a-z-]+)"', row)[0], re.findall(r"(\w+)=", row)
-    known = mib.localization.get(method)
+@pytest.mark.parametrize(("command", "row"), re.findall(r'\| `(groundtruth submit [^`]+)` \| (`"[^|]+) \|\n', PAGE))
+def test_a_row_s_command_and_its_code_are_of_one_mind(command: str, row: str) -> None:
+    arguments, method = parsed(command), re.findall(r'"([a-z-]+)"', row)[0]
+    level, ablation = (re.search(rf'{name}="(\w+)"', row) for name in ("level", "ablation"))
+    assert arguments["method"] == method
+    assert arguments.get("level", "edge") == (level[1] if level else "edge")
+    assert (arguments.get("ablation") or "resample") == (ablation[1] if ablation else "resample")
+    known = mib.localization.get(method).parameters
+    asked = {**known, **parameters_in(arguments.get("set"), method, known)}
+    given = dict(re.findall(r'(\w+)="?([\w-]+)', row))
     own = {"ablation", "level", "selection"}
-    assert set(given) - own <= set(known.parameters)
-    level = re.search(r'level="(\w+)"', row)
-    assert (level[1] if level else "edge") in known.levels
+    assert {name: str(asked[name]) for name in given if name not in own} == {
+        name: value for name, value in given.items() if name not in own
+    }
 
 
-def small_task(level: Any, data: Path | None = None) -> LocalizationTask:
-    return mib.tasks.get("ioi").localization(mib.load_model("learned"), n=4, data=data, level=level)
-
-
-@pytest.mark.parametrize(
-    ("name", "method", "parameters", "ablation"),
-    [
-        ("eap_mean", "eap", {}, "mean"),
-        ("eap_optimal", "optimal-ablation", {"estimate": "attribution"}, "resample"),
-        ("nap", "nap", {"mlp_gradient_at": "input"}, "resample"),
-        ("nap_ig", "nap-ig", {"mlp_gradient_at": "input", "steps": 5}, "resample"),
-    ],
-)
-def test_the_file_of_methods_calls_what_its_rows_say(
-    files: Path, monkeypatch: pytest.MonkeyPatch, name: str, method: str, parameters: dict[str, Any], ablation: str
-) -> None:
-    function, called = runpy.run_path(str(files / "published.py"))[name], list[Any]()
-
-    def get(name: str) -> Any:
-        return lambda task, **given: called.append((name, given, task.ablation))  # pyright: ignore
-
-    monkeypatch.setattr(mib.localization, "get", get)
-    function(small_task("edge"))
-    assert called == [(method, parameters, ablation)]
-
-
-def test_the_published_error_changes_the_scores(files: Path) -> None:
-    task = small_task("neuron")
-    published = load_method(f"{files}/published.py:nap", level="neuron").localizer(task)
-    assert (published.values != mib.localization.get("nap")(task).values).any()
+def test_there_is_a_row_for_every_method_of_the_table() -> None:
+    assert len(re.findall(r'\| `groundtruth submit [^`]+` \| `"', PAGE)) == 11
 
 
 def test_the_code_gives_mibs_values(files: Path, tmp_path: Path) -> None:
