@@ -15,6 +15,7 @@ from rich.console import Console
 import mib
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, profile, result_of, run_cells
 from groundtruth.bench.profiles import cells_of
+from groundtruth.bench.prompts import Prompts
 from groundtruth.bench.real import RealExam, is_real
 from groundtruth.bench.real_results import predictions
 from groundtruth.bench.results import as_data
@@ -24,7 +25,7 @@ from groundtruth.report.style import THEME
 from groundtruth.report.tables import bench_report
 from groundtruth.report.writing import as_csv, as_markdown
 from groundtruth.scoring import ORACLE, Row
-from mib import learned, localization
+from mib import learned, localization, tasks
 from mib.errors import MethodError, TaskError
 from mib.learned.building import save
 from mib.learned.recipe import Recipe
@@ -299,6 +300,48 @@ def test_a_broken_method_that_changed_the_model_says_what_broke(checkpoint: Path
     with pytest.raises(ZeroDivisionError, match="mine"):
         exam.row(as_localizer(Spoiling(broken).__call__, name="broken"))
     assert replace(exam.row("eap"), seconds=before.seconds) == before
+
+
+# -- prompts of one's own ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Prompts:
+    for part in ("train", "test"):
+        tasks.get("greater-than").write(tmp_path / "data" / "greater-than", 40, seed=5, split=part)
+    return Prompts(str(tmp_path / "data"), memory=2**27)
+
+
+def test_prompts_of_a_folder_are_what_is_searched_and_measured_on(checkpoint: Path, prompts: Prompts) -> None:
+    exam = RealExam.of(str(checkpoint), "greater-than", n_pairs=6, prompts=prompts)
+    for part, task in (("train", exam.task), ("test", exam.held_out)):
+        wanted = tasks.get("greater-than").localization(
+            mib.load_model(checkpoint), n=6, split=part, right_on="both", data=f"{prompts.data}/greater-than"
+        )
+        assert torch.equal(task.clean, wanted.clean) and task.memory == 2**27
+    made_up = RealExam.of(str(checkpoint), "greater-than", n_pairs=6)
+    assert not torch.equal(made_up.task.clean, exam.task.clean)
+
+
+def test_the_key_follows_the_prompts(checkpoint: Path, prompts: Prompts) -> None:
+    own = replace(cell(checkpoint), prompts=prompts)
+    before = own.key
+    tasks.get("greater-than").write(Path(str(prompts.data)) / "greater-than", 41, seed=5, split="test")
+    assert len({cell(checkpoint).key, before, own.key}) == 3
+
+
+def test_prompts_are_for_language_models(prompts: Prompts) -> None:
+    with pytest.raises(
+        DomainError, match="--data, --answer-prefix and --memory are for language models, and there is n"
+    ):
+        cells_of(profile("smoke"), models=["hist"], prompts=prompts)
+
+
+def test_parameters_are_the_method_s_alone() -> None:
+    cells = cells_of(
+        profile("smoke"), models=["hist"], methods=["eap", "eap-ig-inputs"], parameters={"eap-ig-inputs": {"steps": 2}}
+    )
+    assert {c.method: c.parameters for c in cells} == {"eap": (), "eap-ig-inputs": (("steps", 2),)}
 
 
 # -- ranks ------------------------------------------------------------------------------------------------------------
