@@ -1,6 +1,7 @@
-"""A pytest plug-in: hold a localization method to what must be true of it, in anybody's CI.
+"""A pytest plug-in: hold a localization method or a featurizer to what must be true of it, in anybody's CI.
 
     pytest --groundtruth-method my_pkg.my_mod:my_method --groundtruth-profile smoke
+    pytest --groundtruth-featurizer my_pkg.my_mod:my_featurizer
 
 adds one test a property and model, marked ``groundtruth`` (``-m groundtruth`` runs nothing else). Nothing heavy is
 imported before a method is asked for: pytest starts as fast as without it.
@@ -9,76 +10,58 @@ imported before a method is asked for: pytest starts as fast as without it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from groundtruth.questions import PROFILES, Profile, Question, featurizer_questions, questions
+
 if TYPE_CHECKING:
     from groundtruth.model import CompiledModel
+    from groundtruth.testing.known import Known
+    from mib.featurization import FeaturizerMethod
     from mib.localization import Localizer
 
 MARK = "groundtruth"
+Kind = Literal["method", "featurizer"]
 
-
-@dataclass(frozen=True)
-class Profile:
-    """How much is run.
-
-    Attributes:
-        recovered: Models whose circuits must be found.
-        examined: Models that all other properties are held to.
-        symmetries: Which symmetries; ``None`` = all.
-        n_pairs: How many examples a task has, at most.
-        examples: How many random programs Hypothesis draws.
-        depth: Their layers, least and most.
-        derandomized: Whether the same programs are drawn in every run.
-    """
-
-    recovered: tuple[str, ...]
-    examined: tuple[str, ...]
-    symmetries: tuple[str, ...] | None
-    n_pairs: int
-    examples: int
-    depth: tuple[int, int]
-    derandomized: bool = True
-
-
-_FEW = ("hist", "reverse", "frac_prevs")
-_SOME = (*_FEW, "sort", "first_is_last", "double_hist", "shift_by_one", "majority_x", "count_larger")
-
-PROFILES: Mapping[str, Profile] = {
-    "smoke": Profile(_FEW, ("hist",), ("rotate", "permute_heads", "insert_heads"), 16, 4, (1, 2)),
-    "ci": Profile(_SOME, ("hist", "frac_prevs"), None, 32, 20, (1, 3)),
-    "deep": Profile(_SOME, _SOME, None, 128, 200, (1, 5), derandomized=False),
-}
+_KNOWN = pytest.StashKey["dict[str, Known]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of this plug-in."""
-    group = parser.getgroup("groundtruth", "localization methods against exact circuits")
-    group.addoption(
-        "--groundtruth-method",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="my_pkg.my_mod:my_method, my_file.py:my_method, or the name of a registered method; several are allowed",
-    )
+    group = parser.getgroup("groundtruth", "localization methods and featurizers against exact circuits and variables")
+    for kind, what in (("method", "localization method"), ("featurizer", "featurizer")):
+        group.addoption(
+            f"--groundtruth-{kind}",
+            action="append",
+            default=[],
+            metavar="SPEC",
+            help=f"a {what}: my_pkg.my_mod:my_{kind}, my_file.py:my_{kind}, or the name of a registered one; several "
+            "are allowed",
+        )
     group.addoption("--groundtruth-profile", choices=list(PROFILES), default="smoke", help="how much is run")
+    for name, metavar, what in (
+        ("auroc", "AREA", "area under the ROC curve of a localization method on every model"),
+        ("accuracy", "SHARE", "interchange accuracy of a featurizer on every variable"),
+    ):
+        group.addoption(
+            f"--groundtruth-{name}", type=float, default=0.9, metavar=metavar, help=f"the least {what} (default: 0.9)"
+        )
     group.addoption(
-        "--groundtruth-auroc",
-        type=float,
-        default=0.9,
-        metavar="AREA",
-        help="the least area under the ROC curve on every model (default: 0.9)",
+        "--groundtruth-known",
+        type=Path,
+        metavar="FILE",
+        help="known failures with their reasons, and parameters of methods (TOML): the failures are expected",
     )
     group.addoption(
         "--groundtruth-skip",
         action="append",
         default=[],
         metavar="PROPERTIES",
-        help="properties that the method is known not to have, separated by commas",
+        help="properties that are not asked for, separated by commas",
     )
 
 
@@ -90,10 +73,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests that ask for a method or a model once for each of those that were chosen."""
-    if "groundtruth_method" in metafunc.fixturenames:
-        specs = _option(metafunc.config, "groundtruth_method")
-        metafunc.parametrize("groundtruth_method", specs, indirect=True, ids=_last_name)
+    """Run tests that ask for a method, a featurizer or a model once for each of those that were chosen."""
+    for fixture in ("groundtruth_method", "groundtruth_featurizer"):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, _option(metafunc.config, fixture), indirect=True, ids=_last_name)
     if "groundtruth_model" in metafunc.fixturenames:
         mark = metafunc.definition.get_closest_marker(MARK)
         chosen = mark.kwargs.get("models") if mark else None
@@ -110,6 +93,14 @@ def groundtruth_method(request: pytest.FixtureRequest) -> Localizer:
 
 
 @pytest.fixture
+def groundtruth_featurizer(request: pytest.FixtureRequest) -> FeaturizerMethod:
+    """The featurizer under test: a test that asks for it runs once for each ``--groundtruth-featurizer``."""
+    from groundtruth.testing.repeat import named_featurizer
+
+    return named_featurizer(request.param)
+
+
+@pytest.fixture
 def groundtruth_model(request: pytest.FixtureRequest) -> CompiledModel:
     """A compiled model: a test that asks for it runs once for each of its marker's ``models``, or the profile's."""
     from groundtruth.finding import find_model
@@ -120,37 +111,54 @@ def groundtruth_model(request: pytest.FixtureRequest) -> CompiledModel:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the tests of every method that was asked for."""
-    for spec in _option(config, "groundtruth_method"):
-        items += [MethodItem.from_parent(session, name=name, **how) for name, how in _asked(config, spec)]
+    kinds: tuple[Kind, ...] = ("method", "featurizer")
+    for kind in kinds:
+        for spec in _option(config, f"groundtruth_{kind}"):
+            items += [
+                MethodItem.from_parent(
+                    session, name=f"{_last_name(spec)}::{question.name}", kind=kind, spec=spec, question=question
+                )
+                for question in _asked(config, kind)
+            ]
 
 
 class MethodItem(pytest.Item):
-    """One property of one method on one model, or on random ones."""
+    """One property of one method on one model or variable, or on random ones."""
 
-    def __init__(self, *, spec: str, check: str, model: str | None, how: dict[str, Any], **rest: Any) -> None:
+    def __init__(self, *, kind: Kind, spec: str, question: Question, **rest: Any) -> None:
         super().__init__(**rest)
-        self._spec, self._check, self._model, self._how = spec, check, model, how
+        self._kind, self._spec, self._question = kind, spec, question
         self.add_marker(MARK)
+        if self._known is not None and (reason := self._known.fails.get(question.name)):
+            from groundtruth.testing.failing import MethodFailure
+
+            self.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=MethodFailure))
 
     def runtest(self) -> None:
         """Run the property."""
-        from groundtruth.testing.repeat import named_method
-        from groundtruth.testing.searching import search
+        from groundtruth.testing.asking import ask
+        from groundtruth.testing.failing import DoesNotApply
+        from groundtruth.testing.repeat import named_featurizer, named_method
 
-        profile = PROFILES[_option(self.config, "groundtruth_profile")]
-        if self._model is not None:
-            from groundtruth.testing.properties import property_named
+        method = named_method(self._spec) if self._kind == "method" else named_featurizer(self._spec)
+        known, question = self._known, self._question
+        expected = known is not None and question.name in known.fails
+        try:
+            ask(method, question, _profile(self.config), known and known.parameters, shrink=not expected)
+        except DoesNotApply as reason:
+            pytest.skip(str(reason))
 
-            property_named(self._check)(named_method(self._spec), self._model, **self._how)
-        else:
-            search(
-                self._check,
-                named_method(self._spec),
-                examples=profile.examples,
-                depth=profile.depth,
-                derandomized=profile.derandomized,
-                **self._how,
-            )
+    @property
+    def _known(self) -> Known | None:
+        """What the file of known failures says of the method."""
+        path = _option(self.config, "groundtruth_known")
+        if path is None:
+            return None
+        if _KNOWN not in self.config.stash:
+            from groundtruth.testing.known import read_known
+
+            self.config.stash[_KNOWN] = read_known(path)
+        return self.config.stash[_KNOWN].get(_last_name(self._spec))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What went wrong, without the inside of the plug-in."""
@@ -168,30 +176,21 @@ class MethodItem(pytest.Item):
 _OURS = ("GroundTruthError", "MethodFailure", "MibError")
 
 
-def _asked(config: pytest.Config, spec: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Names and arguments of the tests of one method."""
-    from groundtruth.testing.properties import PROPERTIES, property_named
+def _asked(config: pytest.Config, kind: Kind) -> Iterator[Question]:
+    """What is asked of a method of a kind."""
+    from groundtruth.testing.properties import FEATURIZER_PROPERTIES, PROPERTIES, property_named
 
-    profile = PROFILES[_option(config, "groundtruth_profile")]
     skipped = {name for text in _option(config, "groundtruth_skip") for name in text.split(",") if name}
     for name in skipped:
-        property_named(name)
-    area, few = {"auroc": _option(config, "groundtruth_auroc")}, {"n_pairs": profile.n_pairs}
+        property_named(name, {**FEATURIZER_PROPERTIES, **PROPERTIES})
+    if kind == "method":
+        return questions(_profile(config), auroc=_option(config, "groundtruth_auroc"), skipped=skipped)
+    accuracy = _option(config, "groundtruth_accuracy")
+    return featurizer_questions(_profile(config), accuracy=accuracy, skipped=skipped)
 
-    def item(check: str, model: str | None, **how: Any) -> tuple[str, dict[str, Any]]:
-        name = f"{_last_name(spec)}::{check}[{model or 'random programs'}]"
-        return name, {"spec": spec, "check": check, "model": model, "how": {**few, **how}}
 
-    if "recovers" not in skipped:
-        yield from (item("recovers", model, **area) for model in profile.recovered)
-        yield item("recovers", None, **area)
-    for check, wanted in PROPERTIES.items():
-        symmetry = check.removeprefix("invariant:") if ":" in check else None
-        left_out = symmetry is not None and profile.symmetries is not None and symmetry not in profile.symmetries
-        if wanted.sound and check not in skipped and not left_out:
-            yield from (item(check, model) for model in profile.examined)
-    if "no_mutation" not in skipped:
-        yield item("no_mutation", None)
+def _profile(config: pytest.Config) -> Profile:
+    return PROFILES[_option(config, "groundtruth_profile")]
 
 
 def _option(config: pytest.Config, name: str) -> Any:

@@ -23,7 +23,7 @@ from groundtruth.generating.judging import Judged, Rejected, judge
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
 from groundtruth.tasks import localization_task
-from groundtruth.variables import VariableTruth
+from groundtruth.variables import Site, VariableTruth
 from mib.featurization import FeaturizationTask
 from mib.task import LocalizationTask
 
@@ -110,16 +110,30 @@ def featurization_tasks(draw: st.DrawFn, *, sizes: Sizes = _SIZES, seed: int = 0
         seed: Of the pairs.
         bounds: Those of ``compiled_models``.
     """
+    model, variable, site = draw(variable_places(**bounds))
+    try:
+        return featurization_task(model, variable, site, sizes=sizes, seed=seed)
+    except DomainError:
+        reject()
+
+
+@st.composite
+def variable_places(draw: st.DrawFn, **bounds: Any) -> tuple[CompiledModel, str, str]:
+    """A random model, the name of one of its variables, and a site where that is live and can be found.
+
+    Args:
+        draw: Given by Hypothesis.
+        bounds: Those of ``compiled_models``.
+    """
     model = draw(compiled_models(**bounds))
     stages = [(truth, stage) for truth in _sought(model) for stage in truth.stages if stage.state == "live"]
     places = [(truth, site) for truth, stage in stages for site in stage.sites]
     if not places:
         reject()
     truth, site = draw(st.sampled_from(places))
-    try:
-        return featurization_task(model, truth, site, sizes=sizes, seed=seed)
-    except DomainError:
+    if not _can_be_found(model, truth, site):
         reject()
+    return model, str(truth.variable), str(site)
 
 
 @st.composite
@@ -146,6 +160,15 @@ def _known(drawn: Drawn, bounds: Bounds) -> Judged | None:
         return judge(drawn, bounds)
     except Rejected:
         return None
+
+
+@lru_cache(maxsize=512)
+def _can_be_found(model: CompiledModel, truth: VariableTruth, site: Site) -> bool:
+    try:
+        featurization_task(model, truth, site, sizes=_SIZES)
+    except DomainError:
+        return False
+    return True
 
 
 def _sought(model: CompiledModel) -> list[VariableTruth]:

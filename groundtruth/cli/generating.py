@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from cyclopts import App
 
@@ -74,7 +75,10 @@ def repro(
     *,
     method: str,
     property: str = "recovers",
+    variable: str | None = None,
+    site: str | None = None,
     auroc: float = 1.0,
+    accuracy: float = 0.9,
     ablation: str = "resample",
     seed: int = 0,
     n_pairs: int = 48,
@@ -85,24 +89,30 @@ def repro(
     Args:
         model: gen:CODE, a shipped model, the folder of a stored one, or my_file.py:my_program.
         method: my_file.py:my_method, my_pkg.my_mod:my_method, or the name of a registered method.
-        property: recovers, deterministic, invariant:rotate, ...
+        property: recovers (of a featurizer: finds), deterministic, invariant:rotate, ...
+        variable: For a featurizer: the variable that it looks for.
+        site: Where it looks, such as resid_post0.
         auroc: What recovers asks for.
-        ablation: What flows along an edge that is cut.
+        accuracy: What finds asks for.
+        ablation: What flows along an edge that is cut. Localization methods only.
         seed: Of the examples and the method.
-        n_pairs: How many examples, at most.
+        n_pairs: How many examples, at most. Localization methods only.
         json: Print JSON, for machines.
     """
     from rich.text import Text
 
+    from groundtruth.errors import DomainError
     from groundtruth.report.style import echo
     from groundtruth.testing.repeat import repeat
 
-    how = {
-        "ablation": ablation,
-        "seed": seed,
-        "n_pairs": n_pairs,
-        **({"auroc": auroc} if property == "recovers" else {}),
-    }
+    if (variable is None) != (site is None):
+        raise DomainError("a featurizer looks for a variable at a site: give both --variable and --site.")
+    how: dict[str, Any] = {"seed": seed}
+    if variable is not None:
+        property = "finds" if property == "recovers" else property
+        how |= {"variable": variable, "site": site} | ({"accuracy": accuracy} if property == "finds" else {})
+    else:
+        how |= {"ablation": ablation, "n_pairs": n_pairs} | ({"auroc": auroc} if property == "recovers" else {})
     told = repeat(model, method, property, **how)
     if json:
         print_json({"model": model, "method": method, "property": property, "ok": not told, "failure": told})

@@ -9,12 +9,14 @@ from groundtruth.testing.failing import MethodFailure
 from groundtruth.testing.featurizers import (
     assert_featurizer_batch_size_free,
     assert_featurizer_deterministic,
-    assert_featurizer_invariant,
+    assert_featurizer_example_order_free,
     assert_featurizer_no_mutation,
+    assert_featurizer_seed_free,
     assert_finds_variable,
+    assert_makes_nothing_up,
 )
 from groundtruth.testing.moving import assert_ignores_decoys, assert_invariant
-from groundtruth.testing.properties import PROPERTIES, Property, property_named
+from groundtruth.testing.properties import FEATURIZER_PROPERTIES, PROPERTIES, Property, property_named
 from groundtruth.testing.recovering import assert_exact_at_logits, assert_recovers
 from groundtruth.testing.repeating import (
     assert_batch_size_free,
@@ -23,8 +25,14 @@ from groundtruth.testing.repeating import (
     assert_no_mutation,
     assert_scale_equivariant,
 )
+from groundtruth.testing.turning import (
+    assert_featurizer_equivariant,
+    assert_featurizer_ignores_decoys,
+    assert_featurizer_invariant,
+)
 
 __all__ = [
+    "FEATURIZER_PROPERTIES",
     "PROPERTIES",
     "MethodFailure",
     "Property",
@@ -34,11 +42,16 @@ __all__ = [
     "assert_example_order_free",
     "assert_featurizer_batch_size_free",
     "assert_featurizer_deterministic",
+    "assert_featurizer_equivariant",
+    "assert_featurizer_example_order_free",
+    "assert_featurizer_ignores_decoys",
     "assert_featurizer_invariant",
     "assert_featurizer_no_mutation",
+    "assert_featurizer_seed_free",
     "assert_finds_variable",
     "assert_ignores_decoys",
     "assert_invariant",
+    "assert_makes_nothing_up",
     "assert_no_mutation",
     "assert_recovers",
     "assert_scale_equivariant",

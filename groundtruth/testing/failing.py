@@ -20,6 +20,10 @@ _TRIES = 3000
 """Cuts that are run to find a smaller input than the stored witness."""
 
 
+_WIDTH = 84
+"""Of a line of a command: with its label and its sign of continuation, 100 columns."""
+
+
 class MethodFailure(AssertionError):
     """A method that does not do what must hold of it.
 
@@ -33,6 +37,10 @@ class MethodFailure(AssertionError):
         indent = "\n" + " " * (width + 2)
         told = [f"  {label:<{width}}" + text.replace("\n", indent) for label, text in lines]
         super().__init__("\n".join([headline, *told]))
+
+
+class DoesNotApply(Exception):
+    """A property that cannot be asked of a method at some place, because there it has not what it needs."""
 
 
 def program_text(model: CompiledModel) -> str:
@@ -71,6 +79,17 @@ def method_spec(function: object, name: str) -> str:
     with suppress(ValueError):
         path = path.relative_to(Path.cwd())
     return f"{path}:{getattr(function, '__name__', name)}"
+
+
+def command(*parts: str) -> str:
+    """A line for the shell, broken between its parts, as the shell takes it, where it is too long for a screen."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + 1 + len(part) <= _WIDTH:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(part)
+    return " \\\n  ".join(lines)
 
 
 def smallest_witness(model: CompiledModel, edge: Edge, ablation: str, lengths: str) -> Witness | None:

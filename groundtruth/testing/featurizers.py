@@ -1,99 +1,29 @@
 """Assertions about featurization methods: that they find a variable, and what must not change what they find."""
 
-import copy
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from groundtruth.errors import DomainError, TwinError
-from groundtruth.featurizing import Sizes, VariableExam
-from groundtruth.finding import find_model
+from groundtruth.contract import hooks_on, weights_of
+from groundtruth.errors import DomainError
+from groundtruth.featurizing import Sizes
 from groundtruth.model import CompiledModel
-from groundtruth.symmetries import SYMMETRIES
-from groundtruth.testing.failing import MethodFailure, program_text
-from mib.errors import did_you_mean, shorten
-from mib.featurization import FeaturizationTask, Featurizer, FeaturizerMethod, as_featurizer, get
+from groundtruth.testing.seeking import Search
+from mib.errors import shorten
+from mib.featurization import FeaturizationTask, Split
 from mib.featurization.registry import Method
 
-SIZES = Sizes(train=96, validation=32, test=64)
 TOLERANCE = 1e-3
-"""Vectors in float32 are the same if no coordinate differs by more."""
+"""What interchanges make of vectors of unit variance is the same if no coordinate differs by more."""
 
-N_VECTORS = 16
+FEW = Sizes(train=12, validation=8, test=10)
+"""Pairs where each is run alone, which takes its time."""
 
-KEEP_SITES = ("rotate", "embed", "gauge_qk", "permute_neurons", "scale_neurons")
-"""Symmetries under which a residual stream or the output of an MLP keeps its name, and holds the same variables."""
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """A featurization method that looks for a variable at a site of a model.
-
-    Attributes:
-        method: The method.
-        model: The model.
-        variable: Name or label of the variable.
-        site: Where it is sought, such as ``resid_pre3``.
-        seed: Of the pairs, and of the method.
-        sizes: How many pairs.
-        parameters: Of the method.
-    """
-
-    method: FeaturizerMethod
-    model: CompiledModel
-    variable: str
-    site: str
-    seed: int = 0
-    sizes: Sizes = SIZES
-    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @classmethod
-    def of(cls, method: str | Method, model: CompiledModel | str, variable: str, site: str, **how: Any) -> "Search":
-        """A search with a method, or a registered one's name, on a model, or whatever names one."""
-        known = get(method) if isinstance(method, str) else as_featurizer(method)
-        return cls(known, find_model(model) if isinstance(model, str) else model, variable, site, **how)
-
-    @cached_property
-    def exam(self) -> VariableExam:
-        """The task with its truth."""
-        return VariableExam.of(
-            self.model,
-            self.variable,
-            self.site,
-            controls=False,
-            sizes=self.sizes,
-            seed=self.seed,
-        )
-
-    def fresh(self) -> FeaturizationTask:
-        """A copy of the task that shares nothing with it that a method could change."""
-        task = self.exam.task
-        return replace(task, model=copy.deepcopy(task.model), base=task.base.clone(), source=task.source.clone())
-
-    def run(self, task: FeaturizationTask | None = None) -> Featurizer:
-        """What the method finds."""
-        return self.method(self.fresh() if task is None else task, **self.parameters)
-
-    def swapped(self, found: Featurizer) -> Tensor:
-        """What an interchange with a featurizer makes of some vectors [vector, d_site]."""
-        generator = torch.Generator().manual_seed(0)
-        shape = (2, N_VECTORS, self.exam.task.width)
-        base, source = torch.randn(shape, generator=generator)
-        return found.interchange(base, source)
-
-    @cached_property
-    def accuracy(self) -> float:
-        """Interchange accuracy on the test pairs that a no-op gets wrong."""
-        return self.exam.row(self.method, self.parameters).accuracy
-
-    def failure(self, what: str, *lines: tuple[str, str]) -> MethodFailure:
-        """What is raised if something does not hold."""
-        told = [("program", program_text(self.model)), ("variable", f"{self.variable} at {self.site}"), *lines]
-        return MethodFailure(f"{self.method.name} {what} on '{self.model.name}'", told)
+AS_WELL = 0.05
+"""By how much the interchange accuracies of two finds may differ that are called equally good."""
 
 
 def assert_finds_variable(
@@ -107,17 +37,48 @@ def assert_finds_variable(
         variable: Its name or label.
         site: Where it is sought.
         accuracy: The least interchange accuracy, in [0, 1].
-        how: ``seed``, ``sizes`` and ``parameters`` of the method.
+        how: ``seed``, ``sizes``, ``dtype`` and ``parameters`` of the method.
 
     Raises:
-        MethodFailure: With the accuracy that was reached.
+        MethodFailure: With the accuracy that was reached, and the shortest pair that goes wrong.
         DomainError: If ``accuracy`` is out of range, or there is nothing to find at the site.
+        MethodError: If what it finds does not swap features and nothing else, as in every assertion of this module.
     """
     if not 0 <= accuracy <= 1:
         raise DomainError(f"accuracy={accuracy} is none; give a number from 0 to 1.")
     search = Search.of(method, model, variable, site, **how)
     if search.accuracy < accuracy:
-        raise search.failure("misses a variable", ("accuracy", f"{search.accuracy:.3f}, wanted {accuracy:g}"))
+        reached = f"{search.accuracy:.3f}, wanted {accuracy:g}"
+        check = "finds" + (f" --accuracy {accuracy:g}" if accuracy != DEFAULT_ACCURACY else "")
+        lines = (("input", search.wrong_pair()), ("accuracy", reached))
+        raise search.failure("misses a variable", *lines, check=check)
+
+
+DEFAULT_ACCURACY = 0.9
+
+
+def assert_makes_nothing_up(
+    method: str | Method, model: CompiledModel | str, variable: str, site: str, *, accuracy: float = 0.5, **how: Any
+) -> None:
+    """Where the variable's values are shuffled over inputs, so that nothing carries them, a method finds nothing.
+
+    Args:
+        method: A function of a task, or the name of a registered method.
+        model: A compiled model, or what the command line would call it.
+        variable: Its name or label.
+        site: Where it is sought.
+        accuracy: The greatest interchange accuracy on the false hypothesis.
+        how: ``seed``, ``sizes``, ``dtype`` and ``parameters`` of the method.
+
+    Raises:
+        MethodFailure: With the accuracy that was reached.
+
+    Source: control tasks, Hewitt and Liang 2019, arXiv 1909.03368.
+    """
+    search = Search.of(method, model, variable, site, labels="arbitrary", **how)
+    if search.accuracy > accuracy:
+        line = ("accuracy", f"{search.accuracy:.3f} where its values are shuffled over inputs; at most {accuracy:g}")
+        raise search.failure("finds a variable that is not there", line, check="makes_nothing_up")
 
 
 def assert_featurizer_deterministic(
@@ -125,73 +86,109 @@ def assert_featurizer_deterministic(
 ) -> None:
     """Two runs on equal tasks find the same, to the bit. Arguments and errors as ``assert_finds_variable``."""
     search = Search.of(method, model, variable, site, **how)
-    first = search.swapped(search.run())
+    first = search.swapped(search.found)
     torch.manual_seed(torch.initial_seed() ^ 1)
-    _require_same(search, first, search.swapped(search.run()), 0.0, "finds something else when it is run again")
+    what, hint = "finds something else when it is run again", ("hint", "draw random numbers from task.generator()")
+    _require_same(search, first, search.swapped(search.run()), what, hint, check="deterministic", tolerance=0.0)
 
 
 def assert_featurizer_batch_size_free(
     method: str | Method, model: CompiledModel | str, variable: str, site: str, **how: Any
 ) -> None:
     """What is found is the same when memory allows one example at a time. Arguments as ``assert_finds_variable``."""
+    search = Search.of(method, model, variable, site, **{"sizes": FEW, **how})
+    small = search.swapped(search.run(replace(search.fresh(), memory=1)))
+    what = "depends on how many examples are run at once"
+    _require_same(search, search.swapped(search.found), small, what, check="batch_size_free")
+
+
+def assert_featurizer_example_order_free(
+    method: str | Method, model: CompiledModel | str, variable: str, site: str, **how: Any
+) -> None:
+    """What is found is the same when the pairs come in another order. Arguments as ``assert_finds_variable``."""
     search = Search.of(method, model, variable, site, **how)
-    small = search.run(replace(search.fresh(), memory=1))
-    first = search.swapped(search.run())
-    _require_same(search, first, search.swapped(small), TOLERANCE, "depends on the size of batches")
+    other = search.swapped(search.run(_reordered(search.fresh(), search.seed + 1)))
+    what = "depends on the order of the pairs"
+    _require_same(search, search.swapped(search.found), other, what, check="example_order_free")
+
+
+def assert_featurizer_seed_free(
+    method: str | Method,
+    model: CompiledModel | str,
+    variable: str,
+    site: str,
+    *,
+    tolerance: float = AS_WELL,
+    **how: Any,
+) -> None:
+    """With other random numbers a method finds a variable as well, from the same pairs.
+
+    Args:
+        method: A function of a task, or the name of a registered method.
+        model: A compiled model, or what the command line would call it.
+        variable: Its name or label.
+        site: Where it is sought.
+        tolerance: By how much the interchange accuracy may differ.
+        how: ``seed``, ``sizes``, ``dtype`` and ``parameters`` of the method.
+
+    Raises:
+        MethodFailure: With both accuracies.
+    """
+    search = Search.of(method, model, variable, site, **how)
+    other = search.accuracy_of(search.run(replace(search.fresh(), seed=search.seed + 1)))
+    require_as_good(search, other, "depends on its random numbers", tolerance, check="seed_free")
 
 
 def assert_featurizer_no_mutation(
     method: str | Method, model: CompiledModel | str, variable: str, site: str, **how: Any
 ) -> None:
-    """A method leaves weights and inputs as they were. Arguments and errors as ``assert_finds_variable``."""
+    """A method leaves weights, inputs, hooks and global settings as they were. As ``assert_finds_variable``."""
     search = Search.of(method, model, variable, site, **how)
-    task, own = search.fresh(), search.exam.task
+    task, own = search.fresh(), search.task
+    settings: list[Callable[[], Any]] = [torch.is_grad_enabled, torch.get_default_dtype, torch.get_num_threads]
+    before = [setting() for setting in settings]
     search.run(task)
-    changed = [name for name in ("base", "source") if not torch.equal(getattr(task, name), getattr(own, name))]
-    assert isinstance(task.model, torch.nn.Module) and isinstance(own.model, torch.nn.Module)  # noqa: S101
-    before = own.model.state_dict()
-    changed += [name for name, value in task.model.state_dict().items() if not torch.equal(value, before[name])]
+    changed = [setting.__name__ for setting, was in zip(settings, before, strict=True) if setting() != was]
+    changed += [
+        f"task.{name}" for name in ("base", "source") if not torch.equal(getattr(task, name), getattr(own, name))
+    ]
+    weights = weights_of(own.model)
+    changed += [name for name, value in weights_of(task.model).items() if not torch.equal(value, weights[name])]
     if changed:
-        raise search.failure("changes what it was given", ("changed", shorten(changed)))
+        raise search.failure("changes what it was given", ("changed", shorten(changed)), check="no_mutation")
+    if isinstance(task.model, torch.nn.Module) and (left := list(hooks_on(task.model))):
+        raise search.failure("leaves hooks behind", ("hooks", shorten(left)), check="no_mutation")
 
 
-def assert_featurizer_invariant(
-    method: str | Method,
-    symmetry: str,
-    model: CompiledModel | str,
-    variable: str,
-    site: str,
-    *,
-    tolerance: float = 0.02,
-    **how: Any,
-) -> None:
-    """A method finds a variable as well after a symmetry of the model, which moves it but leaves its site.
-
-    Args:
-        method: A function of a task, or the name of a registered method.
-        symmetry: Name of one of ``KEEP_SITES``.
-        model: A compiled model, or what the command line would call it.
-        variable: Its name or label.
-        site: Where it is sought: a residual stream or the output of an MLP.
-        tolerance: By how much the interchange accuracy may differ.
-        how: ``seed``, ``sizes`` and ``parameters`` of the method.
+def require_as_good(search: Search, other: float, what: str, tolerance: float, *, check: str) -> None:
+    """Hold an interchange accuracy to that of the plain run.
 
     Raises:
-        MethodFailure: With both accuracies.
-        TwinError: For an unknown symmetry, or one that moves sites.
+        MethodFailure: With both.
     """
-    if symmetry not in KEEP_SITES:
-        hint = did_you_mean(symmetry, KEEP_SITES)
-        raise TwinError(f"symmetry '{symmetry}' is unknown or moves sites.{hint} Choose from {', '.join(KEEP_SITES)}.")
-    search = Search.of(method, model, variable, site, **how)
-    twin = SYMMETRIES[symmetry].apply(search.model, seed=1)
-    after = replace(search, model=twin.model).accuracy
-    if abs(after - search.accuracy) > tolerance:
-        lines = ("accuracy", f"{search.accuracy:.3f}, then {after:.3f}")
-        raise search.failure(f"sees a difference in '{symmetry}'", lines)
+    if abs(other - search.accuracy) > tolerance:
+        line = ("accuracy", f"{search.accuracy:.3f}, then {other:.3f}; {tolerance:g} may lie between them")
+        raise search.failure(what, line, check=check)
 
 
-def _require_same(search: Search, before: Tensor, after: Tensor, tolerance: float, what: str) -> None:
-    if before.shape != after.shape or float((before - after).abs().max()) > tolerance:
-        difference = float((before - after).abs().max()) if before.shape == after.shape else float("inf")
-        raise search.failure(what, ("difference", f"{difference:.3g} in what an interchange makes of a vector"))
+def _reordered(task: FeaturizationTask, seed: int) -> FeaturizationTask:
+    """The task with its pairs in another order, and in the same split."""
+    order = torch.randperm(len(task), generator=torch.Generator().manual_seed(seed))
+    place = order.argsort()
+    split = Split(*(place[part].sort().values for part in (task.split.train, task.split.validation, task.split.test)))
+    return task.take(order, split=split)
+
+
+def _require_same(
+    search: Search,
+    before: Tensor,
+    after: Tensor,
+    what: str,
+    *lines: tuple[str, str],
+    check: str,
+    tolerance: float = TOLERANCE,
+) -> None:
+    difference = float((before - after).abs().max()) if before.shape == after.shape else float("inf")
+    if not difference <= tolerance:
+        told = ("difference", f"{difference:.3g} in what an interchange makes of vectors of unit variance")
+        raise search.failure(what, told, *lines, check=check)

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from groundtruth.errors import TwinError
-from groundtruth.hardening.decoys import add_decoys
 from groundtruth.model import CompiledModel
 from groundtruth.symmetries import SYMMETRIES
 from groundtruth.symmetries.twin import Transformation, Twin
+from groundtruth.testing.kept import DECOYS, twin_of
 from groundtruth.testing.trials import Trial, require_same
 from mib.errors import did_you_mean
 from mib.graph import EdgeScores
@@ -17,7 +17,6 @@ from mib.localization.registry import Method
 MODEL = "has_larger"
 """A small model with attention and MLPs, for properties that hold of any model."""
 
-_DECOYS = Transformation("decoys", "heads and neurons that write where nothing reads", add_decoys)
 _NOTHING = 1e-3
 """An edge that scores less than this share of what live edges do (their median) is passed over."""
 
@@ -45,9 +44,9 @@ def assert_invariant(
         MethodFailure: Naming the edge that differs most.
         TwinError: For an unknown symmetry, or one that the model does not have.
     """
-    chosen = _symmetry(symmetry)
+    chosen = symmetry_named(symmetry)
     trial = Trial.of(method, model, **how)
-    twin = chosen.apply(trial.model, seed=twin_seed)
+    twin = twin_of(chosen, trial.model, twin_seed)
     check = f"invariant:{chosen.name}"
     scores = trial.on(twin.model).scores
     require_same(trial, _moved(scores, twin), f"sees a difference in '{chosen.name}'", check=check, tolerance=tolerance)
@@ -75,7 +74,7 @@ def assert_ignores_decoys(
         MethodFailure: Naming the edge that differs most, or the best ranked edge of a decoy.
     """
     trial = Trial.of(method, model, **how)
-    twin = _DECOYS.apply(trial.model, seed=twin_seed)
+    twin = twin_of(DECOYS, trial.model, twin_seed)
     scores = trial.on(twin.model).scores
     _require_nothing(trial, scores, twin, "scores decoys", "ignores_decoys")
     what = "scores real edges otherwise beside decoys"
@@ -101,7 +100,12 @@ def _require_nothing(trial: Trial, scores: EdgeScores, twin: Twin, what: str, ch
         raise trial.failure(what, [("edge", text)], check=check)
 
 
-def _symmetry(symmetry: str | Transformation) -> Transformation:
+def symmetry_named(symmetry: str | Transformation) -> Transformation:
+    """A symmetry by its name, or itself.
+
+    Raises:
+        TwinError: If there is none of that name; the message offers the closest ones.
+    """
     if isinstance(symmetry, Transformation):
         return symmetry
     if symmetry not in SYMMETRIES:

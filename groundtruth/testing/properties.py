@@ -8,6 +8,15 @@ from typing import Any
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import CompiledModel
 from groundtruth.symmetries import SYMMETRIES
+from groundtruth.testing.featurizers import (
+    assert_featurizer_batch_size_free,
+    assert_featurizer_deterministic,
+    assert_featurizer_example_order_free,
+    assert_featurizer_no_mutation,
+    assert_featurizer_seed_free,
+    assert_finds_variable,
+    assert_makes_nothing_up,
+)
 from groundtruth.testing.moving import assert_ignores_decoys, assert_invariant
 from groundtruth.testing.recovering import assert_exact_at_logits, assert_recovers
 from groundtruth.testing.repeating import (
@@ -17,13 +26,18 @@ from groundtruth.testing.repeating import (
     assert_no_mutation,
     assert_scale_equivariant,
 )
+from groundtruth.testing.turning import (
+    assert_featurizer_equivariant,
+    assert_featurizer_ignores_decoys,
+    assert_featurizer_invariant,
+)
 from mib.errors import did_you_mean
 from mib.localization.registry import Method
 
 
 @dataclass(frozen=True)
 class Property:
-    """Something that must hold of a localization method.
+    """Something that must hold of a localization method, or of a featurizer.
 
     Attributes:
         name: What ``--property`` and the table call it.
@@ -37,8 +51,8 @@ class Property:
     check: Callable[..., None]
     sound: bool = True
 
-    def __call__(self, method: str | Method, model: CompiledModel | str, **how: Any) -> None:
-        """Raise ``MethodFailure`` if it does not hold."""
+    def __call__(self, method: Any, model: CompiledModel | str, **how: Any) -> None:
+        """Raise ``MethodFailure`` if it does not hold. Featurizers are asked about a ``variable`` at a ``site``."""
         self.check(method, model, **how)
 
 
@@ -65,14 +79,45 @@ PROPERTIES: Mapping[str, Property] = {
 }
 
 
-def property_named(name: str) -> Property:
+def _featurizer_under(symmetry: str, method: Any, model: CompiledModel | str, **how: Any) -> None:
+    assert_featurizer_invariant(method, symmetry, model, **how)
+
+
+FEATURIZER_PROPERTIES: Mapping[str, Property] = {
+    item.name: item
+    for item in (
+        Property("finds", "interchanges of what is found do what the causal model says", assert_finds_variable, False),
+        Property("makes_nothing_up", "nothing is found where values are shuffled", assert_makes_nothing_up),
+        Property("deterministic", "running again changes no bit", assert_featurizer_deterministic),
+        Property("no_mutation", "model and inputs are left as they were", assert_featurizer_no_mutation),
+        Property("batch_size_free", "batches of one pair change nothing", assert_featurizer_batch_size_free),
+        Property("example_order_free", "the order of the pairs changes nothing", assert_featurizer_example_order_free),
+        Property("seed_free", "other random numbers find a variable as well", assert_featurizer_seed_free),
+        Property("ignores_decoys", "active parts that nothing reads are not swapped", assert_featurizer_ignores_decoys),
+        Property("equivariant", "what is found turns with the residual stream", assert_featurizer_equivariant),
+        *(
+            Property(
+                f"invariant:{name}", f"a variable is found as well with {symmetry.description}",
+                partial(_featurizer_under, name),
+            )
+            for name, symmetry in SYMMETRIES.items()
+        ),
+    )
+}  # fmt: skip
+
+
+def property_named(name: str, properties: Mapping[str, Property] = PROPERTIES) -> Property:
     """The property of a name.
+
+    Args:
+        name: What ``--property`` calls it.
+        properties: Of localization methods, or ``FEATURIZER_PROPERTIES``.
 
     Raises:
         GroundTruthError: If there is none; the message offers the closest names.
     """
-    if name not in PROPERTIES:
+    if name not in properties:
         raise GroundTruthError(
-            f"unknown property '{name}'.{did_you_mean(name, PROPERTIES)} Choose from {', '.join(PROPERTIES)}."
+            f"unknown property '{name}'.{did_you_mean(name, properties)} Choose from {', '.join(properties)}."
         )
-    return PROPERTIES[name]
+    return properties[name]

@@ -1,5 +1,8 @@
 """Does a method find what is there: the exact circuit, and the exact effect where nothing is approximated."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from groundtruth.errors import DomainError
@@ -22,6 +25,7 @@ def assert_recovers(
     lengths: str | None = None,
     seed: int = 0,
     n_pairs: int = 128,
+    parameters: Mapping[str, Any] | None = None,
 ) -> None:
     """A method ranks the live edges of a model above the others.
 
@@ -36,6 +40,7 @@ def assert_recovers(
         lengths: Which inputs; by default the model's own.
         seed: Of the examples and the method.
         n_pairs: How many examples, at most.
+        parameters: Of the method.
 
     Raises:
         MethodFailure: With the program, the wrongly ranked edge, the smallest input on which it matters, and a line
@@ -44,7 +49,8 @@ def assert_recovers(
     """
     if not 0 <= auroc <= 1:
         raise DomainError(f"auroc={auroc} is no area; give a number from 0 to 1.")
-    trial = Trial.of(method, model, ablation=ablation, lengths=lengths, seed=seed, n_pairs=n_pairs)
+    asked = {"ablation": ablation, "lengths": lengths, "seed": seed, "n_pairs": n_pairs}
+    trial = Trial.of(method, model, parameters=parameters or {}, **asked)
     circuit = trial.circuit
     doubtful = circuit.mask([*circuit.redundant, *circuit.of_status("undecided")])
     try:
@@ -71,6 +77,7 @@ def assert_exact_at_logits(
     lengths: str | None = None,
     seed: int = 0,
     n_pairs: int = 48,
+    parameters: Mapping[str, Any] | None = None,
     tolerance: float = 1e-4,
 ) -> None:
     """Where an edge ends in the logits, and the metric is linear in them, a score is what the metric loses by a cut.
@@ -85,12 +92,14 @@ def assert_exact_at_logits(
         lengths: Which inputs; by default the model's own.
         seed: Of the examples and the method.
         n_pairs: How many examples, at most.
+        parameters: Of the method.
         tolerance: A share of the largest effect.
 
     Raises:
         MethodFailure: Naming the edge with the greatest error.
     """
-    trial = Trial.of(method, model, ablation=ablation, lengths=lengths, seed=seed, n_pairs=n_pairs)
+    asked = {"ablation": ablation, "lengths": lengths, "seed": seed, "n_pairs": n_pairs}
+    trial = Trial.of(method, model, parameters=parameters or {}, **asked)
     if not trial.model.decoder.categorical:
         return
     truth = get("exact")(trial.fresh())

@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from groundtruth.circuit import Circuit
-from groundtruth.finding import find_model
 from groundtruth.model import CompiledModel
-from groundtruth.tasks import localization_task
-from groundtruth.testing.failing import MethodFailure, method_spec, model_spec, program_text
+from groundtruth.testing.failing import MethodFailure, command, method_spec, model_spec, program_text
+from groundtruth.testing.kept import localization_task_of, model_of
 from mib.graph import Edge, EdgeScores
 from mib.localization import Localizer, as_localizer, get
 from mib.localization.registry import Method
@@ -52,7 +51,7 @@ class Trial:
     def of(cls, method: str | Method, model: CompiledModel | str, **how: Any) -> "Trial":
         """A trial of a method, or of a registered one's name, on a model, or whatever names one."""
         localizer = get(method) if isinstance(method, str) else as_localizer(method)
-        return cls(localizer, find_model(model) if isinstance(model, str) else model, **how)
+        return cls(localizer, model_of(model), **how)
 
     @cached_property
     def circuit(self) -> Circuit:
@@ -62,7 +61,7 @@ class Trial:
     @cached_property
     def task(self) -> LocalizationTask:
         """What the method is asked; never handed out itself."""
-        return localization_task(
+        return localization_task_of(
             self.model,
             ablation=self.ablation,
             lengths=self.circuit.lengths,
@@ -106,10 +105,11 @@ class Trial:
         """
         kind = "a generated program" if self.model.family == "generated" else f"'{self.model.name}'"
         spec = method_spec(self.localizer.function, self.localizer.name)
-        repeat = f"groundtruth repro {model_spec(self.model)} --method {spec} --property {check}"
-        if self.ablation != "resample":
-            repeat += f" --ablation {self.ablation}"
-        repeat += f" --n-pairs {self.n_pairs}" + (f" --seed {self.seed}" if self.seed else "")
+        name, *rest = check.split(" ", 1)
+        asked = [f"--method {spec}", f"--property {name}", *rest]
+        asked += [f"--ablation {self.ablation}"] if self.ablation != "resample" else []
+        asked += [f"--n-pairs {self.n_pairs}", *([f"--seed {self.seed}"] if self.seed else [])]
+        repeat = command(f"groundtruth repro {model_spec(self.model)}", *asked)
         program = [("program", program_text(self.model))]
         return MethodFailure(f"{self.localizer.name} {what} on {kind}", [*program, *lines, ("repeat", repeat)])
 

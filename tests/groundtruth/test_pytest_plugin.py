@@ -5,10 +5,11 @@ import sys
 
 import pytest
 
-import groundtruth.testing.searching  # pytester forgets what a run imports, and some of it cannot be imported twice
+import groundtruth.testing.asking
+import groundtruth.testing.known  # pytester forgets what a run imports, and some of it cannot be imported twice
 import groundtruth.transformer  # noqa: F401
 from groundtruth import pytest_plugin
-from groundtruth.pytest_plugin import PROFILES, Profile
+from groundtruth.questions import PROFILES, Profile
 
 pytest_plugins = "pytester"
 
@@ -24,9 +25,19 @@ def unseeded(task):
 
 def crash(task):
     return [][0]
+
+def idle(task):
+    return mib.featurization.get("no-op")(task)
+
+def probe(task: mib.FeaturizationTask) -> mib.Featurizer:
+    return mib.featurization.get("lda")(task)
+
+def unseeded_subspace(task):
+    return mib.Featurizer.subspace(torch.linalg.qr(torch.randn(task.width, 2, dtype=torch.float64))[0])
 """
 
-TINY = Profile(("hist",), ("hist",), ("rotate",), 8, 2, (1, 1))
+HIST = "hist:hist@resid_post0"
+TINY = Profile(("hist",), ("hist",), ("rotate",), 8, 8, 2, (1, 1), found=(HIST,), sought=(HIST,))
 
 
 @pytest.fixture
@@ -55,7 +66,8 @@ def test_a_wrong_method_is_told_what_is_wrong_and_how_to_repeat_it(project):
             "unseeded misses a live edge on 'hist'",
             "*input * counterfactual *",
             "unseeded misses a live edge on a generated program",
-            "*groundtruth repro gen:1* --method methods.py:unseeded --property recovers --auroc 0.9*",
+            "*groundtruth repro gen:1* --method methods.py:unseeded --property recovers*",
+            "*--auroc 0.9 *",
             "unseeded gives other scores when it is run again on 'hist'",
         ]
     )
@@ -101,6 +113,75 @@ def test_own_tests_get_methods_and_models(project):
     result.assert_outcomes(passed=2, deselected=10)
 
 
+def test_a_featurizer_is_held_to_its_own_properties(project):
+    result = project.runpytest_inprocess("--groundtruth-featurizer", "methods:probe", "-v")
+    result.assert_outcomes(passed=12)
+    result.stdout.fnmatch_lines(
+        [
+            "*probe::finds[[]hist:hist@resid_post0[]] PASSED*",
+            "*finds[[]random programs[]]*",
+            "*equivariant[[]hist:hist@*",
+        ]
+    )
+
+
+def test_a_wrong_featurizer_is_told_what_is_wrong(project):
+    asked = ("--groundtruth-featurizer", "methods:idle", "--groundtruth-featurizer", "methods:unseeded_subspace")
+    result = project.runpytest_inprocess(*asked, "-k", "(idle and finds and random) or (unseeded and deterministic)")
+    result.assert_outcomes(failed=2, deselected=22)
+    result.stdout.fnmatch_lines(
+        [
+            "idle misses a variable on a generated program",
+            "*input * swapped in from *",
+            "*groundtruth repro gen:1* --method methods.py:idle*",
+            "unseeded-subspace finds something else when it is run again on 'hist'",
+            "*draw random numbers from task.generator()",
+        ]
+    )
+
+
+def test_known_failures_are_expected_and_must_happen(project):
+    known = project.makefile(
+        ".toml",
+        known="""
+        [unseeded.fails]
+        "recovers[hist]" = "chance"
+        "recovers[random programs]" = "chance"
+        "deterministic[hist]" = "draws from the global generator"
+        "no_mutation[hist]" = "this is not so"
+        """,
+    )
+    asked = ("--groundtruth-method", "methods:unseeded", "--groundtruth-known", str(known), "-rx")
+    result = project.runpytest_inprocess(*asked, "-k", "recovers or deterministic")
+    result.assert_outcomes(xfailed=3, deselected=7)
+    result.stdout.fnmatch_lines(["XFAIL *unseeded::deterministic[[]hist[]] - draws from the global generator"])
+    better = project.runpytest_inprocess(*asked, "-k", "no_mutation and hist")
+    better.assert_outcomes(failed=1, deselected=9)
+    better.stdout.fnmatch_lines(["*XPASS(strict)*this is not so"])
+    missing = project.runpytest_inprocess("--groundtruth-method", "methods:exact", "--groundtruth-known", "no.toml")
+    assert missing.ret != 0
+    assert "no file of known failures at no.toml" in missing.stdout.str() + missing.stderr.str()
+
+
+def test_a_known_failure_is_no_licence_to_crash(project):
+    known = project.makefile(".toml", known='[crash.fails]\n"deterministic[hist]" = "chance"')
+    asked = ("--groundtruth-method", "methods:crash", "--groundtruth-known", str(known), "-k", "deterministic")
+    project.runpytest_inprocess(*asked).assert_outcomes(failed=1, deselected=9)
+
+
+def test_parameters_of_the_file_reach_the_method(project):
+    known = project.makefile(".toml", known="[random]\nparameters = {no_such = 3}")
+    asked = ("--groundtruth-method", "random", "--groundtruth-known", str(known), "-k", "deterministic")
+    result = project.runpytest_inprocess(*asked)
+    result.assert_outcomes(failed=1, deselected=9)
+    result.stdout.fnmatch_lines(["*no_such*"])
+
+
+def test_a_method_of_the_other_kind_is_sent_to_its_option(project):
+    wrong = project.runpytest_inprocess("--groundtruth-method", "methods:probe", "-k", "deterministic")
+    wrong.stdout.fnmatch_lines(["'methods:probe' is a featurizer: give it to --groundtruth-featurizer."])
+
+
 def test_without_a_method_nothing_is_added(project):
     project.makepyfile("def test_mine(): pass")
     project.runpytest_inprocess().assert_outcomes(passed=1)
@@ -125,4 +206,6 @@ def test_pytest_starts_without_what_is_heavy():
 def test_the_models_of_a_profile_ship(name):
     from groundtruth.artifacts import shipped
 
-    assert {*PROFILES[name].recovered, *PROFILES[name].examined} <= set(shipped())
+    profile = PROFILES[name]
+    variables = {*profile.found, *profile.sought}
+    assert {*profile.recovered, *profile.examined, *(where.partition(":")[0] for where in variables)} <= set(shipped())

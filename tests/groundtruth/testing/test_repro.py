@@ -31,3 +31,17 @@ def test_bad_input_is_one_line(capsys):
     assert run("gen:1", "--method", "exact") == 2
     assert run("hist", "--method", "no_such_module:method") == 2
     assert "cannot be imported" in capsys.readouterr().err
+
+
+def test_a_featurizer_is_repeated(capsys):
+    where = ("first_is_last", "--variable", "last", "--site", "resid_mid2", "--method")
+    assert run(*where, "no-op") == 1
+    told = capsys.readouterr().out
+    assert "no-op misses a variable on 'first_is_last'" in told
+    assert "--method no-op --variable last --site resid_mid2 \\\n" in told
+    assert "--property finds\n" in told
+    assert run(*where, "lda", "--property", "deterministic") == 0
+    assert run("hist", "--method", "lda", "--variable", "hist") == 2
+    assert "give both --variable and --site" in capsys.readouterr().err
+    assert run(*where, "eap") == 2
+    assert "unknown featurizer 'eap'" in capsys.readouterr().err
