@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from groundtruth.artifacts import shipped, summaries
@@ -180,6 +181,7 @@ def cells_of(
     settings: dict[str, Any] = {"level": level, "seed": seed, "max_sizes": chosen.max_sizes, "device": device}
     settings["dtype"] = dtype
     own = {method: tuple(sorted(values.items())) for method, values in (parameters or {}).items()}
+    prompts.check()
     if prompts != MADE_UP and not real:
         raise DomainError(
             "--data, --answer-prefix and --memory are for language models, and there is none among "
@@ -220,6 +222,9 @@ def _told_apart(
         else:
             compiled += models_in([name])
     if tasks and not real:
+        gone = [name for name in models if name.startswith((".", "/", "~")) and not Path(name).expanduser().exists()]
+        if gone:
+            raise DomainError(f"no folder '{gone[0]}'. Give the folder that holds config.json and model.safetensors.")
         raise DomainError(
             f"--task {','.join(tasks)} is for language models, and there is none among {', '.join(models)}. Name one, "
             f"such as --models {LEARNED}."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from groundtruth.errors import DomainError
 from mib.tasks.sources import HUB, SUFFIXES, data_of
 
 MEMORY = 2 * 2**30
@@ -23,6 +24,15 @@ class Prompts:
     data: str | None = None
     answer_prefix: str | None = None
     memory: int = MEMORY
+
+    def check(self) -> None:
+        """See that the folder is there, before anything is run.
+
+        Raises:
+            DomainError: If it is not.
+        """
+        if self.data not in (None, HUB) and not Path(str(self.data)).is_dir():
+            raise DomainError(f"data='{self.data}': no such folder. Write hub, or one with a folder for each task.")
 
     def of(self, task: str) -> dict[str, Any]:
         """Arguments for a task of this name."""

@@ -39,6 +39,8 @@ def _short(model: str) -> str:
 def legend_of(result: Result, ablation: str) -> Iterator[str]:
     """What the columns of language models are, if there are any beside those of compiled ones."""
     rows = result.real_rows(ablation)
+    if result.compiled_rows(ablation):
+        yield "Exact scores: against the live edges."
     if rows and result.compiled_rows(ablation):
         pairs = max(row.n_examples for row in rows)
         about = ", ".join(subjects(rows))

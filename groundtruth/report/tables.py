@@ -16,7 +16,7 @@ from groundtruth.report.scores import Column, best_of, bullets, entry, method_en
 from groundtruth.report.words import failures_in_words, past_the_truth_in_words, skipped_in_words, validity_in_words
 from groundtruth.scoring import ORACLE
 
-LEGEND = "CPR, CMD: over every circuit size; MIB: as MIB has them, at ten sizes. Exact scores: against the live edges."
+LEGEND = "CPR, CMD: over every circuit size; MIB: as MIB has them, at ten sizes."
 
 EXACT_COLUMNS = (
     Column("auroc", "AUROC", spread=True),
@@ -59,7 +59,7 @@ def _of_ablation(result: Result, ablation: str, own: str) -> Iterator[Renderable
         *_settings(result),
     )
     yield bench_table(summaries, own=own)
-    yield Text(" ".join([LEGEND, *legend_of(result, ablation)]), "faint")
+    yield Text(" ".join([LEGEND, *legend_of(result, ablation), *_asked(result)]), "faint")
     if (tasks := task_table(result, ablation, summaries)) is not None:
         yield tasks
     lines = [
@@ -78,6 +78,16 @@ def _settings(result: Result) -> Iterator[tuple[str, str]]:
     parts += [str(result.settings[key]) for key in wanted[2:] if key in result.settings]
     if parts:
         yield (" · " + " · ".join(parts), "faint")
+
+
+def _asked(result: Result) -> Iterator[str]:
+    """What was asked for that is not the default: hyper-parameters of the method, prompts of one's own."""
+    settings = result.settings
+    if settings.get("parameters"):
+        given = ", ".join(f"{name}={value}" for name, value in settings["parameters"].items())
+        yield f"{style.method_name(settings['method'])} with {given}."
+    if settings.get("data"):
+        yield f"Prompts of language models: {settings['data']}."
 
 
 def bench_table(summaries: Sequence[Summary], *, own: str = "") -> Table:

@@ -119,6 +119,7 @@ def test_slow_methods_run_on_language_models_only_when_asked_for() -> None:
     [
         (["gpt2"], None, DomainError, "'gpt2' is a language model: say by --task what it is scored on"),
         (["hist"], ["ioi"], DomainError, "--task ioi is for language models, and there is none among hist"),
+        (["./gone"], ["ioi"], DomainError, "no folder './gone'. Give the folder that holds config.json"),
         (["gpt2"], ["oi"], TaskError, "unknown task 'oi'. Did you mean: ioi?"),
         (["gpt2"], ["ioi:s1_flip"], TaskError, "has no family 's1_flip'. Did you mean: s1_io_flip"),
     ],
@@ -335,6 +336,8 @@ def test_prompts_are_for_language_models(prompts: Prompts) -> None:
         DomainError, match="--data, --answer-prefix and --memory are for language models, and there is n"
     ):
         cells_of(profile("smoke"), models=["hist"], prompts=prompts)
+    with pytest.raises(DomainError, match="data='gone': no such folder. Write hub, or one with a folder"):
+        cells_of(profile("smoke"), models=["learned"], prompts=Prompts("gone"))
 
 
 def test_parameters_are_the_method_s_alone() -> None:
