@@ -9,6 +9,7 @@ from groundtruth.bench.real_variables import LAST, families_of, place_of
 from groundtruth.errors import DomainError
 from mib import learned
 from mib.featurization.sites import Site
+from mib.submissions.protocols import PROTOCOLS
 from mib.tasks import Task
 
 RealPlace = tuple[str, str, str, str]
@@ -29,7 +30,7 @@ def real_places(name: str, asked: Sequence[str] | None = None, *, few: bool = Fa
         name: ``learned``, or ``learned:output_token@residual.1.post@last``, where the position may be left out.
         asked: Tasks, each ``task`` or ``task:family``; of the learned model by default all that it can do and that
             have a variable.
-        few: Only the first variable of each task, behind the middle block.
+        few: Only the tasks that are on MIB's track, the first variable of each, behind the middle block.
 
     Raises:
         DomainError: If a task has no variable to seek, none is asked for of a model other than the learned one, or the
@@ -42,7 +43,7 @@ def real_places(name: str, asked: Sequence[str] | None = None, *, few: bool = Fa
     for about in tasks_of(model, asked):
         task = families_of(about)[0]
         known = _sought(task)
-        if not known and asked is None:
+        if asked is None and (not known or (few and task.name not in PROTOCOLS)):
             continue
         wanted = [_checked(task, known, variable)] if variable else known[:1] if few else known
         if not wanted:

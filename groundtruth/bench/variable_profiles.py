@@ -61,7 +61,7 @@ class VariableProfile:
         sizes: How many pairs.
         methods: Which of the registered methods; ``None`` for all.
         parameters: Hyper-parameters of methods.
-        learned: Where the learned model is scored too: on a ``few`` places, one variable of each of its tasks behind
+        learned: Where the learned model is scored too: on a ``few`` places, one variable of each of MIB's tasks behind
             one block and without controls, on ``all`` of them, or nowhere.
         real_sizes: How many pairs of a language model's task.
         too_slow: Methods that run on the profile's own language model only when they are asked for.

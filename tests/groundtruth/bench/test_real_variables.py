@@ -19,11 +19,12 @@ from groundtruth.featurizing.shuffling import n_bytes, shuffled_anatomy
 from groundtruth.featurizing.tasks import Sizes
 from mib import MethodError, TaskError, learned, tasks
 from mib.featurization import FeaturizationTask, Featurizer
+from mib.submissions.protocols import PROTOCOLS
 
 SIZES = Sizes(24, 8, 8)
 LAST_LAYER = learned.training_log()["recipe"]["n_layers"] - 1
 END = f"residual.{LAST_LAYER}.post@last"
-SOUGHT = [name for name in learned.tasks() if tasks.get(name).variables]
+SOUGHT = [name for name in learned.tasks() if name in PROTOCOLS]
 
 
 def cell(method: str = "full-vector", *, site: str = END, task: str = "ioi", **more: Any) -> VariableCell:
@@ -38,9 +39,11 @@ def exam() -> RealVariableExam:
 # -- where ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_default_seeks_one_variable_of_each_task_that_the_learned_model_can_do() -> None:
+def test_the_default_seeks_one_variable_of_each_of_mibs_tasks_that_the_learned_model_can_do() -> None:
     cells = [c for c in variable_cells_of(variable_profile("default")) if c.task]
     assert {c.task for c in cells} == set(SOUGHT)
+    named = variable_cells_of(variable_profile("default"), models=["learned"], methods=["pca"])
+    assert {c.task for c in named} == {name for name in learned.tasks() if tasks.get(name).variables}
     assert all(len({(c.variable, c.site) for c in cells if c.task == task}) == 1 for task in SOUGHT)
     assert not any(c.controls or c.method == ORACLE for c in cells)
     assert sorted({c.seed for c in cells}) == [0, 1, 2]
