@@ -1,5 +1,6 @@
 """Thresholds that a method must meet, such as ``auroc=0.9``."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from groundtruth.bench.results import LOWER_IS_BETTER, Result
@@ -40,6 +41,10 @@ VARIABLE_COLUMNS = (
     "arbitrary",
     "twin",
     "illusion",
+    "mib_mean",
+    "mib_best",
+    "real_accuracy",
+    "real_mib_best",
     "seconds",
 )
 """Of the variable track."""
@@ -61,18 +66,24 @@ def parse(text: str | None, columns: Sequence[str] = COLUMNS) -> dict[str, float
     for part in (text or "").split(","):
         if not part.strip():
             continue
-        column, equals, value = (piece.strip() for piece in part.partition("="))
+        column, _, value = (piece.strip() for piece in part.partition("="))
         if column not in columns:
             hint = did_you_mean(column, columns)
             raise DomainError(f"--fail-under: unknown column '{column}'.{hint} Choose from {', '.join(columns)}.")
-        try:
-            found[column] = float(value)
-        except ValueError:
+        found[column] = _number(value)
+        if not math.isfinite(found[column]):
             raise DomainError(
                 f"--fail-under: '{part.strip()}' is no threshold; write {column}=NUMBER, such as {columns[0]}=0.9."
-            ) from None
-        del equals
+            )
     return found
+
+
+def _number(text: str) -> float:
+    """The number of a text; NaN if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def unmet(result: Result, method: str, thresholds: Mapping[str, float]) -> list[str]:
