@@ -22,5 +22,6 @@ def pick_device(name: str = "cpu") -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise DomainError(f"device='{name}' is not available here: {str(error).splitlines()[0]} Use cpu.") from error
+        why = "there is none of that name" if "Expected one of" in str(error) else str(error).splitlines()[0]
+        raise DomainError(f"device='{name}' is not available here: {why.rstrip('.')}. Use cpu, or auto.") from error
     return device

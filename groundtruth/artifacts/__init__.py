@@ -70,7 +70,7 @@ def load(name: str | Path) -> CompiledModel:
     folder = Path(name)
     if isinstance(name, str) and (found := stored(name)) is not None:
         folder = found
-    elif not folder.is_dir():
+    elif not str(name) or not folder.is_dir():
         known = shipped_twins() if "@" in str(name) else shipped()
         raise ArtifactError(
             f"unknown model '{name}'.{did_you_mean(str(name), known)} `groundtruth models` lists all {len(known)}; "

@@ -37,6 +37,7 @@ _NO_RESULT = (
     "report",
     "workers.py",
     "bench/ladder",
+    "bench/outcomes.py",
     "bench/results.py",
     "bench/running.py",
     "bench/profiles.py",

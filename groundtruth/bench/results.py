@@ -1,16 +1,12 @@
 """The result of a benchmark: what was run, on what, and what each method reached over the models."""
 
-import os
-import platform
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-import torch
-
-from groundtruth.bench.cells import SCHEMA_VERSION, Cell, Failed, Outcome, Skipped, code_sha256, model_sha256, versions
+from groundtruth.bench.cells import Cell, Failed, Outcome, Skipped
+from groundtruth.bench.outcomes import Outcomes, cell_data, heading_data, validity_data
 from groundtruth.bench.real_results import Prediction, predictions, real_values
 from groundtruth.scoring import ORACLE, Row
 from mib.errors import ScoreError
@@ -60,27 +56,12 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Result:
-    """All outcomes of a run.
-
-    Attributes:
-        outcomes: Every cell with its outcome, in the order in which they were asked for.
-        settings: How it was run: profile, seed, device, dtype, command.
-        seconds: Wall time of this run, known cells included.
-    """
-
-    outcomes: tuple[tuple[Cell, Outcome], ...]
-    settings: Mapping[str, Any]
-    seconds: float
+class Result(Outcomes[Cell]):
+    """All outcomes of a run of the circuit track."""
 
     def rows(self, ablation: str | None = None) -> list[Row]:
         """What was scored."""
         return [o for c, o in self.outcomes if isinstance(o, Row) and ablation in (None, c.ablation)]
-
-    @property
-    def has_compiled(self) -> bool:
-        """Whether any model was compiled; if none was, the table is about the real ones."""
-        return any(not cell.task for cell, _ in self.outcomes)
 
     def compiled_rows(self, ablation: str) -> list[Row]:
         """What was scored on compiled models, whose truth is known."""
@@ -94,21 +75,6 @@ class Result:
     def ablations(self) -> list[str]:
         """In the order in which they were asked for."""
         return list(dict.fromkeys(cell.ablation for cell, _ in self.outcomes))
-
-    @property
-    def methods(self) -> list[str]:
-        """In the order in which they were asked for."""
-        return list(dict.fromkeys(cell.method for cell, _ in self.outcomes))
-
-    @property
-    def models(self) -> list[str]:
-        """In the order in which they were asked for."""
-        return list(dict.fromkeys(cell.model for cell, _ in self.outcomes))
-
-    @property
-    def failures(self) -> list[tuple[Cell, Failed]]:
-        """Cells whose method broke its contract or raised."""
-        return [(cell, outcome) for cell, outcome in self.outcomes if isinstance(outcome, Failed)]
 
     def skipped(self, ablation: str) -> dict[str, Skipped]:
         """By model, or by method where only the method cannot run."""
@@ -164,7 +130,7 @@ def result_of(outcomes: Iterable[tuple[Cell, Outcome]], *, seconds: float, **set
 
 
 def columns_of(row: Row) -> dict[str, float | None]:
-    """The columns of a table: exact scores against the live edges (none on a model in superposition), metrics, costs."""
+    """The columns of a table: exact scores against the live edges (none in superposition), metrics, costs."""
     measured = row.live if row.certainty == "measured" else None
     live = None if measured else row.live
     return {
@@ -191,16 +157,10 @@ def columns_of(row: Row) -> dict[str, float | None]:
 def as_data(result: Result) -> dict[str, Any]:
     """A result as JSON has it: schema, environment, hashes, summaries, validity, and every cell."""
     return {
-        "schema_version": SCHEMA_VERSION,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": result.seconds,
-        "settings": dict(result.settings),
-        "environment": environment(),
-        "code_sha256": code_sha256(),
-        "models_sha256": {name: model_sha256(name) for name in result.models},
+        **heading_data(result),
         "summaries": [asdict(s) for ablation in result.ablations for s in result.summaries(ablation)],
         "metric_validity": [
-            {"ablation": ablation, **_validity_data(entry)}
+            {"ablation": ablation, **validity_data(entry, places="per_model")}
             for ablation in result.ablations
             for entry in result.validity(ablation)
         ],
@@ -209,18 +169,7 @@ def as_data(result: Result) -> dict[str, Any]:
             for ablation in result.ablations
             for entry in result.predictions(ablation)
         ],
-        "cells": [_cell_data(cell, outcome) for cell, outcome in result.outcomes],
-    }
-
-
-def environment() -> dict[str, Any]:
-    """Where and with what it was run."""
-    return {
-        "versions": versions(),
-        "platform": platform.platform(),
-        "processor": platform.machine(),
-        "cpus": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "cells": [cell_data(cell, outcome) for cell, outcome in result.outcomes],
     }
 
 
@@ -247,24 +196,6 @@ def flat_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
-
-
-def _cell_data(cell: Cell, outcome: Outcome) -> dict[str, Any]:
-    kind = "scored" if isinstance(outcome, Row) else type(outcome).__name__.lower()
-    return {"key": cell.key, "outcome": kind, "cell": asdict(cell), **asdict(outcome)}
-
-
-def _validity_data(entry: Validity) -> dict[str, Any]:
-    def tau(value: float) -> float | None:
-        return None if value != value else value
-
-    return {
-        "metric": entry.metric,
-        "exact": entry.exact,
-        "kendall_tau": tau(entry.overall.tau),
-        "n_pairs": entry.overall.n_pairs,
-        "per_model": {model: tau(agreement.tau) for model, agreement in entry.per_model.items()},
-    }
 
 
 def _spread(values: Sequence[float]) -> Spread:

@@ -4,14 +4,13 @@ import math
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from groundtruth.bench.cells import SCHEMA_VERSION, Failed, Outcome, Skipped, code_sha256, model_sha256
+from groundtruth.bench.cells import Failed, Outcome, Skipped
+from groundtruth.bench.outcomes import Outcomes, cell_data, heading_data, or_none, validity_data
 from groundtruth.bench.real_results import REAL, Prediction, predictions
-from groundtruth.bench.results import environment
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.featurizing.exam import KINDS, ORACLE, VariableRow
 from mib.errors import ScoreError
@@ -77,28 +76,13 @@ class VariableSummary:
 
 
 @dataclass(frozen=True)
-class VariableResult:
-    """All outcomes of a run of the variable track.
-
-    Attributes:
-        outcomes: Every cell with its outcome, in the order in which they were asked for.
-        settings: How it was run: profile, seed, device, dtype, command.
-        seconds: Wall time of this run, known cells included.
-    """
-
-    outcomes: tuple[tuple[VariableCell, Outcome], ...]
-    settings: Mapping[str, Any]
-    seconds: float
+class VariableResult(Outcomes[VariableCell]):
+    """All outcomes of a run of the variable track."""
 
     @property
     def rows(self) -> list[VariableRow]:
         """What was scored."""
         return [outcome for _, outcome in self.outcomes if isinstance(outcome, VariableRow)]
-
-    @property
-    def has_compiled(self) -> bool:
-        """Whether any model was compiled; if none was, the table is about language models."""
-        return any(not cell.task for cell, _ in self.outcomes)
 
     @property
     def compiled_rows(self) -> list[VariableRow]:
@@ -111,11 +95,6 @@ class VariableResult:
         return [row for row in self.rows if row.task]
 
     @property
-    def methods(self) -> list[str]:
-        """In the order in which they were asked for."""
-        return list(dict.fromkeys(cell.method for cell, _ in self.outcomes))
-
-    @property
     def places(self) -> list[str]:
         """Models, variables and sites, in the order in which they were asked for."""
         return list(dict.fromkeys(cell.place for cell, _ in self.outcomes))
@@ -124,11 +103,6 @@ class VariableResult:
     def seeds(self) -> list[int]:
         """In ascending order."""
         return sorted({cell.seed for cell, _ in self.outcomes})
-
-    @property
-    def failures(self) -> list[tuple[VariableCell, Failed]]:
-        """Cells whose method broke its contract or raised."""
-        return [(cell, outcome) for cell, outcome in self.outcomes if isinstance(outcome, Failed)]
 
     @property
     def skipped(self) -> dict[str, Skipped]:
@@ -289,18 +263,9 @@ def _by_data_set(row: VariableRow, families: Collection[str]) -> list[tuple[floa
 def variable_data(result: VariableResult) -> dict[str, Any]:
     """A result as JSON has it: schema, environment, hashes, summaries, validity, and every cell."""
     return {
-        "schema_version": SCHEMA_VERSION,
-        "track": TRACK,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": result.seconds,
-        "settings": dict(result.settings),
-        "environment": environment(),
-        "code_sha256": code_sha256(),
-        "models_sha256": {
-            name: model_sha256(name) for name in dict.fromkeys(cell.model for cell, _ in result.outcomes)
-        },
+        **heading_data(result, track=TRACK),
         "summaries": [_finite(asdict(summary)) for summary in result.summaries()],
-        "metric_validity": [_validity_data(entry) for entry in result.validity()],
+        "metric_validity": [validity_data(entry, places="per_place") for entry in result.validity()],
         "rank_prediction": [asdict(entry) for entry in result.predictions()],
         "cells": [_cell_data(cell, outcome) for cell, outcome in result.outcomes],
     }
@@ -330,29 +295,14 @@ def flat_variable_rows(result: VariableResult) -> list[dict[str, Any]]:
 
 
 def _cell_data(cell: VariableCell, outcome: Outcome) -> dict[str, Any]:
-    kind = "scored" if isinstance(outcome, VariableRow) else type(outcome).__name__.lower()
     derived = (
         {"illusion": outcome.illusion, "selectivity": outcome.selectivity} if isinstance(outcome, VariableRow) else {}
     )
-    return {"key": cell.key, "outcome": kind, "cell": asdict(cell), **asdict(outcome), **derived}
-
-
-def _validity_data(entry: Validity) -> dict[str, Any]:
-    return {
-        "metric": entry.metric,
-        "exact": entry.exact,
-        "kendall_tau": _or_none(entry.overall.tau),
-        "n_pairs": entry.overall.n_pairs,
-        "per_place": {place: _or_none(agreement.tau) for place, agreement in entry.per_model.items()},
-    }
+    return {**cell_data(cell, outcome), **derived}
 
 
 def _finite(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: _or_none(value) if isinstance(value, float) else value for key, value in data.items()}
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return {key: or_none(value) if isinstance(value, float) else value for key, value in data.items()}
 
 
 def _f1(recall: float | None, precision: float | None) -> float | None:

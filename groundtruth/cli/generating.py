@@ -6,8 +6,7 @@ from typing import Any
 
 from cyclopts import App
 
-from groundtruth.cli.options import AsJson, print_json
-from groundtruth.cli.scoring import Jobs
+from groundtruth.cli.options import AsJson, Jobs, Seed, print_json
 
 
 def register(app: App) -> None:
@@ -20,7 +19,7 @@ def generate(
     *,
     n: int = 100,
     out: Path,
-    seed: int = 0,
+    seed: Seed = 0,
     depth: str = "3..8",
     heads: str = "1..4",
     vocab: str = "2..4",
@@ -80,7 +79,7 @@ def repro(
     auroc: float = 1.0,
     accuracy: float = 0.9,
     ablation: str = "resample",
-    seed: int = 0,
+    seed: Seed = 0,
     n_pairs: int = 48,
     json: AsJson = False,
 ) -> int:

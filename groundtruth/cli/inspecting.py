@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from groundtruth.cli.options import AsJson, flat, print_json
+from groundtruth.cli.options import AsJson, flat, print_json, require_writable
 
 
 def register(app: App) -> None:
@@ -121,6 +121,8 @@ def compile(
     from groundtruth.report.show import model_data
     from groundtruth.report.style import echo
 
+    if out is not None:
+        require_writable(out)
     model = compile_program(load_program(spec) if is_file_spec(spec) else get(spec))
     circuit = model.circuit()
     if out is not None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundtruth.cli.options import print_json
+from groundtruth.cli.running import show
 
 if TYPE_CHECKING:
     from groundtruth.bench import Result
@@ -25,22 +25,14 @@ def ladder_names(models: list[str] | None, level: str) -> list[str]:
 
 def report_ladder(result: "Result", out: Path, name: str, json: bool) -> int:
     """Write the result files with the ladder in them, print the table or JSON, and say whether a method failed."""
-    from groundtruth.artifacts.writing import to_json, write_whole
+    from groundtruth.artifacts.writing import to_json
     from groundtruth.bench.ladder import ladder_data
     from groundtruth.bench.results import as_data
     from groundtruth.report.ladder import as_markdown, ladder_report
-    from groundtruth.report.style import echo
     from groundtruth.report.tables import ending
-    from groundtruth.report.writing import as_csv
+    from groundtruth.report.writing import as_csv, write_contents
 
     data = {**as_data(result), "ladder": ladder_data(result)}
-    out.mkdir(parents=True, exist_ok=True)
     contents = {"json": to_json(data), "csv": as_csv(result).encode(), "md": as_markdown(result).encode()}
-    paths = [out / f"{name}.{suffix}" for suffix in contents]
-    for path, content in zip(paths, contents.values(), strict=True):
-        write_whole(path, content)
-    if json:
-        print_json(data)
-    else:
-        echo(ladder_report(result), ending(result, paths))
-    return 1 if result.failures else 0
+    paths = write_contents(contents, out, name)
+    return show(result, json=json, data=lambda: data, view=lambda: (ladder_report(result), ending(result, paths)))

@@ -66,6 +66,10 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe, such as head, has seen enough
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise  # not of a file
+        return _fail(f"cannot read or write {error.filename}: {error.strerror}.")
     except ValueError as error:
         if not _is_ours(error):
             raise

@@ -1,20 +1,57 @@
 """Options that several commands share."""
 
 import ast
+import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for machines.")]
 Parameters = Annotated[list[str] | None, Parameter(name="--set", negative=())]
+Jobs = Annotated[int | None, Parameter(help="Processes; by default one a CPU.", validator=Number(gte=1))]
+Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**32))]
 Names = Annotated[str | None, Parameter(help="Names, separated by commas.")]
 
 
-def split(text: str | None) -> list[str] | None:
-    """Names separated by commas; ``None`` for none given."""
-    return None if text is None else [name for part in text.split(",") if (name := part.strip())]
+def split(text: str | None, option: str = "", *, empty: bool = False) -> list[str] | None:
+    """Names separated by commas; ``None`` for none given.
+
+    Args:
+        text: As the user wrote it.
+        option: That it was written for, for the error.
+        empty: Whether no name at all is a choice too.
+
+    Raises:
+        DomainError: If there is no name in it, as where a variable of the shell is empty: it does not stand for all.
+    """
+    if text is None:
+        return None
+    found = [name for part in text.split(",") if (name := part.strip())]
+    if not found and not empty:
+        from groundtruth.errors import DomainError
+
+        raise DomainError(
+            f"{option}{' ' if option else ''}'{text}' names nothing. Write names, separated by commas, or leave it out."
+        )
+    return found
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that results cannot go to, before they are made; it need not be there yet.
+
+    Raises:
+        DomainError: If it is a file, below one, or not to be written to.
+    """
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        from groundtruth.errors import DomainError
+
+        problem = "may not be written to" if existing.is_dir() else "is a file"
+        raise DomainError(f"--out {folder}: {existing} {problem}. Name a folder that can be made or written to.")
 
 
 def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,24 @@
 """Commands that score methods: bench, score, check, methods."""
 
-import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from groundtruth.cli.ladder import ladder_names, report_ladder
-from groundtruth.cli.options import AsJson, Parameters, memory_in, parameters_in, print_json, split
+from groundtruth.cli.options import (
+    AsJson,
+    Jobs,
+    Parameters,
+    Seed,
+    memory_in,
+    parameters_in,
+    print_json,
+    require_writable,
+    split,
+)
+from groundtruth.cli.running import judge, run, show, show_contract
 from groundtruth.cli.variable_track import (
     Options,
     bench_variables,
@@ -21,8 +31,6 @@ from groundtruth.cli.variable_track import (
 if TYPE_CHECKING:
     from groundtruth.bench import Result
     from groundtruth.bench.cells import Cell
-
-Jobs = Annotated[int | None, Parameter(help="Processes; by default one a CPU.")]
 
 
 def register(app: App) -> None:
@@ -41,7 +49,7 @@ def bench(
     ablation: str | None = None,
     level: str | None = None,
     ladder: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
     device: str = "cpu",
     dtype: str | None = None,
     jobs: Jobs = None,
@@ -76,19 +84,20 @@ def bench(
         json: Print the result as JSON instead of the table.
     """
     dtype = dtype or ("float64" if ladder else "float32")
+    require_writable(out)
     if is_variables(track, ablation=ablation, level=level, ladder=ladder or None):
         return bench_variables(Options(profile, models, methods, seed, device, dtype, jobs, out, json, task))
     from groundtruth.bench.profiles import cells_of
     from groundtruth.bench.profiles import profile as profile_of
 
     level = level or "edge"
-    named = ladder_names(split(models), level) if ladder else split(models)
+    named = ladder_names(split(models, "--models"), level) if ladder else split(models, "--models")
     cells = cells_of(
         profile_of(profile),
         models=named,
-        tasks=split(task),
-        methods=split(methods),
-        ablations=split(ablation),
+        tasks=split(task, "--task"),
+        methods=split(methods, "--methods"),
+        ablations=split(ablation, "--ablation"),
         level=require_level(level),
         seed=seed,
         device=device,
@@ -116,7 +125,7 @@ def score(
     against: str | None = None,
     fail_under: str | None = None,
     profile: str = "default",
-    seed: int = 0,
+    seed: Seed = 0,
     device: str = "cpu",
     dtype: str = "float32",
     jobs: Jobs = None,
@@ -153,6 +162,7 @@ def score(
         out: Where the result files and the finished cells go.
         json: Print the result as JSON instead of the table.
     """
+    require_writable(out)
     only = {"ablation": ablation, "level": level, "data": data, "set": set}
     if is_variables(track, **only, answer_prefix=answer_prefix, memory=memory):
         options = Options(profile, models, None, seed, device, dtype, jobs, out, json, task)
@@ -165,13 +175,13 @@ def score(
     level = level or "edge"
     chosen, thresholds = require_level(level), parse(fail_under)
     parameters = parameters_in(set, method, _known_parameters(method, chosen))
-    others = split(against) if against is not None else baselines(chosen)
+    others = split(against, "--against", empty=True) if against is not None else baselines(chosen)
     cells = cells_of(
         profile_of(profile),
-        models=split(models),
-        tasks=split(task),
+        models=split(models, "--models"),
+        tasks=split(task, "--task"),
         methods=[method, *(name for name in others or () if name != method)],
-        ablations=split(ablation or "resample"),
+        ablations=split(ablation, "--ablation") or ["resample"],
         level=chosen,
         seed=seed,
         device=device,
@@ -183,14 +193,7 @@ def score(
     result = _run(cells, out, jobs, method=method, seed=seed, level=level, device=device, dtype=dtype, **asked)
     name = method.rpartition(":")[2]
     code = _report(result, out, f"{time.strftime('%Y-%m-%d')}-{name}", json, own=method)
-    missed = unmet(result, method, thresholds)
-    if missed and not json:
-        from rich.text import Text
-
-        from groundtruth.report.style import echo
-
-        echo(*(Text(line, "bad") for line in missed))
-    return 1 if missed or code else 0
+    return judge(code, unmet(result, method, thresholds), json=json)
 
 
 def check(method: str, /, *, track: str = "circuits", level: str | None = None, json: AsJson = False) -> int:
@@ -209,19 +212,12 @@ def check(method: str, /, *, track: str = "circuits", level: str | None = None, 
         return check_variables(method, json=json)
     from groundtruth.contract import check_method
     from groundtruth.finding import is_file_spec, load_method
-    from groundtruth.report.contract import contract_data, contract_table
-    from groundtruth.report.style import echo
     from mib import localization
 
     chosen = require_level(level or "edge")
     by_file = is_file_spec(method) or ":" in method
     localizer = load_method(method, level=chosen).localizer if by_file else localization.get(method)
-    found = check_method(localizer, level=chosen)
-    if json:
-        print_json(contract_data(localizer.name, found))
-    else:
-        echo(contract_table(localizer.name, found))
-    return 0 if all(promise.ok for promise in found) else 1
+    return show_contract(localizer.name, check_method(localizer, level=chosen), json=json)
 
 
 def methods(*, track: str = "circuits", level: str | None = None, json: AsJson = False) -> None:
@@ -272,36 +268,22 @@ def _known_parameters(method: str, level: Any) -> dict[str, Any]:
 
 
 def _run(cells: "list[Cell]", out: Path, jobs: int | None, **settings: Any) -> "Result":
-    """Run cells with a progress bar; an interruption leaves what is finished."""
-    import torch
+    from groundtruth.bench import result_of
 
-    from groundtruth.bench import CellStore, result_of, run_cells
-    from groundtruth.report.progress import tracked
-
-    torch.set_num_threads(1)
-    start = time.perf_counter()
-    processes = jobs or os.cpu_count() or 1
-    found = {}
-    known = 0
-    for cell, outcome, was_known in tracked(
-        "scoring", run_cells(cells, CellStore(out / "cells"), jobs=processes), total=len(cells)
-    ):
-        found[cell] = outcome
-        known += was_known
-    outcomes = [(cell, found[cell]) for cell in cells]
-    return result_of(outcomes, seconds=time.perf_counter() - start, jobs=processes, known=known, **settings)
+    outcomes, how = run(cells, out, jobs)
+    return result_of(outcomes, **how, **settings)
 
 
 def _report(result: "Result", out: Path, name: str, json: bool, *, own: str = "") -> int:
     """Write the result files, print the table or JSON, and say whether a method failed."""
     from groundtruth.bench.results import as_data
-    from groundtruth.report.style import echo
     from groundtruth.report.tables import bench_report, ending
     from groundtruth.report.writing import write_result
 
     paths = write_result(result, out, name)
-    if json:
-        print_json(as_data(result))
-    else:
-        echo(bench_report(result, own=own), ending(result, paths))
-    return 1 if result.failures else 0
+    return show(
+        result,
+        json=json,
+        data=lambda: as_data(result),
+        view=lambda: (bench_report(result, own=own), ending(result, paths)),
+    )

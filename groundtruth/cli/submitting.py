@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from groundtruth.cli.options import AsJson, Parameters, memory_in, parameters_in, print_json, split
+from groundtruth.cli.options import AsJson, Parameters, Seed, memory_in, parameters_in, print_json, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +39,7 @@ def submit(
     layers: Annotated[str | None, Parameter(help="Featurizers: only these layers, such as 0,4,8.")] = None,
     heads: Annotated[str | None, Parameter(help="Featurizers of ioi: layer.head, such as 7.3,8.6.")] = None,
     n: int = 100,
-    seed: int = 0,
+    seed: Seed = 0,
     data: str | None = None,
     right_on: str | None = None,
     answer_prefix: str | None = None,
@@ -81,9 +81,10 @@ def submit(
     from mib.patching.ablations import check_ablation
     from mib.submissions import Setup, parse_models
 
-    task_names, run = split(tasks) or [], _runner(method, track, level, layers=layers, heads=heads, ablation=ablation)
+    task_names = split(tasks, "--tasks") or []
+    run = _runner(method, track, level, layers=layers, heads=heads, ablation=ablation)
     setup = Setup(
-        out=out, models=parse_models(split(models) or []), method=run.name, n=n, seed=seed, data=data,
+        out=out, models=parse_models(split(models, "--models") or []), method=run.name, n=n, seed=seed, data=data,
         right_on=right_on, ablation=check_ablation(ablation or "resample"), answer_prefix=answer_prefix,
         parameters=parameters_in(set, method, run.parameters), memory=memory_in(memory), device=device, dtype=dtype,
     )  # fmt: skip
@@ -135,7 +136,7 @@ def _runner(
         raise GroundTruthError(f"unknown track '{track}'.{did_you_mean(track, known)} Known: {', '.join(known)}.")
     if ablation is not None:
         raise GroundTruthError("--ablation is for --track circuits; of featurizers features are swapped.")
-    places = Places.parse(split(layers), split(heads))
+    places = Places.parse(split(layers, "--layers"), split(heads, "--heads"))
     mine = load_featurizer(method) if own else None
     featurizer = mine.method if mine else featurization.get(method)
     name = f"{method}@{mine.source_sha256[:12]}" if mine else method

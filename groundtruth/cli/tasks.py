@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from groundtruth.cli.options import AsJson, print_json
+from groundtruth.cli.options import AsJson, Seed, print_json
 
 
 def register(app: App) -> None:
@@ -19,7 +19,7 @@ def tasks(
     *,
     n: int = 3,
     split: str = "train",
-    seed: int = 0,
+    seed: Seed = 0,
     data: str | None = None,
     out: Annotated[Path | None, Parameter(help="Write n generated records to this folder.")] = None,
     json: AsJson = False,

@@ -2,7 +2,7 @@
 
 from cyclopts import App
 
-from groundtruth.cli.options import AsJson, flat, print_json
+from groundtruth.cli.options import AsJson, Seed, flat, print_json
 
 
 def register(app: App) -> None:
@@ -10,7 +10,7 @@ def register(app: App) -> None:
     app.command(traps)
 
 
-def traps(*names: str, seed: int = 0, json: AsJson = False) -> int:
+def traps(*names: str, seed: Seed = 0, json: AsJson = False) -> int:
     """Fall into the known traps of variable localization, on models whose variables are known.
 
     For each: what a usual metric says, what the truth says, and why. Exit code 1 if one no longer shows.

@@ -1,6 +1,5 @@
 """What the scoring commands do with ``--track variables``."""
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from groundtruth.cli.options import print_json, split
+from groundtruth.cli.running import judge, run, show, show_contract
 
 if TYPE_CHECKING:
     from groundtruth.bench.variable_cells import VariableCell
@@ -75,9 +75,9 @@ def bench_variables(options: Options) -> int:
 
     cells = variable_cells_of(
         variable_profile(options.profile),
-        models=split(options.models),
-        tasks=split(options.task),
-        methods=split(options.methods),
+        models=split(options.models, "--models"),
+        tasks=split(options.task, "--task"),
+        methods=split(options.methods, "--methods"),
         seed=options.seed,
         device=options.device,
         dtype=options.dtype,
@@ -91,11 +91,11 @@ def score_variables(method: str, options: Options, *, against: str | None, fail_
     from groundtruth.bench.variable_profiles import COMPARED, variable_cells_of, variable_profile
 
     thresholds = parse(fail_under, VARIABLE_COLUMNS)
-    others = split(against) if against is not None else list(COMPARED)
+    others = split(against, "--against", empty=True) if against is not None else list(COMPARED)
     cells = variable_cells_of(
         variable_profile(options.profile),
-        models=split(options.models),
-        tasks=split(options.task),
+        models=split(options.models, "--models"),
+        tasks=split(options.task, "--task"),
         methods=[method, *(name for name in others or () if name != method)],
         seed=options.seed,
         device=options.device,
@@ -104,32 +104,18 @@ def score_variables(method: str, options: Options, *, against: str | None, fail_
     result = _run(cells, options, method=method)
     name = method.rpartition(":")[2]
     code = _report(result, options, f"{time.strftime('%Y-%m-%d')}-variables-{name}", own=method)
-    missed = unmet_of_variables(result, method, thresholds)
-    if missed and not options.json:
-        from rich.text import Text
-
-        from groundtruth.report.style import echo
-
-        echo(*(Text(line, "bad") for line in missed))
-    return 1 if missed or code else 0
+    return judge(code, unmet_of_variables(result, method, thresholds), json=options.json)
 
 
 def check_variables(method: str, *, json: bool) -> int:
     """The contract of a featurization method."""
     from groundtruth.featurizer_contract import check_featurizer_method
     from groundtruth.finding import is_file_spec, load_featurizer
-    from groundtruth.report.contract import contract_data, contract_table
-    from groundtruth.report.style import echo
     from mib import featurization
 
     by_file = is_file_spec(method) or ":" in method
     known = load_featurizer(method).method if by_file else featurization.get(method)
-    found = check_featurizer_method(known)
-    if json:
-        print_json(contract_data(known.name, found))
-    else:
-        echo(contract_table(known.name, found))
-    return 0 if all(promise.ok for promise in found) else 1
+    return show_contract(known.name, check_featurizer_method(known), json=json)
 
 
 def list_featurizers(*, json: bool) -> None:
@@ -146,45 +132,23 @@ def list_featurizers(*, json: bool) -> None:
 
 
 def _run(cells: "Sequence[VariableCell]", options: Options, **settings: Any) -> "VariableResult":
-    """Run cells with a progress bar; an interruption leaves what is finished."""
-    import torch
-
-    from groundtruth.bench import CellStore, run_cells
     from groundtruth.bench.variable_results import variable_result_of
-    from groundtruth.report.progress import tracked
 
-    torch.set_num_threads(1)
-    start, known = time.perf_counter(), 0
-    found = {}
-    processes = options.jobs or os.cpu_count() or 1
-    for cell, outcome, was_known in tracked(
-        "scoring", run_cells(cells, CellStore(options.out / "cells"), jobs=processes), total=len(cells)
-    ):
-        found[cell] = outcome
-        known += was_known
-    return variable_result_of(
-        [(cell, found[cell]) for cell in cells],
-        seconds=time.perf_counter() - start,
-        profile=options.profile,
-        seed=options.seed,
-        device=options.device,
-        dtype=options.dtype,
-        jobs=processes,
-        known=known,
-        **settings,
-    )
+    outcomes, how = run(cells, options.out, options.jobs)
+    asked = {"profile": options.profile, "seed": options.seed, "device": options.device, "dtype": options.dtype}
+    return variable_result_of(outcomes, **asked, **how, **settings)
 
 
 def _report(result: "VariableResult", options: Options, name: str, *, own: str = "") -> int:
     """Write the result files, print the table or JSON, and say whether a method failed."""
     from groundtruth.bench.variable_results import variable_data
-    from groundtruth.report.style import echo
     from groundtruth.report.variable_tables import variable_ending, variable_report
     from groundtruth.report.variable_writing import write_variable_result
 
     paths = write_variable_result(result, options.out, name)
-    if options.json:
-        print_json(variable_data(result))
-    else:
-        echo(variable_report(result, own=own), variable_ending(result, paths))
-    return 1 if result.failures else 0
+    return show(
+        result,
+        json=options.json,
+        data=lambda: variable_data(result),
+        view=lambda: (variable_report(result, own=own), variable_ending(result, paths)),
+    )

@@ -105,7 +105,7 @@ def test_the_best_of_a_column_is_marked_and_the_oracle_is_not_in_the_race(result
 
 def test_skipped_and_failed_cells_are_told(result: Result) -> None:
     more = (
-        (Cell("good", "odd"), Skipped("'odd' has no live edge", "model")),
+        (Cell("good", "odd"), Skipped("no edge of 'odd' is live: there is nothing to localize.", "model")),
         (Cell("other", "hist"), Skipped("other cannot run with ablation='resample'.", "method")),
         (Cell("poor", "sort"), Failed("ZeroDivisionError: division by zero (x.py, line 1)")),
     )
@@ -119,7 +119,7 @@ def test_skipped_and_failed_cells_are_told(result: Result) -> None:
 
 def test_the_files_hold_every_row(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cell, "key", property(lambda cell: f"{cell.method}/{cell.model}"))
-    monkeypatch.setattr("groundtruth.bench.results.model_sha256", lambda name: f"sha of {name}")
+    monkeypatch.setattr("groundtruth.bench.outcomes.model_sha256", lambda name: f"sha of {name}")
     paths = write_result(result, tmp_path / "new", "run")
     assert [path.name for path in paths] == ["run.json", "run.csv", "run.md"]
     data = json.loads(paths[0].read_text())

@@ -1,0 +1,107 @@
+"""Wrong input ends with exit code 2 and one line that says what is wrong and what to do; nothing is written."""
+
+from pathlib import Path
+
+import pytest
+
+from groundtruth.cli import main
+
+NOTHING = "names nothing. Write names, separated by commas, or leave it out."
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The error of a command, without ``error: ``."""
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    assert left.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1
+    return printed.err.removeprefix("error: ").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        (["verify", ""], f"'' {NOTHING}"),
+        (["traps", ","], f"',' {NOTHING}"),
+        (["score", "eap", "--models", ""], f"--models '' {NOTHING}"),
+        (["score", "eap", "--models", "hist", "--ablation", ","], f"--ablation ',' {NOTHING}"),
+        (["bench", "--track", "variables", "--methods", ""], f"--methods '' {NOTHING}"),
+        (["show", ""], "unknown model ''. `groundtruth models` lists all 97; a folder with a stored model works too."),
+        (
+            ["score", "eap", "--jobs", "0"],
+            'Invalid value "0" for --jobs. Must be >= 1. See `groundtruth score --help`.',
+        ),
+        (["bench", "--seed=-1"], 'Invalid value "-1" for --seed. Must be >= 0. See `groundtruth bench --help`.'),
+        (["traps", "--seed=-1"], 'Invalid value "-1" for --seed. Must be >= 0. See `groundtruth traps --help`.'),
+        (
+            ["score", "eap", "--fail-under", "auroc=nan"],
+            "--fail-under: 'auroc=nan' is no threshold; write auroc=NUMBER, such as auroc=0.9.",
+        ),
+        (
+            ["score", "eap", "--models", "hist", "--device", "gpu"],
+            "device='gpu' is not available here: there is none of that name. Use cpu, or auto.",
+        ),
+        (["report", "."], "cannot read .: Is a directory. Name a .json file that bench wrote."),
+    ],
+    ids=" ".join,
+)
+def test_one_line_says_what_is_wrong(capsys: pytest.CaptureFixture[str], command: list[str], error: str) -> None:
+    assert told(capsys, *command) == error
+
+
+@pytest.mark.parametrize("below", ["", "/results"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["bench"],
+        ["score", "eap"],
+        ["score", "das", "--track", "variables"],
+        ["compile", "hist"],
+    ],
+    ids=" ".join,
+)
+def test_a_file_is_no_folder_for_results_which_is_said_before_anything_is_run(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: list[str],
+    below: str,
+) -> None:
+    monkeypatch.setattr("groundtruth.bench.run_cells", None)
+    monkeypatch.setattr("groundtruth.compiling.compile", None)
+    file = tmp_path / "file"
+    file.write_text("mine")
+    out = f"{file}{below}"
+    wrong = f"--out {out}: {file} is a file. Name a folder that can be made or written to."
+    assert told(capsys, *command, "--out", out) == wrong
+    assert file.read_text() == "mine"
+
+
+def test_a_file_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "hist").mkdir()
+    (tmp_path / "hist" / "model.json").mkdir()
+    error = told(capsys, "compile", "hist", "--out", str(tmp_path / "hist"))
+    assert error.startswith(f"cannot read or write {tmp_path}/hist/") and error.endswith(": Is a directory.")
+
+
+def test_no_method_beside_ones_own_is_a_choice(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(
+            [
+                "score",
+                "eap",
+                "--models",
+                "previous_token",
+                "--against",
+                "",
+                "--profile",
+                "smoke",
+                "--out",
+                str(tmp_path),
+            ]
+        )
+    assert left.value.code == 0
+    shown = capsys.readouterr().out
+    assert "\neap " in shown and "\nrandom " not in shown
