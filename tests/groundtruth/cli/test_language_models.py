@@ -39,7 +39,7 @@ def test_a_method_is_scored_on_the_learned_model_and_a_compiled_one(
         (("--models", "gpt2"), "'gpt2' is a language model: say by --task what it is scored on"),
         (("--task", "ioi", "--models", "reverse"), "--task ioi is for language models"),
         (("--models", "learned", "--task", "oi"), "unknown task 'oi'. Did you mean: ioi?"),
-        (("--track", "variables", "--task", "ioi"), "--task is an option of --track circuits"),
+        (("--track", "variables", "--set", "steps=2"), "--set is an option of --track circuits"),
     ],
 )
 def test_what_does_not_go_together_is_told(

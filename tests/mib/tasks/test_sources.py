@@ -10,6 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from mib import FormatError, TaskError, tasks
+from mib.tasks.sources import data_of
 from tests.mib.tasks.tokenizers_of_tasks import model_for, word_level
 
 GENERATED = ("arithmetic-addition", "arithmetic-subtraction", "greater-than", "ioi", "mcqa", "ravel")
@@ -174,3 +175,12 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "datasets", None)
     with pytest.raises(TaskError, match=r"the package 'datasets', which is not installed: pip install"):
         tasks.get("ioi").load("hub")
+
+
+def test_each_task_has_a_folder_of_its_own_and_one_alone_needs_none(tmp_path: Path) -> None:
+    assert [data_of(data, "ioi") for data in (None, "hub")] == [None, "hub"]
+    assert data_of(tmp_path, "ioi") == tmp_path / "ioi"
+    (tmp_path / "train.jsonl").touch()
+    assert data_of(tmp_path, "ioi") == tmp_path
+    (tmp_path / "ioi").mkdir()
+    assert data_of(str(tmp_path), "ioi") == tmp_path / "ioi"
