@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from groundtruth.cli.options import AsJson, flat, print_json, require_writable
+from groundtruth.cli.options import AsJson, Jobs, flat, print_json, require_writable
 
 
 def register(app: App) -> None:
@@ -133,11 +133,12 @@ def compile(
         echo(compiled_view(model, circuit, out))
 
 
-def verify(*names: str, json: AsJson = False) -> int:
+def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
     """Re-prove weights = program and the status of every edge, from the stored models alone.
 
     Args:
         names: Shipped models, twins such as hist@rotated, or folders; all that ships if none is named.
+        jobs: Processes; by default one a CPU. Fewer take less memory.
         json: Print JSON, for machines.
     """
     from groundtruth.artifacts import load, shipped, shipped_twins, stored
@@ -151,7 +152,7 @@ def verify(*names: str, json: AsJson = False) -> int:
         if stored(name) is None and not Path(name).is_dir():
             load(name)  # an unknown name is bad input, not a failed proof
     wanted = wanted or [*shipped(), *shipped_twins()]
-    found = list(tracked("verifying", verify_many(wanted, processes=os.cpu_count() or 1), total=len(wanted)))
+    found = list(tracked("verifying", verify_many(wanted, processes=jobs or os.cpu_count() or 1), total=len(wanted)))
     if json:
         print_json(verification_data(found))
     else:

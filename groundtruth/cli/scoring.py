@@ -151,7 +151,7 @@ def score(
         ablation: resample (the default), zero, mean, mean-positional; several separated by commas. Circuits only.
         level: What the method scores: edge (the default), node or neuron. Circuits only.
         set: A hyper-parameter of the method, as name=value; more than once for several. Circuits only.
-        against: Methods to compare with, separated by commas; by default all baselines of the level.
+        against: Methods to compare with, separated by commas; by default all baselines of the level; "" for none.
         fail_under: Exit with code 1 if the mean of a column is less, such as auroc=0.9 or precision=0.8 (several by
             commas); for cmd if it is more.
         profile: smoke, default or full: which models, how many examples.

@@ -33,6 +33,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ["score", "eap", "--jobs", "0"],
             'Invalid value "0" for --jobs. Must be >= 1. See `groundtruth score --help`.',
         ),
+        (["verify", "--jobs", "0"], 'Invalid value "0" for --jobs. Must be >= 1. See `groundtruth verify --help`.'),
         (["bench", "--seed=-1"], 'Invalid value "-1" for --seed. Must be >= 0. See `groundtruth bench --help`.'),
         (["traps", "--seed=-1"], 'Invalid value "-1" for --seed. Must be >= 0. See `groundtruth traps --help`.'),
         (
