@@ -65,11 +65,6 @@ def _precise(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
-def add(one: Gradients, other: Gradients) -> Gradients:
-    """The sum of two runs' gradients."""
-    return tuple(a + b for a, b in zip(one, other, strict=True))
-
-
 def gradients_at(task: LocalizationTask, batch: Batch, embedding: Embedding | None = None) -> Gradients:
     """The metric's gradient at each destination's input, on the clean run or on that of another embedding."""
     stream = None if embedding is None else embedding + task.engine.position(batch.clean)
