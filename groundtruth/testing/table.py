@@ -1,38 +1,36 @@
 """Which built-in method has which property, and why not where one has not: what docs/properties.md shows.
 
-``python -m groundtruth.testing.table`` measures it and writes the page; ``--methods`` measures some rows again.
+``python -m groundtruth.testing.table`` asks every built-in method what the plug-in's smallest profile asks, and for all
+symmetries; it writes known.toml, which the project's own tests expect, and the tables of the page. ``--methods`` asks
+some again, ``--page`` only writes the page.
 """
 
 import argparse
-import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from groundtruth.questions import PROFILES, Question, featurizer_questions, questions
+from groundtruth.testing.asking import ask
 from groundtruth.testing.failing import MethodFailure
-from groundtruth.testing.properties import PROPERTIES
-from groundtruth.testing.reasons import REASONS
-from mib import localization
+from groundtruth.testing.known import Known, read_known, write_known
+from groundtruth.testing.reasons import BRIEF, reason_of
+from mib import featurization, localization
+from mib.featurization import FeaturizerMethod
+from mib.localization import Localizer
 
-MODEL, N_PAIRS = "hist", 8
-"""A small model on which no neuron stands at the kink of its ReLU, and how many examples."""
+KNOWN = Path(__file__).with_name("known.toml")
+"""What was measured."""
 
-BRIEF: Mapping[str, Mapping[str, int]] = {
-    "cpr-gaming": {"rounds": 3, "proposals": 3},
-    "edge-pruning": {"steps": 25},
-    "ensemble-hybrid": {"steps": 25},
-    "ensemble-sequential": {"steps": 25},
-    "optimal-ablation": {"steps": 20},
-    "subnetwork-probing": {"steps": 25},
-    "ugs": {"steps": 25},
-}
-"""Methods that learn are run for fewer steps: no step more gives them a property that they lack."""
+PAGE = Path("docs/properties.md")
+PROFILE = replace(PROFILES["smoke"], symmetries=None)
 
-BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
+HEADER = """What the built-in methods lack on the profile smoke (and of all symmetries), and why: measured by
+python -m groundtruth.testing.table; docs/properties.md shows it. Trained methods are run for few steps."""
 
-Found = Mapping[str, frozenset[str]]
-"""By method, the properties that it lacks."""
+_MARKS = {kind: (f"<!-- {kind} -->\n", f"<!-- /{kind} -->\n") for kind in ("methods", "featurizers")}
 
 
 def methods() -> list[str]:
@@ -40,67 +38,89 @@ def methods() -> list[str]:
     return [name for name in localization.names() if "edge" in localization.get(name).levels]
 
 
-def lacking(method: str, checks: Iterable[str] = PROPERTIES) -> frozenset[str]:
-    """The properties that a method lacks on ``MODEL``.
+def method_named(name: str) -> Localizer | FeaturizerMethod:
+    """A built-in method of either kind; no two have one name."""
+    return localization.get(name) if name in localization.names() else featurization.get(name)
+
+
+def asked_of(name: str) -> list[Question]:
+    """What is asked of a built-in method."""
+    if name in featurization.names():
+        return list(featurizer_questions(PROFILE, accuracy=0.9))
+    found = list(questions(PROFILE, auroc=0.9))
+    where = PROFILE.examined[0]
+    return [*found, Question("exact_at_logits", where, {"n_pairs": PROFILE.n_few})]
+
+
+def measured(name: str, asked: Iterable[Question] | None = None) -> Known:
+    """What a built-in method lacks.
 
     Args:
-        method: Name of a registered method.
-        checks: Which properties to ask for.
-    """
-    lacks: set[str] = set()
-    brief = BRIEF.get(method)
-    for check in checks:
-        how = {"parameters": brief} if brief and check not in ("recovers", "exact_at_logits") else {}
-        try:
-            PROPERTIES[check](method, MODEL, n_pairs=N_PAIRS, **how)
-        except MethodFailure:
-            lacks.add(check)
-    return frozenset(lacks)
-
-
-def table(found: Found) -> str:
-    """The measured part of the page: a row a method, a letter where a property is lacking, and what letters mean.
+        name: Of the method.
+        asked: What it is asked; default: all.
 
     Raises:
-        KeyError: If a method lacks a property and no reason is known.
+        KeyError: If a property is lacking and no reason is known.
     """
-    texts = sorted({REASONS[method][check] for method, lacks in found.items() for check in lacks})
+    parameters, fails = BRIEF.get(name, {}), dict[str, str]()
+    for question in asked_of(name) if asked is None else asked:
+        try:
+            ask(method_named(name), question, PROFILE, parameters, shrink=False)
+        except MethodFailure:
+            fails[question.name] = reason_of(name, question.check)
+    return Known(parameters, fails)
+
+
+def table(known: Mapping[str, Known]) -> str:
+    """A row a method, a letter where a property is lacking, and what letters mean.
+
+    Args:
+        known: By method, all of one kind.
+    """
+    columns = [question.name for question in asked_of(next(iter(known)))]
+    texts = sorted({reason for item in known.values() for reason in item.fails.values()})
     letters = {text: chr(ord("a") + index) for index, text in enumerate(texts)}
-    short = [check.replace("invariant:", "") for check in PROPERTIES]
-    lines = ["| method | " + " | ".join(short) + " |", "| --- |" + " :-: |" * len(short)]
-    for method, lacks in found.items():
-        marks = [letters[REASONS[method][check]] if check in lacks else "·" for check in PROPERTIES]
+    lines = ["| method | " + " | ".join(map(_heading, columns)) + " |", "| --- |" + " :-: |" * len(columns)]
+    for method, item in known.items():
+        marks = [letters[item.fails[name]] if name in item.fails else "·" for name in columns]
         lines.append(f"| `{method}` | " + " | ".join(marks) + " |")
     lines += ["", *(f"- **{letter}**: {text}" for text, letter in letters.items())]
     return "\n".join(lines) + "\n"
 
 
-def read(page: str) -> dict[str, frozenset[str]]:
-    """What a page says is lacking."""
-    measured = page.partition(BEGIN)[2].partition(END)[0]
-    rows = re.findall(r"^\| `([\w-]+)` \| (.*) \|$", measured, re.MULTILINE)
-    return {
-        method: frozenset(check for check, mark in zip(PROPERTIES, marks.split(" | "), strict=True) if mark != "·")
-        for method, marks in rows
-    }
+def with_tables(page: str, known: Mapping[str, Known]) -> str:
+    """The page, with what is known in its tables."""
+    for kind, names in (("methods", methods()), ("featurizers", featurization.names())):
+        begin, end = _MARKS[kind]
+        rows = {name: known[name] for name in names if name in known}
+        page = page.partition(begin)[0] + begin + table(rows) + end + page.partition(end)[2]
+    return page
 
 
-def main() -> None:
-    """Measure the methods named on the command line, or all, and write their rows."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Ask the methods named on the command line, or all, and write file and page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("page", type=Path, nargs="?", default=Path("docs/properties.md"))
     parser.add_argument("--methods", nargs="*", help="default: all")
-    given = parser.parse_args()
-    text = given.page.read_text()
-    found = read(text)
-    for method in given.methods or methods():
+    parser.add_argument("--page", action="store_true", help="only write the page again")
+    given = parser.parse_args(arguments)
+    known = read_known(KNOWN) if KNOWN.is_file() else {}
+    every = [*methods(), *featurization.names()]
+    for method in [] if given.page else given.methods or every:
         start = time.perf_counter()
-        found[method] = lacking(method)
-        lacks = ", ".join(sorted(found[method])) or "nothing"
+        known[method] = measured(method)
+        lacks = ", ".join(known[method].fails) or "nothing"
         sys.stdout.write(f"{method} lacks {lacks} ({time.perf_counter() - start:.0f} s)\n")
         sys.stdout.flush()
-    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    given.page.write_text(before + BEGIN + table(dict(sorted(found.items()))) + END + after)
+        write_known(KNOWN, {name: known[name] for name in every if name in known}, header=HEADER)
+    PAGE.write_text(with_tables(PAGE.read_text(), known))
+
+
+def _heading(name: str) -> str:
+    """A column's heading: the property; where it is asked for in more than one place, also where."""
+    check, where = name.removesuffix("]").split("[")
+    several = check in ("recovers", "finds", "no_mutation")
+    short = where.partition("@")[0].replace(":", " ")
+    return check.removeprefix("invariant:") + (f" {short}" if several else "")
 
 
 if __name__ == "__main__":

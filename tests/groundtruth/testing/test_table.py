@@ -1,31 +1,53 @@
-"""docs/properties.md is what a run gives: some rows measured again, and no gap."""
+"""The tables of docs/properties.md are what was measured, and there is a reason for every gap."""
 
 from pathlib import Path
 
 import pytest
 
-from groundtruth.testing import MethodFailure, assert_invariant
-from groundtruth.testing.reasons import REASONS
-from groundtruth.testing.table import BEGIN, END, lacking, methods, read, table
+from groundtruth.testing import FEATURIZER_PROPERTIES, PROPERTIES, MethodFailure, assert_invariant
+from groundtruth.testing.known import Known, read_known
+from groundtruth.testing.reasons import BRIEF, REASONS, reason_of
+from groundtruth.testing.table import KNOWN, asked_of, methods, with_tables
+from mib import featurization, localization
 
 PAGE = (Path(__file__).parents[3] / "docs" / "properties.md").read_text()
+EVERY = [*methods(), *featurization.names()]
+known = read_known(KNOWN)
 
 
-@pytest.mark.parametrize("method", ["exact", "ifr", "random"])
-def test_rows_are_current(method):
-    assert read(PAGE)[method] == lacking(method)
+def test_the_page_shows_what_was_measured():
+    assert with_tables(PAGE, known) == PAGE
+    changed = {**known, "exact": Known({}, {"deterministic[hist]": "none"})}
+    assert with_tables(PAGE, changed) != PAGE
 
 
-def test_every_method_has_a_row_and_every_gap_a_reason():
-    found = read(PAGE)
-    assert sorted(found) == methods()
-    assert table(found) == PAGE.partition(BEGIN)[2].partition(END)[0]
-    with pytest.raises(KeyError):
-        table({**found, "random": frozenset({"deterministic"})})
+def test_every_built_in_method_was_asked():
+    assert list(known) == EVERY
+    assert len(set(EVERY)) == len(EVERY)
+    assert set(REASONS) | set(BRIEF) <= set(EVERY)
 
 
-def test_no_reason_is_given_for_a_method_that_there_is_not():
-    assert set(REASONS) <= set(methods())
+def test_every_failure_is_one_that_was_asked_for_and_has_the_reason_of_the_table():
+    for name, item in known.items():
+        assert set(item.fails) <= {question.name for question in asked_of(name)}
+        assert dict(item.fails) == {test: reason_of(name, test.partition("[")[0]) for test in item.fails}
+        assert dict(item.parameters) == dict(BRIEF.get(name, {}))
+
+
+def test_every_property_is_asked_for():
+    asked = {name: {question.check for question in asked_of(name)} for name in ("eap", "das")}
+    assert asked == {"eap": set(PROPERTIES), "das": set(FEATURIZER_PROPERTIES)}
+
+
+def test_a_failure_that_nobody_expects_stops_the_measurement():
+    with pytest.raises(KeyError, match="exact lacks 'deterministic', and nobody expects it to"):
+        reason_of("exact", "deterministic")
+
+
+def test_brief_runs_name_parameters_that_there_are():
+    for name, parameters in BRIEF.items():
+        registry = featurization if name in featurization.names() else localization
+        assert set(parameters) <= set(registry.get(name).parameters)
 
 
 def test_a_gradient_at_a_kink_is_decided_by_rounding():
