@@ -35,9 +35,13 @@ def ask(
         DoesNotApply: If a featurizer needs what is not known there, such as isolation pairs.
         MethodError: If the method breaks its contract.
     """
-    how = {**question.how, **({"parameters": parameters} if parameters else {})}
+    how: dict[str, Any] = {**question.how, **({"parameters": parameters} if parameters else {})}
     if question.where is None:
-        drawn = {"examples": profile.examples, "depth": profile.depth, "derandomized": profile.derandomized}
+        drawn: dict[str, Any] = {
+            "examples": profile.examples,
+            "depth": profile.depth,
+            "derandomized": profile.derandomized,
+        }
         if isinstance(method, FeaturizerMethod):
             search_variables(question.check, method, shrink=shrink, **drawn, **how)
         else:

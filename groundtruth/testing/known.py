@@ -68,8 +68,9 @@ def write_known(path: Path, known: Mapping[str, Known], *, header: str) -> None:
 
 
 def _known(path: Path, method: str, table: Any) -> Known:
-    if not isinstance(table, dict) or (extra := set(table) - {"parameters", "fails"}):
-        found = ", ".join(sorted(extra)) if isinstance(table, dict) else repr(table)
+    extra = set(table) - {"parameters", "fails"} if isinstance(table, dict) else {repr(table)}
+    if extra:
+        found = ", ".join(sorted(extra))
         raise GroundTruthError(f"{path}: [{method}] holds {found}; it may hold 'parameters' and 'fails'.")
     known = Known(table.get("parameters", {}), table.get("fails", {}))
     names = {*PROPERTIES, *FEATURIZER_PROPERTIES}
