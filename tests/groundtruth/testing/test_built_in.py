@@ -6,33 +6,53 @@ here, and so does one that is there and does not happen.
 
 import pytest
 
-import groundtruth.testing.asking
-import groundtruth.testing.known  # pytester forgets what a run imports, and some of it cannot be imported twice
-import groundtruth.transformer  # noqa: F401
 from groundtruth.questions import PROFILES, featurizer_questions, questions
 from groundtruth.testing.table import KNOWN, methods
 from mib import featurization
 
-pytest_plugins = "pytester"
-
 SMOKE = PROFILES["smoke"]
 
 
-def passes(pytester, kind, name, asked):
+class Outcomes:
+    """What the tests of a run came to."""
+
+    def __init__(self):
+        self.good, self.bad = [], []
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.bad.append(f"{report.nodeid}\n{report.longreprtext}")
+        elif report.when == "call":
+            self.good.append(report.nodeid)
+
+
+def passes(folder, kind, name, asked):
     """Run the plug-in on a method; all that it is asked either passes or fails as known."""
-    result = pytester.runpytest_inprocess(
-        f"--groundtruth-{kind}", name, "--groundtruth-known", str(KNOWN), "-p", "no:cacheprovider", "-q"
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    options = [
+        "-c",
+        str(folder / "pytest.ini"),
+        "--rootdir",
+        str(folder),
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:cacheprovider",
+    ]
+    outcomes = Outcomes()
+    pytest.main(
+        [*options, "-p", "no:xdist", f"--groundtruth-{kind}", name, "--groundtruth-known", str(KNOWN), str(folder)],
+        plugins=[outcomes],
     )
-    found = result.parseoutcomes()
-    assert result.ret == 0, result.stdout.str()
-    assert found.get("passed", 0) + found.get("xfailed", 0) == len(list(asked))
+    assert not outcomes.bad, "\n\n".join(outcomes.bad)
+    assert len(outcomes.good) == len(list(asked))
 
 
 @pytest.mark.parametrize("name", methods())
-def test_localization_methods(pytester, name):
-    passes(pytester, "method", name, questions(SMOKE, auroc=0.9))
+def test_localization_methods(tmp_path, name):
+    passes(tmp_path, "method", name, questions(SMOKE, auroc=0.9))
 
 
 @pytest.mark.parametrize("name", featurization.names())
-def test_featurizers(pytester, name):
-    passes(pytester, "featurizer", name, featurizer_questions(SMOKE, accuracy=0.9))
+def test_featurizers(tmp_path, name):
+    passes(tmp_path, "featurizer", name, featurizer_questions(SMOKE, accuracy=0.9))
