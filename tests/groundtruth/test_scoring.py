@@ -12,6 +12,7 @@ from groundtruth.errors import DomainError
 from groundtruth.localizers import STAND_IN, in_best_order, oracle
 from groundtruth.model import CompiledModel
 from groundtruth.programs import get
+from groundtruth.ranking import ranked
 from groundtruth.scoring import Exam, score
 from mib.errors import MethodError, ScoreError
 
@@ -45,7 +46,7 @@ def test_random_scores_are_at_chance_on_the_mean_over_seeds() -> None:
     def chance(task: mib.LocalizationTask) -> mib.EdgeScores:
         return mib.EdgeScores(task.graph, torch.randn(len(task.graph.edges), generator=generator).numpy())
 
-    values = [one._against(chance(one.task), one.circuit.mask()).auroc for _ in range(300)]
+    values = [ranked(chance(one.task), one.circuit.mask()).auroc for _ in range(300)]
     # 8 true of 94: the standard deviation of one AUROC is 0.11, that of the mean of 300 is 0.006.
     assert np.mean(values) == pytest.approx(0.5, abs=0.025)
 
