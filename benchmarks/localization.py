@@ -29,9 +29,10 @@ from rich.table import Table
 
 import groundtruth
 import mib
-from mib.localization.attribution import estimated_loss
+from mib.localization.attribution import sum_of_products
 from mib.metrics import LogitDifference
 from mib.metrics.faithfulness import mib_areas
+from mib.patching.changes import HeldChanges
 from mib.patching.gradients import Gradients, Trace
 
 REFERENCE = {
@@ -147,7 +148,7 @@ def steps_of_eap(task: mib.LocalizationTask) -> dict[str, Work]:
     """What EAP does, a step at a time."""
     engine, everything = task.engine, task.everything
     every_input = torch.arange(2 * len(task))
-    difference = engine.differences(everything.clean, everything.counterfactual)
+    held = HeldChanges(engine.columns, engine.differences(everything.clean, everything.counterfactual))
 
     def run() -> tuple[Trace, torch.Tensor]:
         trace = engine.trace(everything.clean)
@@ -162,7 +163,7 @@ def steps_of_eap(task: mib.LocalizationTask) -> dict[str, Work]:
         "2F: outputs of every source": lambda: fresh(task).engine.outputs(every_input),
         "F: an input for each q, k, v": run,
         "F + B": run_and_return,
-        "edges: difference x gradient": lambda: estimated_loss(task, difference, gradients),
+        "edges: difference x gradient": lambda: sum_of_products(task, held, enumerate(gradients)),
     }
 
 

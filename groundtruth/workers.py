@@ -5,9 +5,9 @@ runs out.
 """
 
 import contextlib
+import copy
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import traceback
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, TypeVar
 
 from groundtruth.errors import GroundTruthError, WorkerError
@@ -225,7 +226,8 @@ def _use_one_thread() -> None:
 def _portable(error: Exception) -> Exception:
     """The error itself if it survives the way between processes; else one with its message."""
     with contextlib.suppress(Exception):  # its class may ask for more than a message
-        if str(pickle.loads(pickle.dumps(error))) == str(error):
+        ForkingPickler.dumps(error)
+        if str(copy.copy(error)) == str(error):  # made anew as the parent will make it
             return error
     if isinstance(error, GroundTruthError):
         return GroundTruthError(str(error))

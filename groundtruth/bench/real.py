@@ -4,11 +4,11 @@ import copy
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -23,8 +23,6 @@ from mib.metrics.faithfulness import MAX_SIZES, areas, mib_areas
 from mib.models import MODELS, LentModel
 from mib.task import Level, LocalizationTask
 from mib.tasks.pairing import Data
-
-Found = TypeVar("Found")
 
 N_REAL_PAIRS = 32
 """How many pairs a task on a real model has, to find circuits on and as many others to measure them on."""
@@ -247,20 +245,6 @@ def able(
             "no circuit to find."
         )
     return accuracy
-
-
-def left_alone(lent: LentModel, name: str, run: Callable[[], Found]) -> Found:
-    """What a method finds, if it left the model as it was; an error of its own comes before that.
-
-    Args:
-        lent: What the method runs on.
-        name: The method's.
-        run: Runs it.
-
-    Raises:
-        MethodError: If it changed the model.
-    """
-    return lent.run(name, run)
 
 
 def _own(task: LocalizationTask) -> LocalizationTask:

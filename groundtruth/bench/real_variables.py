@@ -10,18 +10,17 @@ from jaxtyping import Bool
 from torch import Tensor
 
 import mib
-from groundtruth.bench.real import able, left_alone, lent_model
+from groundtruth.bench.real import able, lent_model
 from groundtruth.errors import DomainError
 from groundtruth.featurizing.controls import Control, Kind
-from groundtruth.featurizing.exam import ORACLE, FamilyScore, VariableRow, as_method, known_value
+from groundtruth.featurizing.exam import ORACLE, FamilyScore, VariableRow, as_method, control_of, measured_fields
 from groundtruth.featurizing.shuffling import n_bytes, shuffled_anatomy
 from groundtruth.featurizing.tasks import Sizes
 from mib import tasks
-from mib.errors import MethodError
 from mib.featurization import FeaturizationTask, Featurizer
 from mib.featurization.registry import Method
 from mib.featurization.sites import Site
-from mib.metrics.interchange import InterchangeScores, by_family, distinguishing, interchange_scores, scores_of
+from mib.metrics.interchange import InterchangeScores, by_family, distinguishing, scores_of
 from mib.models import LentModel
 from mib.submissions.protocols import PROTOCOLS
 
@@ -200,13 +199,7 @@ class RealVariableExam:
             seed=self.task.seed,
             n_train=len(split.train),
             n_test=len(split.test),
-            accuracy=scores.distinguishing.value,
-            interval=(scores.distinguishing.low, scores.distinguishing.high),
-            all_pairs=scores.accuracy.value,
-            cause=known_value(scores.cause),
-            isolation=known_value(scores.isolation),
-            disentangle=known_value(scores.disentangle),
-            validation=known_value(ruled.distinguishing),
+            **measured_fields(scores, ruled),
             linear=found.basis is not None,
             overlap=None,
             movement=None,
@@ -241,12 +234,7 @@ class RealVariableExam:
         task = self._asked.controls[kind]
         if isinstance(task, str):
             return Control(kind, None, task)
-        try:
-            _, found = self._found(method, task, parameters)
-        except MethodError as error:
-            return Control(kind, None, str(error))
-        test = task.split.test if task.isolates is None else task.split.test[~task.isolates[task.split.test]]
-        return Control(kind, known_value(interchange_scores(task, found, examples=test).distinguishing))
+        return control_of(kind, task, lambda: self._found(method, task, parameters)[1])
 
     def _found(
         self, method: str | Method | Featurizer, task: FeaturizationTask, parameters: Mapping[str, Any]
@@ -255,4 +243,4 @@ class RealVariableExam:
         if isinstance(method, Featurizer):
             return "featurizer", method
         known = as_method(method)
-        return known.name, left_alone(self._lent, known.name, lambda: known(task, **parameters))
+        return known.name, self._lent.run(known.name, lambda: known(task, **parameters))

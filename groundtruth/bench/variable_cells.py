@@ -99,28 +99,13 @@ def variable_exam(cell: VariableCell) -> VariableExam | RealVariableExam:
         GroundTruthError: If there is no such model, variable or site.
         MibError: If a language model, its task, variable or site are not there.
     """
+    asked: dict[str, Any] = {
+        "controls": cell.controls, "sizes": cell.sizes, "seed": cell.seed, "device": pick_device(cell.device),
+        "dtype": dtype_of(cell.dtype),
+    }  # fmt: skip
     if cell.task:
-        return RealVariableExam.of(
-            cell.model,
-            cell.task,
-            cell.variable,
-            cell.site,
-            controls=cell.controls,
-            sizes=cell.sizes,
-            seed=cell.seed,
-            device=pick_device(cell.device),
-            dtype=dtype_of(cell.dtype),
-        )
-    return VariableExam.of(
-        _model(cell.model),
-        cell.variable,
-        cell.site,
-        controls=cell.controls,
-        sizes=cell.sizes,
-        seed=cell.seed,
-        device=pick_device(cell.device),
-        dtype=dtype_of(cell.dtype),
-    )
+        return RealVariableExam.of(cell.model, cell.task, cell.variable, cell.site, **asked)
+    return VariableExam.of(_model(cell.model), cell.variable, cell.site, **asked)
 
 
 _model = lru_cache(maxsize=2)(find_model)

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -27,7 +27,7 @@ from mib.featurization import FeaturizationTask, Featurizer, FeaturizerMethod, a
 from mib.featurization.registry import Method
 from mib.featurization.running import record
 from mib.featurization.sites import Site as TaskSite
-from mib.metrics.interchange import Estimate, interchange_scores
+from mib.metrics.interchange import Estimate, InterchangeScores, interchange_scores
 
 ORACLE = "oracle"
 """The name of the method that is given the truth."""
@@ -236,13 +236,7 @@ class VariableExam:
             seed=self.task.seed,
             n_train=len(split.train),
             n_test=len(split.test),
-            accuracy=scores.distinguishing.value,
-            interval=(scores.distinguishing.low, scores.distinguishing.high),
-            all_pairs=scores.accuracy.value,
-            cause=known_value(scores.cause),
-            isolation=known_value(scores.isolation),
-            disentangle=known_value(scores.disentangle),
-            validation=known_value(chosen.distinguishing),
+            **measured_fields(scores, chosen),
             linear=overlap is not None,
             overlap=overlap,
             movement=movement_of(found, self.task, self.landscape, self.natural_states, _causes(self.task)),
@@ -306,11 +300,7 @@ class VariableExam:
             return Control(kind, None, task)
         if method == ORACLE and kind == "twin":
             return Control(kind, None, "the oracle knows nothing of another model")
-        try:
-            _, found = self._found(method, task, parameters)
-        except MethodError as error:
-            return Control(kind, None, str(error))
-        return Control(kind, known_value(interchange_scores(task, found, examples=_causes(task)).distinguishing))
+        return control_of(kind, task, lambda: self._found(method, task, parameters)[1])
 
     def _found(
         self, method: str | Method | Featurizer, task: FeaturizationTask, parameters: Mapping[str, Any]
@@ -333,7 +323,40 @@ def as_method(method: str | Method) -> FeaturizerMethod:
     return get(method) if isinstance(method, str) else as_featurizer(method)
 
 
-def known_value(estimate: Estimate) -> float | None:
+def measured_fields(scores: InterchangeScores, chosen: InterchangeScores) -> dict[str, Any]:
+    """What a row says of interchanges.
+
+    Args:
+        scores: On the test pairs.
+        chosen: On the validation pairs.
+    """
+    return {
+        "accuracy": scores.distinguishing.value,
+        "interval": (scores.distinguishing.low, scores.distinguishing.high),
+        "all_pairs": scores.accuracy.value,
+        "cause": _known_value(scores.cause),
+        "isolation": _known_value(scores.isolation),
+        "disentangle": _known_value(scores.disentangle),
+        "validation": _known_value(chosen.distinguishing),
+    }
+
+
+def control_of(kind: Kind, task: FeaturizationTask, find: Callable[[], Featurizer]) -> Control:
+    """What a method reaches where there is nothing to find; if it cannot be run there, why.
+
+    Args:
+        kind: Of control.
+        task: Where the hypothesis is false.
+        find: Runs the method on the task.
+    """
+    try:
+        found = find()
+    except MethodError as error:
+        return Control(kind, None, str(error))
+    return Control(kind, _known_value(interchange_scores(task, found, examples=_causes(task)).distinguishing))
+
+
+def _known_value(estimate: Estimate) -> float | None:
     """An estimate's value; ``None`` if no pair counts."""
     return None if math.isnan(estimate.value) else estimate.value
 

@@ -22,12 +22,21 @@ TOLERANCE = 1e-3
 FEW = Sizes(train=12, validation=8, test=10)
 """Pairs where each is run alone, which takes its time."""
 
+LEAST_ACCURACY = 0.9
+"""Of interchanges of what is found, unless another is asked for."""
+
 AS_WELL = 0.05
 """By how much the interchange accuracies of two finds may differ that are called equally good."""
 
 
 def assert_finds_variable(
-    method: str | Method, model: CompiledModel | str, variable: str, site: str, *, accuracy: float = 0.9, **how: Any
+    method: str | Method,
+    model: CompiledModel | str,
+    variable: str,
+    site: str,
+    *,
+    accuracy: float = LEAST_ACCURACY,
+    **how: Any,
 ) -> None:
     """Interchanges of what a method finds do what the causal model says, on pairs that a no-op gets wrong.
 
@@ -49,12 +58,9 @@ def assert_finds_variable(
     search = Search.of(method, model, variable, site, **how)
     if search.accuracy < accuracy:
         reached = f"{search.accuracy:.3f}, wanted {accuracy:g}"
-        check = "finds" + (f" --accuracy {accuracy:g}" if accuracy != DEFAULT_ACCURACY else "")
+        check = "finds" + (f" --accuracy {accuracy:g}" if accuracy != LEAST_ACCURACY else "")
         lines = (("input", search.wrong_pair()), ("accuracy", reached))
         raise search.failure("misses a variable", *lines, check=check)
-
-
-DEFAULT_ACCURACY = 0.9
 
 
 def assert_makes_nothing_up(

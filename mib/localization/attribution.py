@@ -10,25 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.patching.changes import Changes, HeldChanges
+from mib.patching.changes import Changes
 from mib.patching.gradients import Gradients
 from mib.patching.sweeping import Visit
 from mib.task import Batch, LocalizationTask
 
 Embedding = Float[Tensor, "example position d_model"]
-
-
-def estimated_loss(
-    task: LocalizationTask, difference: Float[Tensor, "example source position d_model"], gradients: Gradients
-) -> Float[Tensor, "source destination"]:
-    """Minus difference times gradient, summed over examples, positions and dimensions (in float64).
-
-    Args:
-        task: Whose edges; entries that are no edges come out as 0.
-        difference: Ablated minus clean, of each source's output.
-        gradients: The metric's gradient at each destination's input, one tensor a step of the forward pass.
-    """
-    return sum_of_products(task, HeldChanges(task.engine.columns, difference), enumerate(gradients))
 
 
 def sum_of_products(
@@ -65,10 +52,9 @@ def _precise(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
-def gradients_at(task: LocalizationTask, batch: Batch, embedding: Embedding | None = None) -> Gradients:
-    """The metric's gradient at each destination's input, on the clean run or on that of another embedding."""
-    stream = None if embedding is None else embedding + task.engine.position(batch.clean)
-    trace = task.engine.trace(batch.clean, stream=stream)
+def gradients_at(task: LocalizationTask, batch: Batch) -> Gradients:
+    """The metric's gradient at each destination's input, on the clean run."""
+    trace = task.engine.trace(batch.clean)
     return trace.destination_gradients(task.metric(trace.logits, batch.examples).sum())
 
 
@@ -81,15 +67,10 @@ def visit_gradients(task: LocalizationTask, batch: Batch, visit: Visit) -> None:
         visit: Called with each step and the gradient at its destinations' inputs. All are held at once, or a step's at
             a time where they would not fit into the memory.
     """
-
-    def loss(logits: Tensor) -> Tensor:
-        return task.metric(logits, batch.examples).sum()
-
     if task.engine.must_stream:
-        task.engine.sweep(batch.clean).back(loss, visit)
+        task.engine.sweep(batch.clean).back(lambda logits: task.metric(logits, batch.examples).sum(), visit)
         return
-    run = task.engine.trace(batch.clean)
-    for step, gradient in reversed([*enumerate(run.destination_gradients(loss(run.logits)))]):
+    for step, gradient in reversed([*enumerate(gradients_at(task, batch))]):
         visit(step, gradient)
 
 

@@ -172,6 +172,24 @@ def test_das_finds_the_variable_and_no_control() -> None:
     assert row.selectivity > 0.3
 
 
+def test_a_method_that_cannot_be_run_where_nothing_is_to_be_found_keeps_its_row() -> None:
+    """What it says of the shuffled model stands in the control's place; it is no accuracy, and no reason to fail."""
+    seen: list[mib.FeaturizationTask] = []
+
+    def second_thoughts(task: mib.FeaturizationTask) -> mib.Featurizer:
+        seen.append(task)
+        if len(seen) > 1:
+            raise mib.MethodError("has nothing to hold on to")
+        return mib.Featurizer.subspace(torch.eye(task.width))
+
+    row = score_featurizer(second_thoughts, model("reverse"), "opposite", "resid_pre3", sizes=SMALL)
+    shuffled = next(control for control in row.controls if control.kind == "shuffled")
+    assert shuffled.accuracy is None
+    assert shuffled.reason == "has nothing to hold on to"
+    plain = score_featurizer("full-vector", model("reverse"), "opposite", "resid_pre3", sizes=SMALL, controls=False)
+    assert row.accuracy == plain.accuracy
+
+
 def test_the_same_seed_gives_the_same_row() -> None:
     again = replace(das(controls=False), seconds=0.0, controls=())
     assert again == replace(das(), seconds=0.0, controls=())
