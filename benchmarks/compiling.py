@@ -25,7 +25,7 @@ from rich.table import Table
 from tracr.compiler import compile_rasp_to_model, lib
 from tracr.rasp import rasp
 
-from groundtruth.compiling import check, compile_unchecked
+from groundtruth.compiling.compiler import check, compile_unchecked
 from groundtruth.domain import Domain, Tokens
 
 RUNS = 5

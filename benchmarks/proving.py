@@ -7,7 +7,7 @@ import argparse
 import time
 
 from groundtruth.artifacts import load, shipped
-from groundtruth.verifying import verify_many
+from groundtruth.proving.verifying import verify_many
 
 
 def main() -> None:

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from groundtruth.artifacts import load, shipped
-    from groundtruth.circuit import Circuit, EdgeTruth
-    from groundtruth.compiling import compile
-    from groundtruth.contract import check_method
+    from groundtruth.compiling.compiler import compile
     from groundtruth.domain import Domain
     from groundtruth.errors import (
         ArtifactError,
@@ -23,38 +21,40 @@ if TYPE_CHECKING:
         UnsupportedProgram,
     )
     from groundtruth.featurizing import VariableRow, featurization_task, score_featurizer
+    from groundtruth.localizing.contract import check_method
+    from groundtruth.localizing.exam import Row, score
+    from groundtruth.localizing.tasks import localization_task
     from groundtruth.model import CompiledModel
     from groundtruth.programs.registry import Program, program
-    from groundtruth.scoring import Row, score
-    from groundtruth.tasks import localization_task
-    from groundtruth.verifying import verify
+    from groundtruth.proving.circuit import Circuit, EdgeTruth
+    from groundtruth.proving.verifying import verify
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ArtifactError": "groundtruth.errors",
-    "Circuit": "groundtruth.circuit",
+    "Circuit": "groundtruth.proving.circuit",
     "CompiledModel": "groundtruth.model",
     "Domain": "groundtruth.domain",
     "DomainError": "groundtruth.errors",
-    "EdgeTruth": "groundtruth.circuit",
+    "EdgeTruth": "groundtruth.proving.circuit",
     "GroundTruthError": "groundtruth.errors",
     "MiscompiledProgram": "groundtruth.errors",
     "Program": "groundtruth.programs.registry",
     "ProgramError": "groundtruth.errors",
-    "Row": "groundtruth.scoring",
+    "Row": "groundtruth.localizing.exam",
     "UnsupportedProgram": "groundtruth.errors",
     "VariableRow": "groundtruth.featurizing",
-    "check_method": "groundtruth.contract",
-    "compile": "groundtruth.compiling",
+    "check_method": "groundtruth.localizing.contract",
+    "compile": "groundtruth.compiling.compiler",
     "featurization_task": "groundtruth.featurizing",
     "load": "groundtruth.artifacts",
-    "localization_task": "groundtruth.tasks",
+    "localization_task": "groundtruth.localizing.tasks",
     "program": "groundtruth.programs.registry",
-    "score": "groundtruth.scoring",
+    "score": "groundtruth.localizing.exam",
     "score_featurizer": "groundtruth.featurizing",
     "shipped": "groundtruth.artifacts",
-    "verify": "groundtruth.verifying",
+    "verify": "groundtruth.proving.verifying",
 }
 """In which module each public name lives."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from groundtruth.artifacts import load, stored
 from groundtruth.artifacts.writing import MODEL
-from groundtruth.compiling import compile
+from groundtruth.compiling.compiler import compile
 from groundtruth.errors import ArtifactError, GroundTruthError
 from groundtruth.model import CompiledModel
 from groundtruth.programs import get, load_program, names

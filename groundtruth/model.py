@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 from tracr.rasp import rasp
 
-from groundtruth.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
 from groundtruth.decoding import Decoder
 from groundtruth.domain import BOS, PAD, Domain
 from groundtruth.errors import DomainError
-from groundtruth.expressions import trace
 from groundtruth.forward import Weights, forward
 from groundtruth.frames import aligned, chopped
 from groundtruth.provenance import Provenance
+from groundtruth.proving.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
+from groundtruth.proving.usefulness import Parts, decoys, without
+from groundtruth.rasp.expressions import trace
 from groundtruth.recipes import Step
-from groundtruth.usefulness import Parts, decoys, without
 from mib.errors import did_you_mean
 from mib.graph import Graph
 
@@ -237,7 +237,7 @@ class CompiledModel:
             DomainError: For an unknown ablation or kind of lengths, or mixed lengths of a model that padding disturbs.
             ArtifactError: If the stored circuits cannot be read.
         """
-        from groundtruth.proving import default_lengths, prove
+        from groundtruth.proving.prover import default_lengths, prove
 
         key = (require_ablation(ablation), require_lengths(lengths or default_lengths(self)))
         if key not in self._circuits:
@@ -298,7 +298,7 @@ class CompiledModel:
     def save(self, folder: str | Path) -> None:
         """Write the model with its circuits under every ablation and its variables, proving those not yet known.
 
-        With a model in superposition goes what is measured on it, see ``groundtruth.measuring``.
+        With a model in superposition goes what is measured on it, see ``groundtruth.proving.measuring``.
 
         Args:
             folder: Made if it is not there. Each file is written whole or not at all.
@@ -309,7 +309,7 @@ class CompiledModel:
         circuits = [self.circuit(ablation, lengths) for ablation in ABLATIONS for lengths in kinds]
         save(self, Path(folder), circuits, variables=self.variables())
         if self.certainty == "measured":
-            from groundtruth.measuring import write_measurements
+            from groundtruth.proving.measuring import write_measurements
 
             write_measurements(self, Path(folder))
 

@@ -20,9 +20,9 @@ from groundtruth.generating import Bounds, Drawn, Stuck, draw
 from groundtruth.generating.bounds import Range
 from groundtruth.generating.choices import drawn_by
 from groundtruth.generating.judging import Judged, Rejected, judge
+from groundtruth.localizing.tasks import localization_task
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
-from groundtruth.tasks import localization_task
 from groundtruth.variables import Site, VariableTruth
 from mib.featurization import FeaturizationTask
 from mib.task import LocalizationTask

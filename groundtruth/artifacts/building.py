@@ -45,7 +45,7 @@ def build(job: Job) -> str:
         A line: the name, the seconds it took, and how many edges stayed undecided over all circuits.
     """
     from groundtruth import programs
-    from groundtruth.compiling import compile
+    from groundtruth.compiling.compiler import compile
 
     name, folder, keep = job
     start = time.perf_counter()

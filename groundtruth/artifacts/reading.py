@@ -17,13 +17,13 @@ from groundtruth.artifacts.rebuilding import rebuild
 from groundtruth.artifacts.schema import SCHEMA_VERSION, CircuitData, DomainData, EdgeData, ModelData, TruthData
 from groundtruth.artifacts.variables import variable_truth
 from groundtruth.artifacts.writing import FRAME, MODEL, TRUTH, WEIGHTS, sha256
-from groundtruth.circuit import Circuit, EdgeTruth, Reason, Sufficiency, Witness
 from groundtruth.decoding import Decoder
 from groundtruth.domain import Domain, Tokens
 from groundtruth.errors import ArtifactError, DomainError
 from groundtruth.forward import Weights
 from groundtruth.model import Check, CompiledModel
 from groundtruth.provenance import Direction, Head, Neuron, Provenance
+from groundtruth.proving.circuit import Circuit, EdgeTruth, Reason, Sufficiency, Witness
 from groundtruth.recipes import Step
 from groundtruth.variables import VariableTruth
 from mib.errors import did_you_mean

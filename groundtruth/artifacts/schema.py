@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from groundtruth.artifacts.packing import Packed
-from groundtruth.circuit import Ablation, Carries, Lengths
 from groundtruth.provenance import DirectionKind, HeadRole, NeuronRole
+from groundtruth.proving.circuit import Ablation, Carries, Lengths
 from groundtruth.variables.truth import Pairs, State
 from groundtruth.variables.variable import Encoding
 
@@ -183,7 +183,7 @@ class EdgeData(_Strict):
     """Status of one edge that is not absent.
 
     Attributes:
-        status: See ``groundtruth.circuit.EdgeTruth``.
+        status: See ``groundtruth.proving.circuit.EdgeTruth``.
         proof: Likewise.
         tried: Likewise.
         redundant: Likewise.
@@ -211,7 +211,7 @@ class EdgeData(_Strict):
 
 
 class SufficiencyData(_Strict):
-    """See ``groundtruth.circuit.Sufficiency``."""
+    """See ``groundtruth.proving.circuit.Sufficiency``."""
 
     holds: bool | None
     by: Literal["induction", "local", "exhaustive", "sample"]

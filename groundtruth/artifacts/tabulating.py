@@ -12,7 +12,7 @@ from tracr.rasp import rasp
 
 from groundtruth.artifacts.packing import pack
 from groundtruth.errors import ArtifactError
-from groundtruth.expressions import children_first, trace
+from groundtruth.rasp.expressions import children_first, trace
 
 TABLE_LIMIT = 200_000
 """A function of more value combinations than this is tabulated only where the checked inputs reach it."""

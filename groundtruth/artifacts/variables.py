@@ -5,8 +5,8 @@ from typing import Any
 from groundtruth.artifacts.packing import pack, unpack
 from groundtruth.artifacts.schema import FailureData, InterchangesData, StageData, VariableData
 from groundtruth.errors import ArtifactError, GroundTruthError
-from groundtruth.expressions import walk
 from groundtruth.model import CompiledModel
+from groundtruth.rasp.expressions import walk
 from groundtruth.variables.sites import Site
 from groundtruth.variables.truth import Failure, Interchanges, Stage, VariableTruth
 from groundtruth.variables.variable import Reader, Variable, dimensions

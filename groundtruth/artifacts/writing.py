@@ -17,9 +17,9 @@ from groundtruth.artifacts.packing import pack
 from groundtruth.artifacts.schema import SCHEMA_VERSION
 from groundtruth.artifacts.tabulating import tabulate
 from groundtruth.artifacts.variables import variable_data
-from groundtruth.circuit import Circuit, EdgeTruth
 from groundtruth.domain import Domain
 from groundtruth.model import CompiledModel
+from groundtruth.proving.circuit import Circuit, EdgeTruth
 from groundtruth.variables import VariableTruth
 
 WEIGHTS, MODEL, TRUTH = "model.safetensors", "model.json", "truth.json"

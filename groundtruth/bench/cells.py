@@ -23,8 +23,8 @@ from groundtruth.bench.real import is_real, real_sha256
 from groundtruth.errors import DomainError
 from groundtruth.featurizing.exam import VariableRow
 from groundtruth.finding import find_model, is_file_spec, load_method
-from groundtruth.scoring import ORACLE, Row
-from groundtruth.tasks import N_PAIRS
+from groundtruth.localizing.exam import ORACLE, Row
+from groundtruth.localizing.tasks import N_PAIRS
 from mib import localization
 from mib.metrics.faithfulness import MAX_SIZES
 from mib.task import Level

@@ -10,7 +10,7 @@ from groundtruth.bench.cells import Failed
 from groundtruth.bench.results import Result
 from groundtruth.errors import DomainError
 from groundtruth.hardening.ladder import LADDER, RAW, SUPERPOSED
-from groundtruth.scoring import ORACLE, Row
+from groundtruth.localizing.exam import ORACLE, Row
 
 RUNGS = (RAW, *LADDER)
 """From the compiled model itself to the twin that is hard in all ways; on all of them the truth is exact."""

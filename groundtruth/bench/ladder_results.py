@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from groundtruth.bench.cells import SCHEMA_VERSION, Cell, Failed, Outcome, Skipped
 from groundtruth.bench.results import Result
 from groundtruth.errors import ArtifactError
-from groundtruth.scoring import Row
+from groundtruth.localizing.exam import Row
 
 _KINDS: Mapping[str, TypeAdapter[Any]] = {
     "scored": TypeAdapter(Row),

@@ -10,11 +10,11 @@ from groundtruth.artifacts import shipped, summaries
 from groundtruth.bench.cells import Cell, dtype_of
 from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.bench.real import N_REAL_PAIRS, is_real, tasks_of
-from groundtruth.circuit import require_ablation
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
 from groundtruth.finding import models_in
-from groundtruth.scoring import ORACLE
+from groundtruth.localizing.exam import ORACLE
+from groundtruth.proving.circuit import require_ablation
 from mib import localization
 from mib.errors import did_you_mean
 from mib.learned import NAME as LEARNED
@@ -181,12 +181,7 @@ def cells_of(
     settings: dict[str, Any] = {"level": level, "seed": seed, "max_sizes": chosen.max_sizes, "device": device}
     settings["dtype"] = dtype
     own = {method: tuple(sorted(values.items())) for method, values in (parameters or {}).items()}
-    prompts.check()
-    if prompts != MADE_UP and not real:
-        raise DomainError(
-            "--data, --answer-prefix and --memory are for language models, and there is none among "
-            f"{', '.join(models or ['default'])}. Name one, such as --models {LEARNED}."
-        )
+    prompts.check(models or ["default"], real=bool(real))
     return [
         Cell(method, model, ablation, n_pairs=chosen.n_pairs, parameters=own.get(method, ()), **settings)
         for ablation, model, method in product(kinds, compiled, names)

@@ -1,11 +1,13 @@
 """Which prompts a language model is scored on, and how they are read; compiled models have a domain of their own."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from groundtruth.errors import DomainError
+from mib.learned import NAME as LEARNED
 from mib.tasks.sources import HUB, SUFFIXES, data_of
 
 MEMORY = 2 * 2**30
@@ -13,7 +15,7 @@ MEMORY = 2 * 2**30
 
 @dataclass(frozen=True)
 class Prompts:
-    """What ``Task.localization`` is told beside the pairs' number and seed.
+    """What ``Task.localization`` and ``Task.featurization`` are told beside the pairs' number and seed.
 
     Attributes:
         data: ``hub`` for MIB's data sets, or a folder with a folder for each task; None: made up.
@@ -25,14 +27,23 @@ class Prompts:
     answer_prefix: str | None = None
     memory: int = MEMORY
 
-    def check(self) -> None:
-        """See that the folder is there, before anything is run.
+    def check(self, models: Sequence[str], *, real: bool) -> None:
+        """See that the folder is there and that a model reads prompts, before anything is run.
+
+        Args:
+            models: What is scored.
+            real: Whether a language model is among them.
 
         Raises:
-            DomainError: If it is not.
+            DomainError: If either is not so.
         """
         if self.data not in (None, HUB) and not Path(str(self.data)).is_dir():
             raise DomainError(f"data='{self.data}': no such folder. Write hub, or one with a folder for each task.")
+        if self != MADE_UP and not real:
+            raise DomainError(
+                "--data, --answer-prefix and --memory are for language models, and there is none among "
+                f"{', '.join(models)}. Name one, such as --models {LEARNED}."
+            )
 
     def of(self, task: str) -> dict[str, Any]:
         """Arguments for a task of this name."""

@@ -15,7 +15,7 @@ import torch
 import mib
 from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.errors import DomainError
-from groundtruth.scoring import N_BOOTSTRAP, ORACLE, Row
+from groundtruth.localizing.exam import N_BOOTSTRAP, ORACLE, Row
 from mib import learned, tasks
 from mib.localization import Localizer, Scores, as_localizer, get
 from mib.localization.registry import Method

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from groundtruth.scoring import ORACLE, Row
+from groundtruth.localizing.exam import ORACLE, Row
 from mib.metrics.validity import kendall_tau
 
 COLUMNS = ("mib_cpr", "mib_cmd", "cpr", "cmd")

@@ -10,6 +10,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 import mib
+from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.bench.real import able, lent_model
 from groundtruth.errors import DomainError
 from groundtruth.featurizing.controls import Control, Kind
@@ -103,6 +104,7 @@ class RealVariableExam:
         seed: int = 0,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
+        prompts: Prompts = MADE_UP,
     ) -> "RealVariableExam":
         """The exam of a variable.
 
@@ -116,13 +118,14 @@ class RealVariableExam:
             seed: Of pairs and methods.
             device: Where to run.
             dtype: Of the model.
+            prompts: Where the pairs come from, and how they are read.
 
         Raises:
             DomainError: If the model cannot do the task, or no interchange of the variable changes the answer.
             ModelError: If the model cannot be found or read.
             TaskError: If task, variable or site do not exist, or there are too few pairs.
         """
-        settings = {"n": sizes.total, "seed": seed}
+        settings = {"n": sizes.total, "seed": seed, **prompts.of(families_of(about)[0].name)}
         exam = cls(name, about, variable, site, controls, lent_model(name, str(device), dtype), settings)
         _ = exam.task  # its errors are raised here, not when a method runs
         return exam
@@ -138,7 +141,7 @@ class RealVariableExam:
 
     def _make(self, model: mib.LoadedModel) -> _Asked:
         task, _ = families_of(self.about)
-        able(self.name, model, task, seed=self._settings["seed"])
+        able(self.name, model, task, **{name: self._settings[name] for name in ("seed", "data", "answer_prefix")})
         asked = self._build(model)
         distinguishes = distinguishing(asked)
         for part in ("train", "validation", "test"):

@@ -8,7 +8,7 @@ from typing import Any
 from groundtruth.bench.cells import Cell, Failed, Outcome, Skipped
 from groundtruth.bench.outcomes import Outcomes, cell_data, heading_data, validity_data
 from groundtruth.bench.real_results import Prediction, predictions, real_values
-from groundtruth.scoring import ORACLE, Row
+from groundtruth.localizing.exam import ORACLE, Row
 from mib.errors import ScoreError
 from mib.metrics.validity import Validity, metric_validity
 

@@ -19,7 +19,7 @@ from groundtruth.bench.variable_cells import VariableCell, variable_exam
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
 from groundtruth.finding import find_model, is_file_spec, load_featurizer, load_method
-from groundtruth.scoring import ORACLE, Exam
+from groundtruth.localizing.exam import ORACLE, Exam
 from groundtruth.workers import Lost, run_batches
 from mib import featurization, localization
 from mib.errors import MethodError, MibError

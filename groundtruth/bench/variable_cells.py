@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from groundtruth.bench.cells import SCHEMA_VERSION, code_sha256, dtype_of, model_sha256, registered_sha256, versions
+from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.bench.real_variables import RealVariableExam
 from groundtruth.devices import pick_device
 from groundtruth.featurizing.exam import ORACLE, VariableExam
@@ -31,6 +32,7 @@ class VariableCell:
         dtype: Of the model that the method sees.
         parameters: Hyper-parameters of the method that are not the default.
         task: Of a language model, whose causal model the variable is of, ``task`` or ``task:family``.
+        prompts: Where a language model's pairs come from, and how they are read.
     """
 
     method: str
@@ -44,6 +46,7 @@ class VariableCell:
     dtype: str = "float32"
     parameters: tuple[tuple[str, Any], ...] = ()
     task: str = ""
+    prompts: Prompts = MADE_UP
 
     @property
     def key(self) -> str:
@@ -59,6 +62,7 @@ class VariableCell:
             "cell": asdict(self),
             "method": _method_sha256(self.method),
             "model": model_sha256(self.model),
+            "data": self.prompts.sha256(self.task.partition(":")[0]),
             "code": code_sha256(),
             "versions": versions(),
         }
@@ -104,6 +108,7 @@ def variable_exam(cell: VariableCell) -> VariableExam | RealVariableExam:
         "dtype": dtype_of(cell.dtype),
     }  # fmt: skip
     if cell.task:
+        asked["prompts"] = cell.prompts
         return RealVariableExam.of(cell.model, cell.task, cell.variable, cell.site, **asked)
     return VariableExam.of(_model(cell.model), cell.variable, cell.site, **asked)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from groundtruth.artifacts import summaries
 from groundtruth.bench.cells import dtype_of
+from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.bench.real_places import RealPlace, names_real, real_places
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.devices import pick_device
@@ -174,6 +175,8 @@ def variable_cells_of(
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float32",
+    prompts: Prompts = MADE_UP,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[VariableCell]:
     """The cells of a profile, all methods of one exam beside each other.
 
@@ -187,6 +190,8 @@ def variable_cells_of(
         seed: The first of its seeds.
         device: Where to run.
         dtype: Of the models that methods see.
+        prompts: Where the pairs of language models come from, and how they are read.
+        parameters: By method: hyper-parameters that are not the profile's.
 
     Raises:
         DomainError: If a dtype or variable is unknown, or the device is not here.
@@ -203,10 +208,12 @@ def variable_cells_of(
         elif name != ORACLE:
             featurization.get(name)
     compiled, real, few = _told_apart(chosen, models or ["default"], tasks)
-    parameters = {name: tuple(sorted(found.items())) for name, found in (chosen.parameters or {}).items()}
+    prompts.check(models or ["default"], real=bool(real))
+    defaults, own = chosen.parameters or {}, parameters or {}
+    settings = {name: tuple(sorted({**defaults.get(name, {}), **own.get(name, {})}.items())) for name in names}
     seeds = range(seed, seed + chosen.seeds)
     return [
-        VariableCell(method, *place, one, chosen.sizes, True, device, dtype, parameters.get(method, ()))
+        VariableCell(method, *place, one, chosen.sizes, True, device, dtype, settings[method])
         for place, one, method in product(compiled, seeds, names)
     ] + [
         VariableCell(
@@ -219,8 +226,9 @@ def variable_cells_of(
             not few,
             device,
             dtype,
-            parameters.get(method, ()),
+            settings[method],
             task,
+            prompts,
         )
         for (model, task, variable, site), one, method in product(real, seeds, names)
         if method != ORACLE  # it is given a truth that nobody has

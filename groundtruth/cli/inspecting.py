@@ -114,7 +114,7 @@ def compile(
         out: Write the model and its proven circuits to this folder.
         json: Print JSON, for machines.
     """
-    from groundtruth.compiling import compile as compile_program
+    from groundtruth.compiling.compiler import compile as compile_program
     from groundtruth.finding import is_file_spec
     from groundtruth.programs import get, load_program
     from groundtruth.report.listings import compiled_view
@@ -142,10 +142,10 @@ def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
         json: Print JSON, for machines.
     """
     from groundtruth.artifacts import load, shipped, shipped_twins, stored
+    from groundtruth.proving.verifying import verify_many
     from groundtruth.report.progress import tracked
     from groundtruth.report.style import echo
     from groundtruth.report.verifying import verification_data, verifications_table
-    from groundtruth.verifying import verify_many
 
     wanted = flat(names)
     for name in wanted:

@@ -31,6 +31,7 @@ from groundtruth.cli.variable_track import (
 if TYPE_CHECKING:
     from groundtruth.bench import Result
     from groundtruth.bench.cells import Cell
+    from groundtruth.bench.prompts import Prompts
 
 
 def register(app: App) -> None:
@@ -45,6 +46,9 @@ def bench(
     profile: str = "default",
     models: str | None = None,
     task: str | None = None,
+    data: str | None = None,
+    answer_prefix: str | None = None,
+    memory: str | None = None,
     methods: str | None = None,
     ablation: str | None = None,
     level: str | None = None,
@@ -70,6 +74,10 @@ def bench(
             Language models too: learned (it ships), gpt2, a hub id, or the folder of a checkpoint; default stands for
             the profile's own.
         task: What language models are scored on, such as ioi or ioi:s1_io_flip; several separated by commas.
+        data: What these prompts are: hub for MIB's data sets, or a folder with a folder for each task (train and test
+            parts, in MIB's columns); made up if neither is given.
+        answer_prefix: What answers of language models' tasks begin with, instead of the task's own space or nothing.
+        memory: How much a run on a language model may use beside it, such as 16GiB; by default 2GiB.
         methods: Names or my_file.py:my_method, separated by commas, instead of all.
         ablation: resample, zero, mean, mean-positional; several separated by commas. Circuits only.
         level: What is scored: edge (the default), node or neuron. Circuits only.
@@ -85,8 +93,9 @@ def bench(
     """
     dtype = dtype or ("float64" if ladder else "float32")
     require_writable(out)
+    prompts = _prompts(data, answer_prefix, memory)
     if is_variables(track, ablation=ablation, level=level, ladder=ladder or None):
-        return bench_variables(Options(profile, models, methods, seed, device, dtype, jobs, out, json, task))
+        return bench_variables(Options(profile, models, methods, seed, device, dtype, jobs, out, json, task, prompts))
     from groundtruth.bench.profiles import cells_of
     from groundtruth.bench.profiles import profile as profile_of
 
@@ -102,8 +111,10 @@ def bench(
         seed=seed,
         device=device,
         dtype=dtype,
+        prompts=prompts,
     )
-    result = _run(cells, out, jobs, profile=profile, seed=seed, level=level, device=device, dtype=dtype)
+    asked: dict[str, Any] = {"profile": profile, "data": data, "answer_prefix": answer_prefix}
+    result = _run(cells, out, jobs, seed=seed, level=level, device=device, dtype=dtype, **asked)
     if ladder:
         return report_ladder(result, out, f"{time.strftime('%Y-%m-%d')}-ladder", json)
     return _report(result, out, f"{time.strftime('%Y-%m-%d')}-{profile}", json)
@@ -150,7 +161,7 @@ def score(
         memory: How much a run on a language model may use beside it, such as 16GiB; by default 2GiB.
         ablation: resample (the default), zero, mean, mean-positional; several separated by commas. Circuits only.
         level: What the method scores: edge (the default), node or neuron. Circuits only.
-        set: A hyper-parameter of the method, as name=value; more than once for several. Circuits only.
+        set: A hyper-parameter of the method, as name=value; more than once for several.
         against: Methods to compare with, separated by commas; by default all baselines of the level; "" for none.
         fail_under: Exit with code 1 if the mean of a column is less, such as auroc=0.9 or precision=0.8 (several by
             commas); for cmd if it is more.
@@ -163,13 +174,12 @@ def score(
         json: Print the result as JSON instead of the table.
     """
     require_writable(out)
-    only = {"ablation": ablation, "level": level, "data": data, "set": set}
-    if is_variables(track, **only, answer_prefix=answer_prefix, memory=memory):
-        options = Options(profile, models, None, seed, device, dtype, jobs, out, json, task)
-        return score_variables(method, options, against=against, fail_under=fail_under)
+    prompts = _prompts(data, answer_prefix, memory)
+    if is_variables(track, ablation=ablation, level=level):
+        options = Options(profile, models, None, seed, device, dtype, jobs, out, json, task, prompts)
+        return score_variables(method, options, set=set, against=against, fail_under=fail_under)
     from groundtruth.bench.profiles import baselines, cells_of
     from groundtruth.bench.profiles import profile as profile_of
-    from groundtruth.bench.prompts import Prompts
     from groundtruth.bench.thresholds import parse, unmet
 
     level = level or "edge"
@@ -186,7 +196,7 @@ def score(
         seed=seed,
         device=device,
         dtype=dtype,
-        prompts=Prompts(data, answer_prefix, memory_in(memory)),
+        prompts=prompts,
         parameters={method: parameters},
     )
     asked: dict[str, Any] = {"profile": profile, "data": data, "answer_prefix": answer_prefix, "parameters": parameters}
@@ -210,8 +220,8 @@ def check(method: str, /, *, track: str = "circuits", level: str | None = None, 
     """
     if is_variables(track, level=level):
         return check_variables(method, json=json)
-    from groundtruth.contract import check_method
     from groundtruth.finding import is_file_spec, load_method
+    from groundtruth.localizing.contract import check_method
     from mib import localization
 
     chosen = require_level(level or "edge")
@@ -256,10 +266,16 @@ def require_level(level: str) -> Any:
     return level
 
 
+def _prompts(data: str | None, answer_prefix: str | None, memory: str | None) -> "Prompts":
+    from groundtruth.bench.prompts import Prompts
+
+    return Prompts(data, answer_prefix, memory_in(memory))
+
+
 def _known_parameters(method: str, level: Any) -> dict[str, Any]:
     """Hyper-parameters of a method and their defaults; a file with it is loaded, and its faults are told."""
     from groundtruth.finding import is_file_spec, load_method
-    from groundtruth.scoring import ORACLE
+    from groundtruth.localizing.exam import ORACLE
     from mib import localization
 
     if is_file_spec(method) or ":" in method:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groundtruth.cli.options import print_json, split
+from groundtruth.cli.options import parameters_in, print_json, split
 from groundtruth.cli.running import judge, run, show, show_contract
 
 if TYPE_CHECKING:
+    from groundtruth.bench.prompts import Prompts
     from groundtruth.bench.variable_cells import VariableCell
     from groundtruth.bench.variable_results import VariableResult
+    from mib.featurization import FeaturizerMethod
 
 TRACKS = ("circuits", "variables")
 
@@ -31,6 +33,7 @@ class Options:
         out: Where results go.
         json: Whether to print JSON.
         task: What language models are scored on, separated by commas.
+        prompts: Where the pairs of language models come from, and how they are read.
     """
 
     profile: str
@@ -42,7 +45,8 @@ class Options:
     jobs: int | None
     out: Path
     json: bool
-    task: str | None = None
+    task: str | None
+    prompts: "Prompts"
 
 
 def is_variables(track: str, **only_circuits: object) -> bool:
@@ -81,16 +85,20 @@ def bench_variables(options: Options) -> int:
         seed=options.seed,
         device=options.device,
         dtype=options.dtype,
+        prompts=options.prompts,
     )
     return _report(_run(cells, options), options, f"{time.strftime('%Y-%m-%d')}-variables-{options.profile}")
 
 
-def score_variables(method: str, options: Options, *, against: str | None, fail_under: str | None) -> int:
+def score_variables(
+    method: str, options: Options, *, set: Sequence[str] | None, against: str | None, fail_under: str | None
+) -> int:
     """A method of the user's own beside the baselines."""
     from groundtruth.bench.thresholds import VARIABLE_COLUMNS, parse, unmet_of_variables
     from groundtruth.bench.variable_profiles import COMPARED, variable_cells_of, variable_profile
 
     thresholds = parse(fail_under, VARIABLE_COLUMNS)
+    parameters = parameters_in(set, method, _known_parameters(method))
     others = split(against, "--against", empty=True) if against is not None else list(COMPARED)
     cells = variable_cells_of(
         variable_profile(options.profile),
@@ -100,8 +108,10 @@ def score_variables(method: str, options: Options, *, against: str | None, fail_
         seed=options.seed,
         device=options.device,
         dtype=options.dtype,
+        prompts=options.prompts,
+        parameters={method: parameters},
     )
-    result = _run(cells, options, method=method)
+    result = _run(cells, options, method=method, parameters=parameters)
     name = method.rpartition(":")[2]
     code = _report(result, options, f"{time.strftime('%Y-%m-%d')}-variables-{name}", own=method)
     return judge(code, unmet_of_variables(result, method, thresholds), json=options.json)
@@ -109,12 +119,9 @@ def score_variables(method: str, options: Options, *, against: str | None, fail_
 
 def check_variables(method: str, *, json: bool) -> int:
     """The contract of a featurization method."""
-    from groundtruth.featurizer_contract import check_featurizer_method
-    from groundtruth.finding import is_file_spec, load_featurizer
-    from mib import featurization
+    from groundtruth.featurizing.contract import check_featurizer_method
 
-    by_file = is_file_spec(method) or ":" in method
-    known = load_featurizer(method).method if by_file else featurization.get(method)
+    known = _method(method)
     return show_contract(known.name, check_featurizer_method(known), json=json)
 
 
@@ -131,11 +138,30 @@ def list_featurizers(*, json: bool) -> None:
         echo(featurizers_table(found))
 
 
+def _known_parameters(method: str) -> dict[str, Any]:
+    """Hyper-parameters of a method and their defaults; a file with it is loaded, and its faults are told."""
+    from groundtruth.featurizing.exam import ORACLE
+
+    return {} if method == ORACLE else _method(method).parameters
+
+
+def _method(name: str) -> "FeaturizerMethod":
+    """A registered method by name, or one in a file."""
+    from groundtruth.finding import is_file_spec, load_featurizer
+    from mib import featurization
+
+    by_file = is_file_spec(name) or ":" in name
+    return load_featurizer(name).method if by_file else featurization.get(name)
+
+
 def _run(cells: "Sequence[VariableCell]", options: Options, **settings: Any) -> "VariableResult":
     from groundtruth.bench.variable_results import variable_result_of
 
     outcomes, how = run(cells, options.out, options.jobs)
-    asked = {"profile": options.profile, "seed": options.seed, "device": options.device, "dtype": options.dtype}
+    asked: dict[str, Any] = {
+        "profile": options.profile, "seed": options.seed, "device": options.device, "dtype": options.dtype,
+        "data": options.prompts.data, "answer_prefix": options.prompts.answer_prefix,
+    }  # fmt: skip
     return variable_result_of(outcomes, **asked, **how, **settings)
 
 

@@ -20,7 +20,7 @@ from groundtruth.featurizing.overlap import Overlap, overlap_of
 from groundtruth.featurizing.places import task_site
 from groundtruth.featurizing.tasks import SIZES, Sizes, featurization_task, ground_of, twin_task
 from groundtruth.model import CompiledModel
-from groundtruth.runs import distinct
+from groundtruth.proving.runs import distinct
 from groundtruth.variables import Site, VariableTruth
 from mib.errors import MethodError
 from mib.featurization import FeaturizationTask, Featurizer, FeaturizerMethod, as_featurizer, get

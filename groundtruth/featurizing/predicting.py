@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groundtruth.domain import Tokens
-from groundtruth.numbering import Replacement
+from groundtruth.rasp.numbering import Replacement
 from groundtruth.variables.ground import Ground
 from groundtruth.variables.variable import Variable
 

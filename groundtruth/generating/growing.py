@@ -20,8 +20,6 @@ from typing import Any
 from tracr.rasp import rasp
 
 from groundtruth.domain import Domain
-from groundtruth.evaluating import batches_of_one_length, column
-from groundtruth.expressions import walk
 from groundtruth.generating.bounds import Bounds
 from groundtruth.generating.choices import Choices
 from groundtruth.generating.functions import (
@@ -36,6 +34,8 @@ from groundtruth.generating.functions import (
 from groundtruth.generating.idling import idle_variables
 from groundtruth.generating.layering import Layering, layering
 from groundtruth.programs import words
+from groundtruth.rasp.evaluating import batches_of_one_length, column
+from groundtruth.rasp.expressions import walk
 
 MAX_VALUES = 8
 """A variable with more values than that makes models whose proofs take long."""

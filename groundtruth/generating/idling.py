@@ -6,8 +6,8 @@ import numpy as np
 from tracr.rasp import rasp
 
 from groundtruth.domain import Domain, Tokens
-from groundtruth.expressions import canonical
-from groundtruth.numbering import Columns, NumberedProgram, Replacement
+from groundtruth.rasp.expressions import canonical
+from groundtruth.rasp.numbering import Columns, NumberedProgram, Replacement
 
 SHIFTS = (1, 5, 23)
 """How far the inputs that values are taken from lie, in their list, from those that they are put into."""
@@ -31,7 +31,7 @@ def idle_variables(
         shifts: How often each list of inputs is laid beside the longest ones, and how far it is turned.
 
     Returns:
-        Names, in the order of computation; interchanges as in ``groundtruth.causal``.
+        Names, in the order of computation; interchanges as in ``groundtruth.variables.causal``.
     """
     numbered = NumberedProgram(canonical(program), causal=causal, vocab=domain.vocab, max_seq_len=domain.max_seq_len)
     columns = sorted(

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from groundtruth.circuit import Circuit
-from groundtruth.compiling import compile
+from groundtruth.compiling.compiler import compile
 from groundtruth.errors import MiscompiledProgram, UnsupportedProgram
-from groundtruth.evaluating import batches_of_one_length
 from groundtruth.generating.bounds import Bounds
 from groundtruth.generating.drawing import Drawn
 from groundtruth.generating.idling import idle_variables
 from groundtruth.model import CompiledModel
+from groundtruth.proving.circuit import Circuit
+from groundtruth.rasp.evaluating import batches_of_one_length
 
 _N_INPUTS = 700
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tracr.rasp import rasp
 
-from groundtruth.expressions import children_first
+from groundtruth.rasp.expressions import children_first
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from numpy.random import Generator
 from tracr.rasp import rasp
 
 from groundtruth.errors import TwinError
-from groundtruth.expressions import walk
 from groundtruth.hardening.directions import (
     back,
     in_directions,
@@ -17,6 +16,7 @@ from groundtruth.hardening.directions import (
 )
 from groundtruth.model import CompiledModel
 from groundtruth.provenance import Direction, Head, Neuron
+from groundtruth.rasp.expressions import walk
 from groundtruth.symmetries.inserting import spread_layers
 from groundtruth.symmetries.twin import Made, same_nodes
 

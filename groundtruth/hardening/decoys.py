@@ -17,7 +17,7 @@ from groundtruth.hardening.directions import (
 )
 from groundtruth.model import CompiledModel
 from groundtruth.provenance import Direction, Head, Neuron
-from groundtruth.reasons import writing
+from groundtruth.proving.reasons import writing
 from groundtruth.symmetries.twin import Made, same_nodes
 
 _SHARPNESS = 2.0

@@ -7,9 +7,9 @@ from numpy.random import Generator
 
 from groundtruth.decoding import Decoder
 from groundtruth.errors import TwinError
-from groundtruth.evaluating import batches_of_one_length
 from groundtruth.hardening.directions import back, in_directions
 from groundtruth.model import CompiledModel
+from groundtruth.rasp.evaluating import batches_of_one_length
 from groundtruth.symmetries.twin import Made, same_nodes
 
 

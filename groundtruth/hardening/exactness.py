@@ -5,10 +5,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from groundtruth.evaluating import batches_of_one_length
+from groundtruth.compiling.padding import is_pad_safe
 from groundtruth.forward import Weights, logits
 from groundtruth.model import CompiledModel
-from groundtruth.padding import is_pad_safe
+from groundtruth.rasp.evaluating import batches_of_one_length
 
 
 class Exactness:

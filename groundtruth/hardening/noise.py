@@ -7,11 +7,11 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
+from groundtruth.compiling.padding import is_pad_safe
 from groundtruth.errors import TwinError
 from groundtruth.hardening.directions import back, in_directions
 from groundtruth.hardening.exactness import Exactness
 from groundtruth.model import CompiledModel
-from groundtruth.padding import is_pad_safe
 from groundtruth.symmetries.twin import Made, same_nodes
 
 _FINEST, _COARSEST = 1e-9, 1.0

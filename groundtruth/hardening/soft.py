@@ -11,10 +11,10 @@ from dataclasses import replace
 import torch
 from numpy.random import Generator
 
+from groundtruth.compiling.padding import is_pad_safe
 from groundtruth.errors import TwinError
 from groundtruth.hardening.exactness import Exactness
 from groundtruth.model import CompiledModel
-from groundtruth.padding import is_pad_safe
 from groundtruth.symmetries.twin import Made, same_nodes
 
 STEPS = 10

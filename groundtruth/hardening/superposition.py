@@ -13,15 +13,15 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
+from groundtruth.compiling.padding import is_pad_safe
 from groundtruth.errors import TwinError
-from groundtruth.evaluating import batches_of_one_length
 from groundtruth.forward import Weights, forward
 from groundtruth.frames import framed
 from groundtruth.hardening.directions import in_directions
 from groundtruth.hardening.exactness import Exactness
 from groundtruth.model import CompiledModel
-from groundtruth.padding import is_pad_safe
 from groundtruth.provenance import Direction
+from groundtruth.rasp.evaluating import batches_of_one_length
 from groundtruth.symmetries.residual import isometry
 from groundtruth.symmetries.twin import Made, same_nodes
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from tracr.rasp import rasp
 
-from groundtruth.expressions import children_first
+from groundtruth.rasp.expressions import children_first
 
 
 @dataclass(frozen=True)

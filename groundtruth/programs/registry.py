@@ -13,8 +13,8 @@ from tracr.rasp import rasp
 
 from groundtruth.domain import Domain, Token, Tokens
 from groundtruth.errors import DomainError, ProgramError
-from groundtruth.expressions import canonical
 from groundtruth.programs.sources import source_of
+from groundtruth.rasp.expressions import canonical
 from mib.errors import did_you_mean
 
 Oracle: TypeAlias = Callable[[Any], Sequence[Any]]

@@ -11,10 +11,10 @@ from rich.text import Text
 from groundtruth.bench.ladder import RUNGS, Climb, climbs, rungs_of
 from groundtruth.bench.results import Result
 from groundtruth.hardening.ladder import LADDER, RAW, SUPERPOSED
-from groundtruth.ranking import RESOLUTION
+from groundtruth.localizing.exam import ORACLE
+from groundtruth.localizing.ranking import RESOLUTION
 from groundtruth.report import style
 from groundtruth.report.words import skipped_in_words
-from groundtruth.scoring import ORACLE
 
 FALL = 0.1
 """A method that loses this much AUROC on a rung is said to fall there."""

@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.circuit import ABLATIONS, Circuit
 from groundtruth.errors import DomainError
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
+from groundtruth.proving.circuit import ABLATIONS, Circuit
 from groundtruth.report import style
 from mib.errors import did_you_mean
 from mib.featurization import FeaturizerMethod

@@ -3,8 +3,8 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.circuit import Circuit
-from groundtruth.measuring import Effect, Effects, Measurements
+from groundtruth.proving.circuit import Circuit
+from groundtruth.proving.measuring import Effect, Effects, Measurements
 from groundtruth.report import style
 
 SHOWN = 4

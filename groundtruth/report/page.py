@@ -13,11 +13,11 @@ from groundtruth.artifacts import load, shipped
 from groundtruth.bench.cells import SCHEMA_VERSION
 from groundtruth.bench.results import LOWER_IS_BETTER
 from groundtruth.errors import ArtifactError
+from groundtruth.localizing.exam import ORACLE
 from groundtruth.report import style
 from groundtruth.report.scores import Column
 from groundtruth.report.tables import COST_COLUMNS, EXACT_COLUMNS, LEGEND, METRIC_COLUMNS
 from groundtruth.report.tree import CircuitTree
-from groundtruth.scoring import ORACLE
 
 COLUMNS = (*EXACT_COLUMNS, *METRIC_COLUMNS, *COST_COLUMNS)
 WIDTH = 120

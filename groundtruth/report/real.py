@@ -9,8 +9,8 @@ from rich.text import Text
 
 from groundtruth.bench.real_results import Prediction, by_task
 from groundtruth.bench.results import Result, Summary
+from groundtruth.localizing.exam import Row
 from groundtruth.report import style
-from groundtruth.scoring import Row
 
 TOLD = {"auroc": "AUROC", "average_precision": "AP", "f1": "F1", "cmd": "CMD", "cpr": "CPR"}
 """Columns whose rank correlation is told, and how they are called."""

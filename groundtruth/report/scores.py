@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from groundtruth.localizing.exam import ORACLE
 from groundtruth.report import style
-from groundtruth.scoring import ORACLE
 
 N_FAILURES = 5
 """How many failed cells are shown."""

@@ -11,16 +11,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
 from groundtruth.domain import Tokens
 from groundtruth.errors import ProgramError
-from groundtruth.expressions import walk
 from groundtruth.generating import FAMILY, from_code
-from groundtruth.measuring import measurements
 from groundtruth.model import CompiledModel
 from groundtruth.programs import get, names
 from groundtruth.programs.listing import Line, listing
 from groundtruth.provenance import Head
+from groundtruth.proving.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
+from groundtruth.proving.measuring import measurements
+from groundtruth.rasp.expressions import walk
 from groundtruth.report import style
 from groundtruth.report.measured import measured_view
 from groundtruth.report.tree import CircuitTree

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from groundtruth.bench.results import LOWER_IS_BETTER, Result, Summary
+from groundtruth.localizing.exam import ORACLE
 from groundtruth.report import scores, style
 from groundtruth.report.real import legend_of, predictions_in_words, task_table, title_of
 from groundtruth.report.scores import Column, best_of, bullets, entry, method_entry
 from groundtruth.report.words import failures_in_words, past_the_truth_in_words, skipped_in_words, validity_in_words
-from groundtruth.scoring import ORACLE
 
 LEGEND = "CPR, CMD: over every circuit size; MIB: as MIB has them, at ten sizes."
 

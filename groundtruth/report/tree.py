@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.circuit import Circuit, EdgeTruth
+from groundtruth.proving.circuit import Circuit, EdgeTruth
 from groundtruth.report import style
 from mib.graph import Edge
 

@@ -7,8 +7,8 @@ from statistics import fmean
 from rich.text import Text
 
 from groundtruth.bench.results import Result
+from groundtruth.localizing.exam import ORACLE, Row, WrongEdge
 from groundtruth.report import style
-from groundtruth.scoring import ORACLE, Row, WrongEdge
 from mib.metrics.validity import Validity
 
 MARGIN = 0.02

@@ -11,11 +11,11 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from groundtruth.circuit import Circuit, EdgeTruth
 from groundtruth.errors import TwinError
-from groundtruth.evaluating import batches_of_one_length
 from groundtruth.forward import logits
 from groundtruth.model import CompiledModel
+from groundtruth.proving.circuit import Circuit, EdgeTruth
+from groundtruth.rasp.evaluating import batches_of_one_length
 from groundtruth.recipes import Step
 from mib.errors import shorten
 from mib.graph import Edge

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from groundtruth.errors import GroundTruthError
-from groundtruth.questions import Profile, Question
+from groundtruth.pytest_questions import Profile, Question
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
 from groundtruth.testing.searching import search, search_variables
 from groundtruth.testing.seeking import Search, require_applicable

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from groundtruth.circuit import Witness
 from groundtruth.errors import ProgramError
 from groundtruth.generating import FAMILY, from_code
 from groundtruth.model import CompiledModel
 from groundtruth.programs.listing import listing
-from groundtruth.proving import cut_output, ground
+from groundtruth.proving.circuit import Witness
+from groundtruth.proving.prover import cut_output, ground
 from mib.graph import Edge
 
 _TRIES = 3000

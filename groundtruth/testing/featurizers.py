@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groundtruth.contract import hooks_on, weights_of
 from groundtruth.errors import DomainError
 from groundtruth.featurizing import Sizes
+from groundtruth.localizing.contract import hooks_on, weights_of
 from groundtruth.model import CompiledModel
 from groundtruth.testing.seeking import Search
 from mib.errors import shorten

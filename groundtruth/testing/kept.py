@@ -6,9 +6,9 @@ from typing import Any
 from groundtruth.featurizing import featurization_task
 from groundtruth.finding import find_model, is_file_spec
 from groundtruth.hardening.decoys import add_decoys
+from groundtruth.localizing.tasks import localization_task
 from groundtruth.model import CompiledModel
 from groundtruth.symmetries.twin import Transformation, Twin
-from groundtruth.tasks import localization_task
 from mib.featurization import FeaturizationTask
 from mib.task import LocalizationTask
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from groundtruth.questions import PROFILES, Question, featurizer_questions, questions
+from groundtruth.pytest_questions import PROFILES, Question, featurizer_questions, questions
 from groundtruth.testing.asking import ask
 from groundtruth.testing.failing import MethodFailure
 from groundtruth.testing.known import Known, read_known, write_known

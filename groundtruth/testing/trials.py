@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from groundtruth.circuit import Circuit
 from groundtruth.model import CompiledModel
+from groundtruth.proving.circuit import Circuit
 from groundtruth.testing.failing import MethodFailure, command, method_spec, model_spec, program_text
 from groundtruth.testing.kept import localization_task_of, model_of
 from mib.graph import Edge, EdgeScores

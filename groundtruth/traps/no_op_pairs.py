@@ -5,10 +5,10 @@ import itertools
 import torch
 
 from groundtruth.artifacts import load
-from groundtruth.causal import CausalModel
 from groundtruth.featurizing import oracle
 from groundtruth.model import CompiledModel
 from groundtruth.traps.trap import Demonstration, Finding, trap
+from groundtruth.variables.causal import CausalModel
 from mib.featurization import FeaturizationTask, Site, Split, get
 from mib.metrics.interchange import interchange_scores
 

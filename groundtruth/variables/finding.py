@@ -9,10 +9,10 @@ from torch import Tensor
 from tracr.rasp import rasp
 
 from groundtruth.errors import GroundTruthError
-from groundtruth.expressions import children_first
 from groundtruth.model import CompiledModel
-from groundtruth.numbering import UNEMBEDDING
-from groundtruth.reasons import reading, writing
+from groundtruth.proving.reasons import reading, writing
+from groundtruth.rasp.expressions import children_first
+from groundtruth.rasp.numbering import UNEMBEDDING
 from groundtruth.variables.sites import Site
 from groundtruth.variables.variable import Encoding, Reader, Variable, dimensions
 

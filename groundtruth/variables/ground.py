@@ -13,8 +13,8 @@ from groundtruth.decoding import Decoder
 from groundtruth.domain import Tokens
 from groundtruth.forward import forward
 from groundtruth.model import CompiledModel
-from groundtruth.numbering import Codes, Columns, NumberedProgram
-from groundtruth.runs import Continuations
+from groundtruth.proving.runs import Continuations
+from groundtruth.rasp.numbering import Codes, Columns, NumberedProgram
 from groundtruth.variables.suffix import Suffix
 
 POOL_LIMIT = 4_000

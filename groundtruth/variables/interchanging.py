@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groundtruth.expressions import Value
-from groundtruth.numbering import UNEMBEDDING, Codes, Replacement
-from groundtruth.runs import distinct
+from groundtruth.proving.runs import distinct
+from groundtruth.rasp.expressions import Value
+from groundtruth.rasp.numbering import UNEMBEDDING, Codes, Replacement
 from groundtruth.variables.ground import Ground
 from groundtruth.variables.pairs import KEEP, KINDS, Rows, rows
 from groundtruth.variables.truth import Failure, Interchanges, Stage, program_readers

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from groundtruth.numbering import Codes
+from groundtruth.rasp.numbering import Codes
 from groundtruth.variables.ground import Pool
 from groundtruth.variables.truth import Pairs
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 import torch
 
 from groundtruth.model import CompiledModel
-from groundtruth.numbering import UNDEFINED
-from groundtruth.reasons import reading
+from groundtruth.proving.reasons import reading
+from groundtruth.rasp.numbering import UNDEFINED
 from groundtruth.variables.finding import find_variables
 from groundtruth.variables.ground import POOL_LIMIT, Ground
 from groundtruth.variables.interchanging import Laboratory

@@ -51,8 +51,8 @@ class Interchanges:
             lengths, at all positions that both have. ``one position``: at one position that both have, any lengths.
             ``moved``: at one position, with the value that any input has at another position.
         tried: How many; at one position also over the positions.
-        undefined: For how many the causal model has no value at some position (see ``groundtruth.causal``); they say
-            nothing.
+        undefined: For how many the causal model has no value at some position (see
+            ``groundtruth.variables.causal``); they say nothing.
         distinguishing: After how many the causal model's output is not the base's: what a no-op gets wrong.
         wrong: After how many the model's output is not the causal model's.
         exhaustive: Whether these are all interchanges of the kind between inputs of the domain.

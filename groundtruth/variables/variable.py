@@ -11,8 +11,8 @@ from torch import Tensor
 
 from groundtruth.errors import GroundTruthError
 from groundtruth.forward import Weights
-from groundtruth.numbering import UNEMBEDDING
 from groundtruth.provenance import Provenance
+from groundtruth.rasp.numbering import UNEMBEDDING
 from groundtruth.variables.sites import Site
 
 Encoding = Literal["one-hot", "number", "reciprocal"]

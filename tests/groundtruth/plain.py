@@ -5,7 +5,7 @@ from typing import Any
 
 from tracr.rasp import rasp
 
-from groundtruth.causal import UNDEFINED
+from groundtruth.variables.causal import UNDEFINED
 
 KEEP = object()
 """At a position where nothing is put."""

@@ -92,7 +92,7 @@ def test_a_circuit_is_proven_once(hist):
 
 
 def test_a_stored_circuit_is_not_proven_again(monkeypatch):
-    monkeypatch.setattr("groundtruth.proving.prove", None)
+    monkeypatch.setattr("groundtruth.proving.prover.prove", None)
     model = load("hist")
     circuit = model.circuit("mean", "fixed")
     assert circuit in artifacts.read_circuits(model.folder, model.graph)

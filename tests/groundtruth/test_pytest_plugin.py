@@ -9,7 +9,7 @@ import groundtruth.testing.asking
 import groundtruth.testing.known  # pytester forgets what a run imports, and some of it cannot be imported twice
 import groundtruth.transformer  # noqa: F401
 from groundtruth import pytest_plugin
-from groundtruth.questions import PROFILES, Profile
+from groundtruth.pytest_questions import PROFILES, Profile
 
 pytest_plugins = "pytester"
 

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import TypeCheckError
 
 from groundtruth import programs
-from groundtruth.compiling import compile, compile_unchecked
-from groundtruth.crafting import TRACR
+from groundtruth.compiling.compiler import compile, compile_unchecked
+from groundtruth.compiling.crafting import TRACR
 from groundtruth.errors import DomainError
 from groundtruth.forward import forward, logits
 from groundtruth.transformer import CompiledTransformer

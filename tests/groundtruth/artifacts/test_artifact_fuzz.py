@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from groundtruth import CompiledModel, load, verify
 from groundtruth.artifacts import read_circuits, read_variables
-from groundtruth.circuit import Circuit
 from groundtruth.errors import ArtifactError
+from groundtruth.proving.circuit import Circuit
 from tests.groundtruth.artifacts.conftest import SMALL
 from tests.groundtruth.artifacts.tampering import MODEL, TRUTH, WEIGHTS, read, rehash
 

@@ -10,7 +10,7 @@ from tracr.rasp import rasp
 
 from groundtruth import compile, load, programs, shipped
 from groundtruth.artifacts.packing import pack, unpack
-from groundtruth.expressions import children_first, trace
+from groundtruth.rasp.expressions import children_first, trace
 from tests.groundtruth.artifacts.conftest import SMALL
 from tests.groundtruth.artifacts.tampering import MODEL, TRUTH, WEIGHTS
 

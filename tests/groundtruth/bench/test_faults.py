@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Outcome, run_cells
-from groundtruth.scoring import Row
+from groundtruth.localizing.exam import Row
 
 METHODS = """import os
 import signal

@@ -15,8 +15,8 @@ from groundtruth.errors import ArtifactError, DomainError, TwinError
 from groundtruth.finding import find_model
 from groundtruth.hardening.building import MODELS, NEED_EVERY_DIMENSION
 from groundtruth.hardening.ladder import LADDER, RAW, TRANSFORMATIONS
+from groundtruth.localizing.exam import Row
 from groundtruth.report.ladder import as_markdown, entry, fall, falls_in_words, residues_in_words
-from groundtruth.scoring import Row
 
 
 def _run(capsys, *arguments):
@@ -118,7 +118,7 @@ def _result(scores):
 
 
 def _row(method, model, auroc):
-    from groundtruth.scoring import Ranked
+    from groundtruth.localizing.exam import Ranked
 
     live = Ranked(10, 5, auroc, 1.0, 1.0, 1.0, 1.0, auroc == 1.0)
     interval = (0.0, 1.0)

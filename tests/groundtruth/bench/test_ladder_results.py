@@ -12,9 +12,9 @@ from groundtruth.bench.ladder_results import read_results
 from groundtruth.bench.profiles import methods_of
 from groundtruth.bench.results import Result, as_data
 from groundtruth.errors import ArtifactError
-from groundtruth.ranking import Ranked
+from groundtruth.localizing.exam import Row, WrongEdge
+from groundtruth.localizing.ranking import Ranked
 from groundtruth.report.ladder_page import BEGIN, END, main
-from groundtruth.scoring import Row, WrongEdge
 
 
 def _row(method, model, auroc):

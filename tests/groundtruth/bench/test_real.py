@@ -21,10 +21,10 @@ from groundtruth.bench.real_results import predictions
 from groundtruth.bench.results import as_data
 from groundtruth.bench.running import run_cell
 from groundtruth.errors import DomainError
+from groundtruth.localizing.exam import ORACLE, Row
 from groundtruth.report.style import THEME
 from groundtruth.report.tables import bench_report
 from groundtruth.report.writing import as_csv, as_markdown
-from groundtruth.scoring import ORACLE, Row
 from mib import learned, localization, tasks
 from mib.errors import MethodError, TaskError
 from mib.learned.building import save

@@ -8,6 +8,7 @@ import torch
 
 import mib
 from groundtruth.bench import CellStore, Failed, Skipped, run_cells
+from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.bench.real_places import RealPlace, real_places
 from groundtruth.bench.real_variables import RealVariableExam
 from groundtruth.bench.running import run_cell
@@ -107,6 +108,41 @@ def test_a_task_needs_a_language_model() -> None:
 
 def test_the_key_tells_tasks_apart() -> None:
     assert cell().key != cell(task="ioi:s2_io_flip").key
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Prompts:
+    for part in ("train", "validation", "test"):
+        tasks.get("ioi").write(tmp_path / "data" / "ioi", 60, seed=5, split=part)
+    return Prompts(str(tmp_path / "data"), memory=2**27)
+
+
+def test_pairs_of_a_folder_are_what_is_learned_from_and_scored_on(prompts: Prompts) -> None:
+    own = RealVariableExam.of("learned", "ioi", "output_token", END, sizes=SIZES, prompts=prompts, controls=False)
+    families = PROTOCOLS["ioi"].families
+    wanted = tasks.get("ioi").featurization(
+        mib.learned_model(), variable="output_token", site=mib.Site.residual(LAST_LAYER), n=SIZES.total,
+        family=families, data=f"{prompts.data}/ioi",
+    )  # fmt: skip
+    assert torch.equal(own.task.base, wanted.base) and torch.equal(own.task.source, wanted.source)
+    assert own.task.memory == 2**27
+
+
+def test_the_key_follows_the_pairs_files(prompts: Prompts) -> None:
+    own = cell(prompts=prompts)
+    before = own.key
+    tasks.get("ioi").write(Path(str(prompts.data)) / "ioi", 61, seed=5, split="test")
+    assert len({cell().key, before, own.key}) == 3
+
+
+def test_prompts_are_handed_to_the_cells_of_language_models_alone(prompts: Prompts) -> None:
+    cells = variable_cells_of(
+        variable_profile("smoke"), models=["default", "learned"], tasks=["ioi"], methods=["das"], prompts=prompts,
+        parameters={"das": {"steps": 7}},
+    )  # fmt: skip
+    assert {c.task: c.prompts for c in cells} == {"": MADE_UP, "ioi": prompts}
+    assert {dict(c.parameters).get("steps") for c in cells if c.method == "das"} == {7}
+    assert {dict(c.parameters)["rank"] for c in cells if c.method == "das"} == {8}  # the profile's own stays
 
 
 # -- scores -----------------------------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ from groundtruth.bench.profiles import PROFILES, cells_of
 from groundtruth.bench.results import Result, as_data
 from groundtruth.bench.thresholds import parse, unmet
 from groundtruth.errors import DomainError
+from groundtruth.localizing.exam import Ranked, Row, WrongEdge
 from groundtruth.report.style import THEME
 from groundtruth.report.tables import bench_report, ending
 from groundtruth.report.writing import as_csv, as_markdown, write_result
-from groundtruth.scoring import Ranked, Row, WrongEdge
 
 
 def row(method: str, model: str, auroc: float, cpr: float, cmd: float) -> Row:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, run_cells
-from groundtruth.scoring import Row
+from groundtruth.localizing.exam import Row
 
 COUNTING = """import mib
 from pathlib import Path

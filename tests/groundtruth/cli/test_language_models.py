@@ -1,11 +1,13 @@
 """Language models on the command line."""
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 
 from groundtruth.cli import main
+from mib import tasks
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -33,13 +35,60 @@ def test_a_method_is_scored_on_the_learned_model_and_a_compiled_one(
     assert all(cell["live"] for cell in cells if not cell["cell"]["task"])
 
 
+def test_a_featurizer_is_scored_on_prompts_of_a_folder_with_parameters_of_its_own(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for part in ("train", "validation", "test"):
+        tasks.get("ioi").write(tmp_path / "data" / "ioi", 400, seed=5, split=part)
+    place = ("--models", "learned:output_token@residual.2.post", "--task", "ioi:s2_io_flip", "--data", "data")
+    options = (*place, "--profile", "smoke", "--against", "", "--set", "rank=3", "--set", "steps=2", "--memory", "1GiB")
+    with contextlib.chdir(tmp_path):
+        code, _, error = run(capsys, "score", "das", "--track", "variables", *options, "--jobs", "1")
+    assert (code, error) == (0, "")
+    result = json.loads(next((tmp_path / "results").glob("*.json")).read_text())
+    assert result["settings"]["data"] == "data"
+    assert result["settings"]["parameters"] == {"rank": 3, "steps": 2}
+    own = [cell for cell in result["cells"] if cell["method"] == "das"]
+    assert [cell["rank"] for cell in own] == [3, 3, 3]
+    assert own[0]["cell"]["prompts"] == {"data": "data", "answer_prefix": None, "memory": 2**30}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("score", "das", "--set", "ranks=3"), "has no parameter 'ranks'"),
+        (("score", "das", "--set", "rank=many"), "--set rank=many: expected a value like its default, 16"),
+        (("score", "das", "--models", "reverse", "--data", "."), "and there is none among reverse"),
+        (("bench", "--models", "learned", "--data", "gone"), "data='gone': no such folder"),
+        (("bench", "--models", "learned", "--memory", "much"), "--memory much: "),
+    ],
+)
+def test_options_of_featurizers_are_checked_before_anything_is_run(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out, error = run(capsys, *arguments, "--track", "variables", "--out", str(tmp_path / "results"))
+    assert (code, out) == (2, "")
+    assert message in error
+    assert not (tmp_path / "results").exists()
+
+
+def test_all_methods_are_scored_on_prompts_of_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        tasks.get("greater-than").write(tmp_path / "data" / "greater-than", 200, seed=5, split=part)
+    options = ("--models", "learned", "--task", "greater-than", "--methods", "random", "--data", str(tmp_path / "data"))
+    code, _, _ = run(capsys, "bench", "--profile", "smoke", *options, "--jobs", "1", "--out", str(tmp_path / "results"))
+    assert code == 0
+    cells = json.loads(next((tmp_path / "results").glob("*.json")).read_text())["cells"]
+    assert [cell["cell"]["prompts"]["data"] for cell in cells] == [str(tmp_path / "data")]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--models", "gpt2"), "'gpt2' is a language model: say by --task what it is scored on"),
         (("--task", "ioi", "--models", "reverse"), "--task ioi is for language models"),
         (("--models", "learned", "--task", "oi"), "unknown task 'oi'. Did you mean: ioi?"),
-        (("--track", "variables", "--set", "steps=2"), "--set is an option of --track circuits"),
+        (("--track", "variables", "--ablation", "zero"), "--ablation is an option of --track circuits"),
     ],
 )
 def test_what_does_not_go_together_is_told(

@@ -71,7 +71,7 @@ def test_a_file_is_no_folder_for_results_which_is_said_before_anything_is_run(
     below: str,
 ) -> None:
     monkeypatch.setattr("groundtruth.bench.run_cells", None)
-    monkeypatch.setattr("groundtruth.compiling.compile", None)
+    monkeypatch.setattr("groundtruth.compiling.compiler.compile", None)
     file = tmp_path / "file"
     file.write_text("mine")
     out = f"{file}{below}"

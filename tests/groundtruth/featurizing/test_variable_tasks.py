@@ -8,8 +8,7 @@ from tracr.rasp import rasp
 
 import mib
 from groundtruth.artifacts import load
-from groundtruth.causal import CausalModel
-from groundtruth.compiling import compile
+from groundtruth.compiling.compiler import compile
 from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.featurizing import Sizes, featurization_task, oracle
 from groundtruth.featurizing.predicting import Predictor
@@ -18,9 +17,10 @@ from groundtruth.programs.registry import Program
 from groundtruth.provenance import Provenance
 from groundtruth.variables import Reader, Stage, Variable, VariableTruth, program_readers
 from groundtruth.variables import Site as TruthSite
+from groundtruth.variables.causal import CausalModel
 from groundtruth.variables.ground import Ground
 from mib.metrics.interchange import distinguishing, interchange_scores
-from tests.groundtruth.test_tasks import reachable, tokens
+from tests.groundtruth.localizing.test_localization_tasks import reachable, tokens
 
 SMALL = Sizes(60, 20, 60)
 

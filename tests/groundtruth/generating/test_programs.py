@@ -5,8 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from groundtruth.causal import CausalModel
-from groundtruth.compiling import compile
+from groundtruth.compiling.compiler import compile
 from groundtruth.errors import ProgramError
 from groundtruth.generating import Bounds, Stuck, from_code, from_seed, growing, parse_range
 from groundtruth.generating.choices import Choices, code_of, replayed, seeded
@@ -14,6 +13,7 @@ from groundtruth.generating.idling import idle_variables
 from groundtruth.generating.judging import judge
 from groundtruth.programs import load_program
 from groundtruth.programs.words import EQ, aggregate, combine, count, indices, select, tokens
+from groundtruth.variables.causal import CausalModel
 
 SMALL = Bounds(depth=(1, 4), length=(2, 4))
 SEEDS = range(12)

@@ -7,17 +7,17 @@ import torch
 
 import groundtruth
 from groundtruth.artifacts import shipped_twins
-from groundtruth.circuit import ABLATIONS
-from groundtruth.compiling import check
+from groundtruth.compiling.compiler import check
 from groundtruth.errors import TwinError
 from groundtruth.forward import NAMES, forward, logits
 from groundtruth.hardening import HARDENINGS, side_by_side
 from groundtruth.hardening.exactness import Exactness
 from groundtruth.hardening.ladder import twin_of
 from groundtruth.hardening.soft import SOFTEST, softened, softest, thresholds
+from groundtruth.proving.circuit import ABLATIONS
+from groundtruth.proving.verifying import circuit_again, verify
 from groundtruth.symmetries import SYMMETRIES
 from groundtruth.variables import prove_variables
-from groundtruth.verifying import circuit_again, verify
 
 FOR_ALL = ("decoys", "guest", "copies", "soft", "noise")
 """Hardenings that every kind of model allows."""

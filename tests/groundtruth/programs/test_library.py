@@ -8,15 +8,15 @@ from collections import Counter
 import pytest
 from tracr.rasp import rasp
 
-import groundtruth.compiling
+import groundtruth.compiling.compiler
 from groundtruth import programs
-from groundtruth.expressions import evaluate, trace, walk
 from groundtruth.forward import forward
+from groundtruth.rasp.expressions import evaluate, trace, walk
 
 
 @functools.cache
 def compiled(name):
-    return groundtruth.compiling.compile(programs.get(name))
+    return groundtruth.compiling.compiler.compile(programs.get(name))
 
 
 def heads_of_widest_layer(model):
@@ -147,7 +147,7 @@ def test_programs_of_tracr_have_its_structure_and_its_intermediate_values():
 
 LABELS = """
 import sys, groundtruth.programs as programs
-from groundtruth.expressions import walk
+from groundtruth.rasp.expressions import walk
 names = programs.names()
 for name in names[::-1] if sys.argv[1] == "backwards" else names:
     programs.get(name).build()

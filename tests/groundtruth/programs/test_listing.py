@@ -2,7 +2,7 @@ import pytest
 from tracr.rasp import rasp
 
 from groundtruth import programs
-from groundtruth.expressions import trace
+from groundtruth.rasp.expressions import trace
 
 
 def lines(sop):

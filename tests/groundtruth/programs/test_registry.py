@@ -57,7 +57,7 @@ def test_the_source_holds_the_helpers_before_the_program_and_no_decorator():
 
 
 def test_every_built_expression_but_the_primitives_has_a_name_of_its_own():
-    from groundtruth.expressions import walk
+    from groundtruth.rasp.expressions import walk
 
     for name in programs.names():
         labels = [e.label for e in walk(programs.get(name).build())]

@@ -7,13 +7,13 @@ import torch
 
 import groundtruth
 from groundtruth.artifacts import read_circuits
-from groundtruth.circuit import ABLATIONS
 from groundtruth.errors import TwinError
 from groundtruth.forward import NAMES
+from groundtruth.proving.circuit import ABLATIONS
+from groundtruth.proving.verifying import verify
 from groundtruth.symmetries import SYMMETRIES, Symmetry, Twin, compose
 from groundtruth.symmetries.twin import Made, same_nodes
 from groundtruth.variables import prove_variables
-from groundtruth.verifying import verify
 from mib.graph import Edge
 
 MODELS = ("first_is_last", "contains_x_twice_told")

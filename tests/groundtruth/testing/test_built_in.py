@@ -6,7 +6,7 @@ here, and so does one that is there and does not happen.
 
 import pytest
 
-from groundtruth.questions import PROFILES, featurizer_questions, questions
+from groundtruth.pytest_questions import PROFILES, featurizer_questions, questions
 from groundtruth.testing.table import KNOWN, methods
 from mib import featurization
 

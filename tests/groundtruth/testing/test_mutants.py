@@ -11,7 +11,7 @@ import pytest
 
 from groundtruth.errors import GroundTruthError
 from groundtruth.finding import find_model
-from groundtruth.tasks import localization_task
+from groundtruth.localizing.tasks import localization_task
 from groundtruth.testing import PROPERTIES, MethodFailure
 from mib.errors import MibError
 from mib.localization import get

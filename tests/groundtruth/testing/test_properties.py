@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import mib
-from groundtruth.compiling import compile
+from groundtruth.compiling.compiler import compile
 from groundtruth.errors import DomainError, GroundTruthError, TwinError
 from groundtruth.finding import find_model
 from groundtruth.generating import from_seed

@@ -1,0 +1,1 @@
+"""From a RASP program to weights that equal it on its declared domain, or an error that says why not."""

@@ -1,0 +1,1 @@
+"""Scoring what a localization method finds in compiled models against their exact circuits."""

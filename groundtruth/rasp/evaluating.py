@@ -1,0 +1,218 @@
+"""A program's values on many inputs at once, each function called once for each distinct argument.
+
+What a program gives on an input is defined by ``rasp.evaluate`` (or ``causal_eval``), which calls its functions at
+every position of every input. Few distinct values occur, so here values are numbered and the numbers are looked up.
+"""
+
+import itertools
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from tracr.rasp import causal_eval, rasp
+
+from groundtruth.rasp.expressions import Value, Values, children_first
+
+Codes: TypeAlias = NDArray[np.int64]
+Pattern: TypeAlias = NDArray[np.bool_]
+
+BATCH = 4096
+"""Inputs that are evaluated together: enough to forget Python's overhead, few enough for the memory."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of one S-Op on inputs of one length.
+
+    Attributes:
+        codes: Which of ``values`` is held [input, position].
+        values: The distinct values that occur. Values that are equal but not the same (1, 1.0 and True) are distinct,
+            since a function may tell them apart.
+    """
+
+    codes: Codes
+    values: tuple[Value, ...]
+
+    def rows(self) -> list[list[Value]]:
+        """The values of each input."""
+        return [[self.values[code] for code in row] for row in self.codes.tolist()]
+
+
+def evaluate_many(program: rasp.SOp, inputs: Sequence[Values], *, causal: bool = False) -> list[list[Value]]:
+    """The program's output on each of many inputs.
+
+    Args:
+        program: Any S-Op.
+        inputs: Sequences of tokens, without BOS, of any lengths.
+        causal: Whether attention sees only the past.
+    """
+    outputs: list[list[Value]] = [[] for _ in inputs]
+    for indices in batches_of_one_length(inputs):
+        rows = column(program, [inputs[i] for i in indices], causal=causal).rows()
+        for index, row in zip(indices, rows, strict=True):
+            outputs[index] = row
+    return outputs
+
+
+def batches_of_one_length(inputs: Sequence[Values]) -> Iterator[list[int]]:
+    """Indices of inputs that are equally long, at most ``BATCH`` together; shortest first."""
+    by_length: dict[int, list[int]] = {}
+    for index, tokens in enumerate(inputs):
+        by_length.setdefault(len(tokens), []).append(index)
+    for length in sorted(by_length):
+        indices = by_length[length]
+        for start in range(0, len(indices), BATCH):
+            yield indices[start : start + BATCH]
+
+
+def column(program: rasp.SOp, inputs: Sequence[Values], *, causal: bool = False) -> Column:
+    """The program's output on inputs of one length; the arguments are those of ``evaluate_many``."""
+    return columns(program, inputs, causal=causal)[id(program)]
+
+
+def columns(program: rasp.SOp, inputs: Sequence[Values], *, causal: bool = False) -> dict[int, Column]:
+    """The values of every S-Op of a program on inputs of one length, by the ``id`` of the expression."""
+    found: dict[int, Column] = {}
+    patterns: dict[int, Pattern] = {}
+    for expression in children_first(program):
+        if isinstance(expression, rasp.SOp):
+            found[id(expression)] = _column(expression, inputs, found, patterns, causal)
+        else:
+            pattern = _pattern(expression, inputs, found, causal)
+            patterns[id(expression)] = np.tril(pattern) if causal else pattern
+    return found
+
+
+def _column(
+    sop: rasp.SOp, inputs: Sequence[Values], known: dict[int, Column], patterns: dict[int, Pattern], causal: bool
+) -> Column:
+    match sop:
+        case rasp.TokensType():
+            return _numbered(inputs)
+        case rasp.IndicesType():
+            return _numbered([range(len(tokens)) for tokens in inputs])
+        case rasp.Map():
+            return _mapped(sop.f, known[id(sop.inner)])
+        case rasp.SequenceMap():
+            return _zipped(sop.f, known[id(sop.fst)], known[id(sop.snd)])
+        case rasp.SelectorWidth():
+            return _counted(patterns[id(sop.selector)])
+        case rasp.Aggregate():
+            return _averaged(patterns[id(sop.selector)], known[id(sop.sop)], sop.default)
+        case _:
+            evaluate = causal_eval.evaluate if causal else rasp.evaluate
+            return _numbered([evaluate(sop, tokens) for tokens in inputs])
+
+
+def _pattern(selector: rasp.RASPExpr, inputs: Sequence[Values], known: dict[int, Column], causal: bool) -> Pattern:
+    """What is selected [input, query, key], before any causal mask."""
+    if not isinstance(selector, rasp.Select):
+        evaluate = causal_eval.evaluate if causal else rasp.evaluate
+        return np.array([evaluate(selector, tokens) for tokens in inputs], dtype=bool)
+    keys, queries = known[id(selector.keys)], known[id(selector.queries)]
+    pairs = queries.codes[:, :, None] * len(keys.values) + keys.codes[:, None, :]
+    present = np.flatnonzero(np.bincount(pairs.ravel()))
+    selected = np.zeros(len(queries.values) * len(keys.values), dtype=bool)
+    for pair in present.tolist():
+        query, key = divmod(pair, len(keys.values))
+        selected[pair] = bool(selector.predicate(keys.values[key], queries.values[query]))
+    return selected[pairs]
+
+
+class _Numbering:
+    """Distinct values in the order of their appearance."""
+
+    def __init__(self) -> None:
+        self.values: list[Value] = []
+        self._codes: dict[Hashable, int] = {}
+
+    def code(self, value: Value) -> int:
+        key = _identity(value)
+        if key not in self._codes:
+            self._codes[key] = len(self.values)
+            self.values.append(value)
+        return self._codes[key]
+
+
+def _identity(value: Value) -> Hashable:
+    """What tells a value from others, also from those that Python calls equal."""
+    match value:
+        case float():
+            return float, value.hex()
+        case tuple():
+            return tuple, tuple(_identity(item) for item in value)
+        case Hashable():
+            return type(value), value
+        case _:
+            return type(value), id(value)
+
+
+def _numbered(rows: Sequence[Values]) -> Column:
+    """A column of given values."""
+    numbering = _Numbering()
+    flat = np.fromiter(map(numbering.code, itertools.chain.from_iterable(rows)), dtype=np.int64)
+    return Column(flat.reshape(len(rows), len(rows[0])), tuple(numbering.values))
+
+
+def _renumbered(codes: Codes, values: Callable[[int], Value]) -> Column:
+    """A column of what each code that occurs stands for."""
+    if not codes.size:
+        return Column(codes, ())
+    present = np.flatnonzero(np.bincount(codes.ravel()))
+    numbering = _Numbering()
+    new = np.zeros(int(present[-1]) + 1, dtype=np.int64)
+    new[present] = [numbering.code(values(code)) for code in present.tolist()]
+    return Column(new[codes], tuple(numbering.values))
+
+
+def _mapped(f: Callable[[Value], Value], inner: Column) -> Column:
+    def value(code: int) -> Value:
+        x = inner.values[code]
+        return None if x is None else f(x)
+
+    return _renumbered(inner.codes, value)
+
+
+def _zipped(f: Callable[[Value, Value], Value], fst: Column, snd: Column) -> Column:
+    def value(code: int) -> Value:
+        x, y = fst.values[code // len(snd.values)], snd.values[code % len(snd.values)]
+        return None if None in [x, y] else f(x, y)
+
+    return _renumbered(fst.codes * len(snd.values) + snd.codes, value)
+
+
+def _counted(pattern: Pattern) -> Column:
+    return _renumbered(pattern.sum(-1, dtype=np.int64), lambda width: width)
+
+
+def _averaged(pattern: Pattern, sop: Column, default: Value) -> Column:
+    """The mean of the selected values: one computation for each distinct row of selected values."""
+    n_inputs, n_queries, n_keys = pattern.shape
+    rows = np.where(pattern, sop.codes[:, None, :], -1).reshape(-1, n_keys)
+    distinct, inverse = _distinct_rows(rows, len(sop.values))
+    means = [_mean([sop.values[code] for code in row if code >= 0], default) for row in distinct.tolist()]
+    return _renumbered(inverse.reshape(n_inputs, n_queries), means.__getitem__)
+
+
+def _distinct_rows(rows: Codes, n_values: int) -> tuple[Codes, Codes]:
+    """The distinct rows of codes (-1 for none), and which of them each row is; as one number a row where it fits."""
+    base = n_values + 1
+    if base ** rows.shape[1] >= 2**63:
+        distinct, inverse = np.unique(rows, axis=0, return_inverse=True)
+        return distinct, inverse.reshape(-1)
+    numbers = (rows + 1) @ base ** np.arange(rows.shape[1], dtype=np.int64)
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    return rows[first], inverse
+
+
+def _mean(values: Sequence[Value], default: Value) -> Value:
+    """The mean as RASP takes it: one value of any type stays itself, several must be numbers."""
+    if not values:
+        return default
+    if len(values) == 1:
+        return values[0]
+    if not all(isinstance(value, int | float) for value in values):
+        raise ValueError(f"only numbers can be averaged, not {', '.join(map(repr, values))}")
+    return sum(values) / len(values)
