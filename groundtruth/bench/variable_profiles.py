@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
-from groundtruth.artifacts import summaries
+from groundtruth.artifacts import shipped, summaries
 from groundtruth.bench.cells import dtype_of
 from groundtruth.bench.prompts import MADE_UP, Prompts
 from groundtruth.bench.real_places import RealPlace, names_real, real_places
@@ -148,11 +148,16 @@ def places_of(name: str) -> list[Place]:
     """What a user names: ``reverse:opposite@residual.2.post``, or a model, of which the most telling are taken.
 
     Raises:
-        DomainError: If there is no such variable, or nothing to seek in the model.
+        DomainError: If there is no such variable, no site is named, or there is nothing to seek in the model.
         GroundTruthError: If there is no such model or site.
     """
     model, _, place = name.rpartition(":")
     variable, at, site = place.rpartition("@")
+    if not at and model in shipped():
+        raise DomainError(
+            f"'{name}' names no site: write {name}@residual.0.post, or another place where the variable is live "
+            f"(groundtruth show {model} --variables)."
+        )
     if not model or not at or not variable:
         found = [(name, variable, site) for variable, site in informative(find_model(name))[:N_PLACES]]
         if not found:

@@ -73,6 +73,7 @@ def test_a_method_of_ones_own_beside_the_baselines(folder: Path, capsys: pytest.
         (("score", "das", "--track", "variables", "--fail-under", "auroc=1"), "unknown column 'auroc'"),
         (("score", "eap", "--track", "variables"), "unknown featurizer 'eap'"),
         (("bench", "--track", "variables", "--models", "reverse:opposit@m0"), "no variable 'opposit'. Did you mean"),
+        (("bench", "--track", "variables", "--models", "reverse:opposite"), "'reverse:opposite' names no site: write"),
         (("check", "mine.py:diference", "--track", "variables"), "has no function 'diference'. Did you mean: diff"),
     ],
 )
