@@ -1,7 +1,7 @@
 """A localization task: all that a method may see. It has no channel to any truth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -9,15 +9,19 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mib.anatomy import Model, dissect
+from mib.anatomy import Anatomy, Model, dissect
 from mib.errors import TaskError, did_you_mean
 from mib.graph import Graph
 from mib.patching import Ablation, Engine, Metric
 from mib.patching.ablations import check_ablation
 from mib.patching.chunking import Work
+from mib.patching.metric import first_position
 
 Level = Literal["edge", "node", "neuron"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+
+WORTH_SKIPPING = 2**16
+"""Products that unembedding the positions that a metric does not read takes, from which on it is left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +97,16 @@ class LocalizationTask:
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine over the clean inputs, then the counterfactual ones."""
+        """The engine over the clean inputs, then the counterfactual ones.
+
+        Its logits are NaN at positions before the metric's ``first_position``, if it has one and the model is large.
+        """
         mask = None
         if self.attention_mask is not None:
             other = self.attention_mask if self.counterfactual_mask is None else self.counterfactual_mask
             mask = torch.cat((self.attention_mask, other))
         return Engine(
-            dissect(self.model),
+            self._as_read(),
             torch.cat((self.clean, self.counterfactual)),
             graph=self.graph,
             attention_mask=mask,
@@ -108,6 +115,11 @@ class LocalizationTask:
             constants=self.constants,
             memory=self.memory,
         )
+
+    def _as_read(self) -> Anatomy:
+        """The model without the logits that the metric does not read, where that saves more than it costs."""
+        anatomy, unread = dissect(self.model), first_position(self.metric, self.clean.shape[1])
+        return replace(anatomy, unread=unread if unread * anatomy.W_U.numel() >= WORTH_SKIPPING else 0)
 
     def __len__(self) -> int:
         """Number of examples."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -37,6 +38,8 @@ class Anatomy:
         window: Width of the sliding window of local layers.
         rotary: Rotary position embeddings.
         soft_cap: Logits s become ``cap * tanh(s / cap)`` (Gemma 2).
+        unread: So many positions at the beginning have no logits, but NaN: nobody reads them, and an unembedding
+            costs as much as several layers of a small model.
     """
 
     token_embedding: Float[Tensor, "vocabulary d_model"]
@@ -50,6 +53,7 @@ class Anatomy:
     window: int | None = None
     rotary: Rotary | None = None
     soft_cap: float | None = None
+    unread: int = 0
 
     @property
     def n_layers(self) -> int:
@@ -112,11 +116,13 @@ class Anatomy:
         return Context(bias, local, rotary)
 
     def unembed(self, stream: Stream) -> Float[Tensor, "batch position output"]:
-        """Logits from the final residual stream."""
-        logits = normalise(self.final_norm, stream) @ self.W_U
+        """Logits from the final residual stream; NaN at positions that are not read."""
+        logits = normalise(self.final_norm, stream[:, self.unread :]) @ self.W_U
         if self.b_U is not None:
             logits = logits + self.b_U
-        return logits if self.soft_cap is None else self.soft_cap * torch.tanh(logits / self.soft_cap)
+        if self.soft_cap is not None:
+            logits = self.soft_cap * torch.tanh(logits / self.soft_cap)
+        return F.pad(logits, (0, 0, self.unread, 0), value=torch.nan) if self.unread else logits
 
     def layer(self, index: int, stream: Stream, context: Context) -> Stream:
         """The residual stream after a block."""

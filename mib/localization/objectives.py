@@ -85,6 +85,7 @@ def positions_read(task: LocalizationTask) -> Bool[Tensor, "example position"]:
     for batch in task.batches():
         logits = task.engine.logits(batch.clean)
         noise = torch.randn(logits.shape, generator=generator, dtype=torch.float64).to(logits)
+        logits = logits.nan_to_num()  # of positions that the metric says it does not read
         real = task.engine.position_weights(batch.clean) > 0
         slope = slope_of(task, logits + noise, batch.examples)
         reads.append(real if slope is None else real & (slope != 0).any(-1))

@@ -55,6 +55,11 @@ class LogitDifference:
 
         return cls(spread(correct), spread(incorrect), mask)
 
+    @property
+    def first_position(self) -> int:
+        """No example reads the logits of an earlier one."""
+        return _first(self.mask)
+
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Mean over the positions that count of logit[correct] - logit[incorrect]."""
         correct, incorrect = (_take(answer, examples, logits)[..., None] for answer in (self.correct, self.incorrect))
@@ -77,6 +82,11 @@ class NegativeSquaredDistance:
     def __post_init__(self) -> None:
         _check_shapes(target=self.target, mask=self.mask)
         _check_mask(self.mask)
+
+    @property
+    def first_position(self) -> int:
+        """No example reads the logits of an earlier one."""
+        return _first(self.mask)
 
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Mean over the positions that count of -(output - target)^2; the output axis has size one."""
@@ -102,6 +112,11 @@ class KLDivergence:
         _check_shapes(reference=self.reference[..., 0], mask=self.mask)
         _check_mask(self.mask)
 
+    @property
+    def first_position(self) -> int:
+        """No example reads the logits of an earlier one."""
+        return _first(self.mask)
+
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Mean over the positions that count of -KL(full model || this run)."""
         wanted = F.log_softmax(_take(self.reference, examples, logits).to(logits), dim=-1)
@@ -126,6 +141,11 @@ class Accuracy:
         _check_shapes(correct=self.correct, mask=self.mask)
         _check_mask(self.mask)
 
+    @property
+    def first_position(self) -> int:
+        """No example reads the logits of an earlier one."""
+        return _first(self.mask)
+
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Share of the positions that count where the prediction is right."""
         right = logits.argmax(-1) == _take(self.correct, examples, logits)
@@ -138,6 +158,10 @@ def _take(values: Tensor, examples: Examples, logits: Logits) -> Tensor:
 
 def _masked_mean(values: Float[Tensor, "batch position"], mask: Tensor) -> Float[Tensor, "batch"]:
     return torch.where(mask, values, 0.0).sum(1) / mask.sum(1)
+
+
+def _first(mask: Bool[Tensor, "example position"]) -> int:
+    return int(mask.any(0).nonzero()[0])
 
 
 def _check_shapes(**tensors: Tensor) -> None:

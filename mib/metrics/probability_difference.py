@@ -34,6 +34,11 @@ class ProbabilityDifference:
         if empty:
             raise TaskError(f"right has no right or no wrong candidate in {len(empty)} examples: {shorten(empty)}.")
 
+    @property
+    def first_position(self) -> int:
+        """The last."""
+        return -1
+
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Sum of the probabilities of the right candidates minus that of the others, within the whole vocabulary."""
         probabilities = logits[:, -1].softmax(-1)[:, self.candidates.to(logits.device)]

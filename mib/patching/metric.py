@@ -11,7 +11,11 @@ Examples = Int[Tensor, "batch"]
 
 @runtime_checkable
 class Metric(Protocol):
-    """A number an example, differentiable where a method needs gradients."""
+    """A number an example, differentiable where a method needs gradients.
+
+    One that reads no logits before some position may say so by an attribute ``first_position``, which may count from
+    the end: the engine of its task does not compute those logits, and has NaN in their place.
+    """
 
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Score a batch.
@@ -24,3 +28,8 @@ class Metric(Protocol):
             One number a row; higher is better.
         """
         ...
+
+
+def first_position(metric: Metric, n_positions: int) -> int:
+    """The first position whose logits a metric reads, counted from 0; 0 if it does not say."""
+    return int(getattr(metric, "first_position", 0)) % n_positions

@@ -104,7 +104,8 @@ def test_tasks_and_engine_take_it_and_share_its_parts(checkpoints: dict[str, Pat
     loaded = mib.load_model(str(checkpoints["qwen2"]))
     metric = LogitDifference.at_position(torch.tensor([1, 2, 3]), torch.tensor([4, 5, 6]), n_positions=9)
     task = mib.LocalizationTask(model=loaded, clean=TOKENS, counterfactual=TOKENS.flip(0), metric=metric)
-    assert task.engine.anatomy is loaded.anatomy
+    assert task.engine.anatomy.blocks is loaded.anatomy.blocks
+    assert task.engine.anatomy.W_U is loaded.anatomy.W_U
     assert mib.Engine(loaded, TOKENS).anatomy is loaded.anatomy
     assert mib.localization.get("eap")(task)["input->a0.h0<v>"] != 0
     shared = {weight.untyped_storage().data_ptr() for weight in loaded.model.parameters()}
