@@ -85,7 +85,7 @@ PROFILES: Mapping[str, Profile] = {
             21,
             128,
             33,
-            tasks=("ioi", "arithmetic-addition"),
+            tasks=("ioi", "mcqa", "arithmetic-addition"),
             n_real_pairs=16,
             too_slow=("acdc", "cpr-gaming"),
         ),
@@ -97,7 +97,7 @@ PROFILES: Mapping[str, Profile] = {
             None,
             256,
             129,
-            tasks=("ioi", "arithmetic-addition", "arithmetic-subtraction", "greater-than"),
+            tasks=("ioi", "mcqa", "arithmetic-addition", "arithmetic-subtraction", "greater-than"),
         ),
     )
 }

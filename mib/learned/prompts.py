@@ -1,6 +1,6 @@
 """Prompts as the learned model is trained on them: token ids, where the answer is asked, and what is accepted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,14 @@ class Prompts:
 
 
 def prompts_of(
-    task: str, tokenizer: "PreTrainedTokenizerBase", *, n: int, seed: int, part: Part, related: bool = True
+    task: str,
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    n: int,
+    seed: int,
+    part: Part,
+    related: bool = True,
+    left_out: Collection[str] = (),
 ) -> Prompts:
     """Prompts of a part of a task's data, with those of their counterfactuals that have a right answer.
 
@@ -77,12 +84,13 @@ def prompts_of(
         seed: Of the draws.
         part: Which part of the data; no counterfactual of another part is taken.
         related: Whether counterfactuals are taken too.
+        left_out: Families of counterfactuals that are not.
 
     Raises:
         TaskError: If the tokenizer has no single token for an answer.
     """
     examples = tasks.get(task).generate(n, seed=seed, split=part, distinct=False)
-    prompts = [p for example in examples for p in _asked(example, related)]
+    prompts = [p for example in examples for p in _asked(example, related, left_out)]
     ids: list[list[int]] = tokenizer([prompt.text for prompt in prompts])["input_ids"]  # pyright: ignore[reportAssignmentType]
     width = max(map(len, ids))
     accepted = torch.zeros(len(prompts), len(tokenizer), dtype=torch.bool)
@@ -93,11 +101,11 @@ def prompts_of(
     return Prompts(torch.tensor(padded), torch.tensor([len(row) - 1 for row in ids]), accepted)
 
 
-def _asked(example: Example, related: bool) -> Iterator[Prompt]:
+def _asked(example: Example, related: bool, left_out: Collection[str]) -> Iterator[Prompt]:
     yield example.base
     if related:
         for family, prompt in example.counterfactuals.items():
-            if family not in (*AMBIGUOUS, *LEADS_ELSEWHERE):
+            if family not in (*AMBIGUOUS, *LEADS_ELSEWHERE, *left_out):
                 yield prompt
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mib.errors import TaskError
 from mib.tasks.splitting import Part
@@ -10,23 +11,49 @@ from mib.tasks.splitting import Part
 Mixture = Mapping[str, int]
 """Prompts of each task in a batch."""
 
+Families = Mapping[str, tuple[str, ...]]
+"""Families of counterfactuals of each task."""
+
+
+class Stage(NamedTuple):
+    """What prompts are drawn from during some updates.
+
+    Attributes:
+        tasks: Names of tasks.
+        parts: Parts of their data.
+        left_out: Families of counterfactuals that are not drawn.
+    """
+
+    tasks: tuple[str, ...]
+    parts: tuple[Part, ...]
+    left_out: Families
+
 
 def _mixtures() -> Mapping[int, Mixture]:
-    """Arithmetic is slow and gets ever more of the room; multiple choice, which is slower, is given up on the way."""
+    """First multiple choice, while drills help with it; then arithmetic, which is slow, gets ever more of the room."""
     return {
-        0: {"arithmetic-addition": 128, "arithmetic-subtraction": 64, "ioi": 32, "mcqa": 32, "greater-than": 16},
-        1800: {"arithmetic-addition": 128, "arithmetic-subtraction": 64, "ioi": 24, "greater-than": 8},
-        4000: {"arithmetic-addition": 256, "arithmetic-subtraction": 96, "ioi": 8, "greater-than": 4},
+        0: {"arithmetic-addition": 96, "arithmetic-subtraction": 48, "ioi": 16, "mcqa": 64, "greater-than": 8},
+        1200: {"arithmetic-addition": 160, "arithmetic-subtraction": 80, "ioi": 8, "mcqa": 24, "greater-than": 4},
+        7000: {"arithmetic-addition": 256, "arithmetic-subtraction": 96, "ioi": 8, "mcqa": 16, "greater-than": 4},
     }
 
 
 def _peaks() -> Mapping[int, float]:
-    return {0: 3e-3, 4000: 5e-4}
+    return {0: 3e-3, 7000: 5e-4}
 
 
 def _parts() -> Mapping[int, tuple[Part, ...]]:
     """Once nothing is left to be chosen by it, the validation part is trained on too. The test part never is."""
-    return {0: ("train",), 4000: ("train", "validation")}
+    return {0: ("train",), 7000: ("train", "validation")}
+
+
+def _left_out() -> Mapping[int, Families]:
+    """Multiple choice begins with four letters that are always the same."""
+    return {0: {"mcqa": ("symbol", "randomLetter", "answerPosition_randomLetter")}, 500: {}}
+
+
+def _drills() -> Mapping[int, int]:
+    return {0: 32, 1200: 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +73,10 @@ class Recipe:
         beta_2: Of AdamW.
         clip: Largest norm of a gradient.
         mixtures: The mixture of tasks from an update on, until the next one.
+        left_out: Families of counterfactuals, by task, that are not trained on from an update on.
+        drills: Sequences of each kind of drill in a batch from an update on.
+        attention_scale: Of initial weights of queries, keys and values, relative to GPT-2's: at a width of 128 its
+            own are so small that every attention starts out uniform.
         n_drawn: Base prompts of each task that training draws from.
         seed: Of the weights, the prompts and the batches.
     """
@@ -54,7 +85,7 @@ class Recipe:
     n_heads: int = 4
     d_model: int = 128
     n_positions: int = 48
-    steps: int = 6500
+    steps: int = 10_000
     warmup: int = 100
     peaks: Mapping[int, float] = field(default_factory=_peaks)
     weight_decay: float = 0.1
@@ -62,6 +93,9 @@ class Recipe:
     beta_2: float = 0.98
     clip: float = 1.0
     mixtures: Mapping[int, Mixture] = field(default_factory=_mixtures)
+    left_out: Mapping[int, Families] = field(default_factory=_left_out)
+    drills: Mapping[int, int] = field(default_factory=_drills)
+    attention_scale: float = 4.0
     n_drawn: int = 20_000
     seed: int = 0
 
@@ -70,9 +104,11 @@ class Recipe:
             raise TaskError(f"d_model={self.d_model} is no multiple of n_heads={self.n_heads}.")
         if self.steps < 1 or not self.mixtures or any(n < 1 for m in self.mixtures.values() for n in m.values()):
             raise TaskError(f"steps={self.steps}, mixtures={dict(self.mixtures)}: give at least one of each.")
-        for name in ("mixtures", "peaks", "parts"):
+        for name in ("mixtures", "peaks", "parts", "left_out", "drills"):
             if 0 not in getattr(self, name):
                 raise TaskError(f"{name}={dict(getattr(self, name))}: one has to begin at update 0.")
+        if any(self.drills.values()) and "mcqa" not in self.tasks:
+            raise TaskError(f"drills={dict(self.drills)} use the letters of 'mcqa', which is not in mixtures. Add it.")
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -83,9 +119,14 @@ class Recipe:
         """Prompts of each task in the batch of an update."""
         return self.mixtures[_last(self.mixtures, step)]
 
-    def stage(self, step: int) -> tuple[tuple[str, ...], tuple[Part, ...]]:
-        """The tasks that an update trains on, and the parts of their data."""
-        return tuple(self.mixture(step)), self.parts[_last(self.parts, step)]
+    def stage(self, step: int) -> Stage:
+        """What an update draws its prompts from."""
+        parts, left_out = self.parts[_last(self.parts, step)], self.left_out[_last(self.left_out, step)]
+        return Stage(tuple(self.mixture(step)), parts, left_out)
+
+    def n_drills(self, step: int) -> int:
+        """Sequences of each kind of drill in the batch of an update."""
+        return self.drills[_last(self.drills, step)]
 
     def rate(self, step: int) -> float:
         """The learning rate of an update: a cosine from each peak to 0, with warm restarts.

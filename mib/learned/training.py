@@ -5,7 +5,7 @@ A run that is stopped continues where its last state was kept, and ends with the
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -17,10 +17,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mib.errors import FormatError
+from mib.learned.drills import Drill, copying, recalling
 from mib.learned.grading import share_right
 from mib.learned.prompts import Prompts, answer_logits, prompts_of
-from mib.learned.recipe import Recipe
-from mib.learned.vocabulary import BOS, PAD, tokenizer_of, words_of
+from mib.learned.recipe import Recipe, Stage
+from mib.learned.vocabulary import BOS, PAD, SPECIAL, tokenizer_of, words_of
+from mib.tasks.mcqa import DIGITS, LETTERS
 from mib.tasks.splitting import Part
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ Tell = Callable[[str], None]
 
 EVERY = 100
 """Updates between two entries of the log, and two states that are kept."""
+
+LABELS = LETTERS + DIGITS
+"""What drills label words with, as multiple choice does."""
 
 N_VALIDATION = 200
 """Base prompts of each task, of the part ``validation``, that the log's accuracies are from."""
@@ -43,7 +48,8 @@ class Trained:
     Attributes:
         model: The model, in evaluation mode.
         tokenizer: Its tokenizer.
-        log: By step, and by task: the mean ``loss`` since the entry before, and the ``accuracy`` on validation prompts.
+        log: By step, and by task or drill: the mean ``loss`` since the entry before, and of tasks the ``accuracy`` on
+            validation prompts.
     """
 
     model: "GPT2LMHeadModel"
@@ -82,12 +88,14 @@ def train(
         if recipe.stage(step) != stage:
             stage = recipe.stage(step)
             pools = _pools(stage, tokenizer, recipe)
-        since.append(_update(model, optimizer, dict(_batches(recipe, pools, step)), recipe, step))
+        drills = _drills(recipe, tokenizer, step)
+        since.append(_update(model, optimizer, dict(_batches(recipe, pools, step)), drills, recipe, step))
         if (step + 1) % EVERY == 0 or step + 1 == recipe.steps:
             log[step + 1] = {
                 name: {"loss": fmean(e[name] for e in since if name in e), "accuracy": share_right(model, unseen[name])}
                 for name in recipe.mixture(step)
             }
+            log[step + 1] |= {name: {"loss": fmean(e[name] for e in since if name in e)} for name in drills}
             tell(f"{step + 1}/{recipe.steps}  {time.perf_counter() - began:.0f} s  {_spelt(log[step + 1])}")
             since = []
             if state:
@@ -96,7 +104,10 @@ def train(
 
 
 def _spelt(entry: Mapping[str, Mapping[str, float]]) -> str:
-    return " ".join(f"{name} {values['loss']:.3f} ({values['accuracy']:.1%})" for name, values in entry.items())
+    return " ".join(
+        f"{name} {values['loss']:.3f}" + (f" ({values['accuracy']:.1%})" if "accuracy" in values else "")
+        for name, values in entry.items()
+    )
 
 
 def _untrained(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "GPT2LMHeadModel":
@@ -118,7 +129,12 @@ def _untrained(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "GPT2LMH
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return GPT2LMHeadModel(config).train()
+        model = GPT2LMHeadModel(config).train()
+    with torch.no_grad():
+        for block in model.transformer.h:
+            attention: Any = block.attn
+            attention.c_attn.weight *= recipe.attention_scale
+    return model
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
@@ -129,45 +145,82 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=recipe.rate(0), betas=(0.9, recipe.beta_2))
 
 
-def _pool(name: str, tokenizer: "PreTrainedTokenizerFast", recipe: Recipe, part: Part, n: int) -> Prompts:
-    return prompts_of(name, tokenizer, n=n, seed=recipe.seed, part=part)
+def _pool(
+    name: str,
+    tokenizer: "PreTrainedTokenizerFast",
+    recipe: Recipe,
+    part: Part,
+    n: int,
+    left_out: Collection[str] = (),
+) -> Prompts:
+    return prompts_of(name, tokenizer, n=n, seed=recipe.seed, part=part, left_out=left_out)
 
 
-def _pools(
-    stage: tuple[tuple[str, ...], tuple[Part, ...]], tokenizer: "PreTrainedTokenizerFast", recipe: Recipe
-) -> dict[str, Prompts]:
+def _pools(stage: Stage, tokenizer: "PreTrainedTokenizerFast", recipe: Recipe) -> dict[str, Prompts]:
     """The prompts that training draws from, of each task as many base prompts as each part has of the whole."""
-    names, parts = stage
-    sizes: dict[Part, int] = {part: recipe.n_drawn // (1 if part == "train" else 8) for part in parts}
+    sizes: dict[Part, int] = {part: recipe.n_drawn // (1 if part == "train" else 8) for part in stage.parts}
     return {
-        name: Prompts.joined([_pool(name, tokenizer, recipe, part, n) for part, n in sizes.items()]) for name in names
+        name: Prompts.joined(
+            [_pool(name, tokenizer, recipe, part, n, stage.left_out.get(name, ())) for part, n in sizes.items()]
+        )
+        for name in stage.tasks
     }
 
 
 def _batches(recipe: Recipe, pools: Mapping[str, Prompts], step: int) -> Iterator[tuple[str, Prompts]]:
     """The prompts of an update, a function of the step alone, so that a continued run sees what it would have seen."""
-    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+    generator = _generator(recipe, step)
     for name, n in recipe.mixture(step).items():
         yield name, pools[name].take(torch.randint(len(pools[name]), (n,), generator=generator))
 
 
+def _drills(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast", step: int) -> Mapping[str, Drill]:
+    """The drills of an update, of any words but the special ones; a function of the step alone too."""
+    n = recipe.n_drills(step)
+    if not n:
+        return {}
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    words = torch.tensor(sorted(i for word, i in vocabulary.items() if word not in SPECIAL))
+    labels = torch.tensor([vocabulary[word] for word in LABELS])
+    generator = _generator(recipe, step)
+    begin = vocabulary[BOS]
+    return {
+        "copying": copying(words, begin, n, generator),
+        "recalling": recalling(words, labels, vocabulary["."], begin, n, generator),
+    }
+
+
+def _generator(recipe: Recipe, step: int) -> torch.Generator:
+    return torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+
+
 def _update(
-    model: nn.Module, optimizer: torch.optim.Optimizer, batches: Mapping[str, Prompts], recipe: Recipe, step: int
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Mapping[str, Prompts],
+    drills: Mapping[str, Drill],
+    recipe: Recipe,
+    step: int,
 ) -> dict[str, float]:
-    """One update; the loss of each task."""
+    """One update, in which each prompt counts as much as each sequence of a drill; the loss of each task."""
     for group in optimizer.param_groups:
         group["lr"] = recipe.rate(step)
     optimizer.zero_grad()
     prompts = Prompts.joined([*batches.values()])
-    losses = torch.zeros(len(prompts))
+    losses, weight = torch.zeros(len(prompts)), len(prompts) + sum(len(drill.tokens) for drill in drills.values())
     for indices in prompts.by_length():
         found = answer_losses(model, prompts.take(indices))
-        (found.sum() / len(prompts)).backward()
+        (found.sum() / weight).backward()
         losses[indices] = found.detach()
+    practised: dict[str, float] = {}
+    for name, drill in drills.items():
+        loss = drill_loss(model, drill)
+        (loss * len(drill.tokens) / weight).backward()
+        practised[name] = float(loss.detach())
     nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
     optimizer.step()
     parts = losses.split([len(part) for part in batches.values()])
-    return {name: float(part.mean()) for name, part in zip(batches, parts, strict=True)}
+    return {**{name: float(part.mean()) for name, part in zip(batches, parts, strict=True)}, **practised}
 
 
 def answer_losses(model: nn.Module, prompts: Prompts) -> Float[Tensor, "prompt"]:
@@ -175,6 +228,13 @@ def answer_losses(model: nn.Module, prompts: Prompts) -> Float[Tensor, "prompt"]
     log_probability = answer_logits(model, prompts).log_softmax(-1)
     right = prompts.accepted.to(log_probability)
     return -(log_probability * right).sum(-1) / right.sum(-1)
+
+
+def drill_loss(model: nn.Module, drill: Drill) -> Float[Tensor, ""]:
+    """Mean cross-entropy of the next token where it is asked for, in nats."""
+    network: Any = model
+    stream = network.transformer(drill.tokens, use_cache=False).last_hidden_state
+    return nn.functional.cross_entropy(network.lm_head(stream[drill.asked]), drill.answers)
 
 
 # -- the state of a run ---------------------------------------------------------------------------------------------

@@ -9,17 +9,12 @@ from mib.tasks.spelling import PIECE
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-PAD, BOS, UNKNOWN = "<pad>", "<bos>", "<unk>"
+PAD, BOS, UNKNOWN = SPECIAL = "<pad>", "<bos>", "<unk>"
 
 
 def words_of(names: Iterable[str]) -> list[str]:
     """The special tokens, then every word that prompts and answers of some tasks use, sorted."""
-    return [
-        PAD,
-        BOS,
-        UNKNOWN,
-        *sorted({word for name in names for word in tasks.get(name).vocabulary()}),
-    ]
+    return [*SPECIAL, *sorted({word for name in names for word in tasks.get(name).vocabulary()})]
 
 
 def tokenizer_of(words: list[str]) -> "PreTrainedTokenizerFast":

@@ -18,9 +18,9 @@ from mib.tasks.spelling import vocabulary_of
 from mib.tasks.splitting import Part, part_of
 from mib.tasks.words import COLORS, THINGS
 
-LETTERS = tuple(string.ascii_uppercase)
-QUESTION = "The {noun} is {color}. What color is the {noun}?"
 N_CHOICES = 4
+LETTERS, DIGITS = tuple(string.ascii_uppercase), tuple(string.digits[1 : N_CHOICES + 1])
+QUESTION = "The {noun} is {color}. What color is the {noun}?"
 FAMILIES = ("symbol", "answerPosition", "randomLetter", "answerPosition_randomLetter")
 """``symbol``: numbers for letters; ``answerPosition``: the right colour elsewhere, the letters as they were;
 ``randomLetter``: other letters, the colours as they were; the last one: both."""
@@ -61,7 +61,7 @@ def draw(rng: random.Random, part: Part) -> Row:
     return {
         "question": question,
         **cell(letters, colors, key),
-        "symbol" + SUFFIX: cell(string.digits[1 : N_CHOICES + 1], colors, key),
+        "symbol" + SUFFIX: cell(DIGITS, colors, key),
         "answerPosition" + SUFFIX: cell(letters, *moved),
         "randomLetter" + SUFFIX: cell(there, colors, key),
         "answerPosition_randomLetter" + SUFFIX: cell(there, *moved),
@@ -117,4 +117,4 @@ def _label_span(text: str, label: str, where: str) -> Span:
 def vocabulary() -> tuple[str, ...]:
     """All words of generated prompts and answers."""
     fixed = ("Question: Answer:", QUESTION.format(noun="", color=""))
-    return vocabulary_of((*fixed, *THINGS, *COLORS, *LETTERS, *string.digits[1 : N_CHOICES + 1]))
+    return vocabulary_of((*fixed, *THINGS, *COLORS, *LETTERS, *DIGITS))

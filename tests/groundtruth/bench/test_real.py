@@ -43,7 +43,15 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
     mixture = {"greater-than": 16, "ioi": 1}
     recipe = Recipe(
-        n_layers=2, n_heads=2, d_model=16, steps=80, warmup=5, peaks={0: 1e-2}, n_drawn=100, mixtures={0: mixture}
+        n_layers=2,
+        n_heads=2,
+        d_model=16,
+        steps=80,
+        warmup=5,
+        peaks={0: 1e-2},
+        n_drawn=100,
+        mixtures={0: mixture},
+        drills={0: 0},
     )
     save(train(recipe), folder)
     return folder

@@ -56,7 +56,7 @@ def test_no_update_is_on_the_held_out_part() -> None:
 
 def test_every_claimed_task_has_98_percent_of_its_held_out_prompts_right() -> None:
     log = learned.training_log()
-    assert {"ioi", "arithmetic-addition", "greater-than"} <= set(learned.tasks())
+    assert {"ioi", "arithmetic-addition", "mcqa", "greater-than"} <= set(learned.tasks())
     for name in learned.tasks():
         found = tried(learned.CHECKPOINT, name)
         assert found == pytest.approx(log["held_out"][name])
@@ -91,11 +91,13 @@ def test_stored_measurements_are_found_again(name: str, model: mib.LoadedModel) 
 
 @pytest.mark.parametrize("name", learned.tasks())
 def test_every_family_was_measured_on_a_stated_number_of_pairs(name: str) -> None:
+    some = tasks.get(name).generate(20, split="test")
     for family in tasks.get(name).families:
         found = measured(name, family)
         assert found.n >= 25
         assert len(found.scores.as_dict()) == len(found.scores.graph.edges)
-        assert found.full > found.empty
+        leads_elsewhere = any(one.counterfactuals[family].accepted != one.base.accepted for one in some)
+        assert found.full > found.empty + 0.5 or not leads_elsewhere  # IOI's s1_io_flip asks for the same name
 
 
 def test_a_cut_is_measured_as_the_engine_runs_it(model: mib.LoadedModel) -> None:

@@ -23,7 +23,9 @@ TINY = Recipe(
     warmup=2,
     n_drawn=20,
     parts={0: ("train",), 5: ("train", "validation")},
-    mixtures={0: {"ioi": 4, "arithmetic-addition": 8}, 3: {"ioi": 8, "greater-than": 2}},
+    mixtures={0: {"ioi": 4, "arithmetic-addition": 8, "mcqa": 2}, 3: {"ioi": 8, "greater-than": 2}},
+    left_out={0: {"ioi": ("s2_io_flip",)}, 4: {}},
+    drills={0: 3, 4: 0},
 )
 
 
@@ -44,6 +46,35 @@ def test_a_continued_run_ends_as_one_that_was_not_stopped(tmp_path: Path) -> Non
     assert all(torch.equal(weight, weights(continued)[name]) for name, weight in weights(whole).items())
     assert continued.log == whole.log
     assert list(whole.log) == [2, 4, 6, 7]
+    assert {step: {"copying", "recalling"} <= set(entry) for step, entry in whole.log.items()} == {
+        2: True, 4: True, 6: False, 7: False,
+    }  # fmt: skip
+
+
+def test_attention_starts_out_larger_and_nothing_else_does() -> None:
+    still = {**vars(TINY), "steps": 1, "peaks": {0: 0.0}}
+    small = weights(train(Recipe(**{**still, "attention_scale": 1.0})))
+    for name, weight in weights(train(Recipe(**{**still, "attention_scale": 3.0}))).items():
+        assert torch.equal(weight, (3 if name.endswith("c_attn.weight") else 1) * small[name])
+
+
+def test_drills_change_what_is_learned() -> None:
+    drilled, plain = weights(train(TINY)), weights(train(Recipe(**{**vars(TINY), "drills": {0: 0}})))
+    assert not torch.equal(drilled["transformer.wte.weight"], plain["transformer.wte.weight"])
+
+
+def test_a_stage_leaves_families_out() -> None:
+    recipe = Recipe()
+    assert "randomLetter" in recipe.stage(0).left_out["mcqa"]
+    assert recipe.stage(499).left_out["mcqa"]
+    assert not recipe.stage(500).left_out
+    tokenizer = tokenizer_of(words_of(ALL))
+    plain = prompts_of("mcqa", tokenizer, n=20, seed=0, part="train")
+    fewer = prompts_of("mcqa", tokenizer, n=20, seed=0, part="train", left_out=recipe.stage(0).left_out["mcqa"])
+    answers = {tokenizer.convert_ids_to_tokens(int(i)) for i in fewer.accepted.nonzero()[:, 1]}
+    assert answers == set("ABCD")
+    assert len(plain) == 5 * 20
+    assert len(fewer) == 2 * 20
 
 
 def test_another_seed_gives_other_weights() -> None:
@@ -53,7 +84,9 @@ def test_another_seed_gives_other_weights() -> None:
 
 
 def test_training_lowers_the_loss() -> None:
-    recipe = Recipe(**{**vars(TINY), "steps": 60, "peaks": {0: 1e-2}, "mixtures": {0: {"greater-than": 16}}})
+    recipe = Recipe(
+        **{**vars(TINY), "steps": 60, "peaks": {0: 1e-2}, "drills": {0: 0}, "mixtures": {0: {"greater-than": 16}}}
+    )
     log = train(recipe).log
     assert log[60]["greater-than"]["loss"] < log[2]["greater-than"]["loss"] - 0.3
 
@@ -80,6 +113,9 @@ def test_the_learning_rate_warms_up_decays_and_restarts() -> None:
         ({"steps": 0}, "at least one of each"),
         ({"mixtures": {1: {"ioi": 4}}}, "begin at update 0"),
         ({"peaks": {1: 0.1}}, "begin at update 0"),
+        ({"drills": {1: 4}}, "begin at update 0"),
+        ({"drills": {0: 4}, "mixtures": {0: {"ioi": 4}}}, "use the letters of 'mcqa'"),
+        ({"left_out": {5: {}}}, "begin at update 0"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused(wrong: dict[str, Any], message: str) -> None:
