@@ -129,10 +129,11 @@ class MethodItem(pytest.Item):
         super().__init__(**rest)
         self._kind, self._spec, self._question = kind, spec, question
         self.add_marker(MARK)
-        if self._known is not None and (reason := self._known.fails.get(question.name)):
+        if self._known is not None and (reason := self._known.expected.get(question.name)):
             from groundtruth.testing.failing import MethodFailure
 
-            self.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=MethodFailure))
+            strict = question.name in self._known.fails
+            self.add_marker(pytest.mark.xfail(reason=reason, strict=strict, raises=MethodFailure))
 
     def runtest(self) -> None:
         """Run the property."""
@@ -142,7 +143,7 @@ class MethodItem(pytest.Item):
 
         method = named_method(self._spec) if self._kind == "method" else named_featurizer(self._spec)
         known, question = self._known, self._question
-        expected = known is not None and question.name in known.fails
+        expected = known is not None and question.name in known.expected
         try:
             ask(method, question, _profile(self.config), known and known.parameters, shrink=not expected)
         except DoesNotApply as reason:

@@ -56,7 +56,9 @@ def build(job: Job) -> str:
     return f"{name}  {time.perf_counter() - start:.1f} s  {undecided} undecided"
 
 
-def build_all(function: Callable[[AnyJob], str], jobs: Sequence[AnyJob], names: Sequence[str], processes: int) -> bool:
+def build_all(
+    function: Callable[[AnyJob], str], jobs: Sequence[AnyJob], names: Sequence[str], processes: int
+) -> list[AnyJob]:
     """Build models side by side, with a line for each.
 
     Args:
@@ -66,18 +68,32 @@ def build_all(function: Callable[[AnyJob], str], jobs: Sequence[AnyJob], names: 
         processes: How many at once.
 
     Returns:
-        Whether all were built; the others stay as they were.
+        The jobs that were not done; what they were to build stays as it was.
     """
-    missing: list[str] = []
+    missing: list[AnyJob] = []
     outcomes = run_in_order(partial(_tried, function), jobs, processes=processes)
-    for name, (_, told) in zip(names, outcomes, strict=True):
+    for name, job, (_, told) in zip(names, jobs, outcomes, strict=True):
         if isinstance(told, Lost | NotBuilt):
-            missing.append(name)
+            missing.append(job)
         sys.stdout.write(f"{name}  NOT BUILT: {told}\n" if isinstance(told, Lost | NotBuilt) else f"{told}\n")
         sys.stdout.flush()
+    return missing
+
+
+def tell_missing(missing: Sequence[object], n_jobs: int, arguments: str) -> int:
+    """Say how to build what was not built.
+
+    Args:
+        missing: What was not built.
+        n_jobs: How much was to be built.
+        arguments: What to run again, module and arguments.
+
+    Returns:
+        The exit code: 0 if nothing is missing.
+    """
     if missing:
-        sys.stdout.write(f"{len(missing)} of {len(jobs)} were not built. Run again for: {' '.join(missing)}\n")
-    return not missing
+        sys.stdout.write(f"{len(missing)} of {n_jobs} were not built. Run again: python -m {arguments}\n")
+    return 1 if missing else 0
 
 
 def _tried(function: Callable[[AnyJob], str], job: AnyJob) -> str | NotBuilt:
@@ -101,9 +117,10 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep stored models, and prove only what they lack")
     given = parser.parse_args()
     names = given.names or programs.names()
-    built = build_all(build, [(name, given.out, given.keep) for name in names], names, given.processes)
+    missing = build_all(build, [(name, given.out, given.keep) for name in names], names, given.processes)
     write_index(given.out)
-    return 0 if built else 1
+    again = " ".join(name for name, _, _ in missing)
+    return tell_missing(missing, len(names), f"groundtruth.artifacts.building {again}")
 
 
 if __name__ == "__main__":

@@ -47,9 +47,7 @@ def real_places(name: str, asked: Sequence[str] | None = None, *, few: bool = Fa
             continue
         wanted = [_checked(task, known, variable)] if variable else known[:1] if few else known
         if not wanted:
-            raise DomainError(
-                f"--task {about}: it has no variable to seek, for its causal model predicts no answer of its own."
-            )
+            raise _nothing_to_seek(task)
         sites = [_named(task, site)] if site else _sites(model, few=few)
         found += [(model, about, one, where) for one in wanted for where in sites]
     return found
@@ -65,13 +63,17 @@ def _checked(task: Task, known: Sequence[str], variable: str) -> str:
     """A variable, any of the causal model that the answer follows from."""
     hypothesis = task.causal_model
     if not known or hypothesis is None:
-        raise DomainError(f"task {task.name} has no variable to seek: its causal model predicts no answer of its own.")
+        raise _nothing_to_seek(task)
     if not hypothesis.moves(variable):
         raise DomainError(
             f"no answer of task {task.name} follows from '{variable}' in its causal model. Choose from "
             f"{', '.join(name for name in hypothesis.variables if hypothesis.moves(name))}."
         )
     return variable
+
+
+def _nothing_to_seek(task: Task) -> DomainError:
+    return DomainError(f"task {task.name} has no variable to seek: its causal model predicts no answer of its own.")
 
 
 def _named(task: Task, site: str) -> str:

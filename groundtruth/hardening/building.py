@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from groundtruth.artifacts import ladder_folder, load
-from groundtruth.artifacts.building import build_all
+from groundtruth.artifacts.building import build_all, tell_missing
 from groundtruth.hardening.ladder import LADDER, SUPERPOSED
 
 MODELS = (
@@ -64,8 +64,9 @@ def main() -> int:
         for rung in given.rungs
         if rung != SUPERPOSED.name or name not in NEED_EVERY_DIMENSION
     ]
-    built = build_all(build, jobs, [f"{name}@{rung}" for name, rung, _ in jobs], given.processes)
-    return 0 if built else 1
+    missing = build_all(build, jobs, [f"{name}@{rung}" for name, rung, _ in jobs], given.processes)
+    names, rungs = (" ".join(dict.fromkeys(job[part] for job in missing)) for part in (0, 1))
+    return tell_missing(missing, len(jobs), f"groundtruth.hardening.building {names} --rungs {rungs}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,11 @@
     parameters = {steps = 25}                # optional
     [my-method.fails]
     "invariant:rotate[hist]" = "norms are taken a coordinate at a time"
+    [my-method.may_fail]
+    "invariant:embed[hist]" = "two edges tie, and rounding decides"
 
-A failure that is known is expected: the day it is gone, the test says so.
+A failure that is known is expected: the day it is gone, the test says so. What ``may_fail`` is fine either way:
+processors round differently.
 """
 
 import json
@@ -19,6 +22,8 @@ from groundtruth.errors import GroundTruthError
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, PROPERTIES
 from mib.errors import did_you_mean
 
+TABLES = ("fails", "may_fail")
+
 
 @dataclass(frozen=True)
 class Known:
@@ -27,10 +32,17 @@ class Known:
     Attributes:
         parameters: What it is run with.
         fails: By the name of a test, such as ``recovers[hist]``, why it fails.
+        may_fail: Why it fails on one processor and passes on another.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
     fails: Mapping[str, str] = field(default_factory=dict[str, str])
+    may_fail: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def expected(self) -> dict[str, str]:
+        """All that is no news if it fails."""
+        return {**self.may_fail, **self.fails}
 
 
 def read_known(path: Path) -> dict[str, Known]:
@@ -62,23 +74,32 @@ def write_known(path: Path, known: Mapping[str, Known], *, header: str) -> None:
         if item.parameters:
             pairs = (f"{name} = {json.dumps(value)}" for name, value in item.parameters.items())
             lines.append(f"parameters = {{{', '.join(pairs)}}}")
-        lines.append(f"[{method}.fails]")
-        lines += [f"{json.dumps(name)} = {json.dumps(reason)}" for name, reason in item.fails.items()]
+        for table, tests in (("fails", item.fails), ("may_fail", item.may_fail)):
+            if tests or table == "fails":
+                lines.append(f"[{method}.{table}]")
+            lines += [f"{json.dumps(name)} = {json.dumps(reason)}" for name, reason in tests.items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _known(path: Path, method: str, table: Any) -> Known:
-    extra = set(table) - {"parameters", "fails"} if isinstance(table, dict) else {repr(table)}
+    extra = set(table) - {"parameters", *TABLES} if isinstance(table, dict) else {repr(table)}
     if extra:
         found = ", ".join(sorted(extra))
-        raise GroundTruthError(f"{path}: [{method}] holds {found}; it may hold 'parameters' and 'fails'.")
-    known = Known(table.get("parameters", {}), table.get("fails", {}))
+        raise GroundTruthError(f"{path}: [{method}] holds {found}; it may hold 'parameters', 'fails' and 'may_fail'.")
+    known = Known(table.get("parameters", {}), *(table.get(name, {}) for name in TABLES))
+    if both := sorted(set(known.fails) & set(known.may_fail)):
+        raise GroundTruthError(f"{path}: [{method}] has '{both[0]}' in both 'fails' and 'may_fail'; keep one.")
+    for name in TABLES:
+        _check(path, f"{method}.{name}", getattr(known, name))
+    return known
+
+
+def _check(path: Path, where: str, tests: Mapping[str, str]) -> None:
     names = {*PROPERTIES, *FEATURIZER_PROPERTIES}
-    for test, reason in known.fails.items():
+    for test, reason in tests.items():
         check = test.partition("[")[0]
         if check not in names or not test.endswith("]"):
             hint = did_you_mean(check, names)
-            raise GroundTruthError(f"{path}: [{method}.fails] names '{test}'; write property[model].{hint}")
+            raise GroundTruthError(f"{path}: [{where}] names '{test}'; write property[model].{hint}")
         if not isinstance(reason, str) or not reason:  # pyright: ignore[reportUnnecessaryIsInstance] - a user's file
-            raise GroundTruthError(f"{path}: [{method}.fails] gives no reason for '{test}'; write it in quotes.")
-    return known
+            raise GroundTruthError(f"{path}: [{where}] gives no reason for '{test}'; write it in quotes.")

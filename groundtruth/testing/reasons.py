@@ -10,6 +10,7 @@ _ALL_SYMMETRIES = tuple(f"invariant:{name}" for name in SYMMETRIES)
 _SAME_EDGES = tuple(name for name in _ALL_SYMMETRIES if name not in _INSERTS)
 
 _MISSES = "does not find this circuit (AUROC below 0.9); `groundtruth bench` says by how much"
+_TINY = "live edges get scores so far below the largest that not every processor tells them from 0"
 _NO_EFFECT = "scores are not meant as effects of cuts"
 _ACTIVE = "measures activity or weights where they are, not what is made of them downstream"
 _NORM = "a norm of queries, keys, values or of the hidden layer depends on the basis and the scale that they have"
@@ -141,14 +142,43 @@ BRIEF: Mapping[str, Mapping[str, Any]] = {
 """Methods that learn are run for so few steps when their properties are asked for."""
 
 
-def reason_of(method: str, check: str) -> str:
-    """Why a built-in method lacks a property.
+_ROUNDED = (_TIE, _TIED, _AMPLIFIED, _NULL, _BRIEF, _TINY)
+
+_TINY_ON_HIST = ("atp-star", "clean-corrupted", "eap", "eap-ig-activations", "eap-ig-inputs", "ensemble-parallel")
+"""Their order of the live edges of ``hist`` rests on gradients of 1e-83 behind a saturated softmax (docs/ladder.md)."""
+
+
+def by_rounding(method: str, test: str) -> bool:
+    """Whether it is the processor's rounding that decides if a built-in method lacks a property.
+
+    So it is where scores tie or all but vanish, and with all that is expected of methods that are trained for a few
+    steps: training amplifies the last digit.
+
+    Args:
+        method: Its name.
+        test: A property, or a property and where it is asked for: ``recovers[hist]``.
+    """
+    check = test.partition("[")[0]
+    if check not in REASONS.get(method, {}) and not _is_tiny(method, test):
+        return False
+    return method in BRIEF or reason_of(method, test) in _ROUNDED
+
+
+def reason_of(method: str, test: str) -> str:
+    """Why a built-in method lacks a property, which is given as for ``by_rounding``.
 
     Raises:
         KeyError: If it is not known to.
     """
+    if _is_tiny(method, test):
+        return _TINY
+    check = test.partition("[")[0]
     if check == "recovers":
         return _MISSES
     if check not in REASONS.get(method, {}):
         raise KeyError(f"{method} lacks '{check}', and nobody expects it to: see groundtruth repro.")
     return REASONS[method][check]
+
+
+def _is_tiny(method: str, test: str) -> bool:
+    return method in _TINY_ON_HIST and test == "recovers[hist]"

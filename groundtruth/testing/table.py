@@ -16,7 +16,7 @@ from groundtruth.pytest_questions import PROFILES, Question, featurizer_question
 from groundtruth.testing.asking import ask
 from groundtruth.testing.failing import MethodFailure
 from groundtruth.testing.known import Known, read_known, write_known
-from groundtruth.testing.reasons import BRIEF, reason_of
+from groundtruth.testing.reasons import BRIEF, by_rounding, reason_of
 from mib import featurization, localization
 from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
@@ -62,13 +62,16 @@ def measured(name: str, asked: Iterable[Question] | None = None) -> Known:
     Raises:
         KeyError: If a property is lacking and no reason is known.
     """
-    parameters, fails = BRIEF.get(name, {}), dict[str, str]()
+    parameters, fails, may_fail = BRIEF.get(name, {}), dict[str, str](), dict[str, str]()
     for question in asked_of(name) if asked is None else asked:
+        if by_rounding(name, question.name):
+            may_fail[question.name] = reason_of(name, question.name)
+            continue
         try:
             ask(method_named(name), question, PROFILE, parameters, shrink=False)
         except MethodFailure:
-            fails[question.name] = reason_of(name, question.check)
-    return Known(parameters, fails)
+            fails[question.name] = reason_of(name, question.name)
+    return Known(parameters, fails, may_fail)
 
 
 def table(known: Mapping[str, Known]) -> str:
@@ -78,14 +81,22 @@ def table(known: Mapping[str, Known]) -> str:
         known: By method, all of one kind.
     """
     columns = [question.name for question in asked_of(next(iter(known)))]
-    texts = sorted({reason for item in known.values() for reason in item.fails.values()})
+    texts = sorted({reason for item in known.values() for reason in item.expected.values()})
     letters = {text: chr(ord("a") + index) for index, text in enumerate(texts)}
     lines = ["| method | " + " | ".join(map(_heading, columns)) + " |", "| --- |" + " :-: |" * len(columns)]
     for method, item in known.items():
-        marks = [letters[item.fails[name]] if name in item.fails else "·" for name in columns]
+        marks = [_mark(item, name, letters) for name in columns]
         lines.append(f"| `{method}` | " + " | ".join(marks) + " |")
     lines += ["", *(f"- **{letter}**: {text}" for text, letter in letters.items())]
     return "\n".join(lines) + "\n"
+
+
+def _mark(item: Known, test: str, letters: Mapping[str, str]) -> str:
+    """The letter of the reason, in brackets where rounding decides; a dot where nothing is lacking."""
+    if test not in item.expected:
+        return "·"
+    letter = letters[item.expected[test]]
+    return f"({letter})" if test in item.may_fail else letter
 
 
 def with_tables(page: str, known: Mapping[str, Known]) -> str:

@@ -163,6 +163,21 @@ def test_known_failures_are_expected_and_must_happen(project):
     assert "no file of known failures at no.toml" in missing.stdout.str() + missing.stderr.str()
 
 
+def test_what_rounding_decides_may_pass_or_fail(project):
+    known = project.makefile(
+        ".toml",
+        known="""
+        [unseeded.may_fail]
+        "deterministic[hist]" = "draws from the global generator"
+        "no_mutation[hist]" = "holds here"
+        """,
+    )
+    asked = ("--groundtruth-method", "methods:unseeded", "--groundtruth-known", str(known))
+    result = project.runpytest_inprocess(*asked, "-k", "hist and (deterministic or no_mutation)")
+    result.assert_outcomes(xfailed=1, xpassed=1, deselected=8)
+    assert result.ret == 0
+
+
 def test_a_known_failure_is_no_licence_to_crash(project):
     known = project.makefile(".toml", known='[crash.fails]\n"deterministic[hist]" = "chance"')
     asked = ("--groundtruth-method", "methods:crash", "--groundtruth-known", str(known), "-k", "deterministic")

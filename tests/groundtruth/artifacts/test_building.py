@@ -42,7 +42,9 @@ def test_a_model_whose_process_is_killed_is_named_and_the_others_are_built(
     killed, built, end = capsys.readouterr().out.splitlines()
     assert killed == f"{first}  NOT BUILT: its process was killed (signal 9): most likely out of memory"
     assert built.startswith(f"{second}  ") and "undecided" in built
-    assert end == f"1 of 2 were not built. Run again for: {first}"
+    again = "hardening.building hist --rungs {rung}" if extra else "artifacts.building {first}"
+    again = again.format(first=first, rung=RUNGS[1])
+    assert end == f"1 of 2 were not built. Run again: python -m groundtruth.{again}"
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [second]
 
 

@@ -79,7 +79,7 @@ def test_a_user_may_name_the_place(name: str, asked: list[str], found: list[Real
 @pytest.mark.parametrize(
     ("name", "asked", "error", "message"),
     [
-        ("learned", ["greater-than"], DomainError, "--task greater-than: it has no variable to seek"),
+        ("learned", ["greater-than"], DomainError, "task greater-than has no variable to seek"),
         (
             "learned:output_position@residual.0.post",
             ["ioi"],

@@ -11,6 +11,7 @@ def test_what_is_written_is_read_back(tmp_path):
     content = {
         "my-method": Known({"steps": 25, "rates": [1.0, 0.5]}, {"invariant:rotate[hist]": 'axes, "as they are"'}),
         "other": Known({}, {"finds[random programs]": "too few steps"}),
+        "third": Known({}, {}, {"deterministic[hist]": "rounding"}),
     }
     write_known(path, content, header="two\nlines")
     assert read_known(path) == content
@@ -26,7 +27,12 @@ def test_what_is_written_is_read_back(tmp_path):
         ),
         ('[m.fails]\n"recovers" = "why"', r"names 'recovers'; write property\[model\]"),
         ('[m.fails]\n"recovers[hist]" = ""', "gives no reason for"),
-        ("[m]\nsteps = 3", r"\[m\] holds steps; it may hold 'parameters' and 'fails'"),
+        ('[m.may_fail]\n"recover[hist]" = "why"', r"\[m.may_fail\] names 'recover\[hist\]'"),
+        (
+            '[m.fails]\n"recovers[hist]" = "why"\n[m.may_fail]\n"recovers[hist]" = "why"',
+            r"\[m\] has 'recovers\[hist\]' in both 'fails' and 'may_fail'; keep one",
+        ),
+        ("[m]\nsteps = 3", r"\[m\] holds steps; it may hold 'parameters', 'fails' and 'may_fail'"),
         ("m = 3", r"\[m\] holds 3"),
         ("[m", "is no TOML"),
     ],
