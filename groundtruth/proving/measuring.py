@@ -33,7 +33,7 @@ N_PAIRS = 1_024
 """On how many pairs of inputs, drawn with seed 0, each edge is cut; under zero and mean ablation each input once."""
 
 _CLOSE = 1e-6
-"""Movements of logits this close, relative to their size, are the same measurement."""
+"""Movements of logits this close, relative to their size or to the margin, are the same measurement."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def require_measurements(model: CompiledModel) -> str:
         for before, after in zip(stored.effects, found.effects, strict=True)
         for old, new in zip(before.edges, after.edges, strict=True)
     ]
-    wrong = [name for name, old, new in pairs if old.changed != new.changed or not _close(old.moved, new.moved)]
+    wrong = [name for name, old, new in pairs if old.changed != new.changed or not _close(old.moved, new.moved, 1)]
     if wrong:
         raise GroundTruthError(f"{len(wrong)} edges move the output otherwise than is stored: {shorten(wrong)}.")
     return f"least margin {found.margin:.3g} on {found.inputs:,} inputs, {len(pairs)} effects of edges cut alone"
@@ -250,5 +250,6 @@ def _about(effects: Effects) -> tuple[str, str, int, list[str]]:
     return effects.ablation, effects.lengths, effects.runs, [effect.edge for effect in effects.edges]
 
 
-def _close(left: float, right: float) -> bool:
-    return abs(left - right) <= _CLOSE * max(abs(left), abs(right))
+def _close(left: float, right: float, least: float = 0) -> bool:
+    """Whether two numbers are one measurement; below ``least`` their size does not count, for rounding is as large."""
+    return abs(left - right) <= _CLOSE * max(abs(left), abs(right), least)
