@@ -74,8 +74,8 @@ def bench(
             Language models too: learned (it ships), gpt2, a hub id, or the folder of a checkpoint; default stands for
             the profile's own.
         task: What language models are scored on, such as ioi or ioi:s1_io_flip; several separated by commas.
-        data: What these prompts are: hub for MIB's data sets, or a folder with a folder for each task (train and test
-            parts, in MIB's columns); made up if neither is given.
+        data: What these prompts are: hub for MIB's data sets, or a folder with a folder for each task (parts train and
+            test, of variables also validation, in MIB's columns); made up if neither is given.
         answer_prefix: What answers of language models' tasks begin with, instead of the task's own space or nothing.
         memory: How much a run on a language model may use beside it, such as 16GiB; by default 2GiB.
         methods: Names or my_file.py:my_method, separated by commas, instead of all.
@@ -155,8 +155,8 @@ def score(
             Language models too: learned (it ships), gpt2, a hub id, or the folder of a checkpoint; default stands for
             the profile's own.
         task: What language models are scored on, such as ioi or ioi:s1_io_flip; several separated by commas.
-        data: What these prompts are: hub for MIB's data sets, or a folder with a folder for each task (train and test
-            parts, in MIB's columns); made up if neither is given.
+        data: What these prompts are: hub for MIB's data sets, or a folder with a folder for each task (parts train and
+            test, of variables also validation, in MIB's columns); made up if neither is given.
         answer_prefix: What answers of language models' tasks begin with, instead of the task's own space or nothing.
         memory: How much a run on a language model may use beside it, such as 16GiB; by default 2GiB.
         ablation: resample (the default), zero, mean, mean-positional; several separated by commas. Circuits only.

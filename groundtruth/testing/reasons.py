@@ -142,7 +142,7 @@ BRIEF: Mapping[str, Mapping[str, Any]] = {
 """Methods that learn are run for so few steps when their properties are asked for."""
 
 
-_ROUNDED = (_TIE, _TIED, _AMPLIFIED, _NULL, _BRIEF, _TINY)
+_ROUNDED = (_TIE, _TIED, _AMPLIFIED, _NULL, _BRIEF)
 
 _TINY_ON_HIST = ("atp-star", "clean-corrupted", "eap", "eap-ig-activations", "eap-ig-inputs", "ensemble-parallel")
 """Their order of the live edges of ``hist`` rests on gradients of 1e-83 behind a saturated softmax (docs/ladder.md)."""
@@ -158,10 +158,8 @@ def by_rounding(method: str, test: str) -> bool:
         method: Its name.
         test: A property, or a property and where it is asked for: ``recovers[hist]``.
     """
-    check = test.partition("[")[0]
-    if check not in REASONS.get(method, {}) and not _is_tiny(method, test):
-        return False
-    return method in BRIEF or reason_of(method, test) in _ROUNDED
+    reason = REASONS.get(method, {}).get(test.partition("[")[0])
+    return _is_tiny(method, test) or (reason is not None and (method in BRIEF or reason in _ROUNDED))
 
 
 def reason_of(method: str, test: str) -> str:

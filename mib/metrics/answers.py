@@ -12,8 +12,19 @@ from mib.errors import TaskError, shorten
 from mib.patching.metric import Examples, Logits
 
 
+class _Masked:
+    """A metric of the positions of a mask."""
+
+    mask: Bool[Tensor, "example position"]
+
+    @property
+    def first_position(self) -> int:
+        """No example reads the logits of an earlier one."""
+        return int(self.mask.any(0).nonzero()[0])
+
+
 @dataclass(frozen=True, eq=False)
-class LogitDifference:
+class LogitDifference(_Masked):
     """Logit of the clean answer minus logit of the counterfactual answer, averaged over positions.
 
     Attributes:
@@ -55,11 +66,6 @@ class LogitDifference:
 
         return cls(spread(correct), spread(incorrect), mask)
 
-    @property
-    def first_position(self) -> int:
-        """No example reads the logits of an earlier one."""
-        return _first(self.mask)
-
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Mean over the positions that count of logit[correct] - logit[incorrect]."""
         correct, incorrect = (_take(answer, examples, logits)[..., None] for answer in (self.correct, self.incorrect))
@@ -68,7 +74,7 @@ class LogitDifference:
 
 
 @dataclass(frozen=True, eq=False)
-class NegativeSquaredDistance:
+class NegativeSquaredDistance(_Masked):
     """Minus the squared distance of a numerical output to the clean output, averaged over positions.
 
     Attributes:
@@ -83,11 +89,6 @@ class NegativeSquaredDistance:
         _check_shapes(target=self.target, mask=self.mask)
         _check_mask(self.mask)
 
-    @property
-    def first_position(self) -> int:
-        """No example reads the logits of an earlier one."""
-        return _first(self.mask)
-
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Mean over the positions that count of -(output - target)^2; the output axis has size one."""
         if logits.shape[-1] != 1:
@@ -97,7 +98,7 @@ class NegativeSquaredDistance:
 
 
 @dataclass(frozen=True, eq=False)
-class KLDivergence:
+class KLDivergence(_Masked):
     """Minus the Kullback-Leibler divergence from the full model's distribution, averaged over positions.
 
     Attributes:
@@ -112,11 +113,6 @@ class KLDivergence:
         _check_shapes(reference=self.reference[..., 0], mask=self.mask)
         _check_mask(self.mask)
 
-    @property
-    def first_position(self) -> int:
-        """No example reads the logits of an earlier one."""
-        return _first(self.mask)
-
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Mean over the positions that count of -KL(full model || this run)."""
         wanted = F.log_softmax(_take(self.reference, examples, logits).to(logits), dim=-1)
@@ -126,7 +122,7 @@ class KLDivergence:
 
 
 @dataclass(frozen=True, eq=False)
-class Accuracy:
+class Accuracy(_Masked):
     """The share of positions where the highest logit is the clean answer. Not differentiable.
 
     Attributes:
@@ -141,11 +137,6 @@ class Accuracy:
         _check_shapes(correct=self.correct, mask=self.mask)
         _check_mask(self.mask)
 
-    @property
-    def first_position(self) -> int:
-        """No example reads the logits of an earlier one."""
-        return _first(self.mask)
-
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Share of the positions that count where the prediction is right."""
         right = logits.argmax(-1) == _take(self.correct, examples, logits)
@@ -158,10 +149,6 @@ def _take(values: Tensor, examples: Examples, logits: Logits) -> Tensor:
 
 def _masked_mean(values: Float[Tensor, "batch position"], mask: Tensor) -> Float[Tensor, "batch"]:
     return torch.where(mask, values, 0.0).sum(1) / mask.sum(1)
-
-
-def _first(mask: Bool[Tensor, "example position"]) -> int:
-    return int(mask.any(0).nonzero()[0])
 
 
 def _check_shapes(**tensors: Tensor) -> None:

@@ -103,6 +103,7 @@ def test_a_stored_model_is_measured_again():
             r"1 edges move the output otherwise .*input->a0.h0<v> \(resample\)",
         ),
         (("effects", 1, "edges", 2), {"moved": 9.0}, r"1 edges move the output otherwise .*input->a0.h0<v> \(zero\)"),
+        (("effects", 0, "edges", 1), {"moved": 1e-3}, r"1 edges move the output otherwise .*input->a0.h0<k>"),
         (("effects", 0), {"runs": 9}, "in how many runs"),
     ],
 )
@@ -115,6 +116,15 @@ def test_a_wrong_measurement_is_found(folder, place, value, message):
     (folder / MEASURED).write_text(json.dumps(data))
     with pytest.raises(GroundTruthError, match=message):
         require_measurements(groundtruth.load(folder))
+
+
+def test_a_movement_that_is_all_rounding_may_be_another_on_another_processor(folder):
+    data = json.loads((folder / MEASURED).read_text())
+    effect = data["effects"][0]["edges"][1]
+    assert effect["changed"] == 0 and 0 < effect["moved"] < 1e-8
+    effect["moved"] *= 100
+    (folder / MEASURED).write_text(json.dumps(data))
+    assert require_measurements(groundtruth.load(folder)).startswith("least margin")
 
 
 def test_files_that_cannot_be_read_are_refused(folder):
