@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup bench test test-fast lint models ladder learned-model verify benchmarks clean
+.PHONY: help setup bench test test-fast lint models tiers learned-model verify benchmarks clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -32,15 +32,15 @@ lint: $(READY) ## ruff, pyright, import-linter
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-ladder: $(READY) ## put eight shipped models on every rung of the ladder again
-	$(BIN)/python -m groundtruth.hardening.building
+tiers: $(READY) ## put eight shipped models on every tier again
+	$(BIN)/python -m groundtruth.variants.build_variants
 
 models: $(READY) ## compile and prove the shipped models again
-	$(BIN)/python -m groundtruth.artifacts.building
+	$(BIN)/python -m groundtruth.store.build
 
 learned-model: $(READY) ## train the shipped language model again and measure it; a stopped run continues
-	$(BIN)/python -m mib.learned.building
-	$(BIN)/python -m mib.learned.measuring
+	$(BIN)/python -m mib.learned.build
+	$(BIN)/python -m mib.learned.measure
 
 verify: $(READY) ## re-prove every shipped model
 	$(BIN)/groundtruth verify

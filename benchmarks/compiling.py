@@ -25,8 +25,8 @@ from rich.table import Table
 from tracr.compiler import compile_rasp_to_model, lib
 from tracr.rasp import rasp
 
-from groundtruth.compiling.compiler import check, compile_unchecked
-from groundtruth.domain import Domain, Tokens
+from groundtruth.compiled.domain import Domain, Tokens
+from groundtruth.compiler.compile_program import check, compile_unchecked
 
 RUNS = 5
 

@@ -22,8 +22,8 @@ from rich.table import Table
 
 import mib
 from groundtruth.bench.variable_profiles import PARAMETERS, places_of
-from groundtruth.featurizing import Sizes, VariableExam, oracle
-from groundtruth.finding import find_model
+from groundtruth.evaluation.variables import Sizes, VariableEvaluator, oracle
+from groundtruth.specs import find_model
 
 LIMITS = {"score 10,000 pairs": 2.0, "das, rank 4, 1,000 pairs": 10.0}
 
@@ -41,9 +41,9 @@ def timed(work: Callable[[], object], repeats: int) -> tuple[float, float]:
     return statistics.median(walls), statistics.median(processors)
 
 
-def fresh(exam: VariableExam) -> VariableExam:
-    """The same exam with nothing recorded yet."""
-    return replace(exam, task=replace(exam.task, model=exam.task.anatomy))
+def fresh(evaluator: VariableEvaluator) -> VariableEvaluator:
+    """The same evaluator with nothing recorded yet."""
+    return replace(evaluator, task=replace(evaluator.task, model=evaluator.task.anatomy))
 
 
 def main() -> None:
@@ -58,10 +58,10 @@ def main() -> None:
     (name, variable, site), *_ = places_of(arguments.place)
     model = find_model(name)
 
-    def exam_of(sizes: Sizes) -> VariableExam:
-        return VariableExam.of(model, variable, site, sizes=sizes, controls=False)
+    def evaluator_of(sizes: Sizes) -> VariableEvaluator:
+        return VariableEvaluator.of(model, variable, site, sizes=sizes, controls=False)
 
-    scored, learned = exam_of(Sizes(1, 1, 10_000)), exam_of(Sizes(1000, 200, 1))
+    scored, learned = evaluator_of(Sizes(1, 1, 10_000)), evaluator_of(Sizes(1000, 200, 1))
     found, das = oracle(model, variable, site), mib.featurization.get("das")
     with torch.no_grad():
         unit = timed(lambda: scored.task.anatomy.logits(scored.task.base), 10)[1]
@@ -73,7 +73,7 @@ def main() -> None:
         limit = f"{LIMITS[what]:.1f}" if what in LIMITS else "-"
         table.add_row(what, f"{wall:.3f}", f"{processor:.3f}", limit, f"{processor / unit:.1f}")
 
-    row("make the task of 10,000 pairs", lambda: exam_of(Sizes(1, 1, 10_000)))
+    row("make the task of 10,000 pairs", lambda: evaluator_of(Sizes(1, 1, 10_000)))
     row("score 10,000 pairs", lambda: fresh(scored).row(found))
     row("das, rank 4, 1,000 pairs", lambda: das(fresh(learned).task, rank=4))
     if arguments.methods:

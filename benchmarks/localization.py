@@ -29,11 +29,11 @@ from rich.table import Table
 
 import groundtruth
 import mib
-from mib.localization.attribution import sum_of_products
+from mib.engine.gradients import Gradients, Trace
+from mib.engine.source_changes import HeldChanges
+from mib.localization.gradient_products import sum_of_products
 from mib.metrics import LogitDifference
 from mib.metrics.faithfulness import mib_areas
-from mib.patching.changes import HeldChanges
-from mib.patching.gradients import Gradients, Trace
 
 REFERENCE = {
     "exact": 3520, "eap": 32, "eap-ig-inputs": 130, "eap-ig-activations": 950, "ifr": 14, "CPR + CMD": 170,
@@ -183,7 +183,10 @@ class Bench:
         task = make_task(bridge, shape)
         unit, edges = forward(plain, task), len(task.graph.edges)
         pass_ = timed(unit, unit, 20)
-        found = {"one forward pass": pass_, "taking apart": timed(lambda: mib.anatomy.dissect(bridge), unit, 5)}
+        found = {
+            "one forward pass": pass_,
+            "taking apart": timed(lambda: mib.models.adapters.decompose(bridge), unit, 5),
+        }
         self.console.print(f"{edges} edges, {shape}; one Hugging Face forward pass: {1000 * pass_.seconds:.1f} ms")
         table = Table("what", "ours", "limit", "reference", "ms", title="units of one plain forward pass")
         for name, work in methods(task).items():

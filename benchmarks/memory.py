@@ -4,7 +4,7 @@
 
 Each row runs one method in a process of its own and reads the peak of its resident memory (``VmHWM`` of Linux, set
 back after a first run, so that neither the model nor libraries count). ``rows`` is how many examples were run at once,
-``law`` is what ``mib.patching.chunking.bytes_of_a_row`` says of them plus what is kept between batches, ``memory`` is
+``law`` is what ``mib.engine.row_batches.bytes_of_a_row`` says of them plus what is kept between batches, ``memory`` is
 the budget that the task was given. ``--arithmetic`` prints the law alone for Llama-3.1-8B on IOI, from its shapes.
 """
 
@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 import mib
-from mib.anatomy import Anatomy, Attention, Block, Mlp, Norm
-from mib.anatomy.convention import ACTIVATIONS
+from mib.engine.row_batches import bytes_of_a_row, bytes_of_outputs, rows_that_fit
 from mib.metrics import LogitDifference
-from mib.patching.chunking import bytes_of_a_row, bytes_of_outputs, rows_that_fit
+from mib.models.adapters import Anatomy, Attention, Block, Mlp, Norm
+from mib.models.adapters.lens_convention import ACTIVATIONS
 
 MIB = 2**20
 

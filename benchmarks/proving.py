@@ -6,8 +6,8 @@ Run: ``python benchmarks/proving.py [--processes 2]``. The limit is 3 minutes on
 import argparse
 import time
 
-from groundtruth.artifacts import load, shipped
-from groundtruth.proving.verifying import verify_many
+from groundtruth.store import load, shipped
+from groundtruth.truth.verify import verify_many
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mib
-import mib.task
+import mib.localization.task
 from mib.metrics.faithfulness import mib_areas
 
 SHAPE = Shape(layers=12, heads=12, width=768, prompts=8, tokens=16, vocabulary=50_257)
@@ -51,12 +51,12 @@ def main() -> None:
     shape = Shape(**{**vars(SHAPE), "layers": arguments.layers})
     plain, bridge = load(shape)
     model = make_task(bridge, shape).engine.anatomy
-    unit, worth = forward(plain, make_task(model, shape)), mib.task.WORTH_SKIPPING
+    unit, worth = forward(plain, make_task(model, shape)), mib.localization.task.WORTH_SKIPPING
     table = Table("", "read positions only", "all positions", "ratio")
     for name, work in works(model, shape).items():
-        mib.task.WORTH_SKIPPING = worth
+        mib.localization.task.WORTH_SKIPPING = worth
         few = timed(work, unit, arguments.repeats).units
-        mib.task.WORTH_SKIPPING = NEVER
+        mib.localization.task.WORTH_SKIPPING = NEVER
         whole = timed(work, unit, arguments.repeats).units
         table.add_row(name, f"{few:.2f}", f"{whole:.2f}", f"{few / whole:.2f}")
     Console().print(table)

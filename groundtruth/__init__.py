@@ -9,9 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from groundtruth.artifacts import load, shipped
-    from groundtruth.compiling.compiler import compile
-    from groundtruth.domain import Domain
+    from groundtruth.compiled.domain import Domain
+    from groundtruth.compiler.compile_program import compile
     from groundtruth.errors import (
         ArtifactError,
         DomainError,
@@ -20,41 +19,42 @@ if TYPE_CHECKING:
         ProgramError,
         UnsupportedProgram,
     )
-    from groundtruth.featurizing import VariableRow, featurization_task, score_featurizer
-    from groundtruth.localizing.contract import check_method
-    from groundtruth.localizing.exam import Row, score
-    from groundtruth.localizing.tasks import localization_task
+    from groundtruth.evaluation.circuits.circuit_evaluator import Row, score
+    from groundtruth.evaluation.circuits.localization_tasks import localization_task
+    from groundtruth.evaluation.circuits.localizer_contract import check_method
+    from groundtruth.evaluation.variables import VariableRow, featurization_task, score_featurizer
     from groundtruth.model import CompiledModel
     from groundtruth.programs.registry import Program, program
-    from groundtruth.proving.circuit import Circuit, EdgeTruth
-    from groundtruth.proving.verifying import verify
+    from groundtruth.store import load, shipped
+    from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
+    from groundtruth.truth.verify import verify
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ArtifactError": "groundtruth.errors",
-    "Circuit": "groundtruth.proving.circuit",
+    "Circuit": "groundtruth.truth.circuits.circuit",
     "CompiledModel": "groundtruth.model",
-    "Domain": "groundtruth.domain",
+    "Domain": "groundtruth.compiled.domain",
     "DomainError": "groundtruth.errors",
-    "EdgeTruth": "groundtruth.proving.circuit",
+    "EdgeTruth": "groundtruth.truth.circuits.circuit",
     "GroundTruthError": "groundtruth.errors",
     "MiscompiledProgram": "groundtruth.errors",
     "Program": "groundtruth.programs.registry",
     "ProgramError": "groundtruth.errors",
-    "Row": "groundtruth.localizing.exam",
+    "Row": "groundtruth.evaluation.circuits.circuit_evaluator",
     "UnsupportedProgram": "groundtruth.errors",
-    "VariableRow": "groundtruth.featurizing",
-    "check_method": "groundtruth.localizing.contract",
-    "compile": "groundtruth.compiling.compiler",
-    "featurization_task": "groundtruth.featurizing",
-    "load": "groundtruth.artifacts",
-    "localization_task": "groundtruth.localizing.tasks",
+    "VariableRow": "groundtruth.evaluation.variables",
+    "check_method": "groundtruth.evaluation.circuits.localizer_contract",
+    "compile": "groundtruth.compiler.compile_program",
+    "featurization_task": "groundtruth.evaluation.variables",
+    "load": "groundtruth.store",
+    "localization_task": "groundtruth.evaluation.circuits.localization_tasks",
     "program": "groundtruth.programs.registry",
-    "score": "groundtruth.localizing.exam",
-    "score_featurizer": "groundtruth.featurizing",
-    "shipped": "groundtruth.artifacts",
-    "verify": "groundtruth.proving.verifying",
+    "score": "groundtruth.evaluation.circuits.circuit_evaluator",
+    "score_featurizer": "groundtruth.evaluation.variables",
+    "shipped": "groundtruth.store",
+    "verify": "groundtruth.truth.verify",
 }
 """In which module each public name lives."""
 

@@ -20,8 +20,8 @@ class ArtifactError(GroundTruthError):
     """A stored model that is incomplete, of another schema, or not what its hashes say."""
 
 
-class TwinError(GroundTruthError):
-    """A twin that cannot be made of a model, or whose truth is not the model's."""
+class VariantError(GroundTruthError):
+    """A variant that cannot be made of a model, or whose truth is not the model's."""
 
 
 class WorkerError(GroundTruthError):

@@ -12,22 +12,22 @@ import torch
 from torch import Tensor
 from tracr.rasp import rasp
 
-from groundtruth.decoding import Decoder
-from groundtruth.domain import BOS, PAD, Domain
+from groundtruth.compiled.decoder import Decoder
+from groundtruth.compiled.domain import BOS, PAD, Domain
+from groundtruth.compiled.forward import Weights, forward
+from groundtruth.compiled.frame import aligned, chopped
+from groundtruth.compiled.liveness import Parts, decoys, without
+from groundtruth.compiled.provenance import Provenance
+from groundtruth.compiled.recipe import Step
 from groundtruth.errors import DomainError
-from groundtruth.forward import Weights, forward
-from groundtruth.frames import aligned, chopped
-from groundtruth.provenance import Provenance
-from groundtruth.proving.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
-from groundtruth.proving.usefulness import Parts, decoys, without
 from groundtruth.rasp.expressions import trace
-from groundtruth.recipes import Step
+from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
 from mib.errors import did_you_mean
 from mib.graph import Graph
 
 if TYPE_CHECKING:
-    from groundtruth.transformer import CompiledTransformer
-    from groundtruth.variables import VariableTruth
+    from groundtruth.compiled.torch_module import CompiledTransformer
+    from groundtruth.truth.variables import VariableTruth
 
 Certainty = Literal["exact", "measured"]
 
@@ -101,7 +101,7 @@ class CompiledModel:
         """The weights in the coordinates of provenance's directions, with the unembedding as the decoder reads it.
 
         Raises:
-            TwinError: If the frame is not that of these weights.
+            VariantError: If the frame is not that of these weights.
         """
         found = self.weights if self.frame is None else aligned(self.weights, self.frame)
         return replace(found, W_U=chopped(self.decoder.read(found.W_U), axis=-2)) if self.decoder.centered else found
@@ -111,7 +111,7 @@ class CompiledModel:
         """The heads and neurons that are called decoys, shown on the weights to be of no use to the output.
 
         Raises:
-            TwinError: If one of them is of use.
+            VariantError: If one of them is of use.
         """
         return decoys(self.aligned, self.provenance)
 
@@ -122,7 +122,7 @@ class CompiledModel:
         The same comes out, whatever is cut, since nothing that matters reads a decoy.
 
         Raises:
-            TwinError: If one of them is of use.
+            VariantError: If one of them is of use.
         """
         kept = without(self.weights, self.decoys)
         return replace(kept, W_U=self.decoder.read(kept.W_U)) if self.decoder.centered else kept
@@ -160,7 +160,7 @@ class CompiledModel:
     @cached_property
     def transformer(self) -> CompiledTransformer:
         """The model as a float32 module with TransformerLens hooks (imports TransformerLens)."""
-        from groundtruth.transformer import CompiledTransformer
+        from groundtruth.compiled.torch_module import CompiledTransformer
 
         return CompiledTransformer(self.weights, dtype=torch.float32)
 
@@ -237,7 +237,7 @@ class CompiledModel:
             DomainError: For an unknown ablation or kind of lengths, or mixed lengths of a model that padding disturbs.
             ArtifactError: If the stored circuits cannot be read.
         """
-        from groundtruth.proving.prover import default_lengths, prove
+        from groundtruth.truth.circuits.prover import default_lengths, prove
 
         key = (require_ablation(ablation), require_lengths(lengths or default_lengths(self)))
         if key not in self._circuits:
@@ -254,7 +254,7 @@ class CompiledModel:
         """The circuits known so far, by ablation and lengths."""
         if self.folder is None:
             return {}
-        from groundtruth.artifacts import read_circuits
+        from groundtruth.store import read_circuits
 
         return {(found.ablation, found.lengths): found for found in read_circuits(self.folder, self.graph)}
 
@@ -289,8 +289,8 @@ class CompiledModel:
 
     @cached_property
     def _variables(self) -> tuple[VariableTruth, ...]:
-        from groundtruth.artifacts import read_variables
-        from groundtruth.variables import prove_variables
+        from groundtruth.store import read_variables
+        from groundtruth.truth.variables import prove_variables
 
         stored = [] if self.folder is None else read_variables(self.folder, self)
         return tuple(stored or prove_variables(self))
@@ -298,18 +298,18 @@ class CompiledModel:
     def save(self, folder: str | Path) -> None:
         """Write the model with its circuits under every ablation and its variables, proving those not yet known.
 
-        With a model in superposition goes what is measured on it, see ``groundtruth.proving.measuring``.
+        With a model in superposition goes what is measured on it, see ``groundtruth.truth.circuits.measured``.
 
         Args:
             folder: Made if it is not there. Each file is written whole or not at all.
         """
-        from groundtruth.artifacts import save
+        from groundtruth.store import save
 
         kinds = LENGTHS if self.pad_safe and len(self.domain.lengths) > 1 else ("fixed",)
         circuits = [self.circuit(ablation, lengths) for ablation in ABLATIONS for lengths in kinds]
         save(self, Path(folder), circuits, variables=self.variables())
         if self.certainty == "measured":
-            from groundtruth.proving.measuring import write_measurements
+            from groundtruth.truth.circuits.measured import write_measurements
 
             write_measurements(self, Path(folder))
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from groundtruth.pytest_questions import PROFILES, Profile, Question, featurizer_questions, questions
+from groundtruth.pytest_profiles import PROFILES, Profile, Question, featurizer_questions, questions
 
 if TYPE_CHECKING:
     from groundtruth.model import CompiledModel
-    from groundtruth.testing.known import Known
+    from groundtruth.testing.expected_failures import Known
     from mib.featurization import FeaturizerMethod
     from mib.localization import Localizer
 
@@ -87,7 +87,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def groundtruth_method(request: pytest.FixtureRequest) -> Localizer:
     """The method under test: a test that asks for it runs once for each ``--groundtruth-method``."""
-    from groundtruth.testing.repeat import named_method
+    from groundtruth.testing.reproduce import named_method
 
     return named_method(request.param)
 
@@ -95,7 +95,7 @@ def groundtruth_method(request: pytest.FixtureRequest) -> Localizer:
 @pytest.fixture
 def groundtruth_featurizer(request: pytest.FixtureRequest) -> FeaturizerMethod:
     """The featurizer under test: a test that asks for it runs once for each ``--groundtruth-featurizer``."""
-    from groundtruth.testing.repeat import named_featurizer
+    from groundtruth.testing.reproduce import named_featurizer
 
     return named_featurizer(request.param)
 
@@ -103,7 +103,7 @@ def groundtruth_featurizer(request: pytest.FixtureRequest) -> FeaturizerMethod:
 @pytest.fixture
 def groundtruth_model(request: pytest.FixtureRequest) -> CompiledModel:
     """A compiled model: a test that asks for it runs once for each of its marker's ``models``, or the profile's."""
-    from groundtruth.finding import find_model
+    from groundtruth.specs import find_model
 
     return find_model(request.param)
 
@@ -130,16 +130,16 @@ class MethodItem(pytest.Item):
         self._kind, self._spec, self._question = kind, spec, question
         self.add_marker(MARK)
         if self._known is not None and (reason := self._known.expected.get(question.name)):
-            from groundtruth.testing.failing import MethodFailure
+            from groundtruth.testing.failure import MethodFailure
 
             strict = question.name in self._known.fails
             self.add_marker(pytest.mark.xfail(reason=reason, strict=strict, raises=MethodFailure))
 
     def runtest(self) -> None:
         """Run the property."""
-        from groundtruth.testing.asking import ask
-        from groundtruth.testing.failing import DoesNotApply
-        from groundtruth.testing.repeat import named_featurizer, named_method
+        from groundtruth.testing.failure import DoesNotApply
+        from groundtruth.testing.reproduce import named_featurizer, named_method
+        from groundtruth.testing.run_property import ask
 
         method = named_method(self._spec) if self._kind == "method" else named_featurizer(self._spec)
         known, question = self._known, self._question
@@ -156,14 +156,14 @@ class MethodItem(pytest.Item):
         if path is None:
             return None
         if _KNOWN not in self.config.stash:
-            from groundtruth.testing.known import read_known
+            from groundtruth.testing.expected_failures import read_known
 
             self.config.stash[_KNOWN] = read_known(path)
         return self.config.stash[_KNOWN].get(_last_name(self._spec))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What went wrong, without the inside of the plug-in."""
-        known = ("groundtruth.errors", "groundtruth.testing.failing", "mib.errors")
+        known = ("groundtruth.errors", "groundtruth.testing.failure", "mib.errors")
         ours = tuple(getattr(sys.modules.get(name), kind, None) for name, kind in zip(known, _OURS, strict=True))
         if isinstance(excinfo.value, tuple(kind for kind in ours if kind is not None)):
             return str(excinfo.value)

@@ -15,17 +15,17 @@ from hypothesis import note, reject
 from hypothesis import strategies as st
 
 from groundtruth.errors import DomainError
-from groundtruth.featurizing import Sizes, featurization_task
-from groundtruth.generating import Bounds, Drawn, Stuck, draw
-from groundtruth.generating.bounds import Range
-from groundtruth.generating.choices import drawn_by
-from groundtruth.generating.judging import Judged, Rejected, judge
-from groundtruth.localizing.tasks import localization_task
+from groundtruth.evaluation.circuits.localization_tasks import localization_task
+from groundtruth.evaluation.variables import Sizes, featurization_task
+from groundtruth.generated import Bounds, Drawn, Stuck, draw
+from groundtruth.generated.acceptance import Judged, Rejected, judge
+from groundtruth.generated.bounds import Range
+from groundtruth.generated.choices import drawn_by
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
-from groundtruth.variables import Site, VariableTruth
+from groundtruth.truth.variables import Site, VariableTruth
 from mib.featurization import FeaturizationTask
-from mib.task import LocalizationTask
+from mib.localization.task import LocalizationTask
 
 _SIZES = Sizes(train=48, validation=24, test=24)
 

@@ -5,13 +5,13 @@ just data and a metric.
 """
 
 from mib import featurization, localization, tasks
+from mib.engine import Engine
 from mib.errors import FormatError, GraphError, MethodError, MibError, ModelError, ScoreError, TaskError
 from mib.featurization import FeaturizationTask, Featurizer, Site
 from mib.graph import Edge, EdgeScores, Graph, NeuronScores, NodeScores
 from mib.learned import learned_model
+from mib.localization.task import LocalizationTask
 from mib.models import LoadedModel, load_model
-from mib.patching import Engine
-from mib.task import LocalizationTask
 
 __all__ = [
     "Edge",

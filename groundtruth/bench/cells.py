@@ -16,18 +16,18 @@ from pydantic import TypeAdapter, ValidationError
 
 import groundtruth
 import mib
-from groundtruth.artifacts import stored
-from groundtruth.artifacts.writing import to_json, write_whole
-from groundtruth.bench.prompts import MADE_UP, Prompts
-from groundtruth.bench.real import is_real, real_sha256
 from groundtruth.errors import DomainError
-from groundtruth.featurizing.exam import VariableRow
-from groundtruth.finding import find_model, is_file_spec, load_method
-from groundtruth.localizing.exam import ORACLE, Row
-from groundtruth.localizing.tasks import N_PAIRS
+from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
+from groundtruth.evaluation.circuits.language_model_evaluator import is_real, real_sha256
+from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS
+from groundtruth.evaluation.prompts import MADE_UP, Prompts
+from groundtruth.evaluation.variables.variable_evaluator import VariableRow
+from groundtruth.specs import find_model, is_file_spec, load_method
+from groundtruth.store import stored
+from groundtruth.store.write import to_json, write_whole
 from mib import localization
+from mib.localization.task import Level
 from mib.metrics.faithfulness import MAX_SIZES
-from mib.task import Level
 
 SCHEMA_VERSION = 1
 """Of a stored cell and of a result file."""
@@ -36,7 +36,7 @@ _NO_RESULT = (
     "cli",
     "report",
     "workers.py",
-    "bench/ladder",
+    "bench/tiers",
     "bench/outcomes.py",
     "bench/results.py",
     "bench/running.py",
@@ -107,8 +107,8 @@ class Cell:
         return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
     @property
-    def exam(self) -> "Cell":
-        """The cell without its method: cells with the same exam share model, task and truth."""
+    def evaluator(self) -> "Cell":
+        """The cell without its method: cells with the same evaluator share model, task and truth."""
         return replace(self, method="", parameters=())
 
 

@@ -12,7 +12,7 @@ import torch
 
 from groundtruth.bench.cells import SCHEMA_VERSION, Cell, Failed, Outcome, Skipped, code_sha256, model_sha256, versions
 from groundtruth.bench.variable_cells import VariableCell
-from mib.metrics.validity import Validity
+from mib.metrics.metric_validity import Validity
 
 AnyCell = TypeVar("AnyCell", Cell, VariableCell)
 

@@ -6,20 +6,20 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from groundtruth.artifacts import shipped, summaries
 from groundtruth.bench.cells import Cell, dtype_of
-from groundtruth.bench.prompts import MADE_UP, Prompts
-from groundtruth.bench.real import N_REAL_PAIRS, is_real, tasks_of
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
-from groundtruth.finding import models_in
-from groundtruth.localizing.exam import ORACLE
-from groundtruth.proving.circuit import require_ablation
+from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
+from groundtruth.evaluation.circuits.language_model_evaluator import N_REAL_PAIRS, is_real, tasks_of
+from groundtruth.evaluation.prompts import MADE_UP, Prompts
+from groundtruth.specs import models_in
+from groundtruth.store import shipped, summaries
+from groundtruth.truth.circuits.circuit import require_ablation
 from mib import localization
 from mib.errors import did_you_mean
 from mib.learned import NAME as LEARNED
 from mib.localization.registry import Localizer
-from mib.task import Level
+from mib.localization.task import Level
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def cells_of(
     prompts: Prompts = MADE_UP,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Cell]:
-    """The cells of a profile, all methods of one exam beside each other.
+    """The cells of a profile, all methods of one evaluator beside each other.
 
     Args:
         chosen: The profile.

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from groundtruth.localizing.exam import ORACLE, Row
-from mib.metrics.validity import kendall_tau
+from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
+from mib.metrics.metric_validity import kendall_tau
 
 COLUMNS = ("mib_cpr", "mib_cmd", "cpr", "cmd")
 """What is measured without truth; in a summary their names begin with ``real_``."""

@@ -8,9 +8,9 @@ from typing import Any
 from groundtruth.bench.cells import Cell, Failed, Outcome, Skipped
 from groundtruth.bench.outcomes import Outcomes, cell_data, heading_data, validity_data
 from groundtruth.bench.real_results import Prediction, predictions, real_values
-from groundtruth.localizing.exam import ORACLE, Row
+from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
 from mib.errors import ScoreError
-from mib.metrics.validity import Validity, metric_validity
+from mib.metrics.metric_validity import Validity, metric_validity
 
 METRICS = ("cpr", "cmd", "mib_cpr", "mib_cmd")
 """Columns that need no truth."""

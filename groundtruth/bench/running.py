@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 
 import torch
 
-from groundtruth.artifacts import library
-from groundtruth.artifacts.writing import WEIGHTS
 from groundtruth.bench.cells import Cell, CellStore, Failed, Outcome, Skipped, dtype_of
-from groundtruth.bench.real import RealExam, is_real
-from groundtruth.bench.variable_cells import VariableCell, variable_exam
+from groundtruth.bench.variable_cells import VariableCell, variable_evaluator
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
-from groundtruth.finding import find_model, is_file_spec, load_featurizer, load_method
-from groundtruth.localizing.exam import ORACLE, Exam
+from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Evaluator
+from groundtruth.evaluation.circuits.language_model_evaluator import RealEvaluator, is_real
+from groundtruth.specs import find_model, is_file_spec, load_featurizer, load_method
+from groundtruth.store import library
+from groundtruth.store.write import WEIGHTS
 from groundtruth.workers import Lost, run_batches
 from mib import featurization, localization
 from mib.errors import MethodError, MibError
@@ -32,7 +32,7 @@ Keyed = tuple[str, AnyCell]
 def run_cells(cells: Sequence[AnyCell], store: CellStore, *, jobs: int = 1) -> Iterator[tuple[AnyCell, Outcome, bool]]:
     """Outcomes as they come: first those that are known, then the others as they are run.
 
-    Whatever has come is kept: after an interruption a second call runs only the rest. Cells of one exam share its
+    Whatever has come is kept: after an interruption a second call runs only the rest. Cells of one evaluator share its
     task and truth, but every method gets a fresh copy of the model.
 
     Args:
@@ -51,7 +51,7 @@ def run_cells(cells: Sequence[AnyCell], store: CellStore, *, jobs: int = 1) -> I
             todo.append((key, cell))
         else:
             yield cell, known, True
-    exams = [list(group) for _, group in groupby(todo, key=lambda item: item[1].exam)]
+    exams = [list(group) for _, group in groupby(todo, key=lambda item: item[1].evaluator)]
     with contextlib.closing(_run_all(exams, store, jobs)) as outcomes:  # an interruption ends the workers now
         for cell, outcome in outcomes:
             yield cell, outcome, False
@@ -61,11 +61,13 @@ def _run_all(
     exams: Sequence[list[Keyed[AnyCell]]], store: CellStore, jobs: int
 ) -> Generator[tuple[AnyCell, Outcome], None, None]:
     if jobs == 1 or len(exams) <= 1:
-        for exam in exams:
-            for key, cell in exam:
+        for evaluator in exams:
+            for key, cell in evaluator:
                 yield cell, _run_and_keep(store, (key, cell))
         return
-    largest_first = sorted(exams, key=lambda exam: -_size(exam[0][1].model))  # lest one is left alone at the end
+    largest_first = sorted(
+        exams, key=lambda evaluator: -_size(evaluator[0][1].model)
+    )  # lest one is left alone at the end
     run = partial(_run_and_keep, store)
     with contextlib.closing(run_batches(run, largest_first, processes=jobs)) as outcomes:
         for (_, cell), outcome in outcomes:
@@ -90,7 +92,7 @@ def _run_and_keep(store: CellStore, keyed: Keyed[AnyCell]) -> Outcome:
 def run_cell(cell: Cell | VariableCell) -> Outcome:
     """The outcome of one cell."""
     try:
-        exam = variable_exam(cell.exam) if isinstance(cell, VariableCell) else _exam(cell.exam)
+        evaluator = variable_evaluator(cell.evaluator) if isinstance(cell, VariableCell) else _evaluator(cell.evaluator)
     except DomainError as error:
         return Skipped(str(error), "model")
     except MibError as error:  # a checkpoint that cannot be read is no reason to lose the other models
@@ -98,9 +100,9 @@ def run_cell(cell: Cell | VariableCell) -> Outcome:
     except (MemoryError, RuntimeError) as error:  # nor is one that is too large
         return Failed(_told(error, cell.method))
     try:
-        _refuse(cell, exam.task)
+        _refuse(cell, evaluator.task)
         # By what it was asked for: two files may have functions of one name.
-        return replace(exam.row(_method(cell), dict(cell.parameters)), method=cell.method)
+        return replace(evaluator.row(_method(cell), dict(cell.parameters)), method=cell.method)
     except _CannotRun as error:
         return Skipped(str(error), "method")
     except MibError as error:
@@ -150,10 +152,10 @@ def _place(error: BaseException, method: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _exam(cell: Cell) -> Exam | RealExam:
-    """The exam of a cell, kept for the next cell of it."""
+def _evaluator(cell: Cell) -> Evaluator | RealEvaluator:
+    """The evaluator of a cell, kept for the next cell of it."""
     if cell.task:
-        return RealExam.of(
+        return RealEvaluator.of(
             cell.model,
             cell.task,
             ablation=cell.ablation,
@@ -165,7 +167,7 @@ def _exam(cell: Cell) -> Exam | RealExam:
             dtype=dtype_of(cell.dtype),
             prompts=cell.prompts,
         )
-    return Exam.of(
+    return Evaluator.of(
         find_model(cell.model),
         ablation=cell.ablation,
         lengths=cell.lengths,

@@ -39,7 +39,7 @@ VARIABLE_COLUMNS = (
     "rank",
     "shuffled",
     "arbitrary",
-    "twin",
+    "variant",
     "illusion",
     "mib_mean",
     "mib_best",
@@ -49,7 +49,7 @@ VARIABLE_COLUMNS = (
 )
 """Of the variable track."""
 
-_VARIABLES_LOWER = ("rank", "shuffled", "arbitrary", "twin", "illusion", "seconds")
+_VARIABLES_LOWER = ("rank", "shuffled", "arbitrary", "variant", "illusion", "seconds")
 
 
 def parse(text: str | None, columns: Sequence[str] = COLUMNS) -> dict[str, float]:

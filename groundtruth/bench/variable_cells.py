@@ -7,12 +7,12 @@ from functools import cache, lru_cache
 from typing import Any
 
 from groundtruth.bench.cells import SCHEMA_VERSION, code_sha256, dtype_of, model_sha256, registered_sha256, versions
-from groundtruth.bench.prompts import MADE_UP, Prompts
-from groundtruth.bench.real_variables import RealVariableExam
 from groundtruth.devices import pick_device
-from groundtruth.featurizing.exam import ORACLE, VariableExam
-from groundtruth.featurizing.tasks import SIZES, Sizes
-from groundtruth.finding import find_model, is_file_spec, load_featurizer
+from groundtruth.evaluation.prompts import MADE_UP, Prompts
+from groundtruth.evaluation.variables.featurization_tasks import SIZES, Sizes
+from groundtruth.evaluation.variables.language_model_variables import RealVariableEvaluator
+from groundtruth.evaluation.variables.variable_evaluator import ORACLE, VariableEvaluator
+from groundtruth.specs import find_model, is_file_spec, load_featurizer
 from mib import featurization
 
 
@@ -69,8 +69,8 @@ class VariableCell:
         return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
     @property
-    def exam(self) -> "VariableCell":
-        """The cell without its method: cells with the same exam share model, task and truth."""
+    def evaluator(self) -> "VariableCell":
+        """The cell without its method: cells with the same evaluator share model, task and truth."""
         return replace(self, method="", parameters=())
 
     @property
@@ -95,8 +95,8 @@ def _method_sha256(method: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def variable_exam(cell: VariableCell) -> VariableExam | RealVariableExam:
-    """The exam of a cell, kept for the next cell of it.
+def variable_evaluator(cell: VariableCell) -> VariableEvaluator | RealVariableEvaluator:
+    """The evaluator of a cell, kept for the next cell of it.
 
     Raises:
         DomainError: If no interchange of the variable changes the output.
@@ -109,8 +109,8 @@ def variable_exam(cell: VariableCell) -> VariableExam | RealVariableExam:
     }  # fmt: skip
     if cell.task:
         asked["prompts"] = cell.prompts
-        return RealVariableExam.of(cell.model, cell.task, cell.variable, cell.site, **asked)
-    return VariableExam.of(_model(cell.model), cell.variable, cell.site, **asked)
+        return RealVariableEvaluator.of(cell.model, cell.task, cell.variable, cell.site, **asked)
+    return VariableEvaluator.of(_model(cell.model), cell.variable, cell.site, **asked)
 
 
 _model = lru_cache(maxsize=2)(find_model)

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
-from groundtruth.artifacts import shipped, summaries
 from groundtruth.bench.cells import dtype_of
-from groundtruth.bench.prompts import MADE_UP, Prompts
-from groundtruth.bench.real_places import RealPlace, names_real, real_places
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
-from groundtruth.featurizing.choosing import informative
-from groundtruth.featurizing.exam import ORACLE
-from groundtruth.featurizing.places import task_site
-from groundtruth.featurizing.tasks import Sizes
-from groundtruth.finding import find_model, is_file_spec, load_featurizer, models_in
-from groundtruth.variables import Site
+from groundtruth.evaluation.prompts import MADE_UP, Prompts
+from groundtruth.evaluation.variables.featurization_tasks import Sizes
+from groundtruth.evaluation.variables.informative_variables import informative
+from groundtruth.evaluation.variables.language_model_sites import RealPlace, names_real, real_places
+from groundtruth.evaluation.variables.task_sites import task_site
+from groundtruth.evaluation.variables.variable_evaluator import ORACLE
+from groundtruth.specs import find_model, is_file_spec, load_featurizer, models_in
+from groundtruth.store import shipped, summaries
+from groundtruth.truth.variables import Site
 from mib import featurization, learned
 from mib.errors import did_you_mean
 
@@ -183,7 +183,7 @@ def variable_cells_of(
     prompts: Prompts = MADE_UP,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[VariableCell]:
-    """The cells of a profile, all methods of one exam beside each other.
+    """The cells of a profile, all methods of one evaluator beside each other.
 
     Args:
         chosen: The profile.

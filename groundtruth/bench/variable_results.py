@@ -12,11 +12,11 @@ from groundtruth.bench.cells import Failed, Outcome, Skipped
 from groundtruth.bench.outcomes import Outcomes, cell_data, heading_data, or_none, validity_data
 from groundtruth.bench.real_results import REAL, Prediction, predictions
 from groundtruth.bench.variable_cells import VariableCell
-from groundtruth.featurizing.exam import KINDS, ORACLE, VariableRow
+from groundtruth.evaluation.variables.variable_evaluator import KINDS, ORACLE, VariableRow
 from mib.errors import ScoreError
-from mib.featurization.sites import Site
-from mib.metrics.interchange import mib_aggregate
-from mib.metrics.validity import Validity, metric_validity
+from mib.metrics.interchange_scores import mib_aggregate
+from mib.metrics.metric_validity import Validity, metric_validity
+from mib.site import Site
 
 METRICS = ("accuracy", "disentangle", "all_pairs", "validation")
 """Columns that need no truth."""

@@ -42,8 +42,8 @@ def generate(
         jobs: Processes; by default one a CPU.
         json: Print JSON, for machines.
     """
-    from groundtruth.generating import Bounds, parse_range
-    from groundtruth.generating.suite import generate as generate_suite
+    from groundtruth.generated import Bounds, parse_range
+    from groundtruth.generated.suite import generate as generate_suite
     from groundtruth.report.generating import suite_view
     from groundtruth.report.progress import tracked
     from groundtruth.report.style import echo
@@ -102,7 +102,7 @@ def repro(
 
     from groundtruth.errors import DomainError
     from groundtruth.report.style import echo
-    from groundtruth.testing.repeat import repeat
+    from groundtruth.testing.reproduce import repeat
 
     if (variable is None) != (site is None):
         raise DomainError("a featurizer looks for a variable at a site: give both --variable and --site.")

@@ -33,23 +33,23 @@ def programs(*, family: str | None = None, json: AsJson = False) -> None:
         echo(programs_table(found))
 
 
-def models(*, family: str | None = None, twins: bool = False, json: AsJson = False) -> None:
+def models(*, family: str | None = None, variants: bool = False, json: AsJson = False) -> None:
     """List the shipped models with their sizes and live edges.
 
     Args:
         family: Only those of one family, such as sorting.
-        twins: List the harder twins of the ladder that ship instead, and how certain their truth is.
+        variants: List the harder variants of the tiers that ship instead, and how certain their truth is.
         json: Print JSON, for machines.
     """
-    from groundtruth.artifacts import load, shipped_twins, summaries
-    from groundtruth.report.listings import models_table, of_family, twin_data, twins_table
+    from groundtruth.report.listings import models_table, of_family, variant_data, variants_table
     from groundtruth.report.style import echo
+    from groundtruth.store import load, shipped_variants, summaries
 
     found = of_family(summaries(), family)
     table = models_table
-    if twins:
-        found = [twin_data(twin) for twin in map(load, shipped_twins()) if family in (None, twin.family)]
-        table = twins_table
+    if variants:
+        found = [variant_data(variant) for variant in map(load, shipped_variants()) if family in (None, variant.family)]
+        table = variants_table
     if json:
         print_json(found)
     else:
@@ -72,7 +72,7 @@ def show(
 
     Args:
         name: A shipped model, the folder of a stored one, a program of the library, or my_file.py:my_program; with
-            @ and a rung of the ladder (reverse@rotated) or transformations (reverse@decoys+rotate), that twin.
+            @ and a tier (reverse@rotated) or transformations (reverse@decoys+rotate), that variant.
         ablation: Whose circuit to draw: resample, zero, mean or mean-positional.
         lengths: fixed (inputs of the greatest length) or mixed (all lengths, padded on the right).
         input: The tokens of the run, such as "1 2 3".
@@ -81,9 +81,9 @@ def show(
         source: Print the Python text of the program too.
         json: Print JSON, for machines.
     """
-    from groundtruth.finding import find_model
     from groundtruth.report.show import model_data, model_view
     from groundtruth.report.style import echo
+    from groundtruth.specs import find_model
 
     model = find_model(name)
     circuit = model.circuit(ablation=ablation, lengths=lengths)
@@ -114,12 +114,12 @@ def compile(
         out: Write the model and its proven circuits to this folder.
         json: Print JSON, for machines.
     """
-    from groundtruth.compiling.compiler import compile as compile_program
-    from groundtruth.finding import is_file_spec
+    from groundtruth.compiler.compile_program import compile as compile_program
     from groundtruth.programs import get, load_program
     from groundtruth.report.listings import compiled_view
     from groundtruth.report.show import model_data
     from groundtruth.report.style import echo
+    from groundtruth.specs import is_file_spec
 
     if out is not None:
         require_writable(out)
@@ -137,21 +137,21 @@ def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
     """Re-prove weights = program and the status of every edge, from the stored models alone.
 
     Args:
-        names: Shipped models, twins such as hist@rotated, or folders; all that ships if none is named.
+        names: Shipped models, variants such as hist@rotated, or folders; all that ships if none is named.
         jobs: Processes; by default one a CPU. Fewer take less memory.
         json: Print JSON, for machines.
     """
-    from groundtruth.artifacts import load, shipped, shipped_twins, stored
-    from groundtruth.proving.verifying import verify_many
     from groundtruth.report.progress import tracked
     from groundtruth.report.style import echo
     from groundtruth.report.verifying import verification_data, verifications_table
+    from groundtruth.store import load, shipped, shipped_variants, stored
+    from groundtruth.truth.verify import verify_many
 
     wanted = flat(names)
     for name in wanted:
         if stored(name) is None and not Path(name).is_dir():
             load(name)  # an unknown name is bad input, not a failed proof
-    wanted = wanted or [*shipped(), *shipped_twins()]
+    wanted = wanted or [*shipped(), *shipped_variants()]
     found = list(tracked("verifying", verify_many(wanted, processes=jobs or os.cpu_count() or 1), total=len(wanted)))
     if json:
         print_json(verification_data(found))

@@ -8,7 +8,8 @@ from typing import Any
 import cyclopts
 
 from groundtruth import __version__
-from groundtruth.cli import generating, inspecting, reporting, scoring, submitting, tasks, traps
+from groundtruth.cli import generating, inspecting, reporting, scoring, submitting, tasks
+from groundtruth.cli import pitfalls as pitfalls
 
 BAD_INPUT = 2
 """Exit code for what the user can put right: a name, a file, an option."""
@@ -34,7 +35,7 @@ app = cyclopts.App(
 )
 inspecting.register(app)
 scoring.register(app)
-traps.register(app)
+pitfalls.register(app)
 generating.register(app)
 tasks.register(app)
 submitting.register(app)

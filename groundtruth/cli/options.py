@@ -66,7 +66,7 @@ def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, 
         MethodError: If one is written otherwise, unknown, given twice, or of another kind than its default.
     """
     from mib.errors import MethodError
-    from mib.registering import check_parameters
+    from mib.registry import check_parameters
 
     found: dict[str, Any] = {}
     for text in texts or ():
@@ -122,6 +122,6 @@ def print_json(data: Any) -> None:
     """Write data to standard output, in the one way in which all JSON is written here."""
     import sys
 
-    from groundtruth.artifacts.writing import to_json
+    from groundtruth.store.write import to_json
 
     sys.stdout.write(to_json(data).decode())

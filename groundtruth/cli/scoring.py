@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
-from groundtruth.cli.ladder import ladder_names, report_ladder
 from groundtruth.cli.options import (
     AsJson,
     Jobs,
@@ -19,6 +18,7 @@ from groundtruth.cli.options import (
     split,
 )
 from groundtruth.cli.running import judge, run, show, show_contract
+from groundtruth.cli.tiers import report_tiers, tier_names
 from groundtruth.cli.variable_track import (
     Options,
     bench_variables,
@@ -31,7 +31,7 @@ from groundtruth.cli.variable_track import (
 if TYPE_CHECKING:
     from groundtruth.bench import Result
     from groundtruth.bench.cells import Cell
-    from groundtruth.bench.prompts import Prompts
+    from groundtruth.evaluation.prompts import Prompts
 
 
 def register(app: App) -> None:
@@ -52,7 +52,7 @@ def bench(
     methods: str | None = None,
     ablation: str | None = None,
     level: str | None = None,
-    ladder: bool = False,
+    tiers: bool = False,
     seed: Seed = 0,
     device: str = "cpu",
     dtype: str | None = None,
@@ -81,26 +81,26 @@ def bench(
         methods: Names or my_file.py:my_method, separated by commas, instead of all.
         ablation: resample, zero, mean, mean-positional; several separated by commas. Circuits only.
         level: What is scored: edge (the default), node or neuron. Circuits only.
-        ladder: Each method on every rung of the ladder: as compiled, rotated, soft, with distractors, with redundancy,
-            with all of them. Models are those that ship on all rungs, or any that are named. Circuits only.
+        tiers: Each method on every tier: as compiled, rotated, soft, with distractors, with redundancy,
+            with all of them. Models are those that ship on all tiers, or any that are named. Circuits only.
         seed: Chooses the examples and seeds the methods.
         device: cpu, cuda, mps, or auto.
-        dtype: Of the models that methods see: float32 by default, float64 on the ladder, where rotated weights leave
+        dtype: Of the models that methods see: float32 by default, float64 on the tiers, where rotated weights leave
             float32 only three digits.
         jobs: Processes; by default one a CPU.
         out: Where the result files and the finished cells go.
         json: Print the result as JSON instead of the table.
     """
-    dtype = dtype or ("float64" if ladder else "float32")
+    dtype = dtype or ("float64" if tiers else "float32")
     require_writable(out)
     prompts = _prompts(data, answer_prefix, memory)
-    if is_variables(track, ablation=ablation, level=level, ladder=ladder or None):
+    if is_variables(track, ablation=ablation, level=level, tiers=tiers or None):
         return bench_variables(Options(profile, models, methods, seed, device, dtype, jobs, out, json, task, prompts))
     from groundtruth.bench.profiles import cells_of
     from groundtruth.bench.profiles import profile as profile_of
 
     level = level or "edge"
-    named = ladder_names(split(models, "--models"), level) if ladder else split(models, "--models")
+    named = tier_names(split(models, "--models"), level) if tiers else split(models, "--models")
     cells = cells_of(
         profile_of(profile),
         models=named,
@@ -115,8 +115,8 @@ def bench(
     )
     asked: dict[str, Any] = {"profile": profile, "data": data, "answer_prefix": answer_prefix}
     result = _run(cells, out, jobs, seed=seed, level=level, device=device, dtype=dtype, **asked)
-    if ladder:
-        return report_ladder(result, out, f"{time.strftime('%Y-%m-%d')}-ladder", json)
+    if tiers:
+        return report_tiers(result, out, f"{time.strftime('%Y-%m-%d')}-tiers", json)
     return _report(result, out, f"{time.strftime('%Y-%m-%d')}-{profile}", json)
 
 
@@ -220,8 +220,8 @@ def check(method: str, /, *, track: str = "circuits", level: str | None = None, 
     """
     if is_variables(track, level=level):
         return check_variables(method, json=json)
-    from groundtruth.finding import is_file_spec, load_method
-    from groundtruth.localizing.contract import check_method
+    from groundtruth.evaluation.circuits.localizer_contract import check_method
+    from groundtruth.specs import is_file_spec, load_method
     from mib import localization
 
     chosen = require_level(level or "edge")
@@ -259,7 +259,7 @@ def require_level(level: str) -> Any:
         TaskError: If it is none.
     """
     from mib.errors import TaskError, did_you_mean
-    from mib.task import LEVELS
+    from mib.localization.task import LEVELS
 
     if level not in LEVELS:
         raise TaskError(f"unknown level '{level}'.{did_you_mean(level, LEVELS)} Choose from {', '.join(LEVELS)}.")
@@ -267,15 +267,15 @@ def require_level(level: str) -> Any:
 
 
 def _prompts(data: str | None, answer_prefix: str | None, memory: str | None) -> "Prompts":
-    from groundtruth.bench.prompts import Prompts
+    from groundtruth.evaluation.prompts import Prompts
 
     return Prompts(data, answer_prefix, memory_in(memory))
 
 
 def _known_parameters(method: str, level: Any) -> dict[str, Any]:
     """Hyper-parameters of a method and their defaults; a file with it is loaded, and its faults are told."""
-    from groundtruth.finding import is_file_spec, load_method
-    from groundtruth.localizing.exam import ORACLE
+    from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
+    from groundtruth.specs import is_file_spec, load_method
     from mib import localization
 
     if is_file_spec(method) or ":" in method:

@@ -12,7 +12,7 @@ from groundtruth.cli.options import AsJson, Parameters, Seed, memory_in, paramet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mib.submissions import Outcome, Setup
+    from mib.leaderboard.submissions import Outcome, Setup
 
 FAILED = 1
 
@@ -78,8 +78,8 @@ def submit(
     from groundtruth.report.progress import tracked
     from groundtruth.report.style import echo
     from groundtruth.report.submitting import outcome_data, outcomes_table
-    from mib.patching.ablations import check_ablation
-    from mib.submissions import Setup, parse_models
+    from mib.engine.ablations import check_ablation
+    from mib.leaderboard.submissions import Setup, parse_models
 
     task_names = split(tasks, "--tasks") or []
     run = _runner(method, track, level, layers=layers, heads=heads, ablation=ablation)
@@ -117,10 +117,10 @@ def _runner(
 ) -> _Runner:
     from groundtruth.cli.scoring import require_level
     from groundtruth.errors import GroundTruthError
-    from groundtruth.finding import is_file_spec, load_featurizer, load_method
+    from groundtruth.specs import is_file_spec, load_featurizer, load_method
     from mib import featurization, localization
     from mib.errors import did_you_mean
-    from mib.submissions import Places, write_circuits, write_featurizers
+    from mib.leaderboard.submissions import Places, write_circuits, write_featurizers
 
     own = is_file_spec(method) or ":" in method
     if track == "circuits":
@@ -154,7 +154,7 @@ def check(folder: Path, /, *, json: AsJson = False) -> int:
     """
     from groundtruth.report.style import echo
     from groundtruth.report.submitting import report_data, report_view
-    from mib.submissions import check_submission
+    from mib.leaderboard.submissions import check_submission
 
     report = check_submission(folder)
     if json:

@@ -10,9 +10,9 @@ from groundtruth.cli.options import parameters_in, print_json, split
 from groundtruth.cli.running import judge, run, show, show_contract
 
 if TYPE_CHECKING:
-    from groundtruth.bench.prompts import Prompts
     from groundtruth.bench.variable_cells import VariableCell
     from groundtruth.bench.variable_results import VariableResult
+    from groundtruth.evaluation.prompts import Prompts
     from mib.featurization import FeaturizerMethod
 
 TRACKS = ("circuits", "variables")
@@ -119,7 +119,7 @@ def score_variables(
 
 def check_variables(method: str, *, json: bool) -> int:
     """The contract of a featurization method."""
-    from groundtruth.featurizing.contract import check_featurizer_method
+    from groundtruth.evaluation.variables.featurizer_contract import check_featurizer_method
 
     known = _method(method)
     return show_contract(known.name, check_featurizer_method(known), json=json)
@@ -140,14 +140,14 @@ def list_featurizers(*, json: bool) -> None:
 
 def _known_parameters(method: str) -> dict[str, Any]:
     """Hyper-parameters of a method and their defaults; a file with it is loaded, and its faults are told."""
-    from groundtruth.featurizing.exam import ORACLE
+    from groundtruth.evaluation.variables.variable_evaluator import ORACLE
 
     return {} if method == ORACLE else _method(method).parameters
 
 
 def _method(name: str) -> "FeaturizerMethod":
     """A registered method by name, or one in a file."""
-    from groundtruth.finding import is_file_spec, load_featurizer
+    from groundtruth.specs import is_file_spec, load_featurizer
     from mib import featurization
 
     by_file = is_file_spec(name) or ":" in name

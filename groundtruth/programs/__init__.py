@@ -1,7 +1,7 @@
 """The library of RASP programs, a module a family, and the registry that declares, lists and loads them."""
 
 from groundtruth.programs import arithmetic, brackets, counting, logic, sequence, sorting, text
-from groundtruth.programs.listing import Line, listing
+from groundtruth.programs.formulas import Line, listing
 from groundtruth.programs.registry import (
     FAMILIES,
     Program,

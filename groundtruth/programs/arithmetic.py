@@ -7,7 +7,7 @@ from typing import Any
 from tracr.rasp import rasp
 
 from groundtruth.programs.registry import program
-from groundtruth.programs.words import (
+from groundtruth.programs.shorthand import (
     EQ,
     SOp,
     aggregate,

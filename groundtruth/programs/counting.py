@@ -6,7 +6,7 @@ from typing import Any
 from tracr.rasp import rasp
 
 from groundtruth.programs.registry import program
-from groundtruth.programs.words import (
+from groundtruth.programs.shorthand import (
     EQ,
     GT,
     LEQ,
@@ -22,7 +22,7 @@ from groundtruth.programs.words import (
     select,
     tokens,
 )
-from groundtruth.programs.words import length as make_length
+from groundtruth.programs.shorthand import length as make_length
 
 
 def _hist(name: str = "hist") -> SOp:

@@ -1,7 +1,7 @@
 """Whether something holds: containment, agreement, votes among redundant copies, and a conditional."""
 
 from groundtruth.programs.registry import program
-from groundtruth.programs.words import (
+from groundtruth.programs.shorthand import (
     EQ,
     GT,
     TRUE,

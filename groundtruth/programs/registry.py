@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 from tracr.rasp import rasp
 
-from groundtruth.domain import Domain, Token, Tokens
+from groundtruth.compiled.domain import Domain, Token, Tokens
 from groundtruth.errors import DomainError, ProgramError
-from groundtruth.programs.sources import source_of
+from groundtruth.programs.source_text import source_of
 from groundtruth.rasp.expressions import canonical
 from mib.errors import did_you_mean
 

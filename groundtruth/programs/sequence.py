@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from groundtruth.programs.registry import program
-from groundtruth.programs.words import EQ, SOp, aggregate, apply, combine, indices, length, select, tokens
+from groundtruth.programs.shorthand import EQ, SOp, aggregate, apply, combine, indices, length, select, tokens
 
 
 def _take(name: str, position: SOp, values: SOp) -> SOp:

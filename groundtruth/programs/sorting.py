@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from groundtruth.programs.registry import program
-from groundtruth.programs.words import (
+from groundtruth.programs.shorthand import (
     EQ,
     LT,
     TRUE,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from groundtruth.generating.suite import Suite
+from groundtruth.generated.suite import Suite
 from groundtruth.report import style
 
 

@@ -13,8 +13,8 @@ from rich.text import Text
 from groundtruth.errors import DomainError
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
-from groundtruth.proving.circuit import ABLATIONS, Circuit
 from groundtruth.report import style
+from groundtruth.truth.circuits.circuit import ABLATIONS, Circuit
 from mib.errors import did_you_mean
 from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
@@ -175,34 +175,35 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def twin_data(twin: CompiledModel) -> dict[str, Any]:
-    """A shipped twin as JSON has it."""
-    base, _, rung = twin.name.partition("@")
+def variant_data(variant: CompiledModel) -> dict[str, Any]:
+    """A shipped variant as JSON has it."""
+    base, _, tier = variant.name.partition("@")
     return {
-        "name": twin.name,
+        "name": variant.name,
         "model": base,
-        "rung": rung,
-        "certainty": twin.certainty,
-        "layers": twin.weights.n_layers,
-        "heads": twin.weights.n_heads,
-        "d_model": twin.weights.d_model,
-        "edges": len(twin.graph.edges),
-        "live": {ablation: len(twin.circuit(ablation).edges) for ablation in ABLATIONS},
-        "recipe": [str(step) for step in twin.recipe],
+        "tier": tier,
+        "certainty": variant.certainty,
+        "layers": variant.weights.n_layers,
+        "heads": variant.weights.n_heads,
+        "d_model": variant.weights.d_model,
+        "edges": len(variant.graph.edges),
+        "live": {ablation: len(variant.circuit(ablation).edges) for ablation in ABLATIONS},
+        "recipe": [str(step) for step in variant.recipe],
     }
 
 
-def twins_table(twins: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """One line a twin: its sizes, how certain its truth is, and how many edges are live."""
+def variants_table(variants: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """One line a variant: its sizes, how certain its truth is, and how many edges are live."""
     right = ("L x H", "d_model", "edges", "live", "zero")
-    table = style.table("twin", "truth", *right, right=right)
-    for twin in twins:
-        live = twin["live"]
-        sizes = (f"{twin['layers']} x {twin['heads']}", str(twin["d_model"]), f"{twin['edges']:,}")
-        mark = Text(twin["certainty"], "warn" if twin["certainty"] == "measured" else "faint")
-        table.add_row(Text(twin["name"], "name"), mark, *sizes, str(live["resample"]), str(live["zero"]))
-    n_measured = sum(twin["certainty"] == "measured" for twin in twins)
+    table = style.table("variant", "truth", *right, right=right)
+    for variant in variants:
+        live = variant["live"]
+        sizes = (f"{variant['layers']} x {variant['heads']}", str(variant["d_model"]), f"{variant['edges']:,}")
+        mark = Text(variant["certainty"], "warn" if variant["certainty"] == "measured" else "faint")
+        table.add_row(Text(variant["name"], "name"), mark, *sizes, str(live["resample"]), str(live["zero"]))
+    n_measured = sum(variant["certainty"] == "measured" for variant in variants)
     told = (
-        f"{style.plural(len(twins), 'twin')}, {n_measured} of them in superposition: live by witness, the rest measured"
+        f"{style.plural(len(variants), 'variant')}, {n_measured} of them in superposition: live by witness, "
+        "the rest measured"
     )
     return Group(table, _hint(told, "groundtruth show NAME"))

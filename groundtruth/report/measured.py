@@ -3,9 +3,9 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.proving.circuit import Circuit
-from groundtruth.proving.measuring import Effect, Effects, Measurements
 from groundtruth.report import style
+from groundtruth.truth.circuits.circuit import Circuit
+from groundtruth.truth.circuits.measured import Effect, Effects, Measurements
 
 SHOWN = 4
 """How many of the edges without a witness are named, those that move the output most."""

@@ -9,15 +9,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.console import Console
 
-from groundtruth.artifacts import load, shipped
 from groundtruth.bench.cells import SCHEMA_VERSION
 from groundtruth.bench.results import LOWER_IS_BETTER
 from groundtruth.errors import ArtifactError
-from groundtruth.localizing.exam import ORACLE
+from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
 from groundtruth.report import style
 from groundtruth.report.scores import Column
 from groundtruth.report.tables import COST_COLUMNS, EXACT_COLUMNS, LEGEND, METRIC_COLUMNS
 from groundtruth.report.tree import CircuitTree
+from groundtruth.store import load, shipped
 
 COLUMNS = (*EXACT_COLUMNS, *METRIC_COLUMNS, *COST_COLUMNS)
 WIDTH = 120

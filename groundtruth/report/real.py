@@ -9,7 +9,7 @@ from rich.text import Text
 
 from groundtruth.bench.real_results import Prediction, by_task
 from groundtruth.bench.results import Result, Summary
-from groundtruth.localizing.exam import Row
+from groundtruth.evaluation.circuits.circuit_evaluator import Row
 from groundtruth.report import style
 
 TOLD = {"auroc": "AUROC", "average_precision": "AP", "f1": "F1", "cmd": "CMD", "cpr": "CPR"}

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from groundtruth.bench.real_results import Prediction
 from groundtruth.bench.variable_results import VariableResult, VariableSummary
-from groundtruth.featurizing.exam import VariableRow
+from groundtruth.evaluation.variables.variable_evaluator import VariableRow
 from groundtruth.report import style
 
 TOLD = {"accuracy": "IIA", "recall": "recall", "precision": "precision", "f1": "F1", "inside": "inside"}
@@ -56,7 +56,7 @@ def real_legend(result: VariableResult) -> Iterator[str]:
         sites = ", ".join(dict.fromkeys(row.site for row in rows))
         pairs = max(row.n_test for row in rows)
         yield f"real: the mean over {', '.join(_subjects(rows))} at {sites}, {pairs} held-out pairs each; no truth is"
-        yield "known there. MIB: on all of them, the mean over families. Ranks and twins are in the result files."
+        yield "known there. MIB: on all of them, the mean over families. Ranks and variants are in the result files."
 
 
 def rank_prediction(found: Sequence[Prediction]) -> Iterator[Text]:

@@ -11,20 +11,20 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.domain import Tokens
+from groundtruth.compiled.domain import Tokens
+from groundtruth.compiled.provenance import Head
 from groundtruth.errors import ProgramError
-from groundtruth.generating import FAMILY, from_code
+from groundtruth.generated import FAMILY, from_code
 from groundtruth.model import CompiledModel
 from groundtruth.programs import get, names
-from groundtruth.programs.listing import Line, listing
-from groundtruth.provenance import Head
-from groundtruth.proving.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
-from groundtruth.proving.measuring import measurements
+from groundtruth.programs.formulas import Line, listing
 from groundtruth.rasp.expressions import walk
 from groundtruth.report import style
 from groundtruth.report.measured import measured_view
 from groundtruth.report.tree import CircuitTree
 from groundtruth.report.variables import variable_data, variables_table
+from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
+from groundtruth.truth.circuits.measured import measurements
 from mib.errors import shorten
 
 INDENT = 10
@@ -77,7 +77,7 @@ def _title(model: CompiledModel) -> Table:
     text = Text(model.description).append(f"\n{sizes}{causal}\n{model.domain}", "faint")
     text.append(f" · equal to its program on {model.check}", "faint")
     if model.recipe:
-        text.append(f"\n{model.certainty} truth of a twin · {' · '.join(map(str, model.recipe))}", "faint")
+        text.append(f"\n{model.certainty} truth of a variant · {' · '.join(map(str, model.recipe))}", "faint")
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(min_width=INDENT - 2, no_wrap=True)
     grid.add_row(Text(model.name, "name"), text)

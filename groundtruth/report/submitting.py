@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from groundtruth.report import style
-from mib.submissions import Outcome, SubmissionReport
+from mib.leaderboard.submissions import Outcome, SubmissionReport
 
 STYLES = {"written": "good", "kept": "faint", "skipped": "faint", "failed": "bad",
           "complete": "good", "absent": "faint", "faulty": "bad"}  # fmt: skip

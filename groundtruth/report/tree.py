@@ -7,8 +7,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.proving.circuit import Circuit, EdgeTruth
 from groundtruth.report import style
+from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
 from mib.graph import Edge
 
 TRAVELS = "what travels"

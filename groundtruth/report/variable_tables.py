@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from groundtruth.bench.variable_results import VariableResult, VariableSummary
-from groundtruth.featurizing.exam import ORACLE
+from groundtruth.evaluation.variables.variable_evaluator import ORACLE
 from groundtruth.report import scores, style
 from groundtruth.report.real_variables import REAL_LEGEND, place_table, real_legend, variable_title
 from groundtruth.report.scores import Column, best_of, bullets, entry, method_entry
@@ -19,7 +19,7 @@ from groundtruth.report.variable_words import words
 LEGEND = (
     "IIA: interchange accuracy on pairs that a no-op gets wrong; iso: on isolation pairs. Exact: recall and precision "
     "of the subspace; inside: share of what is moved that is the variable's. Controls, where there is nothing to find: "
-    "IIA on shuffled weights, arbitrary labels, a twin program; gap: IIA less the highest of these. ±: over seeds."
+    "IIA on shuffled weights, arbitrary labels, a variant program; gap: IIA less the highest of these. ±: over seeds."
 )
 
 COLUMNS = (
@@ -31,13 +31,13 @@ COLUMNS = (
     Column("rank", "rank", ranked=False),
     Column("shuffled", "shuf-\nfled", ranked=False),
     Column("arbitrary", "arbi-\ntrary", ranked=False),
-    Column("twin", "twin", ranked=False),
+    Column("variant", "variant", ranked=False),
     Column("selectivity", "gap"),
     Column("real_accuracy", "IIA\nreal", ranked=False),
     Column("real_mib", "MIB\nreal", ranked=False),
 )
 
-LEFT_OUT_FOR_REAL = ("rank", "twin")
+LEFT_OUT_FOR_REAL = ("rank", "variant")
 """Columns that make room for those of language models; the result files have them all."""
 
 REAL_COLUMNS = (

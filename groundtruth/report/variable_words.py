@@ -6,7 +6,7 @@ from statistics import fmean
 from rich.text import Text
 
 from groundtruth.bench.variable_results import VariableResult, VariableSummary
-from groundtruth.featurizing.exam import HIGH, LOW, ORACLE, VariableRow
+from groundtruth.evaluation.variables.variable_evaluator import HIGH, LOW, ORACLE, VariableRow
 from groundtruth.report import style
 from groundtruth.report.real_variables import rank_prediction
 
@@ -22,7 +22,11 @@ _WHERE = {
     "dead": "copies that nothing reads",
     "null": "directions that hold nothing",
 }
-_CONTROLS = {"shuffled": "shuffled weights", "arbitrary": "arbitrary labels", "twin": "a twin without the variable"}
+_CONTROLS = {
+    "shuffled": "shuffled weights",
+    "arbitrary": "arbitrary labels",
+    "variant": "a variant without the variable",
+}
 
 
 def words(result: VariableResult, *, own: str = "") -> Iterator[Text]:

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.proving.verifying import Verification
 from groundtruth.report import style
+from groundtruth.truth.verify import Verification
 
 
 def verifications_table(found: Sequence[Verification]) -> RenderableType:

@@ -7,9 +7,9 @@ from statistics import fmean
 from rich.text import Text
 
 from groundtruth.bench.results import Result
-from groundtruth.localizing.exam import ORACLE, Row, WrongEdge
+from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row, WrongEdge
 from groundtruth.report import style
-from mib.metrics.validity import Validity
+from mib.metrics.metric_validity import Validity
 
 MARGIN = 0.02
 """A CPR above the true circuit's by less than this is not told."""

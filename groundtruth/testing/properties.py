@@ -7,8 +7,7 @@ from typing import Any
 
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import CompiledModel
-from groundtruth.symmetries import SYMMETRIES
-from groundtruth.testing.featurizers import (
+from groundtruth.testing.featurizer_properties import (
     assert_featurizer_batch_size_free,
     assert_featurizer_deterministic,
     assert_featurizer_example_order_free,
@@ -17,20 +16,21 @@ from groundtruth.testing.featurizers import (
     assert_finds_variable,
     assert_makes_nothing_up,
 )
-from groundtruth.testing.moving import assert_ignores_decoys, assert_invariant
-from groundtruth.testing.recovering import assert_exact_at_logits, assert_recovers
-from groundtruth.testing.repeating import (
+from groundtruth.testing.featurizer_symmetries import (
+    assert_featurizer_equivariant,
+    assert_featurizer_ignores_decoys,
+    assert_featurizer_invariant,
+)
+from groundtruth.testing.recovery_properties import assert_exact_at_logits, assert_recovers
+from groundtruth.testing.repeatability import (
     assert_batch_size_free,
     assert_deterministic,
     assert_example_order_free,
     assert_no_mutation,
     assert_scale_equivariant,
 )
-from groundtruth.testing.turning import (
-    assert_featurizer_equivariant,
-    assert_featurizer_ignores_decoys,
-    assert_featurizer_invariant,
-)
+from groundtruth.testing.symmetry_properties import assert_ignores_decoys, assert_invariant
+from groundtruth.variants.symmetries import SYMMETRIES
 from mib.errors import did_you_mean
 from mib.localization.registry import Method
 

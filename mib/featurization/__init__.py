@@ -1,7 +1,10 @@
 """Finding variables in activations: sites, featurizers, interchange interventions, and methods, one file each."""
 
-from mib.featurization import (
-    autoencoder,
+from mib.featurization import autoencoder
+from mib.featurization.autoencoder import dictionary
+from mib.featurization.featurizer import Featurizer, orthonormal
+from mib.featurization.featurizer_law import FeaturizerCheck, check_featurizer, measure_featurizer
+from mib.featurization.methods import (
     bijection_das,
     boundless_das,
     components,
@@ -16,13 +19,10 @@ from mib.featurization import (
     no_op,
     random_subspace,
 )
-from mib.featurization.autoencoder import dictionary
-from mib.featurization.checking import FeaturizerCheck, check_featurizer, measure_featurizer
-from mib.featurization.featurizer import Featurizer, orthonormal
 from mib.featurization.registry import FeaturizerMethod, as_featurizer, featurizer, get, names
-from mib.featurization.sites import Site
 from mib.featurization.splits import Split
 from mib.featurization.task import FeaturizationTask
+from mib.site import Site
 
 __all__ = [
     "FeaturizationTask",

@@ -6,10 +6,10 @@ from functools import cache
 from typing import Any
 
 from mib.errors import MethodError, did_you_mean
-from mib.featurization.checking import check_featurizer
 from mib.featurization.featurizer import Featurizer
+from mib.featurization.featurizer_law import check_featurizer
 from mib.featurization.task import FeaturizationTask
-from mib.registering import check_parameters, check_signature, description_of, load_plugins, parameters_of
+from mib.registry import check_parameters, check_signature, description_of, load_plugins, parameters_of
 
 Method = Callable[..., Featurizer]
 

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mib.anatomy import Anatomy, Model, dissect
-from mib.featurization.answers import Answers, Readout
 from mib.featurization.featurizer import Featurizer
-from mib.featurization.pairs import Pairs
-from mib.featurization.sites import Site
+from mib.featurization.pair_runs import Pairs
+from mib.featurization.readout import Answers, Readout
 from mib.featurization.splits import Split
 from mib.featurization.task_checks import check_task
+from mib.models.adapters import Anatomy, Model, decompose
+from mib.site import Site
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -23,7 +23,7 @@ class FeaturizationTask:
     """Find the features at a site that carry a variable: swap them, and the output must follow.
 
     Attributes:
-        model: Anything that ``mib.anatomy.dissect`` takes apart.
+        model: Anything that ``mib.models.adapters.decompose`` takes apart.
         site: Where the variable is sought.
         base: Token ids of the inputs that are run, [example, position].
         source: Token ids of the inputs that the variable is taken from, in the same shape.
@@ -84,7 +84,7 @@ class FeaturizationTask:
     @cached_property
     def anatomy(self) -> Anatomy:
         """The model, taken apart."""
-        return dissect(self.model)
+        return decompose(self.model)
 
     @cached_property
     def pairs(self) -> Pairs:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mib.errors import TaskError, shorten
-from mib.featurization.running import check_site
+from mib.featurization.site_runs import check_site
 
 if TYPE_CHECKING:
     from mib.featurization.task import FeaturizationTask

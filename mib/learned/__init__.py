@@ -6,7 +6,7 @@ exactly what it computes: what is stored of it is measured, not true by construc
 
 from typing import TYPE_CHECKING
 
-from mib.learned.files import CHECKPOINT, NAME, tasks, training_log
+from mib.learned.checkpoint_files import CHECKPOINT, NAME, tasks, training_log
 
 if TYPE_CHECKING:
     from mib.models import LoadedModel

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mib.errors import TaskError
-from mib.tasks.splitting import Part
+from mib.tasks.data_parts import Part
 
 Mixture = Mapping[str, int]
 """Prompts of each task in a batch."""

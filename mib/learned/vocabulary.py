@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mib import tasks
-from mib.tasks.spelling import PIECE
+from mib.tasks.word_pieces import PIECE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -1,6 +1,6 @@
 """Localization methods: one file each, found by name."""
 
-from mib.localization import (
+from mib.localization.methods import (
     acdc,
     activation_norm,
     atp_star,

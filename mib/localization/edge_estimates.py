@@ -13,12 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.anatomy import Anatomy
-from mib.anatomy.parts import Stream
-from mib.localization.attribution import embeddings, sum_of_products
-from mib.patching.gradients import Gradients, Trace
-from mib.patching.sweeping import Sweep
-from mib.task import Batch, LocalizationTask
+from mib.engine.checkpointed_backward import Sweep
+from mib.engine.gradients import Gradients, Trace
+from mib.localization.gradient_products import embeddings, sum_of_products
+from mib.localization.task import Batch, LocalizationTask
+from mib.models.adapters import Anatomy
+from mib.models.adapters.parts import Stream
 
 Scores = Float[Tensor, "*draw source destination"]
 

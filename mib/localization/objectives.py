@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from mib.engine.metric import Examples, Logits
 from mib.errors import MethodError, did_you_mean
-from mib.patching.metric import Examples, Logits
-from mib.task import LocalizationTask
+from mib.localization.task import LocalizationTask
 
 Objective = Literal["kl", "task"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from mib.engine import ABLATIONS, Ablation
+from mib.engine.ablations import check_ablation
 from mib.errors import MethodError, did_you_mean
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.localization.objectives import require_gradient
-from mib.patching import ABLATIONS, Ablation
-from mib.patching.ablations import check_ablation
-from mib.registering import check_parameters, check_signature, description_of, load_plugins, parameters_of
-from mib.task import LEVELS, Level, LocalizationTask
+from mib.localization.task import LEVELS, Level, LocalizationTask
+from mib.registry import check_parameters, check_signature, description_of, load_plugins, parameters_of
 
 Scores = EdgeScores | NodeScores | NeuronScores
 Method = Callable[..., Scores]

@@ -1,6 +1,6 @@
 """What is measured: answers of a model, and how well scores rank the edges that matter."""
 
-from mib.metrics.answers import Accuracy, KLDivergence, LogitDifference, NegativeSquaredDistance
-from mib.patching.metric import Metric
+from mib.engine.metric import Metric
+from mib.metrics.answer_metrics import Accuracy, KLDivergence, LogitDifference, NegativeSquaredDistance
 
 __all__ = ["Accuracy", "KLDivergence", "LogitDifference", "Metric", "NegativeSquaredDistance"]

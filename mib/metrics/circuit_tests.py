@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mib.errors import ScoreError
-from mib.metrics.measuring import Measurement, measure
-from mib.metrics.random_circuits import inflated_circuits, random_circuits
-from mib.metrics.selection import Circuits
-from mib.metrics.statistics import (
+from mib.localization.task import LocalizationTask
+from mib.metrics.circuit_selection import Circuits
+from mib.metrics.hypothesis_tests import (
     EquivalenceTest,
     IndependenceTest,
     MinimalityTest,
@@ -23,7 +22,8 @@ from mib.metrics.statistics import (
     quantile_test,
     rounding,
 )
-from mib.task import LocalizationTask
+from mib.metrics.measure_circuits import Measurement, measure
+from mib.metrics.random_circuits import inflated_circuits, random_circuits
 
 Kept = NDArray[np.bool_]
 """The edges of a circuit, bool [source, destination]."""

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from mib.errors import ScoreError
 from mib.graph import Graph
-from mib.metrics.measuring import Measurement, measure
-from mib.metrics.selection import (
+from mib.localization.task import LocalizationTask
+from mib.metrics.circuit_selection import (
     MIB_FRACTIONS,
     AnyScores,
     Circuits,
@@ -32,7 +32,7 @@ from mib.metrics.selection import (
     prune_circuits,
     select,
 )
-from mib.task import LocalizationTask
+from mib.metrics.measure_circuits import Measurement, measure
 
 MAX_SIZES = 129
 """Sizes at most that ``areas`` measures by default; a graph with fewer edges is measured at every size."""
@@ -155,7 +155,7 @@ def mib_curve_of_circuits(task: LocalizationTask, circuits: Circuits) -> Curve:
     Args:
         task: What to measure on.
         circuits: Nine circuits with at most 0.1, 0.2, 0.5, 1, 2, 5, 10, 20 and 50 % of the edges, in this order; the
-            whole model is the tenth point. Read them with ``mib.formats.read_cell``.
+            whole model is the tenth point. Read them with ``mib.leaderboard.formats.read_cell``.
 
     Returns:
         A curve of which ``.area_under`` is the CPR and ``.area_from_1`` the CMD.

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mib.engine.metric import Examples, Logits
 from mib.errors import TaskError, shorten
-from mib.patching.metric import Examples, Logits
 
 
 @dataclass(frozen=True, eq=False)

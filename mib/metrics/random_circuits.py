@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mib.errors import ScoreError
 from mib.graph import Graph
-from mib.metrics.selection import owners
+from mib.metrics.circuit_selection import owners
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mib.errors import ScoreError
 from mib.graph import EdgeScores
-from mib.metrics.selection import MIB_FRACTIONS, Ranking, select, strengths
+from mib.metrics.circuit_selection import MIB_FRACTIONS, Ranking, select, strengths
 
 EdgeFlags = NDArray[np.bool_]
 """Bool [source, destination], or bool [edge] in the order of ``graph.edges``."""

@@ -1,8 +1,8 @@
 """Real models: loaded by name, hub id or folder, unprocessed, with every hook, and taken apart for the engine."""
 
-from mib.models.lending import LentModel
-from mib.models.loaded import LoadedModel
-from mib.models.loading import load_model
-from mib.models.names import MODELS
+from mib.models.load import load_model
+from mib.models.loaded_model import LoadedModel
+from mib.models.model_names import MODELS
+from mib.models.shared_model import SharedModel
 
-__all__ = ["MODELS", "LentModel", "LoadedModel", "load_model"]
+__all__ = ["MODELS", "SharedModel", "LoadedModel", "load_model"]

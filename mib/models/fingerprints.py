@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mib.errors import shorten
-from mib.models.loaded import LoadedModel
+from mib.models.loaded_model import LoadedModel
 
 CHUNK = 2**26
 """Bytes that are brought to the CPU at a time."""

@@ -7,11 +7,11 @@ import random
 
 from mib.errors import FormatError
 from mib.tasks.causal_model import CausalModel
-from mib.tasks.columns import column
+from mib.tasks.data_columns import column
+from mib.tasks.data_parts import Part, part_of
 from mib.tasks.example import Example, Prompt, Row
-from mib.tasks.spelling import vocabulary_of
-from mib.tasks.splitting import Part, part_of
-from mib.tasks.words import EVENTS
+from mib.tasks.word_lists import EVENTS
+from mib.tasks.word_pieces import vocabulary_of
 
 CENTURIES = tuple(range(11, 18))
 YEARS = tuple(range(2, 99))

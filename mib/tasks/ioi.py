@@ -11,11 +11,11 @@ from typing import Any
 
 from mib.errors import FormatError
 from mib.tasks.causal_model import CausalModel
-from mib.tasks.columns import chosen, column, families_in
+from mib.tasks.data_columns import chosen, column, families_in
+from mib.tasks.data_parts import Part, part_of
 from mib.tasks.example import SUFFIX, Example, Prompt, Row, Span
-from mib.tasks.spelling import vocabulary_of
-from mib.tasks.splitting import Part, part_of
-from mib.tasks.words import NAMES, OBJECTS, PLACES
+from mib.tasks.word_lists import NAMES, OBJECTS, PLACES
+from mib.tasks.word_pieces import vocabulary_of
 
 TEMPLATES = (
     "When {name_A} and {name_B} went to the {place}, {name_C} gave a {object} to",

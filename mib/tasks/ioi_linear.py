@@ -18,12 +18,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mib.errors import TaskError
-from mib.formats import IoiParameters
-from mib.task import LocalizationTask
-from mib.tasks.builtin import IOI
+from mib.leaderboard.formats import IoiParameters
+from mib.localization.task import LocalizationTask
+from mib.tasks.builtin_tasks import IOI
 from mib.tasks.causal_model import CausalModel
 from mib.tasks.ioi import CAUSAL_MODEL
-from mib.tasks.pairing import Data
+from mib.tasks.token_pairs import Data
 
 GPT2_HEADS = ((7, 3), (7, 9), (8, 6), (8, 10))
 """The S-inhibition heads of GPT-2 small, on which MIB's baselines for IOI run."""
@@ -94,7 +94,7 @@ def fit(
     """Fit the linear causal model to a model, by least squares.
 
     Args:
-        model: A ``mib.LoadedModel``, or anything that ``mib.anatomy.dissect`` takes apart.
+        model: A ``mib.LoadedModel``, or anything that ``mib.models.adapters.decompose`` takes apart.
         tokenizer: A fast tokenizer; default: the model's own.
         heads: (layer, head) of each head that gives what it gives on the counterfactual; others follow.
         n: How many pairs of each family.

@@ -12,11 +12,11 @@ from typing import Any
 
 from mib.errors import FormatError
 from mib.tasks.causal_model import CausalModel
-from mib.tasks.columns import chosen, column, families_in
+from mib.tasks.data_columns import chosen, column, families_in
+from mib.tasks.data_parts import Part, part_of
 from mib.tasks.example import SUFFIX, Example, Prompt, Row, Span
-from mib.tasks.spelling import vocabulary_of
-from mib.tasks.splitting import Part, part_of
-from mib.tasks.words import COLORS, THINGS
+from mib.tasks.word_lists import COLORS, THINGS
+from mib.tasks.word_pieces import vocabulary_of
 
 N_CHOICES = 4
 LETTERS, DIGITS = tuple(string.ascii_uppercase), tuple(string.digits[1 : N_CHOICES + 1])

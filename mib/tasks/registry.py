@@ -3,7 +3,7 @@
 from functools import cache
 
 from mib.errors import TaskError, did_you_mean
-from mib.registering import load_plugins
+from mib.registry import load_plugins
 from mib.tasks.task import Task
 
 PLUGINS = "mib.tasks"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from mib.errors import TaskError, did_you_mean
 from mib.tasks.causal_model import CausalModel
+from mib.tasks.circuit_task import accuracy, localization, selection
+from mib.tasks.data_parts import Part, check_part
+from mib.tasks.data_sources import HubData, examples_of, write_rows
 from mib.tasks.example import SUFFIX, Example, Prompt, Row
-from mib.tasks.featurizing import featurization
-from mib.tasks.localizing import accuracy, localization, selection
-from mib.tasks.sources import HubData, examples_of, write_rows
-from mib.tasks.splitting import Part, check_part
+from mib.tasks.variable_task import featurization
 
 Draw = Callable[[random.Random, Part], Row]
 """Makes up a row of a part of the data."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mib import learned
-from mib.learned.measuring import measured
+from mib.learned.measure import measured
 
 PAGE = (Path(__file__).parents[2] / "docs" / "learned-model.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip().strip("`") for cell in line.split("|")[1:-1]] for line in PAGE.splitlines() if line[:3] == "| `"]

@@ -11,14 +11,14 @@ import pytest
 import torch
 
 import mib
-from groundtruth.bench.real import is_real
 from groundtruth.cli.main import app
 from groundtruth.cli.options import parameters_in
-from mib.formats.folders import CELLS
-from mib.models.names import MODELS as HUB_IDS
-from mib.patching.chunking import bytes_of_a_row
-from mib.submissions.models import MODELS
-from mib.task import LEVELS
+from groundtruth.evaluation.circuits.language_model_evaluator import is_real
+from mib.engine.row_batches import bytes_of_a_row
+from mib.leaderboard.formats.circuit_folders import CELLS
+from mib.leaderboard.submissions.leaderboard_models import MODELS
+from mib.localization.task import LEVELS
+from mib.models.model_names import MODELS as HUB_IDS
 
 FOLDER = Path(__file__).parents[2] / "docs"
 PAGE = (FOLDER / "reproducing-mib.md").read_text(encoding="utf-8")

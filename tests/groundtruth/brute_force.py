@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundtruth import CompiledModel, compile, programs
-from groundtruth.proving.circuit import Circuit, Witness
+from groundtruth.truth.circuits.circuit import Circuit, Witness
 
 Array = NDArray[np.float64]
 Cut = tuple[str, str]

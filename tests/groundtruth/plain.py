@@ -5,7 +5,7 @@ from typing import Any
 
 from tracr.rasp import rasp
 
-from groundtruth.variables.causal import UNDEFINED
+from groundtruth.truth.variables.rasp_causal_model import UNDEFINED
 
 KEEP = object()
 """At a position where nothing is put."""

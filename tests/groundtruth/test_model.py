@@ -5,10 +5,11 @@ import itertools
 import pytest
 import torch
 
-from groundtruth import artifacts, compile, load, programs
+from groundtruth import compile, load, programs
+from groundtruth import store as artifacts
+from groundtruth.compiled.torch_module import CompiledTransformer
 from groundtruth.errors import DomainError
 from groundtruth.model import Check
-from groundtruth.transformer import CompiledTransformer
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_a_circuit_is_proven_once(hist):
 
 
 def test_a_stored_circuit_is_not_proven_again(monkeypatch):
-    monkeypatch.setattr("groundtruth.proving.prover.prove", None)
+    monkeypatch.setattr("groundtruth.truth.circuits.prover.prove", None)
     model = load("hist")
     circuit = model.circuit("mean", "fixed")
     assert circuit in artifacts.read_circuits(model.folder, model.graph)

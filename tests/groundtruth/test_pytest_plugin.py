@@ -5,11 +5,12 @@ import sys
 
 import pytest
 
-import groundtruth.testing.asking
-import groundtruth.testing.known  # pytester forgets what a run imports, and some of it cannot be imported twice
-import groundtruth.transformer  # noqa: F401
+# pytester forgets what a run imports, and some of it cannot be imported twice
+import groundtruth.compiled.torch_module
+import groundtruth.testing.expected_failures
+import groundtruth.testing.run_property  # noqa: F401
 from groundtruth import pytest_plugin
-from groundtruth.pytest_questions import PROFILES, Profile
+from groundtruth.pytest_profiles import PROFILES, Profile
 
 pytest_plugins = "pytester"
 
@@ -219,7 +220,7 @@ def test_pytest_starts_without_what_is_heavy():
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_models_of_a_profile_ship(name):
-    from groundtruth.artifacts import shipped
+    from groundtruth.store import shipped
 
     profile = PROFILES[name]
     variables = {*profile.found, *profile.sought}

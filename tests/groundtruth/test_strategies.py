@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
 from groundtruth.errors import ProgramError
-from groundtruth.finding import find_model
+from groundtruth.specs import find_model
 from groundtruth.strategies import compiled_models, featurization_tasks, localization_tasks, programs
 
 FEW = settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -7,7 +7,7 @@ import numpy as np
 from tracr.rasp import rasp
 
 from groundtruth import programs
-from groundtruth.domain import BOS
+from groundtruth.compiled.domain import BOS
 
 
 def compiled_by_tracr(build, vocab, max_seq_len, *, causal=False):

@@ -7,7 +7,7 @@ import pytest
 from groundtruth.bench.cells import Cell, CellStore, Failed, Skipped, dtype_of, model_sha256
 from groundtruth.bench.running import run_cell
 from groundtruth.errors import ArtifactError, DomainError
-from groundtruth.localizing.exam import Row
+from groundtruth.evaluation.circuits.circuit_evaluator import Row
 from mib.errors import MethodError
 
 CELL = Cell("eap", "hist", n_pairs=8, max_sizes=3)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Outcome, run_cells
-from groundtruth.localizing.exam import Row
+from groundtruth.evaluation.circuits.circuit_evaluator import Row
 
 METHODS = """import os
 import signal
@@ -115,7 +115,7 @@ def test_a_killed_worker_costs_its_cell_and_nothing_else(file: Path, tmp_path: P
     found = {(cell.method.rpartition(":")[2], cell.model): o for cell, o, _ in run_cells(wanted, store, jobs=2)}
     fault, after = found.pop(("killed", "second_step")), found.pop(("too_large", "second_step"))
     assert fault == Failed("its process was killed (signal 9): most likely out of memory")
-    assert isinstance(after, Failed)  # the rest of the exam is run by another process
+    assert isinstance(after, Failed)  # the rest of the evaluator is run by another process
     assert after.error.startswith("out of memory: ")
     assert len(found) == 4
     assert all(isinstance(outcome, Row) for outcome in found.values())

@@ -12,7 +12,7 @@ from groundtruth.bench.profiles import PROFILES, cells_of
 from groundtruth.bench.results import Result, as_data
 from groundtruth.bench.thresholds import parse, unmet
 from groundtruth.errors import DomainError
-from groundtruth.localizing.exam import Ranked, Row, WrongEdge
+from groundtruth.evaluation.circuits.circuit_evaluator import Ranked, Row, WrongEdge
 from groundtruth.report.style import THEME
 from groundtruth.report.tables import bench_report, ending
 from groundtruth.report.writing import as_csv, as_markdown, write_result
@@ -159,7 +159,7 @@ def test_thresholds_are_parsed_and_held(result: Result) -> None:
 
 @pytest.mark.parametrize("name", list(PROFILES))
 def test_a_profile_draws_on_every_family(name: str) -> None:
-    from groundtruth.artifacts import summaries
+    from groundtruth.store import summaries
 
     families = {s["name"]: s["family"] for s in summaries()}
     chosen = profile(name).models()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, run_cells
-from groundtruth.localizing.exam import Row
+from groundtruth.evaluation.circuits.circuit_evaluator import Row
 
 COUNTING = """import mib
 from pathlib import Path

@@ -7,17 +7,17 @@ import json
 import pytest
 from rich.console import Console
 
-from groundtruth.artifacts.writing import to_json
 from groundtruth.bench.cells import Failed, Skipped
 from groundtruth.bench.thresholds import VARIABLE_COLUMNS, parse, unmet_of_variables
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.bench.variable_results import VariableResult, mib_columns, variable_columns, variable_data
 from groundtruth.errors import DomainError
-from groundtruth.featurizing.controls import Control
+from groundtruth.evaluation.variables.controls import Control
 from groundtruth.report.style import THEME
 from groundtruth.report.variable_tables import variable_report
 from groundtruth.report.variable_words import words
 from groundtruth.report.variable_writing import variable_csv, variable_markdown
+from groundtruth.store.write import to_json
 from tests.groundtruth.bench.variable_rows import real_row, result, row
 
 
@@ -51,10 +51,10 @@ def test_f1_is_the_harmonic_mean_and_0_where_nothing_was_found() -> None:
 
 
 def test_selectivity_is_the_gap_to_the_highest_control() -> None:
-    controls = (Control("shuffled", 0.1), Control("arbitrary", 0.3), Control("twin", None, "no twin"))
+    controls = (Control("shuffled", 0.1), Control("arbitrary", 0.3), Control("variant", None, "no variant"))
     columns = variable_columns(row("das", 0.9, controls=controls))
     assert columns["selectivity"] == pytest.approx(0.6)
-    assert (columns["shuffled"], columns["arbitrary"], columns["twin"]) == (0.1, 0.3, None)
+    assert (columns["shuffled"], columns["arbitrary"], columns["variant"]) == (0.1, 0.3, None)
     assert variable_columns(row("das", 0.9))["selectivity"] is None
 
 
@@ -122,7 +122,7 @@ def test_what_was_left_out_is_told() -> None:
 
 
 def test_the_table_fits_a_hundred_columns() -> None:
-    controls = (Control("shuffled", 0.1), Control("arbitrary", 0.3), Control("twin", 0.25))
+    controls = (Control("shuffled", 0.1), Control("arbitrary", 0.3), Control("variant", 0.25))
     names = ("oracle", "dbm-sae-batch-top-k", "difference-in-means")
     rows = [row(name, 0.95, precision=0.3, controls=controls, seed=s) for name in names for s in range(12)]
     screen = Console(width=100, record=True, file=io.StringIO(), theme=THEME)
@@ -138,11 +138,11 @@ def test_the_table_fits_a_hundred_columns() -> None:
 def test_thresholds_of_this_track() -> None:
     found = result(row("mine", 0.9, recall=0.4, controls=(Control("shuffled", 0.2),)))
     assert unmet_of_variables(found, "mine", parse("accuracy=0.8,shuffled=0.3", VARIABLE_COLUMNS)) == []
-    lines = unmet_of_variables(found, "mine", parse("recall=0.5,shuffled=0.1,twin=0.5", VARIABLE_COLUMNS))
+    lines = unmet_of_variables(found, "mine", parse("recall=0.5,shuffled=0.1,variant=0.5", VARIABLE_COLUMNS))
     assert lines == [
         "not met: recall is 0.4000, wanted at least 0.5",
         "not met: shuffled is 0.2000, wanted at most 0.1",
-        "not met: twin has no value",
+        "not met: variant has no value",
     ]
     with pytest.raises(DomainError, match=r"unknown column 'precison'. Did you mean: precision"):
         parse("precison=1", VARIABLE_COLUMNS)

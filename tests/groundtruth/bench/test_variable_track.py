@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.artifacts import load
 from groundtruth.bench import CellStore, Failed, Skipped, run_cells
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.bench.variable_profiles import (
@@ -16,12 +15,13 @@ from groundtruth.bench.variable_profiles import (
     variable_profile,
 )
 from groundtruth.errors import DomainError, GroundTruthError
-from groundtruth.featurizing import Sizes, VariableRow
-from groundtruth.featurizing.choosing import informative
-from groundtruth.featurizing.landscape import Landscape
-from groundtruth.featurizing.places import task_site
-from groundtruth.featurizing.tasks import ground_of
-from groundtruth.variables import Site
+from groundtruth.evaluation.variables import Sizes, VariableRow
+from groundtruth.evaluation.variables.featurization_tasks import ground_of
+from groundtruth.evaluation.variables.informative_variables import informative
+from groundtruth.evaluation.variables.landscape import Landscape
+from groundtruth.evaluation.variables.task_sites import task_site
+from groundtruth.store import load
+from groundtruth.truth.variables import Site
 from mib.errors import MethodError
 
 SIZES = Sizes(40, 10, 30)
@@ -54,7 +54,7 @@ def test_a_second_run_knows_the_outcomes_of_the_first(tmp_path: Path) -> None:
     assert isinstance(pca, VariableRow)
     assert isinstance(mine, VariableRow)
     assert (oracle.accuracy, pca.rank, mine.method) == (1.0, 3, f"{file}:everything")
-    assert [control.kind for control in pca.controls] == ["shuffled", "arbitrary", "twin"]
+    assert [control.kind for control in pca.controls] == ["shuffled", "arbitrary", "variant"]
 
 
 def test_what_cannot_be_run_is_skipped_and_what_fails_is_told(tmp_path: Path) -> None:

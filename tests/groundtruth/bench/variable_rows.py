@@ -6,10 +6,10 @@ from typing import Any
 from groundtruth.bench.cells import Outcome
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.bench.variable_results import VariableResult, variable_result_of
-from groundtruth.featurizing.controls import Control
-from groundtruth.featurizing.exam import FamilyScore, VariableRow
-from groundtruth.featurizing.moving import Movement
-from groundtruth.featurizing.overlap import Energy, Overlap
+from groundtruth.evaluation.variables.controls import Control
+from groundtruth.evaluation.variables.overlap import Energy, Overlap
+from groundtruth.evaluation.variables.state_movement import Movement
+from groundtruth.evaluation.variables.variable_evaluator import FamilyScore, VariableRow
 
 
 def row(

@@ -165,14 +165,14 @@ def test_errors_that_fit_one_line_take_one_line(files: Path, run) -> None:
 
 
 def test_a_bug_of_ours_is_not_dressed_up_as_bad_input(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groundtruth.finding.find_model", lambda name: [][0])
+    monkeypatch.setattr("groundtruth.specs.find_model", lambda name: [][0])
     with pytest.raises(IndexError):
         main(["show", "reverse"])
 
 
 def test_listings_name_everything_and_print_json(run) -> None:
-    from groundtruth.artifacts import shipped
     from groundtruth.programs import names
+    from groundtruth.store import shipped
     from mib import localization
 
     for command, expected in (

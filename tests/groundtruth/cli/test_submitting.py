@@ -7,7 +7,7 @@ import pytest
 
 from groundtruth.cli import main
 from groundtruth.cli.options import memory_in, parameters_in
-from tests.mib.submissions.checkpoints_of_tasks import stand_in
+from tests.mib.leaderboard.submissions.checkpoints_of_tasks import stand_in
 
 METHOD = """
 import mib

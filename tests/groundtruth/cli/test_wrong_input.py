@@ -24,7 +24,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     ("command", "error"),
     [
         (["verify", ""], f"'' {NOTHING}"),
-        (["traps", ","], f"',' {NOTHING}"),
+        (["pitfalls", ","], f"',' {NOTHING}"),
         (["score", "eap", "--models", ""], f"--models '' {NOTHING}"),
         (["score", "eap", "--models", "hist", "--ablation", ","], f"--ablation ',' {NOTHING}"),
         (["bench", "--track", "variables", "--methods", ""], f"--methods '' {NOTHING}"),
@@ -35,7 +35,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ),
         (["verify", "--jobs", "0"], 'Invalid value "0" for --jobs. Must be >= 1. See `groundtruth verify --help`.'),
         (["bench", "--seed=-1"], 'Invalid value "-1" for --seed. Must be >= 0. See `groundtruth bench --help`.'),
-        (["traps", "--seed=-1"], 'Invalid value "-1" for --seed. Must be >= 0. See `groundtruth traps --help`.'),
+        (["pitfalls", "--seed=-1"], 'Invalid value "-1" for --seed. Must be >= 0. See `groundtruth pitfalls --help`.'),
         (
             ["score", "eap", "--fail-under", "auroc=nan"],
             "--fail-under: 'auroc=nan' is no threshold; write auroc=NUMBER, such as auroc=0.9.",
@@ -71,7 +71,7 @@ def test_a_file_is_no_folder_for_results_which_is_said_before_anything_is_run(
     below: str,
 ) -> None:
     monkeypatch.setattr("groundtruth.bench.run_cells", None)
-    monkeypatch.setattr("groundtruth.compiling.compiler.compile", None)
+    monkeypatch.setattr("groundtruth.compiler.compile_program.compile", None)
     file = tmp_path / "file"
     file.write_text("mine")
     out = f"{file}{below}"

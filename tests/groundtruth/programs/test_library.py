@@ -8,15 +8,15 @@ from collections import Counter
 import pytest
 from tracr.rasp import rasp
 
-import groundtruth.compiling.compiler
+import groundtruth.compiler.compile_program
 from groundtruth import programs
-from groundtruth.forward import forward
+from groundtruth.compiled.forward import forward
 from groundtruth.rasp.expressions import evaluate, trace, walk
 
 
 @functools.cache
 def compiled(name):
-    return groundtruth.compiling.compiler.compile(programs.get(name))
+    return groundtruth.compiler.compile_program.compile(programs.get(name))
 
 
 def heads_of_widest_layer(model):

@@ -11,7 +11,7 @@ from groundtruth.bench import Cell, Failed, Skipped, result_of
 from groundtruth.bench.results import as_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
-from groundtruth.localizing.exam import Ranked, Row, WrongEdge
+from groundtruth.evaluation.circuits.circuit_evaluator import Ranked, Row, WrongEdge
 from groundtruth.report.page import read_result, result_page
 
 HOSTILE = "<script>alert('x')</script>"

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 
 import mib
-from mib.localization.attribution import gradients_at
-from mib.task import LocalizationTask
+from mib.localization.gradient_products import gradients_at
+from mib.localization.task import LocalizationTask
 
 
 def copy_of_eap(

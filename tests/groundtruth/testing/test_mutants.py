@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from groundtruth.errors import GroundTruthError
-from groundtruth.finding import find_model
-from groundtruth.localizing.tasks import localization_task
+from groundtruth.evaluation.circuits.localization_tasks import localization_task
+from groundtruth.specs import find_model
 from groundtruth.testing import PROPERTIES, MethodFailure
 from mib.errors import MibError
 from mib.localization import get

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import mib
-from groundtruth.compiling.compiler import compile
-from groundtruth.errors import DomainError, GroundTruthError, TwinError
-from groundtruth.finding import find_model
-from groundtruth.generating import from_seed
+from groundtruth.compiler.compile_program import compile
+from groundtruth.errors import DomainError, GroundTruthError, VariantError
+from groundtruth.generated import from_seed
+from groundtruth.specs import find_model
 from groundtruth.testing import (
     PROPERTIES,
     MethodFailure,
@@ -176,7 +176,7 @@ def test_decoys_are_scored_by_what_only_looks_at_activity():
 
 
 def test_unknown_names_get_a_hint():
-    with pytest.raises(TwinError, match="unknown symmetry 'rotat'. Did you mean: rotate"):
+    with pytest.raises(VariantError, match="unknown symmetry 'rotat'. Did you mean: rotate"):
         assert_invariant(exact, "rotat")
     with pytest.raises(GroundTruthError, match="unknown property 'recover'. Did you mean: recovers"):
         property_named("recover")

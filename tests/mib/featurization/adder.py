@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from mib.featurization import FeaturizationTask, Site, Split
-from tests.mib.models import SmallModel
+from tests.mib.small_models import SmallModel
 
 WIDTH = 12
 PAIRS = list(itertools.product(range(9), range(9)))

@@ -5,7 +5,7 @@ import torch
 
 from mib.errors import MethodError
 from mib.featurization import Featurizer, Site, Split, get, names
-from mib.featurization.boundless_das import Boundary
+from mib.featurization.methods.boundless_das import Boundary
 from mib.metrics.subspaces import precision, recall
 from tests.mib.featurization import adder
 

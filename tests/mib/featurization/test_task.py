@@ -8,7 +8,7 @@ import torch
 from mib.errors import TaskError
 from mib.featurization import FeaturizationTask, Featurizer, Site, Split
 from tests.mib.featurization import adder
-from tests.mib.models import random_model
+from tests.mib.small_models import random_model
 
 N = len(adder.PAIRS)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mib.learned.drills import LONGEST, N_PAIRS, Drill, copying, recalling
-from mib.learned.training import drill_loss
+from mib.learned.train import drill_loss
 
 BEGIN, STOP = 1, 2
 LABELS, WORDS = torch.arange(10, 20), torch.arange(20, 60)

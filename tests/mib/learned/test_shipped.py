@@ -11,9 +11,9 @@ import torch
 import mib
 from mib import learned, tasks
 from mib.errors import FormatError, ModelError, TaskError
-from mib.learned import files
-from mib.learned.building import LEAST, tried
-from mib.learned.measuring import measure, measured
+from mib.learned import checkpoint_files as files
+from mib.learned.build import LEAST, tried
+from mib.learned.measure import measure, measured
 from mib.learned.recipe import Recipe
 
 MEGABYTE = 2**20

@@ -6,7 +6,7 @@ import torch
 
 import mib
 from mib.metrics import LogitDifference
-from tests.mib.models import SmallModel, random_model
+from tests.mib.small_models import SmallModel, random_model
 
 CHAIN = ("input->m0", "m0->m1", "m1->logits")
 """The only edges of ``chain`` that carry the answer."""

@@ -12,7 +12,7 @@ from torch import nn
 
 import mib
 from mib.metrics import LogitDifference
-from tests.mib.models import GOLDEN, golden_gpt2, golden_relu
+from tests.mib.small_models import GOLDEN, golden_gpt2, golden_relu
 
 METHODS = {
     "eap": "EAP",

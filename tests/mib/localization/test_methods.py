@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import mib
+from mib.engine import ABLATIONS
 from mib.localization import get, names
 from mib.metrics import LogitDifference, NegativeSquaredDistance
-from mib.patching import ABLATIONS
-from tests.mib.models import random_model
+from tests.mib.small_models import random_model
 
 N = 4
 

@@ -9,7 +9,7 @@ import torch
 import mib
 from mib.localization import get
 from tests.mib.localization.test_methods import make_task
-from tests.mib.models import golden_gpt2, random_model
+from tests.mib.small_models import golden_gpt2, random_model
 
 
 def test_activation_norm_is_that_of_the_projected_change() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import mib
+from mib.engine import Cost
 from mib.errors import MethodError, ScoreError
 from mib.localization import as_localizer, get, localizer, names, registry
 from mib.metrics import Accuracy
-from mib.patching import Cost
 from tests.mib.localization.test_methods import make_task, values
 
 

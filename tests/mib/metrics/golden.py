@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mib.graph import EdgeScores
-from mib.metrics.answers import LogitDifference
-from mib.task import LocalizationTask
-from tests.mib.models import GOLDEN, golden_relu
+from mib.localization.task import LocalizationTask
+from mib.metrics.answer_metrics import LogitDifference
+from tests.mib.small_models import GOLDEN, golden_relu
 
 MODELS = ("gpt2-random", "relu-bidirectional")
 

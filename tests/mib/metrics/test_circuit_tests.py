@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from mib.errors import ScoreError
 from mib.graph import EdgeScores, Graph
-from mib.metrics.answers import LogitDifference
+from mib.localization.task import LocalizationTask
+from mib.metrics.answer_metrics import LogitDifference
+from mib.metrics.circuit_selection import Circuits, prune_circuits, select
 from mib.metrics.circuit_tests import equivalence, independence, minimality, partial_necessity, sufficiency
 from mib.metrics.random_circuits import RandomPaths, inflated_circuits, random_circuits
-from mib.metrics.selection import Circuits, prune_circuits, select
-from mib.task import LocalizationTask
-from tests.mib.models import random_model
+from tests.mib.small_models import random_model
 
 N = 60
 GRAPHS = st.builds(

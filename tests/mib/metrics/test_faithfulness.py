@@ -4,13 +4,13 @@ import torch
 
 from mib.errors import ScoreError, TaskError
 from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
-from mib.metrics.answers import LogitDifference
+from mib.localization.task import LocalizationTask
+from mib.metrics.answer_metrics import LogitDifference
+from mib.metrics.circuit_selection import MIB_FRACTIONS, Circuits, edge_order, every_size, mib_sizes, select
 from mib.metrics.faithfulness import areas, mib_areas, mib_cmd, mib_cpr, mib_curve_of_circuits
-from mib.metrics.measuring import measure
-from mib.metrics.selection import MIB_FRACTIONS, Circuits, edge_order, every_size, mib_sizes, select
-from mib.task import LocalizationTask
+from mib.metrics.measure_circuits import measure
 from tests.mib.metrics.golden import MODELS, methods, numbers, scores_of, task_of
-from tests.mib.models import random_model
+from tests.mib.small_models import random_model
 
 N = 5
 

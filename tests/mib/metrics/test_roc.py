@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from mib.errors import ScoreError
 from mib.graph import EdgeScores, Graph
+from mib.metrics.circuit_selection import select
 from mib.metrics.roc import AtTrueSize, at_true_size, edge_auroc, edge_average_precision, exact_recovery, mib_auroc
-from mib.metrics.selection import select
 
 GRAPH = Graph(n_layers=1, n_heads=1, d_model=2)
 EDGES = [str(edge) for edge in GRAPH.edges]

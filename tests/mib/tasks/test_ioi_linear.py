@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from mib import TaskError, tasks
-from mib.anatomy import dissect
 from mib.featurization import Site
-from mib.featurization.running import record, resume
-from mib.formats import IoiParameters
+from mib.featurization.site_runs import record, resume
+from mib.leaderboard.formats import IoiParameters
+from mib.models.adapters import decompose
 from mib.tasks import ioi_linear
 from tests.mib.tasks.tokenizers_of_tasks import model_for, word_level
 
@@ -51,7 +51,7 @@ def test_other_names_have_no_signal() -> None:
 def patched_by_hand(model: Any, words: Any, family: str, n: int) -> float:
     """Mean logit difference with head (1, 0) as on the counterfactual, by running the model from that head on."""
     task = tasks.get("ioi").localization(model, words, family=family, n=n)
-    anatomy, site = dissect(model), Site.at_head(1, 0, "result")
+    anatomy, site = decompose(model), Site.at_head(1, 0, "result")
     clean = record(anatomy, site, task.clean, task.attention_mask)
     other = record(anatomy, site, task.counterfactual, task.counterfactual_mask)
     swapped = type(clean)(other.activation, clean.others)
@@ -62,7 +62,7 @@ def patched_by_hand(model: Any, words: Any, family: str, n: int) -> float:
 def test_the_fit_is_that_of_the_four_means(model: Any, words: Any) -> None:
     n = 30
     same = tasks.get("ioi").localization(model, words, n=n)
-    plain = dissect(model).logits(same.clean, same.attention_mask)
+    plain = decompose(model).logits(same.clean, same.attention_mask)
     means = [float(same.metric(plain, torch.arange(n)).mean())]
     means += [patched_by_hand(model, words, family, n) for family in ioi_linear.FAMILIES]
     unflipped, s1, s2, both = means
@@ -85,7 +85,7 @@ def test_featurizers_are_scored_by_the_distance_to_the_predicted_difference(mode
         family="s1_io_flip", causal_model=ioi_linear.model(GIVEN),
     )  # fmt: skip
     assert task.expected[:, 0].tolist() == [0.25 + 0.5 - 2.0] * 10
-    logits = dissect(model).logits(task.base, task.base_attention_mask)
+    logits = decompose(model).logits(task.base, task.base_attention_mask)
     names = [pair.example.variables for pair in tasks.get("ioi").selection(model, words, n=6).pairs]
     for i, variables in enumerate(names):  # the train part comes first
         right, wrong = (words.convert_tokens_to_ids(variables[name]) for name in ("output_token", "name_C"))

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from mib import tasks
-from tests.mib.models import random_model
+from tests.mib.small_models import random_model
 
 SPECIAL = ["<pad>", "<bos>", "<unk>"]
 

@@ -1,0 +1,61 @@
+"""Read results of the circuit track from the JSON files that ``groundtruth bench`` writes, one or several as one."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from groundtruth.bench.cells import SCHEMA_VERSION, Cell, Failed, Outcome, Skipped
+from groundtruth.bench.results import Result
+from groundtruth.errors import ArtifactError
+from groundtruth.evaluation.circuits.circuit_evaluator import Row
+
+_KINDS: Mapping[str, TypeAdapter[Any]] = {
+    "scored": TypeAdapter(Row),
+    "skipped": TypeAdapter(Skipped),
+    "failed": TypeAdapter(Failed),
+}
+_CELL = TypeAdapter(Cell)
+
+
+def read_results(paths: Iterable[Path]) -> Result:
+    """The outcomes of some result files; of a cell that is in several, that of the last.
+
+    Args:
+        paths: JSON files of ``groundtruth bench``, with or without ``--tiers``.
+
+    Raises:
+        ArtifactError: If a file cannot be read, is no such file, or is of another schema.
+    """
+    found: dict[Cell, Outcome] = {}
+    settings: dict[str, Any] = {}
+    seconds = 0.0
+    for path in paths:
+        data = _data(path)
+        try:
+            found |= dict(map(_outcome, data["cells"]))
+            settings |= data["settings"]
+            seconds += data["seconds"]
+        except (KeyError, TypeError, ValidationError) as error:
+            raise ArtifactError(f"{path} is no result of the circuit track: {type(error).__name__}: {error}") from error
+    return Result(tuple(found.items()), settings, seconds)
+
+
+def _data(path: Path) -> dict[str, Any]:
+    try:
+        data: Any = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise ArtifactError(f"{path} is not JSON: {error}.") from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ArtifactError(f"{path} has schema_version {version!r}; this version reads {SCHEMA_VERSION}.")
+    return data
+
+
+def _outcome(given: Mapping[str, Any]) -> tuple[Cell, Outcome]:
+    kept = {name: value for name, value in given.items() if name not in ("key", "outcome", "cell")}
+    return _CELL.validate_python(given["cell"]), _KINDS[given["outcome"]].validate_python(kept)

@@ -1,0 +1,156 @@
+"""The tiers: the same methods on the same models, tier by tier, each tier hard in another way."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from groundtruth.bench.cells import Failed
+from groundtruth.bench.results import Result
+from groundtruth.errors import DomainError
+from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
+from groundtruth.store import shipped_variants
+from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
+
+TIER_NAMES = (RAW, *TIERS)
+"""From the compiled model itself to the variant that is hard in all ways; on all of them the truth is exact."""
+
+
+@dataclass(frozen=True)
+class Climb:
+    """One method on every tier.
+
+    Attributes:
+        method: Its name.
+        ablation: What flowed along cut edges.
+        models: The models that it was scored on at every tier that it was run on; the means are over these.
+        values: AUROC against the live edges, by tier and model; ``None`` where it has none. On the tier ``superposed``,
+            which not every model has, against edges that are live by witness: measured, not exact.
+        rounded: The same of the scores in multiples of a millionth of the largest: what does not rest on rounding.
+        n_exact: On how many of the models it recovered the live edges exactly, by tier with an exact truth.
+        n_failed: On how many it failed, by tier.
+    """
+
+    method: str
+    ablation: str
+    models: tuple[str, ...]
+    values: Mapping[str, Mapping[str, float | None]]
+    rounded: Mapping[str, Mapping[str, float | None]]
+    n_exact: Mapping[str, int]
+    n_failed: Mapping[str, int]
+
+    @property
+    def auroc(self) -> dict[str, float | None]:
+        """Mean over the models, by tier."""
+        return {tier: _mean(known.values()) for tier, known in self.values.items()}
+
+    @property
+    def spread(self) -> dict[str, float]:
+        """Standard deviation over the models, by tier; 0 for one model."""
+        return {tier: _deviation(known.values()) for tier, known in self.values.items()}
+
+    @property
+    def rounded_auroc(self) -> dict[str, float | None]:
+        """Mean over the models of the AUROC of rounded scores, by tier."""
+        return {tier: _mean(known.values()) for tier, known in self.rounded.items()}
+
+
+def tier_models(models: Sequence[str] | None = None) -> list[str]:
+    """Every tier of some models, as names: ``hist``, ``hist@rotated`` and so on; superposed where that ships.
+
+    Args:
+        models: Without ``@``; by default those that ship on every tier.
+
+    Raises:
+        DomainError: If a name is a variant's already.
+    """
+    names = list(models) if models is not None else shipped_on_all_tiers()
+    if wrong := [name for name in names if "@" in name]:
+        raise DomainError(f"'{wrong[0]}' is a variant already; give the tiers models without '@'.")
+    variants = set(shipped_variants())
+    tiers = {
+        name: [*TIER_NAMES, *([SUPERPOSED.name] if f"{name}@{SUPERPOSED.name}" in variants else [])] for name in names
+    }
+    return [name if tier == RAW else f"{name}@{tier}" for name in names for tier in tiers[name]]
+
+
+def shipped_on_all_tiers() -> list[str]:
+    """The shipped models that ship on every tier, sorted."""
+    variants = set(shipped_variants())
+    bases = sorted({name.partition("@")[0] for name in variants})
+    return [base for base in bases if all(f"{base}@{tier}" in variants for tier in TIERS)]
+
+
+def climbs(result: Result, ablation: str) -> list[Climb]:
+    """Each method's scores tier by tier: the oracle first, then by falling AUROC over the tiers with an exact truth."""
+    found = [_climb(result, method, ablation) for method in result.methods]
+    scored = [climb for climb in found if climb.models or any(climb.n_failed.values())]
+    return sorted(scored, key=lambda climb: (climb.method != ORACLE, -(_mean(map(climb.auroc.get, TIER_NAMES)) or 0.0)))
+
+
+def _climb(result: Result, method: str, ablation: str) -> Climb:
+    tiers = tiers_of(result)
+    rows: dict[str, dict[str, Row]] = {tier: {} for tier in tiers}
+    failed = dict.fromkeys(tiers, 0)
+    for cell, outcome in result.outcomes:
+        if (cell.method, cell.ablation) != (method, ablation):
+            continue
+        base, tier = base_and_tier(cell.model)
+        if isinstance(outcome, Row):
+            rows[tier][base] = outcome
+        elif isinstance(outcome, Failed):
+            failed[tier] += 1
+    everywhere = [base for base in rows[RAW] if all(base in rows[tier] for tier in TIER_NAMES)]
+    chosen = {tier: {base: rows[tier][base] for base in everywhere if base in rows[tier]} for tier in tiers}
+    return Climb(
+        method=method,
+        ablation=ablation,
+        models=tuple(everywhere),
+        values={tier: {base: row.live and row.live.auroc for base, row in own.items()} for tier, own in chosen.items()},
+        rounded={
+            tier: {base: row.live and row.live.rounded_auroc for base, row in own.items()}
+            for tier, own in chosen.items()
+        },
+        n_exact={tier: sum(row.live.exact for row in chosen[tier].values() if row.live) for tier in TIER_NAMES},
+        n_failed=failed,
+    )
+
+
+def tiers_of(result: Result) -> tuple[str, ...]:
+    """The tiers of a run: those with an exact truth, and ``superposed`` if any model has that."""
+    has_superposed = any(base_and_tier(model)[1] == SUPERPOSED.name for model in result.models)
+    return (*TIER_NAMES, SUPERPOSED.name) if has_superposed else TIER_NAMES
+
+
+def base_and_tier(model: str) -> tuple[str, str]:
+    """A name such as ``hist@soft`` as the model and the tier."""
+    base, _, tier = model.partition("@")
+    return base, tier or RAW
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = _known(values)
+    return statistics.fmean(known) if known else None
+
+
+def _deviation(values: Iterable[float | None]) -> float:
+    known = _known(values)
+    return statistics.stdev(known) if len(known) > 1 else 0.0
+
+
+def tier_data(result: Result) -> dict[str, Any]:
+    """The tiers as JSON has it."""
+    described = {RAW: "as compiled", **{tier.name: tier.description for tier in (*TIERS.values(), SUPERPOSED)}}
+    return {
+        "tiers": {name: described[name] for name in tiers_of(result)},
+        "climbs": [_climb_data(climb) for ablation in result.ablations for climb in climbs(result, ablation)],
+    }
+
+
+def _climb_data(climb: Climb) -> dict[str, Any]:
+    means = {"auroc": climb.auroc, "spread": climb.spread, "rounded_auroc": climb.rounded_auroc}
+    return {**asdict(climb), **means}

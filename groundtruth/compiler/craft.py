@@ -1,0 +1,132 @@
+"""Tracr's own passes, from a RASP program to a craft model, with the repairs that make it exact.
+
+Importing this module imports Tracr's compiler and with it JAX (about a second), so it is imported when something
+is compiled and not before. No JAX code is run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+from tracr.compiler import craft_graph_to_model, expr_to_craft_graph, nodes
+from tracr.craft import bases, transformers, vectorspace_fns
+from tracr.rasp import rasp
+
+from groundtruth.compiled.domain import BOS
+from groundtruth.compiler.assemble import CLEAN_BOS, Assembled, assemble, clean_bos_of
+from groundtruth.compiler.shortcuts import shortcuts
+from groundtruth.rasp.expressions import canonical, walk
+from groundtruth.rasp.infer_values import tabulate
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a program is turned into weights; the defaults are those that are exact.
+
+    Attributes:
+        mlp_exactness: Slope of the discretising neurons. A SelectorWidth over n positions needs 2n(n+1): Tracr's
+            default of 100 is wrong from n = 7 on. ``None`` = 1e4, or more where so many positions need it.
+        undiluted_softmax: Undo the division of attention scores by the square root of the head size, which
+            otherwise weakens Tracr's temperature of 100.
+        own_clean_bos: Give each SelectorWidth its own neuron that cleans BOS; Tracr's share one by name, which then
+            subtracts too much.
+        value_sized_heads: Size heads by their values too; Tracr fails where a value is wider than the keys.
+    """
+
+    mlp_exactness: float | None = None
+    undiluted_softmax: bool = True
+    own_clean_bos: bool = True
+    value_sized_heads: bool = True
+
+    def slope(self, max_seq_len: int) -> float:
+        """The slope of the discretising neurons of a model for inputs of up to this length."""
+        if self.mlp_exactness is not None:
+            return self.mlp_exactness
+        return max(1e4, 4.0 * max_seq_len * (max_seq_len + 1))
+
+
+TRACR = Settings(mlp_exactness=100, undiluted_softmax=False, own_clean_bos=False, value_sized_heads=False)
+"""What ``tracr.compiler.compile_rasp_to_model`` does by default."""
+
+
+def craft(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int, settings: Settings) -> Assembled:
+    """Compile a canonical program to arrays.
+
+    Args:
+        program: A supported program with labels of its own (``groundtruth.rasp.expressions.canonical``).
+        vocab: Its tokens, without BOS and PAD.
+        max_seq_len: Longest input, without BOS.
+        settings: Exact ones, or Tracr's.
+
+    Raises:
+        UnsupportedProgram: If an expression has values that cannot be encoded, or (with Tracr's settings) a value
+            is wider than the heads.
+    """
+    own = canonical(program)
+    values = tabulate(own, vocab, max_seq_len)
+    graph, sink, sources = _graph(own)
+    for label, found in values.items():
+        node = graph.nodes[label]
+        node[nodes.VALUE_SET], node[nodes.OUTPUT_BASIS] = found, _basis(node[nodes.EXPR], found)
+    with shortcuts():
+        expr_to_craft_graph.add_craft_components_to_rasp_graph(
+            graph,
+            bos_dir=bases.BasisDirection(rasp.tokens.label, BOS),
+            mlp_exactness=settings.slope(max_seq_len),
+        )
+        if settings.own_clean_bos:
+            _separate_clean_bos(graph)
+        craft_model = craft_graph_to_model.craft_graph_to_model(graph, sources)
+    return assemble(
+        craft_model,
+        graph,
+        sink,
+        max_seq_len=max_seq_len,
+        undiluted_softmax=settings.undiluted_softmax,
+        value_sized_heads=settings.value_sized_heads,
+    )
+
+
+def _graph(program: rasp.SOp) -> tuple[Any, dict[str, Any], list[dict[str, Any]]]:
+    """The graph of ``extract_rasp_graph``, visiting each expression once and not once a path."""
+    graph: Any = nx.DiGraph()
+    expressions = list(walk(program))
+    for expression in expressions:
+        _ensure(graph, expression)
+        for child in expression.children:
+            _ensure(graph, child)
+            graph.add_edge(child.label, expression.label)
+    sources = {e.label: graph.nodes[e.label] for e in expressions if not e.children}
+    return graph, graph.nodes[program.label], list(sources.values())
+
+
+def _basis(sop: rasp.SOp, values: Sequence[Any]) -> Sequence[bases.BasisDirection]:
+    """The residual directions that hold an S-Op: one a value, or one for a number."""
+    if rasp.is_numerical(sop):
+        return bases.VectorSpaceWithBasis.from_names([sop.label]).basis
+    return bases.VectorSpaceWithBasis.from_values(sop.label, values).basis
+
+
+def _ensure(graph: Any, expression: rasp.RASPExpr) -> None:
+    if expression.label not in graph:
+        graph.add_node(expression.label, **{nodes.ID: expression.label, nodes.EXPR: expression})
+
+
+def _separate_clean_bos(graph: Any) -> None:
+    for label, node in graph.nodes.items():
+        block = node.get(nodes.MODEL_BLOCK)
+        if isinstance(block, transformers.SeriesWithResiduals):
+            head, mlp = block.blocks
+            assert isinstance(mlp, transformers.MLP)  # noqa: S101 - a SelectorWidth is a head and an MLP
+            node[nodes.MODEL_BLOCK] = transformers.SeriesWithResiduals([head, _rename_clean_bos(mlp, label)])
+
+
+def _rename_clean_bos(mlp: transformers.MLP, label: str) -> transformers.MLP:
+    old = list(mlp.fst.output_space.basis)
+    new = [bases.BasisDirection(clean_bos_of(label)) if d.name == CLEAN_BOS else d for d in old]
+    space = bases.VectorSpaceWithBasis(new)
+    order = [new.index(direction) for direction in space.basis]
+    fst = vectorspace_fns.Linear(mlp.fst.input_space, space, mlp.fst.matrix[:, order])
+    snd = vectorspace_fns.Linear(space, mlp.snd.output_space, mlp.snd.matrix[order])
+    return transformers.MLP(fst, snd)

@@ -1,0 +1,1 @@
+"""Evaluators: one method on one subject, scored against exact truth or by MIB's metrics."""

@@ -1,0 +1,325 @@
+"""A method on a compiled model: one row of exact scores, MIB's scores, and what they cost."""
+
+import copy
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from groundtruth.errors import DomainError
+from groundtruth.evaluation.circuits.circuit_oracle import in_best_order, oracle
+from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
+from groundtruth.evaluation.circuits.ranking_scores import Ranked, ranked
+from groundtruth.model import Certainty, CompiledModel
+from groundtruth.truth.circuits.circuit import Circuit
+from mib.graph import EdgeScores, NodeScores
+from mib.localization import Localizer, Scores, as_localizer, get
+from mib.localization.registry import Method
+from mib.localization.task import Level, LocalizationTask
+from mib.metrics.faithfulness import MAX_SIZES, Areas, areas, mib_areas
+
+ORACLE = "oracle"
+"""The name of the method that is given the truth."""
+
+N_BOOTSTRAP = 1000
+"""How often examples are drawn anew for a confidence interval."""
+
+Kind = Literal["missed", "false"]
+
+N_SHOWN = 50
+"""How many of the wrongly ranked edges a row lists, at most."""
+
+
+@dataclass(frozen=True)
+class WrongEdge:
+    """An edge (or node) that the method ranks on the wrong side of the true size.
+
+    Attributes:
+        name: MIB's name of it.
+        kind: ``missed``: live, but not among the best k. ``false``: among the best k, but not live.
+        score: What the method gave it.
+        status: What it is in truth; empty for a node.
+        reason: Why it is there, in the program's words; empty for a node.
+    """
+
+    name: str
+    kind: Kind
+    score: float
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one model.
+
+    Attributes:
+        method: Its name.
+        model: The model's name.
+        ablation: What flowed along cut edges.
+        lengths: Which inputs.
+        level: What was scored.
+        seed: Of examples and method.
+        n_examples: How many examples the task had.
+        live: Against the live edges, or the nodes with one; redundant and undecided ones are not judged. ``None`` at
+            neuron level, and for a real model.
+        variables: The same without the edges that carry only constants.
+        structural: Against all edges whose source writes something that the destination reads.
+        mib_cpr: MIB's CPR, at its ten sizes, not normalised.
+        mib_cmd: MIB's CMD.
+        cpr: CPR over every circuit size, divided by the range.
+        cmd: CMD over every circuit size, divided by the range.
+        cpr_interval: 95 % confidence interval of ``cpr``, by bootstrap over examples.
+        cmd_interval: The same of ``cmd``.
+        true_cpr: The CPR, over every circuit size, of the true circuit, its edges in the order that
+            ``localizers.in_best_order`` finds; ``None`` at neuron level. More than that is no better: it says that CPR
+            can be raised past the truth.
+        true_cmd: The CMD of the true circuit's own ranking.
+        forward: Forward passes over the examples.
+        backward: Backward passes over the examples.
+        seconds: Wall time of the method, without that of the metrics.
+        wrong: The wrongly ranked edges or nodes, missed ones first.
+        task: What a real model was scored on; empty for a compiled one, which has but one task.
+        certainty: ``measured`` for a model in superposition, whose live edges are known by witness, and whose scores
+            are not counted as exact.
+    """
+
+    method: str
+    model: str
+    ablation: str
+    lengths: str
+    level: str
+    seed: int
+    n_examples: int
+    live: Ranked | None
+    variables: Ranked | None
+    structural: Ranked | None
+    mib_cpr: float
+    mib_cmd: float
+    cpr: float
+    cmd: float
+    cpr_interval: tuple[float, float]
+    cmd_interval: tuple[float, float]
+    true_cpr: float | None
+    true_cmd: float | None
+    forward: float
+    backward: float
+    seconds: float
+    wrong: tuple[WrongEdge, ...]
+    task: str = ""
+    certainty: Certainty = "exact"
+
+    @property
+    def passes(self) -> float:
+        """Forward and backward passes over the examples."""
+        return self.forward + self.backward
+
+
+def score(
+    method: str | Method,
+    model: CompiledModel,
+    *,
+    ablation: str = "resample",
+    lengths: str | None = None,
+    n_pairs: int = N_PAIRS,
+    seed: int = 0,
+    level: Level = "edge",
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    max_sizes: int = MAX_SIZES,
+    parameters: Mapping[str, Any] | None = None,
+) -> Row:
+    """Score one method on one model.
+
+    Args:
+        method: A function of a task, or the name of a registered one, or ``oracle``.
+        model: A compiled model.
+        ablation: What flows along an edge that is cut, for the task and for the truth.
+        lengths: ``fixed`` or ``mixed``; see ``localization_task``.
+        n_pairs: How many examples, at most.
+        seed: Chooses the examples and seeds the method.
+        level: What the method scores.
+        device: Where the model and the examples are.
+        dtype: Of the model that the method sees; the truth is float64.
+        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        parameters: Hyper-parameters of the method.
+
+    Raises:
+        DomainError: If the model has no live edge, or no task can be made of it.
+        MethodError: If the method cannot run on the task or breaks its contract.
+        ScoreError: If a score is missing or not finite.
+    """
+    evaluator = Evaluator.of(
+        model,
+        ablation=ablation,
+        lengths=lengths,
+        n_pairs=n_pairs,
+        seed=seed,
+        level=level,
+        device=device,
+        dtype=dtype,
+        max_sizes=max_sizes,
+    )
+    return evaluator.row(method, parameters or {})
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """A task on a model with its truth; every method gets a fresh copy of the task, and never the truth.
+
+    Attributes:
+        name: The model's name.
+        task: What a method is asked.
+        circuit: The truth.
+        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        certainty: Of the truth.
+    """
+
+    name: str
+    task: LocalizationTask
+    circuit: Circuit
+    max_sizes: int = MAX_SIZES
+    certainty: Certainty = "exact"
+
+    @classmethod
+    def of(
+        cls,
+        model: CompiledModel,
+        *,
+        ablation: str = "resample",
+        lengths: str | None = None,
+        max_sizes: int = MAX_SIZES,
+        **task: Any,
+    ) -> "Evaluator":
+        """The evaluator of a model; the other arguments are those of ``localization_task``.
+
+        Raises:
+            DomainError: If the model has no live edge, or no task can be made of it.
+        """
+        circuit = model.circuit(ablation=ablation, lengths=lengths)
+        if not circuit.edges:
+            raise DomainError(
+                f"'{model.name}' has no live edge under {ablation} ablation with {circuit.lengths} lengths: there is "
+                "nothing to localize."
+            )
+        asked = localization_task(model, ablation=ablation, lengths=circuit.lengths, **task)
+        return cls(model.name, asked, circuit, max_sizes, model.certainty)
+
+    def row(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> Row:
+        """Run a method and score it. Errors as ``score``."""
+        task = replace(self.task, model=copy.deepcopy(self.task.model))
+        name, scores, seconds = self._run(method, task, parameters or {})
+        cost, n = task.engine.cost, len(task)
+        forward, backward = cost.forward / n, cost.backward / n
+        over_all, at_ten = self._areas(scores, n_bootstrap=N_BOOTSTRAP), mib_areas(self.task, scores)
+        reached = self.reached_by_truth
+        return Row(
+            method=name,
+            model=self.name,
+            ablation=task.ablation,
+            lengths=self.circuit.lengths,
+            level=task.level,
+            seed=task.seed,
+            n_examples=n,
+            live=ranked(scores, self._live, self._doubtful),
+            variables=ranked(scores, self._live, self._doubtful | self._flags("constant")),
+            structural=ranked(scores, self.circuit.mask(self.circuit.structural)),
+            mib_cpr=at_ten.cpr,
+            mib_cmd=at_ten.cmd,
+            cpr=over_all.cpr.value,
+            cmd=over_all.cmd.value,
+            cpr_interval=(over_all.cpr.low, over_all.cpr.high),
+            cmd_interval=(over_all.cmd.low, over_all.cmd.high),
+            true_cpr=reached and reached[0],
+            true_cmd=reached and reached[1],
+            forward=forward,
+            backward=backward,
+            seconds=seconds,
+            wrong=self._wrong(scores),
+            certainty=self.certainty,
+        )
+
+    def _run(
+        self, method: str | Method, task: LocalizationTask, parameters: Mapping[str, Any]
+    ) -> tuple[str, Scores, float]:
+        """The method's name, its scores and the seconds that it took."""
+        if method == ORACLE:
+            return ORACLE, self._oracle, 0.0
+        localizer = method if isinstance(method, Localizer) else _as_method(method, task.level)
+        start = time.perf_counter()
+        scores = localizer(task, **parameters)
+        return localizer.name, scores, time.perf_counter() - start
+
+    @cached_property
+    def reached_by_truth(self) -> tuple[float, float] | None:
+        """CPR and CMD, over every circuit size, of the true circuit's own ranking."""
+        if self.task.level == "neuron":
+            return None
+        found = self._areas(self._oracle, n_bootstrap=0)
+        return found.cpr.value, found.cmd.value
+
+    @cached_property
+    def _oracle(self) -> EdgeScores | NodeScores:
+        """The true circuit, in the order in which its smaller circuits are the most faithful."""
+        return in_best_order(self.task, oracle(self.circuit, level=self.task.level))
+
+    def _areas(self, scores: Scores, *, n_bootstrap: int) -> Areas:
+        return areas(self.task, scores, n_bootstrap=n_bootstrap, max_sizes=self.max_sizes)
+
+    @property
+    def _live(self) -> NDArray[np.bool_]:
+        return self.circuit.mask()
+
+    @cached_property
+    def _doubtful(self) -> NDArray[np.bool_]:
+        """Edges that are not judged: those that a copy replaces, and those about which nothing was shown."""
+        return self.circuit.mask([*self.circuit.redundant, *self.circuit.of_status("undecided")])
+
+    def _flags(self, *carries: Any) -> NDArray[np.bool_]:
+        return self.circuit.mask(self.circuit.carrying(*carries))
+
+    def _wrong(self, scores: Scores) -> tuple[WrongEdge, ...]:
+        """What is ranked on the wrong side of the true size, against the live edges."""
+        if isinstance(scores, NodeScores):
+            return self._wrong_nodes(scores)
+        if not isinstance(scores, EdgeScores):
+            return ()
+        edges = self.circuit.graph.edges
+        live, doubtful = (flags[self.circuit.graph.edge_index] for flags in (self._live, self._doubtful))
+        return tuple(
+            WrongEdge(str(edge), kind, value, self.circuit[edge].status, str(self.circuit[edge].reason))
+            for kind, index, value in _misplaced(scores.flat, live, doubtful)
+            for edge in (edges[index],)
+        )
+
+    def _wrong_nodes(self, scores: NodeScores) -> tuple[WrongEdge, ...]:
+        live, doubtful = (np.asarray(flags.any(1)) for flags in (self._live, self._doubtful))
+        return tuple(
+            WrongEdge(self.circuit.graph.sources[index], kind, value, "", "")
+            for kind, index, value in _misplaced(scores.values, live, doubtful & ~live)
+        )
+
+
+def _as_method(method: str | Method, level: Level) -> Localizer:
+    return get(method) if isinstance(method, str) else as_localizer(method, levels=(level,))
+
+
+def _misplaced(
+    values: NDArray[np.float64], live: NDArray[np.bool_], doubtful: NDArray[np.bool_]
+) -> list[tuple[Kind, int, float]]:
+    """Live ones that are not among the best k, by falling score, and those that are in their place."""
+    strength = np.where(doubtful, -1.0, np.abs(values))
+    order = np.argsort(-strength, kind="stable")
+    # Of equal scores a live one comes last, so that a tie at the cut is shown as what it is: no recovery.
+    order = order[np.lexsort((live[order], -strength[order]))]
+    best = [int(i) for i in order[: int(live.sum())] if strength[i] > 0]
+    chosen = set(best)
+    missed = [int(i) for i in order if live[i] and int(i) not in chosen]
+    false = [i for i in best if not live[i]]
+    found: list[tuple[Kind, int, float]] = [("missed", i, float(values[i])) for i in missed[:N_SHOWN]]
+    return found + [("false", i, float(values[i])) for i in false[:N_SHOWN]]

@@ -1,0 +1,8 @@
+"""Finding variables in compiled models, and scoring what was found against the exact variables."""
+
+from groundtruth.evaluation.variables.featurization_tasks import Sizes, featurization_task
+from groundtruth.evaluation.variables.landscape import Landscape
+from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator, VariableRow, score_featurizer
+from groundtruth.evaluation.variables.variable_oracle import oracle
+
+__all__ = ["Landscape", "Sizes", "VariableEvaluator", "VariableRow", "featurization_task", "oracle", "score_featurizer"]

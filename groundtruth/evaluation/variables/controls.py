@@ -1,0 +1,75 @@
+"""Controls beside every score: the same method where there is nothing to find.
+
+A method that scores as high there has shown what it can do, not what the model does. Sources: control tasks, Hewitt
+and Liang 2019, arXiv 1909.03368; random networks, Sutter et al. 2025, arXiv 2507.08802; several algorithms for one
+behaviour, Meloux et al. 2025, arXiv 2502.20914.
+"""
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+from groundtruth.model import CompiledModel
+from groundtruth.truth.variables import Site
+from mib.featurization.task import FeaturizationTask
+from mib.site import Site as TaskSite
+
+Kind = Literal["shuffled", "arbitrary", "variant"]
+
+SAME_BEHAVIOUR: tuple[tuple[str, ...], ...] = (
+    ("contains_x", "contains_x_twice_told", "contains_x_by_vote"),
+    ("hist", "hist_no_bos", "hist_by_median"),
+    ("sort_descending", "sort_then_reverse"),
+)
+"""Programs of the library that give the same on every input that they share, by different algorithms."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """The same method where the hypothesis is false.
+
+    Attributes:
+        kind: ``shuffled``: on a copy of the model with the entries of every matrix shuffled. ``arbitrary``: on the
+            model, with the variable's values shuffled over inputs and positions. ``variant``: on a program with the
+            same behaviour and other variables.
+        accuracy: Interchange accuracy on its test pairs that a no-op gets wrong; ``None`` if it cannot be run.
+        reason: Why it cannot.
+    """
+
+    kind: Kind
+    accuracy: float | None
+    reason: str = ""
+
+
+def shuffled(task: FeaturizationTask, seed: int) -> FeaturizationTask:
+    """The task on a copy of its model in which the entries of every weight matrix are shuffled."""
+    generator = torch.Generator().manual_seed(seed)
+    model = copy.deepcopy(task.model)
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError("a task of a compiled model has a module")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            order = torch.randperm(parameter.numel(), generator=generator)
+            parameter.copy_(parameter.flatten()[order.to(parameter.device)].reshape(parameter.shape))
+    return replace(task, model=model)
+
+
+def variant_of(model: CompiledModel) -> CompiledModel | None:
+    """Another shipped program with the same behaviour; ``None`` where the library has none."""
+    from groundtruth.store import load
+
+    names = next((group for group in SAME_BEHAVIOUR if model.name in group), ())
+    other = next((name for name in names if name != model.name), None)
+    return None if other is None or model.folder is None else load(other)
+
+
+def site_of_variant(site: TaskSite, model: CompiledModel, variant: CompiledModel) -> TaskSite | None:
+    """The residual stream of a variant at the same share of its depth, at least one half-layer in; else ``None``."""
+    place = Site.of(site)
+    if not place.residual:
+        return None
+    layers, own = variant.weights.n_layers, model.weights.n_layers
+    half = min(2 * layers, max(1, round(place.half / (2 * own) * 2 * layers)))
+    return TaskSite.residual((half - 1) // 2, "mid" if half % 2 else "post")

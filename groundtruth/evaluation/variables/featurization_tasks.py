@@ -1,0 +1,353 @@
+"""Featurization tasks out of compiled models: what a method may see, and nothing of the truth."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from groundtruth.compiled.decoder import NONE_BELOW, Decoder
+from groundtruth.errors import DomainError
+from groundtruth.evaluation.variables.interchange_pairs import Drawn, Pairs, draw, require_pairs
+from groundtruth.evaluation.variables.predictor import Ints, Predictions, Predictor, Swaps
+from groundtruth.evaluation.variables.task_sites import task_site
+from groundtruth.model import CompiledModel
+from groundtruth.truth.variables import Site, VariableTruth, program_readers
+from groundtruth.truth.variables.value_pool import Ground
+from mib.errors import did_you_mean
+from mib.featurization.featurizer import Featurizer
+from mib.featurization.splits import Split
+from mib.featurization.task import FeaturizationTask
+from mib.site import Site as TaskSite
+
+Readers = Literal["remaining", "all"]
+Labels = Literal["true", "arbitrary"]
+
+POOL_LIMIT = 2_000
+"""Domains up to this size are used whole, of larger ones a seeded sample of this size."""
+
+_LEAST = 10
+"""With fewer pairs after which the output changes there is nothing to learn from, choose by and score on."""
+
+ISOLATION_SHARE = 1 / 3
+"""Of the pairs of every split, where there are enough."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many pairs a task has in each part; where there are fewer pairs, in the same proportions.
+
+    Attributes:
+        train: To learn from.
+        validation: To choose by.
+        test: To be scored on.
+    """
+
+    train: int = 500
+    validation: int = 150
+    test: int = 500
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            if getattr(self, name) < 1:
+                raise DomainError(f"{name}={getattr(self, name)} leaves no pair; use at least 1.")
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.train + self.validation + self.test
+
+
+SIZES = Sizes()
+
+
+def featurization_task(
+    model: CompiledModel,
+    variable: str | VariableTruth,
+    site: Site | TaskSite | str,
+    *,
+    pairs: str | None = None,
+    readers: Readers = "remaining",
+    labels: Labels = "true",
+    sizes: Sizes = SIZES,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> FeaturizationTask:
+    """The task of finding a variable at a site, with a fresh copy of the weights as a module with hooks.
+
+    What is expected is what the program gives when the variable is taken from the source and everything downstream is
+    computed again. Two thirds of the pairs are such that the output changes, so that a no-op gets them wrong. In the
+    others, isolation pairs, the variable is the same in base and source, and swapping the whole site would change the
+    output. Where the model's domain has few pairs all of them are used. ``None`` (nothing selected) is an answer of
+    its own, after the model's outputs.
+
+    Args:
+        model: A compiled model.
+        variable: Its name or label (``CompiledModel.variable``), or itself.
+        site: Such as ``resid_post0``, ``residual.0.post``, ``a0.h0`` or ``m0``; with positions (``residual.0.post@2``,
+            BOS is 0) the variable is swapped there, between inputs of the greatest length.
+        pairs: ``one position``: swapped at one position a pair, any that base and source both have. ``moved``: at one
+            position, with the value from another one. ``fixed``: at all positions, between inputs of the greatest
+            length. By default the first of these that has pairs after which the output changes.
+        readers: Who sees what is put there, in the causal model: ``remaining``: those that read at the site or later,
+            which is exact. ``all``: what one would expect who takes the variable to be live at the site.
+        labels: ``arbitrary``: the variable's values are shuffled, by ``seed``, over all positions of all inputs: a
+            hypothesis that is false of the model.
+        sizes: How many pairs.
+        seed: Chooses the pairs, and seeds every random choice of a method.
+        device: Where the model and the pairs are.
+        dtype: Of the model.
+
+    Raises:
+        DomainError: For an unknown variable or kind of pairs, or where no interchange changes the output.
+        GroundTruthError: For a site where the variable is not written, unless ``readers`` is ``all``.
+
+    Example:
+        >>> task = featurization_task(groundtruth.load("reverse"), "opposite", "resid_pre3")
+        >>> featurizer = mib.featurization.get("das")(task, rank=4)
+    """
+    truth = model.variable(variable) if isinstance(variable, str) else variable
+    place = task_site(site)
+    _require(readers, ("remaining", "all"), "readers")
+    _require(labels, ("true", "arbitrary"), "labels")
+    seen = program_readers(truth.variable, truth.at(Site.of(place))) if readers == "remaining" else None
+    question = _Question(model, truth, seen, pairs, labels, sizes, seed, device, dtype)
+    if (task := question.asked(place, of=model)) is None:
+        raise DomainError(
+            f"no interchange of '{truth.variable}' at '{place}' of '{model.name}' changes the output "
+            f"({pairs or 'any'} pairs): there is nothing to find. {_instead(truth, readers)}"
+        )
+    return task
+
+
+def variant_task(
+    model: CompiledModel,
+    variable: str | VariableTruth,
+    site: Site | TaskSite | str,
+    variant: CompiledModel,
+    variant_site: TaskSite,
+    *,
+    pairs: str | None = None,
+    sizes: Sizes = SIZES,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> FeaturizationTask | None:
+    """A variable of one model, sought in another that behaves alike: pairs and labels of the one, runs of the other.
+
+    Args:
+        model: Whose variable it is.
+        variable: See ``featurization_task``.
+        site: Where it is in ``model``.
+        variant: What is run.
+        variant_site: Where it is sought.
+        pairs: See ``featurization_task``.
+        sizes: See ``featurization_task``.
+        seed: See ``featurization_task``.
+        device: See ``featurization_task``.
+        dtype: See ``featurization_task``.
+
+    Returns:
+        ``None`` if no interchange between inputs that both models take changes the output.
+    """
+    truth = model.variable(variable) if isinstance(variable, str) else variable
+    place = task_site(site)
+    seen = program_readers(truth.variable, truth.at(Site.of(place)))
+    question = _Question(model, truth, seen, pairs, "true", sizes, seed, device, dtype)
+    return question.asked(replace(variant_site, positions=place.positions), of=variant)
+
+
+@lru_cache(maxsize=4)
+def ground_of(model: CompiledModel) -> Ground:
+    """A model's inputs with the program's values and the model's states on them, kept for the next task."""
+    return Ground(model, limit=POOL_LIMIT)
+
+
+@dataclass(frozen=True)
+class NothingSelected:
+    """Scores of a model's outputs, and of ``None`` after them: what it says where no output reaches ``threshold``."""
+
+    threshold: float
+
+    def __call__(self, logits: Tensor, examples: Tensor) -> Tensor:
+        """[batch, position, output + 1]."""
+        return F.pad(logits, (0, 1), value=self.threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """What is sought, on which pairs."""
+
+    model: CompiledModel
+    truth: VariableTruth
+    readers: Collection[str] | None
+    pairs: str | None
+    labels: Labels
+    sizes: Sizes
+    seed: int
+    device: str | torch.device
+    dtype: torch.dtype
+
+    def asked(self, site: TaskSite, *, of: CompiledModel) -> FeaturizationTask | None:
+        """The task at a site of a model that behaves as the variable's; ``None`` if no output changes."""
+        ground, rng = ground_of(self.model), np.random.default_rng([self.seed, 7])
+        mixed = rng if self.labels == "arbitrary" else None
+        predictor = Predictor(ground, self.truth.variable, self.readers, rng=mixed)
+        drawn = _drawn(predictor, site, self.pairs, self.sizes, rng)
+        assembly = _Assembly(of, self.model.decoder, predictor, site.at(None), self.seed, self.device, self.dtype)
+        if of is not self.model:
+            drawn = Drawn(assembly.sayable(drawn.causes), assembly.sayable(drawn.isolations), drawn.exhaustive)
+        if len(drawn.causes) < _LEAST:
+            return None
+        chosen = _chosen(assembly, drawn, self.sizes)
+        return assembly.task(chosen.take(rng.permutation(len(chosen))), _split(len(chosen), self.sizes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Assembly:
+    """Tasks out of interchanges.
+
+    Attributes:
+        model: What is run.
+        decoder: Of the program that predicts.
+        predictor: What it predicts.
+        site: Where the variable is sought.
+        seed: Of the task.
+        device: Where the model and the pairs are.
+        dtype: Of the model.
+    """
+
+    model: CompiledModel
+    decoder: Decoder
+    predictor: Predictor
+    site: TaskSite
+    seed: int
+    device: str | torch.device
+    dtype: torch.dtype
+
+    def task(self, swaps: Swaps, split: Split) -> FeaturizationTask:
+        """The task of some interchanges, with BOS before every input and PAD, which attention skips, after it."""
+        from groundtruth.compiled.torch_module import CompiledTransformer
+
+        found = self.predictor.predict(swaps)
+        values, same = _numbered(found), torch.from_numpy(found.same)
+        base, source = (self._encoded(swaps, which) for which in (swaps.base, swaps.source))
+        padded = bool((base == self.model.pad_id).any()) or bool((source == self.model.pad_id).any())
+        expected = torch.where(same[:, None], found.own, found.expected)
+        tensors = {
+            "base": base,
+            "source": source,
+            "expected": F.pad(self._answers(expected), (1, 0))[:, : base.shape[1]],
+            "mask": F.pad(torch.from_numpy(found.real), (1, 0))[:, : base.shape[1]],
+            "isolates": same if bool(same.any()) else None,
+            "base_values": values[0],
+            "source_values": values[1],
+            "base_positions": torch.from_numpy(swaps.base_positions + 1),
+            "source_positions": torch.from_numpy(swaps.source_positions + 1),
+            "base_attention_mask": base != self.model.pad_id if padded else None,
+            "source_attention_mask": source != self.model.pad_id if padded else None,
+        }
+        placed: dict[str, Any] = {k: None if v is None else v.to(self.device) for k, v in tensors.items()}
+        return FeaturizationTask(
+            model=CompiledTransformer(self.model.weights, dtype=self.dtype).to(self.device),
+            site=self.site,
+            split=split,
+            seed=self.seed,
+            readout=NothingSelected(NONE_BELOW) if self.decoder.categorical else None,
+            **placed,
+        )
+
+    def sayable(self, swaps: Swaps) -> Swaps:
+        """The interchanges between inputs that the model takes, of which it can say what is expected."""
+        domain = self.model.domain
+        taken = np.array([tokens in domain for tokens in self.predictor.inputs])
+        swaps = swaps.take(np.flatnonzero(taken[swaps.base] & taken[swaps.source]))
+        if not len(swaps) or not self.decoder.categorical:
+            return swaps
+        found = self.predictor.predict(swaps)
+        known = (self._answers(found.expected) >= 0) | ~torch.from_numpy(found.real)
+        return swaps.take(np.flatnonzero(known.all(1).numpy()))
+
+    def _encoded(self, swaps: Swaps, which: Ints) -> Tensor:
+        width = min(self.predictor.width, self.model.domain.max_seq_len)
+        return self.model.encode([self.predictor.inputs[i] for i in which], length=width)
+
+    def _answers(self, codes: Tensor) -> Tensor:
+        """Codes of the program as what is expected of the model: indices of its outputs, ``None`` after them."""
+        if not self.decoder.categorical:
+            return codes.to(self.dtype)
+        n_outputs = len(self.model.decoder.values)
+        translated = self.model.decoder.encode([*self.decoder.values, None])
+        return torch.where(translated == -1, n_outputs, translated)[codes]
+
+
+def _require(given: str, allowed: Collection[str], name: str) -> None:
+    if given not in allowed:
+        raise DomainError(
+            f"{name}='{given}' is unknown.{did_you_mean(given, allowed)} Choose from {', '.join(allowed)}."
+        )
+
+
+def _drawn(predictor: Predictor, site: TaskSite, pairs: str | None, sizes: Sizes, rng: np.random.Generator) -> Drawn:
+    """Interchanges of the kind asked for, or of the first kind that tells something."""
+    positions = None
+    if site.positions is not None:
+        if pairs not in (None, "fixed"):
+            raise DomainError(
+                f"pairs='{pairs}' at site '{site}': a site with positions has fixed pairs. Leave one out."
+            )
+        pairs, positions = "fixed", tuple(_position(site, p, predictor.width) for p in site.positions)
+    kinds: tuple[Pairs, ...] = ("one position", "moved", "fixed") if pairs is None else (require_pairs(pairs),)
+    drawn = draw(predictor, kinds[0], n=2 * sizes.total, rng=rng, positions=positions)
+    for kind in kinds[1:]:
+        if len(drawn.causes):
+            break
+        drawn = draw(predictor, kind, n=2 * sizes.total, rng=rng, positions=positions)
+    return drawn
+
+
+def _position(site: TaskSite, position: int, width: int) -> int:
+    """From 0 without BOS."""
+    if not -width <= position <= width or position == 0:
+        raise DomainError(f"site '{site}': position {position} is not one of a token; use 1 to {width} (BOS is 0).")
+    return position - 1 if position > 0 else width + position
+
+
+def _instead(truth: VariableTruth, readers: Readers) -> str:
+    if readers == "all":
+        return "Choose another variable (groundtruth show NAME --variables)."
+    live = [str(site) for stage in truth.stages if stage.rank for site in stage.sites if site.residual]
+    return f"It is live at: {', '.join(live) or 'no residual stream'}."
+
+
+def _chosen(assembly: _Assembly, drawn: Drawn, sizes: Sizes) -> Swaps:
+    """Causes, and as isolations those that swapping the whole site gets wrong, up to their share."""
+    wanted = round(ISOLATION_SHARE * min(sizes.total, len(drawn.causes) / (1 - ISOLATION_SHARE)))
+    isolations = drawn.isolations.take(np.arange(min(len(drawn.isolations), 4 * wanted)))
+    if len(isolations):
+        every = torch.arange(len(isolations))
+        tried = assembly.task(isolations, Split(every[:0], every[:0], every))
+        whole = Featurizer.subspace(torch.eye(tried.width, dtype=assembly.dtype, device=tried.base.device))
+        isolations = isolations.take(np.flatnonzero((~tried.right(whole)).cpu().numpy())[:wanted])
+    causes = drawn.causes.take(np.arange(min(len(drawn.causes), sizes.total - len(isolations))))
+    return Swaps.join([causes, isolations])
+
+
+def _split(n: int, sizes: Sizes) -> Split:
+    """The first pairs to learn from, the next to choose by, the last to be scored on."""
+    total = min(n, sizes.total)
+    n_train, n_test = (max(1, round(total * part / sizes.total)) for part in (sizes.train, sizes.test))
+    order = torch.arange(n)
+    return Split(order[:n_train], order[n_train : n - n_test], order[n - n_test :])
+
+
+def _numbered(found: Predictions) -> Tensor:
+    """The variable's values as numbers from 0 on, -1 where it has none, of bases and of sources [2, pair, chosen]."""
+    codes = np.stack([found.base_values, found.source_values])
+    known = np.unique(codes[codes > 0])
+    return torch.from_numpy(np.where(codes > 0, np.searchsorted(known, codes), -1))

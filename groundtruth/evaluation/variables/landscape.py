@@ -1,0 +1,106 @@
+"""All directions at a site, by what is known of them: read or not, and which variable they hold.
+
+What later components read of a vector at the site is its part in the *readable* space; two featurizers that differ
+outside it do the same to the model.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from groundtruth.model import CompiledModel
+from groundtruth.truth.variables import Site, VariableTruth
+from groundtruth.truth.variables.value_pool import Ground
+from mib.featurization.featurizer import orthonormal
+
+Span = Float[Tensor, "d_site _"]
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """Orthonormal columns of orthogonal spaces that together are the whole site.
+
+    Attributes:
+        live: The variable's own: the part of its span of differences that later components read.
+        others: What they read of other variables, outside ``live``.
+        dormant: What they read and no variable varies.
+        dead: Where variables vary and nothing reads it: copies that were read before, or never.
+        null: The rest: neither written nor read.
+    """
+
+    live: Span
+    others: Span
+    dormant: Span
+    dead: Span
+    null: Span
+
+    @property
+    def readable(self) -> Span:
+        """All that later components read."""
+        return torch.cat((self.live, self.others, self.dormant), dim=1)
+
+    @property
+    def width(self) -> int:
+        """d_site."""
+        return len(self.live)
+
+    @classmethod
+    def of(cls, ground: Ground, truth: VariableTruth, site: Site) -> "Landscape":
+        """The directions at a site of a model.
+
+        Args:
+            ground: The model.
+            truth: The variable, which need not be written at the site: then ``live`` is empty.
+            site: Of the model.
+        """
+        model = ground.model
+        written = _written(model, site)
+        readable = orthonormal(_into(model, site) @ ground.readable(site.half))
+        unread = _rest(readable)
+        own = [truth.variable.span_at(site, model.weights)] if truth in written else []
+        others = [other.variable.span_at(site, model.weights) for other in written if other is not truth]
+        live = orthonormal(_within(readable, own))
+        varied = orthonormal(_outside(live, _within(readable, others)))
+        dormant = _within(readable, [_rest(torch.cat((live, varied, unread), dim=1))])
+        dead = orthonormal(_within(unread, [*own, *others]))
+        null = _within(unread, [_rest(torch.cat((readable, dead), dim=1))])
+        return cls(live, varied, orthonormal(dormant), dead, orthonormal(null))
+
+
+def _written(model: CompiledModel, site: Site) -> list[VariableTruth]:
+    """The variables whose values a site holds: all so far in a residual stream, its own at a component."""
+    if site.residual:
+        return [truth for truth in model.variables() if truth.variable.since <= site.half]
+    writer = Site("head_result", site.layer, site.head) if site.kind == "head_value" else site
+    return [truth for truth in model.variables() if truth.variable.writer == writer]
+
+
+def _into(model: CompiledModel, site: Site) -> Float[Tensor, "d_site d_model"]:
+    """What the site's dimensions write into the residual stream."""
+    if site.kind == "head_value":
+        return model.weights.W_O[site.layer, site.head]
+    return torch.eye(model.weights.d_model, dtype=torch.float64)
+
+
+def _within(space: Span, spans: Iterable[Span]) -> Span:
+    """The parts of some directions that lie in a space."""
+    columns = torch.cat([*spans, space[:, :0]], dim=1)
+    return _cleaned(space @ (space.T @ columns))
+
+
+def _outside(space: Span, columns: Span) -> Span:
+    return _cleaned(columns - space @ (space.T @ columns))
+
+
+def _cleaned(columns: Span) -> Span:
+    """Without the columns that are nothing but rounding."""
+    return columns[:, columns.norm(dim=0) > 1e-9]
+
+
+def _rest(space: Span) -> Span:
+    """Orthonormal columns of all that is orthogonal to a space."""
+    u, s, _ = torch.linalg.svd(space, full_matrices=True)
+    return u[:, int((s > 1e-9).sum()) :]

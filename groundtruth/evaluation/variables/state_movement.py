@@ -1,0 +1,75 @@
+"""What interchanges do to a site's states, whatever the featurizer: where they move them, and whether they are natural.
+
+This is defined for non-linear featurizers too, which have no subspace.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from groundtruth.evaluation.variables.landscape import Landscape
+from mib.featurization.featurizer import Featurizer
+from mib.featurization.task import FeaturizationTask
+
+NATURAL = 1e-2
+"""A state at most this far from a natural one, in what is read of it, is that one."""
+
+N_STATES = 1_000
+"""Of how many patched states naturalness is measured, at most."""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What interchanges change of what later components read.
+
+    Attributes:
+        inside: Share of the squared length of all changes that lies in the variable's live span; ``None`` if nothing
+            is changed.
+        carried: Share of the variable's own difference between base and source that is carried over:
+            1 - |wanted - made|^2 / |wanted|^2 in the live span, at least 0; ``None`` where nothing is live.
+        natural: Share of the patched states that are states of the model on some input, in all that is read of them.
+    """
+
+    inside: float | None
+    carried: float | None
+    natural: float
+
+
+@torch.no_grad()
+def movement_of(
+    featurizer: Featurizer,
+    task: FeaturizationTask,
+    landscape: Landscape,
+    natural: Float[Tensor, "state readable"],
+    examples: Int[Tensor, "chosen"],
+) -> Movement:
+    """What a featurizer's interchanges do.
+
+    Args:
+        featurizer: Of the task's site.
+        task: The pairs.
+        landscape: The exact directions at the site.
+        natural: The model's own states there, in coordinates of the readable space.
+        examples: Which pairs.
+    """
+    base, source = (x.flatten(0, 1) for x in task.activations(examples))
+    patched = featurizer.interchange(base, source)
+    readable, live = (space.to(base) for space in (landscape.readable, landscape.live))
+    changes, wanted = (patched - base) @ readable, (source - base) @ live
+    made = (patched - base) @ live
+    moved, own = float(changes.double().square().sum()), float(wanted.double().square().sum())
+    missed = float((wanted - made).double().square().sum())
+    still = moved <= 1e-9 * float(base.double().square().sum())
+    return Movement(
+        inside=None if still else float(made.double().square().sum()) / moved,
+        carried=max(0.0, 1 - missed / own) if own else None,
+        natural=share_of_natural((patched @ readable)[:N_STATES], natural.to(base)),
+    )
+
+
+def share_of_natural(states: Float[Tensor, "row readable"], natural: Float[Tensor, "state readable"]) -> float:
+    """Share of some states that are among the natural ones."""
+    nearest = torch.cat([torch.cdist(part, natural).min(1).values for part in states.split(256)])
+    return float((nearest <= NATURAL).double().mean())

@@ -1,0 +1,55 @@
+"""Variables of a program that do nothing: taking their values from another input changes no output."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from tracr.rasp import rasp
+
+from groundtruth.compiled.domain import Domain, Tokens
+from groundtruth.rasp.expressions import canonical
+from groundtruth.rasp.interning import Columns, NumberedProgram, Replacement
+
+SHIFTS = (1, 5, 23)
+"""How far the inputs that values are taken from lie, in their list, from those that they are put into."""
+
+
+def idle_variables(
+    program: rasp.SOp,
+    domain: Domain,
+    inputs: Sequence[Sequence[Tokens]],
+    *,
+    causal: bool,
+    shifts: Sequence[int] = SHIFTS,
+) -> list[str]:
+    """The variables that changed no output of the longest inputs on any interchange that was tried.
+
+    Args:
+        program: Any S-Op.
+        domain: Its inputs.
+        inputs: Some of them, in lists of one length each; values are taken from all of them.
+        causal: Whether attention sees only the past.
+        shifts: How often each list of inputs is laid beside the longest ones, and how far it is turned.
+
+    Returns:
+        Names, in the order of computation; interchanges as in ``groundtruth.truth.variables.rasp_causal_model``.
+    """
+    numbered = NumberedProgram(canonical(program), causal=causal, vocab=domain.vocab, max_seq_len=domain.max_seq_len)
+    columns = sorted(
+        (numbered.run(list(rows)) for rows in inputs), key=lambda column: -column[numbered.output].shape[1]
+    )
+    base = columns[0]
+    idle = [label for label in numbered.sops if label not in (numbered.output, "tokens", "indices")]
+    for other in columns:
+        for shift in shifts:
+            idle = [label for label in idle if not _changes(numbered, base, other, label, shift)]
+    return [numbered.sops[label].name for label in idle]
+
+
+def _changes(numbered: NumberedProgram, base: Columns, other: Columns, label: str, shift: int) -> bool:
+    own, taken = base[label], other[label]
+    common = min(own.shape[1], taken.shape[1])
+    codes, where = own.copy(), np.zeros(own.shape, dtype=np.bool_)
+    codes[:, :common] = taken[(np.arange(len(own)) + shift) % len(taken), :common]
+    where[:, :common] = True
+    new = numbered.rerun(base, {label: Replacement(codes, where)})
+    return bool((new[numbered.output] != base[numbered.output]).any())

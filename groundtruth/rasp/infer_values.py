@@ -1,0 +1,143 @@
+"""Which values each expression of a program can take, and its functions as tables of them.
+
+The value sets are those of Tracr's basis inference, in an order that depends on nothing but the program, so that the
+same one of several equal values (1 and True) is always kept. As there, impossible combinations of values are counted
+in, and a function that fails on one is taken never to see it; the check on the domain finds out if it does.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from numbers import Real
+from typing import Any, TypeAlias
+
+from tracr.rasp import rasp
+
+from groundtruth.errors import UnsupportedProgram
+from groundtruth.rasp.expressions import Value, children_first
+from groundtruth.rasp.validate import value_kind
+
+ValueSets: TypeAlias = dict[str, tuple[Value, ...]]
+_Table: TypeAlias = dict[tuple[Value, ...], Value]
+
+
+def tabulate(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int) -> ValueSets:
+    """Find the values of every S-Op, and replace each function and predicate by a table of its results.
+
+    Args:
+        program: A canonical copy of the caller's own: its functions are replaced.
+        vocab: Its tokens, without BOS and PAD.
+        max_seq_len: Longest input, without BOS.
+
+    Returns:
+        The distinct values by label.
+
+    Raises:
+        UnsupportedProgram: With every expression whose values Tracr cannot encode.
+    """
+    known: ValueSets = {}
+    reasons: list[str] = []
+    for expression in children_first(program):
+        if not all(child.label in known for child in _operands(expression)):
+            continue  # an operand has been complained about
+        if isinstance(expression, rasp.Select):
+            _tabulate_predicate(expression, known)
+        elif isinstance(expression, rasp.SOp):
+            values, complaint = _values(expression, known, vocab, max_seq_len)
+            if complaint := complaint or _complaint(expression, values):
+                reasons.append(f"'{expression.name}': {complaint}")
+            else:
+                known[expression.label] = values
+    if reasons:
+        raise UnsupportedProgram(reasons)
+    return known
+
+
+def _operands(expression: rasp.RASPExpr) -> Iterable[rasp.RASPExpr]:
+    """What an expression reads, through its selector."""
+    for child in expression.children:
+        yield from child.children if isinstance(child, rasp.Selector) else (child,)
+
+
+def _values(sop: rasp.SOp, known: ValueSets, vocab: tuple[Any, ...], max_seq_len: int) -> tuple[tuple[Value, ...], str]:
+    """The values of an S-Op, and what is wrong with them, if that shows while they are found."""
+    match sop:
+        case rasp.TokensType():
+            return vocab, ""
+        case rasp.IndicesType():
+            return tuple(range(max_seq_len)), ""
+        case rasp.SelectorWidth():
+            return tuple(range(max_seq_len + 1)), ""
+        case rasp.Map():
+            table, failure = _table(sop.f, known[sop.inner.label])
+            # A number that never occurs is written as 0, since None cannot be written as a number.
+            never = 0 if rasp.is_numerical(sop) and rasp.is_categorical(sop.inner) else None
+            sop.f = lambda x: never if table.get((x,)) is None else table[x,]
+            return _distinct(table.values(), failure)
+        case rasp.SequenceMap():
+            table, failure = _table(sop.f, known[sop.fst.label], known[sop.snd.label])
+            sop.f = lambda x, y: table.get((x, y))
+            return _distinct(table.values(), failure)
+        case rasp.Aggregate() if rasp.is_categorical(sop):
+            return known[sop.sop.label], ""
+        case rasp.Aggregate():
+            return _means(known[sop.sop.label], max_seq_len)
+        case _:
+            return (), f"a {type(sop).__name__} is not compiled."
+
+
+def _table(function: Callable[..., Value], *arguments: tuple[Value, ...]) -> tuple[_Table, str]:
+    """The results of a function on every combination of arguments, and how it failed where it did."""
+    table: _Table = {}
+    failure = ""
+    for given in itertools.product(*arguments):
+        try:
+            table[given] = function(*given)
+        except Exception as error:
+            shown = ", ".join(map(repr, given))
+            failure = failure or f"its function fails on {shown} ({type(error).__name__}: {error})"
+    return table, failure
+
+
+def _tabulate_predicate(select: rasp.Select, known: ValueSets) -> None:
+    table, _ = _table(select.predicate, known[select.keys.label], known[select.queries.label])
+    select.predicate = lambda key, query: bool(table.get((key, query)))
+
+
+def _distinct(values: Iterable[Value], failure: str) -> tuple[tuple[Value, ...], str]:
+    """Values without ``None``, each once."""
+    try:
+        distinct = tuple(dict.fromkeys(value for value in values if value is not None))
+    except TypeError as error:
+        return (), f"its values cannot be told apart ({error}). Use numbers, strings or tuples of them."
+    return (distinct, "") if distinct else ((), f"it has no value: {failure or 'it is None on every input'}.")
+
+
+def _means(values: tuple[Value, ...], max_seq_len: int) -> tuple[tuple[Value, ...], str]:
+    """The values that Tracr lists for a mean: those of one selected 0 or 1 among others that are 0."""
+    if not all(int(value) in (0, 1) for value in values):
+        shown = ", ".join(map(str, values))
+        return (), f"a numerical Aggregate can average only 0 and 1, not {shown}."
+    return tuple(dict.fromkeys(value / n for value in values for n in range(1, max_seq_len + 1))), ""
+
+
+def _complaint(sop: rasp.SOp, values: tuple[Value, ...]) -> str:
+    """Why Tracr cannot encode these values, or an empty string."""
+    kinds = sorted({value_kind(value) for value in values})
+    if len(kinds) > 1:
+        return (
+            f"its values mix {' and '.join(kinds)}, which Tracr cannot put in an order that does not depend on the "
+            "hash seed. Map them to one type."
+        )
+    if rasp.is_numerical(sop):
+        wrong = next((value for value in values if not isinstance(value, Real) or not math.isfinite(value)), None)
+        return "" if wrong is None else f"it is numerical, but can be {wrong!r}. Make it a finite number."
+    wrong = next((value for value in values if not _has_order(value)), None)
+    return "" if wrong is None else f"it can be {wrong!r}, which has no order. Use numbers, strings or tuples of them."
+
+
+def _has_order(value: Value) -> bool:
+    if isinstance(value, tuple):
+        items: tuple[Value, ...] = value
+        return all(_has_order(item) for item in items)
+    return isinstance(value, str) or (isinstance(value, Real) and not math.isnan(value))

@@ -1,0 +1,225 @@
+"""Find what a user names: a model, a localization method in a file of theirs."""
+
+import ast
+import glob
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from groundtruth.compiler.compile_program import compile
+from groundtruth.errors import ArtifactError, GroundTruthError
+from groundtruth.model import CompiledModel
+from groundtruth.programs import get, load_program, names
+from groundtruth.store import load, stored
+from groundtruth.store.write import MODEL
+from mib.errors import MethodError, did_you_mean
+from mib.featurization import FeaturizerMethod, as_featurizer
+from mib.localization import Localizer, as_localizer
+from mib.localization.task import Level
+
+OWN_PACKAGES = {"groundtruth", "mib", "compiled_models"}
+"""Their source counts for every result anyway."""
+
+GENERATED = "gen:"
+"""What the code of a generated program follows where a model is named."""
+
+
+def find_model(name: str) -> CompiledModel:
+    """A model by what a user would call it.
+
+    Args:
+        name: A shipped model, the folder of a stored one, a program of the library, a program of one's own as
+            ``my_file.py:my_program``, or a generated one as ``gen:CODE``; programs are compiled. Any of these with
+            ``@`` and a tier, or transformations joined by ``+``, is that variant, made now unless it ships.
+
+    Raises:
+        ArtifactError: If it is none of these; the message offers the closest names.
+        ProgramError: If a file does not hold the program.
+        VariantError: If there is no such tier or transformation, or the model does not allow it.
+    """
+    base, at, variant = name.rpartition("@")
+    if at and base and stored(name) is None and not Path(name).is_dir() and not is_file_spec(variant):
+        from groundtruth.variants.tiers import variant_of
+
+        return variant_of(find_model(base), variant)
+    if name.startswith(GENERATED):
+        from groundtruth.generated import from_code
+
+        return compile(from_code(name.removeprefix(GENERATED)).program)
+    if stored(name) is None and not Path(name).is_dir():
+        if is_file_spec(name):
+            return compile(load_program(name))
+        if name in names():
+            return compile(get(name))
+    return load(name)
+
+
+def models_in(names: Sequence[str]) -> list[str]:
+    """Names of models as they are, and in the place of a folder of models, such as a generated suite, all of these.
+
+    Raises:
+        ArtifactError: If a pattern with ``*`` matches no stored model.
+    """
+    found: list[str] = []
+    for name in names:
+        folder = Path(name)
+        inside = sorted(str(path.parent) for path in folder.glob(f"*/{MODEL}")) if folder.is_dir() else []
+        if "*" in name:
+            inside = sorted(path for path in glob.glob(name) if (Path(path) / MODEL).is_file())
+            if not inside:
+                raise ArtifactError(f"'{name}' matches no stored model.")
+        found += inside or [name]
+    return found
+
+
+def is_file_spec(name: str) -> bool:
+    """Whether a name is meant as ``FILE.py`` or ``FILE.py:NAME``."""
+    return name.endswith(".py") or ".py:" in name
+
+
+@dataclass(frozen=True)
+class UserMethod:
+    """A localization method from a user's file.
+
+    Attributes:
+        localizer: The method.
+        source_sha256: Of the file and of the files beside it that it imports.
+    """
+
+    localizer: Localizer
+    source_sha256: str
+
+
+@dataclass(frozen=True)
+class UserFeaturizer:
+    """A featurization method from a user's file.
+
+    Attributes:
+        method: The method.
+        source_sha256: Of the file and of the files beside it that it imports.
+    """
+
+    method: FeaturizerMethod
+    source_sha256: str
+
+
+def load_method(spec: str, *, level: Level = "edge") -> UserMethod:
+    """The method ``my_file.py:my_method``, from a file anywhere; the file is run.
+
+    Args:
+        spec: Path of a Python file, a colon, and the name of a function in it.
+        level: What the method is to score, unless it says so itself by ``@mib.localization.localizer``.
+
+    Raises:
+        MethodError: If the file or the function does not exist, or what is there is no method.
+    """
+    found, name, path = _function(spec, "(task: mib.LocalizationTask) -> mib.EdgeScores")
+    return UserMethod(as_localizer(found, name=_label(found, name), levels=(level,)), _source_sha256(path))
+
+
+def load_featurizer(spec: str) -> UserFeaturizer:
+    """The featurization method ``my_file.py:my_method``, from a file anywhere; the file is run.
+
+    Args:
+        spec: Path of a Python file, a colon, and the name of a function in it.
+
+    Raises:
+        MethodError: If the file or the function does not exist, or what is there is no method.
+    """
+    found, name, path = _function(spec, "(task: mib.FeaturizationTask) -> mib.Featurizer")
+    return UserFeaturizer(as_featurizer(found, name=_label(found, name)), _source_sha256(path))
+
+
+def _function(spec: str, signature: str) -> tuple[Any, str, Path]:
+    """A function of a file, its name and the file."""
+    path_text, colon, name = spec.rpartition(":")
+    if not colon or not path_text.endswith(".py") or not name:
+        raise MethodError(f"'{spec}' names no function in a Python file; write my_file.py:my_method.")
+    path = Path(path_text).expanduser().resolve()
+    if not path.is_file():
+        raise MethodError(f"no file {path}.")
+    return _member(_run_file(path), name, path, signature), name, path
+
+
+def _label(found: Any, name: str) -> str:
+    return found.name if isinstance(found, Localizer | FeaturizerMethod) else name
+
+
+def _member(module: ModuleType, name: str, path: Path, signature: str) -> Any:
+    own = {key: value for key, value in vars(module).items() if not key.startswith("_") and _is_own(value, module)}
+    if name not in vars(module):
+        known = ", ".join(own) or "none"
+        raise MethodError(f"{path} has no function '{name}'.{did_you_mean(name, own)} It has: {known}.")
+    found = vars(module)[name]
+    if not isinstance(found, Localizer | FeaturizerMethod) and not inspect.isfunction(found):
+        raise MethodError(
+            f"'{name}' in {path} is of type {type(found).__name__}, not a method; write it as a function of a task: "
+            f"def {name}{signature}."
+        )
+    return found
+
+
+def _is_own(value: Any, module: ModuleType) -> bool:
+    if isinstance(value, Localizer | FeaturizerMethod):
+        value = value.function
+    return inspect.isfunction(value) and value.__module__ == module.__name__
+
+
+def _run_file(path: Path) -> ModuleType:
+    """The file run as a module of its own; files beside it can be imported by it."""
+    name = f"groundtruth_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise MethodError(f"{path} cannot be imported as a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except (GroundTruthError, MethodError):
+        raise
+    except Exception as error:
+        raise MethodError(f"{path} fails when it is imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def _source_sha256(path: Path) -> str:
+    """Of a file and of the files beside it that it imports, directly or not."""
+    found: dict[str, bytes] = {}
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        name = str(file.relative_to(path.parent))
+        if name not in found:
+            found[name] = file.read_bytes()
+            waiting += [other for module in _imports(found[name]) for other in _beside(path.parent, module)]
+    digest = hashlib.sha256()
+    for name in sorted(found):
+        digest.update(name.encode() + b"\0" + found[name] + b"\0")
+    return digest.hexdigest()
+
+
+def _imports(source: bytes) -> set[str]:
+    """The top-level names of the modules that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {(node.module or "").partition(".")[0], *(alias.name for alias in node.names if node.level)}
+    return names - OWN_PACKAGES
+
+
+def _beside(folder: Path, module: str) -> list[Path]:
+    """The files of a module that lies in a folder; none for one that is installed."""
+    if (folder / f"{module}.py").is_file():
+        return [folder / f"{module}.py"]
+    return sorted((folder / module).rglob("*.py")) if module and (folder / module / "__init__.py").is_file() else []

@@ -1,0 +1,226 @@
+"""Read a compiled model and its proven circuits from a folder; nothing is unpickled and no code is run."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as from_safetensors
+
+from groundtruth.compiled.decoder import Decoder
+from groundtruth.compiled.domain import Domain, Tokens
+from groundtruth.compiled.forward import Weights
+from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
+from groundtruth.compiled.recipe import Step
+from groundtruth.errors import ArtifactError, DomainError
+from groundtruth.model import Check, CompiledModel
+from groundtruth.store.consistency import require_consistent
+from groundtruth.store.json_values import unpack
+from groundtruth.store.rebuild import rebuild
+from groundtruth.store.schema import SCHEMA_VERSION, CircuitData, DomainData, EdgeData, ModelData, TruthData
+from groundtruth.store.variable_data import variable_truth
+from groundtruth.store.write import FRAME, MODEL, TRUTH, WEIGHTS, sha256
+from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth, Reason, Sufficiency, Witness
+from groundtruth.truth.variables import VariableTruth
+from mib.errors import did_you_mean
+from mib.graph import Edge, Graph
+
+Data = TypeVar("Data", bound=BaseModel)
+
+
+def read_model(folder: Path) -> CompiledModel:
+    """The model in a folder.
+
+    Raises:
+        ArtifactError: If a file is missing, malformed, of another schema, not what its hash says, or does not fit the
+            others.
+    """
+    data = _parsed(ModelData, folder / MODEL)
+    arrays = _arrays(folder / WEIGHTS, data.weights_sha256)
+    try:
+        require_consistent(data, arrays)
+        program = rebuild(data.program)
+        domain = _domain(data.domain)
+    except (ArtifactError, DomainError) as error:
+        raise ArtifactError(f"{folder / MODEL}: {error}") from error
+    return CompiledModel(
+        name=data.name,
+        program=program,
+        weights=Weights.from_arrays(arrays, causal=data.causal),
+        token_values=tuple(unpack(value) for value in data.token_values),
+        decoder=Decoder(tuple(unpack(value) for value in data.output_values), centered=data.centered),
+        provenance=_provenance(data),
+        domain=domain,
+        check=Check(data.check.inputs, data.check.exhaustive, data.check.seed),
+        description=data.description,
+        family=data.family,
+        rasp_source=data.rasp_source,
+        pad_safe=data.pad_safe,
+        certainty=data.certainty,
+        folder=folder,
+        frame=torch.from_numpy(arrays[FRAME]) if FRAME in arrays else None,
+        recipe=tuple(
+            Step(name, seed, tuple((key, unpack(value)) for key, value in parameters.items()))
+            for name, seed, parameters in data.recipe
+        ),
+    )
+
+
+def read_circuits(folder: Path, graph: Graph) -> list[Circuit]:
+    """The proven circuits in a folder.
+
+    Raises:
+        ArtifactError: If the file is missing, malformed, of another model, or does not speak of every edge.
+    """
+    path = folder / TRUTH
+    data = _truth(folder)
+    kinds = [(circuit.ablation, circuit.lengths) for circuit in data.circuits]
+    for ablation, lengths in kinds:
+        if kinds.count((ablation, lengths)) > 1:
+            raise ArtifactError(f"{path}: circuit {ablation}/{lengths} comes twice.")
+    return [_circuit(circuit, data, graph, path) for circuit in data.circuits]
+
+
+def read_variables(folder: Path, model: CompiledModel) -> list[VariableTruth]:
+    """The proven variables in a folder; none if none were proven.
+
+    Args:
+        folder: Of the model.
+        model: The model that was read from it.
+
+    Raises:
+        ArtifactError: If the file is missing, malformed, of another model, or speaks of what the model does not have.
+    """
+    data = _truth(folder)
+    try:
+        return [variable_truth(variable, model) for variable in data.variables]
+    except ArtifactError as error:
+        raise ArtifactError(f"{folder / TRUTH}: {error}") from error
+
+
+def _truth(folder: Path) -> TruthData:
+    """What is known of the model in a folder.
+
+    Raises:
+        ArtifactError: If it is known of another model.
+    """
+    path = folder / TRUTH
+    data = _parsed(TruthData, path)
+    if data.model_sha256 != sha256(_content(folder / MODEL)):
+        raise ArtifactError(f"{path} was proven of another {MODEL} (its SHA-256 differs). Prove it again.")
+    return data
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            f"cannot read {path}: {error.strerror}. A model is a folder with {WEIGHTS}, {MODEL}, {TRUTH}."
+        ) from error
+
+
+def _parsed(kind: type[Data], path: Path) -> Data:
+    try:
+        raw: Any = json.loads(_content(path), parse_constant=_refuse_constant)
+        version: Any = raw.get("schema_version") if isinstance(raw, dict) else None  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(version, bool) or version != SCHEMA_VERSION:
+            raise ArtifactError(f"{path} has schema_version {version!r}; this version reads {SCHEMA_VERSION}.")
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ArtifactError(f"{path}: {place}: {first['msg']}.") from error
+    except ArtifactError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path} is not JSON: {error}.") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _arrays(path: Path, expected: str) -> dict[str, NDArray[np.float64]]:
+    content = _content(path)
+    if sha256(content) != expected:
+        raise ArtifactError(f"{path} is not the file that {MODEL} describes (its SHA-256 differs). Restore both files.")
+    try:
+        # Copies, because what safetensors gives is a read-only view of the file's content.
+        return {name: array.copy() for name, array in from_safetensors(content).items()}
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{path} does not hold the weights of a compiled model: {error}.") from error
+
+
+def _domain(data: DomainData) -> Domain:
+    vocab = tuple(data.vocab)
+    if data.inputs is None:
+        return Domain(vocab, data.max_seq_len, min_seq_len=data.min_seq_len)
+    allowed: set[Tokens] = set()
+    for item in data.inputs:
+        if not data.min_seq_len <= len(item) <= data.max_seq_len or max(item, default=0) >= len(vocab):
+            raise ArtifactError(f"domain: {item} are not positions in the vocabulary of an input of an allowed length.")
+        allowed.add(tuple(vocab[i] for i in item))
+
+    def valid(tokens: Tokens) -> bool:
+        return tokens in allowed
+
+    return Domain(vocab, data.max_seq_len, min_seq_len=data.min_seq_len, valid=valid, valid_text=data.valid_text)
+
+
+def _provenance(data: ModelData) -> Provenance:
+    return Provenance(
+        directions=tuple(Direction(n, kind, e, unpack(v)) for n, kind, e, v in data.directions),
+        heads=tuple(Head(*item) for item in data.heads),
+        neurons=tuple(Neuron(*item) for item in data.neurons),
+    )
+
+
+def _circuit(data: CircuitData, truth: TruthData, graph: Graph, path: Path) -> Circuit:
+    absent = set(truth.absent)
+    known = {str(edge): edge for edge in graph.edges}
+    where = f"{path}: circuit {data.ablation}/{data.lengths}"
+    joint = {name for names in data.minimal_circuits for name in names}
+    unknown = (absent | set(data.edges) | joint) - set(known)
+    if unknown:
+        name = min(unknown)
+        raise ArtifactError(f"{where}: unknown edge '{name}'.{did_you_mean(name, known)}")
+    if twice := absent & set(data.edges):
+        raise ArtifactError(f"{where}: edge '{min(twice)}' is both absent and not.")
+    truths: list[EdgeTruth] = []
+    for name, edge in known.items():
+        if name in absent:
+            truths.append(EdgeTruth(edge, "absent", "zero", Reason("nothing", (), ())))
+        elif name in data.edges and name in truth.reasons:
+            carries, travels, used_for = truth.reasons[name]
+            truths.append(_edge_truth(edge, data.edges[name], Reason(carries, tuple(travels), tuple(used_for))))
+        else:
+            raise ArtifactError(f"{where}: nothing is said of edge '{name}'. Every edge needs a status and a reason.")
+    minimal: tuple[tuple[Edge, ...], ...] = tuple(
+        tuple(known[name] for name in names) for names in data.minimal_circuits
+    )
+    return Circuit(
+        graph=graph,
+        ablation=data.ablation,
+        lengths=data.lengths,
+        inputs=data.inputs,
+        exhaustive=data.exhaustive,
+        truths=tuple(truths),
+        sufficiency=Sufficiency(data.sufficiency.holds, data.sufficiency.by, data.sufficiency.runs),
+        minimal_circuits=minimal or (tuple(t.edge for t in truths if t.status == "live"),),
+        complete=data.complete,
+    )
+
+
+def _edge_truth(edge: Edge, data: EdgeData, why: Reason) -> EdgeTruth:
+    witness = None
+    if data.witness is not None:
+        clean, counterfactual, output, cut_output = (
+            None if part is None else tuple(unpack(value) for value in part) for part in data.witness
+        )
+        witness = Witness(clean or (), counterfactual, output or (), cut_output or ())
+    return EdgeTruth(edge, data.status, data.proof, why, data.tried, witness, data.redundant)

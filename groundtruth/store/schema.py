@@ -1,0 +1,330 @@
+"""What is in the JSON files of an artifact, checked at the boundary."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from groundtruth.compiled.provenance import DirectionKind, HeadRole, NeuronRole
+from groundtruth.store.json_values import Packed
+from groundtruth.truth.circuits.circuit import Ablation, Carries, Lengths
+from groundtruth.truth.variables.variable import Encoding
+from groundtruth.truth.variables.variable_truth import Pairs, State
+
+SCHEMA_VERSION = 1
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DomainData(_Strict):
+    """A program's declared inputs.
+
+    Attributes:
+        vocab: Tokens.
+        min_seq_len: Shortest input.
+        max_seq_len: Longest input.
+        valid_text: The rule for valid inputs in words; empty if there is none.
+        inputs: Where there is a rule, every input, as positions in ``vocab``.
+    """
+
+    vocab: list[int | float | str]
+    min_seq_len: int
+    max_seq_len: int
+    valid_text: str = ""
+    inputs: list[list[Count]] | None = None
+
+
+class CheckData(_Strict):
+    """How weights and program were compared."""
+
+    inputs: Count
+    exhaustive: bool
+    seed: int = 0
+
+
+class _Expression(_Strict):
+    """What every expression has: Tracr's label, name and counter (``null`` for tokens and indices)."""
+
+    label: str
+    name: str
+    id: int | None
+
+
+class _SOp(_Expression):
+    encoding: Literal["categorical", "numerical"]
+
+
+class PrimitiveData(_SOp):
+    """The tokens, or the positions."""
+
+    kind: Literal["tokens", "indices"]
+
+
+class MapData(_SOp):
+    """A function of one S-Op as ``[x, f(x)]``."""
+
+    kind: Literal["map"]
+    inner: str
+    table: list[tuple[Packed, Packed]]
+
+
+class LinearData(_SOp):
+    """A weighted sum of two S-Ops."""
+
+    kind: Literal["linear"]
+    fst: str
+    snd: str
+    factors: tuple[int | float, int | float]
+
+
+class SequenceMapData(_SOp):
+    """A function of two S-Ops as ``[x, y, f(x, y)]``."""
+
+    kind: Literal["sequence_map"]
+    fst: str
+    snd: str
+    table: list[tuple[Packed, Packed, Packed]]
+
+
+class SelectData(_Expression):
+    """A predicate as ``[key, query, whether chosen]``."""
+
+    kind: Literal["select"]
+    keys: str
+    queries: str
+    table: list[tuple[Packed, Packed, bool]]
+
+
+class AggregateData(_SOp):
+    """A mean over selected positions."""
+
+    kind: Literal["aggregate"]
+    selector: str
+    sop: str
+    default: Packed
+
+
+class WidthData(_SOp):
+    """How many positions are selected."""
+
+    kind: Literal["selector_width"]
+    selector: str
+
+
+ExpressionData = Annotated[
+    PrimitiveData | MapData | LinearData | SequenceMapData | SelectData | AggregateData | WidthData,
+    Field(discriminator="kind"),
+]
+
+
+class ProgramData(_Strict):
+    """A program as tables.
+
+    Attributes:
+        output: Label of the expression that it computes.
+        expressions: Each after all that it is computed from.
+    """
+
+    output: str
+    expressions: list[ExpressionData]
+
+
+class ModelData(_Strict):
+    """``model.json``.
+
+    Attributes:
+        schema_version: Of this file.
+        name: Of the model.
+        description: One line.
+        family: What the program is about.
+        causal: Whether attention sees only the past.
+        pad_safe: Whether padding on the right changes nothing.
+        token_values: The token of each row of ``W_E``.
+        output_values: The value of each column of ``W_U``; empty for a number.
+        certainty: Whether what is known was proven, or measured; see ``groundtruth.model.CompiledModel``.
+        centered: Whether logits are read relative to their mean; see ``groundtruth.compiled.decoder.Decoder``.
+        domain: Declared inputs.
+        check: How weights and program were compared.
+        directions: ``[name, kind, expression, value]`` for each residual dimension; where the weights have a
+            ``frame``, for each of its rows.
+        heads: ``[layer, head, expression, role]`` for each head.
+        neurons: ``[layer, index, expression, role]`` for each neuron that has weights.
+        program: The program as tables.
+        rasp_source: Its text.
+        weights_sha256: Of ``model.safetensors``.
+        recipe: ``[name, seed, parameters]`` for each transformation that made a variant.
+    """
+
+    schema_version: Literal[1]
+    name: str
+    description: str
+    family: str
+    causal: bool
+    pad_safe: bool
+    token_values: list[Packed]
+    output_values: list[Packed]
+    domain: DomainData
+    check: CheckData
+    directions: list[tuple[str, DirectionKind, str | None, Packed]]
+    heads: list[tuple[Count, Count, str | None, HeadRole]]
+    neurons: list[tuple[Count, Count, str, NeuronRole]]
+    program: ProgramData
+    rasp_source: str
+    weights_sha256: str
+    recipe: list[tuple[str, Count, dict[str, Packed]]] = []
+    centered: bool = False
+    certainty: Literal["exact", "measured"] = "exact"
+
+
+class EdgeData(_Strict):
+    """Status of one edge that is not absent.
+
+    Attributes:
+        status: See ``groundtruth.truth.circuits.circuit.EdgeTruth``.
+        proof: Likewise.
+        tried: Likewise.
+        redundant: Likewise.
+        witness: ``[clean, counterfactual, output, cut output]``; a live edge has one, others have none.
+    """
+
+    status: Literal["inert", "live", "undecided"]
+    proof: Literal["constant", "unread", "absorbed", "exhaustive", "witness", "none"]
+    tried: Count = 0
+    redundant: bool = False
+    witness: tuple[list[Packed], list[Packed] | None, list[Packed], list[Packed]] | None = None
+
+    @model_validator(mode="after")
+    def _is_proven_as_it_should_be(self) -> Self:
+        proofs = {
+            "live": ("witness",),
+            "undecided": ("none",),
+            "inert": ("constant", "unread", "absorbed", "exhaustive"),
+        }
+        if self.proof not in proofs[self.status]:
+            raise ValueError(f"{self.status} is proven by {' or '.join(proofs[self.status])}, not by {self.proof}")
+        if (self.witness is not None) != (self.status == "live"):
+            raise ValueError("a live edge has a witness, and only a live edge")
+        return self
+
+
+class SufficiencyData(_Strict):
+    """See ``groundtruth.truth.circuits.circuit.Sufficiency``."""
+
+    holds: bool | None
+    by: Literal["induction", "local", "exhaustive", "sample"]
+    runs: Count
+
+
+class CircuitData(_Strict):
+    """The circuit under one ablation on one set of inputs.
+
+    Attributes:
+        ablation: What a cut edge carries.
+        lengths: Which inputs.
+        inputs: How many.
+        exhaustive: Whether they are all.
+        edges: Each edge that is not absent.
+        sufficiency: Of the live edges.
+        minimal_circuits: Where they do not suffice, minimal sets that do; else empty.
+        complete: Whether these are all.
+    """
+
+    ablation: Ablation
+    lengths: Lengths
+    inputs: Count
+    exhaustive: bool
+    edges: dict[str, EdgeData]
+    sufficiency: SufficiencyData
+    minimal_circuits: list[list[str]]
+    complete: bool
+
+
+class FailureData(_Strict):
+    """See ``groundtruth.truth.variables.Failure``."""
+
+    base: list[int | float | str]
+    source: list[int | float | str]
+    positions: list[Count]
+    expected: list[Packed]
+    actual: list[Packed]
+
+
+class InterchangesData(_Strict):
+    """See ``groundtruth.truth.variables.Interchanges``."""
+
+    pairs: Pairs
+    tried: Count
+    undefined: Count
+    distinguishing: Count
+    wrong: Count
+    exhaustive: bool
+    failure: FailureData | None = None
+
+
+class StageData(_Strict):
+    """Sites of a variable between which nothing reads or writes it; see ``groundtruth.truth.variables.Stage``.
+
+    Attributes:
+        state: Likewise.
+        sites: Likewise, by name.
+        rank: Likewise.
+        runs: Likewise.
+        interchanges: Likewise.
+    """
+
+    state: State
+    sites: list[str]
+    rank: Count
+    runs: Count
+    interchanges: list[InterchangesData]
+
+
+class VariableData(_Strict):
+    """One variable; see ``groundtruth.truth.variables.VariableTruth``.
+
+    Attributes:
+        label: Of its expression.
+        encoding: How it is held.
+        values: Those that occur.
+        writer: The component that writes it.
+        other_writers: Further ones, in a model with copies.
+        readers: ``[destination, expression, neurons]``.
+        spread: See there.
+        exhaustive: See there.
+        stages: Its sites.
+    """
+
+    label: str
+    encoding: Encoding
+    values: list[Packed]
+    writer: str
+    other_writers: list[str] = []
+    readers: list[tuple[str, str | None, list[Count]]]
+    spread: float | None
+    exhaustive: bool
+    stages: list[StageData]
+
+
+class TruthData(_Strict):
+    """``truth.json``.
+
+    Attributes:
+        schema_version: Of this file.
+        name: Of the model.
+        model_sha256: Of ``model.json``.
+        absent: Edges whose source writes nothing that the destination reads.
+        reasons: ``[carries, travels, used for]`` for each other edge.
+        circuits: One for each ablation and set of inputs.
+        variables: Every variable with its sites; empty if none were proven.
+    """
+
+    schema_version: Literal[1]
+    name: str
+    model_sha256: str
+    absent: list[str]
+    reasons: dict[str, tuple[Carries, list[str], list[str]]]
+    circuits: list[CircuitData]
+    variables: list[VariableData] = []

@@ -1,0 +1,187 @@
+"""Write a compiled model and its proven circuits to a folder."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save as to_safetensors
+
+from groundtruth.compiled.domain import Domain
+from groundtruth.model import CompiledModel
+from groundtruth.store.json_values import pack
+from groundtruth.store.schema import SCHEMA_VERSION
+from groundtruth.store.tabulate import tabulate
+from groundtruth.store.variable_data import variable_data
+from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
+from groundtruth.truth.variables import VariableTruth
+
+WEIGHTS, MODEL, TRUTH = "model.safetensors", "model.json", "truth.json"
+FRAME = "frame"
+"""The array beside the weights that says where directions lie; see ``groundtruth.compiled.frame``."""
+
+
+def save(
+    model: CompiledModel, folder: Path, circuits: Sequence[Circuit], *, variables: Sequence[VariableTruth] = ()
+) -> None:
+    """Write ``model.safetensors``, ``model.json`` and ``truth.json``.
+
+    Nothing is replaced before all three lie ready beside the old ones, so that an interruption leaves those whole.
+
+    Args:
+        model: What to write.
+        folder: Made if it is not there; files of these names in it are replaced.
+        circuits: The circuits to keep with it.
+        variables: The variables to keep with it.
+    """
+    arrays = model.weights.arrays() | ({} if model.frame is None else {FRAME: model.frame.numpy()})
+    weights = to_safetensors({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    described = to_json(_model_data(model, sha256(weights)))
+    truth = to_json(_truth_data(model, sha256(described), circuits, variables))
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as waiting:
+        for name, content in ((WEIGHTS, weights), (MODEL, described), (TRUTH, truth)):
+            _write_beside(folder / name, content, waiting)
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def to_json(data: Any) -> bytes:
+    """JSON with one line for each item two levels down: small, and readable in a diff."""
+    return (_lines(data, depth=2) + "\n").encode()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that no reader ever sees half of it."""
+    with ExitStack() as waiting:
+        _write_beside(path, content, waiting)
+
+
+def _write_beside(path: Path, content: bytes, waiting: ExitStack) -> None:
+    """Write a file that takes its place when the stack is left, or vanishes if that is by an error."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+
+    def settle(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                os.replace(temporary, path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
+    waiting.push(settle)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.chmod(temporary, 0o644)
+
+
+def _lines(data: Any, depth: int) -> str:
+    if depth == 0 or not data or not isinstance(data, dict | list):
+        return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    inner = "  " * (3 - depth)
+    outer = inner[2:]
+    if isinstance(data, dict):
+        items = [f"{json.dumps(key)}: {_lines(value, depth - 1)}" for key, value in data.items()]
+        return "{\n" + ",\n".join(inner + item for item in items) + "\n" + outer + "}"
+    return "[\n" + ",\n".join(inner + _lines(value, depth - 1) for value in data) + "\n" + outer + "]"
+
+
+def _model_data(model: CompiledModel, weights_sha256: str) -> dict[str, Any]:
+    inputs = model.domain.inputs(limit=max(model.check.inputs, 1), seed=model.check.seed)
+    recipe = [[s.name, s.seed, {name: pack(value) for name, value in s.parameters}] for s in model.recipe]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": model.name,
+        "description": model.description,
+        "family": model.family,
+        "causal": model.causal,
+        "pad_safe": model.pad_safe,
+        "weights_sha256": weights_sha256,
+        "domain": _domain_data(model.domain),
+        "check": {
+            "inputs": model.check.inputs,
+            "exhaustive": model.check.exhaustive,
+            "seed": model.check.seed,
+        },
+        "token_values": [pack(value) for value in model.token_values],
+        "output_values": [pack(value) for value in model.decoder.values],
+        "program": tabulate(model.program, inputs, max_seq_len=model.domain.max_seq_len, causal=model.causal),
+        "rasp_source": model.rasp_source,
+        "heads": [[h.layer, h.head, h.expression, h.role] for h in model.provenance.heads],
+        "directions": [[d.name, d.kind, d.expression, pack(d.value)] for d in model.provenance.directions],
+        "neurons": [[n.layer, n.index, n.expression, n.role] for n in model.provenance.neurons],
+        **({"recipe": recipe} if recipe else {}),
+        **({"centered": True} if model.decoder.centered else {}),
+        **({"certainty": model.certainty} if model.certainty != "exact" else {}),
+    }
+
+
+def _domain_data(domain: Domain) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "vocab": list(domain.vocab),
+        "min_seq_len": domain.min_seq_len,
+        "max_seq_len": domain.max_seq_len,
+        "valid_text": domain.valid_text,
+    }
+    if domain.valid is not None:
+        index = {token: position for position, token in enumerate(domain.vocab)}
+        data["inputs"] = [[index[token] for token in tokens] for tokens in domain.inputs().tokens]
+    return data
+
+
+def _truth_data(
+    model: CompiledModel, model_sha256: str, circuits: Sequence[Circuit], variables: Sequence[VariableTruth]
+) -> dict[str, Any]:
+    truths = circuits[0].truths if circuits else ()
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": model.name,
+        "model_sha256": model_sha256,
+        "circuits": [_circuit_data(circuit) for circuit in circuits],
+        "reasons": {
+            str(t.edge): [t.reason.carries, list(t.reason.travels), list(t.reason.used_for)]
+            for t in truths
+            if t.structural
+        },
+        "absent": [str(t.edge) for t in truths if not t.structural],
+        "variables": [variable_data(truth) for truth in variables],
+    }
+
+
+def _circuit_data(circuit: Circuit) -> dict[str, Any]:
+    return {
+        "ablation": circuit.ablation,
+        "lengths": circuit.lengths,
+        "inputs": circuit.inputs,
+        "exhaustive": circuit.exhaustive,
+        "sufficiency": {
+            "holds": circuit.sufficiency.holds,
+            "by": circuit.sufficiency.by,
+            "runs": circuit.sufficiency.runs,
+        },
+        "minimal_circuits": [
+            [str(edge) for edge in edges] for edges in circuit.minimal_circuits if circuit.sufficiency.holds is False
+        ],
+        "complete": circuit.complete,
+        "edges": {str(t.edge): _edge_data(t) for t in circuit.truths if t.structural},
+    }
+
+
+def _edge_data(truth: EdgeTruth) -> dict[str, Any]:
+    data: dict[str, Any] = {"status": truth.status, "proof": truth.proof}
+    if truth.tried:
+        data["tried"] = truth.tried
+    if truth.redundant:
+        data["redundant"] = True
+    if (witness := truth.witness) is not None:
+        parts = (witness.clean, witness.counterfactual, witness.output, witness.cut_output)
+        data["witness"] = [None if part is None else [pack(value) for value in part] for part in parts]
+    return data

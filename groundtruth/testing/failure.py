@@ -1,0 +1,137 @@
+"""What a failed assertion says: the program, the input, the first wrong edge, and a line that repeats it."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from groundtruth.errors import ProgramError
+from groundtruth.generated import FAMILY, from_code
+from groundtruth.model import CompiledModel
+from groundtruth.programs.formulas import listing
+from groundtruth.truth.circuits.circuit import Witness
+from groundtruth.truth.circuits.prover import cut_output, ground
+from mib.graph import Edge
+
+_TRIES = 3000
+"""Cuts that are run to find a smaller input than the stored witness."""
+
+
+_WIDTH = 84
+"""Of a line of a command: with its label and its sign of continuation, 100 columns."""
+
+
+class MethodFailure(AssertionError):
+    """A method that does not do what must hold of it.
+
+    Attributes:
+        headline: What went wrong, in one line.
+    """
+
+    def __init__(self, headline: str, lines: list[tuple[str, str]]) -> None:
+        self.headline = headline
+        width = max((len(label) for label, _ in lines), default=0) + 2
+        indent = "\n" + " " * (width + 2)
+        told = [f"  {label:<{width}}" + text.replace("\n", indent) for label, text in lines]
+        super().__init__("\n".join([headline, *told]))
+
+
+class DoesNotApply(Exception):
+    """A property that cannot be asked of a method at some place, because there it has not what it needs."""
+
+
+def program_text(model: CompiledModel) -> str:
+    """A model's program, a line a variable; a generated one as it was written."""
+    from groundtruth.report.show import lines_of
+
+    code = code_of(model)
+    lines = listing(from_code(code).program.build()) if code else lines_of(model)
+    return "\n".join(map(str, lines))
+
+
+def code_of(model: CompiledModel) -> str:
+    """The code of a generated model, if it is one and this version draws it; else nothing."""
+    code = model.description.rpartition(" ")[2]
+    try:
+        return code if model.family == FAMILY and from_code(code).program.rasp_source == model.rasp_source else ""
+    except ProgramError:
+        return ""
+
+
+def model_spec(model: CompiledModel) -> str:
+    """How the command line names a model."""
+    if (code := code_of(model)) and not model.recipe:
+        return f"gen:{code}"
+    stored = model.folder is not None and model.folder.parent.name != "compiled_models"
+    return str(model.folder) if stored else model.name
+
+
+def method_spec(function: object, name: str) -> str:
+    """How the command line names a method: a registered one by name, one of a user's file by file and function."""
+    module = getattr(function, "__module__", "")
+    file = inspect.getsourcefile(function) if inspect.isfunction(function) else None
+    if module.startswith("mib.") or file is None:
+        return name
+    path = Path(file)
+    with suppress(ValueError):
+        path = path.relative_to(Path.cwd())
+    return f"{path}:{getattr(function, '__name__', name)}"
+
+
+def command(*parts: str) -> str:
+    """A line for the shell, broken between its parts, as the shell takes it, where it is too long for a screen."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + 1 + len(part) <= _WIDTH:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(part)
+    return " \\\n  ".join(lines)
+
+
+def smallest_witness(model: CompiledModel, edge: Edge, ablation: str, lengths: str) -> Witness | None:
+    """The shortest input, and counterfactual, on which cutting a live edge changes the output.
+
+    Args:
+        model: A compiled model.
+        edge: Of its graph.
+        ablation: What the edge carries when it is cut.
+        lengths: Which inputs.
+
+    Returns:
+        The edge's stored witness where none is found in a few thousand cuts; ``None`` if it has none.
+    """
+    known = model.circuit(ablation, lengths)[edge].witness
+    base = ground(model, ablation, lengths)
+    rows = range(len(base.inputs))
+    replacements = rows if ablation == "resample" else range(1)
+    for row, other in islice(_by_size(base.inputs, rows, replacements), _TRIES):
+        cut = cut_output(base.runs, edge, row, other)
+        counts = base.runs.counts[row]
+        if bool((model.decoder.differ(cut, base.runs.codes[row]) & counts).any()):
+            decode = model.decoder.decode
+            return Witness(
+                clean=tuple(base.inputs[row]),
+                counterfactual=tuple(base.inputs[other]) if ablation == "resample" else None,
+                output=tuple(decode(base.runs.codes[row][counts])),
+                cut_output=tuple(decode(torch.as_tensor(cut)[counts])),
+            )
+    return known
+
+
+def spell_witness(witness: Witness) -> str:
+    """A witness in one line."""
+    spell = lambda values: " ".join("–" if value is None else str(value) for value in values)  # noqa: E731
+    other = "" if witness.counterfactual is None else f"   counterfactual {spell(witness.counterfactual)}"
+    return f"{spell(witness.clean)}{other}   output {spell(witness.output)}, cut: {spell(witness.cut_output)}"
+
+
+def _by_size(inputs: Sequence[Sequence[object]], rows: range, replacements: range) -> Iterator[tuple[int, int]]:
+    """Pairs of inputs, those with the fewest tokens first."""
+    size = lambda pair: len(inputs[pair[0]]) + (len(inputs[pair[1]]) if len(replacements) > 1 else 0)  # noqa: E731
+    few = range(min(len(rows), 120))
+    pairs = [(row, other) for row in few for other in (few if len(replacements) > 1 else replacements)]
+    return iter(sorted((pair for pair in pairs if len(replacements) == 1 or pair[0] != pair[1]), key=size))

@@ -1,0 +1,132 @@
+"""Does a method find what is there: the exact circuit, and the exact effect where nothing is approximated."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from groundtruth.errors import DomainError
+from groundtruth.model import CompiledModel
+from groundtruth.testing.failure import smallest_witness, spell_witness
+from groundtruth.testing.localizer_trial import TOLERANCE, Trial
+from mib.errors import ScoreError
+from mib.graph import Edge
+from mib.localization import get
+from mib.localization.registry import Method
+from mib.metrics import roc
+
+
+def assert_recovers(
+    method: str | Method,
+    model: CompiledModel | str,
+    *,
+    auroc: float = 1.0,
+    ablation: str = "resample",
+    lengths: str | None = None,
+    seed: int = 0,
+    n_pairs: int = 128,
+    parameters: Mapping[str, Any] | None = None,
+) -> None:
+    """A method ranks the live edges of a model above the others.
+
+    Edges that a copy replaces, and those about which nothing was shown, are not judged. A model of which every judged
+    edge is live, or none, says nothing and passes.
+
+    Args:
+        method: A function of a task, or the name of a registered method.
+        model: A compiled model, or what the command line would call it.
+        auroc: The least area under the ROC curve, in [0, 1].
+        ablation: What flows along an edge that is cut.
+        lengths: Which inputs; by default the model's own.
+        seed: Of the examples and the method.
+        n_pairs: How many examples, at most.
+        parameters: Of the method.
+
+    Raises:
+        MethodFailure: With the program, the wrongly ranked edge, the smallest input on which it matters, and a line
+            that repeats the failure.
+        DomainError: If ``auroc`` is out of range.
+    """
+    if not 0 <= auroc <= 1:
+        raise DomainError(f"auroc={auroc} is no area; give a number from 0 to 1.")
+    asked = {"ablation": ablation, "lengths": lengths, "seed": seed, "n_pairs": n_pairs}
+    trial = Trial.of(method, model, parameters=parameters or {}, **asked)
+    circuit = trial.circuit
+    doubtful = circuit.mask([*circuit.redundant, *circuit.of_status("undecided")])
+    try:
+        reached = roc.edge_auroc(trial.scores, circuit.mask() & ~doubtful, leave_out=doubtful)
+    except ScoreError:
+        return  # all judged edges are live, or none is
+    if reached >= auroc:
+        return
+    edge, line = _first_wrong(trial, doubtful)
+    check = "recovers" + (f" --auroc {auroc:g}" if auroc < 1 else "")
+    lines = [("edge", line), ("auroc", f"{reached:.3f}, wanted {auroc:g}")]
+    if circuit[edge].status == "live":
+        witness = smallest_witness(trial.model, edge, ablation, circuit.lengths)
+        lines = [("input", spell_witness(witness)), *lines] if witness else lines
+        raise trial.failure("misses a live edge", lines, check=check)
+    raise trial.failure("ranks an edge too high", lines, check=check)
+
+
+def assert_exact_at_logits(
+    method: str | Method,
+    model: CompiledModel | str,
+    *,
+    ablation: str = "resample",
+    lengths: str | None = None,
+    seed: int = 0,
+    n_pairs: int = 48,
+    parameters: Mapping[str, Any] | None = None,
+    tolerance: float = 1e-4,
+) -> None:
+    """Where an edge ends in the logits, and the metric is linear in them, a score is what the metric loses by a cut.
+
+    A first-order estimate has nothing to estimate there, so any method that claims to give the effect of a cut must
+    give it exactly, sign and size included. Models with a numerical output, whose metric is not linear, pass.
+
+    Args:
+        method: A function of a task, or the name of a registered method, whose scores are effects of cuts.
+        model: A compiled model, or what the command line would call it.
+        ablation: What flows along an edge that is cut.
+        lengths: Which inputs; by default the model's own.
+        seed: Of the examples and the method.
+        n_pairs: How many examples, at most.
+        parameters: Of the method.
+        tolerance: A share of the largest effect.
+
+    Raises:
+        MethodFailure: Naming the edge with the greatest error.
+    """
+    asked = {"ablation": ablation, "lengths": lengths, "seed": seed, "n_pairs": n_pairs}
+    trial = Trial.of(method, model, parameters=parameters or {}, **asked)
+    if not trial.model.decoder.categorical:
+        return
+    truth = get("exact")(trial.fresh())
+    column = trial.task.graph.destination_index["logits"]
+    expected, given = (np.asarray(scores.values)[:, column] for scores in (truth, trial.scores))
+    error = np.abs(given - expected)
+    worst = int(error.argmax())
+    if error[worst] > max(tolerance, TOLERANCE) * float(np.abs(expected).max()):
+        edge = Edge(trial.task.graph.sources[worst], "logits")
+        text = f"{edge}   score {given[worst]:.6g}; a cut costs the metric {expected[worst]:.6g}"
+        raise trial.failure("is wrong where nothing is approximated", [("edge", text)], check="exact_at_logits")
+
+
+def _first_wrong(trial: Trial, doubtful: np.ndarray) -> tuple[Edge, str]:
+    """The live edge that is ranked worst, or the other edge that is ranked best, and how the line reads."""
+    graph, circuit = trial.task.graph, trial.circuit
+    live = circuit.mask()[graph.edge_index]
+    judged = ~doubtful[graph.edge_index]
+    strength = np.abs(trial.scores.flat)
+    others = (judged & ~live)[None, :]
+    above = (strength[None, :] > strength[:, None]) & judged[None, :]
+    ranks = 1 + (above | (others & live[:, None] & (strength[None, :] == strength[:, None]))).sum(1)  # ties count last
+    missed = live & judged & (ranks > int((live & judged).sum()))
+    candidates = missed if missed.any() else ~live & judged
+    pick = np.where(candidates, ranks if missed.any() else -ranks, -np.inf)
+    index = int(pick.argmax())
+    edge = graph.edges[index]
+    truth = circuit[edge]
+    text = f"{edge}   rank {ranks[index]} of {int(judged.sum())}, score {trial.scores.flat[index]:.3g}, {truth.status}"
+    return edge, f"{text} ({truth.reason})"

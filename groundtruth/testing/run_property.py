@@ -1,0 +1,68 @@
+"""Ask a method what a profile asks: one property on one model or variable, or on random ones."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from groundtruth.errors import GroundTruthError
+from groundtruth.pytest_profiles import Profile, Question
+from groundtruth.testing.counterexamples import search, search_variables
+from groundtruth.testing.featurizer_trial import Search, require_applicable
+from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
+from mib.featurization import FeaturizerMethod
+from mib.localization import Localizer
+
+
+def ask(
+    method: Localizer | FeaturizerMethod,
+    question: Question,
+    profile: Profile,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    shrink: bool = True,
+) -> None:
+    """Hold a method to a property.
+
+    Args:
+        method: A localization method or a featurizer.
+        question: Of its kind.
+        profile: Says which random programs are drawn.
+        parameters: Of the method.
+        shrink: Whether the smallest random program is sought on which the property does not hold.
+
+    Raises:
+        MethodFailure: If the property does not hold.
+        GroundTruthError: If there is no such property, model, variable or site.
+        DoesNotApply: If a featurizer needs what is not known there, such as isolation pairs.
+        MethodError: If the method breaks its contract.
+    """
+    how: dict[str, Any] = {**question.how, **({"parameters": parameters} if parameters else {})}
+    if question.where is None:
+        drawn: dict[str, Any] = {
+            "examples": profile.examples,
+            "depth": profile.depth,
+            "derandomized": profile.derandomized,
+        }
+        if isinstance(method, FeaturizerMethod):
+            search_variables(question.check, method, shrink=shrink, **drawn, **how)
+        else:
+            search(question.check, method, shrink=shrink, **drawn, **how)
+    elif isinstance(method, FeaturizerMethod):
+        model, variable, site = place_named(question.where)
+        check = property_named(question.check, FEATURIZER_PROPERTIES)
+        require_applicable(Search.of(method, model, variable, site))
+        check(method, model, variable=variable, site=site, **how)
+    else:
+        property_named(question.check)(method, question.where, **how)
+
+
+def place_named(where: str) -> tuple[str, str, str]:
+    """Model, variable and site of ``model:variable@site``.
+
+    Raises:
+        GroundTruthError: If it is not written so.
+    """
+    rest, at, site = where.rpartition("@")
+    model, colon, variable = rest.rpartition(":")
+    if not at or not colon or not model or not variable:
+        raise GroundTruthError(f"'{where}' names no variable; write model:variable@site (hist:hist@resid_post0).")
+    return model, variable, site

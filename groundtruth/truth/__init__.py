@@ -1,0 +1,1 @@
+"""What is true of a compiled model, with proofs that a machine checks again."""

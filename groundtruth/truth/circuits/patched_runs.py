@@ -1,0 +1,386 @@
+"""Runs of a compiled model with edges cut, from cached full runs: what the proofs about edges are made of.
+
+A cut edge carries the *replacement* of its ablation: under resample the source's output on a counterfactual input
+(one replacement for each input of the pool), under zero and mean one replacement for all. Everything is float64.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from groundtruth.compiled.decoder import Decoder
+from groundtruth.compiled.forward import Weights, forward, logits_from, mix
+from groundtruth.truth.circuits.circuit import Ablation
+from groundtruth.truth.circuits.reasons import reading
+from mib.graph import LETTERS, Graph, Letter, Place
+
+TOLERANCE = 1e-11
+"""Two contributions this close, relative to the largest, are the same: float64 rounding, nothing else, lies below.
+
+A discretising neuron has a slope of 1e4, so in a run that is cut a difference can grow by that much an MLP."""
+
+RUN_LIMIT = 200_000
+"""Runs of the model (from a node on, or of a whole circuit) before a search gives up."""
+
+_SMALL = 24
+"""Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
+
+_ROWS_IN_MEMORY = 2**22
+"""Numbers of one intermediate result that a batch of runs may hold."""
+
+Rows = Tensor
+"""Indices into the pool of inputs, one a run [row]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """A pool of inputs, the full runs on them, and what a cut edge carries.
+
+    Attributes:
+        weights: The model.
+        graph: Its nodes, with ``pos``.
+        decoder: Reads its output.
+        tokens: Ids [input, position], padded to one length.
+        counts: Which positions' outputs count [input, position]: not BOS, not PAD.
+        ablation: What a cut edge carries.
+    """
+
+    weights: Weights
+    graph: Graph
+    decoder: Decoder
+    tokens: Tensor
+    counts: Tensor
+    ablation: Ablation
+
+    @cached_property
+    def outputs(self) -> dict[str, Tensor]:
+        """What each source writes on each input [input, position, d_model]."""
+        states = forward(self.weights, self.tokens)
+        found = {"input": states.embed, "pos": states.pos.expand_as(states.embed)}
+        for layer in range(self.weights.n_layers):
+            for head in range(self.weights.n_heads):
+                found[f"a{layer}.h{head}"] = states.heads[layer, :, :, head]
+            found[f"m{layer}"] = states.mlps[layer]
+        return found
+
+    @cached_property
+    def n_replacements(self) -> int:
+        """How many different things a cut edge can carry: one a counterfactual input, or just one."""
+        return len(self.tokens) if self.ablation == "resample" else 1
+
+    @cached_property
+    def streams(self) -> dict[int, Tensor]:
+        """The residual stream that each half-layer reads [input, position, d_model]; key 2l attention, 2l+1 MLP."""
+        total = self.outputs["input"] + self.outputs["pos"]
+        found: dict[int, Tensor] = {}
+        for layer in range(self.weights.n_layers):
+            found[2 * layer] = total
+            total = total + sum(self.outputs[f"a{layer}.h{head}"] for head in range(self.weights.n_heads))
+            found[2 * layer + 1] = total
+            total = total + self.outputs[f"m{layer}"]
+        found[2 * self.weights.n_layers] = total
+        return found
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """What the whole model decodes to on each input [input, position]."""
+        return self.decoder.codes(self.streams[2 * self.weights.n_layers] @ self.weights.W_U)
+
+    def stream(self, place: Place) -> Tensor:
+        """The residual stream that a destination reads."""
+        return self.streams[{"head": 2 * place.layer, "mlp": 2 * place.layer + 1}.get(place.kind, 2 * place.layer)]
+
+    def reading(self, place: Place) -> Tensor:
+        """The matrix by which a destination reads the residual stream [d_model, read]."""
+        return reading(self.weights, place)
+
+    def read(self, source: str, place: Place) -> Tensor:
+        """What a destination reads of a source on each input [input, position, read]."""
+        return self.outputs[source] @ self.reading(place)
+
+    def replacement(self, source: str, place: Place) -> Tensor:
+        """What a destination reads of a source that is cut [replacement, position, read]."""
+        return self.replacement_outputs[source] @ self.reading(place)
+
+    @cached_property
+    def replacement_outputs(self) -> dict[str, Tensor]:
+        """What each source writes when it is cut [replacement, position, d_model]."""
+        change: dict[Ablation, Callable[[Tensor], Tensor]] = {
+            "resample": lambda output: output,
+            "zero": lambda output: torch.zeros_like(output[:1]),
+            "mean": lambda output: output.mean((0, 1), keepdim=True).expand(1, output.shape[1], -1),
+            "mean-positional": lambda output: output.mean(0, keepdim=True),
+        }
+        return {name: change[self.ablation](output) for name, output in self.outputs.items()}
+
+    def node_output(self, place: Place, rows: Rows, deltas: dict[Letter | str, Tensor]) -> Tensor:
+        """What a head or an MLP writes if what it reads is changed, on some inputs.
+
+        Args:
+            place: The head (its letter is ignored), the MLP, or ``logits``, whose output is the logits.
+            rows: The inputs [row].
+            deltas: Change of what is read [row, position, read], by letter for a head, by ``""`` elsewhere.
+        """
+        w = self.weights
+        stream = self.stream(place)
+        if place.kind == "logits":
+            return _rows_of(stream, w.W_U, rows) + deltas[""]
+        if place.kind == "mlp":
+            pre = _rows_of(stream, w.W_in[place.layer], rows) + deltas[""]
+            return pre.relu() @ w.W_out[place.layer]
+        matrices = {"q": w.W_Q, "k": w.W_K, "v": w.W_V}
+        parts: list[Tensor] = []
+        for letter in LETTERS:
+            part = _rows_of(stream, matrices[letter][place.layer, place.head], rows)
+            parts.append(part + deltas[letter] if letter in deltas else part)
+        return mix(w, *parts) @ w.W_O[place.layer, place.head]
+
+    def full_output(self, place: Place) -> Tensor:
+        """What a head, an MLP or the unembedding gives on each input in the full run."""
+        if place.kind == "logits":
+            return self.streams[2 * self.weights.n_layers] @ self.weights.W_U
+        name = f"m{place.layer}" if place.kind == "mlp" else f"a{place.layer}.h{place.head}"
+        return self.outputs[name]
+
+    def half_after(self, place: Place) -> int:
+        """The first half-layer that reads what a node writes (the attention of block l is 2l, its MLP 2l+1)."""
+        return 2 * place.layer + (2 if place.kind == "mlp" else 1)
+
+    def codes_after(self, place: Place, rows: Rows, output: Tensor) -> Tensor:
+        """What the model decodes to if one node gives another output and all after it follows.
+
+        Args:
+            place: The node.
+            rows: The inputs [row].
+            output: What the node gives instead [row, position, d_model], or logits.
+        """
+        if place.kind == "logits":
+            return self.decoder.codes(output)
+        half = self.half_after(place)
+        return self.continuations.codes(half, self._stream_after(place, half, rows, output))
+
+    def logits_after(self, place: Place, rows: Rows, output: Tensor) -> Tensor:
+        """The logits [row, position, output] if one node gives another output; arguments as of ``codes_after``."""
+        if place.kind == "logits":
+            return output
+        half = self.half_after(place)
+        return logits_from(self.weights, half, self._stream_after(place, half, rows, output))
+
+    def _stream_after(self, place: Place, half: int, rows: Rows, output: Tensor) -> Tensor:
+        return self.streams[half][rows] + output - self.full_output(place)[rows]
+
+    def others(self, place: Place, cut: dict[Letter | str, Tensor], *, afterwards: bool) -> Tensor:
+        """All that a run with one cut edge depends on besides what the edge carries, one row an input.
+
+        Args:
+            place: The destination of the edge.
+            cut: What it reads along the edge in the full run [input, position, read], by letter for a head.
+            afterwards: Whether the rest of the run counts too, or only the destination's own output.
+        """
+        parts: list[Tensor] = []
+        for letter in LETTERS if place.kind == "head" else ("",):
+            at = replace(place, letter=letter) if place.kind == "head" else place  # pyright: ignore[reportArgumentType]
+            total = self.stream(at) @ self.reading(at)
+            parts.append(unit(total - cut[letter] if letter in cut else total).flatten(1))
+        if afterwards and place.kind != "logits":
+            half = self.half_after(place)
+            rest = self.streams[half] - self.full_output(place)
+            parts.append((rest @ self.continuations.basis(half)).flatten(1))
+        return torch.cat(parts, dim=1)
+
+    @cached_property
+    def continuations(self) -> "Continuations":
+        """What the model makes of residual streams, each distinct one computed once."""
+        return Continuations(self.weights, self.decoder)
+
+    def changed(self, rows: Rows, codes: Tensor) -> Tensor:
+        """For which runs the decoded output differs from the full run's, at a position that counts [row]."""
+        differ = self.decoder.differ(codes, self.codes[rows]) & self.counts[rows]
+        return differ.any(1)
+
+    def circuit_codes(self, kept: NDArray[np.bool_], rows: Rows, replacements: Rows) -> Tensor:
+        """What a circuit decodes to.
+
+        Args:
+            kept: The edges of the circuit [source, destination].
+            rows: The inputs [row].
+            replacements: Which replacement all cut edges carry [row].
+        """
+        w, graph = self.weights, self.graph
+        own = {name: self.outputs[name][rows] for name in ("input", "pos")}
+        residual = own["input"] + own["pos"]
+        for layer in range(w.n_layers):
+            results = {f"a{layer}.h{head}": torch.zeros_like(residual) for head in range(w.n_heads)}
+            for head in w.busy_heads[layer]:
+                reads = [
+                    self._circuit_read(kept, f"a{layer}.h{head}<{letter}>", residual, own, replacements)
+                    for letter in LETTERS
+                ]
+                results[f"a{layer}.h{head}"] = mix(w, *reads) @ w.W_O[layer, head]
+            own |= results
+            for head in w.busy_heads[layer]:
+                residual = residual + results[f"a{layer}.h{head}"]
+            pre = self._circuit_read(kept, f"m{layer}", residual, own, replacements)
+            own[f"m{layer}"] = pre.relu() @ w.W_out[layer]
+            residual = residual + own[f"m{layer}"]
+        assert set(own) == set(graph.sources)  # noqa: S101 - every source has written
+        return self.decoder.codes(self._circuit_read(kept, "logits", residual, own, replacements))
+
+    def _circuit_read(
+        self, kept: NDArray[np.bool_], destination: str, residual: Tensor, own: dict[str, Tensor], replacements: Rows
+    ) -> Tensor:
+        place = self.graph.locate(destination)
+        column = self.graph.destination_index[destination]
+        matrix = self.reading(place)
+        total = residual @ matrix
+        for source in self.graph.sources[: self.graph.n_readable[column]]:
+            if not kept[self.graph.source_index[source], column]:
+                total = total + (self.replacement_outputs[source][replacements] - own[source]) @ matrix
+        return total
+
+    @property
+    def rows_a_batch(self) -> int:
+        """How many runs to hold in memory at once."""
+        return _rows_a_batch(self.weights, self.tokens.shape[1])
+
+
+class Continuations:
+    """What a model decodes to from a residual stream in the middle, each distinct stream computed once.
+
+    Two streams count as one if everything after reads the same of them, up to rounding.
+
+    Args:
+        weights: The model.
+        decoder: Reads its output.
+    """
+
+    def __init__(self, weights: Weights, decoder: Decoder) -> None:
+        self._weights, self._decoder = weights, decoder
+        self._bases: dict[int, Tensor] = {}
+        self._known: dict[int, dict[tuple[int, int], Tensor]] = {}
+
+    def codes(self, half: int, residual: Tensor) -> Tensor:
+        """What comes out [row, position].
+
+        Args:
+            half: The half-layer that reads the stream: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding.
+            residual: The stream [row, position, d_model].
+        """
+        known = self._known.setdefault(half, {})
+        keys = self._keys(half, residual)
+        unique, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        names = [(int(a), int(b)) for a, b in unique]
+        new = [i for i, name in enumerate(names) if name not in known]
+        size = _rows_a_batch(self._weights, residual.shape[1])
+        for start in range(0, len(new), size):
+            chosen = new[start : start + size]
+            output = logits_from(self._weights, half, residual[torch.from_numpy(first[chosen])])
+            run = self._decoder.codes(output)
+            known |= {names[i]: row for i, row in zip(chosen, run, strict=True)}
+        return torch.stack([known[name] for name in names])[torch.from_numpy(inverse.reshape(-1))]
+
+    def _keys(self, half: int, residual: Tensor) -> NDArray[np.int64]:
+        """Two 64-bit hashes of what is read of each stream later on [row, 2]."""
+        state = (residual @ self.basis(half)).flatten(1)
+        return _hashes((state / TOLERANCE).round().to(torch.int64).numpy())
+
+    def basis(self, half: int) -> Tensor:
+        """Orthonormal columns that span all that a half-layer and those after it read [d_model, rank]."""
+        if half not in self._bases:
+            w = self._weights
+            parts = [w.W_U]
+            for layer in range(w.n_layers):
+                if 2 * layer >= half:
+                    parts += [matrix[layer, head] for head in w.busy_heads[layer] for matrix in (w.W_Q, w.W_K, w.W_V)]
+                if 2 * layer + 1 >= half:
+                    parts.append(w.W_in[layer])
+            left, values, _ = torch.linalg.svd(torch.cat([unit(part) for part in parts], dim=1), full_matrices=False)
+            self._bases[half] = left[:, values > 1e-10 * values.max()]
+        return self._bases[half]
+
+
+def _rows_of(stream: Tensor, matrix: Tensor, rows: Rows) -> Tensor:
+    """Rows of a stream read through a matrix, multiplied before or after choosing, whichever is less."""
+    return stream[rows] @ matrix if len(rows) < len(stream) else (stream @ matrix)[rows]
+
+
+def unit(values: Tensor) -> Tensor:
+    """Values scaled so that the largest is 1, lest large ones hide small ones beside them."""
+    size = largest(values)
+    return values / size if size else values
+
+
+def largest(values: Tensor) -> float:
+    """The largest magnitude among some values; 0 if there are none."""
+    return float(values.abs().max()) if values.numel() else 0.0
+
+
+def _rows_a_batch(weights: Weights, positions: int) -> int:
+    width = positions * max(weights.d_model * 2, weights.d_mlp, weights.n_heads * positions)
+    return max(16, _ROWS_IN_MEMORY // (width * 4))
+
+
+def distinct(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Group equal rows, up to rounding.
+
+    Args:
+        values: [row, ...].
+
+    Returns:
+        The index of the first row of each group, ascending, and the group of each row.
+    """
+    flat = values.flatten(1)
+    size = float(flat.abs().max()) if flat.numel() else 0.0
+    rounded = (flat / (TOLERANCE * max(1.0, size))).round().to(torch.int64)
+    keys = _hashes(rounded.numpy())
+    _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return torch.from_numpy(first[order]), torch.from_numpy(rank[group.reshape(-1)])
+
+
+def likely_pairs(runs: Runs, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Batches of (inputs, replacements) where a change is likely: among the first inputs, then at random.
+
+    Args:
+        runs: Of the model.
+        replacements: Those to choose from.
+    """
+    n, m = len(runs.tokens), len(replacements)
+    small = replacements[replacements < _SMALL] if runs.ablation == "resample" else replacements
+    rows = torch.arange(min(_SMALL, n))
+    yield rows.repeat_interleave(len(small)), small.repeat(len(rows))
+    generator = torch.Generator().manual_seed(0)
+    for size in (512, 2048):
+        if n * m > 4 * size:
+            pick = torch.randint(m, (size,), generator=generator)
+            yield torch.randint(n, (size,), generator=generator), replacements[pick]
+
+
+def every_pair(runs: Runs, rows: Rows, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Batches of (inputs, replacements): every one of both."""
+    n, m = len(rows), len(replacements)
+    for start in range(0, n * m, runs.rows_a_batch):
+        index = torch.arange(start, min(n * m, start + runs.rows_a_batch))
+        yield rows[index // m], replacements[index % m]
+
+
+def _hashes(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Two 64-bit hashes a row [row, 2]; unequal rows have equal hashes with a chance of 2**-128."""
+    draws = np.random.default_rng(0).integers(1, 2**62, size=(rows.shape[1], 2), dtype=np.int64) * 2 + 1
+    with np.errstate(over="ignore"):
+        return np.stack([(rows * draws[:, i]).sum(1) for i in range(2)], axis=1)
+
+
+def pool(tokens: Tensor, *, special: Sequence[int]) -> Tensor:
+    """Which positions count: all but those of BOS and PAD [input, position]."""
+    counts = torch.ones_like(tokens, dtype=torch.bool)
+    for token in special:
+        counts &= tokens != token
+    return counts

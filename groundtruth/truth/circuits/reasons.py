@@ -1,0 +1,146 @@
+"""Why an edge is there: which expression's value travels on it, and what the destination computes from it.
+
+This is the structural truth, which depends on the weights alone and on no ablation and no input.
+"""
+
+import functools
+
+import torch
+from torch import Tensor
+
+from groundtruth.compiled.forward import Weights
+from groundtruth.compiled.liveness import without
+from groundtruth.compiled.provenance import Direction
+from groundtruth.model import CompiledModel
+from groundtruth.rasp.expressions import walk
+from groundtruth.truth.circuits.circuit import Carries, Reason
+from mib.graph import Edge, Place
+
+_RANK: dict[str, Carries] = {
+    "token": "variable",
+    "pad": "variable",
+    "variable": "variable",
+    "scratch": "variable",
+    "copy": "variable",
+    "decoy": "variable",
+    "mixed": "variable",
+    "position": "position",
+    "one": "constant",
+    "bos": "constant",
+}
+
+DECOY = "a decoy"
+"""What a decoy computes, in the words of a reason."""
+
+
+@functools.lru_cache(maxsize=4)
+def structure(model: CompiledModel) -> dict[Edge, Reason]:
+    """The structural edges of a model, each with its reason.
+
+    An edge is absent where all that its source can write, read through its destination's matrix, is zero; both are
+    taken in the coordinates of the provenance's directions, in which no rounding of a rotation is left.
+    """
+    graph, weights = model.graph, model.aligned
+    written = {name: writing(weights, graph.locate(name)) for name in graph.sources}
+    matrices = {name: reading(weights, graph.locate(name)) for name in graph.destinations}
+    return {
+        edge: reason(model, edge) for edge in graph.edges if _is_read(written[edge.source], matrices[edge.destination])
+    }
+
+
+@functools.lru_cache(maxsize=4)
+def unread(model: CompiledModel) -> frozenset[Edge]:
+    """The structural edges over which only decoys read anything: they matter to no output, whatever is cut.
+
+    Raises:
+        VariantError: If a part that is called a decoy is of use to the output.
+    """
+    if not len(model.decoys):
+        return frozenset()
+    graph, weights = model.graph, without(model.aligned, model.decoys)
+    matrices = {name: reading(weights, graph.locate(name)) for name in graph.destinations}
+    return frozenset(
+        edge
+        for edge in structure(model)
+        if not _is_read(writing(weights, graph.locate(edge.source)), matrices[edge.destination])
+    )
+
+
+def _is_read(written: Tensor, matrix: Tensor) -> bool:
+    scale = _size(written) * _size(matrix)
+    return scale > 0.0 and _size(written @ matrix) > 1e-13 * scale
+
+
+def _size(values: Tensor) -> float:
+    return float(values.abs().max()) if values.numel() else 0.0
+
+
+def writing(weights: Weights, place: Place) -> Tensor:
+    """Rows that span all that a source can write [row, d_model]."""
+    match place.kind:
+        case "input":
+            return weights.W_E
+        case "pos":
+            return weights.W_pos
+        case "head":
+            fed = weights.W_V[place.layer, place.head].abs().amax(0) > 0
+            return weights.W_O[place.layer, place.head][fed]
+        case _:
+            fed = weights.W_in[place.layer].abs().amax(0) > 0
+            return weights.W_out[place.layer][fed]
+
+
+def reason(model: CompiledModel, edge: Edge) -> Reason:
+    """What travels on an edge, and what for, from the provenance of the weights.
+
+    Args:
+        model: A compiled model.
+        edge: An edge of its graph.
+    """
+    source, destination = model.graph.locate(edge.source), model.graph.locate(edge.destination)
+    written = writing(model.aligned, source).abs().sum(0) > 0
+    matrix = reading(model.aligned, destination)
+    shared = torch.nonzero(written & (matrix.abs().sum(1) > 0))[:, 0].tolist()
+    if not shared:
+        return Reason("nothing", (), ())
+    names = {expression.label: expression.name for expression in walk(model.program)}
+    directions = [model.provenance.directions[i] for i in shared]
+    carried = {_RANK[direction.kind] for direction in directions}
+    carries: Carries = next(kind for kind in ("variable", "position", "constant") if kind in carried)
+    return Reason(
+        carries=carries,
+        travels=tuple(dict.fromkeys(_spell(direction, names) for direction in directions)),
+        used_for=_used_for(model, destination, matrix[shared], names),
+    )
+
+
+def reading(weights: Weights, place: Place) -> Tensor:
+    """The matrix by which a destination reads the residual stream [d_model, read]."""
+    if place.kind == "mlp":
+        return weights.W_in[place.layer]
+    if place.kind == "logits":
+        return weights.W_U
+    return {"q": weights.W_Q, "k": weights.W_K, "v": weights.W_V}[place.letter][place.layer, place.head]  # pyright: ignore[reportArgumentType]
+
+
+def _spell(direction: Direction, names: dict[str, str]) -> str:
+    if direction.kind == "one":
+        return "one"
+    if direction.kind == "bos":
+        return "BOS"
+    if direction.kind == "mixed":
+        return "superposed directions"
+    if direction.kind == "scratch":
+        return f"1/(1+{names[direction.expression or '']})"
+    return names.get(direction.expression or "", direction.expression or "")
+
+
+def _used_for(model: CompiledModel, place: Place, read: Tensor, names: dict[str, str]) -> tuple[str, ...]:
+    if place.kind == "logits":
+        return (model.program.name,)
+    if place.kind == "head":
+        head = model.provenance.head(place.layer, place.head)
+        return (DECOY,) if head.role == "decoy" else (names[head.expression],) if head.expression else ()
+    reached = {int(i) for i in torch.nonzero(read.abs().sum(0) > 0)[:, 0]}
+    neurons = [neuron for neuron in model.provenance.neurons_in(place.layer) if neuron.index in reached]
+    return tuple(dict.fromkeys(DECOY if n.role == "decoy" else names[n.expression] for n in neurons))

@@ -1,0 +1,164 @@
+"""Whether a circuit reproduces its model: by induction over layers, or by running it.
+
+By induction: if at every node the cut edges together leave the node's output as it is in the full run, given that the
+kept edges carry what they carry there, then the circuit's run is the full run.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from groundtruth.truth.circuits.absorption import cannot_reach
+from groundtruth.truth.circuits.circuit import EdgeTruth, Sufficiency
+from groundtruth.truth.circuits.patched_runs import (
+    RUN_LIMIT,
+    TOLERANCE,
+    Runs,
+    distinct,
+    every_pair,
+    largest,
+    likely_pairs,
+    unit,
+)
+from mib.graph import Edge, Letter, Place
+
+NODE_LIMIT = 2_000_000
+"""Runs of one node before a proof about it is given up."""
+
+_SAMPLE = 20_000
+"""Where there are more pairs than may be run, so many are; they show that a circuit fails, or nothing."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of running a circuit.
+
+    Attributes:
+        differs_on: An (input, replacement) on which it differs from the model, if one was found.
+        complete: Whether every pair was run.
+        runs: How many pairs were run.
+    """
+
+    differs_on: tuple[int, int] | None
+    complete: bool
+    runs: int
+
+
+def prove_sufficiency(runs: Runs, truths: Sequence[EdgeTruth]) -> Sufficiency:
+    """Show that the live edges alone reproduce the model on every pair.
+
+    Args:
+        runs: Full runs, and what a cut edge carries.
+        truths: Every edge with its proof.
+    """
+    loose = doubtful_edges(truths)
+    if not loose:
+        return Sufficiency(True, "induction")
+    live = [t.edge for t in truths if t.status == "live"]
+    if _preserved_locally(runs, loose, live):
+        return Sufficiency(True, "local")
+    trial = try_circuit(runs, circuit_mask(runs, truths))
+    if trial.differs_on is not None:
+        return Sufficiency(False, "exhaustive", trial.runs)
+    return Sufficiency(True, "exhaustive", trial.runs) if trial.complete else Sufficiency(None, "sample", trial.runs)
+
+
+def doubtful_edges(truths: Sequence[EdgeTruth]) -> list[Edge]:
+    """The edges that carry something that differs from what a cut puts there, but that no single cut shows."""
+    return [t.edge for t in truths if t.proof in ("absorbed", "exhaustive", "none")]
+
+
+def circuit_mask(runs: Runs, truths: Sequence[EdgeTruth], *, added: Collection[Edge] = ()) -> NDArray[np.bool_]:
+    """The circuit of the live edges and some more, as [source, destination].
+
+    Edges over which nothing is read stay in: it makes no difference, and to cut them costs time. Those that carry a
+    constant are cut, for in the circuit's run their source may give something else.
+
+    Args:
+        runs: Of the model.
+        truths: Every edge with its proof.
+        added: Edges besides the live ones.
+    """
+    mask = np.zeros(runs.graph.edge_mask.shape, dtype=np.bool_)
+    for truth in truths:
+        mask[runs.graph.index(truth.edge)] = truth.status in ("live", "absent") or truth.edge in added
+    return mask
+
+
+def try_circuit(runs: Runs, kept: NDArray[np.bool_], *, limit: int = RUN_LIMIT) -> Trial:
+    """Run a circuit on pairs of inputs until it differs from the model.
+
+    Args:
+        runs: Of the model.
+        kept: The edges of the circuit [source, destination].
+        limit: Up to so many pairs every one is run, else a sample.
+    """
+    cut = [edge for edge in runs.graph.edges if not kept[runs.graph.index(edge)]]
+    if not cut:
+        return Trial(None, True, 0)
+    puts = [runs.replacement(edge.source, runs.graph.locate(edge.destination)) for edge in cut]
+    replacements, _ = distinct(torch.cat([unit(put) for put in puts], dim=-1))
+    everything = torch.arange(len(runs.tokens))
+    total = len(everything) * len(replacements)
+    if total > limit:
+        limit = min(limit, _SAMPLE)
+    tried = 0
+    for batches in (likely_pairs(runs, replacements), every_pair(runs, everything, replacements)):
+        start = tried
+        for rows, chosen in batches:
+            if tried - start >= limit:
+                break
+            tried += len(rows)
+            changed = torch.nonzero(runs.changed(rows, runs.circuit_codes(kept, rows, chosen)))
+            if len(changed):
+                first = int(changed[0, 0])
+                return Trial((int(rows[first]), int(chosen[first])), False, tried)
+    return Trial(None, tried - start >= total, tried - start)
+
+
+def _preserved_locally(runs: Runs, loose: Sequence[Edge], live: Sequence[Edge]) -> bool:
+    """Whether at every node that a live edge leaves, the cut edges together leave the node's output as it is."""
+    into: dict[Place, dict[Letter | str, list[str]]] = {}
+    for edge in loose:
+        place = runs.graph.locate(edge.destination)
+        node = replace(place, letter="") if place.kind == "head" else place
+        into.setdefault(node, {}).setdefault(place.letter if place.kind == "head" else "", []).append(edge.source)
+    used = {runs.graph.locate(edge.source) for edge in live}
+    return all(
+        _node_is_preserved(runs, node, letters)
+        for node, letters in into.items()
+        if node.kind == "logits" or node in used
+    )
+
+
+def _node_is_preserved(runs: Runs, node: Place, letters: dict[Letter | str, list[str]]) -> bool:
+    parts: list[tuple[Place, Tensor, Tensor]] = []
+    for letter, sources in letters.items():
+        place = replace(node, letter=letter) if node.kind == "head" else node  # pyright: ignore[reportArgumentType]
+        put = torch.stack([runs.replacement(source, place) for source in sources]).sum(0)
+        read = torch.stack([runs.read(source, place) for source in sources]).sum(0)
+        parts.append((place, put, read))
+    if len(parts) == 1 and cannot_reach(runs, parts[0][0], parts[0][2], parts[0][1]):
+        return True
+    replacements, _ = distinct(torch.cat([unit(put) for _, put, _ in parts], dim=-1))
+    cut = {_key(place): read for place, _, read in parts}
+    first, group = distinct(runs.others(node, cut, afterwards=False))
+    if len(first) * len(replacements) > NODE_LIMIT:
+        return False
+    full = runs.full_output(node)
+    tolerance = TOLERANCE * max(1.0, largest(full))
+    if largest(full - full[first][group]) > tolerance:
+        return False
+    for rows, puts in every_pair(runs, first, replacements):
+        deltas = {_key(place): put[puts] - read[rows] for place, put, read in parts}
+        if largest(runs.node_output(node, rows, deltas) - full[rows]) > tolerance:
+            return False
+    return True
+
+
+def _key(place: Place) -> Letter | str:
+    return place.letter if place.kind == "head" else ""

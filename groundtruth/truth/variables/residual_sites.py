@@ -1,0 +1,105 @@
+"""Places in a transformer where a variable can be read off and replaced."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from groundtruth.errors import GroundTruthError
+
+if TYPE_CHECKING:
+    import mib.site
+
+SiteKind = Literal["embed", "pos_embed", "head_value", "head_result", "mlp_out", "resid_pre", "resid_mid", "resid_post"]
+
+_NAMES: dict[SiteKind, str] = {
+    "embed": "input",
+    "pos_embed": "pos",
+    "head_value": "a{layer}.h{head}.z",
+    "head_result": "a{layer}.h{head}",
+    "mlp_out": "m{layer}",
+    "resid_pre": "resid_pre{layer}",
+    "resid_mid": "resid_mid{layer}",
+    "resid_post": "resid_post{layer}",
+}
+_HOOKS: dict[SiteKind, str] = {
+    "embed": "hook_embed",
+    "pos_embed": "hook_pos_embed",
+    "head_value": "blocks.{layer}.attn.hook_z",
+    "head_result": "blocks.{layer}.attn.hook_result",
+    "mlp_out": "blocks.{layer}.hook_mlp_out",
+    "resid_pre": "blocks.{layer}.hook_resid_pre",
+    "resid_mid": "blocks.{layer}.hook_resid_mid",
+    "resid_post": "blocks.{layer}.hook_resid_post",
+}
+_STEPS: dict[SiteKind, int] = {"head_value": 1, "head_result": 1, "resid_mid": 1, "mlp_out": 2, "resid_post": 2}
+"""How many half-layers of its block lie before a site."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A residual stream or the output of one component; as a string its name in the graph, or such as ``resid_mid0``.
+
+    Attributes:
+        kind: What is there; ``head_value`` is what a head has mixed before its output matrix, [d_head].
+        layer: Of which block; 0 for the embeddings.
+        head: Of which head, for ``head_value`` and ``head_result``.
+    """
+
+    kind: SiteKind
+    layer: int = 0
+    head: int | None = None
+
+    @property
+    def half(self) -> int:
+        """The first half-layer that can read it: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding."""
+        return 2 * self.layer + _STEPS.get(self.kind, 0)
+
+    @property
+    def hook(self) -> str:
+        """Its hook in TransformerLens; a head is one index of that hook's third axis."""
+        return _HOOKS[self.kind].format(layer=self.layer)
+
+    @classmethod
+    def of(cls, site: "mib.site.Site") -> "Site":
+        """The site that a featurization task names, whatever its positions."""
+        if site.kind == "residual":
+            kinds: dict[str | None, SiteKind] = {"pre": "resid_pre", "mid": "resid_mid", "post": "resid_post"}
+            return cls(kinds[site.stage], site.layer)
+        if site.kind == "head":
+            return cls("head_value" if site.output == "z" else "head_result", site.layer, site.head)
+        return cls("mlp_out", site.layer)
+
+    @property
+    def residual(self) -> bool:
+        """Whether it is a residual stream and not the output of one component."""
+        return self.kind.startswith("resid")
+
+    def __str__(self) -> str:
+        return _NAMES[self.kind].format(layer=self.layer, head=self.head)
+
+    @classmethod
+    def parse(cls, name: str) -> "Site":
+        """The site of a name.
+
+        Raises:
+            GroundTruthError: If no site has such a name.
+        """
+        for kind in get_args(SiteKind):
+            pattern = re.escape(_NAMES[kind]).replace(r"\{layer\}", r"(\d+)").replace(r"\{head\}", r"(\d+)")
+            if (match := re.fullmatch(pattern, name)) is not None:
+                numbers = [int(number) for number in match.groups()]
+                return cls(kind, *numbers)
+        raise GroundTruthError(
+            f"'{name}' is no site; write resid_pre0, resid_mid0, resid_post0, a0.h0.z, a0.h0, m0, input or pos."
+        )
+
+
+def residual_sites(n_layers: int, *, since: int) -> list[Site]:
+    """The residual streams that a half-layer or a later one reads, in the order of computation.
+
+    Args:
+        n_layers: Of the model.
+        since: The half-layer.
+    """
+    kinds: tuple[SiteKind, ...] = ("resid_pre", "resid_mid", "resid_post")
+    return [site for layer in range(n_layers) for kind in kinds if (site := Site(kind, layer)).half >= since]

@@ -1,0 +1,105 @@
+"""What proofs about variables run on: the domain's inputs, the program's values and the residual streams on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from groundtruth.compiled.decoder import Decoder
+from groundtruth.compiled.domain import Tokens
+from groundtruth.compiled.forward import forward
+from groundtruth.model import CompiledModel
+from groundtruth.rasp.interning import Codes, Columns, NumberedProgram
+from groundtruth.truth.circuits.patched_runs import Continuations
+from groundtruth.truth.variables.suffix_model import Suffix
+
+POOL_LIMIT = 4_000
+"""Domains up to this size are proven on whole; of larger ones a seeded sample of this size is used, and said so."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """The inputs of one length.
+
+    Attributes:
+        inputs: The inputs, without BOS.
+        columns: The program's values on them.
+        streams: The residual stream that each half-layer reads [input, position, d_model], BOS at position 0.
+    """
+
+    inputs: Sequence[Tokens]
+    columns: Columns
+    streams: tuple[Tensor, ...]
+
+    @property
+    def length(self) -> int:
+        """Tokens of each input, without BOS."""
+        return len(self.inputs[0])
+
+
+class Ground:
+    """A model and its program on the inputs of its domain.
+
+    Args:
+        model: The model.
+        limit: Domains up to this size are run whole, of larger ones a seeded sample of this size.
+    """
+
+    def __init__(self, model: CompiledModel, *, limit: int = POOL_LIMIT) -> None:
+        self.model = model
+        self.program = NumberedProgram(
+            model.program, causal=model.causal, vocab=model.domain.vocab, max_seq_len=model.domain.max_seq_len
+        )
+        drawn = model.domain.inputs(limit=limit)
+        self.exhaustive = drawn.exhaustive
+        by_length: dict[int, list[Tokens]] = {}
+        for tokens in drawn.tokens:
+            by_length.setdefault(len(tokens), []).append(tokens)
+        self.pools = [self._pool(by_length[length]) for length in sorted(by_length)]
+        self._suffixes: dict[int, Suffix] = {}
+        self._readable = Continuations(model.core, model.decoder)
+
+    def _pool(self, inputs: list[Tokens]) -> Pool:
+        states = forward(self.model.core, self.model.encode(inputs))
+        streams = [states.embed + states.pos]
+        for heads, mlp in zip(states.heads, states.mlps, strict=True):
+            streams.append(streams[-1] + heads.sum(2))
+            streams.append(streams[-1] + mlp)
+        return Pool(inputs, self.program.run(inputs), tuple(streams))
+
+    @cached_property
+    def values(self) -> dict[str, tuple[Any, ...]]:
+        """The values of each expression that occur, by label, in the order of their numbers."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for label, numbers in self.program.numbers.items():
+            codes = np.unique(np.concatenate([pool.columns[label].ravel() for pool in self.pools]))
+            found[label] = tuple(numbers.decode(codes))
+        return found
+
+    @cached_property
+    def output_codes(self) -> list[Tensor]:
+        """What the program puts out, in the decoder's codes, for each pool [input, position]."""
+        return [self.encoded(pool.columns[self.program.output]) for pool in self.pools]
+
+    def encoded(self, codes: Codes) -> Tensor:
+        """Numbers of output values as the decoder's codes."""
+        return self.decoder.encode(self.program.numbers[self.program.output].values)[torch.from_numpy(codes)]
+
+    @property
+    def decoder(self) -> Decoder:
+        """Reads the model's output."""
+        return self.model.decoder
+
+    def readable(self, half: int) -> Tensor:
+        """Orthonormal columns that span all that a half-layer and those after it read [d_model, rank]."""
+        return self._readable.basis(half)
+
+    def suffix(self, half: int) -> Suffix:
+        """The model from a half-layer on: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding."""
+        if half not in self._suffixes:
+            self._suffixes[half] = Suffix(self.model.core, half)
+        return self._suffixes[half]

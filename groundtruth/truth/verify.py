@@ -1,0 +1,282 @@
+"""Re-prove what an artifact claims, from the artifact alone: weights = program, and every edge's status."""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from groundtruth.compiled.recipe import BLURRING
+from groundtruth.compiler.compile_program import check
+from groundtruth.compiler.diagnose import first_wrong
+from groundtruth.compiler.padding import is_pad_safe
+from groundtruth.errors import GroundTruthError
+from groundtruth.model import CompiledModel
+from groundtruth.store import load, read_circuits, read_variables
+from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
+from groundtruth.truth.circuits.family import CircuitTrials, minimal_circuits
+from groundtruth.truth.circuits.measured import require_measurements
+from groundtruth.truth.circuits.prover import Ground, cut_output, ground, is_constant, search
+from groundtruth.truth.circuits.reasons import structure, unread
+from groundtruth.truth.circuits.sufficiency import doubtful_edges, prove_sufficiency
+from groundtruth.truth.variables import VariableTruth, prove_variables
+from groundtruth.truth.variables.variable_truth import State
+from groundtruth.workers import Lost, run_in_order
+from mib.errors import shorten
+
+_HELD = 30
+"""On how many inputs the place of every variable is looked up."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One claim and whether it was proven again.
+
+    Attributes:
+        what: The claim.
+        ok: Whether it holds.
+        detail: What was done, or what is wrong.
+    """
+
+    what: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome for one model.
+
+    Attributes:
+        name: Of the model, as it was asked for.
+        checks: Every claim.
+        seconds: How long it took.
+    """
+
+    name: str
+    checks: tuple[CheckResult, ...] = field(default=())
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether every claim holds."""
+        return all(result.ok for result in self.checks)
+
+
+def verify(name: str | Path) -> Verification:
+    """Re-prove every claim of a stored model.
+
+    Args:
+        name: Of a shipped model, or the folder of a stored one.
+
+    Returns:
+        The outcome; files that cannot be read are a failed check, not an error.
+    """
+    start = time.perf_counter()
+    checks = tuple(_all_checks(name))
+    return Verification(str(name), checks, time.perf_counter() - start)
+
+
+def verify_many(names: Sequence[str | Path], *, processes: int = 2) -> Iterator[Verification]:
+    """Re-prove several stored models side by side; outcomes come in the order of the names.
+
+    Args:
+        names: Of shipped models, or folders.
+        processes: How many at once; 1 runs them in this process.
+
+    Yields:
+        The outcome for each; a model whose process was killed has one failed check that says so.
+    """
+    with contextlib.closing(run_in_order(verify, names, processes=processes)) as outcomes:
+        for name, outcome in outcomes:
+            yield _lost(name, outcome) if isinstance(outcome, Lost) else outcome
+
+
+def _lost(name: str | Path, how: Lost) -> Verification:
+    """A model of which nothing was proven; that is no proof."""
+    told = f"{how}; nothing was proven. Run again: groundtruth verify {name}"
+    return Verification(str(name), (CheckResult("process", False, told),))
+
+
+def _all_checks(name: str | Path) -> Iterator[CheckResult]:
+    try:
+        model = load(name)
+        assert model.folder is not None  # noqa: S101 - a loaded model has a folder
+        circuits = read_circuits(model.folder, model.graph)
+        variables = read_variables(model.folder, model)
+    except GroundTruthError as error:
+        yield CheckResult("files", False, str(error))
+        return
+    yield CheckResult("files", True, f"{len(circuits)} circuits of {len(model.graph.edges)} edges, hashes agree")
+    yield _attempt("weights = program", lambda: _weights(model))
+    yield _attempt("padding", lambda: _padding(model))
+    yield _attempt("provenance", lambda: _provenance(model))
+    for circuit in circuits:
+        what = f"circuit {circuit.ablation}/{circuit.lengths}"
+        yield _attempt(what, lambda circuit=circuit: circuit_again(model, circuit))
+    if model.certainty == "measured":
+        yield _attempt("measurements", lambda: require_measurements(model))
+    if variables:
+        yield _attempt("variables", lambda: _variables(model, variables))
+
+
+def _attempt(what: str, claim: Callable[[], str]) -> CheckResult:
+    """Run a proof that returns what was done, or raises what is wrong; a lie may also make it stumble."""
+    try:
+        return CheckResult(what, True, claim())
+    except GroundTruthError as error:
+        return CheckResult(what, False, str(error))
+    except Exception as error:
+        return CheckResult(what, False, f"it cannot be proven again: {type(error).__name__}: {error}")
+
+
+def _weights(model: CompiledModel) -> str:
+    outcome = check(model, limit=max(model.check.inputs, 1), seed=model.check.seed)
+    if outcome != model.check:
+        raise GroundTruthError(f"the artifact says it was checked on {model.check}; its domain has {outcome}.")
+    return str(outcome)
+
+
+def _padding(model: CompiledModel) -> str:
+    found = is_pad_safe(model)
+    if found != model.pad_safe:
+        raise GroundTruthError(f"pad_safe is stored as {model.pad_safe}, but padding says {found}.")
+    return "harmless" if found else "changes outputs, and is said to"
+
+
+def _provenance(model: CompiledModel) -> str:
+    if model.certainty == "measured":
+        if named := [d.name for d in model.provenance.directions if d.kind != "mixed"]:
+            raise GroundTruthError(
+                f"in superposition no direction means anything by itself, but '{named[0]}' is said to."
+            )
+        return "directions share dimensions; none is said to hold a variable"
+    if blurred := [step.name for step in model.recipe if step.name in BLURRING]:
+        _ = model.aligned, model.decoys  # the frame is that of the weights, and decoys are none
+        return f"after '{blurred[0]}' directions hold values only nearly; each variable says how nearly"
+    inputs = model.domain.inputs(limit=_HELD).tokens[-_HELD:]
+    for tokens in inputs:
+        if (wrong := first_wrong(model, tokens)) is not None:
+            raise GroundTruthError(f"on input {tokens} the directions of '{wrong.name}' do not hold its value.")
+    return f"every variable is where it is said to be, on {len(inputs)} inputs"
+
+
+def circuit_again(model: CompiledModel, circuit: Circuit) -> str:
+    """Prove a circuit again: every edge by the proof that it names, and that the live ones suffice.
+
+    Returns:
+        How many edges are of each status.
+
+    Raises:
+        GroundTruthError: If a claim does not hold.
+    """
+    base = ground(model, circuit.ablation, circuit.lengths)
+    if (len(base.inputs), base.exhaustive) != (circuit.inputs, circuit.exhaustive):
+        raise GroundTruthError(f"it speaks of {circuit.inputs} inputs; the domain has {len(base.inputs)}.")
+    wrong = [f"{truth.edge} ({problem})" for truth in circuit.truths if (problem := _problem(base, truth))]
+    if wrong:
+        raise GroundTruthError(f"{len(wrong)} edges are not what they are said to be: {shorten(wrong)}.")
+    _require_sufficiency(base, circuit)
+    counts = circuit.counts
+    spelt = ", ".join(f"{counts[status]} {status}" for status in counts if counts[status])
+    return f"{spelt}; {circuit.sufficiency}"
+
+
+def _problem(base: Ground, truth: EdgeTruth) -> str:
+    """What is wrong with the claim about an edge, or an empty string."""
+    why = structure(base.model).get(truth.edge)
+    if why is None or truth.status == "absent":
+        same = why is None and truth.status == "absent" and truth.proof == "zero"
+        return "" if same else "it is absent" if why is None else "what it carries is read"
+    if truth.reason != why:
+        return "the reason is another"
+    if truth.edge in unread(base.model):
+        return "" if (truth.status, truth.proof) == ("inert", "unread") else "only decoys read it"
+    match truth.status, truth.proof:
+        case "inert", "constant":
+            return "" if is_constant(base.runs, truth.edge) else "what it carries varies"
+        case ("inert", "absorbed" | "exhaustive") | ("undecided", "none"):
+            status, proof, tried, _ = search(base.runs, truth.edge)
+            if (status, proof) != (truth.status, truth.proof):
+                return f"it is {status} by {proof}"
+            return "" if tried == truth.tried else f"it was tried on {tried:,} pairs, not {truth.tried:,}"
+        case "live", "witness":
+            return _witness_problem(base, truth)
+        case _:
+            return f"{truth.status} cannot be proven by {truth.proof}"
+
+
+def _witness_problem(base: Ground, truth: EdgeTruth) -> str:
+    witness = truth.witness
+    if witness is None:
+        return "its witness is missing"
+    try:
+        row = base.inputs.index(witness.clean)
+        other = base.inputs.index(witness.counterfactual) if witness.counterfactual is not None else 0
+    except ValueError:
+        return "its witness is not in the domain"
+    if (witness.counterfactual is None) == (base.runs.ablation == "resample"):
+        return "its witness is for another ablation"
+    codes = cut_output(base.runs, truth.edge, row, other)
+    counts = base.runs.counts[row]
+    decoder = base.model.decoder
+    before, after = decoder.decode(base.runs.codes[row][counts]), decoder.decode(codes[counts])
+    if not (decoder.agrees(witness.output, before) and decoder.agrees(witness.cut_output, after)):
+        return "its witness gives other outputs"
+    changed = base.runs.changed(torch.tensor([row]), codes[None])
+    return "" if bool(changed.any()) else "its witness shows no change"
+
+
+def _require_sufficiency(base: Ground, circuit: Circuit) -> None:
+    found, claimed = prove_sufficiency(base.runs, circuit.truths), circuit.sufficiency
+    # Where a run refuted it, how many runs came before does not matter.
+    same = found == claimed if found.holds else (found.holds, found.by) == (claimed.holds, claimed.by)
+    if not same:
+        raise GroundTruthError(f"'{claimed}' is claimed, but: {found}.")
+    live = set(circuit.edges)
+    joint = {edge for edges in circuit.minimal_circuits for edge in edges} - live
+    if joint != set(circuit.redundant):
+        raise GroundTruthError("the edges called redundant are not those that only a minimal circuit holds.")
+    if found.holds is False:
+        _require_minimal_circuits(base, circuit)
+    elif (circuit.minimal_circuits, circuit.complete) != ((circuit.edges,), True):
+        raise GroundTruthError("the live edges suffice, yet another circuit is called minimal.")
+
+
+def _require_minimal_circuits(base: Ground, circuit: Circuit) -> None:
+    trials = CircuitTrials(base.runs, circuit.truths)
+    live, doubtful = set(circuit.edges), set(doubtful_edges(circuit.truths))
+    for edges in circuit.minimal_circuits:
+        which, added = f"the minimal circuit of {len(edges)} edges", set(edges) - live
+        if not live <= set(edges):
+            raise GroundTruthError(f"{which} lacks the live edge '{min(live - set(edges))}'.")
+        if not added <= doubtful:
+            raise GroundTruthError(f"{which} holds '{min(added - doubtful)}', which carries nothing that varies.")
+        if not trials.reproduces(added):
+            raise GroundTruthError(f"{which} does not reproduce the model.")
+        for edge in sorted(added):
+            if trials.reproduces(added - {edge}):
+                raise GroundTruthError(f"{which} does without '{edge}'.")
+    if circuit.complete and (circuit.minimal_circuits, True) != minimal_circuits(base.runs, circuit.truths):
+        raise GroundTruthError(
+            f"these {len(circuit.minimal_circuits)} minimal circuits are said to be all, but are not."
+        )
+
+
+def _variables(model: CompiledModel, stored: Sequence[VariableTruth]) -> str:
+    found = prove_variables(model)
+    if [truth.variable.key for truth in stored] != [truth.variable.key for truth in found]:
+        raise GroundTruthError("the variables that are stored are not those of the program.")
+    wrong = [str(old.variable) for old, new in zip(stored, found, strict=True) if old.claims != new.claims]
+    if wrong:
+        raise GroundTruthError(f"{len(wrong)} variables are not what they are said to be: {shorten(wrong)}.")
+    stages = [stage for truth in found for stage in truth.stages]
+    counts = Counter({state: sum(len(s.sites) for s in stages if s.state == state) for state in get_args(State)})
+    spelt = ", ".join(f"{counts[state]} {state}" for state in counts)
+    doubtful = [str(truth.variable) for truth in found if not truth.certified]
+    exception = f"; not certified, and said to be so: {shorten(doubtful)}" if doubtful else ""
+    return f"{len(found)} variables at {counts.total()} sites ({spelt}){exception}"

@@ -1,0 +1,126 @@
+"""Superposition: fewer dimensions than directions, by an optimised near-orthogonal embedding.
+
+Every direction becomes a unit vector in a narrower residual stream, and is read by that same vector, so that each
+reading is disturbed by what lies in the others. The vectors are chosen so that what is read on the domain's own states
+is disturbed least. The variant counts only if it still decodes to its program everywhere.
+
+Source of the picture: Elhage et al. (2022), https://transformer-circuits.pub/2022/toy_model/index.html.
+"""
+
+from dataclasses import replace
+
+import torch
+from numpy.random import Generator
+from torch import Tensor
+
+from groundtruth.compiled.forward import Weights, forward
+from groundtruth.compiled.frame import framed
+from groundtruth.compiled.provenance import Direction
+from groundtruth.compiler.padding import is_pad_safe
+from groundtruth.errors import VariantError
+from groundtruth.model import CompiledModel
+from groundtruth.rasp.evaluate import batches_of_one_length
+from groundtruth.variants.hardenings.directions import in_directions
+from groundtruth.variants.hardenings.exactness import Exactness
+from groundtruth.variants.symmetries.residual_basis import isometry
+from groundtruth.variants.variant import Made, same_nodes
+
+STEPS, RATE = 200, 0.02
+"""Steps of Adam, and its rate, for each width that is tried."""
+
+
+def superpose(model: CompiledModel, rng: Generator, *, dimensions: int | None = None) -> Made:
+    """Put the directions into fewer dimensions: as few as asked for, or as few as the search finds exact.
+
+    What is known of the variant is measured on it: its edges are live by witness, or inert or undecided after so many
+    pairs. No direction holds a variable by itself, so it has no exact variables. ``CompiledModel.certainty`` says so.
+
+    Args:
+        model: A compiled model.
+        rng: Draws the vectors from which the optimisation starts.
+        dimensions: Width of the residual stream, less than there are directions; by default one dimension less is
+            tried as long as the variant decodes to its program on the whole domain.
+
+    Raises:
+        VariantError: If the width is out of range, or nothing narrower decodes exactly.
+    """
+    bare = in_directions(model)
+    directions = bare.weights.d_model
+    if dimensions is not None and not 1 <= dimensions < directions:
+        raise VariantError(f"superposed(dimensions={dimensions}): use 1 to {directions - 1}, fewer than directions.")
+    reads, exact = _reads(bare), Exactness(model)
+    best: tuple[CompiledModel, float] | None = None
+    for width in [dimensions] if dimensions is not None else range(directions - 1, 0, -1):
+        vectors = _optimised(isometry(width, directions, rng).T, reads)
+        made = _embedded(bare, vectors)
+        if not exact(made):
+            break
+        best = made, _coherence(vectors)
+    if best is None:
+        raise VariantError(f"'{model.name}' has {directions} directions, and no fewer dimensions were found that do.")
+    made, coherence = best
+    measured = {"directions": directions, "coherence": coherence}
+    measured |= {} if dimensions is not None else {"dimensions": made.weights.d_model}
+    return Made(replace(made, pad_safe=is_pad_safe(made)), same_nodes(model), tuple(measured.items()))
+
+
+def _reads(model: CompiledModel) -> list[tuple[Tensor, Tensor]]:
+    """What each half-layer reads: the domain's distinct states [state, direction] and the matrix by which."""
+    weights = model.weights
+    inputs = model.domain.inputs(limit=1_000).tokens
+    states: dict[int, list[Tensor]] = {half: [] for half in range(2 * weights.n_layers + 1)}
+    for indices in batches_of_one_length(inputs):
+        found = forward(weights, model.encode([inputs[i] for i in indices]))
+        stream = found.embed + found.pos
+        for layer in range(weights.n_layers):
+            states[2 * layer].append(stream.flatten(0, 1))
+            stream = stream + found.heads[layer].sum(2)
+            states[2 * layer + 1].append(stream.flatten(0, 1))
+            stream = stream + found.mlps[layer]
+        states[2 * weights.n_layers].append(stream.flatten(0, 1))
+    return [
+        (torch.unique(torch.cat(states[half]).round(decimals=9), dim=0), _reading(weights, half)) for half in states
+    ]
+
+
+def _reading(weights: Weights, half: int) -> Tensor:
+    """All that a half-layer reads by, each column on a scale of 1 [direction, column]."""
+    layer = half // 2
+    if layer == weights.n_layers:
+        matrix = weights.W_U
+    elif half % 2:
+        matrix = weights.W_in[layer]
+    else:
+        parts = (weights.W_Q[layer], weights.W_K[layer], weights.W_V[layer])
+        matrix = torch.cat([part.permute(1, 0, 2).flatten(1) for part in parts], dim=1)
+    size = matrix.abs().amax(0)
+    return matrix[:, size > 0] / size[size > 0]
+
+
+def _optimised(vectors: Tensor, reads: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Unit vectors by which the readings of the states are disturbed least [direction, dimension]."""
+    free = vectors.clone().requires_grad_()
+    optimizer = torch.optim.Adam([free], lr=RATE)
+    for _ in range(STEPS):
+        unit = free / free.norm(dim=1, keepdim=True)
+        error = unit @ unit.T - torch.eye(len(unit), dtype=unit.dtype)
+        loss = torch.stack([((states @ error) @ matrix).square().mean() for states, matrix in reads]).sum()
+        optimizer.zero_grad()
+        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        optimizer.step()
+    return (free / free.norm(dim=1, keepdim=True)).detach()
+
+
+def _embedded(model: CompiledModel, vectors: Tensor) -> CompiledModel:
+    mixed = tuple(Direction(f"superposed:{index}", "mixed", None, None) for index in range(vectors.shape[1]))
+    return replace(
+        model,
+        weights=framed(model.weights, vectors),
+        provenance=replace(model.provenance, directions=mixed),
+        certainty="measured",
+    )
+
+
+def _coherence(vectors: Tensor) -> float:
+    """The greatest cosine, by magnitude, of two of the vectors."""
+    return float((vectors @ vectors.T - torch.eye(len(vectors), dtype=vectors.dtype)).abs().max())

@@ -1,0 +1,334 @@
+"""The patching engine: run many circuits over many input pairs at once."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mib.engine.checkpointed_backward import Sweep
+from mib.engine.circuit_run import CircuitRun
+from mib.engine.gradients import Trace, trace
+from mib.engine.input_pool import Pool
+from mib.engine.metric import Metric
+from mib.engine.rows import Indices, Rows
+from mib.engine.shape_checks import check_rows
+from mib.engine.single_cuts import FullRun, SingleCuts
+from mib.errors import TaskError
+from mib.graph import Edge
+from mib.models.adapters import Anatomy
+from mib.models.adapters.parts import Stream
+
+
+class Engine(Pool):
+    """Runs circuits of one model over a pool of inputs, with one ablation.
+
+    Args:
+        model: Anything that ``mib.models.adapters.decompose`` takes apart.
+        inputs: Token ids of every input that a run may name, [input, position].
+        graph: The nodes and edges; default: the model's own, without ``pos``.
+        attention_mask: True for real tokens, False for padding, [input, position]; None if nothing is padding.
+        ablation: What flows along a cut edge.
+        mean_over: Which inputs the mean ablations average over; default: all.
+        constants: For ``optimal``: one constant a source, [source, d_model].
+        memory: Bytes that a run may use beside the model; larger work is done in more chunks, with equal results.
+
+    Attributes:
+        cost: What was run so far.
+        anatomy: The model's parts.
+        columns: Which destinations and sources belong to which step of the forward pass.
+
+    Raises:
+        TaskError: If an argument does not fit the model.
+    """
+
+    # -- circuits -----------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def run(
+        self,
+        kept: Bool[Tensor, "#row source destination"],
+        clean: Indices,
+        counterfactual: Indices | None = None,
+        *,
+        neurons: Bool[Tensor, "#row source d_model"] | None = None,
+    ) -> Float[Tensor, "row position output"]:
+        """Logits of circuits: row r runs the edges ``kept[r]`` on input ``clean[r]``.
+
+        Args:
+            kept: Which edges are kept, [row | 1, source, destination]; one circuit may serve all rows. Entries that
+                are no edges are ignored.
+            clean: Which inputs the circuits run on.
+            counterfactual: Which inputs' full runs a cut edge carries the output of (resample only).
+            neurons: Which residual dimensions of each source's output are kept, for all its readers.
+
+        Returns:
+            Logits, [row, position, output].
+
+        Raises:
+            TaskError: If a shape or an index does not fit.
+        """
+        rows = self._rows(kept, clean, counterfactual, neurons)
+        starts = self._first_steps(rows)
+        result: Tensor | None = None
+        for start in torch.unique(starts).tolist():
+            for chunk in self.chunks((starts == start).nonzero()[:, 0]):
+                logits = self._run(rows.take(chunk), start)
+                result = logits.new_empty(len(clean), *logits.shape[1:]) if result is None else result
+                result[chunk] = logits
+        if result is None:
+            raise TaskError("clean is empty: name at least one input.")
+        return result
+
+    def run_soft(
+        self,
+        kept: Float[Tensor, "#row source destination"],
+        clean: Indices,
+        counterfactual: Indices | None = None,
+        *,
+        neurons: Float[Tensor, "#row source d_model"] | None = None,
+    ) -> Float[Tensor, "row position output"]:
+        """As ``run``, with weights between 0 (cut) and 1 (kept), differentiable in them; not chunked."""
+        return self._run(self._rows(kept, clean, counterfactual, neurons), 0)
+
+    @torch.no_grad()
+    def measure(
+        self,
+        metric: Metric,
+        kept: Bool[Tensor, "#row source destination"],
+        clean: Indices,
+        counterfactual: Indices | None = None,
+        *,
+        examples: Indices | None = None,
+        neurons: Bool[Tensor, "#row source d_model"] | None = None,
+    ) -> Float[Tensor, "row"]:
+        """As ``run``, but keeps only a metric of each row, so that any number of rows fits into the memory.
+
+        Args:
+            metric: Called with logits and examples.
+            kept: Which edges are kept, as for ``run``.
+            clean: Which inputs the circuits run on.
+            counterfactual: Which inputs a cut edge carries the output of (resample only).
+            examples: What the metric is told each row's example is; default: ``clean``.
+            neurons: Which residual dimensions of each source's output are kept.
+        """
+        rows = self._rows(kept, clean, counterfactual, neurons)
+        examples = rows.clean if examples is None else examples.to(rows.clean.device)
+        starts = self._first_steps(rows)
+        values: Tensor | None = None
+        for start in torch.unique(starts).tolist():
+            for chunk in self.chunks((starts == start).nonzero()[:, 0]):
+                measured = metric(self._run(rows.take(chunk), start), examples[chunk])
+                values = measured.new_empty(len(rows)) if values is None else values
+                values[chunk] = measured
+        if values is None:
+            raise TaskError("clean is empty: name at least one input.")
+        return values
+
+    # -- one cut at a time --------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def measure_single_cuts(
+        self,
+        metric: Metric,
+        clean: Indices,
+        counterfactual: Indices | None = None,
+        *,
+        edges: Bool[Tensor, "source destination"] | None = None,
+        examples: Indices | None = None,
+    ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row source destination"]]:
+        """A metric of the uncut run, and of the run that each single edge is cut from.
+
+        Args:
+            metric: Called with logits and examples.
+            clean: Which inputs.
+            counterfactual: Which inputs a cut edge carries the output of (resample only).
+            edges: Which edges to cut; default: every edge of the graph.
+            examples: What the metric is told each row's example is; default: ``clean``.
+
+        Returns:
+            The metric uncut, [row], and cut, [row, source, destination]; NaN for edges that were not asked for.
+        """
+        wanted = self._edges(edges)
+        before: list[Tensor] = []
+        after: list[Tensor] = []
+        for chunk, cuts in self._single_cuts(clean, counterfactual):
+            names = (clean if examples is None else examples).to(chunk.device)[chunk]
+            uncut = metric(cuts.uncut, names)
+            changed = torch.where(wanted, uncut[:, None, None], torch.nan)
+            for cut in cuts.edges(wanted):
+                changed[cut.inputs, cut.sources, cut.destination] = metric(cut.logits, names[cut.inputs])
+                self.count(len(cut.inputs), cut.share)
+            before.append(uncut)
+            after.append(changed)
+        return torch.cat(before), torch.cat(after)
+
+    @torch.no_grad()
+    def measure_node_cuts(
+        self,
+        metric: Metric,
+        clean: Indices,
+        counterfactual: Indices | None = None,
+        *,
+        examples: Indices | None = None,
+    ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row source"]]:
+        """As ``measure_single_cuts``, but a node's outgoing edges are all cut together."""
+        before: list[Tensor] = []
+        after: list[Tensor] = []
+        for chunk, cuts in self._single_cuts(clean, counterfactual):
+            names = (clean if examples is None else examples).to(chunk.device)[chunk]
+            uncut = metric(cuts.uncut, names)
+            changed = uncut[:, None].repeat(1, len(self.graph.sources))
+            for cut in cuts.nodes():
+                changed[cut.inputs, cut.sources] = metric(cut.logits, names[cut.inputs])
+                self.count(len(cut.inputs), cut.share)
+            before.append(uncut)
+            after.append(changed)
+        return torch.cat(before), torch.cat(after)
+
+    @torch.no_grad()
+    def measure_neuron_cuts(
+        self,
+        metric: Metric,
+        clean: Indices,
+        counterfactual: Indices | None = None,
+        *,
+        examples: Indices | None = None,
+    ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row source d_model"]]:
+        """As ``measure_node_cuts``, but of a node's output one dimension at a time is cut."""
+        before: list[Tensor] = []
+        after: list[Tensor] = []
+        for chunk, cuts in self._single_cuts(clean, counterfactual):
+            names = (clean if examples is None else examples).to(chunk.device)[chunk]
+            uncut = metric(cuts.uncut, names)
+            changed = uncut[:, None, None].repeat(1, len(self.graph.sources), self.graph.d_model)
+            for cut in cuts.neurons():
+                changed[cut.inputs, cut.sources, cut.neurons] = metric(cut.logits, names[cut.inputs])
+                self.count(len(cut.inputs), cut.share)
+            before.append(uncut)
+            after.append(changed)
+        return torch.cat(before), torch.cat(after)
+
+    @torch.no_grad()
+    def run_single_cuts(
+        self, edges: Sequence[Edge | str], clean: Indices, counterfactual: Indices | None = None
+    ) -> Float[Tensor, "edge row position output"]:
+        """Logits of the run that each single edge is cut from, [edge, row, position, output]; for small models.
+
+        Args:
+            edges: Edges of the graph, or their names.
+            clean: Which inputs.
+            counterfactual: Which inputs a cut edge carries the output of (resample only).
+
+        Raises:
+            GraphError: If the graph has no such edge.
+        """
+        asked = [self.graph.index(edge) for edge in edges]
+        number = {place: i for i, place in enumerate(dict.fromkeys(asked))}
+        table = torch.full(self.graph.edge_mask.shape, -1, device=self.inputs.device)
+        for (source, destination), i in number.items():
+            table[source, destination] = i
+        parts: list[Tensor] = []
+        for _, cuts in self._single_cuts(clean, counterfactual):
+            logits = cuts.uncut.repeat(len(number), 1, 1, 1)
+            for cut in cuts.edges(table >= 0):
+                logits[table[cut.sources, cut.destination], cut.inputs] = cut.logits
+                self.count(len(cut.inputs), cut.share)
+            parts.append(logits)
+        return torch.cat(parts, dim=1)[[number[place] for place in asked]]
+
+    # -- gradients ----------------------------------------------------------------------------------------------
+
+    def trace(
+        self,
+        inputs: Indices,
+        *,
+        stream: Stream | None = None,
+        first: int = 0,
+        split: bool = True,
+        through: Anatomy | None = None,
+    ) -> Trace:
+        """Run inputs so that gradients at every destination's input and every source's output can be taken.
+
+        Args:
+            inputs: Which inputs.
+            stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
+            first: The step that reads it: 2 * layer for attention, 2 * layer + 1 for an MLP.
+            split: Whether each head's q, k and v get an input of their own.
+            through: The model with another backward pass; default: its own.
+        """
+        tokens, mask = self.tokens(inputs)
+        if stream is None:
+            stream = self.anatomy.embed(tokens) + self.anatomy.position(tokens, mask)
+        share = self.columns.share(first)
+        self.count(len(inputs), share)
+        self.cost.backward += len(inputs) * share
+        context = self.anatomy.context(tokens, mask)
+        return trace(through or self.anatomy, stream, context, first=first, split=split)
+
+    def sweep(
+        self, inputs: Indices, *, stream: Stream | None = None, first: int = 0, through: Anatomy | None = None
+    ) -> Sweep:
+        """As ``trace``, for gradients that are taken one step at a time: see ``mib.engine.checkpointed_backward``.
+
+        Args:
+            inputs: Which inputs.
+            stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
+            first: The step that reads it.
+            through: The model with another backward pass; default: its own.
+        """
+        tokens, mask = self.tokens(inputs)
+        if stream is None:
+            stream = self.anatomy.embed(tokens) + self.anatomy.position(tokens, mask)
+        share = self.columns.share(first)
+        self.count(len(inputs), 2 * share)  # the backward pass runs each step again
+        self.cost.backward += len(inputs) * share
+        return Sweep.of(through or self.anatomy, stream, self.anatomy.context(tokens, mask), first=first)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _rows(self, kept: Tensor, clean: Tensor, counterfactual: Tensor | None, neurons: Tensor | None) -> Rows:
+        check_rows(self.graph, len(self.inputs), kept, clean, counterfactual, neurons)
+        return Rows(kept, clean, counterfactual, neurons).to(self.inputs.device)
+
+    def _run(self, rows: Rows, start: int) -> Float[Tensor, "row position output"]:
+        """Run rows that cut nothing before the step ``start``."""
+        (tokens, mask), dtype = self.tokens(rows.clean), self.anatomy.token_embedding.dtype
+        run = CircuitRun(
+            self.anatomy,
+            self.graph,
+            kept=rows.kept.to(dtype),
+            ablated=self.ablated(rows.counterfactual),
+            neurons=None if rows.neurons is None else rows.neurons.to(dtype),
+            position=None if self.graph.pos else self.anatomy.position(tokens, mask),
+            context=self.anatomy.context(tokens, mask),
+        )
+        self.count(len(rows), self.columns.share(start))
+        return run.logits(self.outputs(rows.clean)[:, : self.columns.written(start)], start)
+
+    def _single_cuts(self, clean: Indices, counterfactual: Indices | None) -> Iterator[tuple[Indices, SingleCuts]]:
+        """The cuts of a chunk of inputs at a time, with the chunk's places among the inputs."""
+        every = torch.ones(1, *self.graph.edge_mask.shape, dtype=torch.bool)
+        rows = self._rows(every, clean, counterfactual, None)
+        for chunk in self.chunks(torch.arange(len(rows)), work="inputs"):
+            part = rows.take(chunk)
+            full = FullRun.of(self.anatomy, *self.tokens(part.clean))
+            self.count(len(part), 1.0)
+            changes = self.differences(part.clean, part.counterfactual)
+            yield chunk, SingleCuts(self.columns, full, changes, self.rows_at_once("cuts"))
+
+    def _edges(self, edges: Tensor | None) -> Tensor:
+        real = torch.from_numpy(self.graph.edge_mask.copy()).to(self.inputs.device)
+        if edges is None:
+            return real
+        if edges.shape != real.shape:
+            raise TaskError(f"edges have shape {tuple(edges.shape)}; expected {tuple(real.shape)}.")
+        return real & edges.to(real.device).bool()
+
+    def _first_steps(self, rows: Rows) -> Int[Tensor, "row"]:
+        """The first step whose destinations read a cut edge, per row; the logits' step if none does."""
+        if rows.neurons is not None:
+            return torch.zeros(len(rows), dtype=torch.long, device=rows.clean.device)
+        cut = ((~rows.kept.bool()) & self._edges(None)).any(1)
+        steps = torch.tensor(self.columns.step_of(), device=cut.device)
+        return torch.where(cut, steps, 2 * self.graph.n_layers).amin(1).expand(len(rows))

@@ -1,0 +1,103 @@
+"""Gradients of a metric at what every destination reads, and at what every source writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mib.models.adapters import Anatomy, Block, Context
+from mib.models.adapters.parts import Stream
+
+Gradients = tuple[Float[Tensor, "row _destination position d_model"], ...]
+"""One tensor a step of the forward pass, in the order of ``Graph.destinations``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A forward pass with a handle on each destination's own input.
+
+    Steps are numbered as in ``mib.engine.circuit_run.Columns``.
+
+    Attributes:
+        first: The step that the pass starts at.
+        start: The residual stream that it starts from.
+        reads: What the destinations of each step from ``first`` on read, [row, destination, position, d_model], in
+            the order of ``Graph.destinations``: three a head for attention, one for an MLP and for the logits.
+        around: Per step but the last, the stream after it without what the step itself writes.
+        after: Per step but the last, the stream after it.
+        logits: [row, position, output].
+    """
+
+    first: int
+    start: Stream
+    reads: tuple[Tensor, ...]
+    around: tuple[Stream, ...]
+    after: tuple[Stream, ...]
+    logits: Float[Tensor, "row position output"]
+
+    def destination_gradients(self, loss: Tensor) -> Gradients:
+        """Gradients of a number at each destination's own input, for each step from ``first`` on."""
+        return torch.autograd.grad(loss, self.reads)
+
+    def gradients_and_start(self, loss: Tensor) -> tuple[Gradients, Stream]:
+        """Gradients of a number at each destination's own input, and at the stream that the pass starts from."""
+        *reads, start = torch.autograd.grad(loss, (*self.reads, self.start))
+        return tuple(reads), start
+
+    def pulled_back(self, cotangents: Sequence[Stream]) -> Gradients:
+        """From gradients at ``around`` to gradients at each destination's own input (zeros where nothing flows)."""
+        return torch.autograd.grad(self.around, self.reads, cotangents, allow_unused=True, materialize_grads=True)
+
+    def output_gradients(self, loss: Tensor) -> tuple[Stream, ...]:
+        """Gradients of a number at what each writer adds: the embeddings, then attention and MLP of each layer."""
+        return torch.autograd.grad(loss, (self.start, *self.after), retain_graph=True)
+
+    def mlp_read_gradients(self, loss: Tensor) -> tuple[Stream, ...]:
+        """Gradients of a number at each MLP's own input."""
+        reads = torch.autograd.grad(loss, [self.reads[i] for i in range((self.first + 1) % 2, len(self.reads) - 1, 2)])
+        return tuple(gradient[:, 0] for gradient in reads)
+
+
+@torch.enable_grad()
+def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0, split: bool = True) -> Trace:
+    """Run the model so that gradients can be taken.
+
+    Args:
+        anatomy: The model.
+        stream: The residual stream that step ``first`` reads.
+        context: Attention masks and rotary tables.
+        first: The step to start at; of a model with parallel blocks, an attention step or the logits.
+        split: Whether each head's q, k and v get an input of their own (else ``reads`` has one an attention layer).
+    """
+    start = stream.detach().requires_grad_()
+    reads, around, after = list[Tensor](), list[Tensor](), list[Tensor]()
+    before = stream = start
+    for step in range(first, 2 * anatomy.n_layers):
+        layer, is_mlp = divmod(step, 2)
+        block = anatomy.blocks[layer]
+        if not is_mlp:
+            before = stream
+            read = stream[:, None].expand(-1, 3 * anatomy.n_heads if split else 1, -1, -1)
+            written = attend(block, read, context)
+            around.append(stream)
+        else:
+            read = (before if anatomy.parallel else stream)[:, None]
+            written = block.mlp(read[:, 0])
+            if anatomy.parallel:
+                around[-1] = around[-1] + written
+            around.append(stream)
+        stream = stream + written
+        reads.append(read)
+        after.append(stream)
+    last = stream[:, None]
+    return Trace(first, start, (*reads, last), tuple(around), tuple(after), anatomy.unembed(last[:, 0]))
+
+
+def attend(block: Block, read: Float[Tensor, "row destination position d_model"], context: Context) -> Stream:
+    """What a layer's attention writes, from what each head's q, k and v read; or from one input that all share."""
+    attention = block.attention
+    q, k, v = read.chunk(3, dim=1) if read.shape[1] > 1 else (read, read, read)
+    mixed = attention.mix(attention.queries(q, context), attention.keys(k, context), attention.values(v), context)
+    return attention.total(mixed)

@@ -1,0 +1,205 @@
+"""A pool of inputs of one model: what its full runs write, and what a cut edge carries."""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mib.engine.ablations import Ablation, check_ablation, mean_outputs
+from mib.engine.circuit_run import Columns, Outputs
+from mib.engine.cost import Cost
+from mib.engine.output_cache import OutputCache, record_outputs
+from mib.engine.row_batches import Work, bytes_of_a_row, bytes_of_outputs, rows_that_fit
+from mib.engine.rows import Indices
+from mib.engine.shape_checks import check_constants, check_pool
+from mib.engine.single_cuts import FullRun
+from mib.engine.source_changes import Changes, CompactOutputs, HeldChanges, StreamedChanges, StreamedOutputs
+from mib.errors import TaskError
+from mib.graph import Graph
+from mib.models.adapters import Model, decompose
+from mib.models.adapters.parts import Stream
+
+
+class Pool:
+    """What the engine knows of its inputs before any circuit is run; see ``mib.Engine`` for the arguments."""
+
+    def __init__(
+        self,
+        model: Model,
+        inputs: Int[Tensor, "input position"],
+        *,
+        graph: Graph | None = None,
+        attention_mask: Bool[Tensor, "input position"] | None = None,
+        ablation: Ablation = "resample",
+        mean_over: Indices | None = None,
+        constants: Float[Tensor, "source d_model"] | None = None,
+        memory: int = 2 * 2**30,
+    ) -> None:
+        self.anatomy = decompose(model)
+        self.graph = graph or self.anatomy.graph()
+        self.ablation = check_ablation(ablation)
+        self.memory = memory
+        self.cost = Cost()
+        self.columns = Columns(self.graph)
+        device = self.anatomy.token_embedding.device
+        self.inputs = inputs.to(device)
+        self.attention_mask = None if attention_mask is None else attention_mask.to(device)
+        self._mean_over = mean_over
+        self._constants = constants
+        self._fixed: Outputs | None = None
+        check_pool(self.anatomy, self.graph, self.inputs, self.attention_mask)
+        check_constants(self.graph, constants)
+        pool = len(self.inputs) * bytes_of_outputs(self.anatomy, self.graph, self.inputs.shape[1])
+        self._cache = OutputCache(len(self.inputs), self._record) if pool <= memory // 2 else None
+
+    @torch.no_grad()
+    def logits(self, indices: Indices | None = None) -> Float[Tensor, "row position output"]:
+        """Logits of the plain forward pass on some inputs of the pool; default: all, in order."""
+        indices = self._all() if indices is None else indices
+        chunks = [self.anatomy.logits(*self.tokens(chunk)) for chunk in self.chunks(indices)]
+        self.cost.forward += len(indices)
+        return torch.cat(chunks)
+
+    def tokens(self, indices: Indices) -> tuple[Tensor, Tensor | None]:
+        """Token ids and attention mask of some inputs."""
+        return self.inputs[indices], None if self.attention_mask is None else self.attention_mask[indices]
+
+    @torch.no_grad()
+    def outputs(self, indices: Indices) -> Outputs:
+        """What each source writes in the full run of some inputs, [row, source, position, d_model].
+
+        Kept from the first time on if the whole pool's outputs fit into half of the memory.
+        """
+        indices = indices.to(self.inputs.device)
+        if self._cache is not None:
+            return self._cache(indices)
+        unique, places = torch.unique(indices, return_inverse=True)
+        return self._record(unique)[places]
+
+    @torch.no_grad()
+    def streams(self, indices: Indices) -> tuple[Stream, ...]:
+        """The residual stream that each step of the full run reads: attention, MLP, ..., logits."""
+        full = FullRun.of(self.anatomy, *self.tokens(indices))
+        self.cost.forward += len(indices)
+        pairs = [(run.before, run.before if self.graph.parallel else run.middle) for run in full.layers]
+        return (*(stream for pair in pairs for stream in pair), full.final)
+
+    def position_weights(self, indices: Indices) -> Float[Tensor, "row position"]:
+        """One over the number of real tokens, at each real token: what a mean over positions weighs by."""
+        mask = self.tokens(indices)[1]
+        real = torch.ones_like(self.inputs[indices], dtype=torch.bool) if mask is None else mask
+        return real.double() / real.sum(1, keepdim=True).clamp(min=1)
+
+    @torch.no_grad()
+    def ablated(self, counterfactual: Indices | None) -> Outputs | None:
+        """What flows along cut edges: [row | 1, source, position | 1, d_model]; None for zeros.
+
+        Args:
+            counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
+
+        Raises:
+            TaskError: If the ablation is ``resample`` and there are no counterfactual inputs.
+        """
+        if self.ablation == "resample":
+            if counterfactual is None:
+                raise TaskError("counterfactual=None, but the ablation is 'resample': name an input for every row.")
+            return self.outputs(counterfactual)
+        if self.ablation == "zero":
+            return None
+        if self._fixed is None:
+            self._fixed = self._fixed_outputs()
+        return self._fixed
+
+    def position(self, inputs: Indices) -> Stream:
+        """What the position embedding writes on some inputs, [row | 1, position, d_model]."""
+        return self.anatomy.position(*self.tokens(inputs))
+
+    @torch.no_grad()
+    def differences(self, clean: Indices, counterfactual: Indices | None = None) -> Outputs:
+        """What cutting changes in each source's output: ablated - clean, [row, source, position, d_model]."""
+        outputs = self.outputs(clean)
+        ablated = self.ablated(counterfactual)
+        return -outputs if ablated is None else ablated - outputs
+
+    def changes(self, clean: Indices, counterfactual: Indices | None = None) -> Changes:
+        """As ``differences``, by the step that writes; streamed if it must be."""
+        if self.must_stream:
+            return self.streamed_changes(clean, counterfactual)
+        return HeldChanges(self.columns, self.differences(clean, counterfactual))
+
+    def written(self, inputs: Indices) -> Changes:
+        """As ``outputs``, by the step that writes; streamed if it must be."""
+        if self.must_stream:
+            return StreamedOutputs(self.anatomy, self.columns, self._record_compact(inputs))
+        return HeldChanges(self.columns, self.outputs(inputs))
+
+    def streamed_changes(self, clean: Indices, counterfactual: Indices | None = None) -> StreamedChanges:
+        """As ``differences``, but a step's sources at a time, from what takes little memory to keep."""
+        outputs = self._record_compact(clean)
+        if self.ablation != "resample":
+            ablated = self.ablated(counterfactual)
+        elif counterfactual is None:
+            raise TaskError("counterfactual=None, but the ablation is 'resample': name an input for every row.")
+        else:
+            ablated = self._record_compact(counterfactual)
+        return StreamedChanges(self.anatomy, self.columns, outputs, ablated)
+
+    @property
+    def must_stream(self) -> bool:
+        """Whether one example's gradients at all destinations, with all sources' outputs, do not fit the memory."""
+        return self.memory // 2 < bytes_of_a_row(self.anatomy, self.graph, self.inputs.shape[1], work="gradients")
+
+    @property
+    def gradient_work(self) -> Work:
+        """What taking gradients and changes of some rows amounts to: a step at a time if it must be."""
+        return "sweep" if self.must_stream else "gradients"
+
+    def chunks(self, rows: Indices, *, work: Work = "circuits") -> Iterator[Indices]:
+        """Split rows so that a run of each part fits into the memory.
+
+        Args:
+            rows: Anything to split, one entry a row.
+            work: What is to be done with them.
+        """
+        return iter(rows.to(self.inputs.device).split(self.rows_at_once(work)))
+
+    def rows_at_once(self, work: Work) -> int:
+        """How many rows of some work fit into the memory."""
+        return rows_that_fit(self.anatomy, self.graph, self.inputs.shape[1], memory=self.memory, work=work)
+
+    def count(self, rows: int, share: float) -> None:
+        """Count rows that ran a share of the model forward."""
+        self.cost.rows += rows
+        self.cost.forward += rows * share
+
+    def _record(self, indices: Indices) -> Outputs:
+        self.cost.forward += len(indices)
+        chunks = (self.tokens(chunk) for chunk in self.chunks(indices))
+        return torch.cat([record_outputs(self.anatomy, *chunk, pos=self.graph.pos) for chunk in chunks])
+
+    def _record_compact(self, indices: Indices) -> CompactOutputs:
+        self.cost.forward += len(indices)
+        return CompactOutputs.of(self.anatomy, *self.tokens(indices), pos=self.graph.pos)
+
+    def _fixed_outputs(self) -> Outputs:
+        if self.ablation == "optimal":
+            if self._constants is None:
+                raise TaskError("constants=None, but the ablation is 'optimal': give one constant a source.")
+            return self._constants.to(self.anatomy.token_embedding)[None, :, None, :]
+        sums, counts = 0.0, 0.0
+        pool = self._all() if self._mean_over is None else self._mean_over
+        for chunk in self.chunks(pool):
+            mask = self.tokens(chunk)[1]
+            chunk_sums, chunk_counts = mean_outputs(self.outputs(chunk), mask)
+            sums, counts = sums + chunk_sums, counts + chunk_counts
+        if not isinstance(sums, Tensor) or not isinstance(counts, Tensor):
+            raise TaskError("mean_over is empty: name at least one input to average over.")
+        if self.ablation == "mean":
+            mean = (sums.sum(1) / counts.sum())[:, None]
+        else:
+            mean = sums / counts.clamp(min=1)[None, :, None]
+        return mean.to(self.anatomy.token_embedding.dtype)[None]
+
+    def _all(self) -> Indices:
+        return torch.arange(len(self.inputs), device=self.inputs.device)

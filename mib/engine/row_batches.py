@@ -1,0 +1,65 @@
+"""How many rows to run at once: as many as the memory holds, and on a CPU no more than its caches like."""
+
+from typing import Literal
+
+from mib.graph import Graph
+from mib.models.adapters import Anatomy
+
+Work = Literal["circuits", "inputs", "cuts", "gradients", "sweep"]
+
+CACHE: dict[Work, int] = {"circuits": 6 * 2**20, "cuts": 2**23, "gradients": 2**26, "sweep": 2**26, "inputs": 2**28}
+"""Bytes of activations that run fastest at once on a CPU (measured by benchmarks/localization.py on two machines'
+worth of sizes: 21 sources x 16 positions x 64 dimensions, and 10 x 6 x 41)."""
+
+WORTH_A_CALL = 512
+"""Positions that are always run at once, if the memory holds them: fewer do not pay for the calls."""
+
+
+def bytes_of_outputs(anatomy: Anatomy, graph: Graph, n_positions: int) -> int:
+    """What the outputs of all sources on one input take."""
+    return len(graph.sources) * n_positions * graph.d_model * anatomy.token_embedding.element_size()
+
+
+def bytes_of_a_row(anatomy: Anatomy, graph: Graph, n_positions: int, *, work: Work) -> int:
+    """What some work on one row takes at its peak, beside the model; see ``rows_that_fit``."""
+    size, heads, d_model = anatomy.token_embedding.element_size(), graph.n_heads, graph.d_model
+    width = max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0)
+    layer = n_positions * (8 * heads * d_model + 4 * width + 3 * heads * n_positions) * size
+    logits = 3 * n_positions * anatomy.W_U.shape[1] * size
+    outputs = bytes_of_outputs(anatomy, graph, n_positions)
+    if work == "gradients":  # integrated gradients over activations keep most: two passes, and gradients of a third
+        return 4 * outputs + 2 * graph.n_layers * layer + logits
+    if work == "sweep":
+        d_heads = heads * anatomy.blocks[0].attention.W_O.shape[1] if anatomy.blocks else 0
+        single = max(size, 4)  # sums and products of half precision are taken in float32
+        outputs = n_positions * graph.n_layers * 2 * (d_heads + d_model) * size
+        streams = n_positions * graph.n_layers * d_model * (4 * size + 2 * single)
+        return outputs + streams + layer + 4 * n_positions * heads * d_model * (single if size < single else 0) + logits
+    return 4 * outputs + layer + logits
+
+
+def rows_that_fit(anatomy: Anatomy, graph: Graph, n_positions: int, *, memory: int, work: Work) -> int:
+    """How many rows to run at once; at least one.
+
+    Args:
+        anatomy: The model.
+        graph: Its nodes and edges.
+        n_positions: Length of the inputs.
+        memory: Bytes that may be used.
+        work: ``circuits`` keeps all outputs of a row and its counterfactual, ``inputs`` keeps the outputs of many
+            later runs, ``cuts`` is one such run, with one residual stream, ``gradients`` keeps what every layer
+            computed, and ``sweep`` keeps what one layer computed, and residual streams.
+    """
+    size = anatomy.token_embedding.element_size()
+    most = memory // 2 // bytes_of_a_row(anatomy, graph, n_positions, work=work)
+    if anatomy.token_embedding.device.type == "cpu":
+        width = max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0)
+        outputs = bytes_of_outputs(anatomy, graph, n_positions)
+        streams = n_positions * (width + 4 * graph.d_model) * size
+        layer = n_positions * (8 * graph.n_heads * graph.d_model + 4 * width) * size
+        hot = {
+            "circuits": 2 * outputs, "inputs": outputs, "cuts": streams, "gradients": graph.n_layers * layer,
+            "sweep": layer,
+        }[work]  # fmt: skip
+        most = min(most, max(CACHE[work] // max(hot, 1), WORTH_A_CALL // n_positions))
+    return max(1, most)

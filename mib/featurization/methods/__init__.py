@@ -1,0 +1,1 @@
+"""Featurization methods, one file each, named as their papers name them."""

@@ -1,0 +1,104 @@
+"""Masks over the features of a sparse autoencoder that is trained on the task's own activations."""
+
+from mib.featurization.activation_samples import samples
+from mib.featurization.autoencoder import ErrorTerm, SaeTraining, dictionary, train_autoencoder
+from mib.featurization.featurizer import Featurizer
+from mib.featurization.methods.dbm import masked
+from mib.featurization.registry import featurizer
+from mib.featurization.task import FeaturizationTask
+
+COST = "1F of base and source, training, then (F+B) a step"
+
+
+@featurizer(
+    "dbm-sae", cost=COST, source="Bricken et al. 2023, transformer-circuits.pub; MIB, arXiv 2504.13151", linear=False
+)
+def dbm_sae(
+    task: FeaturizationTask,
+    *,
+    error: ErrorTerm = "kept",
+    expansion: int = 4,
+    l1: float = 0.1,
+    sae_steps: int = 2000,
+    sparsity: float = 0.0,
+    learning_rate: float = 1e-2,
+    steps: int = 500,
+    batch_size: int = 32,
+) -> Featurizer:
+    """A mask over the features of a ReLU autoencoder with an L1 penalty.
+
+    Args:
+        task: What to find.
+        error: Whether what the autoencoder does not reconstruct is kept from the base, or ``dropped``.
+        expansion: Features a dimension.
+        l1: Weight of the autoencoder's penalty.
+        sae_steps: Of the autoencoder's optimizer.
+        sparsity: Weight of the sum of the mask; see ``dbm``.
+        learning_rate: Of the mask's optimizer.
+        steps: Of the mask's optimizer.
+        batch_size: Pairs a step of the mask.
+    """
+    training = SaeTraining("standard", expansion=expansion, l1=l1, steps=sae_steps)
+    return masked(
+        task,
+        _trained(task, training, error),
+        sparsity=sparsity,
+        learning_rate=learning_rate,
+        steps=steps,
+        batch_size=batch_size,
+    )
+
+
+@featurizer("dbm-sae-top-k", cost=COST, source="Gao et al. 2024, arXiv 2406.04093", linear=False)
+def dbm_sae_top_k(
+    task: FeaturizationTask,
+    *,
+    error: ErrorTerm = "kept",
+    expansion: int = 4,
+    k: int = 8,
+    sae_steps: int = 2000,
+    sparsity: float = 0.0,
+    learning_rate: float = 1e-2,
+    steps: int = 500,
+    batch_size: int = 32,
+) -> Featurizer:
+    """A mask over the features of an autoencoder with k active features; other parameters as of ``dbm-sae``."""
+    training = SaeTraining("top-k", expansion=expansion, k=k, steps=sae_steps)
+    return masked(
+        task,
+        _trained(task, training, error),
+        sparsity=sparsity,
+        learning_rate=learning_rate,
+        steps=steps,
+        batch_size=batch_size,
+    )
+
+
+@featurizer("dbm-sae-batch-top-k", cost=COST, source="Bussmann et al. 2024, arXiv 2412.06410", linear=False)
+def dbm_sae_batch_top_k(
+    task: FeaturizationTask,
+    *,
+    error: ErrorTerm = "kept",
+    expansion: int = 4,
+    k: int = 8,
+    sae_steps: int = 2000,
+    sparsity: float = 0.0,
+    learning_rate: float = 1e-2,
+    steps: int = 500,
+    batch_size: int = 32,
+) -> Featurizer:
+    """The same with k active features in the mean over a batch; other parameters as of ``dbm-sae``."""
+    training = SaeTraining("batch-top-k", expansion=expansion, k=k, steps=sae_steps)
+    return masked(
+        task,
+        _trained(task, training, error),
+        sparsity=sparsity,
+        learning_rate=learning_rate,
+        steps=steps,
+        batch_size=batch_size,
+    )
+
+
+def _trained(task: FeaturizationTask, training: SaeTraining, error: ErrorTerm) -> Featurizer:
+    sae = train_autoencoder(samples(task), training, task.generator())
+    return dictionary(sae.encode, sae.decode, sae.n_features, error=error)

@@ -1,0 +1,27 @@
+"""k-means: the directions between the centres of clusters, found without labels."""
+
+import torch
+
+from mib.featurization.activation_samples import samples, spanned
+from mib.featurization.featurizer import Featurizer
+from mib.featurization.registry import featurizer
+from mib.featurization.task import FeaturizationTask
+
+
+@featurizer("k-means", cost="1F of base and source", source="CausalGym, arXiv 2402.12560")
+def k_means(task: FeaturizationTask, *, clusters: int = 2, rank: int | None = None) -> Featurizer:
+    """The span of the differences between cluster centres: one direction for two clusters.
+
+    Args:
+        task: Where to look.
+        clusters: How many; the number of distinct activations where there are fewer.
+        rank: Keep only the strongest dimensions; default: all, one less than there are clusters.
+    """
+    from sklearn.cluster import KMeans
+
+    activations = samples(task)
+    n_clusters = min(clusters, len(activations.unique(dim=0)))
+    model = KMeans(n_clusters, n_init=10, random_state=task.seed)  # pyright: ignore[reportArgumentType]
+    fitted = model.fit(activations.double().cpu().numpy())
+    centres = torch.from_numpy(fitted.cluster_centers_).to(activations)
+    return spanned((centres - centres.mean(0)).T, rank)

@@ -1,0 +1,1 @@
+"""MIB's leaderboards: its file formats, submissions and protocols."""

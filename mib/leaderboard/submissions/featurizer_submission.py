@@ -1,0 +1,120 @@
+"""A submission of featurizers: for each task, model and variable, one for each layer and token position of MIB's."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mib import tasks
+from mib.errors import TaskError, did_you_mean
+from mib.featurization import Featurizer
+from mib.leaderboard.formats import Cell, Unit, read_ioi_parameters, write_featurizer, write_ioi_parameters
+from mib.leaderboard.formats.featurizer_files import VARIABLES
+from mib.leaderboard.protocols import EVERYWHERE, PROTOCOLS, Places
+from mib.leaderboard.submissions.check_submission import IOI_FILE
+from mib.leaderboard.submissions.leaderboard_models import MODELS
+from mib.leaderboard.submissions.run_submission import Job, Outcome, Setup, run
+from mib.models import LoadedModel
+from mib.tasks import CausalModel, ioi_linear
+
+Method = Callable[..., Featurizer]
+
+
+def write_featurizers(
+    method: Method, task_names: Sequence[str], setup: Setup, *, places: Places | None = None
+) -> Iterator[Outcome]:
+    """Run a method on every variable of each task, and write ``<task>_<model class>_<variable>/<unit>_featurizer``.
+
+    Cells that an earlier run finished with the same settings are kept. A cell that fails is left out and told; the
+    others go on. For IOI the linear causal model is fitted first, and written to ``ioi_linear_params.json``.
+
+    Args:
+        method: From a task, and ``setup.parameters`` by name, to a featurizer: a subspace, as MIB's files hold no
+            other.
+        task_names: Such as ``mcqa``.
+        setup: Models, data, and where to write.
+        places: Which layers and heads; default: all layers, and GPT-2's S-inhibition heads for IOI.
+
+    Raises:
+        TaskError: If a task is none of the track's.
+    """
+    for name in task_names:
+        if name not in PROTOCOLS:
+            raise TaskError(
+                f"task '{name}' is not on the leaderboard of featurizers.{did_you_mean(name, PROTOCOLS)} Known: "
+                f"{', '.join(PROTOCOLS)}."
+            )
+    where = Places() if places is None else places
+    jobs = [
+        _Cell(task, model, variable, setup, where, method).job()
+        for model in setup.models
+        for task in task_names
+        for variable in VARIABLES[PROTOCOLS[task].name]
+    ]
+    return run(setup, jobs)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One variable of a task on a model."""
+
+    task: str
+    model: str
+    variable: str
+    setup: Setup
+    places: Places
+    method: Method
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return str(Cell(PROTOCOLS[self.task].name, MODELS[self.model].architecture, self.variable))
+
+    def job(self) -> Job:
+        """What makes it."""
+        layers, heads = self.places.layers, self.places.heads
+        chosen = {"layers": None if layers is None else [*layers], "heads": heads and [[*head] for head in heads]}
+        return Job(self.name, self.model, self.setup.settings(self.model, **chosen), self.make)
+
+    def make(self, loaded: LoadedModel) -> str:
+        """Write all its units, and say how many."""
+        units = self.places.units(self.task, self.model, loaded.anatomy.n_layers)
+        hypothesis = self._linear(loaded) if self.task == "ioi" else None
+        folder, part = self.setup.out / self.name, self.setup.out / f".{self.name}.part"
+        for stale in (folder, part):
+            shutil.rmtree(stale, ignore_errors=True)
+        for unit in units:
+            self._write(part, unit, loaded, hypothesis)
+        part.rename(folder)
+        return f"{len(units)} unit{'s' * (len(units) != 1)}"
+
+    def _write(self, folder: Path, unit: Unit, loaded: LoadedModel, hypothesis: CausalModel | None) -> None:
+        task = tasks.get(self.task).featurization(
+            loaded,
+            variable=self.variable,
+            site=unit.site(),
+            position=unit.token,
+            family=PROTOCOLS[self.task].families,
+            n=self.setup.n,
+            seed=self.setup.seed,
+            data=self.setup.data_of(self.task),
+            right_on=self.setup.right_on or "both",
+            causal_model=hypothesis,
+            answer_prefix=self.setup.answer_prefix,
+            memory=self.setup.memory,
+        )
+        joint = ":" if unit.token == EVERYWHERE else "-"  # what the track's evaluation of IOI looks for
+        write_featurizer(folder, unit, self.method(task, **self.setup.parameters), joint=joint)
+
+    def _linear(self, loaded: LoadedModel) -> CausalModel:
+        """IOI's causal model, fitted, and noted in the submission."""
+        path, heads = self.setup.out / IOI_FILE, self.places.heads_of(self.model)
+        setup, data = self.setup, self.setup.data_of(self.task)
+        kept = setup.right_on or "both"
+        fitted = ioi_linear.fit(
+            loaded, heads=heads, n=setup.n, seed=setup.seed, data=data, right_on=kept,
+            answer_prefix=setup.answer_prefix, memory=setup.memory,
+        )  # fmt: skip
+        known = read_ioi_parameters(path) if path.is_file() else {}
+        write_ioi_parameters(path, {**known, MODELS[self.model].short: fitted.parameters})
+        return ioi_linear.model(fitted.parameters)

@@ -1,0 +1,167 @@
+"""Make the cells of a submission, a model at a time; what is finished is kept, and what fails leaves the rest alone."""
+
+import gc
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from mib.engine import Ablation
+from mib.engine.ablations import check_ablation
+from mib.errors import MethodError, MibError, TaskError
+from mib.leaderboard.submissions.submission_settings import record, settings_of
+from mib.models import LoadedModel, SharedModel, load_model
+from mib.tasks.data_sources import data_of
+
+State = Literal["written", "kept", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell.
+
+    Attributes:
+        cell: Its folder's name.
+        state: ``written`` now; ``kept`` from an earlier run with the same settings; ``failed``; or ``skipped``, because
+            the leaderboard has no such cell.
+        detail: What was written, or why not.
+    """
+
+    cell: str
+    state: State
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What all cells of a submission share.
+
+    Attributes:
+        out: The submission's folder.
+        models: What to load for each of the leaderboard's names.
+        method: Identifies the method, with the version of its code where it has one.
+        n: How many pairs a task has.
+        seed: Of the pairs and the method.
+        data: Where examples come from: ``hub`` for MIB's, a folder with a folder for each task, or None to make them
+            up.
+        right_on: Keep pairs only if the model is right on their ``base``, on ``both`` prompts, or ``any``; default: as
+            the track has it, ``any`` for circuits and ``both`` for featurizers.
+        ablation: What flows along cut edges; circuits only.
+        answer_prefix: What the answers of every task begin with, instead of the task's own space or nothing.
+        parameters: Hyper-parameters of the method that are not the default.
+        memory: Bytes that a run may use beside the model.
+        device: Where models are put.
+        dtype: Of the models.
+    """
+
+    out: Path
+    models: Mapping[str, str | Path]
+    method: str
+    n: int = 100
+    seed: int = 0
+    data: str | Path | None = None
+    right_on: str | None = None
+    ablation: Ablation = "resample"
+    answer_prefix: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    memory: int = 2 * 2**30
+    device: str = "cpu"
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if check_ablation(self.ablation) == "optimal":
+            raise TaskError("ablation='optimal' needs constants: choose resample, zero, mean or mean-positional.")
+
+    def data_of(self, task: str) -> str | PathLike[str] | None:
+        """Where a task's examples come from."""
+        return data_of(self.data, task)
+
+    def load(self, model: str) -> LoadedModel:
+        """Load what stands for a model of the leaderboard."""
+        return load_model(self.models[model], device=self.device, dtype=self.dtype)
+
+    def settings(self, model: str, **more: object) -> dict[str, object]:
+        """All that a cell's contents depend on; JSON."""
+        shared = {"method": self.method, "n": self.n, "seed": self.seed, "dtype": self.dtype, "right_on": self.right_on}
+        shared |= {"answer_prefix": self.answer_prefix, "parameters": dict(self.parameters)}
+        where = {"model": str(self.models[model]), "data": None if self.data is None else str(self.data)}
+        return {**shared, **where, **more}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell to be made.
+
+    Attributes:
+        cell: Its folder's name.
+        model: The leaderboard's name of the model that it needs.
+        settings: All that its contents depend on.
+        make: Writes the cell with the loaded model, and says what was written.
+    """
+
+    cell: str
+    model: str
+    settings: Mapping[str, Any]
+    make: Callable[[LoadedModel], str]
+
+
+def run(setup: Setup, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    """Make cells.
+
+    Args:
+        setup: What they share.
+        jobs: The cells, those of a model in a row: it is loaded once.
+    """
+    setup.out.mkdir(parents=True, exist_ok=True)
+    done = settings_of(setup.out)
+    for name, group in groupby(jobs, key=lambda job: job.model):
+        mine = list(group)
+        todo = [job for job in mine if done.get(job.cell) != job.settings or not (setup.out / job.cell).is_dir()]
+        yield from (Outcome(job.cell, "kept", "finished before") for job in mine if job not in todo)
+        if todo:
+            yield from _run_model(setup, name, todo)
+        gc.collect()
+
+
+def _run_model(setup: Setup, name: str, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    lent = SharedModel(lambda: setup.load(name))
+    readable, problem = _attempt(lambda: repr(lent.model))
+    for job in jobs:
+        written = None
+        if readable:
+            written, problem = _attempt(lambda job=job: _make(setup, lent, job))
+        if written is None:
+            yield Outcome(job.cell, "failed", problem)
+        else:
+            record(setup.out, job.cell, job.settings)
+            yield Outcome(job.cell, "written", written)
+
+
+def _make(setup: Setup, lent: SharedModel, job: Job) -> str:
+    """Write a cell; not if its method changed the model, which then is read anew."""
+    try:
+        return lent.run(setup.method, lambda: job.make(lent.model))
+    except MethodError:
+        shutil.rmtree(setup.out / job.cell, ignore_errors=True)
+        raise
+
+
+def _attempt(make: Callable[[], Any]) -> tuple[Any, str]:
+    """What it gives, or None and why."""
+    try:
+        return make(), ""
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        return None, f"out of memory: {_first_line(error)}"
+    except MibError as error:
+        return None, str(error)
+    except Exception as error:  # a user's method may raise anything; the other cells go on
+        return None, f"{type(error).__name__}: {_first_line(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or "no message").partition("\n")[0]

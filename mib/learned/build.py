@@ -1,0 +1,128 @@
+"""Build what ships of the learned model: train it, write its checkpoint, and try it on held-out prompts.
+
+``python -m mib.learned.build`` rewrites the checkpoint and the log of its training.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mib import tasks
+from mib.learned.checkpoint_files import CHECKPOINT, LOG, files_sha256, write
+from mib.learned.recipe import Recipe
+from mib.learned.train import Log, Tell, Trained, train
+
+LEAST = 0.98
+"""Share of held-out prompts that the model must get right for a task to be claimed."""
+
+N_HELD_OUT = 1000
+"""How many held-out prompts are drawn; of a task with fewer, all."""
+
+THREADS = 2
+"""Always as many, so that sums come out the same whatever the machine's number of cores."""
+
+
+def build(
+    recipe: Recipe,
+    *,
+    checkpoint: Path = CHECKPOINT,
+    log: Path = LOG,
+    state: Path | None = None,
+    n: int = N_HELD_OUT,
+    tell: Tell = lambda _: None,
+) -> dict[str, Any]:
+    """Train a model, write it as a Hugging Face checkpoint, and write down how it came to be and what it can do.
+
+    Args:
+        recipe: What to train.
+        checkpoint: Folder of the checkpoint.
+        log: File of the log.
+        state: Folder where an interrupted training is continued from.
+        n: On how many held-out prompts each task is tried.
+        tell: Is told how training goes.
+
+    Returns:
+        What was written to the log.
+    """
+    trained = train(recipe, state=state, tell=tell)
+    save(trained, checkpoint)
+    held_out = {name: tried(checkpoint, name, n=n) for name in recipe.tasks}
+    data = {
+        "recipe": asdict(recipe),
+        "parameters": sum(p.numel() for p in trained.model.parameters()),
+        "held_out": held_out,
+        "least": LEAST,
+        "claimed": [name for name, share in held_out.items() if share["accuracy"] >= LEAST],
+        "log": _rounded(trained.log),
+        "files_sha256": files_sha256(checkpoint),
+        "environment": {
+            "threads": torch.get_num_threads(),
+            "processor": platform.machine(),
+            "python": platform.python_version(),
+            "versions": {name: metadata.version(name) for name in ("torch", "transformers", "tokenizers")},
+        },
+    }
+    write(log, data)
+    return data
+
+
+def save(trained: Trained, folder: Path) -> None:
+    """Write a checkpoint that needs no code but transformers'."""
+    words: dict[str, int] = trained.tokenizer.get_vocab()
+    trained.model.config.pad_token_id = words[str(trained.tokenizer.pad_token)]
+    trained.tokenizer.model_max_length = trained.model.config.n_positions
+    trained.model.save_pretrained(folder)
+    trained.tokenizer.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)  # it says nothing that config.json does not
+    path = folder / "tokenizer_config.json"  # by the class's name of every version of transformers
+    described = {**json.loads(path.read_text()), "tokenizer_class": "PreTrainedTokenizerFast"}
+    path.write_text(json.dumps(described, indent=2) + "\n")
+    os.chmod(folder / "model.safetensors", 0o644)
+
+
+def tried(model: str | Path, task: str, *, n: int = N_HELD_OUT) -> dict[str, Any]:
+    """On how many prompts of the part ``test``, which training has no base prompt of, a model is right."""
+    from mib.models import load_model
+
+    found = tasks.get(task)
+    loaded = load_model(model)
+    prompts = list(_at_most(found, n))
+    return {"accuracy": found.accuracy(loaded, n=None, data=prompts), "prompts": len(prompts), "split": "test"}
+
+
+def _at_most(task: tasks.Task, n: int) -> Sequence[tasks.Example]:
+    from itertools import islice
+
+    return [task.parse(row) for row in islice(task.stream(split="test"), n)]
+
+
+def _rounded(log: Log) -> dict[str, Any]:
+    return {
+        str(step): {name: {key: round(value, 5) for key, value in entry.items()} for name, entry in entries.items()}
+        for step, entries in log.items()
+    }
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def main() -> None:
+    """Build it here, continuing an interrupted run."""
+    torch.set_num_threads(THREADS)
+    state = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("build/learned-model")
+    data = build(Recipe(), state=state, tell=_tell)
+    for name, share in data["held_out"].items():
+        _tell(f"{name}: {share['accuracy']:.2%} of {share['prompts']} held-out prompts right")
+
+
+if __name__ == "__main__":
+    main()

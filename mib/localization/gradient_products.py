@@ -1,0 +1,84 @@
+"""What all gradient methods share: a first-order estimate of a cut.
+
+Cutting u->v adds (ablated_u - clean_u) to what v reads; to first order the metric changes by that difference times
+the metric's gradient at v's input. Scores are what the metric loses, so an edge that matters scores positive.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mib.engine.checkpointed_backward import Visit
+from mib.engine.gradients import Gradients
+from mib.engine.source_changes import Changes
+from mib.localization.task import Batch, LocalizationTask
+
+Embedding = Float[Tensor, "example position d_model"]
+
+
+def sum_of_products(
+    task: LocalizationTask,
+    changes: Changes,
+    gradients: Iterable[tuple[int, Float[Tensor, "example destination position d_model"]]],
+    *,
+    weights: Float[Tensor, "draw example"] | None = None,
+) -> Float[Tensor, "*draw source destination"]:
+    """Minus change times gradient, for some steps of the forward pass and all that each of them can read.
+
+    Summed over examples in float64, over positions and dimensions in float32 or better.
+
+    Args:
+        task: Whose edges; entries that are no edges come out as 0.
+        changes: Ablated minus clean, of each source's output.
+        gradients: Steps, and the metric's gradient at each destination's input.
+        weights: How often each draw counts each example; None: one sum that counts each once.
+    """
+    edges = (len(task.graph.sources), len(task.graph.destinations))
+    scores = torch.zeros(*(() if weights is None else (len(weights),)), *edges, dtype=torch.float64)
+    for step, gradient in gradients:
+        columns, read = task.engine.columns.of(step), _precise(gradient).flatten(2).mT
+        for rows, change in changes.before(step):
+            product = torch.matmul(_precise(change).flatten(2), read)
+            if weights is None:
+                scores[rows, columns] = -product.sum(0, dtype=torch.float64).cpu()
+            else:
+                scores[:, rows, columns] = -torch.einsum("re,esd->rsd", weights, product.double().cpu())
+    return scores
+
+
+def _precise(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def gradients_at(task: LocalizationTask, batch: Batch) -> Gradients:
+    """The metric's gradient at each destination's input, on the clean run."""
+    trace = task.engine.trace(batch.clean)
+    return trace.destination_gradients(task.metric(trace.logits, batch.examples).sum())
+
+
+def visit_gradients(task: LocalizationTask, batch: Batch, visit: Visit) -> None:
+    """Hand over the metric's gradients on the clean run, from the logits' to the first step's destinations.
+
+    Args:
+        task: Whose metric.
+        batch: Whose examples.
+        visit: Called with each step and the gradient at its destinations' inputs. All are held at once, or a step's at
+            a time where they would not fit into the memory.
+    """
+    if task.engine.must_stream:
+        task.engine.sweep(batch.clean).back(lambda logits: task.metric(logits, batch.examples).sum(), visit)
+        return
+    for step, gradient in reversed([*enumerate(gradients_at(task, batch))]):
+        visit(step, gradient)
+
+
+def embeddings(task: LocalizationTask, batch: Batch) -> tuple[Embedding, Embedding]:
+    """What the token embedding writes on the clean input, and what flows where it is cut."""
+    engine = task.engine
+    clean = engine.anatomy.embed(engine.tokens(batch.clean)[0])
+    if engine.ablation == "resample":
+        return clean, engine.anatomy.embed(engine.tokens(batch.counterfactual)[0])
+    ablated = engine.ablated(batch.counterfactual)
+    return clean, torch.zeros_like(clean) if ablated is None else ablated[:, 0].expand_as(clean)

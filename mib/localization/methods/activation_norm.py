@@ -1,0 +1,56 @@
+"""A baseline without gradients: how large what an edge carries is."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mib.graph import EdgeScores, NodeScores
+from mib.localization.reader_matrices import reader
+from mib.localization.registry import localizer
+from mib.localization.task import LocalizationTask
+from mib.models.adapters import Anatomy
+
+
+@localizer("activation-norm", cost="2F", source="a baseline of this suite", levels=("edge", "node"))
+def activation_norm(task: LocalizationTask) -> EdgeScores | NodeScores:
+    """L2 norm of what cutting changes in the destination's projection, in the mean over positions and examples.
+
+    The projection is to q, k, v, the MLP's hidden layer or the logits; a node's score is the norm of what cutting
+    changes in its output. Under ``zero`` that is the norm of the activation itself.
+    """
+    engine, graph = task.engine, task.graph
+    edges = torch.zeros(len(graph.sources), len(graph.destinations), dtype=torch.float64)
+    nodes = torch.zeros(len(graph.sources), dtype=torch.float64)
+    for batch in task.batches(work=engine.gradient_work):
+        changes, weights = engine.changes(batch.clean, batch.counterfactual), engine.position_weights(batch.clean)
+        for step in range(-1, engine.columns.n_steps - 1):
+            sizes = changes.of(step).double().norm(dim=-1)
+            nodes[engine.columns.writers(step)] += torch.einsum("esp,ep->s", sizes, weights).cpu()
+        for step in range(engine.columns.n_steps if task.level == "edge" else 0):
+            columns = range(*engine.columns.of(step).indices(len(graph.destinations)))
+            only = _Size(engine.anatomy, step, 0) if len(columns) == 1 else None
+            for rows, change in changes.before(step):
+                for number, column in enumerate(columns):
+                    size = only or _Size(engine.anatomy, step, number)
+                    edges[rows, column] += torch.einsum("esp,ep->s", size(change.double()), weights).cpu()
+    if task.level == "node":
+        return NodeScores(graph, (nodes / len(task)).numpy())
+    return EdgeScores(graph, (edges / len(task)).numpy())
+
+
+class _Size:
+    """The L2 norm of what a destination reads of a change."""
+
+    def __init__(self, anatomy: Anatomy, step: int, number: int) -> None:
+        parts = reader(anatomy, step, number)
+        self._matrix = next(parts)
+        self._gram = self._matrix @ self._matrix.mT if self._matrix.shape[1] > len(self._matrix) else None
+        for part in parts:
+            self._gram = (self._matrix @ self._matrix.mT if self._gram is None else self._gram) + part @ part.mT
+
+    def __call__(
+        self, change: Float[Tensor, "example source position d_model"]
+    ) -> Float[Tensor, "example source position"]:
+        if self._gram is None:
+            return (change @ self._matrix).norm(dim=-1)
+        return ((change @ self._gram) * change).sum(-1).clamp(min=0).sqrt()  # |xW|^2 = x W W' x'

@@ -1,0 +1,152 @@
+"""AtP*: attribution patching that recomputes the softmax for queries and keys, and drops a layer's gradients in turn.
+
+A saturated softmax has no gradient, so what an edge into q or k does to its head's output is computed exactly and only
+then multiplied by the gradient there. Effects that cancel between layers are uncovered by leaving the gradient
+through one layer out at a time (GradDrop).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mib.engine.single_cuts import FullRun
+from mib.errors import MethodError, did_you_mean
+from mib.graph import EdgeScores, NodeScores
+from mib.localization.registry import localizer
+from mib.localization.remade_parts import remade
+from mib.localization.task import Batch, LocalizationTask
+from mib.models.adapters import Anatomy, Attention, Block, Mlp
+from mib.models.adapters.parts import PerHead, Stream
+
+Dropped = Literal["layers", "none"]
+Gradients = tuple[tuple[Tensor, ...], tuple[Stream, ...]]
+"""At what each step's destinations read, and at the stream to which each writer adds: embeddings, then each step."""
+
+
+@localizer(
+    "atp-star",
+    cost="2F+L(F+B)",
+    source="Kramar et al. 2024, arXiv 2403.00745",
+    levels=("edge", "node"),
+    needs_gradient=True,
+)
+def atp_star(task: LocalizationTask, *, dropped: Dropped = "layers") -> EdgeScores | NodeScores:
+    """Mean over examples of the absolute estimated effect, averaged over passes that each leave a layer out.
+
+    The average is over the other layers than a part's own, which leaves nothing of it (section 3.2 of the paper); a
+    model of one layer has no layer to leave out. An effect that passes through every other layer, as in a chain of
+    MLPs, is left out by every pass and scores 0. Queries and keys are patched at all positions together, as MIB's
+    edges are, where the paper patches them at one.
+
+    Args:
+        task: What to localize.
+        dropped: ``layers``, or ``none`` for one pass with all gradients (the softmax is still recomputed).
+    """
+    if dropped not in ("layers", "none"):
+        hint = did_you_mean(dropped, ("layers", "none"))
+        raise MethodError(f"atp-star: dropped='{dropped}'.{hint} Allowed: layers, none.")
+    passes = [leave_out(task.engine.anatomy, layer) for layer in range(task.graph.n_layers)]
+    passes = passes if len(passes) > 1 and dropped == "layers" else [task.engine.anatomy]
+    effects = _node_effects if task.level == "node" else _edge_effects
+    scores = sum((effects(task, batch, passes) for batch in task.batches()), torch.zeros(()))
+    parts = task.graph.sources if task.level == "node" else task.graph.destinations
+    mean = scores / (len(task) * _passes_with_effect(task, parts, len(passes)))
+    return NodeScores(task.graph, mean.numpy()) if task.level == "node" else EdgeScores(task.graph, mean.numpy())
+
+
+class _SilentAttention(Attention):
+    def total(self, mixed: PerHead) -> Stream:
+        return super().total(mixed).detach()
+
+
+class _SilentMlp(Mlp):
+    def __call__(self, x: Stream) -> Stream:
+        return super().__call__(x).detach()
+
+
+def leave_out(anatomy: Anatomy, layer: int) -> Anatomy:
+    """The same model, with no gradient through what a layer adds to the residual stream."""
+    block = anatomy.blocks[layer]
+    silent = Block(remade(block.attention, _SilentAttention), remade(block.mlp, _SilentMlp))
+    return replace(anatomy, blocks=(*anatomy.blocks[:layer], silent, *anatomy.blocks[layer + 1 :]))
+
+
+def _passes_with_effect(task: LocalizationTask, parts: Sequence[str], n_passes: int) -> Float[Tensor, "part"]:
+    """How many passes leave something of each part: all but its own layer's; embeddings and logits are in no layer."""
+    inside = [0 <= task.graph.locate(part).layer < task.graph.n_layers for part in parts]
+    return n_passes - torch.tensor(inside, dtype=torch.float64) * (n_passes > 1)
+
+
+def _gradients(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]) -> Iterator[Gradients]:
+    """Each pass's gradients, of which those at its own layer's outputs are 0."""
+    for left_out, anatomy in enumerate(passes):
+        run = task.engine.trace(batch.clean, through=anatomy)
+        loss = task.metric(run.logits, batch.examples).sum()
+        wanted = (*run.reads, run.start, *run.after)
+        found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
+        reads, outputs = found[: len(run.reads)], list(found[len(run.reads) :])
+        if len(passes) > 1:
+            for step in (2 * left_out, 2 * left_out + 1):
+                outputs[1 + step] = torch.zeros_like(outputs[1 + step])
+        yield reads, tuple(outputs)
+
+
+def _node_effects(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]) -> Float[Tensor, "source"]:
+    difference = task.engine.differences(batch.clean, batch.counterfactual)
+    effects = torch.zeros(len(task.graph.sources), dtype=torch.float64)
+    for _, outputs in _gradients(task, batch, passes):
+        for step, gradient in zip(range(-1, 2 * task.graph.n_layers), outputs, strict=True):
+            rows = task.engine.columns.writers(step)
+            effects[rows] += _absolute(difference[:, rows], gradient[:, None])[:, 0]
+    return effects
+
+
+def _edge_effects(
+    task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]
+) -> Float[Tensor, "source destination"]:
+    engine, graph = task.engine, task.graph
+    difference = engine.differences(batch.clean, batch.counterfactual)
+    effects = torch.zeros(len(graph.sources), len(graph.destinations), dtype=torch.float64)
+    after: list[tuple[Stream, ...]] = []
+    for reads, outputs in _gradients(task, batch, passes):
+        after.append(outputs[1:])
+        for step, gradient in enumerate(reads):
+            exact = 2 * graph.n_heads if step % 2 == 0 and step < 2 * graph.n_layers else 0  # q and k: below
+            columns, n_sources = engine.columns.of(step), engine.columns.readable(step)
+            rest = slice(columns.start + exact, columns.stop)
+            effects[:n_sources, rest] += _absolute(difference[:, :n_sources], gradient[:, exact:])
+    for source, destination, step, change in _query_key_changes(task, batch, difference):
+        effects[source, destination] += sum(
+            _absolute(change[:, None], gradients[step][:, None])[0, 0] for gradients in after
+        )
+    return effects
+
+
+@torch.no_grad()
+def _query_key_changes(
+    task: LocalizationTask, batch: Batch, difference: Tensor
+) -> Iterator[tuple[int, int, int, Stream]]:
+    """What cutting each edge into a query or key adds to the stream after its head's layer of attention."""
+    engine, graph = task.engine, task.graph
+    full = FullRun.of(engine.anatomy, *engine.tokens(batch.clean))
+    engine.count(len(batch.clean), 1.0)
+    rows = torch.arange(len(batch.clean), device=batch.clean.device)
+    for destination, name in enumerate(graph.destinations):
+        place = graph.locate(name)
+        if place.letter not in ("q", "k"):
+            continue
+        for source in range(int(graph.n_readable[destination])):
+            _, middle = full.cut_head(place.layer, place.head, place.letter, rows, difference[:, source])
+            yield source, destination, 2 * place.layer, middle - full.layers[place.layer].middle
+
+
+def _absolute(
+    change: Float[Tensor, "example source position d_model"],
+    gradient: Float[Tensor, "example destination position d_model"],
+) -> Float[Tensor, "source destination"]:
+    """Absolute value of an example's change times gradient, summed over examples."""
+    return torch.einsum("espd,etpd->est", change.double(), gradient.double()).abs().sum(0).cpu()

@@ -1,0 +1,54 @@
+"""Uniform gradient sampling: how often each part must be kept, learned from partly cut runs of uniform depth."""
+
+import torch
+
+from mib.localization.learned_masks import Parts, backward, draw_examples, require_counts, trainable_loss
+from mib.localization.objectives import Objective
+from mib.localization.registry import Scores, localizer
+from mib.localization.task import LocalizationTask
+
+SOURCE = "Li and Janson 2024, arXiv 2409.09951, section 4; a baseline of MIB (arXiv 2504.13151)"
+
+
+@localizer("ugs", cost="steps x samples (F+B) of a batch", source=SOURCE, levels=("edge", "node"))
+def ugs(
+    task: LocalizationTask,
+    *,
+    steps: int = 150,
+    examples: int = 5,
+    samples: int = 12,
+    learning_rate: float = 0.1,
+    penalty: float = 0.1,
+    start: float = -0.5,
+    objective: Objective = "kl",
+) -> Scores:
+    """The learned probability alpha of keeping each part.
+
+    A part's weight is 1 - clamp((u - alpha) / w + 1/2, 0, 1) with u uniform: kept if u is well below alpha, cut if it
+    is well above, and uniform between in a window of width w = alpha (1 - alpha), where the gradient is taken.
+
+    Args:
+        task: What to localize.
+        steps: Steps of Adam.
+        examples: Examples a step.
+        samples: Masks drawn for each of them.
+        learning_rate: Of Adam, on theta, where alpha = sigmoid(theta).
+        penalty: On the mean of alpha, where a loss of 1 is that of the empty circuit.
+        start: theta at first.
+        objective: What the loss compares, see ``Loss``.
+    """
+    require_counts("ugs", steps=steps, examples=examples, samples=samples)
+    loss, parts, generator = trainable_loss(task, objective, by="ugs"), Parts(task.graph, task.level), task.generator()
+    theta = torch.full((len(parts),), start, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([theta], lr=learning_rate)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        batch = draw_examples(task, examples, generator).repeat(samples)
+        alpha = torch.sigmoid(theta)
+        u = torch.rand(len(batch), len(parts), generator=generator, dtype=torch.float64)
+        window = (alpha * (1 - alpha)).detach()
+        weights = 1 - ((u - alpha) / window + 0.5).clamp(0, 1)
+        backward(task, loss, parts, weights, batch)
+        (penalty * torch.sigmoid(theta).mean()).backward()
+        optimizer.step()
+    return parts.scores(torch.sigmoid(theta))

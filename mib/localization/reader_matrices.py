@@ -1,0 +1,63 @@
+"""What every destination reads with, and every source writes with, as matrices of the residual stream."""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mib.graph import Graph
+from mib.models.adapters import Anatomy, Norm
+
+COLUMNS = 4096
+"""Of a map, at a time."""
+
+
+def readers(anatomy: Anatomy) -> Iterator[Float[Tensor, "destination d_model d_read"]]:
+    """The linear maps that destinations begin with, one tensor a step of the forward pass, in float64.
+
+    Layer norms are folded in but for their scale, which depends on the input: the weight, and the centring.
+    """
+    for step in range(2 * anatomy.n_layers + 1):
+        yield torch.stack([torch.cat([*reader(anatomy, step, i)], dim=1) for i in range(n_readers(anatomy, step))])
+
+
+def n_readers(anatomy: Anatomy, step: int) -> int:
+    """How many destinations a step has."""
+    return 3 * anatomy.n_heads if step % 2 == 0 and step < 2 * anatomy.n_layers else 1
+
+
+def reader(anatomy: Anatomy, step: int, number: int) -> Iterator[Float[Tensor, "d_model d_read"]]:
+    """As ``readers``, for one destination of a step, some columns at a time: an unembedding is large."""
+    layer, is_mlp = divmod(step, 2)
+    if step == 2 * anatomy.n_layers:
+        norm, maps = anatomy.final_norm, (anatomy.W_U,)
+    elif is_mlp:
+        mlp = anatomy.blocks[layer].mlp
+        norm, maps = mlp.norm, (mlp.W_in,) if mlp.W_gate is None else (mlp.W_in, mlp.W_gate)
+    else:
+        attention = anatomy.blocks[layer].attention
+        letter, head = divmod(number, anatomy.n_heads)
+        norm, maps = attention.norm, ((attention.W_Q, attention.W_K, attention.W_V)[letter][head],)
+    for weight in maps:
+        for columns in weight.split(COLUMNS, dim=1):
+            yield _fold(norm, columns)
+
+
+def writers(anatomy: Anatomy, graph: Graph) -> list[Float[Tensor, "d_write d_model"]]:
+    """The linear maps that sources end with, in the order of ``Graph.sources``; embeddings as they are."""
+    found = [anatomy.token_embedding]
+    if graph.pos and anatomy.position_embedding is not None:
+        found.append(anatomy.position_embedding)
+    for block in anatomy.blocks:
+        found += [*block.attention.W_O, block.mlp.W_out]
+    return found
+
+
+def _fold(norm: Norm | None, weight: Float[Tensor, "d_model d_read"]) -> Tensor:
+    weight = weight.double()
+    if norm is None:
+        return weight
+    if norm.weight is not None:
+        weight = norm.weight.double()[:, None] * weight
+    return weight - weight.mean(0, keepdim=True) if norm.kind == "layer" else weight

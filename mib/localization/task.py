@@ -1,0 +1,145 @@
+"""A localization task: all that a method may see. It has no channel to any truth."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mib.engine import Ablation, Engine, Metric
+from mib.engine.ablations import check_ablation
+from mib.engine.metric import first_position
+from mib.engine.row_batches import Work
+from mib.errors import TaskError, did_you_mean
+from mib.graph import Graph
+from mib.models.adapters import Anatomy, Model, decompose
+
+Level = Literal["edge", "node", "neuron"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+WORTH_SKIPPING = 2**16
+"""Products that unembedding the positions that a metric does not read takes, from which on it is left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some examples of a task, and where their inputs are in the engine's pool.
+
+    Attributes:
+        examples: Numbers of the examples.
+        clean: Pool indices of their clean inputs.
+        counterfactual: Pool indices of their counterfactual inputs.
+    """
+
+    examples: Int[Tensor, "batch"]
+    clean: Int[Tensor, "batch"]
+    counterfactual: Int[Tensor, "batch"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LocalizationTask:
+    """Find the parts of a model that a behaviour runs through.
+
+    Attributes:
+        model: Anything that ``mib.models.adapters.decompose`` takes apart.
+        clean: Token ids that show the behaviour, [example, position].
+        counterfactual: Token ids of each example's counterfactual, in the same shape.
+        metric: One number an example, higher is better.
+        ablation: What flows along an edge that is cut.
+        level: What is scored: edges, nodes, or neurons (residual dimensions of each node's output).
+        graph: The nodes and edges; default: the model's own.
+        seed: Seeds every random choice of a method, by ``generator()``.
+        attention_mask: True for real tokens, [example, position]; None if nothing is padding that attention skips.
+        counterfactual_mask: The same for the counterfactual inputs; default: as the clean ones.
+        constants: For the ablation ``optimal``: one constant a source, [source, d_model].
+        memory: Bytes that a run may use beside the model.
+
+    Raises:
+        TaskError: If the parts do not fit together.
+    """
+
+    model: Model
+    clean: Int[Tensor, "example position"]
+    counterfactual: Int[Tensor, "example position"]
+    metric: Metric
+    ablation: Ablation = "resample"
+    level: Level = "edge"
+    graph: Graph = None  # pyright: ignore[reportAssignmentType] - filled below
+    seed: int = 0
+    attention_mask: Bool[Tensor, "example position"] | None = None
+    counterfactual_mask: Bool[Tensor, "example position"] | None = None
+    constants: Float[Tensor, "source d_model"] | None = None
+    memory: int = 2 * 2**30
+
+    def __post_init__(self) -> None:
+        check_ablation(self.ablation)
+        if self.level not in LEVELS:
+            raise TaskError(
+                f"unknown level '{self.level}'.{did_you_mean(self.level, LEVELS)} Known: {', '.join(LEVELS)}."
+            )
+        if self.clean.ndim != 2 or self.clean.shape != self.counterfactual.shape or not len(self.clean):
+            raise TaskError(
+                f"clean has shape {tuple(self.clean.shape)}, counterfactual {tuple(self.counterfactual.shape)}; "
+                "expected one [example, position] shape for both, with at least one example. Pad the shorter inputs."
+            )
+        if self.counterfactual_mask is not None and self.attention_mask is None:
+            raise TaskError("counterfactual_mask is given, but attention_mask is not: give both or neither.")
+        if self.ablation == "optimal" and self.constants is None:
+            raise TaskError("constants=None, but the ablation is 'optimal': give one constant a source.")
+        if not callable(self.metric):
+            raise TaskError(f"metric is a {type(self.metric).__name__}; expected a callable (logits, examples).")
+        if self.graph is None:  # pyright: ignore[reportUnnecessaryComparison]
+            object.__setattr__(self, "graph", self.engine.graph)
+        _ = self.engine  # its checks of tokens, graph and masks run here, not in the middle of a method
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine over the clean inputs, then the counterfactual ones.
+
+        Its logits are NaN at positions before the metric's ``first_position``, if it has one and the model is large.
+        """
+        mask = None
+        if self.attention_mask is not None:
+            other = self.attention_mask if self.counterfactual_mask is None else self.counterfactual_mask
+            mask = torch.cat((self.attention_mask, other))
+        return Engine(
+            self._as_read(),
+            torch.cat((self.clean, self.counterfactual)),
+            graph=self.graph,
+            attention_mask=mask,
+            ablation=self.ablation,
+            mean_over=torch.arange(len(self)),
+            constants=self.constants,
+            memory=self.memory,
+        )
+
+    def _as_read(self) -> Anatomy:
+        """The model without the logits that the metric does not read, where that saves more than it costs."""
+        anatomy, unread = decompose(self.model), first_position(self.metric, self.clean.shape[1])
+        return replace(anatomy, unread=unread if unread * anatomy.W_U.numel() >= WORTH_SKIPPING else 0)
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.clean)
+
+    def generator(self) -> torch.Generator:
+        """A fresh generator on the CPU, seeded by the task."""
+        return torch.Generator().manual_seed(self.seed)
+
+    @property
+    def everything(self) -> Batch:
+        """All examples as one batch."""
+        examples = torch.arange(len(self), device=self.engine.inputs.device)
+        return Batch(examples, examples, examples + len(self))
+
+    def batches(self, *, work: Work = "gradients") -> Iterator[Batch]:
+        """All examples, in batches that fit into the memory.
+
+        Args:
+            work: What is done with them; see ``mib.engine.row_batches.rows_that_fit``.
+        """
+        for examples in self.engine.chunks(self.everything.examples, work=work):
+            yield Batch(examples, examples, examples + len(self))

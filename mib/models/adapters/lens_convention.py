@@ -1,0 +1,109 @@
+"""Models that keep their weights as TransformerLens does: ``blocks[l].attn.W_Q`` is [head, d_model, d_head]."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mib.errors import TaskError, did_you_mean
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.parts import Attention, Block, Mlp, Norm
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "silu": F.silu,
+}
+
+
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """The activation function of a configuration's name.
+
+    Raises:
+        TaskError: If the name is unknown.
+    """
+    if name not in ACTIVATIONS:
+        raise TaskError(f"unknown activation '{name}'.{did_you_mean(name, ACTIVATIONS)} Known: {[*ACTIVATIONS]}.")
+    return ACTIVATIONS[name]
+
+
+def follows_convention(model: nn.Module) -> bool:
+    """Whether a model has ``cfg``, ``embed.W_E``, ``blocks[l].attn.W_Q`` and ``unembed.W_U``."""
+    cfg, embed, unembed = (getattr(model, name, None) for name in ("cfg", "embed", "unembed"))
+    return cfg is not None and hasattr(embed, "W_E") and hasattr(unembed, "W_U") and hasattr(model, "blocks")
+
+
+def decompose_convention(model: nn.Module) -> Anatomy:
+    """Take apart a model with weights in the TransformerLens convention. Weights are views, not copies."""
+    cfg: Any = model.cfg
+    parts: Any = model
+    mlp_norm = not getattr(cfg, "parallel_attn_mlp", False)
+    blocks: list[Block] = []
+    for block in parts.blocks:
+        norm = _norm(cfg, getattr(block, "ln1", None))
+        blocks.append(
+            Block(
+                _attention(cfg, block.attn, norm),
+                _mlp(cfg, block.mlp, _norm(cfg, getattr(block, "ln2", None)) if mlp_norm else norm),
+            )
+        )
+    pos_embed = getattr(model, "pos_embed", None)
+    return Anatomy(
+        token_embedding=parts.embed.W_E.detach(),
+        position_embedding=None if pos_embed is None else pos_embed.W_pos.detach(),
+        blocks=tuple(blocks),
+        final_norm=_norm(cfg, getattr(model, "ln_final", None)),
+        W_U=parts.unembed.W_U.detach(),
+        b_U=nonzero(getattr(parts.unembed, "b_U", None)),
+        causal=getattr(cfg, "attention_dir", "causal") == "causal",
+        parallel=not mlp_norm,
+    )
+
+
+def _attention(cfg: Any, attn: Any, norm: Norm | None) -> Attention:
+    return Attention(
+        norm=norm,
+        W_Q=attn.W_Q.detach(),
+        W_K=attn.W_K.detach(),
+        W_V=attn.W_V.detach(),
+        W_O=attn.W_O.detach(),
+        b_Q=nonzero(getattr(attn, "b_Q", None)),
+        b_K=nonzero(getattr(attn, "b_K", None)),
+        b_V=nonzero(getattr(attn, "b_V", None)),
+        b_O=nonzero(getattr(attn, "b_O", None)),
+        scale=float(cfg.attn_scale) if getattr(cfg, "use_attn_scale", True) else 1.0,
+    )
+
+
+def _mlp(cfg: Any, mlp: Any, norm: Norm | None) -> Mlp:
+    return Mlp(
+        norm=norm,
+        act=activation(cfg.act_fn),
+        W_in=mlp.W_in.detach(),
+        W_out=mlp.W_out.detach(),
+        b_in=nonzero(getattr(mlp, "b_in", None)),
+        b_out=nonzero(getattr(mlp, "b_out", None)),
+        W_gate=nonzero(getattr(mlp, "W_gate", None)),
+    )
+
+
+def _norm(cfg: Any, module: nn.Module | None) -> Norm | None:
+    kind = getattr(cfg, "normalization_type", None)
+    if kind is None:
+        return None
+    if kind not in ("LN", "LNPre", "RMS", "RMSPre"):
+        raise TaskError(f"unknown normalization_type '{kind}'. Known: None, 'LN', 'LNPre', 'RMS', 'RMSPre'.")
+    weight = nonzero(getattr(module, "w", None))
+    bias = nonzero(getattr(module, "b", None))
+    return Norm("rms" if kind.startswith("RMS") else "layer", weight, bias, float(getattr(cfg, "eps", 1e-5)))
+
+
+def nonzero(weight: object) -> Tensor | None:
+    """A weight, or None where there is none or it is all zero (adding it would change nothing)."""
+    if not isinstance(weight, Tensor):
+        return None
+    return weight.detach() if bool(torch.any(weight != 0)) else None

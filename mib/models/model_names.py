@@ -1,0 +1,67 @@
+"""Names of models, and where each is found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mib.errors import ModelError, did_you_mean
+from mib.learned.checkpoint_files import CHECKPOINT, NAME
+
+MODELS: Mapping[str, str] = {
+    "gpt2": "openai-community/gpt2",
+    "qwen2.5": "Qwen/Qwen2.5-0.5B",
+    "gemma2": "google/gemma-2-2b",
+    "llama3": "meta-llama/Llama-3.1-8B",
+}
+"""MIB's names of its four models (arXiv 2504.13151, table 1), and their ids on the Hugging Face hub."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model is loaded from.
+
+    Attributes:
+        name: What was asked for.
+        location: A folder, or an id on the hub.
+        local: Whether it is a folder.
+        revision: Branch, tag or commit on the hub; None for its main branch.
+    """
+
+    name: str
+    location: str
+    local: bool
+    revision: str | None = None
+
+    @classmethod
+    def of(cls, name: str | Path, revision: str | None = None) -> "Source":
+        """Find a model.
+
+        Args:
+            name: ``learned``, the model that ships; a key of ``MODELS``, a folder, or a hub id. A name that is both a
+                key and a folder is the key's model: write ``./gpt2`` for the folder.
+            revision: Branch, tag or commit, of a hub model.
+
+        Raises:
+            ModelError: If the folder does not exist, or a folder is given a revision.
+        """
+        text = str(name)
+        if text == NAME and revision is None:
+            return cls(text, str(CHECKPOINT), local=True)
+        if isinstance(name, str) and name in MODELS:
+            return cls(text, MODELS[name], local=False, revision=revision)
+        path = Path(name).expanduser()
+        looks_like_path = isinstance(name, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1
+        if path.is_dir():
+            if revision is not None:
+                raise ModelError(f"revision='{revision}' of the folder '{text}': only models on the hub have one.")
+            return cls(text, str(path), local=True)
+        if looks_like_path:
+            raise ModelError(f"no folder '{text}'. Give the folder that holds config.json and model.safetensors.")
+        if not text:
+            raise ModelError(f"name='' names no model. Use one of {', '.join(MODELS)}, a hub id or a folder.")
+        return cls(text, text, local=False, revision=revision)
+
+    @property
+    def hint(self) -> str:
+        """Names that may have been meant."""
+        return "" if self.local or self.name in MODELS else did_you_mean(self.name, MODELS)

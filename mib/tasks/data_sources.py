@@ -1,0 +1,195 @@
+"""Where examples come from: made up, a local folder, or the hub; all in the same columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from mib.errors import FormatError, TaskError, did_you_mean
+from mib.tasks.data_parts import PARTS, check_part
+from mib.tasks.example import Example, Row
+
+if TYPE_CHECKING:
+    from mib.tasks.task import Task
+
+HUB = "hub"
+SUFFIXES = (".jsonl", ".json", ".parquet")
+
+
+@dataclass(frozen=True)
+class HubData:
+    """A task's data set on the Hugging Face hub.
+
+    Attributes:
+        repository: Such as ``mib-bench/ioi``.
+        revision: The commit that is read; None where the newest one is, because no commit is known to us.
+        config: Of a data set with several.
+        splits: What the data set calls its parts, where not ``train``, ``validation`` and ``test``.
+    """
+
+    repository: str
+    revision: str | None
+    config: str | None = None
+    splits: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """The rows of a part, in order.
+
+        Raises:
+            TaskError: If ``datasets`` is not installed or the data set cannot be had, in one line.
+        """
+        try:
+            import datasets
+        except ImportError:
+            raise TaskError(
+                f"{self.repository} is read with the package 'datasets', which is not installed: "
+                "pip install 'groundtruth[real]'. Or generate examples, or load a local folder."
+            ) from None
+        name = self.splits.get(split, split)
+        try:
+            yield from datasets.load_dataset(self.repository, self.config, split=name, revision=self.revision)  # pyright: ignore[reportReturnType]
+        except Exception as error:  # the hub's client raises many kinds
+            first = str(error).strip().partition("\n")[0]
+            raise TaskError(
+                f"cannot read split '{name}' of {self.repository} from the hub ({type(error).__name__}: {first}). "
+                "Without a connection, generate examples or load a local folder."
+            ) from error
+
+
+def examples_of(
+    task: Task, data: str | PathLike[str] | Sequence[Example] | None, *, split: str, seed: int
+) -> Iterable[Example]:
+    """Examples of a part of a task's data, one at a time.
+
+    Args:
+        task: The task.
+        data: None to make them up, as long as there are new ones; ``hub``; a folder in MIB's columns; or the examples
+            themselves.
+        split: Which part.
+        seed: Of what is made up.
+
+    Raises:
+        TaskError: If the task has no such source.
+    """
+    check_part(split)
+    if data is None:
+        return (task.parse(row) for row in task.stream(seed=seed, split=split))
+    if isinstance(data, str | PathLike):
+        return _parsed(task, rows_of(task, data, split=split), f"{data}: {split}")
+    return data
+
+
+def data_of(data: str | PathLike[str] | None, task: str) -> str | PathLike[str] | None:
+    """Where the examples of one task come from, of data for several.
+
+    Args:
+        data: None, ``hub``, or a folder with a folder for each task; of one task alone its own folder will do.
+        task: The task's name.
+    """
+    if data is None or data == HUB:
+        return data
+    folder = Path(data)
+    own = folder / task
+    has_parts = folder.is_dir() and any(_is_part(path, part) for path in folder.iterdir() for part in PARTS)
+    return folder if has_parts and not own.is_dir() else own
+
+
+def rows_of(task: Task, data: str | PathLike[str], *, split: str) -> Iterator[Row]:
+    """Rows of a part of a task's data, from the hub or a local folder.
+
+    Raises:
+        TaskError: If the task is not on the hub, or it cannot be reached.
+        FormatError: If the folder has no such part, or a file in it is malformed.
+    """
+    if data == HUB:
+        if task.hub is None:
+            raise TaskError(f"task {task.name} has no data set on the hub: generate it (data=None) or load a folder.")
+        return task.hub.rows(check_part(split))
+    return read_rows(data, split)
+
+
+def _parsed(task: Task, rows: Iterable[Row], where: str) -> Iterator[Example]:
+    for number, row in enumerate(rows, 1):
+        try:
+            yield task.parse(row)
+        except FormatError as error:
+            raise FormatError(f"{where}, record {number}: not as task {task.name} has it: {error}") from error
+
+
+def write_rows(folder: str | PathLike[str], split: str, rows: Iterable[Row]) -> Path:
+    """Write a part of a local data set as JSON lines, ``<split>.jsonl``; returns the file."""
+    path = Path(folder) / f"{check_part(split)}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def read_rows(folder: str | PathLike[str], split: str) -> Iterator[Row]:
+    """Read a part of a local data set: ``<split>.jsonl``, ``.json`` (a list) or ``.parquet`` in the folder.
+
+    Parquet files as the hub has them, ``<split>-00000-of-00001.parquet``, are found too, in ``data/`` as well.
+
+    Raises:
+        FormatError: If there is no such file, or it is malformed, naming the line.
+    """
+    folder, part = Path(folder), check_part(split)
+    if not folder.is_dir():
+        raise FormatError(f"{folder}: folder: does not exist.")
+    found = sorted(path for path in (*folder.iterdir(), *folder.glob("data/*")) if _is_part(path, part))
+    if not found:
+        there = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
+        raise FormatError(
+            f"{folder}: folder: has no data of the split '{part}'.{did_you_mean(part, there.split(', '))} Expected "
+            f"{part}.jsonl, {part}.json or {part}.parquet; it holds {there}."
+        )
+    for path in found:
+        yield from _read(path)
+
+
+def _is_part(path: Path, part: str) -> bool:
+    names = (part, "val") if part == "validation" else (part,)
+    return path.suffix in SUFFIXES and any(path.stem == name or path.stem.startswith(f"{name}-") for name in names)
+
+
+def _read(path: Path) -> Iterator[Row]:
+    if path.suffix == ".parquet":
+        yield from _read_parquet(path)
+    elif path.suffix == ".json":
+        rows = _json(path.read_text(encoding="utf-8"), path, "file")
+        if not isinstance(rows, list):
+            raise FormatError(f"{path}: top level: expected a list of records, found {type(rows).__name__}.")
+        for place, row in enumerate(cast("list[object]", rows)):
+            yield _row(row, path, f"[{place}]")
+    else:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _row(_json(line, path, f"line {number}"), path, f"line {number}")
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise TaskError(f"{path} needs the package 'pyarrow': pip install 'groundtruth[real]'.") from None
+    try:
+        yield from parquet.read_table(path).to_pylist()
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path}: file: is no Parquet file: {error}.") from error
+
+
+def _row(value: object, path: Path, place: str) -> Row:
+    if not isinstance(value, dict):
+        raise FormatError(f"{path}: {place}: expected a record, found {type(value).__name__}.")
+    return cast("dict[str, Any]", value)
+
+
+def _json(text: str, path: Path, place: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise FormatError(f"{path}: {place}: is no JSON: {error}.") from error

@@ -1,0 +1,101 @@
+"""Results are read back as they were written, several as one, and shown on the tiers's page."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from groundtruth.bench.cells import Cell, Failed, Skipped
+from groundtruth.bench.profiles import methods_of
+from groundtruth.bench.read_results import read_results
+from groundtruth.bench.results import Result, as_data
+from groundtruth.bench.tiers_run import tier_models
+from groundtruth.errors import ArtifactError
+from groundtruth.evaluation.circuits.circuit_evaluator import Row, WrongEdge
+from groundtruth.evaluation.circuits.ranking_scores import Ranked
+from groundtruth.report.tiers_page import BEGIN, END, main
+from groundtruth.store.write import to_json
+
+
+def _row(method, model, auroc):
+    live = Ranked(10, 5, auroc, 1.0, 1.0, 1.0, 1.0, auroc == 1.0, rounded_auroc=auroc / 2)
+    wrong = (WrongEdge("m0->logits", "missed", 0.0, "live", "x for y"),)
+    certainty = "measured" if model.endswith("@superposed") else "exact"
+    return Row(
+        method, model, "resample", "fixed", "edge", 0, 8, live, live, None, 1.0, 0.0, 1.0, 0.0, (0.0, 1.0), (0.5, 1.0),
+        None, 0.0, 1.0, 0.0, 0.1, wrong, certainty=certainty,
+    )  # fmt: skip
+
+
+def _written(path, outcomes):
+    path.write_bytes(to_json(as_data(Result(tuple(outcomes), {"seed": 0}, 2.0))))
+    return path
+
+
+def _cells(method, auroc, models=("hist",)):
+    return [(Cell(method, name), _row(method, name, auroc)) for name in tier_models(models)]
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path):
+    outcomes = [
+        *_cells("random", 0.5),
+        (Cell("ifr", "hist", parameters=(("steps", 3),)), Skipped("there is nothing to localize", "model")),
+        (Cell("eap", "hist"), Failed("broken")),
+    ]
+    found = read_results([_written(tmp_path / "a.json", outcomes)])
+    assert found.outcomes == tuple(outcomes)
+    assert (found.settings, found.seconds) == ({"seed": 0}, 2.0)
+
+
+def test_of_a_cell_in_several_files_the_last_counts(tmp_path):
+    first = _written(tmp_path / "a.json", [*_cells("random", 0.5), (Cell("eap", "hist"), Failed("broken"))])
+    second = _written(tmp_path / "b.json", [(Cell("eap", "hist"), _row("eap", "hist", 0.75))])
+    found = dict(read_results([first, second]).outcomes)
+    assert found[Cell("eap", "hist")] == _row("eap", "hist", 0.75)
+    assert len(found) == len(tier_models(["hist"])) + 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[", "is not JSON"),
+        ("[]", "has schema_version None; this version reads 1"),
+        ('{"schema_version": 1}', "is no result of the circuit track: KeyError: 'cells'"),
+        ('{"schema_version": 1, "cells": [{"outcome": "scored", "cell": {}}]}', "is no result of the circuit track"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, content, message):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(ArtifactError, match=message):
+        read_results([path])
+    with pytest.raises(ArtifactError, match=r"cannot read .*b\.json"):
+        read_results([tmp_path / "b.json"])
+
+
+def test_a_page_shows_the_tables_between_its_marks_and_keeps_the_rest(tmp_path, capsys):
+    files = [
+        _written(tmp_path / "a.json", _cells("random", 0.5, ("hist", "sort"))),
+        _written(tmp_path / "b.json", _cells("eap", 0.75)),
+    ]
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}old\n{END}after\n")
+    assert main([*map(str, files), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith(f"before\n{BEGIN}") and text.endswith(f"{END}after\n") and "old" not in text
+    assert "2 models (hist, sort)" in text
+    assert "| random | " + " | ".join(["0.50 ±.00"] * 6) + " | 0.50 |" in text
+    assert "| eap (1 model) | " + " | ".join(["0.75"] * 7) + " |" in text
+    assert "| random | " + " | ".join(["0.25"] * 7) + " |" in text  # of rounded scores
+    assert "| random | " + " | ".join(["0/2"] * 6) + " |" in text
+    page.write_text("no marks")
+    assert main([*map(str, files), "--page", str(page)]) == 1
+    assert "error: the page has no place for the tables" in capsys.readouterr().err
+    assert page.read_text() == "no marks"
+
+
+def test_the_page_that_ships_has_a_table_of_every_method_under_resample_ablation():
+    text = (Path(__file__).parents[3] / "docs" / "tiers.md").read_text()
+    tables = text.partition(BEGIN)[2].partition(END)[0]
+    for method in methods_of("edge"):
+        assert re.search(rf"^\| {method}( \(\d+ models?\))? \|", tables, re.MULTILINE), method

@@ -1,0 +1,175 @@
+"""The tiers: eight models ship on every tier, and methods are compared tier by tier on the same models."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import groundtruth
+from groundtruth.bench.cells import Cell, Failed
+from groundtruth.bench.results import Result
+from groundtruth.bench.tiers_run import TIER_NAMES, climbs, shipped_on_all_tiers, tier_data, tier_models
+from groundtruth.cli import main
+from groundtruth.errors import ArtifactError, DomainError, VariantError
+from groundtruth.evaluation.circuits.circuit_evaluator import Row
+from groundtruth.report.tiers_table import as_markdown, entry, fall, falls_in_words, residues_in_words
+from groundtruth.specs import find_model
+from groundtruth.store import library, read_circuits, shipped, shipped_variants, stored
+from groundtruth.variants.build_variants import MODELS, NEED_EVERY_DIMENSION
+from groundtruth.variants.tiers import RAW, TIERS, TRANSFORMATIONS
+
+
+def _run(capsys, *arguments):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    return int(left.value.code or 0), capsys.readouterr()
+
+
+def test_eight_models_ship_on_every_tier():
+    assert len(shipped_on_all_tiers()) >= 8
+    assert set(shipped_on_all_tiers()) <= set(shipped())
+    exact = {f"{base}@{tier}" for base in shipped_on_all_tiers() for tier in TIERS}
+    assert exact == {name for name in shipped_variants() if not name.endswith("@superposed")}
+    assert sum(path.stat().st_size for path in (library() / "tiers").glob("*/*")) < 3_400_000
+    assert {name for tier in TIERS.values() for name in tier.steps} <= set(TRANSFORMATIONS)
+
+
+def _superposed():
+    return [name for name in shipped_variants() if name.endswith("@superposed")]
+
+
+def test_models_in_superposition_ship_and_are_not_said_to_be_exact():
+    assert set(_superposed()) == {f"{name}@superposed" for name in set(MODELS) - set(NEED_EVERY_DIMENSION)}
+    assert len(_superposed()) >= 3
+    for name in _superposed():
+        variant, original = groundtruth.load(name), groundtruth.load(name.partition("@")[0])
+        assert (variant.certainty, original.certainty) == ("measured", "exact")
+        assert variant.weights.d_model < original.weights.d_model
+        assert (variant.check, len(variant.variables())) == (original.check, 0)
+
+
+@pytest.mark.parametrize("name", sorted(set(shipped_variants()) - set(_superposed())))
+def test_a_shipped_variant_is_the_program_with_a_known_circuit(name):
+    base, _, tier = name.partition("@")
+    variant, original = groundtruth.load(name), groundtruth.load(base)
+    assert variant.name == name
+    steps = [step.name for step in variant.recipe]
+    assert set(TIERS[tier].steps) - set(TIERS[tier].optional) <= set(steps) <= set(TIERS[tier].steps)
+    tokens = list(original.domain.inputs().tokens)[-20:]
+    assert all(map(variant.decoder.agrees, variant.run_many(tokens), original.run_many(tokens)))
+    circuits = read_circuits(library() / "tiers" / name, variant.graph)
+    assert {c.ablation for c in circuits} == {"resample", "zero", "mean", "mean-positional"}
+    assert all(c.minimal_circuits and not c.counts["undecided"] for c in circuits)
+
+
+def test_variants_are_found_by_name():
+    assert stored("hist@all") == library() / "tiers" / "hist@all"
+    assert find_model("hist@all").folder == library() / "tiers" / "hist@all"
+    made = find_model("hist@permute_heads+rotate")
+    assert (made.folder, [step.name for step in made.recipe]) == (None, ["permute_heads", "rotate"])
+    with pytest.raises(
+        VariantError, match=r"unknown variant 'rotat' of 'hist'\. Did you mean: rotated, rotate\?|rotate"
+    ):
+        find_model("hist@rotat")
+    with pytest.raises(ArtifactError, match=r"unknown model 'hists'\. Did you mean: hist"):
+        find_model("hists@rotated")
+    with pytest.raises(ArtifactError, match=r"unknown model 'hist@rotatd'\. Did you mean: hist@rotated"):
+        groundtruth.load("hist@rotatd")
+
+
+def test_the_tier_names_every_tier():
+    assert tier_models(["hist"]) == ["hist", *(f"hist@{tier}" for tier in TIERS), "hist@superposed"]
+    assert tier_models(["sort"]) == ["sort", *(f"sort@{tier}" for tier in TIERS)]
+    assert len(tier_models()) == len(shipped_on_all_tiers()) * len(TIER_NAMES) + len(_superposed())
+    with pytest.raises(DomainError, match="'hist@soft' is a variant already; give the tiers models without '@'"):
+        tier_models(["hist@soft"])
+
+
+def test_a_method_that_reads_weights_falls_for_decoys(tmp_path, capsys):
+    arguments = ("bench", "--tiers", "--models", "hist", "--methods", "oracle,exact,weight-norm", "--jobs", "1")
+    code, printed = _run(capsys, *arguments, "--profile", "smoke", "--out", str(tmp_path))
+    assert code == 0
+    assert max(map(len, printed.out.splitlines())) <= 100
+    assert "distractors: 1 method of 3 lose 0.1 or more: weight-norm" in printed.out
+    data = json.loads(next(tmp_path.glob("*-tiers.json")).read_text())
+    assert list(data["tiers"]["tiers"]) == [*TIER_NAMES, "superposed"]
+    found = {climb["method"]: climb for climb in data["tiers"]["climbs"]}
+    assert found["oracle"]["auroc"] == dict.fromkeys((*TIER_NAMES, "superposed"), 1.0)
+    assert found["exact"]["auroc"].items() >= dict.fromkeys(TIER_NAMES, 1.0).items()
+    assert found["oracle"]["n_exact"] == dict.fromkeys(TIER_NAMES, 1)  # what is measured is not counted as exact
+    assert all(summary["n_exact"] <= len(TIER_NAMES) for summary in data["summaries"])
+    weights = found["weight-norm"]["auroc"]
+    assert weights["distractors"] < weights[RAW] - 0.1 > weights["all"]
+    assert {cell["cell"]["dtype"] for cell in data["cells"]} == {"float64"}
+
+
+def test_levels_and_tracks_without_an_auroc_are_refused(capsys):
+    code, printed = _run(capsys, "bench", "--tiers", "--level", "neuron")
+    assert (code != 0) and "--tiers compares AUROC" in printed.err + printed.out
+    code, printed = _run(capsys, "bench", "--tiers", "--track", "variables")
+    assert (code != 0) and "--tiers is an option of --track circuits" in printed.err + printed.out
+
+
+def _result(scores):
+    """A result in which methods have the AUROC given, by (method, model)."""
+    outcomes = []
+    for (method, model), auroc in scores.items():
+        outcome = Failed("broken") if auroc is None else _row(method, model, auroc)
+        outcomes.append((Cell(method, model), outcome))
+    return Result(tuple(outcomes), {}, 0.0)
+
+
+def _row(method, model, auroc):
+    from groundtruth.evaluation.circuits.circuit_evaluator import Ranked
+
+    live = Ranked(10, 5, auroc, 1.0, 1.0, 1.0, 1.0, auroc == 1.0)
+    interval = (0.0, 1.0)
+    certainty = "measured" if model.endswith("@superposed") else "exact"
+    return Row(
+        method, model, "resample", "fixed", "edge", 0, 8, live, live, live, 1.0, 0.0, 1.0, 0.0, interval, interval,
+        1.0, 0.0, 1.0, 0.0, 0.1, (), certainty=certainty,
+    )  # fmt: skip
+
+
+def test_the_spread_is_over_models():
+    scores = {("a", name): 1.0 for name in tier_models(["hist", "sort"])} | {("a", "sort@soft"): 0.5}
+    (climb,) = climbs(_result(scores), "resample")
+    assert climb.spread["soft"] == pytest.approx(0.25 * 2**0.5)
+    assert (entry(climb, "soft"), entry(climb, RAW)) == ("0.75 ±.35", "1.00 ±.00")
+    assert entry(climb, "superposed") == "1.00"  # of one model
+
+
+def test_what_is_measured_is_no_exact_score():
+    scores = {("a", name): 1.0 for name in tier_models(["hist"])}
+    result = _result(scores)
+    (climb,) = climbs(result, "resample")
+    assert set(climb.n_exact) == set(TIER_NAMES)
+    (summary,) = result.summaries("resample")
+    assert (summary.n_exact, summary.columns["measured_auroc"].mean) == (len(TIER_NAMES), 1.0)
+    only = _result({("a", "hist@superposed"): 1.0})
+    assert "auroc" not in only.summaries("resample")[0].columns
+    assert only.summaries("resample")[0].n_exact == 0
+
+
+def test_scores_that_differ_by_rounding_alone_are_told():
+    scores = {("a", name): 1.0 for name in tier_models(["sort"])}
+    outcomes = [
+        (cell, replace(row, live=replace(row.live, rounded_auroc=0.6 if cell.model == "sort" else 1.0)))
+        for cell, row in _result(scores).outcomes
+    ]
+    (climb,) = climbs(Result(tuple(outcomes), {}, 0.0), "resample")
+    (line,) = residues_in_words([climb])
+    assert line.plain == "raw, scores rounded to 1e-06 of the largest: 1 method of 1 lose 0.1 or more: a -0.40"
+
+
+def test_means_are_over_the_models_of_every_tier():
+    scores = {("a", name): 1.0 for name in tier_models(["x", "y"])}
+    scores |= {("a", "x@soft"): 0.5, ("a", "y@all"): None}
+    (climb,) = climbs(_result(scores), "resample")
+    assert climb.models == ("x",)
+    assert climb.auroc == {**dict.fromkeys(TIER_NAMES, 1.0), "soft": 0.5}
+    assert climb.n_failed["all"] == 1 and climb.n_exact["soft"] == 0 and climb.n_exact[RAW] == 1
+    assert fall(climb, "soft") == 0.5
+    assert [text.plain for text in falls_in_words([climb])][1] == "soft: 1 method of 1 lose 0.1 or more: a -0.50"
+    assert "| a | 1.00 | 1.00 | 0.50 | 1.00 | 1.00 | 1.00 |" in as_markdown(_result(scores))
+    assert tier_data(_result(scores))["climbs"][0]["auroc"]["soft"] == 0.5

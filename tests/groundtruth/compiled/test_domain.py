@@ -1,0 +1,163 @@
+import itertools
+import subprocess
+import sys
+
+import pytest
+
+from groundtruth.compiled.domain import BOS, PAD, Domain
+from groundtruth.errors import DomainError
+
+
+def distinct(tokens):
+    """All tokens differ."""
+    return len(set(tokens)) == len(tokens)
+
+
+def test_enumeration_is_shortest_first_then_in_vocabulary_order():
+    domain = Domain((2, 1), 2)
+    assert list(domain.enumerate()) == [(1,), (2,), (1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("n_tokens, low, high", [(3, 1, 5), (4, 2, 4), (2, 6, 6)])
+def test_size_counts_the_enumeration(n_tokens, low, high):
+    domain = Domain(tuple(range(n_tokens)), high, min_seq_len=low)
+    everything = list(domain.enumerate())
+    assert domain.size == len(everything) == len(set(everything)) == sum(n_tokens**k for k in range(low, high + 1))
+
+
+def test_a_validity_rule_leaves_exactly_the_inputs_that_meet_it():
+    domain = Domain((1, 2, 3, 4), 3, valid=distinct)
+    expected = [p for k in (1, 2, 3) for p in itertools.permutations((1, 2, 3, 4), k)]
+    assert list(domain.enumerate()) == expected
+    assert domain.size == len(expected)
+    assert str(domain) == "vocabulary 1 2 3 4 · lengths 1-3 · all tokens differ"
+
+
+def test_a_rule_on_too_many_candidates_leaves_the_size_unknown_but_can_be_sampled():
+    domain = Domain(tuple(range(10)), 8, valid=distinct)
+    assert domain.size is None
+    inputs = domain.inputs(limit=500, seed=3)
+    assert not inputs.exhaustive
+    assert len(inputs) == len(set(inputs)) == 500
+    assert all(distinct(tokens) for tokens in inputs)
+
+
+def test_inputs_are_exhaustive_up_to_the_limit_and_a_spread_over_lengths_above_it():
+    domain = Domain((1, 2, 3), 5)
+    assert domain.inputs(limit=363).exhaustive
+    sample = domain.inputs(limit=362)
+    assert not sample.exhaustive
+    assert len(set(sample)) == len(sample) == 362
+    small = domain.inputs(limit=100)
+    lengths = [sum(len(tokens) == k for tokens in small) for k in domain.lengths]
+    assert lengths[:2] == [3, 9] and min(lengths[2:]) >= 27 and sum(lengths) == 100
+
+
+def test_a_sample_draws_valid_inputs_of_every_length():
+    domain = Domain((1, 2, 3, 4), 4, valid=distinct)
+    drawn = domain.sample(400, seed=1)
+    assert {len(tokens) for tokens in drawn} == {1, 2, 3, 4}
+    assert all(tokens in domain for tokens in drawn)
+
+
+def test_fixed_pairs_share_a_length_and_mixed_pairs_do_not_always():
+    domain = Domain((1, 2), 4)
+    assert all(len(a) == len(b) and a != b for a, b in domain.pairs("fixed", n=200))
+    mixed = domain.pairs("mixed", n=200)
+    assert any(len(a) != len(b) for a, b in mixed) and any(len(a) == len(b) for a, b in mixed)
+
+
+def test_edit_pairs_differ_in_one_token_and_stay_valid():
+    domain = Domain((1, 2, 3, 4), 3, valid=distinct)
+    for clean, other in [*domain.pairs("edit", n=100), *domain.pairs("edit")]:
+        assert len(clean) == len(other) and sum(a != b for a, b in zip(clean, other, strict=True)) == 1
+        assert distinct(other)
+
+
+@pytest.mark.parametrize("kind", ["fixed", "mixed", "edit"])
+def test_all_pairs_are_those_of_a_brute_force(kind):
+    domain = Domain((1, 2, 3), 3, min_seq_len=2, valid=distinct)
+    rule = {
+        "fixed": lambda a, b: len(a) == len(b),
+        "mixed": lambda a, b: True,
+        "edit": lambda a, b: len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 1,
+    }[kind]
+    everything = list(domain.enumerate())
+    expected = {(a, b) for a in everything for b in everything if a != b and rule(a, b)}
+    if not expected:
+        with pytest.raises(DomainError, match="no two inputs"):
+            domain.pairs(kind)
+        return
+    pairs = domain.pairs(kind)
+    assert set(pairs) == expected and len(pairs) == len(expected)
+
+
+@pytest.mark.parametrize("n", [None, 5])
+def test_a_domain_of_one_input_a_length_has_no_fixed_pairs(n):
+    with pytest.raises(DomainError, match="no two inputs of vocabulary 1 · lengths 1-3 make a pair of kind 'fixed'"):
+        Domain((1,), 3).pairs("fixed", n=n)
+
+
+def test_the_same_seed_draws_the_same_in_another_process_whatever_the_hash_seed():
+    code = (
+        "from groundtruth.compiled.domain import Domain\n"
+        "d = Domain(tuple('abcdefgh'), 7)\n"
+        "print(d.inputs(limit=50, seed=4).tokens, d.sample(9, seed=4), d.pairs('mixed', n=9, seed=4))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1 and len(outputs.pop()) > 500
+
+
+@pytest.mark.parametrize(
+    "tokens, message",
+    [
+        (("red", "bleu"), r"token 'bleu' at position 1 of 'red bleu' is not in the vocabulary blue red\. Did you"),
+        (("red",) * 4, r"'red red red red' has 4 tokens; allowed are 1 to 3\."),
+        ((), r"'\(nothing\)' has 0 tokens; allowed are 1 to 3\."),
+        (("red", "red"), r"'red red' is not a valid input: all tokens differ\."),
+    ],
+)
+def test_check_says_what_is_wrong_with_an_input(tokens, message):
+    domain = Domain(("red", "blue"), 3, valid=distinct)
+    with pytest.raises(DomainError, match=message):
+        domain.check(tokens)
+    assert tokens not in domain
+
+
+def test_check_returns_the_input_as_a_tuple_and_takes_no_boolean_for_a_number():
+    assert Domain((0, 1), 2).check([1, 0]) == (1, 0)
+    with pytest.raises(DomainError, match="token True"):
+        Domain((0, 1), 2).check([True])
+
+
+@pytest.mark.parametrize(
+    "vocab, low, high, message",
+    [
+        ((), 1, 2, "vocab is empty"),
+        ((1, "a"), 1, 2, "vocab mixes or holds types that Tracr cannot order: int, string"),
+        ((True, False), 1, 2, "types that Tracr cannot order: bool"),
+        ((BOS, "a"), 1, 2, "vocab contains 'compiler_bos', which Tracr adds itself"),
+        ((PAD, "a"), 1, 2, "vocab contains 'compiler_pad', which Tracr adds itself"),
+        ((1, 2, 1.0), 1, 2, r"vocab contains 1(\.0)? twice"),
+        ((1, 2), 0, 2, "min_seq_len=0 and max_seq_len=2 leave no lengths"),
+        ((1, 2), 3, 2, "min_seq_len=3 and max_seq_len=2 leave no lengths"),
+        ((1, float("nan")), 1, 2, "vocab contains nan, which no model can be given as a number"),
+        ((1, float("inf")), 1, 2, "vocab contains inf"),
+        ((1, 2), 1, "5", "max_seq_len='5' is a str; expected a whole number of tokens"),
+        ((1, 2), 1, 5.0, "max_seq_len=5.0 is a float; expected a whole number"),
+        ((1, 2), None, 5, "min_seq_len=None is a NoneType; expected a whole number"),
+    ],
+)
+def test_a_domain_that_cannot_be_is_refused(vocab, low, high, message):
+    with pytest.raises(DomainError, match=message):
+        Domain(vocab, high, min_seq_len=low)
+
+
+def test_an_unknown_kind_of_pairs_is_refused():
+    with pytest.raises(DomainError, match="kind='fix' of pairs is unknown; choose from fixed, mixed, edit"):
+        Domain((1, 2), 2).pairs("fix")

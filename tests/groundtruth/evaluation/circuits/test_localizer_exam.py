@@ -1,0 +1,196 @@
+from functools import cache
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from tracr.rasp import rasp
+
+import mib
+from groundtruth.compiler.compile_program import compile
+from groundtruth.errors import DomainError
+from groundtruth.evaluation.circuits.circuit_evaluator import Evaluator, score
+from groundtruth.evaluation.circuits.circuit_oracle import STAND_IN, in_best_order, oracle
+from groundtruth.evaluation.circuits.ranking_scores import ranked
+from groundtruth.model import CompiledModel
+from groundtruth.programs import get
+from mib.errors import MethodError, ScoreError
+
+
+@cache
+def model(name: str) -> CompiledModel:
+    return compile(get(name))
+
+
+@cache
+def evaluator(name: str, ablation: str = "resample", level: str = "edge") -> Evaluator:
+    return Evaluator.of(model(name), ablation=ablation, level=level, n_pairs=48, max_sizes=9)
+
+
+@pytest.mark.parametrize("ablation", ["resample", "zero", "mean", "mean-positional"])
+@pytest.mark.parametrize("name", ["reverse", "hist", "frac_prevs", "contains_x_twice_told"])
+def test_the_oracle_ranks_every_live_edge_first(name: str, ablation: str) -> None:
+    row = evaluator(name, ablation).row("oracle")
+    assert row.live is not None
+    assert (row.live.auroc, row.live.average_precision, row.live.f1) == pytest.approx((1.0, 1.0, 1.0), abs=1e-12)
+    assert row.live.exact
+    assert row.wrong == ()
+    assert (row.cpr, row.cmd) == (row.true_cpr, row.true_cmd)
+    assert row.passes == 0
+
+
+def test_random_scores_are_at_chance_on_the_mean_over_seeds() -> None:
+    one = evaluator("reverse")
+    generator = torch.Generator().manual_seed(5)
+
+    def chance(task: mib.LocalizationTask) -> mib.EdgeScores:
+        return mib.EdgeScores(task.graph, torch.randn(len(task.graph.edges), generator=generator).numpy())
+
+    values = [ranked(chance(one.task), one.circuit.mask()).auroc for _ in range(300)]
+    # 8 true of 94: the standard deviation of one AUROC is 0.11, that of the mean of 300 is 0.006.
+    assert np.mean(values) == pytest.approx(0.5, abs=0.025)
+
+
+def test_exact_patching_finds_the_two_live_edges_of_reverse_at_one_length() -> None:
+    row = score("exact", model("reverse"), lengths="fixed", n_pairs=64, max_sizes=9)
+    assert row.live is not None
+    assert (row.live.true, row.live.judged, row.live.exact) == (2, 94, True)
+    assert row.structural is not None
+    assert row.structural.true == 15
+
+
+def test_gradients_of_a_squared_distance_vanish_at_the_clean_run() -> None:
+    row = evaluator("frac_prevs", "zero").row("eap")
+    assert row.live is not None
+    assert row.live.auroc == 0.5
+    assert row.live.recall == 0.0
+    assert {edge.kind for edge in row.wrong} == {"missed"}
+    assert {edge.score for edge in row.wrong} == {0.0}
+    assert {edge.name for edge in row.wrong} == {str(edge) for edge in evaluator("frac_prevs", "zero").circuit.edges}
+
+
+def test_wrong_edges_are_the_live_ones_below_the_true_size_and_those_in_their_place() -> None:
+    one = evaluator("reverse")
+    live = list(one.circuit.edges)
+    dead = next(t.edge for t in one.circuit.truths if t.status == "absent")
+
+    def swapped(task: mib.LocalizationTask) -> mib.EdgeScores:
+        scores = {edge: 0.0 for edge in task.graph.edges} | {edge: -2.0 for edge in live[1:]}
+        return mib.EdgeScores(task.graph, scores | {dead: 3.0, live[0]: 0.5})
+
+    row = one.row(swapped)
+    assert row.live is not None
+    assert row.live.recall == pytest.approx(7 / 8)
+    found = {(edge.kind, edge.name, edge.score, edge.status) for edge in row.wrong}
+    assert found == {("missed", str(live[0]), 0.5, "live"), ("false", str(dead), 3.0, "absent")}
+
+
+def test_edges_that_a_copy_replaces_are_not_judged() -> None:
+    one = evaluator("contains_x_twice_told")
+    redundant = one.circuit.redundant
+    assert redundant
+    row = one.row("oracle")
+    assert row.live is not None
+    assert row.live.judged == len(one.circuit.truths) - len(redundant)
+    marked = oracle(one.circuit)
+    assert {marked[edge] for edge in one.circuit.minimal_circuits[0]} == {1.0, STAND_IN}
+
+
+@pytest.mark.parametrize("name", ["hist", "count_x"])
+def test_the_oracle_orders_the_true_edges_as_well_as_any_order(name: str) -> None:
+    """Against every order of the true edges: the distance over all circuit sizes is the smallest that there is."""
+    one = evaluator(name)
+    edges = one.circuit.edges
+
+    def in_order(order: tuple[mib.Edge, ...]) -> mib.EdgeScores:
+        return mib.EdgeScores(one.task.graph, dict.fromkeys(one.task.graph.edges, 0.0) | {
+            edge: len(order) - rank for rank, edge in enumerate(order)
+        })  # fmt: skip
+
+    areas = [one._areas(in_order(order), n_bootstrap=0).cmd.value for order in permutations(edges)]
+    assert min(areas) < np.mean(areas)
+    assert one.row("oracle").cmd == pytest.approx(min(areas))
+
+
+def test_the_oracle_s_order_keeps_the_set_and_is_the_same_each_time() -> None:
+    for level in ("edge", "node"):
+        one = evaluator("reverse", level=level)
+        plain = oracle(one.circuit, level=level)  # type: ignore[arg-type]
+        ordered = in_best_order(one.task, plain)
+        found, known = (np.nan_to_num(np.asarray(scores.values)) for scores in (ordered, plain))
+        np.testing.assert_array_equal(found > 0, known > 0)
+        assert len(np.unique(found[found > 0])) == np.count_nonzero(known)
+        np.testing.assert_array_equal(in_best_order(one.task, plain).values, ordered.values)
+
+
+def test_constants_are_left_out_of_the_second_column_set() -> None:
+    one = evaluator("reverse", "zero")
+    row = one.row("oracle")
+    constant = one.circuit.carrying("constant")
+    assert row.live is not None
+    assert row.variables is not None
+    assert constant
+    assert row.variables.judged == row.live.judged - len(constant)
+    assert row.variables.true == len(set(one.circuit.edges) - set(constant))
+
+
+def test_the_interval_holds_the_estimate_and_shrinks_to_it_where_examples_agree() -> None:
+    row = evaluator("reverse").row("eap")
+    assert row.cpr_interval[0] <= row.cpr <= row.cpr_interval[1]
+    assert row.cpr_interval[0] < row.cpr_interval[1]
+    everything = evaluator("reverse").row(lambda task: mib.EdgeScores(task.graph, np.ones(len(task.graph.edges))))
+    assert everything.cmd_interval[0] <= everything.cmd <= everything.cmd_interval[1]
+
+
+def test_nodes_are_true_if_an_edge_that_leaves_them_is_live() -> None:
+    row = evaluator("reverse", level="node").row("exact-node")
+    assert row.live is not None
+    assert row.live.true == len({edge.source for edge in evaluator("reverse").circuit.edges})
+    assert row.live.judged == len(model("reverse").graph.sources)
+    oracle_row = evaluator("reverse", level="node").row("oracle")
+    assert oracle_row.live is not None
+    assert oracle_row.live.exact
+
+
+def test_neurons_have_metrics_and_no_exact_truth() -> None:
+    row = evaluator("hist", level="neuron").row("nap")
+    assert (row.live, row.variables, row.structural, row.true_cpr) == (None, None, None, None)
+    assert np.isfinite([row.cpr, row.cmd, row.mib_cpr, row.mib_cmd]).all()
+    with pytest.raises(ScoreError, match="no exact truth about neurons"):
+        evaluator("hist", level="neuron").row("oracle")
+
+
+def test_passes_are_counted_in_passes_over_the_examples() -> None:
+    row = evaluator("hist").row("eap")
+    assert row.backward == pytest.approx(1.0, abs=0.01)
+    assert 2.0 <= row.forward <= 3.5
+    # A model that caches nothing between methods: a second run costs the same.
+    assert evaluator("hist").row("eap").forward == row.forward
+
+
+def test_a_method_that_spoils_its_model_spoils_no_other() -> None:
+    one = evaluator("hist")
+    before = one.row("exact")
+
+    def vandal(task: mib.LocalizationTask) -> mib.EdgeScores:
+        with torch.no_grad():
+            for parameter in task.model.parameters():
+                parameter.zero_()
+        return mib.EdgeScores(task.graph, np.ones(len(task.graph.edges)))
+
+    spoilt = one.row(vandal)
+    after = one.row("exact")
+    assert (after.live, after.cpr, after.mib_cmd) == (before.live, before.cpr, before.mib_cmd)
+    assert spoilt.true_cpr == before.true_cpr
+
+
+def test_what_cannot_be_scored_is_refused() -> None:
+    constant = compile(rasp.Map(lambda _: 1, rasp.tokens).named("one"), vocab="ab", max_seq_len=3, name="always")
+    with pytest.raises(DomainError, match="'always' has no live edge under resample ablation"):
+        score("exact", constant, lengths="fixed")
+    with pytest.raises(MethodError, match="unknown localizer 'exakt'. Did you mean: exact"):
+        score("exakt", model("hist"))
+    with pytest.raises(MethodError, match="returned a list"):
+        evaluator("hist").row(lambda task: [1.0])
+    with pytest.raises(ScoreError, match=r"no finite score for 1 of 13 edges: 'input->a0.h0<q>'"):
+        evaluator("hist").row(lambda task: mib.EdgeScores(task.graph, [np.nan] + [1.0] * 12))

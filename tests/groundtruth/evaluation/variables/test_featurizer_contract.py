@@ -1,0 +1,65 @@
+"""The contract of featurization methods: what is promised, and how a broken promise is told."""
+
+import itertools
+
+import pytest
+import torch
+
+import mib
+from groundtruth.evaluation.circuits.localizer_contract import Promise
+from groundtruth.evaluation.variables.featurizer_contract import check_featurizer_method
+from mib.errors import MethodError
+
+COUNTER = itertools.count()
+
+
+def broken(method: object) -> dict[str, str]:
+    found: list[Promise] = check_featurizer_method(method)
+    return {promise.what: promise.detail for promise in found if not promise.ok}
+
+
+@pytest.mark.parametrize("name", ["no-op", "random-k", "linear-probe", "pca"])
+def test_registered_methods_keep_it(name: str) -> None:
+    assert broken(mib.featurization.get(name)) == {}
+
+
+def test_a_wrong_kind_of_result_says_what_was_expected() -> None:
+    found = broken(lambda task: torch.eye(task.width))
+    assert list(found) == ["returns a mib.Featurizer"]
+    assert "on mock count: returned a Tensor; expected a mib.Featurizer" in found["returns a mib.Featurizer"]
+
+
+def test_a_method_that_raises_is_told_with_the_place() -> None:
+    found = broken(lambda task: [][0])
+    assert list(found) == ["runs"]
+    assert "raised IndexError: list index out of range (test_featurizer_contract.py, line" in found["runs"]
+
+
+def test_an_error_channel_that_answers_is_no_featurizer() -> None:
+    def cheat(task: mib.FeaturizationTask) -> mib.Featurizer:
+        return mib.Featurizer(lambda x: (x, x), lambda features, error: features, task.width)
+
+    found = broken(cheat)
+    assert any("the error changes with the features" in detail for detail in found.values())
+
+
+def test_chance_without_the_tasks_seed_is_told() -> None:
+    def unseeded(task: mib.FeaturizationTask) -> mib.Featurizer:
+        generator = torch.Generator().manual_seed(next(COUNTER))
+        directions = torch.randn(task.width, 2, generator=generator)
+        return mib.Featurizer.subspace(mib.featurization.orthonormal(directions))
+
+    assert list(broken(unseeded)) == ["the same seed gives the same featurizer"]
+
+
+def test_vandals_are_told() -> None:
+    def weights(task: mib.FeaturizationTask) -> mib.Featurizer:
+        task.anatomy.W_U.zero_()
+        return mib.Featurizer.subspace(torch.eye(task.width))
+
+    assert "unembed.W_U" in broken(weights)["leaves the weights as they were"]
+
+
+def test_what_is_no_method_is_refused() -> None:
+    with pytest.raises(MethodError, match="must be keyword-only with a default"):
+        check_featurizer_method(lambda task, rank: None)
