@@ -6,7 +6,8 @@ Run: ``python benchmarks/proving.py [--processes 2]``. The limit is 3 minutes on
 import argparse
 import time
 
-from groundtruth.store import load, shipped
+from groundtruth.model import load
+from groundtruth.store.catalog import shipped
 from groundtruth.truth.verify import verify_many
 
 

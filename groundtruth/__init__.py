@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from groundtruth.evaluation.circuits.localization_tasks import localization_task
     from groundtruth.evaluation.circuits.localizer_contract import check_method
     from groundtruth.evaluation.variables import VariableRow, featurization_task, score_featurizer
-    from groundtruth.model import CompiledModel
+    from groundtruth.model import CompiledModel, load
     from groundtruth.programs.registry import Program, program
-    from groundtruth.store import load, shipped
+    from groundtruth.store.catalog import shipped
     from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
     from groundtruth.truth.verify import verify
 
@@ -48,12 +48,12 @@ _HOMES = {
     "check_method": "groundtruth.evaluation.circuits.localizer_contract",
     "compile": "groundtruth.compiler.compile_program",
     "featurization_task": "groundtruth.evaluation.variables",
-    "load": "groundtruth.store",
+    "load": "groundtruth.model",
     "localization_task": "groundtruth.evaluation.circuits.localization_tasks",
     "program": "groundtruth.programs.registry",
     "score": "groundtruth.evaluation.circuits.circuit_evaluator",
     "score_featurizer": "groundtruth.evaluation.variables",
-    "shipped": "groundtruth.store",
+    "shipped": "groundtruth.store.catalog",
     "verify": "groundtruth.truth.verify",
 }
 """In which module each public name lives."""

@@ -14,9 +14,9 @@ from typing import Any
 
 from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import ArtifactError, GroundTruthError
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, load
 from groundtruth.programs import get, load_program, names
-from groundtruth.store import load, stored
+from groundtruth.store.catalog import stored
 from groundtruth.store.write import MODEL
 from mib.errors import MethodError, did_you_mean
 from mib.featurization import FeaturizerMethod, as_featurizer

@@ -22,9 +22,9 @@ from groundtruth.evaluation.circuits.language_model_evaluator import is_real, re
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
 from groundtruth.evaluation.variables.variable_evaluator import VariableRow
+from groundtruth.files import to_json, write_whole
 from groundtruth.specs import find_model, is_file_spec, load_method
-from groundtruth.store import stored
-from groundtruth.store.write import to_json, write_whole
+from groundtruth.store.catalog import stored
 from mib import localization
 from mib.localization.task import Level
 from mib.metrics.faithfulness import MAX_SIZES

@@ -13,7 +13,7 @@ from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
 from groundtruth.evaluation.circuits.language_model_evaluator import N_REAL_PAIRS, is_real, tasks_of
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
 from groundtruth.specs import models_in
-from groundtruth.store import shipped, summaries
+from groundtruth.store.catalog import shipped, summaries
 from groundtruth.truth.circuits.circuit import require_ablation
 from mib import localization
 from mib.errors import did_you_mean

@@ -18,7 +18,7 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Evaluator
 from groundtruth.evaluation.circuits.language_model_evaluator import RealEvaluator, is_real
 from groundtruth.specs import find_model, is_file_spec, load_featurizer, load_method
-from groundtruth.store import library
+from groundtruth.store.catalog import library
 from groundtruth.store.write import WEIGHTS
 from groundtruth.workers import Lost, run_batches
 from mib import featurization, localization

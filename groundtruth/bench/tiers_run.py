@@ -9,7 +9,7 @@ from groundtruth.bench.cells import Failed
 from groundtruth.bench.results import Result
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
-from groundtruth.store import shipped_variants
+from groundtruth.store.catalog import shipped_variants
 from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
 
 TIER_NAMES = (RAW, *TIERS)

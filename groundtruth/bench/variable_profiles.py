@@ -16,7 +16,7 @@ from groundtruth.evaluation.variables.language_model_sites import RealPlace, nam
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.evaluation.variables.variable_evaluator import ORACLE
 from groundtruth.specs import find_model, is_file_spec, load_featurizer, models_in
-from groundtruth.store import shipped, summaries
+from groundtruth.store.catalog import shipped, summaries
 from groundtruth.truth.variables import Site
 from mib import featurization, learned
 from mib.errors import did_you_mean

@@ -41,9 +41,10 @@ def models(*, family: str | None = None, variants: bool = False, json: AsJson = 
         variants: List the harder variants of the tiers that ship instead, and how certain their truth is.
         json: Print JSON, for machines.
     """
+    from groundtruth.model import load
     from groundtruth.report.listings import models_table, of_family, variant_data, variants_table
     from groundtruth.report.style import echo
-    from groundtruth.store import load, shipped_variants, summaries
+    from groundtruth.store.catalog import shipped_variants, summaries
 
     found = of_family(summaries(), family)
     table = models_table
@@ -141,10 +142,11 @@ def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
         jobs: Processes; by default one a CPU. Fewer take less memory.
         json: Print JSON, for machines.
     """
+    from groundtruth.model import load
     from groundtruth.report.progress import tracked
     from groundtruth.report.style import echo
     from groundtruth.report.verifying import verification_data, verifications_table
-    from groundtruth.store import load, shipped, shipped_variants, stored
+    from groundtruth.store.catalog import shipped, shipped_variants, stored
     from groundtruth.truth.verify import verify_many
 
     wanted = flat(names)

@@ -122,6 +122,6 @@ def print_json(data: Any) -> None:
     """Write data to standard output, in the one way in which all JSON is written here."""
     import sys
 
-    from groundtruth.store.write import to_json
+    from groundtruth.files import to_json
 
     sys.stdout.write(to_json(data).decode())

@@ -21,10 +21,10 @@ def report(result: Path, /, *, html: Path | None = None) -> None:
     """
     from rich.text import Text
 
+    from groundtruth.files import write_whole
     from groundtruth.report.page import read_result, result_page
     from groundtruth.report.style import echo
     from groundtruth.report.variable_page import variable_page
-    from groundtruth.store.write import write_whole
 
     data = read_result(result)
     path = html or result.with_suffix(".html")

@@ -27,10 +27,10 @@ def report_tiers(result: "Result", out: Path, name: str, json: bool) -> int:
     """Write the result files with the tiers in them, print the table or JSON, and say whether a method failed."""
     from groundtruth.bench.results import as_data
     from groundtruth.bench.tiers_run import tier_data
+    from groundtruth.files import to_json
     from groundtruth.report.tables import ending
     from groundtruth.report.tiers_table import as_markdown, tier_report
     from groundtruth.report.writing import as_csv, write_contents
-    from groundtruth.store.write import to_json
 
     data = {**as_data(result), "tiers": tier_data(result)}
     contents = {"json": to_json(data), "csv": as_csv(result).encode(), "md": as_markdown(result).encode()}

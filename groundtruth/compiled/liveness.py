@@ -34,7 +34,7 @@ def useful(weights: Weights) -> Parts:
     """The parts from which a path of nonzero weights leads to the output, by walking back from the unembedding.
 
     Args:
-        weights: In the coordinates of directions (``CompiledModel.aligned``).
+        weights: In the coordinates of directions (``CompiledNetwork.aligned``).
     """
     heads = torch.zeros(weights.W_Q.shape[:2], dtype=torch.bool)
     neurons = torch.zeros((weights.n_layers, weights.d_mlp), dtype=torch.bool)

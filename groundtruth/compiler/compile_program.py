@@ -14,9 +14,10 @@ from tracr.rasp import rasp
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import Domain, Tokens
 from groundtruth.compiled.forward import Weights, logits
+from groundtruth.compiled.network import Check
 from groundtruth.compiler.padding import is_pad_safe
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError
-from groundtruth.model import Check, CompiledModel
+from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
 from groundtruth.rasp.evaluate import Column, batches_of_one_length, column
 from groundtruth.rasp.expressions import canonical, evaluate

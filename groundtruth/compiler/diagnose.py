@@ -13,14 +13,14 @@ from tracr.rasp import causal_eval, rasp
 
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.forward import forward
-from groundtruth.model import CompiledModel
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.rasp.expressions import children_first, trace
 
 _BLUR = 0.01
 """A one-hot code that is off by more than this is not clean."""
 
 
-def known_cause(model: CompiledModel, tokens: Sequence[Any]) -> str:
+def known_cause(model: CompiledNetwork, tokens: Sequence[Any]) -> str:
     """The known fault of Tracr's construction behind a wrong output, or an empty string.
 
     Args:
@@ -33,7 +33,7 @@ def known_cause(model: CompiledModel, tokens: Sequence[Any]) -> str:
     return _cause(model, tokens, wrong)
 
 
-def first_wrong(model: CompiledModel, tokens: Sequence[Any]) -> rasp.SOp | None:
+def first_wrong(model: CompiledNetwork, tokens: Sequence[Any]) -> rasp.SOp | None:
     """The first expression, in the order of computation, whose value in the residual stream is not the program's.
 
     Args:
@@ -52,7 +52,7 @@ def first_wrong(model: CompiledModel, tokens: Sequence[Any]) -> rasp.SOp | None:
     return None
 
 
-def _holds(model: CompiledModel, expression: rasp.SOp, held: Tensor, values: Sequence[Any]) -> bool:
+def _holds(model: CompiledNetwork, expression: rasp.SOp, held: Tensor, values: Sequence[Any]) -> bool:
     """Whether directions [position, value] hold an expression's values: as numbers, or as clean one-hot codes."""
     if rasp.is_numerical(expression):
         return Decoder(()).agrees(held[:, 0].tolist(), values)
@@ -63,7 +63,7 @@ def _holds(model: CompiledModel, expression: rasp.SOp, held: Tensor, values: Seq
     return bool(((held - one_hot.to(held)).abs() <= _BLUR).all())
 
 
-def _cause(model: CompiledModel, tokens: Sequence[Any], wrong: rasp.SOp) -> str:
+def _cause(model: CompiledNetwork, tokens: Sequence[Any], wrong: rasp.SOp) -> str:
     name = wrong.name
     values = trace(model.program, tokens, causal=model.causal)
     match wrong:
@@ -90,7 +90,7 @@ def _cause(model: CompiledModel, tokens: Sequence[Any], wrong: rasp.SOp) -> str:
 
 
 def _head_cause(
-    model: CompiledModel,
+    model: CompiledNetwork,
     tokens: Sequence[Any],
     wrong: rasp.SelectorWidth | rasp.Aggregate[Any],
     values: Mapping[str, Sequence[Any]],
@@ -146,7 +146,7 @@ def _selected_on_none(reader: rasp.SelectorWidth | rasp.Aggregate[Any], values: 
     return next((side.name for side in sides if None in values[side.label]), "")
 
 
-def _mixes(model: CompiledModel, tokens: Sequence[Any], reader: rasp.Aggregate[Any]) -> bool:
+def _mixes(model: CompiledNetwork, tokens: Sequence[Any], reader: rasp.Aggregate[Any]) -> bool:
     """Whether an Aggregate selects different values for one position."""
     evaluate = causal_eval.evaluate if model.causal else rasp.evaluate
     values = trace(model.program, tokens, causal=model.causal)[reader.sop.label]
@@ -155,7 +155,7 @@ def _mixes(model: CompiledModel, tokens: Sequence[Any], reader: rasp.Aggregate[A
 
 
 def _written_at_bos(
-    model: CompiledModel, tokens: Sequence[Any], reader: rasp.SelectorWidth | rasp.Aggregate[Any]
+    model: CompiledNetwork, tokens: Sequence[Any], reader: rasp.SelectorWidth | rasp.Aggregate[Any]
 ) -> rasp.SOp | None:
     """What the reader attends to and finds written at BOS, where only BOS itself should be."""
     at_bos = model.held(forward(model.weights, model.encode([tokens])).residual[0, 0])

@@ -1,10 +1,10 @@
 """Whether padding on the right changes what a model gives: Tracr never masks PAD."""
 
 from groundtruth.compiled.forward import logits
-from groundtruth.model import CompiledModel
+from groundtruth.compiled.network import CompiledNetwork
 
 
-def is_pad_safe(model: CompiledModel, *, limit: int = 50_000, seed: int = 0) -> bool:
+def is_pad_safe(model: CompiledNetwork, *, limit: int = 50_000, seed: int = 0) -> bool:
     """Whether every input of the domain gives the same output padded to any length as it does unpadded.
 
     Args:

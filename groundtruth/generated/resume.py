@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.errors import ProgramError
+from groundtruth.files import to_json, write_whole
 from groundtruth.generated.bounds import Bounds
 from groundtruth.generated.member import Member
-from groundtruth.store import write_whole
-from groundtruth.store.write import to_json
 
 WORKSHOP = ".drawing"
 """Folder in that of the suite with a folder for each draw so far; gone when the suite is whole."""

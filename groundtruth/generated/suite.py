@@ -207,7 +207,7 @@ def _drawn(job: Job) -> Member | str:
         return "nothing fits any more"
     except Rejected as error:
         return error.reason
-    from groundtruth.store import save
+    from groundtruth.store.write import save
 
     model = judged.model
     kinds = ("fixed", "mixed") if model.pad_safe and len(model.domain.lengths) > 1 else ("fixed",)

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
+from groundtruth.model import load
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
-from groundtruth.store import load
 from mib.featurization import FeaturizationTask, Featurizer, Site
 from mib.featurization.methods.random_subspace import random_rotation
 from mib.metrics.interchange_scores import mib_aggregate

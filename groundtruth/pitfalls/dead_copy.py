@@ -3,8 +3,8 @@
 from sklearn.linear_model import LogisticRegression
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
+from groundtruth.model import load
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
-from groundtruth.store import load
 from mib.featurization import FeaturizationTask, get
 from mib.metrics.interchange_scores import interchange_scores
 

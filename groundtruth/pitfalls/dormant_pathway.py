@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from groundtruth.evaluation.variables import Sizes, VariableEvaluator
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, load
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from groundtruth.pitfalls.widened_model import widened, with_weights
-from groundtruth.store import load
 from groundtruth.truth.variables import Variable
 from groundtruth.variants.symmetries import SYMMETRIES
 from mib.featurization import FeaturizationTask, Featurizer

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
+from groundtruth.model import load
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from groundtruth.pitfalls.random_network import on_a_random_network, random_weights, share_right
-from groundtruth.store import load
 from mib.featurization import FeaturizationTask, Featurizer, measure_featurizer
 from mib.metrics.interchange_scores import interchange_scores
 

@@ -5,9 +5,8 @@ import itertools
 import torch
 
 from groundtruth.evaluation.variables import oracle
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, load
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
-from groundtruth.store import load
 from groundtruth.truth.variables.rasp_causal_model import CausalModel
 from mib.featurization import FeaturizationTask, Site, Split, get
 from mib.metrics.interchange_scores import interchange_scores

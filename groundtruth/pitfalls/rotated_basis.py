@@ -1,8 +1,8 @@
 """A mask over dimensions needs a basis that happens to be the model's."""
 
 from groundtruth.evaluation.variables import Sizes, VariableEvaluator
+from groundtruth.model import load
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
-from groundtruth.store import load
 from groundtruth.variants.symmetries import SYMMETRIES
 
 

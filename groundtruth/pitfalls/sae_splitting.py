@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
+from groundtruth.model import load
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
-from groundtruth.store import load
 from mib.featurization import dictionary
 from mib.featurization.activation_samples import labelled_samples
 from mib.featurization.autoencoder import SaeTraining, train_autoencoder

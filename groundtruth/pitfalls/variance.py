@@ -5,10 +5,9 @@ from dataclasses import replace
 import torch
 
 from groundtruth.evaluation.variables import Sizes, VariableEvaluator
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, load
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from groundtruth.pitfalls.widened_model import widened, with_weights
-from groundtruth.store import load
 from mib.featurization.activation_samples import samples
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.methods.components import principal_components

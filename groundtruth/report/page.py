@@ -13,11 +13,12 @@ from groundtruth.bench.cells import SCHEMA_VERSION
 from groundtruth.bench.results import LOWER_IS_BETTER
 from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
+from groundtruth.model import load
 from groundtruth.report import style
 from groundtruth.report.scores import Column
 from groundtruth.report.tables import COST_COLUMNS, EXACT_COLUMNS, LEGEND, METRIC_COLUMNS
 from groundtruth.report.tree import CircuitTree
-from groundtruth.store import load, shipped
+from groundtruth.store.catalog import shipped
 
 COLUMNS = (*EXACT_COLUMNS, *METRIC_COLUMNS, *COST_COLUMNS)
 WIDTH = 120

@@ -23,8 +23,8 @@ from groundtruth.report import style
 from groundtruth.report.measured import measured_view
 from groundtruth.report.tree import CircuitTree
 from groundtruth.report.variables import variable_data, variables_table
+from groundtruth.store.measurements import measurements
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
-from groundtruth.truth.circuits.measured import measurements
 from mib.errors import shorten
 
 INDENT = 10
@@ -60,7 +60,9 @@ def model_view(
     drawn = _edge_table(circuit) if every_edge else CircuitTree(circuit, _drawn(circuit))
     parts.append(_section("circuit", Group(Text(str(circuit)), drawn, *_below_the_tree(model, circuit))))
     if model.certainty == "measured":
-        parts.append(_section("measured", measured_view(measurements(model), circuit, every_edge=every_edge)))
+        parts.append(
+            _section("measured", measured_view(measurements(model, model.folder), circuit, every_edge=every_edge))
+        )
     if inert := list(_inert(circuit)):
         parts.append(_section("inert", Group(*inert)))
     if variables:
@@ -258,7 +260,7 @@ def model_data(
         "domain": str(model.domain),
         "check": asdict(model.check),
         "certainty": model.certainty,
-        "measured": asdict(measurements(model)) if model.certainty == "measured" else None,
+        "measured": asdict(measurements(model, model.folder)) if model.certainty == "measured" else None,
         "program": [str(line) for line in lines_of(model)],
         "rasp_source": model.rasp_source,
         "provenance": {

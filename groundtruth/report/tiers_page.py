@@ -8,8 +8,8 @@ from pathlib import Path
 from groundtruth.bench.read_results import read_results
 from groundtruth.bench.results import Result
 from groundtruth.errors import ArtifactError
+from groundtruth.files import write_whole
 from groundtruth.report.tiers_table import as_markdown
-from groundtruth.store.write import write_whole
 
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from groundtruth.bench.variable_results import VariableResult, VariableSummary, flat_variable_rows, variable_data
 from groundtruth.evaluation.variables.variable_evaluator import ORACLE
+from groundtruth.files import to_json
 from groundtruth.report import style
 from groundtruth.report.scores import Column, best_of
 from groundtruth.report.variable_tables import columns_of, legend
 from groundtruth.report.variable_words import words
 from groundtruth.report.writing import write_contents
-from groundtruth.store.write import to_json
 
 MORE = (
     Column("f1", "F1"),

@@ -8,11 +8,11 @@ from typing import Any
 
 from groundtruth.bench.results import LOWER_IS_BETTER, Result, Summary, as_data, flat_rows
 from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
+from groundtruth.files import to_json, write_whole
 from groundtruth.report import style
 from groundtruth.report.real import legend_of, predictions_in_words, title_of
 from groundtruth.report.tables import COST_COLUMNS, EXACT_COLUMNS, LEGEND, METRIC_COLUMNS, REAL_COLUMNS
 from groundtruth.report.words import failures_in_words, past_the_truth_in_words, skipped_in_words, validity_in_words
-from groundtruth.store.write import to_json, write_whole
 
 
 def write_result(result: Result, folder: Path, name: str) -> list[Path]:

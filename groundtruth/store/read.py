@@ -14,16 +14,17 @@ from safetensors.numpy import load as from_safetensors
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import Domain, Tokens
 from groundtruth.compiled.forward import Weights
+from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
 from groundtruth.compiled.recipe import Step
 from groundtruth.errors import ArtifactError, DomainError
-from groundtruth.model import Check, CompiledModel
+from groundtruth.files import sha256
 from groundtruth.store.consistency import require_consistent
 from groundtruth.store.json_values import unpack
 from groundtruth.store.rebuild import rebuild
 from groundtruth.store.schema import SCHEMA_VERSION, CircuitData, DomainData, EdgeData, ModelData, TruthData
 from groundtruth.store.variable_data import variable_truth
-from groundtruth.store.write import FRAME, MODEL, TRUTH, WEIGHTS, sha256
+from groundtruth.store.write import FRAME, MODEL, TRUTH, WEIGHTS
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth, Reason, Sufficiency, Witness
 from groundtruth.truth.variables import VariableTruth
 from mib.errors import did_you_mean
@@ -32,7 +33,7 @@ from mib.graph import Edge, Graph
 Data = TypeVar("Data", bound=BaseModel)
 
 
-def read_model(folder: Path) -> CompiledModel:
+def read_model(folder: Path) -> CompiledNetwork:
     """The model in a folder.
 
     Raises:
@@ -47,7 +48,7 @@ def read_model(folder: Path) -> CompiledModel:
         domain = _domain(data.domain)
     except (ArtifactError, DomainError) as error:
         raise ArtifactError(f"{folder / MODEL}: {error}") from error
-    return CompiledModel(
+    return CompiledNetwork(
         name=data.name,
         program=program,
         weights=Weights.from_arrays(arrays, causal=data.causal),
@@ -61,7 +62,6 @@ def read_model(folder: Path) -> CompiledModel:
         rasp_source=data.rasp_source,
         pad_safe=data.pad_safe,
         certainty=data.certainty,
-        folder=folder,
         frame=torch.from_numpy(arrays[FRAME]) if FRAME in arrays else None,
         recipe=tuple(
             Step(name, seed, tuple((key, unpack(value)) for key, value in parameters.items()))
@@ -85,7 +85,7 @@ def read_circuits(folder: Path, graph: Graph) -> list[Circuit]:
     return [_circuit(circuit, data, graph, path) for circuit in data.circuits]
 
 
-def read_variables(folder: Path, model: CompiledModel) -> list[VariableTruth]:
+def read_variables(folder: Path, model: CompiledNetwork) -> list[VariableTruth]:
     """The proven variables in a folder; none if none were proven.
 
     Args:

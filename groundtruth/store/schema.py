@@ -144,7 +144,7 @@ class ModelData(_Strict):
         pad_safe: Whether padding on the right changes nothing.
         token_values: The token of each row of ``W_E``.
         output_values: The value of each column of ``W_U``; empty for a number.
-        certainty: Whether what is known was proven, or measured; see ``groundtruth.model.CompiledModel``.
+        certainty: Whether what is known was proven, or measured; see ``groundtruth.compiled.network.CompiledNetwork``.
         centered: Whether logits are read relative to their mean; see ``groundtruth.compiled.decoder.Decoder``.
         domain: Declared inputs.
         check: How weights and program were compared.

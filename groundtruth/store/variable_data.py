@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.errors import ArtifactError, GroundTruthError
-from groundtruth.model import CompiledModel
 from groundtruth.rasp.expressions import walk
 from groundtruth.store.json_values import pack, unpack
 from groundtruth.store.schema import FailureData, InterchangesData, StageData, VariableData
@@ -29,7 +29,7 @@ def variable_data(truth: VariableTruth) -> dict[str, Any]:
     }
 
 
-def variable_truth(data: VariableData, model: CompiledModel) -> VariableTruth:
+def variable_truth(data: VariableData, model: CompiledNetwork) -> VariableTruth:
     """The variable that ``variable_data`` wrote.
 
     Raises:

@@ -1,20 +1,15 @@
 """Write a compiled model and its proven circuits to a folder."""
 
-import hashlib
-import json
-import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import save as to_safetensors
 
 from groundtruth.compiled.domain import Domain
-from groundtruth.model import CompiledModel
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.store.json_values import pack
 from groundtruth.store.schema import SCHEMA_VERSION
 from groundtruth.store.tabulate import tabulate
@@ -28,7 +23,7 @@ FRAME = "frame"
 
 
 def save(
-    model: CompiledModel, folder: Path, circuits: Sequence[Circuit], *, variables: Sequence[VariableTruth] = ()
+    model: CompiledNetwork, folder: Path, circuits: Sequence[Circuit], *, variables: Sequence[VariableTruth] = ()
 ) -> None:
     """Write ``model.safetensors``, ``model.json`` and ``truth.json``.
 
@@ -47,54 +42,10 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as waiting:
         for name, content in ((WEIGHTS, weights), (MODEL, described), (TRUTH, truth)):
-            _write_beside(folder / name, content, waiting)
+            write_beside(folder / name, content, waiting)
 
 
-def sha256(content: bytes) -> str:
-    """Hexadecimal SHA-256."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def to_json(data: Any) -> bytes:
-    """JSON with one line for each item two levels down: small, and readable in a diff."""
-    return (_lines(data, depth=2) + "\n").encode()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that no reader ever sees half of it."""
-    with ExitStack() as waiting:
-        _write_beside(path, content, waiting)
-
-
-def _write_beside(path: Path, content: bytes, waiting: ExitStack) -> None:
-    """Write a file that takes its place when the stack is left, or vanishes if that is by an error."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-
-    def settle(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            if kind is None:
-                os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-
-    waiting.push(settle)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.chmod(temporary, 0o644)
-
-
-def _lines(data: Any, depth: int) -> str:
-    if depth == 0 or not data or not isinstance(data, dict | list):
-        return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    inner = "  " * (3 - depth)
-    outer = inner[2:]
-    if isinstance(data, dict):
-        items = [f"{json.dumps(key)}: {_lines(value, depth - 1)}" for key, value in data.items()]
-        return "{\n" + ",\n".join(inner + item for item in items) + "\n" + outer + "}"
-    return "[\n" + ",\n".join(inner + _lines(value, depth - 1) for value in data) + "\n" + outer + "]"
-
-
-def _model_data(model: CompiledModel, weights_sha256: str) -> dict[str, Any]:
+def _model_data(model: CompiledNetwork, weights_sha256: str) -> dict[str, Any]:
     inputs = model.domain.inputs(limit=max(model.check.inputs, 1), seed=model.check.seed)
     recipe = [[s.name, s.seed, {name: pack(value) for name, value in s.parameters}] for s in model.recipe]
     return {
@@ -138,7 +89,7 @@ def _domain_data(domain: Domain) -> dict[str, Any]:
 
 
 def _truth_data(
-    model: CompiledModel, model_sha256: str, circuits: Sequence[Circuit], variables: Sequence[VariableTruth]
+    model: CompiledNetwork, model_sha256: str, circuits: Sequence[Circuit], variables: Sequence[VariableTruth]
 ) -> dict[str, Any]:
     truths = circuits[0].truths if circuits else ()
     return {

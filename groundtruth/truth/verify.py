@@ -10,16 +10,17 @@ from typing import get_args
 
 import torch
 
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.compiled.recipe import BLURRING
 from groundtruth.compiler.compile_program import check
 from groundtruth.compiler.diagnose import first_wrong
 from groundtruth.compiler.padding import is_pad_safe
 from groundtruth.errors import GroundTruthError
-from groundtruth.model import CompiledModel
-from groundtruth.store import load, read_circuits, read_variables
+from groundtruth.store.catalog import find_folder
+from groundtruth.store.measurements import require_measurements
+from groundtruth.store.read import read_circuits, read_model, read_variables
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
 from groundtruth.truth.circuits.family import CircuitTrials, minimal_circuits
-from groundtruth.truth.circuits.measured import require_measurements
 from groundtruth.truth.circuits.prover import Ground, cut_output, ground, is_constant, search
 from groundtruth.truth.circuits.reasons import structure, unread
 from groundtruth.truth.circuits.sufficiency import doubtful_edges, prove_sufficiency
@@ -104,10 +105,10 @@ def _lost(name: str | Path, how: Lost) -> Verification:
 
 def _all_checks(name: str | Path) -> Iterator[CheckResult]:
     try:
-        model = load(name)
-        assert model.folder is not None  # noqa: S101 - a loaded model has a folder
-        circuits = read_circuits(model.folder, model.graph)
-        variables = read_variables(model.folder, model)
+        folder = find_folder(name)
+        model = read_model(folder)
+        circuits = read_circuits(folder, model.graph)
+        variables = read_variables(folder, model)
     except GroundTruthError as error:
         yield CheckResult("files", False, str(error))
         return
@@ -119,7 +120,7 @@ def _all_checks(name: str | Path) -> Iterator[CheckResult]:
         what = f"circuit {circuit.ablation}/{circuit.lengths}"
         yield _attempt(what, lambda circuit=circuit: circuit_again(model, circuit))
     if model.certainty == "measured":
-        yield _attempt("measurements", lambda: require_measurements(model))
+        yield _attempt("measurements", lambda: require_measurements(model, folder))
     if variables:
         yield _attempt("variables", lambda: _variables(model, variables))
 
@@ -134,21 +135,21 @@ def _attempt(what: str, claim: Callable[[], str]) -> CheckResult:
         return CheckResult(what, False, f"it cannot be proven again: {type(error).__name__}: {error}")
 
 
-def _weights(model: CompiledModel) -> str:
+def _weights(model: CompiledNetwork) -> str:
     outcome = check(model, limit=max(model.check.inputs, 1), seed=model.check.seed)
     if outcome != model.check:
         raise GroundTruthError(f"the artifact says it was checked on {model.check}; its domain has {outcome}.")
     return str(outcome)
 
 
-def _padding(model: CompiledModel) -> str:
+def _padding(model: CompiledNetwork) -> str:
     found = is_pad_safe(model)
     if found != model.pad_safe:
         raise GroundTruthError(f"pad_safe is stored as {model.pad_safe}, but padding says {found}.")
     return "harmless" if found else "changes outputs, and is said to"
 
 
-def _provenance(model: CompiledModel) -> str:
+def _provenance(model: CompiledNetwork) -> str:
     if model.certainty == "measured":
         if named := [d.name for d in model.provenance.directions if d.kind != "mixed"]:
             raise GroundTruthError(
@@ -165,7 +166,7 @@ def _provenance(model: CompiledModel) -> str:
     return f"every variable is where it is said to be, on {len(inputs)} inputs"
 
 
-def circuit_again(model: CompiledModel, circuit: Circuit) -> str:
+def circuit_again(model: CompiledNetwork, circuit: Circuit) -> str:
     """Prove a circuit again: every edge by the proof that it names, and that the live ones suffice.
 
     Returns:
@@ -267,7 +268,7 @@ def _require_minimal_circuits(base: Ground, circuit: Circuit) -> None:
         )
 
 
-def _variables(model: CompiledModel, stored: Sequence[VariableTruth]) -> str:
+def _variables(model: CompiledNetwork, stored: Sequence[VariableTruth]) -> str:
     found = prove_variables(model)
     if [truth.variable.key for truth in stored] != [truth.variable.key for truth in found]:
         raise GroundTruthError("the variables that are stored are not those of the program.")

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from groundtruth import compile, load, programs
-from groundtruth import store as artifacts
+from groundtruth.compiled.network import Check
 from groundtruth.compiled.torch_module import CompiledTransformer
 from groundtruth.errors import DomainError
-from groundtruth.model import Check
+from groundtruth.store.read import read_circuits
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +93,10 @@ def test_a_circuit_is_proven_once(hist):
 
 
 def test_a_stored_circuit_is_not_proven_again(monkeypatch):
-    monkeypatch.setattr("groundtruth.truth.circuits.prover.prove", None)
+    monkeypatch.setattr("groundtruth.model.prove", None)
     model = load("hist")
     circuit = model.circuit("mean", "fixed")
-    assert circuit in artifacts.read_circuits(model.folder, model.graph)
+    assert circuit in read_circuits(model.folder, model.graph)
     assert len(model.known_circuits) == 8
 
 
@@ -110,7 +110,7 @@ def test_an_unknown_ablation_or_kind_of_lengths_is_refused(hist):
 def test_saving_proves_every_circuit(hist, tmp_path):
     hist.save(tmp_path / "new" / "folder")
     again = load(tmp_path / "new" / "folder")
-    kinds = {(c.ablation, c.lengths) for c in artifacts.read_circuits(again.folder, again.graph)}
+    kinds = {(c.ablation, c.lengths) for c in read_circuits(again.folder, again.graph)}
     assert kinds == set(itertools.product(("resample", "zero", "mean", "mean-positional"), ("fixed", "mixed")))
 
 

@@ -220,7 +220,7 @@ def test_pytest_starts_without_what_is_heavy():
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_models_of_a_profile_ship(name):
-    from groundtruth.store import shipped
+    from groundtruth.store.catalog import shipped
 
     profile = PROFILES[name]
     variables = {*profile.found, *profile.sought}

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from groundtruth.compiled.network import Certainty
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_oracle import in_best_order, oracle
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
 from groundtruth.evaluation.circuits.ranking_scores import Ranked, ranked
-from groundtruth.model import Certainty, CompiledModel
+from groundtruth.model import CompiledModel
 from groundtruth.truth.circuits.circuit import Circuit
 from mib.graph import EdgeScores, NodeScores
 from mib.localization import Localizer, Scores, as_localizer, get

@@ -58,7 +58,7 @@ def shuffled(task: FeaturizationTask, seed: int) -> FeaturizationTask:
 
 def variant_of(model: CompiledModel) -> CompiledModel | None:
     """Another shipped program with the same behaviour; ``None`` where the library has none."""
-    from groundtruth.store import load
+    from groundtruth.model import load
 
     names = next((group for group in SAME_BEHAVIOUR if model.name in group), ())
     other = next((name for name in names if name != model.name), None)

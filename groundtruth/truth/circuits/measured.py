@@ -5,35 +5,25 @@ much that matters: by how much each output is decoded (the margin), and how far 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 from torch import Tensor
 
 from groundtruth.compiled.decoder import NONE_BELOW, NUMERIC_TOLERANCE, Decoder
 from groundtruth.compiled.forward import logits
-from groundtruth.errors import ArtifactError, GroundTruthError
-from groundtruth.model import CompiledModel
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.rasp.evaluate import batches_of_one_length
-from groundtruth.store.write import MODEL, sha256, to_json, write_whole
 from groundtruth.truth.circuits.circuit import ABLATIONS, Ablation, Lengths
 from groundtruth.truth.circuits.patched_runs import Runs
 from groundtruth.truth.circuits.prover import default_lengths, ground
 from groundtruth.truth.circuits.reasons import structure
-from mib.errors import shorten
 from mib.graph import Edge
-
-MEASURED = "measured.json"
-"""The file of a stored model that holds its measurements."""
 
 SCHEMA_VERSION = 1
 
 N_PAIRS = 1_024
 """On how many pairs of inputs, drawn with seed 0, each edge is cut; under zero and mean ablation each input once."""
-
-_CLOSE = 1e-6
-"""Movements of logits this close, relative to their size or to the margin, are the same measurement."""
 
 
 @dataclass(frozen=True)
@@ -98,24 +88,7 @@ class Measurements:
         return next(effects for effects in self.effects if effects.ablation == ablation)
 
 
-_ADAPTER = TypeAdapter(Measurements)
-
-
-def measurements(model: CompiledModel) -> Measurements:
-    """The measurements of a model in superposition: as stored with it, or taken now.
-
-    Args:
-        model: One whose ``certainty`` is ``measured``.
-
-    Raises:
-        ArtifactError: If the stored ones cannot be read.
-    """
-    if model.folder is None or not (model.folder / MEASURED).is_file():
-        return measure(model)
-    return read_measurements(model.folder)
-
-
-def measure(model: CompiledModel) -> Measurements:
+def measure(model: CompiledNetwork) -> Measurements:
     """Run a model on its domain and, with each edge cut, on pairs of inputs.
 
     Args:
@@ -144,7 +117,7 @@ def margins(decoder: Decoder, given: Tensor) -> Tensor:
     return torch.where(above_none >= 0, chosen, -above_none)
 
 
-def _effects(model: CompiledModel, ablation: Ablation, lengths: Lengths, margin: float) -> Effects:
+def _effects(model: CompiledNetwork, ablation: Ablation, lengths: Lengths, margin: float) -> Effects:
     runs = ground(model, ablation, lengths).runs
     rows, replacements = _drawn(runs)
     edges = tuple(
@@ -177,79 +150,3 @@ def _effect(runs: Runs, edge: Edge, rows: Tensor, replacements: Tensor, margin: 
     moved = torch.where(runs.counts[rows], moved, 0.0)
     share = runs.changed(rows, runs.decoder.codes(cut)).double().mean()
     return Effect(str(edge), float(share), float(moved.abs().max()) / margin)
-
-
-def write_measurements(model: CompiledModel, folder: Path) -> None:
-    """Measure a model, and keep that beside its other files.
-
-    Args:
-        model: One whose ``certainty`` is ``measured``.
-        folder: Where it is stored.
-    """
-    found = measure(model)
-    kept = Measurements(sha256((folder / MODEL).read_bytes()), found.inputs, found.margin, found.effects)
-    write_whole(folder / MEASURED, to_json(_ADAPTER.dump_python(kept, mode="json")))
-
-
-def read_measurements(folder: Path) -> Measurements:
-    """The measurements stored with a model.
-
-    Raises:
-        ArtifactError: If the file is missing or malformed, or of another model.
-    """
-    path = folder / MEASURED
-    try:
-        found = _ADAPTER.validate_json(path.read_bytes())
-        described = sha256((folder / MODEL).read_bytes())
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}. Models in superposition have this file.") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(f"{path}: {place}: {first['msg']}.") from error
-    if found.schema_version != SCHEMA_VERSION:
-        raise ArtifactError(f"{path} has schema_version {found.schema_version}; this version reads {SCHEMA_VERSION}.")
-    if found.model_sha256 != described:
-        raise ArtifactError(f"{path} was measured on another {MODEL} (its SHA-256 differs). Measure it again.")
-    return found
-
-
-def require_measurements(model: CompiledModel) -> str:
-    """Measure a stored model again and compare.
-
-    Args:
-        model: One whose ``certainty`` is ``measured``.
-
-    Returns:
-        What was measured, in words.
-
-    Raises:
-        ArtifactError: If its measurements cannot be read.
-        GroundTruthError: If others come out.
-    """
-    stored, found = read_measurements(model.folder or Path()), measure(model)
-    if stored.inputs != found.inputs or not _close(stored.margin, found.margin):
-        raise GroundTruthError(
-            f"the margin is stored as {stored.margin:.6g} on {stored.inputs:,} inputs; it is {found.margin:.6g} on "
-            f"{found.inputs:,}."
-        )
-    if [_about(effects) for effects in stored.effects] != [_about(effects) for effects in found.effects]:
-        raise GroundTruthError("the edges that were cut, and in how many runs, are others than those that are stored.")
-    pairs = [
-        (f"{old.edge} ({before.ablation})", old, new)
-        for before, after in zip(stored.effects, found.effects, strict=True)
-        for old, new in zip(before.edges, after.edges, strict=True)
-    ]
-    wrong = [name for name, old, new in pairs if old.changed != new.changed or not _close(old.moved, new.moved, 1)]
-    if wrong:
-        raise GroundTruthError(f"{len(wrong)} edges move the output otherwise than is stored: {shorten(wrong)}.")
-    return f"least margin {found.margin:.3g} on {found.inputs:,} inputs, {len(pairs)} effects of edges cut alone"
-
-
-def _about(effects: Effects) -> tuple[str, str, int, list[str]]:
-    return effects.ablation, effects.lengths, effects.runs, [effect.edge for effect in effects.edges]
-
-
-def _close(left: float, right: float, least: float = 0) -> bool:
-    """Whether two numbers are one measurement; below ``least`` their size does not count, for rounding is as large."""
-    return abs(left - right) <= _CLOSE * max(abs(left), abs(right), least)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from groundtruth.compiled.domain import Tokens
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.errors import DomainError
-from groundtruth.model import CompiledModel
 from groundtruth.truth.circuits.absorption import cannot_reach
 from groundtruth.truth.circuits.circuit import (
     Circuit,
@@ -42,14 +42,14 @@ class Ground:
         runs: Full runs on them, and what a cut edge carries.
     """
 
-    model: CompiledModel
+    model: CompiledNetwork
     lengths: Lengths
     inputs: list[Tokens]
     exhaustive: bool
     runs: Runs
 
 
-def ground(model: CompiledModel, ablation: str, lengths: str) -> Ground:
+def ground(model: CompiledNetwork, ablation: str, lengths: str) -> Ground:
     """Run a model on the inputs of its domain.
 
     Raises:
@@ -72,7 +72,7 @@ def ground(model: CompiledModel, ablation: str, lengths: str) -> Ground:
     return Ground(model, which, inputs, exhaustive, runs)
 
 
-def prove(model: CompiledModel, *, ablation: str = "resample", lengths: str | None = None) -> Circuit:
+def prove(model: CompiledNetwork, *, ablation: str = "resample", lengths: str | None = None) -> Circuit:
     """The exact circuit of a model.
 
     Args:
@@ -88,7 +88,7 @@ def prove(model: CompiledModel, *, ablation: str = "resample", lengths: str | No
     return prove_on(ground(model, ablation, lengths or default_lengths(model)))
 
 
-def default_lengths(model: CompiledModel) -> Lengths:
+def default_lengths(model: CompiledNetwork) -> Lengths:
     """Mixed where padding is harmless and there are several lengths, else fixed."""
     return "mixed" if model.pad_safe and len(model.domain.lengths) > 1 else "fixed"
 
@@ -129,7 +129,7 @@ def prove_edge(base: Ground, edge: Edge) -> EdgeTruth:
     return EdgeTruth(edge, status, proof, why, tried, _witness(base, edge, *found) if found else None)
 
 
-def is_backup(model: CompiledModel, source: str) -> bool:
+def is_backup(model: CompiledNetwork, source: str) -> bool:
     """Whether a source is an MLP that stands by: what it writes is constant only until what it backs up is cut.
 
     In a circuit it may write something else, so that its edges can be in a minimal circuit, which constant ones

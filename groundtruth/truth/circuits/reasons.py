@@ -10,8 +10,8 @@ from torch import Tensor
 
 from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.liveness import without
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.compiled.provenance import Direction
-from groundtruth.model import CompiledModel
 from groundtruth.rasp.expressions import walk
 from groundtruth.truth.circuits.circuit import Carries, Reason
 from mib.graph import Edge, Place
@@ -34,7 +34,7 @@ DECOY = "a decoy"
 
 
 @functools.lru_cache(maxsize=4)
-def structure(model: CompiledModel) -> dict[Edge, Reason]:
+def structure(model: CompiledNetwork) -> dict[Edge, Reason]:
     """The structural edges of a model, each with its reason.
 
     An edge is absent where all that its source can write, read through its destination's matrix, is zero; both are
@@ -49,7 +49,7 @@ def structure(model: CompiledModel) -> dict[Edge, Reason]:
 
 
 @functools.lru_cache(maxsize=4)
-def unread(model: CompiledModel) -> frozenset[Edge]:
+def unread(model: CompiledNetwork) -> frozenset[Edge]:
     """The structural edges over which only decoys read anything: they matter to no output, whatever is cut.
 
     Raises:
@@ -90,7 +90,7 @@ def writing(weights: Weights, place: Place) -> Tensor:
             return weights.W_out[place.layer][fed]
 
 
-def reason(model: CompiledModel, edge: Edge) -> Reason:
+def reason(model: CompiledNetwork, edge: Edge) -> Reason:
     """What travels on an edge, and what for, from the provenance of the weights.
 
     Args:
@@ -135,7 +135,7 @@ def _spell(direction: Direction, names: dict[str, str]) -> str:
     return names.get(direction.expression or "", direction.expression or "")
 
 
-def _used_for(model: CompiledModel, place: Place, read: Tensor, names: dict[str, str]) -> tuple[str, ...]:
+def _used_for(model: CompiledNetwork, place: Place, read: Tensor, names: dict[str, str]) -> tuple[str, ...]:
     if place.kind == "logits":
         return (model.program.name,)
     if place.kind == "head":

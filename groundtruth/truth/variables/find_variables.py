@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from tracr.rasp import rasp
 
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.errors import GroundTruthError
-from groundtruth.model import CompiledModel
 from groundtruth.rasp.expressions import children_first
 from groundtruth.rasp.interning import UNEMBEDDING
 from groundtruth.truth.circuits.reasons import reading, writing
@@ -23,7 +23,7 @@ Values = Mapping[str, tuple[Any, ...]]
 """The values of each expression that occur on the domain, by label."""
 
 
-def find_variables(model: CompiledModel, values: Values) -> list[Variable]:
+def find_variables(model: CompiledNetwork, values: Values) -> list[Variable]:
     """Every expression of a model's program as a variable, in the order of computation.
 
     Args:
@@ -44,7 +44,7 @@ def find_variables(model: CompiledModel, values: Values) -> list[Variable]:
     return found
 
 
-def _variable(model: CompiledModel, sop: rasp.SOp, encoding: Encoding, values: tuple[Any, ...]) -> Variable:
+def _variable(model: CompiledNetwork, sop: rasp.SOp, encoding: Encoding, values: tuple[Any, ...]) -> Variable:
     places = dimensions(model.provenance, sop.label, encoding)
     writers = _writers(model, sop, tuple(places))
     bare = Variable(
@@ -64,7 +64,7 @@ def _variable(model: CompiledModel, sop: rasp.SOp, encoding: Encoding, values: t
     return replace(bare, readers=readers, d_model=model.weights.d_model, frame=model.frame)
 
 
-def _writers(model: CompiledModel, sop: rasp.SOp, dimensions: tuple[int, ...]) -> tuple[Site, ...]:
+def _writers(model: CompiledNetwork, sop: rasp.SOp, dimensions: tuple[int, ...]) -> tuple[Site, ...]:
     """The components that write to some residual dimensions, but for what is cleaned at BOS: one, or copies."""
     columns = list(dimensions)
     found = [source for source in model.graph.sources if bool(_writing(model, source)[:, columns].any())]
@@ -76,7 +76,7 @@ def _writers(model: CompiledModel, sop: rasp.SOp, dimensions: tuple[int, ...]) -
     )
 
 
-def _computes(model: CompiledModel, source: str, label: str) -> bool:
+def _computes(model: CompiledNetwork, source: str, label: str) -> bool:
     """Whether a component is said to compute an expression."""
     place, provenance = model.graph.locate(source), model.provenance
     if place.kind == "head":
@@ -84,7 +84,7 @@ def _computes(model: CompiledModel, source: str, label: str) -> bool:
     return place.kind == "mlp" and any(neuron.expression == label for neuron in provenance.neurons_in(place.layer))
 
 
-def _writing(model: CompiledModel, source: str) -> Tensor:
+def _writing(model: CompiledNetwork, source: str) -> Tensor:
     """Rows that span all that a source can write at positions of the input [row, d_model]."""
     place = model.graph.locate(source)
     if place.kind != "mlp":
@@ -94,7 +94,7 @@ def _writing(model: CompiledModel, source: str) -> Tensor:
     return rows
 
 
-def _readers(model: CompiledModel, differences: Tensor) -> Iterator[Reader]:
+def _readers(model: CompiledNetwork, differences: Tensor) -> Iterator[Reader]:
     """The components whose reading of differences of states is not zero; decoys, which do nothing with it, are none."""
     graph, provenance = model.graph, model.provenance
     for name in graph.destinations:
@@ -113,7 +113,7 @@ def _readers(model: CompiledModel, differences: Tensor) -> Iterator[Reader]:
             yield Reader(name, UNEMBEDDING)
 
 
-def _neurons(model: CompiledModel, name: str, layer: int, read: Tensor) -> Iterator[Reader]:
+def _neurons(model: CompiledNetwork, name: str, layer: int, read: Tensor) -> Iterator[Reader]:
     """One reader for each expression that the neurons compute."""
     neurons_in = model.provenance.neurons_in(layer)
     owners = {neuron.index: neuron.expression for neuron in neurons_in}

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import torch
 
-from groundtruth.model import CompiledModel
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.rasp.interning import UNDEFINED
 from groundtruth.truth.circuits.reasons import reading
 from groundtruth.truth.variables.find_variables import find_variables
@@ -24,7 +24,7 @@ from groundtruth.truth.variables.variable import Reader, Variable
 from groundtruth.truth.variables.variable_truth import Stage, State, VariableTruth
 
 
-def prove_variables(model: CompiledModel, *, limit: int = POOL_LIMIT, seed: int = 0) -> list[VariableTruth]:
+def prove_variables(model: CompiledNetwork, *, limit: int = POOL_LIMIT, seed: int = 0) -> list[VariableTruth]:
     """Every variable of a model, with a certificate for each of its sites.
 
     Args:

@@ -22,7 +22,7 @@ from mib.errors import did_you_mean
 
 if TYPE_CHECKING:
     from groundtruth.compiled.domain import Tokens
-    from groundtruth.model import CompiledModel
+    from groundtruth.compiled.network import CompiledNetwork
 
 __all__ = ["UNDEFINED", "UNEMBEDDING", "CausalModel", "Source"]
 
@@ -50,7 +50,7 @@ class CausalModel:
         model: The compiled model whose program this is.
     """
 
-    def __init__(self, model: CompiledModel) -> None:
+    def __init__(self, model: CompiledNetwork) -> None:
         self._name, self._domain = model.name, model.domain
         self.program = NumberedProgram(
             model.program, causal=model.causal, vocab=model.domain.vocab, max_seq_len=model.domain.max_seq_len

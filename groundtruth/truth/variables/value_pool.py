@@ -12,7 +12,7 @@ from torch import Tensor
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import Tokens
 from groundtruth.compiled.forward import forward
-from groundtruth.model import CompiledModel
+from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.rasp.interning import Codes, Columns, NumberedProgram
 from groundtruth.truth.circuits.patched_runs import Continuations
 from groundtruth.truth.variables.suffix_model import Suffix
@@ -49,7 +49,7 @@ class Ground:
         limit: Domains up to this size are run whole, of larger ones a seeded sample of this size.
     """
 
-    def __init__(self, model: CompiledModel, *, limit: int = POOL_LIMIT) -> None:
+    def __init__(self, model: CompiledNetwork, *, limit: int = POOL_LIMIT) -> None:
         self.model = model
         self.program = NumberedProgram(
             model.program, causal=model.causal, vocab=model.domain.vocab, max_seq_len=model.domain.max_seq_len

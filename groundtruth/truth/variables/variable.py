@@ -59,7 +59,7 @@ class Variable:
         writer: The component that writes it, as a site.
         readers: The components that read its differences, in the order of computation.
         n_layers: Of the model.
-        frame: Where the dimensions lie in the residual stream; see ``groundtruth.model.CompiledModel``.
+        frame: Where the dimensions lie in the residual stream; see ``groundtruth.compiled.network.CompiledNetwork``.
         other_writers: Components besides ``writer`` that write it, such as copies, none of them later.
     """
 
@@ -143,7 +143,7 @@ class Variable:
 
     @property
     def aligned(self) -> "Variable":
-        """The same in the coordinates of provenance's directions, to go with ``CompiledModel.aligned``."""
+        """The same in the coordinates of provenance's directions, to go with ``CompiledNetwork.aligned``."""
         return self if self.frame is None else replace(self, frame=None, d_model=len(self.frame))
 
     @property

@@ -31,7 +31,7 @@ def add_guest(model: CompiledModel, rng: Generator, *, guest: str = "") -> Made:
     Raises:
         VariantError: If the guest does not take the model's inputs, or no shipped model does.
     """
-    from groundtruth.store import load
+    from groundtruth.model import load
 
     other = load(guest) if guest else _any_guest(model, rng)
     bare = in_directions(model)
@@ -160,7 +160,8 @@ def _misfit(model: CompiledModel, other: CompiledModel) -> str:
 
 
 def _any_guest(model: CompiledModel, rng: Generator) -> CompiledModel:
-    from groundtruth.store import load, summaries
+    from groundtruth.model import load
+    from groundtruth.store.catalog import summaries
 
     own, depth, bare = model.name.partition("@")[0], model.weights.n_layers, in_directions(model)
     allowed = [s for s in summaries() if s["layers"] <= depth and s["heads"] == 1 and s["name"] != own]

@@ -13,8 +13,8 @@ from groundtruth.bench.tiers_run import tier_models
 from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_evaluator import Row, WrongEdge
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
+from groundtruth.files import to_json
 from groundtruth.report.tiers_page import BEGIN, END, main
-from groundtruth.store.write import to_json
 
 
 def _row(method, model, auroc):

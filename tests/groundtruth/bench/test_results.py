@@ -159,7 +159,7 @@ def test_thresholds_are_parsed_and_held(result: Result) -> None:
 
 @pytest.mark.parametrize("name", list(PROFILES))
 def test_a_profile_draws_on_every_family(name: str) -> None:
-    from groundtruth.store import summaries
+    from groundtruth.store.catalog import summaries
 
     families = {s["name"]: s["family"] for s in summaries()}
     chosen = profile(name).models()

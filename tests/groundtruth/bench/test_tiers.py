@@ -14,7 +14,8 @@ from groundtruth.errors import ArtifactError, DomainError, VariantError
 from groundtruth.evaluation.circuits.circuit_evaluator import Row
 from groundtruth.report.tiers_table import as_markdown, entry, fall, falls_in_words, residues_in_words
 from groundtruth.specs import find_model
-from groundtruth.store import library, read_circuits, shipped, shipped_variants, stored
+from groundtruth.store.catalog import library, shipped, shipped_variants, stored
+from groundtruth.store.read import read_circuits
 from groundtruth.variants.build_variants import MODELS, NEED_EVERY_DIMENSION
 from groundtruth.variants.tiers import RAW, TIERS, TRANSFORMATIONS
 

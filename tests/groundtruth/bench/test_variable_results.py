@@ -13,11 +13,11 @@ from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.bench.variable_results import VariableResult, mib_columns, variable_columns, variable_data
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.variables.controls import Control
+from groundtruth.files import to_json
 from groundtruth.report.style import THEME
 from groundtruth.report.variable_tables import variable_report
 from groundtruth.report.variable_words import words
 from groundtruth.report.variable_writing import variable_csv, variable_markdown
-from groundtruth.store.write import to_json
 from tests.groundtruth.bench.variable_rows import real_row, result, row
 
 

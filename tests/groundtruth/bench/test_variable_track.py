@@ -20,7 +20,7 @@ from groundtruth.evaluation.variables.featurization_tasks import ground_of
 from groundtruth.evaluation.variables.informative_variables import informative
 from groundtruth.evaluation.variables.landscape import Landscape
 from groundtruth.evaluation.variables.task_sites import task_site
-from groundtruth.store import load
+from groundtruth.model import load
 from groundtruth.truth.variables import Site
 from mib.errors import MethodError
 

@@ -172,7 +172,7 @@ def test_a_bug_of_ours_is_not_dressed_up_as_bad_input(run, monkeypatch: pytest.M
 
 def test_listings_name_everything_and_print_json(run) -> None:
     from groundtruth.programs import names
-    from groundtruth.store import shipped
+    from groundtruth.store.catalog import shipped
     from mib import localization
 
     for command, expected in (

@@ -15,10 +15,10 @@ from tracr.rasp import rasp
 from groundtruth import programs
 from groundtruth.compiled.domain import Domain
 from groundtruth.compiled.forward import logits
+from groundtruth.compiled.network import Check
 from groundtruth.compiler.compile_program import CHECK_LIMIT, check, compile, compile_unchecked
 from groundtruth.compiler.craft import TRACR
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError, UnsupportedProgram
-from groundtruth.model import Check
 from tests.groundtruth.tracr_oracle import tracr_arrays, tracr_model
 
 TOKENS, INDICES = rasp.tokens, rasp.indices

@@ -13,8 +13,8 @@ from groundtruth.errors import ArtifactError, ProgramError
 from groundtruth.generated import Bounds, from_code
 from groundtruth.generated import suite as suite_module
 from groundtruth.generated.suite import _drawn, generate
+from groundtruth.model import load
 from groundtruth.specs import models_in
-from groundtruth.store import load
 from tests.killing import kill_workers
 
 SMALL = ["--depth", "1..3", "--length", "2..3", "--jobs", "1"]

@@ -10,8 +10,8 @@ from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.bench.variable_results import variable_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
+from groundtruth.files import to_json
 from groundtruth.report.variable_page import variable_page
-from groundtruth.store.write import to_json
 from tests.groundtruth.bench.variable_rows import real_row, result, row
 from tests.groundtruth.report.test_page import HOSTILE, _Outline
 

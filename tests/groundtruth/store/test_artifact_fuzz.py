@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from groundtruth import CompiledModel, load, verify
 from groundtruth.errors import ArtifactError
-from groundtruth.store import read_circuits, read_variables
+from groundtruth.store.read import read_circuits, read_variables
 from groundtruth.truth.circuits.circuit import Circuit
 from tests.groundtruth.store.conftest import SMALL
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS, read, rehash

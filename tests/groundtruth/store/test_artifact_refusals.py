@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from groundtruth import load
-from groundtruth import store as artifacts
 from groundtruth.errors import ArtifactError
-from groundtruth.store import read_circuits
+from groundtruth.store import catalog
+from groundtruth.store.read import read_circuits
 from tests.groundtruth.store.tampering import (
     MODEL,
     TRUTH,
@@ -195,7 +195,7 @@ def test_an_unknown_name_is_refused_with_the_closest():
     with pytest.raises(ArtifactError) as caught:
         load("revers")
     assert str(caught.value).startswith("unknown model 'revers'. Did you mean: reverse")
-    assert f"`groundtruth models` lists all {len(artifacts.shipped())}" in str(caught.value)
+    assert f"`groundtruth models` lists all {len(catalog.shipped())}" in str(caught.value)
 
 
 def test_a_folder_that_is_not_there_is_an_unknown_model(tmp_path):
@@ -210,16 +210,16 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 def test_a_shipped_name_is_not_taken_for_a_folder_here(tmp_path, monkeypatch):
     (tmp_path / "hist").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert load("hist").folder == artifacts.library() / "hist"
+    assert load("hist").folder == catalog.library() / "hist"
     with pytest.raises(ArtifactError, match="cannot read"):
         load(Path("hist"))
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"models": ', "{}"])
 def test_an_index_that_cannot_be_read_is_refused(tmp_path, monkeypatch, content):
-    monkeypatch.setattr("groundtruth.store.library", lambda: tmp_path)
+    monkeypatch.setattr("groundtruth.store.catalog.library", lambda: tmp_path)
     with pytest.raises(ArtifactError, match="cannot read the index"):
-        artifacts.summaries()
-    (tmp_path / artifacts.INDEX).write_text(content)
+        catalog.summaries()
+    (tmp_path / catalog.INDEX).write_text(content)
     with pytest.raises(ArtifactError, match="cannot read the index"):
-        artifacts.summaries()
+        catalog.summaries()

@@ -6,8 +6,9 @@ import pytest
 
 from groundtruth import load
 from groundtruth.errors import ArtifactError
-from groundtruth.store import read_circuits, save
-from groundtruth.store.write import to_json, write_whole
+from groundtruth.files import to_json, write_whole
+from groundtruth.store.read import read_circuits
+from groundtruth.store.write import save
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS, read
 
 FILES = [MODEL, WEIGHTS, TRUTH]

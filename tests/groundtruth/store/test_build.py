@@ -5,9 +5,11 @@ import shutil
 import pytest
 
 from groundtruth import load
-from groundtruth.store import build as building
-from groundtruth.store import library, read_circuits, read_variables, save, shipped
-from groundtruth.store.build import build
+from groundtruth.programs import build_models as building
+from groundtruth.programs.build_models import build
+from groundtruth.store.catalog import library, shipped
+from groundtruth.store.read import read_circuits, read_variables
+from groundtruth.store.write import save
 from groundtruth.variants import build_variants as tiers
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS
 from tests.killing import kill_workers
@@ -73,7 +75,7 @@ def test_stored_variables_are_read_and_not_proven_again(monkeypatch):
     def refuse(*_args, **_options):
         raise AssertionError("proven again")
 
-    monkeypatch.setattr("groundtruth.truth.variables.prove_variables", refuse)
+    monkeypatch.setattr("groundtruth.model.prove_variables", refuse)
     assert [str(truth.variable) for truth in model.variables()][-1] == "reverse"
 
 

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from groundtruth import compile, load, programs, verify
-from groundtruth import store as artifacts
 from groundtruth.cli import main
+from groundtruth.store import catalog
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.truth.verify import CheckResult, Verification, verify_many
 from tests.groundtruth.store.tampering import (
@@ -414,4 +414,4 @@ def test_a_proof_that_stumbles_has_failed(copied, monkeypatch):
 def test_every_file_of_an_artifact_is_covered(stored):
     assert sorted(path.name for path in (stored / "hist").iterdir()) == sorted([MODEL, WEIGHTS, TRUTH])
     assert json.loads((stored / "hist" / MODEL).read_text())["name"] == "hist"
-    assert artifacts.library().joinpath("hist", MODEL).is_file()
+    assert catalog.library().joinpath("hist", MODEL).is_file()

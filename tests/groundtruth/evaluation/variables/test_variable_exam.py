@@ -13,8 +13,7 @@ from groundtruth.evaluation.variables import Landscape, Sizes, VariableEvaluator
 from groundtruth.evaluation.variables.controls import SAME_BEHAVIOUR, site_of_variant, variant_of
 from groundtruth.evaluation.variables.featurization_tasks import ground_of
 from groundtruth.evaluation.variables.overlap import overlap_of
-from groundtruth.model import CompiledModel
-from groundtruth.store import load
+from groundtruth.model import CompiledModel, load
 from groundtruth.truth.variables import Site
 
 SMALL = Sizes(60, 20, 60)

@@ -12,9 +12,8 @@ from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.evaluation.variables import Sizes, featurization_task, oracle
 from groundtruth.evaluation.variables.predictor import Predictor
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, load
 from groundtruth.programs.registry import Program
-from groundtruth.store import load
 from groundtruth.truth.variables import Reader, Stage, Variable, VariableTruth, program_readers
 from groundtruth.truth.variables import Site as TruthSite
 from groundtruth.truth.variables.rasp_causal_model import CausalModel

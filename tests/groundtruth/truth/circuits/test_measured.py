@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import pytest
 import torch
@@ -12,15 +11,9 @@ from groundtruth.cli import main
 from groundtruth.compiled.decoder import NONE_BELOW, NUMERIC_TOLERANCE, Decoder
 from groundtruth.compiled.forward import forward
 from groundtruth.errors import ArtifactError, GroundTruthError
-from groundtruth.store import shipped_variants, stored
-from groundtruth.truth.circuits.measured import (
-    MEASURED,
-    margins,
-    measure,
-    measurements,
-    read_measurements,
-    require_measurements,
-)
+from groundtruth.store.catalog import shipped_variants, stored
+from groundtruth.store.measurements import MEASURED, measurements, read_measurements, require_measurements
+from groundtruth.truth.circuits.measured import margins, measure
 from groundtruth.truth.verify import verify
 
 NAME = "previous_token@superposed"
@@ -49,7 +42,7 @@ def test_tracr_decodes_by_a_margin_of_one_less_what_none_takes():
 @pytest.mark.parametrize("name", SUPERPOSED)
 def test_what_moves_less_than_the_margin_changes_nothing_and_what_changes_is_live(name):
     model = groundtruth.load(name)
-    found = measurements(model)
+    found = measurements(model, model.folder)
     assert 0.0 < found.margin < 0.99  # of compiled models 0.99: superposition costs some of it
     for effects in found.effects:
         circuit = model.circuit(effects.ablation, effects.lengths)
@@ -87,7 +80,7 @@ def test_an_effect_is_what_a_cut_by_hand_does():
 
 def test_a_stored_model_is_measured_again():
     model = groundtruth.load(NAME)
-    assert require_measurements(model).startswith("least margin 0.958 on 363 inputs, 36 effects")
+    assert require_measurements(model, model.folder).startswith("least margin 0.958 on 363 inputs, 36 effects")
     outcome = verify(NAME)
     assert outcome.ok and "measurements" in [check.what for check in outcome.checks]
 
@@ -146,7 +139,7 @@ def test_files_that_cannot_be_read_are_refused(folder):
 
 def test_measurements_are_taken_where_none_are_stored():
     model = groundtruth.load(NAME)
-    again, stored = measurements(replace(model, folder=None)), measurements(model)
+    again, stored = measurements(model, None), measurements(model, model.folder)
     assert again.margin == pytest.approx(stored.margin, rel=1e-9)
     for found, kept in zip(again.effects, stored.effects, strict=True):
         assert [(e.edge, e.changed) for e in found.edges] == [(e.edge, e.changed) for e in kept.edges]

@@ -4,8 +4,9 @@ import pytest
 from tracr.rasp import rasp
 
 from groundtruth import compile, load, programs
-from groundtruth import store as artifacts
 from groundtruth.errors import DomainError
+from groundtruth.store import catalog
+from groundtruth.store.read import read_circuits
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.truth.circuits.prover import default_lengths, prove
 from tests.groundtruth.brute_force import BruteForce, disagreements
@@ -151,9 +152,9 @@ def test_a_sampled_domain_is_called_that():
 @pytest.fixture(scope="module")
 def shipped_circuits():
     found = []
-    for name in artifacts.shipped():
+    for name in catalog.shipped():
         model = load(name)
-        found += [(name, model, circuit) for circuit in artifacts.read_circuits(model.folder, model.graph)]
+        found += [(name, model, circuit) for circuit in read_circuits(model.folder, model.graph)]
     return found
 
 
@@ -182,7 +183,7 @@ def test_the_library_has_circuits_of_every_ablation_for_each_model(shipped_circu
 )
 def test_witnesses_of_shipped_models_show_what_they_say(name):
     model = load(name)
-    for circuit in artifacts.read_circuits(model.folder, model.graph):
+    for circuit in read_circuits(model.folder, model.graph):
         force = BruteForce(model, circuit.ablation, circuit.lengths)
         assert circuit.edges
         for truth in circuit.truths:

@@ -12,7 +12,7 @@ from tracr.rasp import rasp
 import groundtruth
 from groundtruth.errors import ArtifactError, DomainError, GroundTruthError
 from groundtruth.model import CompiledModel
-from groundtruth.store import read_variables
+from groundtruth.store.read import read_variables
 from groundtruth.truth.variables import Site, VariableTruth, prove_variables
 from groundtruth.truth.variables import interchanges as interchanging
 from groundtruth.truth.variables.residual_sites import residual_sites

@@ -9,7 +9,7 @@ import groundtruth
 from groundtruth.compiled.forward import NAMES, forward, logits
 from groundtruth.compiler.compile_program import check
 from groundtruth.errors import VariantError
-from groundtruth.store import shipped_variants
+from groundtruth.store.catalog import shipped_variants
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.truth.variables import prove_variables
 from groundtruth.truth.verify import circuit_again, verify

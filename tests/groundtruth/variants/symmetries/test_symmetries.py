@@ -8,7 +8,7 @@ import torch
 import groundtruth
 from groundtruth.compiled.forward import NAMES
 from groundtruth.errors import VariantError
-from groundtruth.store import read_circuits
+from groundtruth.store.read import read_circuits
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.truth.variables import prove_variables
 from groundtruth.truth.verify import verify

@@ -1,4 +1,4 @@
-"""Compile and prove the library of programs: ``python -m groundtruth.store.build`` (or ``make models``)."""
+"""Compile and prove the library of programs: ``python -m groundtruth.programs.build_models`` (or ``make models``)."""
 
 import argparse
 import sys
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from groundtruth.errors import GroundTruthError
-from groundtruth.store import library, load, write_index
+from groundtruth.model import load
+from groundtruth.store.catalog import library, write_index
 from groundtruth.store.write import MODEL
 from groundtruth.workers import Lost, run_in_order
 
@@ -120,7 +121,7 @@ def main() -> int:
     missing = build_all(build, [(name, given.out, given.keep) for name in names], names, given.processes)
     write_index(given.out)
     again = " ".join(name for name, _, _ in missing)
-    return tell_missing(missing, len(names), f"groundtruth.store.build {again}")
+    return tell_missing(missing, len(names), f"groundtruth.programs.build_models {again}")
 
 
 if __name__ == "__main__":
