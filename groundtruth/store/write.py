@@ -10,6 +10,7 @@ from safetensors.numpy import save as to_safetensors
 
 from groundtruth.compiled.domain import Domain
 from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.files import sha256, to_json, write_beside
 from groundtruth.store.json_values import pack
 from groundtruth.store.schema import SCHEMA_VERSION
 from groundtruth.store.tabulate import tabulate

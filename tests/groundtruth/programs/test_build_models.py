@@ -45,7 +45,7 @@ def test_a_model_whose_process_is_killed_is_named_and_the_others_are_built(
     killed, built, end = capsys.readouterr().out.splitlines()
     assert killed == f"{first}  NOT BUILT: its process was killed (signal 9): most likely out of memory"
     assert built.startswith(f"{second}  ") and "undecided" in built
-    again = "hardening.building hist --tiers {tier}" if extra else "artifacts.building {first}"
+    again = "variants.build_variants hist --tiers {tier}" if extra else "programs.build_models {first}"
     again = again.format(first=first, tier=TIER_NAMES[1])
     assert end == f"1 of 2 were not built. Run again: python -m groundtruth.{again}"
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [second]
