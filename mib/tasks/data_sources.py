@@ -47,7 +47,7 @@ class HubData:
         except ImportError:
             raise TaskError(
                 f"{self.repository} is read with the package 'datasets', which is not installed: "
-                "pip install 'groundtruth[real]'. Or generate examples, or load a local folder."
+                "pip install datasets. Or generate examples, or load a local folder."
             ) from None
         name = self.splits.get(split, split)
         try:
@@ -175,7 +175,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     try:
         from pyarrow import parquet
     except ImportError:
-        raise TaskError(f"{path} needs the package 'pyarrow': pip install 'groundtruth[real]'.") from None
+        raise TaskError(f"{path} needs the package 'pyarrow': pip install pyarrow.") from None
     try:
         yield from parquet.read_table(path).to_pylist()
     except (OSError, ValueError) as error:
