@@ -1,0 +1,64 @@
+"""The columns of the variable track, in the order in which tables have them."""
+
+from dataclasses import replace
+
+from groundtruth.bench.column import Column, Place
+
+VARIABLE_COLUMNS: tuple[Column, ...] = (
+    # Without a truth. A high interchange accuracy can be an illusion, so the highest is not marked.
+    Column(name="accuracy", heading="IIA", spread=True, priority=0),
+    Column(name="isolation", heading="iso", priority=5),
+    Column(name="disentangle", heading="IIA+iso", place="page", priority=22),
+    # Against the exact variable.
+    Column(name="recall", heading="re\xadcall", priority=3),
+    Column(name="precision", heading="preci\xadsion", spread=True, marked=True, priority=1),
+    Column(name="f1", heading="F1", marked=True, place="page", priority=20),
+    Column(name="inside", heading="in\xadside", marked=True, priority=4),
+    Column(name="natural", heading="natural", place="page", priority=23),
+    Column(name="carried", heading="carried", place="page", priority=24),
+    Column(name="rank", heading="rank", format="count", better="lower", priority=12),
+    # Controls: interchange accuracy where there is nothing to find.
+    Column(name="shuffled", heading="shuf\xadfled", better="lower", priority=8),
+    Column(name="arbitrary", heading="arbi\xadtrary", better="lower", priority=9),
+    Column(name="variant", heading="variant", better="lower", priority=10),
+    Column(name="selectivity", heading="gap", marked=True, priority=2),
+    Column(name="illusion", heading="illu\xadsion", format="fraction", better="lower", priority=6),
+    # MIB's summaries.
+    Column(name="mib", heading="MIB", place="data"),
+    Column(name="mib_mean", heading="MIB mean", place="page", priority=25),
+    Column(name="mib_best", heading="MIB best", place="page", priority=21),
+    Column(name="mib_best_on_test", heading="MIB best on test", place="data"),
+    # On language models, in a table that has compiled models too.
+    Column(name="real_accuracy", heading="IIA LM", priority=7),
+    Column(name="real_mib", heading="MIB LM", priority=11),
+    Column(name="real_isolation", heading="iso LM", place="page", priority=26),
+    Column(name="real_mib_mean", heading="MIB mean LM", place="page", priority=29),
+    Column(name="real_mib_best", heading="MIB best LM", place="page", priority=27),
+    Column(name="real_selectivity", heading="gap LM", place="page", priority=28),
+    Column(name="real_rank", heading="rank LM", format="count", better="lower", place="page", priority=30),
+    Column(name="real_disentangle", heading="IIA+iso LM", place="data"),
+    Column(name="real_mib_best_on_test", heading="MIB best on test LM", place="data"),
+    # Costs.
+    Column(name="seconds", heading="s", better="lower", place="page", priority=31),
+    # What explains the scores above.
+    Column(name="all_pairs", heading="IIA all pairs", place="data"),
+    Column(name="cause", heading="cause", place="data"),
+    Column(name="validation", heading="IIA validation", place="data"),
+    Column(name="energy_live", heading="energy live", place="data"),
+    Column(name="energy_others", heading="energy others", place="data"),
+    Column(name="energy_dormant", heading="energy dormant", place="data"),
+    Column(name="energy_dead", heading="energy dead", place="data"),
+    Column(name="energy_null", heading="energy null", place="data"),
+)
+
+_ON_SCREEN = ("mib_mean", "mib_best", "seconds")
+
+
+def _without_truth(column: Column) -> Column:
+    """Give a column the part that it plays where no truth is known: accuracy is then what there is to mark."""
+    place: Place = "screen" if column.name in _ON_SCREEN else column.place
+    return replace(column, place=place, marked=column.marked or column.name == "accuracy")
+
+
+LANGUAGE_MODEL_VARIABLE_COLUMNS: tuple[Column, ...] = tuple(map(_without_truth, VARIABLE_COLUMNS))
+"""The same columns for a run on language models alone, where MIB's summaries take the room of the exact scores."""
