@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
-import tempfile
-from contextlib import ExitStack
-from pathlib import Path
-from types import TracebackType
+import re
 from typing import Any
+
+from mib.whole_files import write_beside, write_whole
+
+__all__ = ["sha256", "to_json", "write_beside", "write_whole"]
 
 
 def sha256(content: bytes) -> str:
@@ -16,31 +16,15 @@ def sha256(content: bytes) -> str:
 
 
 def to_json(data: Any) -> bytes:
-    """JSON with one line for each item two levels down: small, and readable in a diff."""
-    return (_lines(data, depth=2) + "\n").encode()
+    """JSON with one line for each item two levels down: small, and readable in a diff.
+
+    UTF-8 has no lone surrogates, which errors and file names may hold: they are spelt out.
+    """
+    return (re.sub("[\ud800-\udfff]", _spell_surrogate, _lines(data, depth=2)) + "\n").encode()
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that no reader ever sees half of it."""
-    with ExitStack() as waiting:
-        write_beside(path, content, waiting)
-
-
-def write_beside(path: Path, content: bytes, waiting: ExitStack) -> None:
-    """Write a file that takes its place when the stack is left, or vanishes if that is by an error."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-
-    def settle(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            if kind is None:
-                os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-
-    waiting.push(settle)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.chmod(temporary, 0o644)
+def _spell_surrogate(found: re.Match[str]) -> str:
+    return f"\\\\u{ord(found[0]):04x}"
 
 
 def _lines(data: Any, depth: int) -> str:

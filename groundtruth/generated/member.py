@@ -1,6 +1,10 @@
 """What a suite says about each of its models."""
 
+import re
 from dataclasses import dataclass
+
+MODEL_NAME = re.compile("g[0-9a-f]{8}")
+"""What every generated model is called; no other name makes a path."""
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,21 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from groundtruth.errors import ProgramError
-from groundtruth.files import to_json, write_whole
+from groundtruth.files import to_json
 from groundtruth.generated.bounds import Bounds
-from groundtruth.generated.member import Member
+from groundtruth.generated.lock import LOCK
+from groundtruth.generated.member import MODEL_NAME, Member
+from groundtruth.store.write import MODEL, TRUTH, WEIGHTS
+from mib.errors import FormatError
+from mib.whole_files import files_named, remove_made, write_whole
 
 WORKSHOP = ".drawing"
 """Folder in that of the suite with a folder for each draw so far; gone when the suite is whole."""
@@ -20,6 +25,13 @@ MANIFEST = "suite.json"
 """What the suite is: its seed, its bounds, every program's code, and the rejections by reason."""
 
 _OUTCOME = "outcome.json"
+
+_OF_A_MODEL = files_named(WEIGHTS, MODEL, TRUTH)
+_OF_A_DRAW = rf"{files_named(_OUTCOME)}|{MODEL_NAME.pattern}(/({_OF_A_MODEL}))?"
+_OF_A_WORKSHOP = rf"{LOCK}|[0-9]+-[0-9a-f]{{16}}(/({_OF_A_DRAW}))?"
+"""Paths of all that a suite's making leaves in the folder of a model, of a draw, and of all draws."""
+
+_MEMBER = TypeAdapter(Member)
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,7 @@ def kept(job: Job, make: Callable[[Job], Member | str]) -> Member | str:
     known = _read(job.folder / _OUTCOME)
     if isinstance(known, str) or (known is not None and (job.folder / known.name).is_dir()):
         return known
-    shutil.rmtree(job.folder, ignore_errors=True)  # half of a draw, from a run that was killed
+    _remove(job.folder, _OF_A_DRAW)  # half of a draw, from a run that was killed
     job.folder.mkdir(parents=True)
     outcome = make(job)
     data: dict[str, Any] = {"rejected": outcome} if isinstance(outcome, str) else {"member": asdict(outcome)}
@@ -75,12 +87,21 @@ def publish(workshop: Path, models: Mapping[str, Path], manifest: Mapping[str, A
     """
     suite = workshop.parent
     for name in _members(suite) - set(models):  # of an earlier suite of more models
-        shutil.rmtree(suite / name, ignore_errors=True)
+        _remove(suite / name, _OF_A_MODEL)
     for name, folder in models.items():
-        shutil.rmtree(suite / name, ignore_errors=True)
+        _remove(suite / name, _OF_A_MODEL)
         (folder / name).rename(suite / name)
     write_whole(suite / MANIFEST, to_json(manifest))
-    shutil.rmtree(workshop)
+    clear(workshop)
+
+
+def clear(workshop: Path) -> None:
+    """Remove the folder of all draws.
+
+    Raises:
+        ProgramError: If it holds anything that is no draw.
+    """
+    _remove(workshop, _OF_A_WORKSHOP)
 
 
 def require_folder(folder: Path, seed: int, bounds: Bounds) -> None:
@@ -96,32 +117,68 @@ def require_folder(folder: Path, seed: int, bounds: Bounds) -> None:
     """
     if folder.is_file():
         raise ProgramError(f"{folder} is a file; name a folder.")
-    if not folder.is_dir() or not (there := {path.name for path in folder.iterdir()}) or WORKSHOP in there:
-        return
-    if MANIFEST not in there:
-        raise ProgramError(f"{folder} is not empty and no suite of generated models; name another folder.")
-    told = _manifest(folder)
-    if (told.get("seed"), told.get("bounds")) != (seed, str(bounds)):
+    if (folder / WORKSHOP).is_symlink():
+        raise ProgramError(f"{folder / WORKSHOP} is a link; remove it, or name another folder.")
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
+    if MANIFEST in there:
+        _require_same_suite(folder, seed, bounds)
+    elif strange := {name for name in there - {WORKSHOP} if WORKSHOP not in there or not MODEL_NAME.fullmatch(name)}:
         raise ProgramError(
-            f"{folder} holds another suite (seed {told.get('seed')}, {told.get('bounds')}); name another folder."
+            f"{folder} is not empty and no suite of generated models (it holds '{min(strange)}'); name another folder."
         )
 
 
+def _require_same_suite(folder: Path, seed: int, bounds: Bounds) -> None:
+    told = _manifest(folder)
+    if (told.get("seed"), told.get("bounds")) != (seed, str(bounds)):
+        raise ProgramError(
+            f"{folder} holds another suite (seed {told.get('seed')!r}, {told.get('bounds')}); name another folder."
+        )
+    _members(folder)
+
+
 def _members(suite: Path) -> set[str]:
-    return {name for name in _manifest(suite).get("models", {}) if Path(name).name == name}
+    """The names of the models of the suite that is there; none if none is.
+
+    Raises:
+        ProgramError: If the manifest names what no generated model is called, for the names make paths.
+    """
+    models = _manifest(suite).get("models", {})
+    names = list[object](models) if isinstance(models, dict | list) else [models]
+    for name in names:
+        if not isinstance(models, dict) or not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
+            raise ProgramError(
+                f"{suite / MANIFEST} names the model {name!r}; generated models are named g and 8 hexadecimal digits. "
+                "Name another folder."
+            )
+    return set[str](models)
 
 
 def _manifest(suite: Path) -> dict[str, Any]:
-    try:
-        data = json.loads((suite / MANIFEST).read_bytes())
-    except (OSError, ValueError):
+    path = suite / MANIFEST
+    if not path.is_file():
         return {}
+    try:
+        data = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ProgramError(f"{path} is not JSON: {error}. Name another folder.") from error
     return data if isinstance(data, dict) else {}
 
 
+def _remove(folder: Path, made: str) -> None:
+    try:
+        remove_made(folder, made)
+    except FormatError as error:
+        raise ProgramError(str(error)) from error
+
+
 def _read(file: Path) -> Member | str | None:
+    """What was kept of a draw; nothing if it is not what ``kept`` writes, so that the draw is made again."""
     try:
         data = json.loads(file.read_bytes())
-        return data["rejected"] if "rejected" in data else Member(**data["member"])
-    except (OSError, ValueError, KeyError, TypeError):
+        if isinstance(data, dict) and isinstance(reason := data.get("rejected"), str):
+            return reason
+        member = _MEMBER.validate_json(json.dumps(data["member"]), strict=True)
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, ValidationError):
         return None
+    return member if MODEL_NAME.fullmatch(member.name) else None

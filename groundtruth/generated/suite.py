@@ -7,7 +7,6 @@ and which is first, changes nothing.
 
 import contextlib
 import random
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,8 +20,9 @@ from groundtruth.generated.bounds import Bounds
 from groundtruth.generated.choices import seeded
 from groundtruth.generated.draw import Drawn, draw
 from groundtruth.generated.grammar import Stuck
+from groundtruth.generated.lock import locked
 from groundtruth.generated.member import Member
-from groundtruth.generated.resume import WORKSHOP, Job, jobs_of, kept, publish, require_folder
+from groundtruth.generated.resume import WORKSHOP, Job, clear, jobs_of, kept, publish, require_folder
 from groundtruth.workers import Lost, run_in_order
 
 SCHEMA_VERSION = 1
@@ -103,8 +103,8 @@ def generate(
         report: Wraps what is being judged, for a progress bar.
 
     Raises:
-        ProgramError: If ``n`` is not positive, the folder holds something else or another suite, or the bounds leave
-            too few programs.
+        ProgramError: If ``n`` is not positive, the folder holds something else or another suite, another process
+            makes a suite there, or the bounds leave too few programs.
         WorkerError: If a process is killed over a draw, twice. What the other draws gave is kept, after an
             interruption too, for the next call with the same arguments.
     """
@@ -115,14 +115,16 @@ def generate(
     start = time.perf_counter()
     workshop = folder / WORKSHOP
     workshop.mkdir(parents=True, exist_ok=True)
-    try:
-        found, rejected, draws = _collected(n, seed, bounds, workshop, processes, report)
-    except ProgramError:
-        shutil.rmtree(workshop)
-        raise
-    members = tuple(member for member, _ in found)
-    suite = Suite(seed, bounds, members, draws, rejected, time.perf_counter() - start)
-    publish(workshop, {member.name: job.folder for member, job in found}, suite.manifest())
+    with locked(workshop):
+        require_folder(folder, seed, bounds)  # another process may have made a suite there meanwhile
+        try:
+            found, rejected, draws = _collected(n, seed, bounds, workshop, processes, report)
+        except ProgramError:
+            clear(workshop)
+            raise
+        members = tuple(member for member, _ in found)
+        suite = Suite(seed, bounds, members, draws, rejected, time.perf_counter() - start)
+        publish(workshop, {member.name: job.folder for member, job in found}, suite.manifest())
     return suite
 
 

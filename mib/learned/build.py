@@ -4,8 +4,8 @@
 """
 
 import json
-import os
 import platform
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -85,7 +85,7 @@ def save(trained: Trained, folder: Path) -> None:
     path = folder / "tokenizer_config.json"  # by the class's name of every version of transformers
     described = {**json.loads(path.read_text()), "tokenizer_class": "PreTrainedTokenizerFast"}
     path.write_text(json.dumps(described, indent=2) + "\n")
-    os.chmod(folder / "model.safetensors", 0o644)
+    shutil.copymode(path, folder / "model.safetensors")  # written private, whatever the umask
 
 
 def tried(model: str | Path, task: str, *, n: int = N_HELD_OUT) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """An interrupted save leaves the old files whole, and no litter."""
 
+import json
 import os
 
 import pytest
@@ -97,7 +98,6 @@ def test_a_file_is_replaced_whole(tmp_path):
     write_whole(path, b"old")
     write_whole(path, b"new")
     assert contents(tmp_path) == {"file": b"new"}
-    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_json_is_compact_below_two_levels_and_refuses_what_json_has_not():
@@ -105,3 +105,7 @@ def test_json_is_compact_below_two_levels_and_refuses_what_json_has_not():
     assert to_json(data).decode() == '{\n  "a": [\n    1,\n    {"b":[2,3],"c":{}}\n  ],\n  "d": [],\n  "e": "ü"\n}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json({"a": float("nan")})
+
+
+def test_a_lone_surrogate_is_spelt_out_for_utf_8_has_none():
+    assert json.loads(to_json({"error": "caf\udce9 |\u00e9"})) == {"error": "caf\\udce9 |\u00e9"}
