@@ -1,7 +1,7 @@
 """Processes that run jobs side by side. One that is killed costs the job it was at; the others go on.
 
 ``multiprocessing.Pool`` waits for ever for the job of a worker that the system has killed, as it does where memory
-runs out.
+runs out. A worker ends when the process that started it does, however that ends.
 """
 
 import contextlib
@@ -10,6 +10,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -32,11 +34,15 @@ class Lost:
 
     Attributes:
         exit_code: Of the process; negative: the signal that killed it.
+        timeout: Seconds that the job was given, if it was stopped because they were over.
     """
 
     exit_code: int
+    timeout: float | None = None
 
     def __str__(self) -> str:
+        if self.timeout is not None:
+            return f"it was stopped after {self.timeout:g} s, its time limit"
         if self.exit_code == -signal.SIGKILL:
             return "its process was killed (signal 9): most likely out of memory"
         if self.exit_code < 0:
@@ -45,7 +51,11 @@ class Lost:
 
 
 def run_batches(
-    function: Callable[[Job], Result], batches: Iterable[Sequence[Job]], *, processes: int
+    function: Callable[[Job], Result],
+    batches: Iterable[Sequence[Job]],
+    *,
+    processes: int,
+    timeout: float | None = None,
 ) -> Generator[tuple[Job, Result | Lost], None, None]:
     """Run jobs in processes of their own, one thread each, and yield each result as it comes.
 
@@ -54,14 +64,17 @@ def run_batches(
         batches: The jobs of a batch are run one after the other in one process. What a lost job leaves of its batch is
             run by another process.
         processes: How many, at most.
+        timeout: Seconds for each job; one that takes longer is stopped and counts as lost. The start of a process,
+            with its imports, does not count.
 
     Yields:
         A job with its result, or with how it was lost.
 
     Raises:
-        WorkerError: If a process cannot even start.
+        WorkerError: If a process cannot even start, or the time limit is not positive.
         Exception: Whatever ``function`` raises; the other processes are then ended.
     """
+    require_timeout(timeout)
     todo = deque(list(batch) for batch in batches if batch)
     context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads can hang
     workers = list[_Worker[Job, Result]]()
@@ -69,9 +82,10 @@ def run_batches(
         while todo or workers:
             while todo and len(workers) < processes:
                 workers.append(_Worker.started(context, function, todo.popleft()))
-            for pipe in wait([worker.pipe for worker in workers]):
-                worker = next(worker for worker in workers if worker.pipe is pipe)
-                received = worker.receive()
+            answered = wait([worker.pipe for worker in workers], _seconds_left(workers, timeout))
+            late = [worker for worker in workers if worker.pipe not in answered and worker.is_late(timeout)]
+            for worker in [*(worker for worker in workers if worker.pipe in answered), *late]:
+                received = worker.stop_late(timeout) if worker in late else worker.receive()
                 if isinstance(received, _Ready):
                     continue
                 yield worker.batch.pop(0), received
@@ -89,36 +103,55 @@ def run_batches(
             worker.kill()
 
 
+def require_timeout(timeout: float | None) -> None:
+    """Refuse a time limit that no job can keep.
+
+    Raises:
+        WorkerError: If it is not positive.
+    """
+    if timeout is not None and not timeout > 0:
+        raise WorkerError(f"timeout={timeout!r} leaves a job no time; give seconds above 0, or None for no limit.")
+
+
 def run_in_order(
-    function: Callable[[Job], Result], jobs: Sequence[Job], *, processes: int, again: bool = False
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    *,
+    processes: int,
+    again: bool = False,
+    timeout: float | None = None,
 ) -> Generator[tuple[Job, Result | Lost], None, None]:
     """Run jobs side by side, and yield their results in the order of the jobs.
 
     Args:
         function: As for ``run_batches``.
         jobs: What to run.
-        processes: How many, at most; with 1, or one job, this process runs all.
-        again: Run each lost job once more after all others, alone, where it has the whole memory.
+        processes: How many, at most; with 1, or one job, this process runs all, unless there is a time limit.
+        again: Run each lost job once more after all others, alone, where it has the whole memory; not one that was
+            stopped for its time.
+        timeout: As for ``run_batches``.
 
     Yields:
         A job with its result, or with how it was lost.
 
     Raises:
-        WorkerError: If a process cannot even start.
+        WorkerError: As ``run_batches`` does.
         Exception: Whatever ``function`` raises; the other processes are then ended.
     """
-    if processes <= 1 or len(jobs) <= 1:
+    if timeout is None and (processes <= 1 or len(jobs) <= 1):
         for job in jobs:
             yield job, function(job)
         return
     held, lost = dict[int, Result | Lost](), list[tuple[int, Job]]()
     numbered, due = list(enumerate(jobs)), 0
-    tries = [(numbered, processes), (lost, 1)] if again else [(numbered, processes)]
+    at_most = max(processes, 1)
+    tries = [(numbered, at_most), (lost, 1)] if again else [(numbered, at_most)]
     for some, at_once in tries:
         batches = [[item] for item in some]
-        with contextlib.closing(run_batches(partial(_second, function), batches, processes=at_once)) as outcomes:
+        run = run_batches(partial(_second, function), batches, processes=at_once, timeout=timeout)
+        with contextlib.closing(run) as outcomes:
             for (number, job), outcome in outcomes:
-                if isinstance(outcome, Lost) and again and some is numbered:
+                if isinstance(outcome, Lost) and outcome.timeout is None and again and some is numbered:
                     lost.append((number, job))
                     continue
                 held[number] = outcome
@@ -146,12 +179,21 @@ class _Raised:
 
 @dataclass
 class _Worker(Generic[Job, Result]):
-    """A process and what it still has to do."""
+    """A process and what it still has to do.
+
+    Attributes:
+        process: The process.
+        pipe: Our end of the connection with it.
+        batch: Its jobs; the first is the one it is at.
+        ready: Whether it has started.
+        since: When it began the job it is at, by the monotonic clock.
+    """
 
     process: SpawnProcess
     pipe: "Connection[Any, Any]"
     batch: list[Job]
     ready: bool = field(default=False)
+    since: float = field(default=0.0)
 
     @classmethod
     def started(
@@ -166,7 +208,7 @@ class _Worker(Generic[Job, Result]):
         return worker
 
     def give(self, batch: list[Job]) -> None:
-        self.batch = batch
+        self.batch, self.since = batch, time.monotonic()
         with contextlib.suppress(OSError):  # a process that is gone is noticed when it should answer
             self.pipe.send(batch)
 
@@ -185,8 +227,18 @@ class _Worker(Generic[Job, Result]):
             return Lost(code)
         if isinstance(received, _Raised):
             raise received.error from RuntimeError(f"in another process:\n{received.trace}")
-        self.ready = True
+        self.ready, self.since = True, time.monotonic()
         return received
+
+    def is_late(self, timeout: float | None) -> bool:
+        """Whether the job it is at has had its time."""
+        return timeout is not None and self.ready and time.monotonic() - self.since >= timeout
+
+    def stop_late(self, timeout: float | None) -> Lost:
+        """End the process, whatever it does, for the job it is at has had its time."""
+        self.process.kill()  # not terminate, which the code of a user may ignore
+        self.process.join()
+        return Lost(self.process.exitcode or 0, timeout)
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
@@ -200,8 +252,17 @@ class _Worker(Generic[Job, Result]):
         self.pipe.close()
 
 
+def _seconds_left(workers: Sequence[_Worker[Any, Any]], timeout: float | None) -> float | None:
+    """How long to wait at most: until the first job at work has had its time."""
+    if timeout is None or not any(worker.ready for worker in workers):
+        return None
+    first = min(worker.since for worker in workers if worker.ready)
+    return max(0.0, first + timeout - time.monotonic())
+
+
 def _work(pipe: "Connection[Any, Any]", function: Callable[[Any], Any]) -> None:
     """What a process does: one batch after the other."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _use_one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     pipe.send(_Ready())
@@ -214,6 +275,18 @@ def _work(pipe: "Connection[Any, Any]", function: Callable[[Any], Any]) -> None:
                     pipe.send(_Raised(_portable(error), traceback.format_exc()))
                     return
                 pipe.send(result)
+
+
+def _end_with_parent() -> None:
+    """End this process, in the midst of its job, when the one that started it is gone.
+
+    A parent that is ended by SIGTERM or killed runs no code of its own any more, and a worker would notice only when
+    its job is done.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _use_one_thread() -> None:

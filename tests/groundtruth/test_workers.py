@@ -107,3 +107,74 @@ def threads(before: bool) -> int:
 
 def test_processes_have_one_thread_each() -> None:
     assert list(run_in_order(threads, [True, False], processes=2)) == [(True, 1), (False, 1)]
+
+
+def sleep(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def ignore_and_sleep(seconds: float) -> float:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(seconds)
+    return seconds
+
+
+@pytest.mark.parametrize("function", [sleep, ignore_and_sleep])
+def test_a_job_that_takes_too_long_is_stopped_and_the_others_go_on(function) -> None:
+    start = time.monotonic()
+    found = dict(run_batches(function, [[0.01, 300.0, 0.02], [0.03]], processes=2, timeout=1.0))
+    assert found == {0.01: 0.01, 300.0: Lost(-9, 1.0), 0.02: 0.02, 0.03: 0.03}
+    assert str(found[300.0]) == "it was stopped after 1 s, its time limit"
+    assert time.monotonic() - start < 100
+
+
+def test_a_time_limit_holds_for_one_process_and_one_job_too_and_is_not_tried_again() -> None:
+    assert list(run_in_order(sleep, [300.0], processes=1, again=True, timeout=0.5)) == [(300.0, Lost(-9, 0.5))]
+    assert list(run_in_order(sleep, [0.0], processes=1, timeout=100.0)) == [(0.0, 0.0)]
+
+
+@pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan")])
+def test_a_time_limit_that_leaves_no_time_is_refused(timeout) -> None:
+    with pytest.raises(WorkerError, match=r"timeout=.* leaves a job no time; give seconds above 0, or None"):
+        list(run_batches(sleep, [[1.0]], processes=1, timeout=timeout))
+
+
+def tell_and_sleep(folder: str) -> None:
+    (Path(folder) / f"{os.getpid()}.pid").touch()
+    time.sleep(300)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, how: signal.Signals) -> None:
+    """Ended by a scheduler, killed, or interrupted: whatever its workers are at, they end with it."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from groundtruth.workers import run_batches\nfrom tests.groundtruth.test_workers import tell_and_sleep\n"
+        f"if __name__ == '__main__':\n    list(run_batches(tell_and_sleep, [[{str(tmp_path)!r}]] * 2, processes=2))\n"
+    )
+    root = Path(__file__).parents[2]
+    parent = subprocess.Popen([sys.executable, str(script)], cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+    try:
+        deadline = time.monotonic() + 120
+        while len(list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
+        assert len(pids) == 2
+        parent.send_signal(how)
+        parent.wait(timeout=60)
+        deadline = time.monotonic() + 30
+        while any(map(alive, pids)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not any(map(alive, pids))
+    finally:
+        parent.kill()
