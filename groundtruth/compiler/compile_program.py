@@ -14,7 +14,7 @@ from tracr.rasp import rasp
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import Domain, Tokens
 from groundtruth.compiled.forward import Weights, logits
-from groundtruth.compiled.network import Check
+from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiler.padding import is_pad_safe
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError
 from groundtruth.model import CompiledModel
@@ -109,7 +109,7 @@ def compile_unchecked(
     )
 
 
-def check(model: CompiledModel, *, limit: int = CHECK_LIMIT, seed: int = 0) -> Check:
+def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0) -> Check:
     """Compare a model with its program on its domain.
 
     Args:
@@ -142,7 +142,7 @@ def check(model: CompiledModel, *, limit: int = CHECK_LIMIT, seed: int = 0) -> C
     return Check(len(inputs), exhaustive=inputs.exhaustive, seed=seed)
 
 
-def _differ(model: CompiledModel, inputs: Sequence[Tokens]) -> NDArray[np.bool_]:
+def _differ(model: CompiledNetwork, inputs: Sequence[Tokens]) -> NDArray[np.bool_]:
     """On which inputs a model differs from its program at any position."""
     wrong = np.zeros(len(inputs), dtype=bool)
     for indices in batches_of_one_length(inputs):
@@ -154,7 +154,7 @@ def _differ(model: CompiledModel, inputs: Sequence[Tokens]) -> NDArray[np.bool_]
     return wrong
 
 
-def _evaluated(model: CompiledModel, inputs: Sequence[Tokens]) -> Column:
+def _evaluated(model: CompiledNetwork, inputs: Sequence[Tokens]) -> Column:
     """The program's output on inputs of one length.
 
     Raises:

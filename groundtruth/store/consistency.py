@@ -28,6 +28,8 @@ def require_consistent(data: ModelData, arrays: Arrays) -> None:
     outputs = [unpack(value) for value in data.output_values]
     if len(set(map(repr, outputs))) < len(outputs):
         raise ArtifactError("output_values holds a value twice.")
+    if data.domain.valid_text and data.domain.inputs is None:
+        raise ArtifactError("domain: there is a rule for inputs in words, but no list of inputs.")
     _require_provenance(data)
 
 

@@ -24,7 +24,7 @@ from groundtruth.store.json_values import unpack
 from groundtruth.store.rebuild import rebuild
 from groundtruth.store.schema import SCHEMA_VERSION, CircuitData, DomainData, EdgeData, ModelData, TruthData
 from groundtruth.store.variable_data import variable_truth
-from groundtruth.store.write import FRAME, MODEL, TRUTH, WEIGHTS
+from groundtruth.store.write import FRAME, MODEL, TRUTH, WEIGHTS, whole_circuits
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth, Reason, Sufficiency, Witness
 from groundtruth.truth.variables import VariableTruth
 from mib.errors import did_you_mean
@@ -100,6 +100,24 @@ def read_variables(folder: Path, model: CompiledNetwork) -> list[VariableTruth]:
         return [variable_truth(variable, model) for variable in data.variables]
     except ArtifactError as error:
         raise ArtifactError(f"{folder / TRUTH}: {error}") from error
+
+
+def read_holds(folder: Path, model: CompiledModel) -> tuple[list[str], bool]:
+    """Which circuits, as ``ablation/lengths``, and whether variables, the truth in a folder says that it holds.
+
+    Args:
+        folder: Of the model.
+        model: The model that was read from it.
+
+    Raises:
+        ArtifactError: If the file is missing, malformed or of another model.
+    """
+    data = _truth(folder)
+    if data.name != model.name:
+        raise ArtifactError(f"{folder / TRUTH} is about '{data.name}', {MODEL} about '{model.name}'.")
+    if data.holds is not None:
+        return data.holds.circuits, data.holds.variables
+    return whole_circuits(model), model.certainty == "exact"
 
 
 def _truth(folder: Path) -> TruthData:

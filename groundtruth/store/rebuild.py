@@ -37,6 +37,8 @@ def rebuild(data: ProgramData) -> rasp.SOp:
         expression.annotations = {"name": entry.name, **encoding}
         if not isinstance(entry, PrimitiveData):
             vars(expression)["unique_id"] = entry.id
+        elif entry.id is not None:
+            raise ArtifactError(f"program: expression '{entry.label}' has the id {entry.id}; it needs none.")
         if expression.label != entry.label or entry.label in built:
             raise ArtifactError(
                 f"program: expression '{entry.label}' {'comes twice' if entry.label in built else 'is mislabelled'}."
@@ -78,6 +80,8 @@ def _operand(built: _Built, label: str, kind: type[_Kind], *, of: str) -> _Kind:
 
 def _lookup(label: str, rows: Sequence[tuple[Any, ...]]) -> Callable[..., Any]:
     known = {tuple(unpack(x) for x in row[:-1]): unpack(row[-1]) for row in rows}
+    if len(known) < len(rows):
+        raise ArtifactError(f"program: the table of '{label}' has a row twice.")
 
     def look_up(*given: Any) -> Any:
         if given not in known:

@@ -308,6 +308,18 @@ class VariableData(_Strict):
     stages: list[StageData]
 
 
+class HoldsData(_Strict):
+    """What an artifact holds that does not hold everything.
+
+    Attributes:
+        circuits: ``ablation/lengths`` of each circuit.
+        variables: Whether it holds the variables.
+    """
+
+    circuits: list[str]
+    variables: bool
+
+
 class TruthData(_Strict):
     """``truth.json``.
 
@@ -319,6 +331,7 @@ class TruthData(_Strict):
         reasons: ``[carries, travels, used for]`` for each other edge.
         circuits: One for each ablation and set of inputs.
         variables: Every variable with its sites; empty if none were proven.
+        holds: What is here, if that is not every circuit and every variable; what is not named must not be missing.
     """
 
     schema_version: Literal[1]
@@ -328,3 +341,4 @@ class TruthData(_Strict):
     reasons: dict[str, tuple[Carries, list[str], list[str]]]
     circuits: list[CircuitData]
     variables: list[VariableData] = []
+    holds: HoldsData | None = None

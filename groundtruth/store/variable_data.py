@@ -39,6 +39,7 @@ def variable_truth(data: VariableData, model: CompiledNetwork) -> VariableTruth:
     if data.label not in names:
         raise ArtifactError(f"variable '{data.label}': the program has no such expression.")
     try:
+        _require_places(data, model)
         places = dimensions(model.provenance, data.label, data.encoding)
         variable = Variable(
             label=data.label,
@@ -59,6 +60,23 @@ def variable_truth(data: VariableData, model: CompiledNetwork) -> VariableTruth:
     except GroundTruthError as error:
         raise ArtifactError(f"variable '{data.label}': {error}") from error
     return VariableTruth(variable, stages, data.spread, data.exhaustive)
+
+
+def _require_places(data: VariableData, model: CompiledModel) -> None:
+    """See that the model has every site and every destination that is named.
+
+    Raises:
+        GroundTruthError: If it lacks one.
+    """
+    names = [data.writer, *data.other_writers, *(name for stage in data.stages for name in stage.sites)]
+    for site in map(Site.parse, names):
+        if site.layer >= model.weights.n_layers or (site.head or 0) >= model.weights.n_heads:
+            raise GroundTruthError(
+                f"the model, of {model.weights.n_layers} layers x {model.weights.n_heads} heads, has no site '{site}'."
+            )
+    for destination, _, _ in data.readers:
+        if destination not in model.graph.destinations:
+            raise GroundTruthError(f"'{destination}' is no destination of the model's edges.")
 
 
 def _stage_data(stage: Stage) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from groundtruth.store.json_values import pack
 from groundtruth.store.schema import SCHEMA_VERSION
 from groundtruth.store.tabulate import tabulate
 from groundtruth.store.variable_data import variable_data
-from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
+from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
 from groundtruth.truth.variables import VariableTruth
 
 WEIGHTS, MODEL, TRUTH = "model.safetensors", "model.json", "truth.json"
@@ -93,6 +93,8 @@ def _truth_data(
     model: CompiledNetwork, model_sha256: str, circuits: Sequence[Circuit], variables: Sequence[VariableTruth]
 ) -> dict[str, Any]:
     truths = circuits[0].truths if circuits else ()
+    there = [f"{circuit.ablation}/{circuit.lengths}" for circuit in circuits]
+    whole = {*there} == {*whole_circuits(model)} and (bool(variables) or model.certainty == "measured")
     return {
         "schema_version": SCHEMA_VERSION,
         "name": model.name,
@@ -105,7 +107,14 @@ def _truth_data(
         },
         "absent": [str(t.edge) for t in truths if not t.structural],
         "variables": [variable_data(truth) for truth in variables],
+        **({} if whole else {"holds": {"circuits": there, "variables": bool(variables)}}),
     }
+
+
+def whole_circuits(model: CompiledModel) -> list[str]:
+    """``ablation/lengths`` of every circuit that an artifact holds unless it says that it holds less."""
+    kinds = LENGTHS if model.pad_safe and len(model.domain.lengths) > 1 else ("fixed",)
+    return [f"{ablation}/{lengths}" for ablation in ABLATIONS for lengths in kinds]
 
 
 def _circuit_data(circuit: Circuit) -> dict[str, Any]:

@@ -11,19 +11,22 @@ from typing import get_args
 import torch
 
 from groundtruth.compiled.network import CompiledNetwork
-from groundtruth.compiled.recipe import BLURRING
 from groundtruth.compiler.compile_program import check
 from groundtruth.compiler.diagnose import first_wrong
 from groundtruth.compiler.padding import is_pad_safe
-from groundtruth.errors import GroundTruthError
-from groundtruth.store.catalog import find_folder
+from groundtruth.errors import ArtifactError, GroundTruthError
+from groundtruth.store.catalog import find_folder, stored
 from groundtruth.store.measurements import require_measurements
-from groundtruth.store.read import read_circuits, read_model, read_variables
+from groundtruth.store.read import read_circuits, read_holds, read_model, read_variables
+from groundtruth.store.write import whole_circuits
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
 from groundtruth.truth.circuits.family import CircuitTrials, minimal_circuits
 from groundtruth.truth.circuits.prover import Ground, cut_output, ground, is_constant, search
 from groundtruth.truth.circuits.reasons import structure, unread
 from groundtruth.truth.circuits.sufficiency import doubtful_edges, prove_sufficiency
+from groundtruth.truth.origin_claims import require_origin
+from groundtruth.truth.provenance_claims import blurring_steps, require_mixed, require_provenance
+from groundtruth.truth.recipe_claims import require_recipe
 from groundtruth.truth.variables import VariableTruth, prove_variables
 from groundtruth.truth.variables.variable_truth import State
 from groundtruth.workers import Lost, run_in_order
@@ -31,6 +34,12 @@ from mib.errors import shorten
 
 _HELD = 30
 """On how many inputs the place of every variable is looked up."""
+
+_CLOSE = 1e-9
+"""How far apart two spreads may be that were found on two processors."""
+
+_FEW_RUNS = 0.05
+"""Share of runs by which two processors may differ where rounding decides which states are one."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ def verify(name: str | Path) -> Verification:
         The outcome; files that cannot be read are a failed check, not an error.
     """
     start = time.perf_counter()
-    checks = tuple(_all_checks(name))
+    checks = tuple(every_check(name))
     return Verification(str(name), checks, time.perf_counter() - start)
 
 
@@ -103,19 +112,25 @@ def _lost(name: str | Path, how: Lost) -> Verification:
     return Verification(str(name), (CheckResult("process", False, told),))
 
 
-def _all_checks(name: str | Path) -> Iterator[CheckResult]:
+def every_check(name: str | Path) -> Iterator[CheckResult]:
+    """Re-prove the claims of a stored model one after the other, as ``verify`` does."""
     try:
         folder = find_folder(name)
         model = read_model(folder)
         circuits = read_circuits(folder, model.graph)
         variables = read_variables(folder, model)
+        holds = read_holds(folder, model)
+        _require_own_name(name, model)
     except GroundTruthError as error:
         yield CheckResult("files", False, str(error))
         return
     yield CheckResult("files", True, f"{len(circuits)} circuits of {len(model.graph.edges)} edges, hashes agree")
+    yield _attempt("claims", lambda: _claims(model, circuits, variables, *holds))
     yield _attempt("weights = program", lambda: _weights(model))
     yield _attempt("padding", lambda: _padding(model))
     yield _attempt("provenance", lambda: _provenance(model))
+    yield _attempt("origin", lambda: require_origin(model))
+    yield _attempt("recipe", lambda: require_recipe(model))
     for circuit in circuits:
         what = f"circuit {circuit.ablation}/{circuit.lengths}"
         yield _attempt(what, lambda circuit=circuit: circuit_again(model, circuit))
@@ -135,6 +150,41 @@ def _attempt(what: str, claim: Callable[[], str]) -> CheckResult:
         return CheckResult(what, False, f"it cannot be proven again: {type(error).__name__}: {error}")
 
 
+def _require_own_name(name: str | Path, model: CompiledNetwork) -> None:
+    """See that a shipped model is the one that was asked for.
+
+    Raises:
+        ArtifactError: If it is called otherwise.
+    """
+    if isinstance(name, str) and stored(name) is not None and model.name != name:
+        raise ArtifactError(f"the model that ships as '{name}' is called '{model.name}'.")
+
+
+def _claims(
+    model: CompiledNetwork,
+    circuits: Sequence[Circuit],
+    variables: Sequence[VariableTruth],
+    expected: Sequence[str],
+    with_variables: bool,
+) -> str:
+    """See that nothing is missing: a claim that is not made cannot be found false."""
+    there = [f"{circuit.ablation}/{circuit.lengths}" for circuit in circuits]
+    if {*there} != {*expected}:
+        wrong = sorted({*expected} ^ {*there})
+        raise GroundTruthError(
+            f"the circuits are not those that it must hold: {shorten(wrong)}. An artifact that holds less than all "
+            "says so under 'holds'; save it again."
+        )
+    if bool(variables) != with_variables:
+        raise GroundTruthError(
+            f"it holds {len(variables) or 'no'} variables and must hold {'' if variables else 'all'}."
+        )
+    missing = [what for what in whole_circuits(model) if what not in there]
+    if not variables and model.certainty == "exact":
+        missing.append("variables")
+    return f"all, but for {shorten(missing)}, and said to be so" if missing else "all that an artifact holds"
+
+
 def _weights(model: CompiledNetwork) -> str:
     outcome = check(model, limit=max(model.check.inputs, 1), seed=model.check.seed)
     if outcome != model.check:
@@ -151,13 +201,10 @@ def _padding(model: CompiledNetwork) -> str:
 
 def _provenance(model: CompiledNetwork) -> str:
     if model.certainty == "measured":
-        if named := [d.name for d in model.provenance.directions if d.kind != "mixed"]:
-            raise GroundTruthError(
-                f"in superposition no direction means anything by itself, but '{named[0]}' is said to."
-            )
+        require_mixed(model)
         return "directions share dimensions; none is said to hold a variable"
-    if blurred := [step.name for step in model.recipe if step.name in BLURRING]:
-        _ = model.aligned, model.decoys  # the frame is that of the weights, and decoys are none
+    require_provenance(model)
+    if blurred := blurring_steps(model):
         return f"after '{blurred[0]}' directions hold values only nearly; each variable says how nearly"
     inputs = model.domain.inputs(limit=_HELD).tokens[-_HELD:]
     for tokens in inputs:
@@ -190,6 +237,8 @@ def circuit_again(model: CompiledNetwork, circuit: Circuit) -> str:
 def _problem(base: Ground, truth: EdgeTruth) -> str:
     """What is wrong with the claim about an edge, or an empty string."""
     why = structure(base.model).get(truth.edge)
+    if truth.proof in ("zero", "constant", "unread") and truth.tried:
+        return f"it was tried on no pair, not {truth.tried:,}"
     if why is None or truth.status == "absent":
         same = why is None and truth.status == "absent" and truth.proof == "zero"
         return "" if same else "it is absent" if why is None else "what it carries is read"
@@ -201,14 +250,18 @@ def _problem(base: Ground, truth: EdgeTruth) -> str:
         case "inert", "constant":
             return "" if is_constant(base.runs, truth.edge) else "what it carries varies"
         case ("inert", "absorbed" | "exhaustive") | ("undecided", "none"):
-            status, proof, tried, _ = search(base.runs, truth.edge)
-            if (status, proof) != (truth.status, truth.proof):
-                return f"it is {status} by {proof}"
-            return "" if tried == truth.tried else f"it was tried on {tried:,} pairs, not {truth.tried:,}"
+            return _search_problem(base, truth)
         case "live", "witness":
-            return _witness_problem(base, truth)
+            return _witness_problem(base, truth) or _search_problem(base, truth)
         case _:
             return f"{truth.status} cannot be proven by {truth.proof}"
+
+
+def _search_problem(base: Ground, truth: EdgeTruth) -> str:
+    status, proof, tried, _ = search(base.runs, truth.edge)
+    if (status, proof) != (truth.status, truth.proof):
+        return f"it is {status} by {proof}"
+    return "" if tried == truth.tried else f"it was tried on {tried:,} pairs, not {truth.tried:,}"
 
 
 def _witness_problem(base: Ground, truth: EdgeTruth) -> str:
@@ -268,11 +321,12 @@ def _require_minimal_circuits(base: Ground, circuit: Circuit) -> None:
         )
 
 
-def _variables(model: CompiledNetwork, stored: Sequence[VariableTruth]) -> str:
+def _variables(model: CompiledNetwork, claimed: Sequence[VariableTruth]) -> str:
     found = prove_variables(model)
-    if [truth.variable.key for truth in stored] != [truth.variable.key for truth in found]:
+    if [truth.variable.key for truth in claimed] != [truth.variable.key for truth in found]:
         raise GroundTruthError("the variables that are stored are not those of the program.")
-    wrong = [str(old.variable) for old, new in zip(stored, found, strict=True) if old.claims != new.claims]
+    pairs = list(zip(claimed, found, strict=True))
+    wrong = [str(old.variable) for old, new in pairs if old.claims != new.claims or not _same_numbers(model, old, new)]
     if wrong:
         raise GroundTruthError(f"{len(wrong)} variables are not what they are said to be: {shorten(wrong)}.")
     stages = [stage for truth in found for stage in truth.stages]
@@ -281,3 +335,13 @@ def _variables(model: CompiledNetwork, stored: Sequence[VariableTruth]) -> str:
     doubtful = [str(truth.variable) for truth in found if not truth.certified]
     exception = f"; not certified, and said to be so: {shorten(doubtful)}" if doubtful else ""
     return f"{len(found)} variables at {counts.total()} sites ({spelt}){exception}"
+
+
+def _same_numbers(model: CompiledNetwork, old: VariableTruth, new: VariableTruth) -> bool:
+    """Whether spread and numbers of runs are the same, as nearly as another processor's rounding lets them be."""
+    exactly = model.frame is None and not blurring_steps(model)
+    if old.spread is not None and new.spread is not None and abs(old.spread - new.spread) > _CLOSE * max(1, new.spread):
+        return False
+    slack = 0.0 if exactly else _FEW_RUNS
+    runs = [(a.runs, b.runs) for a, b in zip(old.stages, new.stages, strict=True)]
+    return all(abs(mine - theirs) <= slack * theirs for mine, theirs in runs)

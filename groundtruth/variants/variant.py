@@ -140,12 +140,16 @@ class Transformation:
         Raises:
             VariantError: If the model cannot be transformed so, or the variant decodes to something else on an input.
         """
-        rng = np.random.default_rng([seed, crc32(self.name.encode())])
-        made, nodes, measured = self.make(model, rng, **parameters)
+        made, nodes, measured = self.make(model, generator_of(self.name, seed), **parameters)
         step = Step(self.name, seed, (*parameters.items(), *measured))
         named = replace(made, name=_named(model, self.name), folder=None, recipe=(*model.recipe, step))
         require_same_outputs(model, named)
         return Variant(model, named, nodes)
+
+
+def generator_of(name: str, seed: int) -> np.random.Generator:
+    """The generator of a transformation's random numbers: another one for each name and seed."""
+    return np.random.default_rng([seed, crc32(name.encode())])
 
 
 class Symmetry(Transformation):

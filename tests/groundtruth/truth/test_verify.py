@@ -54,8 +54,9 @@ def test_a_good_artifact_is_proven_again(stored, name):
     lengths = ["fixed", "mixed"] if model.pad_safe else ["fixed"]
     circuits = [f"circuit {ablation}/{kind}" for ablation, kind in itertools.product(ABLATIONS, lengths)]
     what = [check.what for check in outcome.checks]
-    assert what[:4] == ["files", "weights = program", "padding", "provenance"]
-    assert what[4 : 4 + len(circuits)] == circuits
+    before = ["files", "claims", "weights = program", "padding", "provenance", "origin", "recipe"]
+    assert what[: len(before)] == before
+    assert what[len(before) : len(before) + len(circuits)] == circuits
     assert outcome.seconds > 0
 
 
@@ -177,7 +178,7 @@ def test_a_false_place_of_a_variable_is_caught(copied):
 
     def exchange(data):
         first, second, *_ = [d for d in data["directions"] if d[1:3] == ["variable", "hist_1"]]
-        first[3], second[3] = second[3], first[3]
+        first[0], second[0], first[3], second[3] = second[0], first[0], second[3], first[3]
 
     change_model(folder, exchange)
     rehash(folder)
