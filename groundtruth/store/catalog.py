@@ -26,7 +26,7 @@ def shipped() -> list[str]:
 
 def variants_folder() -> Path:
     """The folder of the shipped variants."""
-    return library() / "tiers"
+    return library() / "variants"
 
 
 def shipped_variants() -> list[str]:

@@ -102,7 +102,7 @@ def read_variables(folder: Path, model: CompiledNetwork) -> list[VariableTruth]:
         raise ArtifactError(f"{folder / TRUTH}: {error}") from error
 
 
-def read_holds(folder: Path, model: CompiledModel) -> tuple[list[str], bool]:
+def read_holds(folder: Path, model: CompiledNetwork) -> tuple[list[str], bool]:
     """Which circuits, as ``ablation/lengths``, and whether variables, the truth in a folder says that it holds.
 
     Args:

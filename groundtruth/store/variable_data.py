@@ -62,7 +62,7 @@ def variable_truth(data: VariableData, model: CompiledNetwork) -> VariableTruth:
     return VariableTruth(variable, stages, data.spread, data.exhaustive)
 
 
-def _require_places(data: VariableData, model: CompiledModel) -> None:
+def _require_places(data: VariableData, model: CompiledNetwork) -> None:
     """See that the model has every site and every destination that is named.
 
     Raises:

@@ -111,7 +111,7 @@ def _truth_data(
     }
 
 
-def whole_circuits(model: CompiledModel) -> list[str]:
+def whole_circuits(model: CompiledNetwork) -> list[str]:
     """``ablation/lengths`` of every circuit that an artifact holds unless it says that it holds less."""
     kinds = LENGTHS if model.pad_safe and len(model.domain.lengths) > 1 else ("fixed",)
     return [f"{ablation}/{lengths}" for ablation in ABLATIONS for lengths in kinds]
