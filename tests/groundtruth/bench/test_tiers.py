@@ -31,7 +31,7 @@ def test_eight_models_ship_on_every_tier():
     assert set(shipped_on_all_tiers()) <= set(shipped())
     exact = {f"{base}@{tier}" for base in shipped_on_all_tiers() for tier in TIERS}
     assert exact == {name for name in shipped_variants() if not name.endswith("@superposed")}
-    assert sum(path.stat().st_size for path in (library() / "tiers").glob("*/*")) < 3_400_000
+    assert sum(path.stat().st_size for path in (library() / "variants").glob("*/*")) < 3_400_000
     assert {name for tier in TIERS.values() for name in tier.steps} <= set(TRANSFORMATIONS)
 
 
@@ -58,14 +58,14 @@ def test_a_shipped_variant_is_the_program_with_a_known_circuit(name):
     assert set(TIERS[tier].steps) - set(TIERS[tier].optional) <= set(steps) <= set(TIERS[tier].steps)
     tokens = list(original.domain.inputs().tokens)[-20:]
     assert all(map(variant.decoder.agrees, variant.run_many(tokens), original.run_many(tokens)))
-    circuits = read_circuits(library() / "tiers" / name, variant.graph)
+    circuits = read_circuits(library() / "variants" / name, variant.graph)
     assert {c.ablation for c in circuits} == {"resample", "zero", "mean", "mean-positional"}
     assert all(c.minimal_circuits and not c.counts["undecided"] for c in circuits)
 
 
 def test_variants_are_found_by_name():
-    assert stored("hist@all") == library() / "tiers" / "hist@all"
-    assert find_model("hist@all").folder == library() / "tiers" / "hist@all"
+    assert stored("hist@all") == library() / "variants" / "hist@all"
+    assert find_model("hist@all").folder == library() / "variants" / "hist@all"
     made = find_model("hist@permute_heads+rotate")
     assert (made.folder, [step.name for step in made.recipe]) == (None, ["permute_heads", "rotate"])
     with pytest.raises(

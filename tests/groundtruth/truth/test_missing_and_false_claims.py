@@ -7,6 +7,7 @@ import pytest
 from groundtruth import compile, load, programs, verify
 from groundtruth.store import catalog
 from groundtruth.store.write import save
+from groundtruth.truth.origin_claims import require_origin
 from groundtruth.variants.tiers import variant_of
 from tests.groundtruth.store.tampering import MODEL, TRUTH, change_model, change_truth, read, rehash
 from tests.groundtruth.store.tamperings import passes, tamperings
@@ -206,8 +207,6 @@ def test_a_shipped_model_is_the_one_that_was_asked_for(tmp_path, monkeypatch):
     ],
 )
 def test_words_of_a_program_of_the_library_are_held_against_it(tmp_path, key, value, told):
-    from groundtruth.truth.circuits.origin_claims import require_origin
-
     folder = shutil.copytree(catalog.library() / "hist", tmp_path / "hist")
     assert require_origin(load(folder)) == "'hist' (counting): text, inputs and tables agree"
     change_model(folder, lambda data: data.update({key: value}))
