@@ -74,7 +74,7 @@ def main() -> None:
         table.add_row(what, f"{wall:.3f}", f"{processor:.3f}", limit, f"{processor / unit:.1f}")
 
     row("make the task of 10,000 pairs", lambda: evaluator_of(Sizes(1, 1, 10_000)))
-    row("score 10,000 pairs", lambda: fresh(scored).row(found))
+    row("score 10,000 pairs", lambda: fresh(scored).score(found))
     row("das, rank 4, 1,000 pairs", lambda: das(fresh(learned).task, rank=4))
     if arguments.methods:
         for method in map(mib.featurization.get, mib.featurization.names()):

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
         ProgramError,
         UnsupportedProgram,
     )
-    from groundtruth.evaluation.circuits.circuit_evaluator import Row, score
+    from groundtruth.evaluation.circuits.circuit_evaluator import score
+    from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
     from groundtruth.evaluation.circuits.localization_tasks import localization_task
     from groundtruth.evaluation.circuits.localizer_contract import check_method
-    from groundtruth.evaluation.variables import VariableRow, featurization_task, score_featurizer
+    from groundtruth.evaluation.variables import VariableScores, featurization_task, score_featurizer
     from groundtruth.model import CompiledModel, load
     from groundtruth.programs.registry import Program, program
     from groundtruth.store.catalog import shipped
@@ -42,9 +43,9 @@ _HOMES = {
     "MiscompiledProgram": "groundtruth.errors",
     "Program": "groundtruth.programs.registry",
     "ProgramError": "groundtruth.errors",
-    "Row": "groundtruth.evaluation.circuits.circuit_evaluator",
+    "CircuitScores": "groundtruth.evaluation.circuits.circuit_scores",
     "UnsupportedProgram": "groundtruth.errors",
-    "VariableRow": "groundtruth.evaluation.variables",
+    "VariableScores": "groundtruth.evaluation.variables",
     "check_method": "groundtruth.evaluation.circuits.localizer_contract",
     "compile": "groundtruth.compiler.compile_program",
     "featurization_task": "groundtruth.evaluation.variables",
@@ -69,9 +70,9 @@ __all__ = [
     "MiscompiledProgram",
     "Program",
     "ProgramError",
-    "Row",
+    "CircuitScores",
     "UnsupportedProgram",
-    "VariableRow",
+    "VariableScores",
     "check_method",
     "compile",
     "featurization_task",

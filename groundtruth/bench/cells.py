@@ -17,11 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 import groundtruth
 import mib
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
-from groundtruth.evaluation.circuits.language_model_evaluator import is_real, real_sha256
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
-from groundtruth.evaluation.variables.variable_evaluator import VariableRow
+from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.files import to_json, write_whole
 from groundtruth.specs import find_model, is_file_spec, load_method
 from groundtruth.store.catalog import stored
@@ -29,7 +30,7 @@ from mib import localization
 from mib.localization.task import Level
 from mib.metrics.faithfulness import MAX_SIZES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of a stored cell and of a result file."""
 
 _NO_RESULT = (
@@ -41,7 +42,7 @@ _NO_RESULT = (
     "bench/results.py",
     "bench/running.py",
     "bench/profiles.py",
-    "bench/real_results.py",
+    "bench/language_model_results.py",
     "bench/variable_results.py",
     "bench/variable_profiles.py",
 )
@@ -136,13 +137,13 @@ class Failed:
     error: str
 
 
-Outcome = Row | VariableRow | Skipped | Failed
+Outcome = CircuitScores | VariableScores | Skipped | Failed
 
 
 @dataclass(frozen=True)
 class _Stored:
     schema_version: int
-    outcome: Row | VariableRow | Skipped
+    outcome: CircuitScores | VariableScores | Skipped
 
 
 _ADAPTER = TypeAdapter(_Stored)
@@ -158,7 +159,7 @@ class CellStore:
 
     folder: Path
 
-    def get(self, key: str) -> Row | VariableRow | Skipped | None:
+    def get(self, key: str) -> CircuitScores | VariableScores | Skipped | None:
         """The outcome of a key; ``None`` if there is none, or a file that cannot be read as one."""
         try:
             stored = _ADAPTER.validate_json((self.folder / f"{key}.json").read_bytes())
@@ -203,8 +204,8 @@ def model_sha256(name: str) -> str:
     Raises:
         GroundTruthError: If the model cannot be found.
     """
-    if is_real(name):
-        return real_sha256(name)
+    if is_language_model(name):
+        return checkpoint_sha256(name)
     folder = stored(name) or Path(name)
     digest = hashlib.sha256()
     if folder.is_dir():

@@ -9,8 +9,9 @@ from typing import Any
 from groundtruth.bench.cells import Cell, dtype_of
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
-from groundtruth.evaluation.circuits.language_model_evaluator import N_REAL_PAIRS, is_real, tasks_of
+from groundtruth.evaluation.circuits.language_model_circuits import N_LANGUAGE_MODEL_PAIRS
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.language_models import is_language_model, tasks_of
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
 from groundtruth.specs import models_in
 from groundtruth.store.catalog import shipped, summaries
@@ -36,7 +37,7 @@ class Profile:
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
         methods: Which of the registered methods; ``None`` for all of the level.
         tasks: What the learned model is scored on; with none it is left out.
-        n_real_pairs: How many pairs a task on a real model has.
+        n_language_model_pairs: How many pairs a task on a real model has.
         too_slow: Methods that are not run on a real model unless they are asked for.
     """
 
@@ -49,7 +50,7 @@ class Profile:
     max_sizes: int
     methods: tuple[str, ...] | None = None
     tasks: tuple[str, ...] = ()
-    n_real_pairs: int = N_REAL_PAIRS
+    n_language_model_pairs: int = N_LANGUAGE_MODEL_PAIRS
     too_slow: tuple[str, ...] = ()
 
     def models(self) -> list[str]:
@@ -86,7 +87,7 @@ PROFILES: Mapping[str, Profile] = {
             128,
             33,
             tasks=("ioi", "mcqa", "arithmetic-addition"),
-            n_real_pairs=16,
+            n_language_model_pairs=16,
             too_slow=("acdc", "cpr-gaming"),
         ),
         Profile(
@@ -181,7 +182,7 @@ def cells_of(
     settings: dict[str, Any] = {"level": level, "seed": seed, "max_sizes": chosen.max_sizes, "device": device}
     settings["dtype"] = dtype
     own = {method: tuple(sorted(values.items())) for method, values in (parameters or {}).items()}
-    prompts.check(models or ["default"], real=bool(real))
+    prompts.check(models or ["default"], has_language_model=bool(real))
     return [
         Cell(method, model, ablation, n_pairs=chosen.n_pairs, parameters=own.get(method, ()), **settings)
         for ablation, model, method in product(kinds, compiled, names)
@@ -190,7 +191,7 @@ def cells_of(
             method,
             model,
             ablation,
-            n_pairs=chosen.n_real_pairs,
+            n_pairs=chosen.n_language_model_pairs,
             parameters=own.get(method, ()),
             task=task,
             prompts=prompts,
@@ -212,7 +213,7 @@ def _told_apart(
         if name == "default":
             compiled += chosen.models()
             real |= {(LEARNED, task): None for task in (tasks_of(LEARNED, tasks) if tasks else chosen.tasks)}
-        elif is_real(name):
+        elif is_language_model(name):
             real |= {(name, task): None for task in tasks_of(name, tasks)}
         else:
             compiled += models_in([name])

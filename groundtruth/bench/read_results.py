@@ -10,10 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from groundtruth.bench.cells import SCHEMA_VERSION, Cell, Failed, Outcome, Skipped
 from groundtruth.bench.results import Result
 from groundtruth.errors import ArtifactError
-from groundtruth.evaluation.circuits.circuit_evaluator import Row
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 
 _KINDS: Mapping[str, TypeAdapter[Any]] = {
-    "scored": TypeAdapter(Row),
+    "scored": TypeAdapter(CircuitScores),
     "skipped": TypeAdapter(Skipped),
     "failed": TypeAdapter(Failed),
 }

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from groundtruth.bench.cells import Cell, Failed, Outcome, Skipped
+from groundtruth.bench.language_model_results import Prediction, language_model_values, predictions
 from groundtruth.bench.outcomes import Outcomes, cell_data, heading_data, validity_data
-from groundtruth.bench.real_results import Prediction, predictions, real_values
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.evaluator import ORACLE
 from mib.errors import ScoreError
 from mib.metrics.metric_validity import Validity, metric_validity
 
@@ -59,15 +60,15 @@ class Summary:
 class Result(Outcomes[Cell]):
     """All outcomes of a run of the circuit track."""
 
-    def rows(self, ablation: str | None = None) -> list[Row]:
+    def rows(self, ablation: str | None = None) -> list[CircuitScores]:
         """What was scored."""
-        return [o for c, o in self.outcomes if isinstance(o, Row) and ablation in (None, c.ablation)]
+        return [o for c, o in self.outcomes if isinstance(o, CircuitScores) and ablation in (None, c.ablation)]
 
-    def compiled_rows(self, ablation: str) -> list[Row]:
+    def compiled_scores(self, ablation: str) -> list[CircuitScores]:
         """What was scored on compiled models, whose truth is known."""
         return [row for row in self.rows(ablation) if not row.task]
 
-    def real_rows(self, ablation: str) -> list[Row]:
+    def language_model_scores(self, ablation: str) -> list[CircuitScores]:
         """What was scored on language models."""
         return [row for row in self.rows(ablation) if row.task]
 
@@ -92,17 +93,17 @@ class Result(Outcomes[Cell]):
 
     def _summary(self, method: str, ablation: str) -> Summary:
         own = [o for c, o in self.outcomes if c.method == method and c.ablation == ablation]
-        scored = [o for o in own if isinstance(o, Row)]
+        scored = [o for o in own if isinstance(o, CircuitScores)]
         rows = [row for row in scored if not row.task] if self.has_compiled else scored
         table = [columns_of(row) for row in rows]
         names = table[0] if table else ()
         values = {name: [value for row in table if (value := row[name]) is not None] for name in names}
-        values |= real_values(scored) if self.has_compiled else {}
+        values |= language_model_values(scored) if self.has_compiled else {}
         return Summary(
             method=method,
             ablation=ablation,
             n_models=len(rows),
-            n_exact=sum(row.live.exact for row in rows if row.live and row.certainty == "exact"),
+            n_exact=sum(bool(is_exact(row)) for row in rows),
             n_failed=sum(isinstance(o, Failed) for o in own),
             columns={name: _spread(numbers) for name, numbers in values.items() if numbers},
         )
@@ -110,7 +111,7 @@ class Result(Outcomes[Cell]):
     def validity(self, ablation: str) -> tuple[Validity, ...]:
         """Whether each metric ranks methods as each exact score does; the oracle, which is no method, is left out."""
         table: dict[str, dict[str, dict[str, float | None]]] = {}
-        for row in self.compiled_rows(ablation):
+        for row in self.compiled_scores(ablation):
             if row.method != ORACLE:
                 table.setdefault(row.model, {})[row.method] = columns_of(row)
         try:
@@ -129,9 +130,10 @@ def result_of(outcomes: Iterable[tuple[Cell, Outcome]], *, seconds: float, **set
     return Result(tuple(outcomes), settings, seconds)
 
 
-def columns_of(row: Row) -> dict[str, float | None]:
+def columns_of(row: CircuitScores) -> dict[str, float | None]:
     """The columns of a table: exact scores against the live edges (none in superposition), metrics, costs."""
-    measured = row.live if row.certainty == "measured" else None
+    truth = row.truth
+    measured = truth.live if truth and truth.certainty == "measured" else None
     live = None if measured else row.live
     return {
         "auroc": live and live.auroc,
@@ -140,18 +142,23 @@ def columns_of(row: Row) -> dict[str, float | None]:
         "precision": live and live.precision,
         "recall": live and live.recall,
         "f1": live and live.f1,
-        "variables_auroc": live and row.variables and row.variables.auroc,
-        "structural_auroc": live and row.structural and row.structural.auroc,
+        "variables_auroc": live and truth and truth.variables and truth.variables.auroc,
+        "structural_auroc": live and truth and truth.structural and truth.structural.auroc,
         "measured_auroc": measured and measured.auroc,
         "mib_cpr": row.mib_cpr,
         "mib_cmd": row.mib_cmd,
         "cpr": row.cpr,
         "cmd": row.cmd,
-        "true_cpr": row.true_cpr,
-        "true_cmd": row.true_cmd,
+        "true_cpr": truth and truth.true_cpr,
+        "true_cmd": truth and truth.true_cmd,
         "passes": row.passes,
         "seconds": row.seconds,
     }
+
+
+def is_exact(row: CircuitScores) -> bool | None:
+    """Say whether the live edges were recovered exactly; ``None`` where they are not known exactly."""
+    return row.live.exact if row.live and row.truth and row.truth.certainty == "exact" else None
 
 
 def as_data(result: Result) -> dict[str, Any]:
@@ -173,7 +180,7 @@ def as_data(result: Result) -> dict[str, Any]:
     }
 
 
-def flat_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def flat_rows(rows: Sequence[CircuitScores]) -> list[dict[str, Any]]:
     """One flat record a row, for CSV and Markdown."""
     return [
         {
@@ -181,13 +188,13 @@ def flat_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "model": row.model,
             "task": row.task,
             "ablation": row.ablation,
-            "lengths": row.lengths,
+            "lengths": row.truth.lengths if row.truth else "",
             "level": row.level,
             "seed": row.seed,
             "examples": row.n_examples,
             "true": row.live and row.live.true,
             "judged": row.live and row.live.judged,
-            "exact": row.live and row.live.exact if row.certainty == "exact" else None,
+            "exact": is_exact(row),
             **columns_of(row),
             "cpr_low": row.cpr_interval[0],
             "cpr_high": row.cpr_interval[1],

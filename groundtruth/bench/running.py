@@ -15,8 +15,10 @@ from groundtruth.bench.cells import Cell, CellStore, Failed, Outcome, Skipped, d
 from groundtruth.bench.variable_cells import VariableCell, variable_evaluator
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Evaluator
-from groundtruth.evaluation.circuits.language_model_evaluator import RealEvaluator, is_real
+from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
+from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.specs import find_model, is_file_spec, load_featurizer, load_method
 from groundtruth.store.catalog import library
 from groundtruth.store.write import WEIGHTS
@@ -76,7 +78,7 @@ def _run_all(
 
 def _size(model: str) -> int:
     """Bytes of a shipped model; 0 for any other compiled one, more than all of them for a language model."""
-    if is_real(model):
+    if is_language_model(model):
         return 2**40
     path = library() / model / WEIGHTS
     return path.stat().st_size if path.is_file() else 0
@@ -102,7 +104,7 @@ def run_cell(cell: Cell | VariableCell) -> Outcome:
     try:
         _refuse(cell, evaluator.task)
         # By what it was asked for: two files may have functions of one name.
-        return replace(evaluator.row(_method(cell), dict(cell.parameters)), method=cell.method)
+        return replace(evaluator.score(_method(cell), dict(cell.parameters)), method=cell.method)
     except _CannotRun as error:
         return Skipped(str(error), "method")
     except MibError as error:
@@ -152,10 +154,10 @@ def _place(error: BaseException, method: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _evaluator(cell: Cell) -> Evaluator | RealEvaluator:
+def _evaluator(cell: Cell) -> CircuitEvaluator | LanguageModelCircuitEvaluator:
     """The evaluator of a cell, kept for the next cell of it."""
     if cell.task:
-        return RealEvaluator.of(
+        return LanguageModelCircuitEvaluator.of(
             cell.model,
             cell.task,
             ablation=cell.ablation,
@@ -167,7 +169,7 @@ def _evaluator(cell: Cell) -> Evaluator | RealEvaluator:
             dtype=dtype_of(cell.dtype),
             prompts=cell.prompts,
         )
-    return Evaluator.of(
+    return CircuitEvaluator.of(
         find_model(cell.model),
         ablation=cell.ablation,
         lengths=cell.lengths,

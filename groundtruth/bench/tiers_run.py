@@ -8,7 +8,8 @@ from typing import Any
 from groundtruth.bench.cells import Failed
 from groundtruth.bench.results import Result
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.store.catalog import shipped_variants
 from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
 
@@ -90,13 +91,13 @@ def climbs(result: Result, ablation: str) -> list[Climb]:
 
 def _climb(result: Result, method: str, ablation: str) -> Climb:
     tiers = tiers_of(result)
-    rows: dict[str, dict[str, Row]] = {tier: {} for tier in tiers}
+    rows: dict[str, dict[str, CircuitScores]] = {tier: {} for tier in tiers}
     failed = dict.fromkeys(tiers, 0)
     for cell, outcome in result.outcomes:
         if (cell.method, cell.ablation) != (method, ablation):
             continue
         base, tier = base_and_tier(cell.model)
-        if isinstance(outcome, Row):
+        if isinstance(outcome, CircuitScores):
             rows[tier][base] = outcome
         elif isinstance(outcome, Failed):
             failed[tier] += 1

@@ -8,10 +8,11 @@ from typing import Any
 
 from groundtruth.bench.cells import SCHEMA_VERSION, code_sha256, dtype_of, model_sha256, registered_sha256, versions
 from groundtruth.devices import pick_device
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
 from groundtruth.evaluation.variables.featurization_tasks import SIZES, Sizes
-from groundtruth.evaluation.variables.language_model_variables import RealVariableEvaluator
-from groundtruth.evaluation.variables.variable_evaluator import ORACLE, VariableEvaluator
+from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
+from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
 from groundtruth.specs import find_model, is_file_spec, load_featurizer
 from mib import featurization
 
@@ -95,7 +96,7 @@ def _method_sha256(method: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def variable_evaluator(cell: VariableCell) -> VariableEvaluator | RealVariableEvaluator:
+def variable_evaluator(cell: VariableCell) -> VariableEvaluator | LanguageModelVariableEvaluator:
     """The evaluator of a cell, kept for the next cell of it.
 
     Raises:
@@ -109,7 +110,7 @@ def variable_evaluator(cell: VariableCell) -> VariableEvaluator | RealVariableEv
     }  # fmt: skip
     if cell.task:
         asked["prompts"] = cell.prompts
-        return RealVariableEvaluator.of(cell.model, cell.task, cell.variable, cell.site, **asked)
+        return LanguageModelVariableEvaluator.of(cell.model, cell.task, cell.variable, cell.site, **asked)
     return VariableEvaluator.of(_model(cell.model), cell.variable, cell.site, **asked)
 
 

@@ -9,12 +9,16 @@ from groundtruth.bench.cells import dtype_of
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
 from groundtruth.evaluation.variables.featurization_tasks import Sizes
 from groundtruth.evaluation.variables.informative_variables import informative
-from groundtruth.evaluation.variables.language_model_sites import RealPlace, names_real, real_places
+from groundtruth.evaluation.variables.language_model_sites import (
+    LanguageModelPlace,
+    language_model_places,
+    names_language_model,
+)
 from groundtruth.evaluation.variables.task_sites import task_site
-from groundtruth.evaluation.variables.variable_evaluator import ORACLE
 from groundtruth.specs import find_model, is_file_spec, load_featurizer, models_in
 from groundtruth.store.catalog import shipped, summaries
 from groundtruth.truth.variables import Site
@@ -213,7 +217,7 @@ def variable_cells_of(
         elif name != ORACLE:
             featurization.get(name)
     compiled, real, few = _told_apart(chosen, models or ["default"], tasks)
-    prompts.check(models or ["default"], real=bool(real))
+    prompts.check(models or ["default"], has_language_model=bool(real))
     defaults, own = chosen.parameters or {}, parameters or {}
     settings = {name: tuple(sorted({**defaults.get(name, {}), **own.get(name, {})}.items())) for name in names}
     seeds = range(seed, seed + chosen.seeds)
@@ -243,19 +247,19 @@ def variable_cells_of(
 
 def _told_apart(
     chosen: VariableProfile, models: Sequence[str], tasks: Sequence[str] | None
-) -> tuple[list[Place], list[RealPlace], bool]:
+) -> tuple[list[Place], list[LanguageModelPlace], bool]:
     """Places of compiled models; of language models; and whether these are the few of the profile alone."""
     compiled: list[Place] = []
-    real: dict[RealPlace, None] = {}
+    real: dict[LanguageModelPlace, None] = {}
     named = False
     for name in models:
         if name == "default":
             compiled += chosen.chosen()
             if chosen.learned or tasks:
-                real |= dict.fromkeys(real_places(learned.NAME, tasks, few=chosen.learned != "all"))
-        elif names_real(name):
+                real |= dict.fromkeys(language_model_places(learned.NAME, tasks, few=chosen.learned != "all"))
+        elif names_language_model(name):
             named = True
-            real |= dict.fromkeys(real_places(name, tasks))
+            real |= dict.fromkeys(language_model_places(name, tasks))
         else:
             compiled += [place for one in models_in([name]) for place in places_of(one)]
     if tasks and not real:

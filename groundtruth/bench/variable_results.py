@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from groundtruth.bench.cells import Failed, Outcome, Skipped
+from groundtruth.bench.language_model_results import REAL, Prediction, predictions
 from groundtruth.bench.outcomes import Outcomes, cell_data, heading_data, or_none, validity_data
-from groundtruth.bench.real_results import REAL, Prediction, predictions
 from groundtruth.bench.variable_cells import VariableCell
-from groundtruth.evaluation.variables.variable_evaluator import KINDS, ORACLE, VariableRow
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.variables.variable_evaluator import KINDS
+from groundtruth.evaluation.variables.variable_scores import VariableScores
 from mib.errors import ScoreError
 from mib.metrics.interchange_scores import mib_aggregate
 from mib.metrics.metric_validity import Validity, metric_validity
@@ -80,17 +82,17 @@ class VariableResult(Outcomes[VariableCell]):
     """All outcomes of a run of the variable track."""
 
     @property
-    def rows(self) -> list[VariableRow]:
+    def rows(self) -> list[VariableScores]:
         """What was scored."""
-        return [outcome for _, outcome in self.outcomes if isinstance(outcome, VariableRow)]
+        return [outcome for _, outcome in self.outcomes if isinstance(outcome, VariableScores)]
 
     @property
-    def compiled_rows(self) -> list[VariableRow]:
+    def compiled_scores(self) -> list[VariableScores]:
         """What was scored on compiled models, whose truth is known."""
         return [row for row in self.rows if not row.task]
 
     @property
-    def real_rows(self) -> list[VariableRow]:
+    def language_model_scores(self) -> list[VariableScores]:
         """What was scored on language models."""
         return [row for row in self.rows if row.task]
 
@@ -120,7 +122,7 @@ class VariableResult(Outcomes[VariableCell]):
 
     def _summary(self, method: str) -> VariableSummary:
         own = [(cell, outcome) for cell, outcome in self.outcomes if cell.method == method]
-        scored = [outcome for _, outcome in own if isinstance(outcome, VariableRow)]
+        scored = [outcome for _, outcome in own if isinstance(outcome, VariableScores)]
         real = [row for row in scored if row.task]
         rows = [row for row in scored if not row.task] if self.has_compiled else scored
         columns = columns_over(rows)
@@ -151,7 +153,7 @@ class VariableResult(Outcomes[VariableCell]):
         """Whether each metric ranks methods as each exact score does; the oracle, which is no method, is left out."""
         table: dict[str, dict[str, dict[str, list[float]]]] = {}
         for cell, row in self.outcomes:
-            if isinstance(row, VariableRow) and row.method != ORACLE and not row.task:
+            if isinstance(row, VariableScores) and row.method != ORACLE and not row.task:
                 columns = table.setdefault(cell.place, {}).setdefault(row.method, {})
                 for name, value in variable_columns(row).items():
                     if value is not None:
@@ -181,10 +183,10 @@ def variable_result_of(
     return VariableResult(tuple(outcomes), {"track": TRACK, **settings}, seconds)
 
 
-def columns_over(rows: Sequence[VariableRow]) -> dict[str, SeedSpread]:
+def columns_over(rows: Sequence[VariableScores]) -> dict[str, SeedSpread]:
     """Every column of one method's rows that has a value, MIB's summary over sites among them."""
     by_place: dict[tuple[str, ...], list[dict[str, float | None]]] = {}
-    by_variable: dict[tuple[str, str], dict[int, list[VariableRow]]] = {}
+    by_variable: dict[tuple[str, str], dict[int, list[VariableScores]]] = {}
     for row in rows:
         by_place.setdefault((row.subject, row.variable, row.site), []).append(variable_columns(row))
         by_variable.setdefault((row.subject, row.variable), {}).setdefault(row.seed, []).append(row)
@@ -196,7 +198,7 @@ def columns_over(rows: Sequence[VariableRow]) -> dict[str, SeedSpread]:
     return {name: spread for name, spread in spreads.items() if spread is not None}
 
 
-def variable_columns(row: VariableRow) -> dict[str, float | None]:
+def variable_columns(row: VariableScores) -> dict[str, float | None]:
     """The columns of a table: interchange accuracies, exact scores, controls, costs."""
     overlap, energy = row.overlap, row.overlap and row.overlap.energy
     controls = {control.kind: control.accuracy for control in row.controls}
@@ -229,7 +231,7 @@ def variable_columns(row: VariableRow) -> dict[str, float | None]:
     }
 
 
-def mib_columns(rows: Sequence[VariableRow]) -> dict[str, float]:
+def mib_columns(rows: Sequence[VariableScores]) -> dict[str, float]:
     """MIB's summary of one method on one variable over sites.
 
     ``mib_mean`` and ``mib_best`` choose positions and layer on the validation split; ``mib_best_on_test`` on the scored
@@ -239,7 +241,7 @@ def mib_columns(rows: Sequence[VariableRow]) -> dict[str, float]:
     Args:
         rows: Of one method, variable and seed, one a site.
     """
-    layers: dict[int, list[VariableRow]] = {}
+    layers: dict[int, list[VariableScores]] = {}
     for row in rows:
         layers.setdefault(Site.parse(row.site.partition("@")[0]).layer, []).append(row)
     shared = set.intersection(*({family.name for family in row.families} for row in rows))
@@ -253,7 +255,7 @@ def mib_columns(rows: Sequence[VariableRow]) -> dict[str, float]:
     return {"mib_mean": fair.mean, "mib_best": fair.best, "mib_best_on_test": as_mib.best}
 
 
-def _by_data_set(row: VariableRow, families: Collection[str]) -> list[tuple[float, float]]:
+def _by_data_set(row: VariableScores, families: Collection[str]) -> list[tuple[float, float]]:
     """Scores with what sites are chosen by: a family each, or one where a model is compiled."""
     if not families:
         return [(row.accuracy, row.accuracy if row.validation is None else row.validation)]
@@ -280,7 +282,7 @@ def flat_variable_rows(result: VariableResult) -> list[dict[str, Any]]:
             "task": row.task,
             "variable": row.variable,
             "site": row.site,
-            "state": row.state,
+            "state": row.truth.state if row.truth else "",
             "seed": row.seed,
             "train": row.n_train,
             "test": row.n_test,
@@ -296,7 +298,9 @@ def flat_variable_rows(result: VariableResult) -> list[dict[str, Any]]:
 
 def _cell_data(cell: VariableCell, outcome: Outcome) -> dict[str, Any]:
     derived = (
-        {"illusion": outcome.illusion, "selectivity": outcome.selectivity} if isinstance(outcome, VariableRow) else {}
+        {"illusion": outcome.illusion, "selectivity": outcome.selectivity}
+        if isinstance(outcome, VariableScores)
+        else {}
     )
     return {**cell_data(cell, outcome), **derived}
 

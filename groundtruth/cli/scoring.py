@@ -274,7 +274,7 @@ def _prompts(data: str | None, answer_prefix: str | None, memory: str | None) ->
 
 def _known_parameters(method: str, level: Any) -> dict[str, Any]:
     """Hyper-parameters of a method and their defaults; a file with it is loaded, and its faults are told."""
-    from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
+    from groundtruth.evaluation.evaluator import ORACLE
     from groundtruth.specs import is_file_spec, load_method
     from mib import localization
 

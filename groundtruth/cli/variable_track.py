@@ -140,7 +140,7 @@ def list_featurizers(*, json: bool) -> None:
 
 def _known_parameters(method: str) -> dict[str, Any]:
     """Hyper-parameters of a method and their defaults; a file with it is loaded, and its faults are told."""
-    from groundtruth.evaluation.variables.variable_evaluator import ORACLE
+    from groundtruth.evaluation.evaluator import ORACLE
 
     return {} if method == ORACLE else _method(method).parameters
 

@@ -27,19 +27,19 @@ class Prompts:
     answer_prefix: str | None = None
     memory: int = MEMORY
 
-    def check(self, models: Sequence[str], *, real: bool) -> None:
+    def check(self, models: Sequence[str], *, has_language_model: bool) -> None:
         """See that the folder is there and that a model reads prompts, before anything is run.
 
         Args:
             models: What is scored.
-            real: Whether a language model is among them.
+            has_language_model: Whether a language model is among them.
 
         Raises:
             DomainError: If either is not so.
         """
         if self.data not in (None, HUB) and not Path(str(self.data)).is_dir():
             raise DomainError(f"data='{self.data}': no such folder. Write hub, or one with a folder for each task.")
-        if self != MADE_UP and not real:
+        if self != MADE_UP and not has_language_model:
             raise DomainError(
                 "--data, --answer-prefix and --memory are for language models, and there is none among "
                 f"{', '.join(models)}. Name one, such as --models {LEARNED}."

@@ -51,7 +51,7 @@ def dormant_pathway(*, seed: int = 0) -> Demonstration:
     sizes = Sizes(train=1, validation=1, test=1_000)
     evaluator = VariableEvaluator.of(model, "opposite", "resid_pre3", sizes=sizes, controls=False, seed=seed)
     evaluator = replace(evaluator, task=_selecting(evaluator.task, n_outputs=len(model.decoder.values)))
-    row = evaluator.row(illusion)
+    row = evaluator.score(illusion)
     halves = [interchange_scores(evaluator.task, Featurizer.subspace(h)).distinguishing.value for h in (dead, dormant)]
     if row.recall is None or row.precision is None or row.movement is None:
         raise RuntimeError("a subspace has an overlap with a live variable")

@@ -27,8 +27,8 @@ def rotated_basis(*, seed: int = 0) -> Demonstration:
         VariableEvaluator.of(m, "opposite", "resid_pre3", sizes=sizes, controls=False, seed=seed)
         for m in (plain, turned)
     ]
-    masks = [evaluator.row("dbm-sparse", {"steps": 200}) for evaluator in exams]
-    das = [evaluator.row("das", {"rank": 8, "steps": 200, "patience": 10}) for evaluator in exams]
+    masks = [evaluator.score("dbm-sparse", {"steps": 200}) for evaluator in exams]
+    das = [evaluator.score("das", {"rank": 8, "steps": 200, "patience": 10}) for evaluator in exams]
     return Demonstration(
         naive=(
             Finding("DBM's accuracy along the axes", masks[0].accuracy, least=0.95),

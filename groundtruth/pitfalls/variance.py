@@ -39,7 +39,7 @@ def variance(*, seed: int = 0) -> Demonstration:
     components = principal_components(activations)[:, : evaluator.landscape.live.shape[1]]
     centred = activations - activations.mean(0)
     explained = float((centred @ components).square().sum() / centred.square().sum())
-    row = evaluator.row(Featurizer.subspace(components))
+    row = evaluator.score(Featurizer.subspace(components))
     if row.recall is None:
         raise RuntimeError("a subspace has an overlap with a live variable")
     return Demonstration(

@@ -12,7 +12,7 @@ from rich.console import Console
 from groundtruth.bench.cells import SCHEMA_VERSION
 from groundtruth.bench.results import LOWER_IS_BETTER
 from groundtruth.errors import ArtifactError
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.model import load
 from groundtruth.report import style
 from groundtruth.report.scores import Column
@@ -79,7 +79,7 @@ def _section(data: Mapping[str, Any], ablation: str) -> dict[str, Any]:
         "validity": [entry for entry in data["metric_validity"] if entry["ablation"] == ablation],
         "models": models,
         "matrix": [(summary["method"], _by_model(summary["method"], rows, models)) for summary in summaries],
-        "wrong": [row for row in rows if row["wrong"]],
+        "wrong": [row for row in rows if row["truth"] and row["truth"]["wrong"]],
         "failures": [cell for cell in cells if cell["outcome"] == "failed"],
         "skipped": [cell for cell in cells if cell["outcome"] == "skipped"],
         "trees": list(_trees(rows)),
@@ -116,7 +116,8 @@ def _subject(row: Mapping[str, Any]) -> str:
 
 
 def _cell(row: Mapping[str, Any]) -> dict[str, Any]:
-    auroc = row["live"] and row["live"]["auroc"]
+    live = row["truth"] and row["truth"]["live"]
+    auroc = live and live["auroc"]
     value = row["cpr"] if auroc is None else auroc
     low, high = row["cpr_interval"]
     title = f"{row['cell']['method']} on {_subject(row)}: CPR {row['cpr']:.3f} ({low:.3f} to {high:.3f})"
@@ -128,7 +129,9 @@ def _cell(row: Mapping[str, Any]) -> dict[str, Any]:
 def _trees(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Each shipped model's true circuit, as HTML."""
     known = set(shipped())
-    for name, ablation, lengths in dict.fromkeys((row["model"], row["ablation"], row["lengths"]) for row in rows):
+    for name, ablation, lengths in dict.fromkeys(
+        (row["model"], row["ablation"], row["truth"]["lengths"]) for row in rows if row["truth"]
+    ):
         if name in known:
             circuit = load(name).circuit(ablation=ablation, lengths=lengths)
             console = Console(record=True, width=WIDTH, file=io.StringIO(), theme=style.THEME, highlight=False)

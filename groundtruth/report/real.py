@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.bench.real_results import Prediction, by_task
+from groundtruth.bench.language_model_results import Prediction, by_task
 from groundtruth.bench.results import Result, Summary
-from groundtruth.evaluation.circuits.circuit_evaluator import Row
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.report import style
 
 TOLD = {"auroc": "AUROC", "average_precision": "AP", "f1": "F1", "cmd": "CMD", "cpr": "CPR"}
@@ -18,12 +18,12 @@ TOLD = {"auroc": "AUROC", "average_precision": "AP", "f1": "F1", "cmd": "CMD", "
 
 def title_of(result: Result, ablation: str) -> str:
     """``21 models and learned (ioi, mcqa)``, as much of it as was scored."""
-    compiled = len({row.model for row in result.compiled_rows(ablation)})
-    parts = [style.plural(compiled, "model")] if compiled or not result.real_rows(ablation) else []
-    return " and ".join([*parts, *subjects(result.real_rows(ablation))])
+    compiled = len({row.model for row in result.compiled_scores(ablation)})
+    parts = [style.plural(compiled, "model")] if compiled or not result.language_model_scores(ablation) else []
+    return " and ".join([*parts, *subjects(result.language_model_scores(ablation))])
 
 
-def subjects(rows: Sequence[Row]) -> list[str]:
+def subjects(rows: Sequence[CircuitScores]) -> list[str]:
     """Language models with their tasks: ``learned (ioi, mcqa)``."""
     pairs = sorted({(_short(row.model), row.task) for row in rows})
     return [
@@ -38,10 +38,10 @@ def _short(model: str) -> str:
 
 def legend_of(result: Result, ablation: str) -> Iterator[str]:
     """What the columns of language models are, if there are any beside those of compiled ones."""
-    rows = result.real_rows(ablation)
-    if result.compiled_rows(ablation):
+    rows = result.language_model_scores(ablation)
+    if result.compiled_scores(ablation):
         yield "Exact scores: against the live edges."
-    if rows and result.compiled_rows(ablation):
+    if rows and result.compiled_scores(ablation):
         pairs = max(row.n_examples for row in rows)
         about = ", ".join(subjects(rows))
         yield f"real: the mean over {about}, {pairs} held-out pairs a task; no truth is known there."
@@ -62,7 +62,7 @@ def predictions_in_words(found: Sequence[Prediction]) -> Iterator[Text]:
 
 def task_table(result: Result, ablation: str, summaries: Sequence[Summary]) -> Table | None:
     """CPR and CMD of each method on each task, where only language models were scored, and more than one task."""
-    found = by_task(result.real_rows(ablation))
+    found = by_task(result.language_model_scores(ablation))
     if result.has_compiled or len(found) < 2:
         return None
     made = style.table(padding=(0, 1, 0, 0))

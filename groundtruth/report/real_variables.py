@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.bench.real_results import Prediction
+from groundtruth.bench.language_model_results import Prediction
 from groundtruth.bench.variable_results import VariableResult, VariableSummary
-from groundtruth.evaluation.variables.variable_evaluator import VariableRow
+from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report import style
 
 TOLD = {"accuracy": "IIA", "recall": "recall", "precision": "precision", "f1": "F1", "inside": "inside"}
@@ -25,13 +25,15 @@ REAL_LEGEND = (
 
 def variable_title(result: VariableResult) -> str:
     """``3 variables at 4 sites and learned (ioi: output_token)``, as much of it as was scored."""
-    compiled = {(row.model, row.variable) for row in result.compiled_rows}
-    sites = {(row.model, row.variable, row.site) for row in result.compiled_rows}
+    compiled = {(row.model, row.variable) for row in result.compiled_scores}
+    sites = {(row.model, row.variable, row.site) for row in result.compiled_scores}
     parts = [f"{style.plural(len(compiled), 'variable')} at {style.plural(len(sites), 'site')}"]
-    return " and ".join([*(parts if compiled or not result.real_rows else []), *_subjects(result.real_rows)])
+    return " and ".join(
+        [*(parts if compiled or not result.language_model_scores else []), *_subjects(result.language_model_scores)]
+    )
 
 
-def _subjects(rows: Sequence[VariableRow]) -> list[str]:
+def _subjects(rows: Sequence[VariableScores]) -> list[str]:
     """Language models with tasks and variables."""
     found = sorted({(_short(row.model), row.task, row.variable) for row in rows})
     return [
@@ -51,8 +53,8 @@ def _short(model: str) -> str:
 
 def real_legend(result: VariableResult) -> Iterator[str]:
     """What the columns of language models are, beside those of compiled ones."""
-    rows = result.real_rows
-    if rows and result.compiled_rows:
+    rows = result.language_model_scores
+    if rows and result.compiled_scores:
         sites = ", ".join(dict.fromkeys(row.site for row in rows))
         pairs = max(row.n_test for row in rows)
         yield f"real: the mean over {', '.join(_subjects(rows))} at {sites}, {pairs} held-out pairs each; no truth is"
@@ -77,7 +79,7 @@ def rank_prediction(found: Sequence[Prediction]) -> Iterator[Text]:
 def place_table(result: VariableResult, summaries: Sequence[VariableSummary]) -> Table | None:
     """IIA of each method on each variable by layer and position, where only language models were scored."""
     values: dict[tuple[str, str, str], dict[str, list[float]]] = {}
-    for row in result.real_rows:
+    for row in result.language_model_scores:
         values.setdefault((row.subject, row.variable, row.site), {}).setdefault(row.method, []).append(row.accuracy)
     if result.has_compiled or not 2 <= len(values) <= MOST_PLACES:
         return None

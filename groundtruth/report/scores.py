@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import style
 
 N_FAILURES = 5

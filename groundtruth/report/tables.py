@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from groundtruth.bench.results import LOWER_IS_BETTER, Result, Summary
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import scores, style
 from groundtruth.report.real import legend_of, predictions_in_words, task_table, title_of
 from groundtruth.report.scores import Column, best_of, bullets, entry, method_entry

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from groundtruth.bench.results import Result
 from groundtruth.bench.tiers_run import TIER_NAMES, Climb, climbs, tiers_of
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
 from groundtruth.evaluation.circuits.ranking_scores import RESOLUTION
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import style
 from groundtruth.report.words import skipped_in_words
 from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from groundtruth.errors import ArtifactError
-from groundtruth.evaluation.variables.variable_evaluator import ORACLE
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import style
 from groundtruth.report.real_variables import REAL_LEGEND
 from groundtruth.report.scores import Column

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from groundtruth.bench.variable_results import VariableResult, VariableSummary
-from groundtruth.evaluation.variables.variable_evaluator import ORACLE
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import scores, style
 from groundtruth.report.real_variables import REAL_LEGEND, place_table, real_legend, variable_title
 from groundtruth.report.scores import Column, best_of, bullets, entry, method_entry

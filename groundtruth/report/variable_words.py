@@ -6,7 +6,8 @@ from statistics import fmean
 from rich.text import Text
 
 from groundtruth.bench.variable_results import VariableResult, VariableSummary
-from groundtruth.evaluation.variables.variable_evaluator import HIGH, LOW, ORACLE, VariableRow
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.variables.variable_scores import HIGH, LOW, VariableScores
 from groundtruth.report import style
 from groundtruth.report.real_variables import rank_prediction
 
@@ -39,7 +40,7 @@ def words(result: VariableResult, *, own: str = "") -> Iterator[Text]:
     summaries = [summary for summary in result.summaries() if summary.method != ORACLE]
     yield from _validity(result)
     yield from rank_prediction(result.predictions())
-    yield from _illusions(result.compiled_rows, own)
+    yield from _illusions(result.compiled_scores, own)
     yield from _false_finds(summaries)
     yield from _layers(result)
     yield from _minimal(result)
@@ -65,9 +66,9 @@ def _validity(result: VariableResult) -> Iterator[Text]:
     yield text.append(".")
 
 
-def _illusions(rows: Sequence[VariableRow], own: str) -> Iterator[Text]:
+def _illusions(rows: Sequence[VariableScores], own: str) -> Iterator[Text]:
     """Which methods reach a high accuracy by something else, and by what."""
-    found: dict[str, list[VariableRow]] = {}
+    found: dict[str, list[VariableScores]] = {}
     for row in rows:
         if row.illusion and row.method != ORACLE:
             found.setdefault(row.method, []).append(row)
@@ -83,7 +84,7 @@ def _illusions(rows: Sequence[VariableRow], own: str) -> Iterator[Text]:
         yield text.append(f" {_spent(illusions)}.")
 
 
-def _spent(rows: Sequence[VariableRow]) -> str:
+def _spent(rows: Sequence[VariableScores]) -> str:
     """Where the found subspaces lie, apart from the variable."""
     energies = [row.overlap.energy for row in rows if row.overlap is not None and row.overlap.energy is not None]
     if not energies:
@@ -128,7 +129,7 @@ def _layers(result: VariableResult) -> Iterator[Text]:
 
 
 def _minimal(result: VariableResult) -> Iterator[Text]:
-    ranks = {(row.model, row.variable, row.site): row.minimal_rank for row in result.compiled_rows}
+    ranks = {(row.model, row.variable, row.site): row.minimal_rank for row in result.compiled_scores}
     if ranks:
         listed = ", ".join(f"{model}:{variable} {rank}" for (model, variable, _), rank in ranks.items())
         yield Text(f"Dimensions to be found: {listed}.", "faint")

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 from groundtruth.bench.variable_results import VariableResult, VariableSummary, flat_variable_rows, variable_data
-from groundtruth.evaluation.variables.variable_evaluator import ORACLE
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.files import to_json
 from groundtruth.report import style
 from groundtruth.report.scores import Column, best_of

@@ -7,7 +7,8 @@ from statistics import fmean
 from rich.text import Text
 
 from groundtruth.bench.results import Result
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row, WrongEdge
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, WrongEdge
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import style
 from mib.metrics.metric_validity import Validity
 
@@ -37,12 +38,12 @@ def validity_in_words(validity: Sequence[Validity]) -> Iterator[Text]:
     yield text
 
 
-def past_the_truth_in_words(rows: Sequence[Row]) -> Iterator[Text]:
+def past_the_truth_in_words(rows: Sequence[CircuitScores]) -> Iterator[Text]:
     """Which methods have a higher CPR than the true circuit's own ranking, on the mean over models."""
     found: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
-        if row.method != ORACLE and row.true_cpr is not None:
-            found.setdefault(row.method, []).append((row.cpr, row.true_cpr))
+        if row.method != ORACLE and row.truth and row.truth.true_cpr is not None:
+            found.setdefault(row.method, []).append((row.cpr, row.truth.true_cpr))
     means = {method: (fmean(a for a, _ in pairs), fmean(b for _, b in pairs)) for method, pairs in found.items()}
     past = sorted((m for m, (own, true) in means.items() if own > true + MARGIN), key=lambda m: -means[m][0])
     if past:
@@ -69,9 +70,9 @@ def skipped_in_words(result: Result, ablation: str) -> Iterator[Text]:
         yield Text(f"Left out: {outcome.reason}", "faint")
 
 
-def failures_in_words(rows: Sequence[Row], *, own: str = "") -> Iterator[Text]:
+def failures_in_words(rows: Sequence[CircuitScores], *, own: str = "") -> Iterator[Text]:
     """For the methods that miss most live edges, or the user's own: how many, of what kind, and the worst model."""
-    by_method: dict[str, list[Row]] = {}
+    by_method: dict[str, list[CircuitScores]] = {}
     for row in rows:
         if row.method not in (ORACLE, "random") and row.live is not None:
             by_method.setdefault(row.method, []).append(row)
@@ -81,12 +82,12 @@ def failures_in_words(rows: Sequence[Row], *, own: str = "") -> Iterator[Text]:
         yield _failure(told[method])
 
 
-def _missed(rows: Sequence[Row]) -> int:
+def _missed(rows: Sequence[CircuitScores]) -> int:
     """How many true edges or nodes are missed; where a tie is cut, the expected number."""
     return round(sum(row.live.true * (1 - row.live.recall) for row in rows if row.live))
 
 
-def _failure(rows: Sequence[Row]) -> Text:
+def _failure(rows: Sequence[CircuitScores]) -> Text:
     total, n_missed = sum(row.live.true for row in rows if row.live), _missed(rows)
     text = Text().append(style.method_name(rows[0].method), "name")
     text.append(f" misses {n_missed} of {total} live {rows[0].level}s ({n_missed / total:.0%})")
@@ -103,7 +104,7 @@ def _failure(rows: Sequence[Row]) -> Text:
     return text.append(f", without {example.name} ({example.reason})" if example else "").append(".")
 
 
-def _auroc(row: Row) -> float:
+def _auroc(row: CircuitScores) -> float:
     return row.live.auroc if row.live and row.live.auroc is not None else 1.0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.bench.results import LOWER_IS_BETTER, Result, Summary, as_data, flat_rows
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.files import to_json, write_whole
 from groundtruth.report import style
 from groundtruth.report.real import legend_of, predictions_in_words, title_of

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.localizer_contract import hooks_on, weights_of
+from groundtruth.evaluation.method_contract import weights_of
 from groundtruth.evaluation.variables import Sizes
 from groundtruth.model import CompiledModel
 from groundtruth.testing.featurizer_trial import Search
 from mib.errors import shorten
 from mib.featurization import FeaturizationTask, Split
 from mib.featurization.registry import Method
+from mib.models.fingerprints import hooks_on
 
 TOLERANCE = 1e-3
 """What interchanges make of vectors of unit variance is the same if no coordinate differs by more."""

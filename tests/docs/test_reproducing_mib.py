@@ -13,7 +13,7 @@ import torch
 import mib
 from groundtruth.cli.main import app
 from groundtruth.cli.options import parameters_in
-from groundtruth.evaluation.circuits.language_model_evaluator import is_real
+from groundtruth.evaluation.language_models import is_language_model
 from mib.engine.row_batches import bytes_of_a_row
 from mib.leaderboard.formats.circuit_folders import CELLS
 from mib.leaderboard.submissions.leaderboard_models import MODELS
@@ -64,7 +64,7 @@ def test_a_command_parses_and_names_what_exists(command: str) -> None:
         assert arguments.get("answer_prefix") == ("" if letters else None) and len(letters) in (0, len(tasks))
     else:
         tasks = arguments["task"].split(",")
-        assert verb == "score" and all(map(is_real, models)) and set(tasks) <= set(mib.tasks.names())
+        assert verb == "score" and all(map(is_language_model, models)) and set(tasks) <= set(mib.tasks.names())
 
 
 def cells() -> list[tuple[str, str]]:

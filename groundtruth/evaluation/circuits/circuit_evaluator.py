@@ -1,11 +1,11 @@
-"""A method on a compiled model: one row of exact scores, MIB's scores, and what they cost."""
+"""A localization method on a compiled model: exact scores, MIB's scores, and what they cost."""
 
 import copy
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +14,16 @@ from numpy.typing import NDArray
 from groundtruth.compiled.network import Certainty
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_oracle import in_best_order, oracle
+from groundtruth.evaluation.circuits.circuit_scores import (
+    N_BOOTSTRAP,
+    CircuitScores,
+    ExactCircuitScores,
+    Kind,
+    WrongEdge,
+)
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
-from groundtruth.evaluation.circuits.ranking_scores import Ranked, ranked
+from groundtruth.evaluation.circuits.ranking_scores import ranked
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.model import CompiledModel
 from groundtruth.truth.circuits.circuit import Circuit
 from mib.graph import EdgeScores, NodeScores
@@ -24,101 +32,8 @@ from mib.localization.registry import Method
 from mib.localization.task import Level, LocalizationTask
 from mib.metrics.faithfulness import MAX_SIZES, Areas, areas, mib_areas
 
-ORACLE = "oracle"
-"""The name of the method that is given the truth."""
-
-N_BOOTSTRAP = 1000
-"""How often examples are drawn anew for a confidence interval."""
-
-Kind = Literal["missed", "false"]
-
 N_SHOWN = 50
-"""How many of the wrongly ranked edges a row lists, at most."""
-
-
-@dataclass(frozen=True)
-class WrongEdge:
-    """An edge (or node) that the method ranks on the wrong side of the true size.
-
-    Attributes:
-        name: MIB's name of it.
-        kind: ``missed``: live, but not among the best k. ``false``: among the best k, but not live.
-        score: What the method gave it.
-        status: What it is in truth; empty for a node.
-        reason: Why it is there, in the program's words; empty for a node.
-    """
-
-    name: str
-    kind: Kind
-    score: float
-    status: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method on one model.
-
-    Attributes:
-        method: Its name.
-        model: The model's name.
-        ablation: What flowed along cut edges.
-        lengths: Which inputs.
-        level: What was scored.
-        seed: Of examples and method.
-        n_examples: How many examples the task had.
-        live: Against the live edges, or the nodes with one; redundant and undecided ones are not judged. ``None`` at
-            neuron level, and for a real model.
-        variables: The same without the edges that carry only constants.
-        structural: Against all edges whose source writes something that the destination reads.
-        mib_cpr: MIB's CPR, at its ten sizes, not normalised.
-        mib_cmd: MIB's CMD.
-        cpr: CPR over every circuit size, divided by the range.
-        cmd: CMD over every circuit size, divided by the range.
-        cpr_interval: 95 % confidence interval of ``cpr``, by bootstrap over examples.
-        cmd_interval: The same of ``cmd``.
-        true_cpr: The CPR, over every circuit size, of the true circuit, its edges in the order that
-            ``localizers.in_best_order`` finds; ``None`` at neuron level. More than that is no better: it says that CPR
-            can be raised past the truth.
-        true_cmd: The CMD of the true circuit's own ranking.
-        forward: Forward passes over the examples.
-        backward: Backward passes over the examples.
-        seconds: Wall time of the method, without that of the metrics.
-        wrong: The wrongly ranked edges or nodes, missed ones first.
-        task: What a real model was scored on; empty for a compiled one, which has but one task.
-        certainty: ``measured`` for a model in superposition, whose live edges are known by witness, and whose scores
-            are not counted as exact.
-    """
-
-    method: str
-    model: str
-    ablation: str
-    lengths: str
-    level: str
-    seed: int
-    n_examples: int
-    live: Ranked | None
-    variables: Ranked | None
-    structural: Ranked | None
-    mib_cpr: float
-    mib_cmd: float
-    cpr: float
-    cmd: float
-    cpr_interval: tuple[float, float]
-    cmd_interval: tuple[float, float]
-    true_cpr: float | None
-    true_cmd: float | None
-    forward: float
-    backward: float
-    seconds: float
-    wrong: tuple[WrongEdge, ...]
-    task: str = ""
-    certainty: Certainty = "exact"
-
-    @property
-    def passes(self) -> float:
-        """Forward and backward passes over the examples."""
-        return self.forward + self.backward
+"""How many of the wrongly ranked edges are listed, at most."""
 
 
 def score(
@@ -134,7 +49,7 @@ def score(
     dtype: torch.dtype = torch.float32,
     max_sizes: int = MAX_SIZES,
     parameters: Mapping[str, Any] | None = None,
-) -> Row:
+) -> CircuitScores:
     """Score one method on one model.
 
     Args:
@@ -155,7 +70,7 @@ def score(
         MethodError: If the method cannot run on the task or breaks its contract.
         ScoreError: If a score is missing or not finite.
     """
-    evaluator = Evaluator.of(
+    evaluator = CircuitEvaluator.of(
         model,
         ablation=ablation,
         lengths=lengths,
@@ -166,11 +81,11 @@ def score(
         dtype=dtype,
         max_sizes=max_sizes,
     )
-    return evaluator.row(method, parameters or {})
+    return evaluator.score(method, parameters or {})
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluator:
+class CircuitEvaluator:
     """A task on a model with its truth; every method gets a fresh copy of the task, and never the truth.
 
     Attributes:
@@ -196,7 +111,7 @@ class Evaluator:
         lengths: str | None = None,
         max_sizes: int = MAX_SIZES,
         **task: Any,
-    ) -> "Evaluator":
+    ) -> "CircuitEvaluator":
         """The evaluator of a model; the other arguments are those of ``localization_task``.
 
         Raises:
@@ -211,36 +126,41 @@ class Evaluator:
         asked = localization_task(model, ablation=ablation, lengths=circuit.lengths, **task)
         return cls(model.name, asked, circuit, max_sizes, model.certainty)
 
-    def row(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> Row:
+    def score(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> CircuitScores:
         """Run a method and score it. Errors as ``score``."""
         task = replace(self.task, model=copy.deepcopy(self.task.model))
         name, scores, seconds = self._run(method, task, parameters or {})
         cost, n = task.engine.cost, len(task)
         forward, backward = cost.forward / n, cost.backward / n
         over_all, at_ten = self._areas(scores, n_bootstrap=N_BOOTSTRAP), mib_areas(self.task, scores)
-        reached = self.reached_by_truth
-        return Row(
+        return CircuitScores(
             method=name,
             model=self.name,
             ablation=task.ablation,
-            lengths=self.circuit.lengths,
             level=task.level,
             seed=task.seed,
             n_examples=n,
-            live=ranked(scores, self._live, self._doubtful),
-            variables=ranked(scores, self._live, self._doubtful | self._flags("constant")),
-            structural=ranked(scores, self.circuit.mask(self.circuit.structural)),
             mib_cpr=at_ten.cpr,
             mib_cmd=at_ten.cmd,
             cpr=over_all.cpr.value,
             cmd=over_all.cmd.value,
             cpr_interval=(over_all.cpr.low, over_all.cpr.high),
             cmd_interval=(over_all.cmd.low, over_all.cmd.high),
-            true_cpr=reached and reached[0],
-            true_cmd=reached and reached[1],
             forward=forward,
             backward=backward,
             seconds=seconds,
+            truth=self._against_truth(scores),
+        )
+
+    def _against_truth(self, scores: Scores) -> ExactCircuitScores:
+        reached = self.reached_by_truth
+        return ExactCircuitScores(
+            lengths=self.circuit.lengths,
+            live=ranked(scores, self._live, self._doubtful),
+            variables=ranked(scores, self._live, self._doubtful | self._flags("constant")),
+            structural=ranked(scores, self.circuit.mask(self.circuit.structural)),
+            true_cpr=reached and reached[0],
+            true_cmd=reached and reached[1],
             wrong=self._wrong(scores),
             certainty=self.certainty,
         )

@@ -2,39 +2,20 @@
 
 import copy
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from tracr.rasp import rasp
 
-from groundtruth.compiler.compile_program import compile
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
-from groundtruth.model import CompiledModel
+from groundtruth.evaluation.method_contract import Promise, describe_raised, judge_promise, mock_models, weights_of
 from mib.errors import MibError, shorten
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.localization import Localizer, as_localizer
 from mib.localization.registry import RESULT, Method
 from mib.localization.task import Level, LocalizationTask
 from mib.models.fingerprints import hooks_on
-
-
-@dataclass(frozen=True)
-class Promise:
-    """One clause of the contract.
-
-    Attributes:
-        what: What is promised.
-        ok: Whether it was kept on every mock task.
-        detail: Where it was not: what happened, and what was expected.
-    """
-
-    what: str
-    ok: bool
-    detail: str = ""
 
 
 @dataclass
@@ -78,26 +59,7 @@ def check_method(method: Method, *, level: Level = "edge", n_pairs: int = 24) ->
     ]
     if any(run.error for run in (*runs, *again)):
         clauses = clauses[:1]  # of a method that fails nothing else can be said
-    return [_promise(what, broken, runs, again) for what, broken in clauses]
-
-
-def mock_models() -> list[CompiledModel]:
-    """Small models of three kinds: one head, several heads and layers, a numerical output."""
-    same = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ)
-    hist = rasp.SelectorWidth(same).named("hist")
-    length = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE)).named("length")
-    most = rasp.categorical(rasp.SequenceMap(_is_most, hist, length)).named("most")
-    is_b = rasp.numerical(rasp.Map(lambda x: float(x == "b"), rasp.tokens)).named("is_b")
-    before = rasp.Select(rasp.indices, rasp.indices, rasp.Comparison.LEQ)
-    share = rasp.numerical(rasp.Aggregate(before, is_b, default=0)).named("share")
-    return [
-        compile(program, vocab="abc", max_seq_len=4, name=f"mock {name}")
-        for name, program in (("count", hist), ("majority", most), ("numerical", share))
-    ]
-
-
-def _is_most(count: Any, total: Any) -> bool:
-    return 2 * count > total
+    return [judge_promise(what, broken, runs, again) for what, broken in clauses]
 
 
 def _run(localizer: Localizer, task: LocalizationTask, name: str) -> _Run:
@@ -112,26 +74,13 @@ def _run(localizer: Localizer, task: LocalizationTask, name: str) -> _Run:
     except MibError as error:
         run.error = str(error)
     except Exception as error:
-        run.error = said_by(error)
+        run.error = describe_raised(error)
     run.seconds = time.perf_counter() - start
     return run
 
 
-def said_by(error: Exception) -> str:
-    """An exception that a method raised, with its place."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"raised {type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})"
-
-
 def _fresh(task: LocalizationTask) -> LocalizationTask:
     return replace(task, model=copy.deepcopy(task.model), clean=task.clean.clone())
-
-
-def _promise(what: str, broken: Callable[[_Run, _Run], str], runs: list[_Run], again: list[_Run]) -> Promise:
-    details = [
-        f"on {run.name}: {problem}" for run, other in zip(runs, again, strict=True) if (problem := broken(run, other))
-    ]
-    return Promise(what, not details, details[0] if details else "")
 
 
 def _wrong_kind(run: _Run) -> str:
@@ -198,11 +147,6 @@ def _changed_inputs(run: _Run) -> str:
 
 def _inputs(task: LocalizationTask) -> dict[str, torch.Tensor]:
     return {"clean": task.clean, "counterfactual": task.counterfactual}
-
-
-def weights_of(model: object) -> dict[str, torch.Tensor]:
-    """A module's tensors by name; nothing for anything else."""
-    return dict(model.state_dict()) if isinstance(model, torch.nn.Module) else {}
 
 
 def _values(result: Any) -> torch.Tensor | None:

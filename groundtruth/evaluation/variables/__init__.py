@@ -2,7 +2,16 @@
 
 from groundtruth.evaluation.variables.featurization_tasks import Sizes, featurization_task
 from groundtruth.evaluation.variables.landscape import Landscape
-from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator, VariableRow, score_featurizer
+from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator, score_featurizer
 from groundtruth.evaluation.variables.variable_oracle import oracle
+from groundtruth.evaluation.variables.variable_scores import VariableScores
 
-__all__ = ["Landscape", "Sizes", "VariableEvaluator", "VariableRow", "featurization_task", "oracle", "score_featurizer"]
+__all__ = [
+    "Landscape",
+    "Sizes",
+    "VariableEvaluator",
+    "VariableScores",
+    "featurization_task",
+    "oracle",
+    "score_featurizer",
+]

@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from groundtruth.evaluation.circuits.localizer_contract import Promise, mock_models, said_by, weights_of
+from groundtruth.evaluation.method_contract import Promise, describe_raised, judge_promise, mock_models, weights_of
 from groundtruth.evaluation.variables.featurization_tasks import Sizes, featurization_task
 from mib.errors import MethodError, MibError, shorten
 from mib.featurization import FeaturizationTask, Featurizer, FeaturizerMethod, as_featurizer, measure_featurizer
@@ -61,7 +61,7 @@ def check_featurizer_method(method: Method | FeaturizerMethod) -> list[Promise]:
         clauses = clauses[:1]  # of a method that fails nothing else can be said
     elif any(_wrong_kind(run) for run in (*runs, *again)):
         clauses = clauses[:2]
-    return [_promise(what, broken, runs, again) for what, broken in clauses]
+    return [judge_promise(what, broken, runs, again) for what, broken in clauses]
 
 
 @cache
@@ -92,16 +92,9 @@ def _run(method: FeaturizerMethod, task: FeaturizationTask, name: str) -> _Run:
     except MibError as error:
         run.error = str(error)
     except Exception as error:
-        run.error = said_by(error)
+        run.error = describe_raised(error)
     run.seconds = time.perf_counter() - start
     return run
-
-
-def _promise(what: str, broken: Callable[[_Run, _Run], str], runs: list[_Run], again: list[_Run]) -> Promise:
-    found = [
-        f"on {run.name}: {problem}" for run, other in zip(runs, again, strict=True) if (problem := broken(run, other))
-    ]
-    return Promise(what, not found, found[0] if found else "")
 
 
 def _wrong_kind(run: _Run) -> str:

@@ -5,23 +5,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.language_model_evaluator import is_real, tasks_of
+from groundtruth.evaluation.language_models import is_language_model, tasks_of
 from groundtruth.evaluation.variables.language_model_variables import LAST, families_of, place_of
 from mib import learned
 from mib.leaderboard.protocols import PROTOCOLS
 from mib.site import Site
 from mib.tasks import Task
 
-RealPlace = tuple[str, str, str, str]
+LanguageModelPlace = tuple[str, str, str, str]
 """Model, task, variable and site."""
 
 
-def names_real(name: str) -> bool:
+def names_language_model(name: str) -> bool:
     """Whether a model, with or without ``:variable@site``, is a language model."""
-    return is_real(name.partition(":")[0])
+    return is_language_model(name.partition(":")[0])
 
 
-def real_places(name: str, asked: Sequence[str] | None = None, *, few: bool = False) -> list[RealPlace]:
+def language_model_places(
+    name: str, asked: Sequence[str] | None = None, *, few: bool = False
+) -> list[LanguageModelPlace]:
     """The places of a language model, or the one that is named.
 
     These are all variables of its tasks that the answer follows from, behind every block, at the last position.
@@ -39,7 +41,7 @@ def real_places(name: str, asked: Sequence[str] | None = None, *, few: bool = Fa
     """
     model, _, place = name.partition(":")
     variable, _, site = place.partition("@")
-    found: list[RealPlace] = []
+    found: list[LanguageModelPlace] = []
     for about in tasks_of(model, asked):
         task = families_of(about)[0]
         known = _sought(task)

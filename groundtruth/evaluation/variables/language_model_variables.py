@@ -11,19 +11,14 @@ from torch import Tensor
 
 import mib
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.language_model_evaluator import able, shared_model
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.language_models import require_ability, shared_model
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
 from groundtruth.evaluation.variables.controls import Control, Kind
 from groundtruth.evaluation.variables.featurization_tasks import Sizes
 from groundtruth.evaluation.variables.shuffled_model import n_bytes, shuffled_anatomy
-from groundtruth.evaluation.variables.variable_evaluator import (
-    ORACLE,
-    FamilyScore,
-    VariableRow,
-    as_method,
-    control_of,
-    measured_fields,
-)
+from groundtruth.evaluation.variables.variable_evaluator import as_method, control_of, measured_fields
+from groundtruth.evaluation.variables.variable_scores import FamilyScore, VariableScores
 from mib import tasks
 from mib.featurization import FeaturizationTask, Featurizer
 from mib.featurization.registry import Method
@@ -75,7 +70,7 @@ class _Asked:
 
 
 @dataclass(eq=False)
-class RealVariableEvaluator:
+class LanguageModelVariableEvaluator:
     """A variable of a task's causal model at a site of a language model.
 
     Pairs are those of ``Task.featurization``: the model is right on both prompts, and train, validation and test
@@ -112,7 +107,7 @@ class RealVariableEvaluator:
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
         prompts: Prompts = MADE_UP,
-    ) -> "RealVariableEvaluator":
+    ) -> "LanguageModelVariableEvaluator":
         """The evaluator of a variable.
 
         Args:
@@ -148,7 +143,9 @@ class RealVariableEvaluator:
 
     def _make(self, model: mib.LoadedModel) -> _Asked:
         task, _ = families_of(self.about)
-        able(self.name, model, task, **{name: self._settings[name] for name in ("seed", "data", "answer_prefix")})
+        require_ability(
+            self.name, model, task, **{name: self._settings[name] for name in ("seed", "data", "answer_prefix")}
+        )
         asked = self._build(model)
         distinguishes = distinguishing(asked)
         for part in ("train", "validation", "test"):
@@ -182,8 +179,8 @@ class RealVariableEvaluator:
             return made
         return replace(made, isolates=(made.base_values == made.source_values).all(1))
 
-    def row(self, method: str | Method | Featurizer, parameters: Mapping[str, Any] | None = None) -> VariableRow:
-        """Run a method and measure it; what needs the truth is ``None``.
+    def score(self, method: str | Method | Featurizer, parameters: Mapping[str, Any] | None = None) -> VariableScores:
+        """Run a method and measure it; the scores have no truth.
 
         Raises:
             DomainError: If the method is the oracle.
@@ -196,25 +193,23 @@ class RealVariableEvaluator:
         seconds = time.perf_counter() - start
         return self._measured(name, found, seconds, self._controls(method, parameters or {}))
 
-    def _measured(self, method: str, found: Featurizer, seconds: float, controls: tuple[Control, ...]) -> VariableRow:
+    def _measured(
+        self, method: str, found: Featurizer, seconds: float, controls: tuple[Control, ...]
+    ) -> VariableScores:
         split = self.task.split
         right, ruling = (self.task.right(found, examples=part) for part in (split.test, split.validation))
         scores, ruled = self._scores(right, split.test), self._scores(ruling, split.validation)
-        return VariableRow(
+        return VariableScores(
             method=method,
             model=self.name,
             variable=self.variable,
             site=self.site,
-            state="",
             seed=self.task.seed,
             n_train=len(split.train),
             n_test=len(split.test),
             **measured_fields(scores, ruled),
             linear=found.basis is not None,
-            overlap=None,
-            movement=None,
             rank=found.rank,
-            minimal_rank=None,
             controls=controls,
             seconds=seconds,
             task=self.about,

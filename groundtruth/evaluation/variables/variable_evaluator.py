@@ -1,4 +1,4 @@
-"""A featurization method on one variable at one site: exact scores, interchange scores, and controls."""
+"""A featurization method on a variable of a compiled model: exact scores, interchange scores, and controls."""
 
 import copy
 import math
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from groundtruth.errors import DomainError
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.variables.controls import Control, Kind, shuffled, site_of_variant, variant_of
 from groundtruth.evaluation.variables.featurization_tasks import (
     SIZES,
@@ -21,10 +22,11 @@ from groundtruth.evaluation.variables.featurization_tasks import (
     variant_task,
 )
 from groundtruth.evaluation.variables.landscape import Landscape
-from groundtruth.evaluation.variables.overlap import Overlap, overlap_of
-from groundtruth.evaluation.variables.state_movement import Movement, movement_of
+from groundtruth.evaluation.variables.overlap import overlap_of
+from groundtruth.evaluation.variables.state_movement import movement_of
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.evaluation.variables.variable_oracle import oracle
+from groundtruth.evaluation.variables.variable_scores import ExactVariableScores, VariableScores
 from groundtruth.model import CompiledModel
 from groundtruth.truth.circuits.patched_runs import distinct
 from groundtruth.truth.variables import Site, VariableTruth
@@ -35,123 +37,7 @@ from mib.featurization.site_runs import record
 from mib.metrics.interchange_scores import Estimate, InterchangeScores, interchange_scores
 from mib.site import Site as TaskSite
 
-ORACLE = "oracle"
-"""The name of the method that is given the truth."""
-
-HIGH = 0.9
-"""An interchange accuracy from here on is taken as a find."""
-
-LOW = 0.5
-"""A precision below this says that most of what was found is something else."""
-
 KINDS: tuple[Kind, ...] = ("shuffled", "arbitrary", "variant")
-
-
-@dataclass(frozen=True)
-class FamilyScore:
-    """One data set of counterfactuals of a language model's task; MIB scores a site by the mean over them.
-
-    Attributes:
-        name: Of the family.
-        accuracy: Interchange accuracy on all its test pairs.
-        validation: The same on the validation split.
-    """
-
-    name: str
-    accuracy: float
-    validation: float
-
-
-@dataclass(frozen=True)
-class VariableRow:
-    """One method on one variable at one site of one model.
-
-    Of a language model no truth is known: it has no ``state``, ``overlap``, ``movement`` and ``minimal_rank``.
-
-    Attributes:
-        method: Its name.
-        model: The model's name.
-        variable: The variable's name.
-        site: Where it was sought.
-        state: ``live``, ``partly live`` or ``dead``; empty where it is not known.
-        seed: Of pairs and method.
-        n_train: Pairs that it learned from.
-        n_test: Pairs that it was scored on.
-        accuracy: Interchange accuracy on the test pairs that a no-op gets wrong.
-        interval: Its 95 % confidence interval, by bootstrap over pairs.
-        all_pairs: Interchange accuracy on all test pairs, those that a no-op gets right among them.
-        cause: On the pairs in which the variable differs.
-        isolation: On those in which only other variables differ; ``None`` if there are none.
-        disentangle: Mean of cause and isolation (RAVEL); ``None`` without isolation pairs.
-        validation: ``accuracy`` on the validation split: what a choice of sites may be made by; ``None`` if no pair
-            of it distinguishes.
-        linear: Whether what it found is a subspace.
-        overlap: With the exact span; ``None`` if it is no subspace.
-        movement: What its interchanges change; ``None`` where that cannot be told.
-        rank: How many features it swaps.
-        minimal_rank: How many dimensions of the variable are read at the site: the least that a subspace must have;
-            ``None`` where it is not known.
-        controls: The same method where there is nothing to find.
-        seconds: Wall time of the method, without controls and scores.
-        task: Of a language model, ``task`` or ``task:family``; empty for a compiled one.
-        families: Of a language model, the score on each family of counterfactuals.
-    """
-
-    method: str
-    model: str
-    variable: str
-    site: str
-    state: str
-    seed: int
-    n_train: int
-    n_test: int
-    accuracy: float
-    interval: tuple[float, float]
-    all_pairs: float
-    cause: float | None
-    isolation: float | None
-    disentangle: float | None
-    validation: float | None
-    linear: bool
-    overlap: Overlap | None
-    movement: Movement | None
-    rank: int
-    minimal_rank: int | None
-    controls: tuple[Control, ...]
-    seconds: float
-    task: str = ""
-    families: tuple[FamilyScore, ...] = ()
-
-    @property
-    def recall(self) -> float | None:
-        """Of the subspace; the share that is carried over, where there is none."""
-        return self.overlap.recall if self.overlap else self.movement and self.movement.carried
-
-    @property
-    def precision(self) -> float | None:
-        """Of the subspace; of what is moved, where there is none."""
-        return self.overlap.precision if self.overlap else self.movement and self.movement.inside
-
-    @property
-    def mib(self) -> float | None:
-        """MIB's score of a site of a language model: the mean over families of the accuracy on all pairs."""
-        return sum(family.accuracy for family in self.families) / len(self.families) if self.families else None
-
-    @property
-    def subject(self) -> str:
-        """The model, of a language model with its task: ``learned/ioi``."""
-        return f"{self.model}/{self.task}" if self.task else self.model
-
-    @property
-    def illusion(self) -> bool:
-        """Whether the accuracy is that of a find, and most of what was found is not the variable."""
-        return self.accuracy >= HIGH and self.precision is not None and self.precision < LOW
-
-    @property
-    def selectivity(self) -> float | None:
-        """Accuracy less the highest that the method reaches where there is nothing to find."""
-        known = [control.accuracy for control in self.controls if control.accuracy is not None]
-        return self.accuracy - max(known) if known else None
 
 
 def score_featurizer(
@@ -163,7 +49,7 @@ def score_featurizer(
     parameters: Mapping[str, Any] | None = None,
     controls: bool = True,
     **task: Any,
-) -> VariableRow:
+) -> VariableScores:
     """Score one method on one variable at one site.
 
     Args:
@@ -185,7 +71,7 @@ def score_featurizer(
         >>> row = score_featurizer("das", groundtruth.load("reverse"), "opposite", "resid_pre3")
         >>> row.accuracy, row.overlap.recall, row.overlap.precision, row.illusion
     """
-    return VariableEvaluator.of(model, variable, site, controls=controls, **task).row(method, parameters or {})
+    return VariableEvaluator.of(model, variable, site, controls=controls, **task).score(method, parameters or {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +111,7 @@ class VariableEvaluator:
         asked = featurization_task(model, truth, place, **sought)
         return cls(model, truth, place, asked, sought, controls)
 
-    def row(self, method: str | Method | Featurizer, parameters: Mapping[str, Any] | None = None) -> VariableRow:
+    def score(self, method: str | Method | Featurizer, parameters: Mapping[str, Any] | None = None) -> VariableScores:
         """Run a method and score it. Errors as ``score_featurizer``."""
         start = time.perf_counter()
         name, found = self._found(method, self.task, parameters or {})
@@ -233,23 +119,25 @@ class VariableEvaluator:
         split, overlap = self.task.split, overlap_of(found, self.landscape)
         scores = interchange_scores(self.task, found, examples=split.test)
         chosen = interchange_scores(self.task, found, examples=split.validation)
-        return VariableRow(
+        return VariableScores(
             method=name,
             model=self.model.name,
             variable=str(self.truth.variable),
             site=str(self.site),
-            state=self.truth.at(self._place).state if self._place in self.truth.sites else "not written",
             seed=self.task.seed,
             n_train=len(split.train),
             n_test=len(split.test),
             **measured_fields(scores, chosen),
             linear=overlap is not None,
-            overlap=overlap,
-            movement=movement_of(found, self.task, self.landscape, self.natural_states, _causes(self.task)),
             rank=found.rank,
-            minimal_rank=self.landscape.live.shape[1],
             controls=() if isinstance(method, Featurizer) else tuple(self._controls(method, parameters or {})),
             seconds=seconds,
+            truth=ExactVariableScores(
+                state=self.truth.at(self._place).state if self._place in self.truth.sites else "not written",
+                minimal_rank=self.landscape.live.shape[1],
+                overlap=overlap,
+                movement=movement_of(found, self.task, self.landscape, self.natural_states, _causes(self.task)),
+            ),
         )
 
     @property

@@ -7,7 +7,7 @@ import pytest
 from groundtruth.bench.cells import Cell, CellStore, Failed, Skipped, dtype_of, model_sha256
 from groundtruth.bench.running import run_cell
 from groundtruth.errors import ArtifactError, DomainError
-from groundtruth.evaluation.circuits.circuit_evaluator import Row
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from mib.errors import MethodError
 
 CELL = Cell("eap", "hist", n_pairs=8, max_sizes=3)
@@ -70,7 +70,7 @@ def test_a_change_in_a_users_file_or_in_what_it_imports_is_another_cell(tmp_path
 def test_a_stored_outcome_comes_back_as_it_was(tmp_path: Path) -> None:
     store = CellStore(tmp_path)
     row = run_cell(CELL)
-    assert isinstance(row, Row)
+    assert isinstance(row, CircuitScores)
     store.put("a", row)
     store.put("b", Skipped("no live edge", "model"))
     assert store.get("a") == row

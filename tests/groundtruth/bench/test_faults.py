@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Outcome, run_cells
-from groundtruth.evaluation.circuits.circuit_evaluator import Row
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 
 METHODS = """import os
 import signal
@@ -89,11 +89,11 @@ def test_a_fault_on_one_model_is_its_own_and_only_it_is_run_again(
     assert isinstance(fault, Failed)
     assert says in fault.error
     assert "\n" not in fault.error
-    assert all(isinstance(outcome, Row) for outcome in found.values())
+    assert all(isinstance(outcome, CircuitScores) for outcome in found.values())
     before = runs(file, name)
     (tmp_path / "repaired").touch()
     again = outcomes(wanted, store)
-    assert all(isinstance(outcome, Row) for outcome in again.values())
+    assert all(isinstance(outcome, CircuitScores) for outcome in again.values())
     assert {model: again[model] for model in found} == found
     assert runs(file, name) == before + "2"
 
@@ -118,9 +118,9 @@ def test_a_killed_worker_costs_its_cell_and_nothing_else(file: Path, tmp_path: P
     assert isinstance(after, Failed)  # the rest of the evaluator is run by another process
     assert after.error.startswith("out of memory: ")
     assert len(found) == 4
-    assert all(isinstance(outcome, Row) for outcome in found.values())
+    assert all(isinstance(outcome, CircuitScores) for outcome in found.values())
     (tmp_path / "repaired").touch()
-    assert all(isinstance(outcome, Row) for _, outcome, _ in run_cells(wanted, store, jobs=2))
+    assert all(isinstance(outcome, CircuitScores) for _, outcome, _ in run_cells(wanted, store, jobs=2))
     assert sorted(runs(file, "killed")) == ["1", "2", "4"]
 
 

@@ -14,13 +14,15 @@ from rich.console import Console
 
 import mib
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, profile, result_of, run_cells
+from groundtruth.bench.language_model_results import predictions
 from groundtruth.bench.profiles import cells_of
-from groundtruth.bench.real_results import predictions
 from groundtruth.bench.results import as_data
 from groundtruth.bench.running import run_cell
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
-from groundtruth.evaluation.circuits.language_model_evaluator import RealEvaluator, is_real
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.evaluation.prompts import Prompts
 from groundtruth.report.style import THEME
 from groundtruth.report.tables import bench_report
@@ -61,9 +63,9 @@ def cell(checkpoint: Path, method: str = "eap", task: str = "greater-than") -> C
     return Cell(method, str(checkpoint), task=task, n_pairs=6, max_sizes=5)
 
 
-def scored(checkpoint: Path, method: str = "eap") -> Row:
+def scored(checkpoint: Path, method: str = "eap") -> CircuitScores:
     outcome = run_cell(cell(checkpoint, method))
-    assert isinstance(outcome, Row), outcome
+    assert isinstance(outcome, CircuitScores), outcome
     return outcome
 
 
@@ -72,17 +74,17 @@ def scored(checkpoint: Path, method: str = "eap") -> Row:
 
 @pytest.mark.parametrize("name", ["learned", "gpt2", "llama3", "Qwen/Qwen2.5-0.5B"])
 def test_names_of_language_models(name: str) -> None:
-    assert is_real(name)
+    assert is_language_model(name)
 
 
 @pytest.mark.parametrize("name", ["reverse", "revers", "programs/mine.py:program", "mine.py:program", "./gone"])
 def test_names_of_other_models(name: str) -> None:
-    assert not is_real(name)
+    assert not is_language_model(name)
 
 
 def test_a_folder_is_what_lies_in_it(checkpoint: Path) -> None:
-    assert is_real(str(checkpoint))
-    assert not is_real(str(checkpoint.parent))
+    assert is_language_model(str(checkpoint))
+    assert not is_language_model(str(checkpoint.parent))
 
 
 # -- cells ------------------------------------------------------------------------------------------------------------
@@ -111,7 +113,7 @@ def test_profiles_score_the_learned_model_on_what_it_can_do(name: str) -> None:
     cells = cells_of(profile(name), methods=["eap"], ablations=["resample"])
     real = [c.task for c in cells if c.model == learned.NAME]
     assert real and set(real) <= set(learned.tasks())
-    assert {c.n_pairs for c in cells if c.task} == {profile(name).n_real_pairs}
+    assert {c.n_pairs for c in cells if c.task} == {profile(name).n_language_model_pairs}
 
 
 def test_slow_methods_run_on_language_models_only_when_asked_for() -> None:
@@ -152,16 +154,16 @@ def test_the_key_follows_the_files_of_the_checkpoint(checkpoint: Path, tmp_path:
 
 def test_a_row_has_mibs_metrics_on_held_out_pairs_and_no_exact_score(checkpoint: Path) -> None:
     row = scored(checkpoint)
-    evaluator = RealEvaluator.of(str(checkpoint), "greater-than", n_pairs=6, max_sizes=5)
+    evaluator = LanguageModelCircuitEvaluator.of(str(checkpoint), "greater-than", n_pairs=6, max_sizes=5)
     found = localization.get("eap")(evaluator.task)
-    assert (row.live, row.variables, row.structural, row.true_cpr, row.wrong) == (None, None, None, None, ())
+    assert (row.truth, row.live, row.wrong) == (None, None, ())
     assert row.cmd == pytest.approx(areas(evaluator.held_out, found, max_sizes=5).cmd.value)
     assert row.mib_cpr == pytest.approx(mib_areas(evaluator.held_out, found).cpr)
     assert (row.task, row.n_examples, row.passes) == ("greater-than", 6, 4.0)
 
 
 def test_no_pair_is_searched_and_measured_on(checkpoint: Path) -> None:
-    evaluator = RealEvaluator.of(str(checkpoint), "greater-than", n_pairs=20)
+    evaluator = LanguageModelCircuitEvaluator.of(str(checkpoint), "greater-than", n_pairs=20)
     searched, measured = ({tuple(row) for row in part.clean.tolist()} for part in (evaluator.task, evaluator.held_out))
     assert len(searched) == len(measured) == 20
     assert not searched & measured
@@ -169,7 +171,7 @@ def test_no_pair_is_searched_and_measured_on(checkpoint: Path) -> None:
 
 def test_nobody_knows_the_circuit_of_a_language_model(checkpoint: Path) -> None:
     with pytest.raises(DomainError, match="there is no oracle for .* what it computes is not known"):
-        RealEvaluator.of(str(checkpoint), "greater-than", n_pairs=2).row(ORACLE)
+        LanguageModelCircuitEvaluator.of(str(checkpoint), "greater-than", n_pairs=2).score(ORACLE)
 
 
 def test_a_task_that_the_model_cannot_do_is_left_out_with_the_reason(checkpoint: Path) -> None:
@@ -188,7 +190,7 @@ def test_a_corrupt_checkpoint_fails_alone(checkpoint: Path, tmp_path: Path) -> N
     outcomes = [outcome for _, outcome, _ in run_cells(cells, CellStore(tmp_path / "cells"))]
     assert isinstance(outcomes[0], Failed)
     assert "broken" in outcomes[0].error
-    assert isinstance(outcomes[1], Row) and isinstance(outcomes[2], Row)
+    assert isinstance(outcomes[1], CircuitScores) and isinstance(outcomes[2], CircuitScores)
     again = [known for *_, known in run_cells(cells, CellStore(tmp_path / "cells"))]
     assert sorted(again) == [False, True, True]  # what failed is tried again, and nothing else
 
@@ -235,23 +237,23 @@ def test_a_method_that_changes_the_model_is_told_of_and_the_next_gets_it_as_it_w
     checkpoint: Path, spoilt: str
 ) -> None:
     spoil, named = SPOILS[spoilt]
-    evaluator = RealEvaluator.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
-    before = evaluator.row("eap")
+    evaluator = LanguageModelCircuitEvaluator.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
+    before = evaluator.score("eap")
     with pytest.raises(MethodError, match=r"changed the model: .* Work on copy\.deepcopy\(task\.model\)") as raised:
-        evaluator.row(as_localizer(Spoiling(spoil).__call__, name="spoiling"))
+        evaluator.score(as_localizer(Spoiling(spoil).__call__, name="spoiling"))
     assert named in str(raised.value)
-    assert replace(evaluator.row("eap"), seconds=before.seconds) == before
+    assert replace(evaluator.score("eap"), seconds=before.seconds) == before
 
 
 def test_what_is_switched_is_switched_back(checkpoint: Path) -> None:
-    evaluator = RealEvaluator.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
+    evaluator = LanguageModelCircuitEvaluator.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
 
     def train(loaded: mib.LoadedModel) -> None:
         loaded.model.train().requires_grad_(True)
         loaded.model(torch.zeros(1, 3, dtype=torch.long)).sum().backward()
 
     loaded = evaluator.task.model
-    evaluator.row(as_localizer(Spoiling(train).__call__, name="training"))
+    evaluator.score(as_localizer(Spoiling(train).__call__, name="training"))
     assert evaluator.task.model is loaded and isinstance(loaded, mib.LoadedModel)
     assert not any(module.training for module in loaded.model.modules())
     assert not any(weight.requires_grad or weight.grad is not None for weight in loaded.model.parameters())
@@ -261,7 +263,7 @@ def test_methods_run_on_the_model_itself_and_it_is_gone_before_it_is_read_anew(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two models of 16 GB do not fit where one does."""
-    evaluator = RealEvaluator.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
+    evaluator = LanguageModelCircuitEvaluator.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
     lent, alive = list[int](), weakref.WeakSet[torch.UntypedStorage]()
     alive.add(evaluator.task.model.anatomy.token_embedding.untyped_storage())  # type: ignore[union-attr]
     read, reads = mib.load_model, list[int]()
@@ -278,8 +280,8 @@ def test_methods_run_on_the_model_itself_and_it_is_gone_before_it_is_read_anew(
 
     place = evaluator.task.model.anatomy.token_embedding.data_ptr()  # type: ignore[union-attr]
     with pytest.raises(MethodError):
-        evaluator.row(as_localizer(Spoiling(zero).__call__, name="spoiling"))
-    evaluator.row("random")
+        evaluator.score(as_localizer(Spoiling(zero).__call__, name="spoiling"))
+    evaluator.score("random")
     assert (lent, reads) == ([place], [0])
 
 
@@ -299,16 +301,16 @@ def test_reading_a_model_in_every_way_leaves_it_as_it_was(architecture: str, tmp
 
 
 def test_a_broken_method_that_changed_the_model_says_what_broke(checkpoint: Path) -> None:
-    evaluator = RealEvaluator.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
-    before = evaluator.row("eap")
+    evaluator = LanguageModelCircuitEvaluator.of(str(checkpoint), "greater-than", n_pairs=4, max_sizes=3)
+    before = evaluator.score("eap")
 
     def broken(model: mib.LoadedModel) -> None:
         model.anatomy.W_U.zero_()
         raise ZeroDivisionError("mine")
 
     with pytest.raises(ZeroDivisionError, match="mine"):
-        evaluator.row(as_localizer(Spoiling(broken).__call__, name="broken"))
-    assert replace(evaluator.row("eap"), seconds=before.seconds) == before
+        evaluator.score(as_localizer(Spoiling(broken).__call__, name="broken"))
+    assert replace(evaluator.score("eap"), seconds=before.seconds) == before
 
 
 # -- prompts of one's own ---------------------------------------------------------------------------------------------
@@ -322,13 +324,13 @@ def prompts(tmp_path: Path) -> Prompts:
 
 
 def test_prompts_of_a_folder_are_what_is_searched_and_measured_on(checkpoint: Path, prompts: Prompts) -> None:
-    evaluator = RealEvaluator.of(str(checkpoint), "greater-than", n_pairs=6, prompts=prompts)
+    evaluator = LanguageModelCircuitEvaluator.of(str(checkpoint), "greater-than", n_pairs=6, prompts=prompts)
     for part, task in (("train", evaluator.task), ("test", evaluator.held_out)):
         wanted = tasks.get("greater-than").localization(
             mib.load_model(checkpoint), n=6, split=part, right_on="both", data=f"{prompts.data}/greater-than"
         )
         assert torch.equal(task.clean, wanted.clean) and task.memory == 2**27
-    made_up = RealEvaluator.of(str(checkpoint), "greater-than", n_pairs=6)
+    made_up = LanguageModelCircuitEvaluator.of(str(checkpoint), "greater-than", n_pairs=6)
     assert not torch.equal(made_up.task.clean, evaluator.task.clean)
 
 

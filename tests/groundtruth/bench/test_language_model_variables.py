@@ -12,12 +12,13 @@ from groundtruth.bench.running import run_cell
 from groundtruth.bench.variable_cells import VariableCell
 from groundtruth.bench.variable_profiles import BASELINES, variable_cells_of, variable_profile
 from groundtruth.errors import DomainError
+from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
 from groundtruth.evaluation.variables.featurization_tasks import Sizes
-from groundtruth.evaluation.variables.language_model_sites import RealPlace, real_places
-from groundtruth.evaluation.variables.language_model_variables import RealVariableEvaluator
+from groundtruth.evaluation.variables.language_model_sites import LanguageModelPlace, language_model_places
+from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
 from groundtruth.evaluation.variables.shuffled_model import n_bytes, shuffled_anatomy
-from groundtruth.evaluation.variables.variable_evaluator import ORACLE, VariableRow
+from groundtruth.evaluation.variables.variable_scores import VariableScores
 from mib import MethodError, TaskError, learned, tasks
 from mib.featurization import FeaturizationTask, Featurizer
 from mib.leaderboard.protocols import PROTOCOLS
@@ -33,8 +34,8 @@ def cell(method: str = "full-vector", *, site: str = END, task: str = "ioi", **m
 
 
 @pytest.fixture(scope="module")
-def evaluator() -> RealVariableEvaluator:
-    return RealVariableEvaluator.of("learned", "ioi", "output_token", END, sizes=SIZES)
+def evaluator() -> LanguageModelVariableEvaluator:
+    return LanguageModelVariableEvaluator.of("learned", "ioi", "output_token", END, sizes=SIZES)
 
 
 # -- where ------------------------------------------------------------------------------------------------------------
@@ -72,8 +73,8 @@ def test_default_stands_for_the_places_of_the_profile() -> None:
         ("learned:output_token@a1.h2.z", ["ioi:abc"], [("learned", "ioi:abc", "output_token", "a1.h2.z@last")]),
     ],
 )
-def test_a_user_may_name_the_place(name: str, asked: list[str], found: list[RealPlace]) -> None:
-    assert real_places(name, asked) == found
+def test_a_user_may_name_the_place(name: str, asked: list[str], found: list[LanguageModelPlace]) -> None:
+    assert language_model_places(name, asked) == found
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_places_that_do_not_exist_are_refused(
     name: str, asked: list[str] | None, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        real_places(name, asked)
+        language_model_places(name, asked)
 
 
 def test_a_task_needs_a_language_model() -> None:
@@ -118,7 +119,9 @@ def prompts(tmp_path: Path) -> Prompts:
 
 
 def test_pairs_of_a_folder_are_what_is_learned_from_and_scored_on(prompts: Prompts) -> None:
-    own = RealVariableEvaluator.of("learned", "ioi", "output_token", END, sizes=SIZES, prompts=prompts, controls=False)
+    own = LanguageModelVariableEvaluator.of(
+        "learned", "ioi", "output_token", END, sizes=SIZES, prompts=prompts, controls=False
+    )
     families = PROTOCOLS["ioi"].families
     wanted = tasks.get("ioi").featurization(
         mib.learned_model(), variable="output_token", site=mib.Site.residual(LAST_LAYER), n=SIZES.total,
@@ -148,8 +151,9 @@ def test_prompts_are_handed_to_the_cells_of_language_models_alone(prompts: Promp
 # -- scores -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_row_has_what_needs_no_truth(evaluator: RealVariableEvaluator) -> None:
-    row = evaluator.row("full-vector")
+def test_a_row_has_what_needs_no_truth(evaluator: LanguageModelVariableEvaluator) -> None:
+    row = evaluator.score("full-vector")
+    assert row.truth is None
     assert (row.overlap, row.movement, row.minimal_rank, row.recall, row.precision) == (None,) * 5
     assert not row.illusion
     assert (row.subject, row.n_train, row.n_test) == ("learned/ioi", 24, 8)
@@ -159,13 +163,15 @@ def test_a_row_has_what_needs_no_truth(evaluator: RealVariableEvaluator) -> None
     assert {control.kind for control in row.controls} == {"shuffled", "arbitrary"}
 
 
-def test_a_no_op_gets_no_distinguishing_pair_and_every_isolation_pair(evaluator: RealVariableEvaluator) -> None:
-    row = evaluator.row("no-op")
+def test_a_no_op_gets_no_distinguishing_pair_and_every_isolation_pair(
+    evaluator: LanguageModelVariableEvaluator,
+) -> None:
+    row = evaluator.score("no-op")
     assert (row.accuracy, row.cause, row.isolation) == (0.0, 0.0, 1.0)
     assert row.all_pairs == pytest.approx(float(evaluator.task.isolates[evaluator.task.split.test].double().mean()))  # type: ignore[index]
 
 
-def test_pairs_with_the_same_value_are_isolation_pairs(evaluator: RealVariableEvaluator) -> None:
+def test_pairs_with_the_same_value_are_isolation_pairs(evaluator: LanguageModelVariableEvaluator) -> None:
     task = evaluator.task
     assert task.isolates is not None and task.base_values is not None and task.source_values is not None
     assert torch.equal(task.isolates, (task.base_values == task.source_values)[:, 0])
@@ -174,26 +180,26 @@ def test_pairs_with_the_same_value_are_isolation_pairs(evaluator: RealVariableEv
 
 def test_before_anything_is_moved_nothing_is_found() -> None:
     outcome = run_cell(cell(site="residual.0.pre@last"))
-    assert isinstance(outcome, VariableRow)
+    assert isinstance(outcome, VariableScores)
     assert outcome.accuracy == 0.0
 
 
-def test_nobody_knows_the_variables_of_a_language_model(evaluator: RealVariableEvaluator) -> None:
+def test_nobody_knows_the_variables_of_a_language_model(evaluator: LanguageModelVariableEvaluator) -> None:
     with pytest.raises(DomainError, match="there is no oracle for 'learned': what it computes is not known"):
-        evaluator.row(ORACLE)
+        evaluator.score(ORACLE)
 
 
 def test_a_method_that_changes_the_model_is_told_of_and_the_next_one_gets_it_unchanged(
-    evaluator: RealVariableEvaluator,
+    evaluator: LanguageModelVariableEvaluator,
 ) -> None:
     def spoiling(task: FeaturizationTask) -> Featurizer:
         task.anatomy.W_U.mul_(0.5)
         return Featurizer.subspace(torch.eye(task.width))
 
-    before = evaluator.row("pca", {"rank": 4})
+    before = evaluator.score("pca", {"rank": 4})
     with pytest.raises(MethodError, match="spoiling changed the model"):
-        evaluator.row(spoiling)
-    after = evaluator.row("pca", {"rank": 4})
+        evaluator.score(spoiling)
+    after = evaluator.score("pca", {"rank": 4})
     assert (after.accuracy, after.families, after.controls) == (before.accuracy, before.families, before.controls)
 
 
@@ -234,11 +240,11 @@ def test_a_fault_is_its_own_and_a_second_run_does_only_what_is_missing(tmp_path:
     cells = [cell("no-op", controls=False), cell(f"{file}:broken", controls=False), cell(controls=False)]
     store = CellStore(tmp_path / "cells")
     first = [outcome for _, outcome, _ in run_cells(cells, store)]
-    assert isinstance(first[0], VariableRow) and isinstance(first[2], VariableRow)
+    assert isinstance(first[0], VariableScores) and isinstance(first[2], VariableScores)
     assert first[1] == Failed("RuntimeError: no luck (mine.py, line 7)")
     (tmp_path / "repaired").touch()
     again = {c.method: (outcome, known) for c, outcome, known in run_cells(cells, store)}
     assert again["no-op"] == (first[0], True)
     assert again["full-vector"] == (first[2], True)
     outcome, known = again[f"{file}:broken"]
-    assert isinstance(outcome, VariableRow) and not known
+    assert isinstance(outcome, VariableScores) and not known

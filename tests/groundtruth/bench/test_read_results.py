@@ -11,7 +11,7 @@ from groundtruth.bench.read_results import read_results
 from groundtruth.bench.results import Result, as_data
 from groundtruth.bench.tiers_run import tier_models
 from groundtruth.errors import ArtifactError
-from groundtruth.evaluation.circuits.circuit_evaluator import Row, WrongEdge
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.files import to_json
 from groundtruth.report.tiers_page import BEGIN, END, main
@@ -21,9 +21,9 @@ def _row(method, model, auroc):
     live = Ranked(10, 5, auroc, 1.0, 1.0, 1.0, 1.0, auroc == 1.0, rounded_auroc=auroc / 2)
     wrong = (WrongEdge("m0->logits", "missed", 0.0, "live", "x for y"),)
     certainty = "measured" if model.endswith("@superposed") else "exact"
-    return Row(
-        method, model, "resample", "fixed", "edge", 0, 8, live, live, None, 1.0, 0.0, 1.0, 0.0, (0.0, 1.0), (0.5, 1.0),
-        None, 0.0, 1.0, 0.0, 0.1, wrong, certainty=certainty,
+    return CircuitScores(
+        method, model, "resample", "edge", 0, 8, 1.0, 0.0, 1.0, 0.0, (0.0, 1.0), (0.5, 1.0), 1.0, 0.0, 0.1,
+        ExactCircuitScores("fixed", live, live, None, None, 0.0, wrong, certainty),
     )  # fmt: skip
 
 

@@ -12,38 +12,33 @@ from groundtruth.bench.profiles import PROFILES, cells_of
 from groundtruth.bench.results import Result, as_data
 from groundtruth.bench.thresholds import parse, unmet
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_evaluator import Ranked, Row, WrongEdge
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
+from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.report.style import THEME
 from groundtruth.report.tables import bench_report, ending
 from groundtruth.report.writing import as_csv, as_markdown, write_result
 
 
-def row(method: str, model: str, auroc: float, cpr: float, cmd: float) -> Row:
+def row(method: str, model: str, auroc: float, cpr: float, cmd: float) -> CircuitScores:
     live = Ranked(13, 4, auroc, auroc, auroc, auroc, auroc, exact=auroc == 1.0)
     wrong = (WrongEdge("input->a0.h0<q>", "missed", 0.0, "live", "tokens for hist"),) if auroc < 1 else ()
-    return Row(
+    return CircuitScores(
         method=method,
         model=model,
         ablation="resample",
-        lengths="mixed",
         level="edge",
         seed=0,
         n_examples=8,
-        live=live,
-        variables=live,
-        structural=live,
         mib_cpr=cpr,
         mib_cmd=cmd,
         cpr=cpr,
         cmd=cmd,
         cpr_interval=(cpr, cpr),
         cmd_interval=(cmd, cmd),
-        true_cpr=0.8,
-        true_cmd=0.2,
         forward=2.0,
         backward=1.0,
         seconds=0.1,
-        wrong=wrong,
+        truth=ExactCircuitScores("mixed", live, live, live, 0.8, 0.2, wrong),
     )
 
 

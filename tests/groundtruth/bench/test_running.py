@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, run_cells
-from groundtruth.evaluation.circuits.circuit_evaluator import Row
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 
 COUNTING = """import mib
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_a_failure_is_an_outcome_with_its_place_and_is_tried_again(file: Path, t
         assert outcomes["failing"] == Failed("ZeroDivisionError: division by zero (mine.py, line 12)")
         assert isinstance(outcomes["partial"], Failed)
         assert "no finite score for 1 of 13 edges: 'input->a0.h0<q>'" in outcomes["partial"].error
-        assert isinstance(outcomes["random"], Row)
+        assert isinstance(outcomes["random"], CircuitScores)
     assert [known for *_, known in run_cells(wanted, store)].count(True) == 1
 
 
@@ -105,8 +105,8 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     )
     for cell in wanted:
         mine, theirs = one[cell], two[cell]
-        assert isinstance(mine, Row)
-        assert isinstance(theirs, Row)
+        assert isinstance(mine, CircuitScores)
+        assert isinstance(theirs, CircuitScores)
         assert (mine.live, mine.cpr, mine.cmd, mine.mib_cpr, mine.forward) == (
             theirs.live,
             theirs.cpr,

@@ -11,7 +11,7 @@ from groundtruth.bench.results import Result
 from groundtruth.bench.tiers_run import TIER_NAMES, climbs, shipped_on_all_tiers, tier_data, tier_models
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, DomainError, VariantError
-from groundtruth.evaluation.circuits.circuit_evaluator import Row
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores
 from groundtruth.report.tiers_table import as_markdown, entry, fall, falls_in_words, residues_in_words
 from groundtruth.specs import find_model
 from groundtruth.store.catalog import library, shipped, shipped_variants, stored
@@ -121,15 +121,19 @@ def _result(scores):
 
 
 def _row(method, model, auroc):
-    from groundtruth.evaluation.circuits.circuit_evaluator import Ranked
+    from groundtruth.evaluation.circuits.ranking_scores import Ranked
 
     live = Ranked(10, 5, auroc, 1.0, 1.0, 1.0, 1.0, auroc == 1.0)
     interval = (0.0, 1.0)
     certainty = "measured" if model.endswith("@superposed") else "exact"
-    return Row(
-        method, model, "resample", "fixed", "edge", 0, 8, live, live, live, 1.0, 0.0, 1.0, 0.0, interval, interval,
-        1.0, 0.0, 1.0, 0.0, 0.1, (), certainty=certainty,
+    return CircuitScores(
+        method, model, "resample", "edge", 0, 8, 1.0, 0.0, 1.0, 0.0, interval, interval, 1.0, 0.0, 0.1,
+        ExactCircuitScores("fixed", live, live, live, 1.0, 0.0, (), certainty),
     )  # fmt: skip
+
+
+def _with_live(row, live):
+    return replace(row, truth=replace(row.truth, live=live))
 
 
 def test_the_spread_is_over_models():
@@ -155,7 +159,7 @@ def test_what_is_measured_is_no_exact_score():
 def test_scores_that_differ_by_rounding_alone_are_told():
     scores = {("a", name): 1.0 for name in tier_models(["sort"])}
     outcomes = [
-        (cell, replace(row, live=replace(row.live, rounded_auroc=0.6 if cell.model == "sort" else 1.0)))
+        (cell, _with_live(row, replace(row.live, rounded_auroc=0.6 if cell.model == "sort" else 1.0)))
         for cell, row in _result(scores).outcomes
     ]
     (climb,) = climbs(Result(tuple(outcomes), {}, 0.0), "resample")

@@ -18,7 +18,7 @@ from groundtruth.report.style import THEME
 from groundtruth.report.variable_tables import variable_report
 from groundtruth.report.variable_words import words
 from groundtruth.report.variable_writing import variable_csv, variable_markdown
-from tests.groundtruth.bench.variable_rows import real_row, result, row
+from tests.groundtruth.bench.variable_rows import language_model_row, result, row
 
 
 def test_means_are_over_variables_and_spreads_over_seeds() -> None:
@@ -153,9 +153,9 @@ def test_thresholds_of_this_track() -> None:
 
 def test_mibs_summary_on_a_language_model_is_over_families_positions_and_layers() -> None:
     rows = [
-        real_row("das", 0.0, site="residual.0.post@last", families=(("a", 0.2, 0.9), ("b", 0.4, 0.9))),
-        real_row("das", 0.0, site="residual.0.post@S2", families=(("a", 0.9, 0.1), ("b", 0.9, 0.1))),
-        real_row("das", 0.0, site="residual.1.post@last", families=(("a", 0.6, 0.2), ("b", 0.6, 0.2))),
+        language_model_row("das", 0.0, site="residual.0.post@last", families=(("a", 0.2, 0.9), ("b", 0.4, 0.9))),
+        language_model_row("das", 0.0, site="residual.0.post@S2", families=(("a", 0.9, 0.1), ("b", 0.9, 0.1))),
+        language_model_row("das", 0.0, site="residual.1.post@last", families=(("a", 0.6, 0.2), ("b", 0.6, 0.2))),
     ]
     # The first layer's place is chosen by validation (0.9 over 0.1), and so is the layer.
     assert mib_columns(rows) == pytest.approx({"mib_mean": 0.45, "mib_best": 0.3, "mib_best_on_test": 0.9})
@@ -164,7 +164,7 @@ def test_mibs_summary_on_a_language_model_is_over_families_positions_and_layers(
 def mixed() -> VariableResult:
     order = ("das", "dbm", "pca", "svd")
     compiled = [row(name, 0.1 * i, recall=0.2 * i, precision=0.3) for i, name in enumerate(order)]
-    real = [real_row(name, 0.9 - 0.1 * i, seed=seed) for i, name in enumerate(order) for seed in (0, 1)]
+    real = [language_model_row(name, 0.9 - 0.1 * i, seed=seed) for i, name in enumerate(order) for seed in (0, 1)]
     return result(row("oracle", 1.0), *compiled, *real, profile="made up", dtype="float32", device="cpu")
 
 
@@ -208,7 +208,9 @@ def test_a_table_of_both_fits_the_screen_and_all_files_have_both() -> None:
 def test_language_models_alone_have_a_table_of_their_own() -> None:
     controls = (Control("shuffled", 0.0), Control("arbitrary", 0.2))
     sites = ("residual.0.post@last", "residual.1.post@last")
-    alone = result(*(real_row(name, 0.5, site=site, controls=controls) for name in ("das", "dbm") for site in sites))
+    alone = result(
+        *(language_model_row(name, 0.5, site=site, controls=controls) for name in ("das", "dbm") for site in sites)
+    )
     console = Console(width=100, theme=THEME)
     with console.capture() as captured:
         console.print(variable_report(alone))

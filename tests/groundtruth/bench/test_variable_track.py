@@ -15,7 +15,7 @@ from groundtruth.bench.variable_profiles import (
     variable_profile,
 )
 from groundtruth.errors import DomainError, GroundTruthError
-from groundtruth.evaluation.variables import Sizes, VariableRow
+from groundtruth.evaluation.variables import Sizes, VariableScores
 from groundtruth.evaluation.variables.featurization_tasks import ground_of
 from groundtruth.evaluation.variables.informative_variables import informative
 from groundtruth.evaluation.variables.landscape import Landscape
@@ -50,9 +50,9 @@ def test_a_second_run_knows_the_outcomes_of_the_first(tmp_path: Path) -> None:
     assert [known for *_, known in second] == [True] * 3
     assert [outcome for _, outcome, _ in first] == [outcome for _, outcome, _ in second]
     oracle, pca, mine = (outcome for _, outcome, _ in first)
-    assert isinstance(oracle, VariableRow)
-    assert isinstance(pca, VariableRow)
-    assert isinstance(mine, VariableRow)
+    assert isinstance(oracle, VariableScores)
+    assert isinstance(pca, VariableScores)
+    assert isinstance(mine, VariableScores)
     assert (oracle.accuracy, pca.rank, mine.method) == (1.0, 3, f"{file}:everything")
     assert [control.kind for control in pca.controls] == ["shuffled", "arbitrary", "variant"]
 

@@ -1,4 +1,4 @@
-"""Rows and results of the variable track, made up."""
+"""Scores and results of the variable track, made up."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from groundtruth.bench.variable_results import VariableResult, variable_result_o
 from groundtruth.evaluation.variables.controls import Control
 from groundtruth.evaluation.variables.overlap import Energy, Overlap
 from groundtruth.evaluation.variables.state_movement import Movement
-from groundtruth.evaluation.variables.variable_evaluator import FamilyScore, VariableRow
+from groundtruth.evaluation.variables.variable_scores import ExactVariableScores, FamilyScore, VariableScores
 
 
 def row(
@@ -25,14 +25,13 @@ def row(
     validation: float | None = None,
     controls: tuple[Control, ...] = (),
     linear: bool = True,
-) -> VariableRow:
+) -> VariableScores:
     energy = Energy(0.4, 0.3, 0.0, 0.3, 0.0)
-    return VariableRow(
+    return VariableScores(
         method=method,
         model="reverse",
         variable=variable,
         site=site,
-        state="live",
         seed=seed,
         n_train=10,
         n_test=10,
@@ -44,16 +43,19 @@ def row(
         disentangle=(accuracy + 0.5) / 2,
         validation=validation,
         linear=linear,
-        overlap=Overlap(recall, precision, energy, (0.0, 90.0), 2) if linear else None,
-        movement=Movement(inside, 0.5, 0.25),
         rank=8,
-        minimal_rank=4,
         controls=controls,
         seconds=0.5,
+        truth=ExactVariableScores(
+            state="live",
+            minimal_rank=4,
+            overlap=Overlap(recall, precision, energy, (0.0, 90.0), 2) if linear else None,
+            movement=Movement(inside, 0.5, 0.25),
+        ),
     )
 
 
-def real_row(
+def language_model_row(
     method: str,
     accuracy: float,
     *,
@@ -62,21 +64,18 @@ def real_row(
     site: str = "residual.1.post@last",
     seed: int = 0,
     controls: tuple[Control, ...] = (),
-) -> VariableRow:
+) -> VariableScores:
     return replace(
         row(method, accuracy, variable=variable, site=site, seed=seed, controls=controls),
         model="learned",
         task="arithmetic-addition",
-        state="",
-        overlap=None,
-        movement=None,
-        minimal_rank=None,
+        truth=None,
         families=tuple(FamilyScore(*family) for family in families),
     )
 
 
 def result(
-    *rows: VariableRow, others: tuple[tuple[VariableCell, Outcome], ...] = (), **settings: Any
+    *rows: VariableScores, others: tuple[tuple[VariableCell, Outcome], ...] = (), **settings: Any
 ) -> VariableResult:
     cells = [(VariableCell(r.method, r.model, r.variable, r.site, r.seed, task=r.task), r) for r in rows]
     return variable_result_of([*cells, *others], seconds=1.0, **settings)

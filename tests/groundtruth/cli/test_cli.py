@@ -361,5 +361,5 @@ def test_an_interruption_leaves_the_finished_cells(files: Path) -> None:
     assert process.returncode == 130
     assert "interrupted" in err
     assert "Traceback" not in err
-    kept = [path for path in cells.glob("*.json") if json.loads(path.read_text())["schema_version"] == 1]
+    kept = [path for path in cells.glob("*.json") if json.loads(path.read_text())["schema_version"] == 2]
     assert 2 <= len(kept) < 14

@@ -11,19 +11,20 @@ from groundtruth.bench import Cell, Failed, Skipped, result_of
 from groundtruth.bench.results import as_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
-from groundtruth.evaluation.circuits.circuit_evaluator import Ranked, Row, WrongEdge
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
+from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.report.page import read_result, result_page
 
 HOSTILE = "<script>alert('x')</script>"
 
 
-def row(method: str, auroc: float, wrong: tuple[WrongEdge, ...] = ()) -> Row:
+def row(method: str, auroc: float, wrong: tuple[WrongEdge, ...] = ()) -> CircuitScores:
     live = Ranked(13, 4, auroc, auroc, auroc, auroc, auroc, exact=auroc == 1.0)
-    return Row(
-        method=method, model="hist", ablation="resample", lengths="mixed", level="edge", seed=0, n_examples=8,
-        live=live, variables=live, structural=live, mib_cpr=0.5, mib_cmd=0.5, cpr=0.5, cmd=0.5,
-        cpr_interval=(0.4, 0.6), cmd_interval=(0.4, 0.6), true_cpr=0.8, true_cmd=0.2, forward=2.0, backward=1.0,
-        seconds=0.1, wrong=wrong,
+    return CircuitScores(
+        method=method, model="hist", ablation="resample", level="edge", seed=0, n_examples=8,
+        mib_cpr=0.5, mib_cmd=0.5, cpr=0.5, cmd=0.5,
+        cpr_interval=(0.4, 0.6), cmd_interval=(0.4, 0.6), forward=2.0, backward=1.0,
+        seconds=0.1, truth=ExactCircuitScores("mixed", live, live, live, 0.8, 0.2, wrong),
     )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def test_a_file_that_is_no_result_is_refused(tmp_path: Path) -> None:
     for content, message in (
         ("{", "is no JSON"),
         ("[]", "is no result of localization methods: it has no 'schema_version'"),
-        (json.dumps(data(schema_version=0)), "has schema_version 0; this version reads 1"),
+        (json.dumps(data(schema_version=0)), "has schema_version 0; this version reads 2"),
     ):
         path.write_text(content)
         with pytest.raises(ArtifactError, match=message):

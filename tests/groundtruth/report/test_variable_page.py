@@ -12,7 +12,7 @@ from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
 from groundtruth.files import to_json
 from groundtruth.report.variable_page import variable_page
-from tests.groundtruth.bench.variable_rows import real_row, result, row
+from tests.groundtruth.bench.variable_rows import language_model_row, result, row
 from tests.groundtruth.report.test_page import HOSTILE, _Outline
 
 
@@ -20,7 +20,7 @@ def data(*, real: bool = True, compiled: bool = True) -> dict[str, object]:
     place = VariableCell("das", "reverse", "opposite", "residual.2.post")
     others = ((place, Failed(f"raised {HOSTILE}")), (place, Skipped("no pairs here", "method"))) if compiled else ()
     rows = [row("das", 0.25, precision=0.4), row("pca", 0.5)] if compiled else []
-    learned = [real_row("das", 0.75), real_row("pca", 1.0)] if real else []
+    learned = [language_model_row("das", 0.75), language_model_row("pca", 1.0)] if real else []
     found = result(*rows, *learned, others=others, profile="smoke")
     return json.loads(to_json(variable_data(found)))
 

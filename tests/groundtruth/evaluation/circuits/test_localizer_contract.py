@@ -3,7 +3,8 @@ import pytest
 import torch
 
 import mib
-from groundtruth.evaluation.circuits.localizer_contract import Promise, check_method
+from groundtruth.evaluation.circuits.localizer_contract import check_method
+from groundtruth.evaluation.method_contract import Promise
 from mib.errors import MethodError
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import mib
-from groundtruth.evaluation.circuits.localizer_contract import Promise
+from groundtruth.evaluation.method_contract import Promise
 from groundtruth.evaluation.variables.featurizer_contract import check_featurizer_method
 from mib.errors import MethodError
 

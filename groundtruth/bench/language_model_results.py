@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from groundtruth.evaluation.circuits.circuit_evaluator import ORACLE, Row
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.evaluator import ORACLE
 from mib.metrics.metric_validity import kendall_tau
 
 COLUMNS = ("mib_cpr", "mib_cmd", "cpr", "cmd")
@@ -40,7 +41,7 @@ class Prediction:
     n_methods: int
 
 
-def real_values(rows: Iterable[Row]) -> dict[str, list[float]]:
+def language_model_values(rows: Iterable[CircuitScores]) -> dict[str, list[float]]:
     """The columns of a method's rows on real models."""
     own = [row for row in rows if row.task]
     return {REAL + name: [float(getattr(row, name)) for row in own] for name in COLUMNS if own}
@@ -74,7 +75,7 @@ def predictions(
     return tuple(found)
 
 
-def by_task(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+def by_task(rows: Iterable[CircuitScores]) -> dict[str, dict[str, Any]]:
     """By real model and task, ``model/task``: how many pairs, and each method's row."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -83,6 +84,6 @@ def by_task(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def mean_over(rows: Sequence[Row], column: str) -> float:
+def mean_over(rows: Sequence[CircuitScores], column: str) -> float:
     """The mean of a column."""
     return statistics.fmean(float(getattr(row, column)) for row in rows)

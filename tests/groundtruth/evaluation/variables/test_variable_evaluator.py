@@ -9,7 +9,14 @@ import torch
 
 import mib
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.variables import Landscape, Sizes, VariableEvaluator, VariableRow, oracle, score_featurizer
+from groundtruth.evaluation.variables import (
+    Landscape,
+    Sizes,
+    VariableEvaluator,
+    VariableScores,
+    oracle,
+    score_featurizer,
+)
 from groundtruth.evaluation.variables.controls import SAME_BEHAVIOUR, site_of_variant, variant_of
 from groundtruth.evaluation.variables.featurization_tasks import ground_of
 from groundtruth.evaluation.variables.overlap import overlap_of
@@ -50,7 +57,7 @@ def test_every_direction_of_a_site_belongs_to_one_part(name: str) -> None:
 
 
 def test_the_oracle_covers_the_variable_and_nothing_else() -> None:
-    row = evaluator().row("oracle")
+    row = evaluator().score("oracle")
     assert row.overlap is not None
     assert row.overlap.energy is not None
     assert (row.accuracy, row.isolation) == (1.0, 1.0)
@@ -65,7 +72,7 @@ def test_the_oracle_covers_the_variable_and_nothing_else() -> None:
 
 
 def test_a_no_op_finds_nothing_and_moves_nothing() -> None:
-    row = evaluator().row("no-op")
+    row = evaluator().score("no-op")
     assert row.overlap is not None
     assert (row.accuracy, row.isolation, row.overlap.recall, row.rank) == (0.0, 1.0, 0.0, 0)
     assert row.overlap.precision is None
@@ -75,7 +82,7 @@ def test_a_no_op_finds_nothing_and_moves_nothing() -> None:
 
 
 def test_the_full_vector_covers_all_and_is_no_find() -> None:
-    row, places = evaluator().row("full-vector"), evaluator().landscape
+    row, places = evaluator().score("full-vector"), evaluator().landscape
     assert row.overlap is not None
     assert row.overlap.energy is not None
     assert row.overlap.recall == pytest.approx(1.0)
@@ -110,7 +117,7 @@ def test_a_dormant_pathway_has_no_precision_whatever_it_does() -> None:
 
 
 def test_a_dead_copy_is_read_by_nothing() -> None:
-    row = evaluator().row(spanned(*evaluator().landscape.dead.unbind(1)))
+    row = evaluator().score(spanned(*evaluator().landscape.dead.unbind(1)))
     assert row.overlap is not None
     assert row.overlap.energy is not None
     assert row.overlap.energy.dead == pytest.approx(1.0)
@@ -119,7 +126,7 @@ def test_a_dead_copy_is_read_by_nothing() -> None:
 
 
 def test_half_of_the_span_has_half_of_the_recall() -> None:
-    row = evaluator().row(spanned(*evaluator().landscape.live.unbind(1)[:2]))
+    row = evaluator().score(spanned(*evaluator().landscape.live.unbind(1)[:2]))
     assert row.overlap is not None
     assert (row.overlap.recall, row.overlap.precision) == pytest.approx((0.5, 1.0))
     assert row.overlap.angles == pytest.approx((0.0, 0.0), abs=1e-4)
@@ -130,29 +137,34 @@ def test_half_of_the_span_has_half_of_the_recall() -> None:
 def test_states_that_no_input_gives_are_not_natural() -> None:
     places = evaluator().landscape
     dormant = mib.Featurizer(lambda x: (x, x[..., :0]), lambda f, _: f + 3.0 * places.dormant[:, 0].to(f), places.width)
-    assert evaluator().row(dormant).movement.natural == 0.0
+    assert evaluator().score(dormant).movement.natural == 0.0
     unread = mib.Featurizer(lambda x: (x, x[..., :0]), lambda f, _: f + 3.0 * places.null[:, 0].to(f), places.width)
-    assert evaluator().row(unread).movement.natural == 1.0
+    assert evaluator().score(unread).movement.natural == 1.0
 
 
 def test_a_featurizer_that_is_no_subspace_is_scored_by_what_it_moves() -> None:
-    row = evaluator().row("dbm-sae", {"sae_steps": 30, "steps": 30})
+    row = evaluator().score("dbm-sae", {"sae_steps": 30, "steps": 30})
     assert (row.linear, row.overlap) == (False, None)
     assert row.precision == row.movement.inside
     assert row.movement.inside is not None
 
 
+def _with_precision(scores: VariableScores, precision: float) -> VariableScores:
+    assert scores.truth is not None and scores.overlap is not None
+    return replace(scores, truth=replace(scores.truth, overlap=replace(scores.overlap, precision=precision)))
+
+
 def test_an_illusion_is_high_accuracy_with_low_precision() -> None:
-    row = evaluator().row("oracle")
+    row = evaluator().score("oracle")
     assert row.overlap is not None
-    wide = replace(row, overlap=replace(row.overlap, precision=0.3))
+    wide = _with_precision(row, 0.3)
     assert wide.illusion
-    assert not replace(wide, overlap=replace(row.overlap, precision=0.5)).illusion
+    assert not _with_precision(wide, 0.5).illusion
     assert not replace(wide, accuracy=0.89).illusion
 
 
 @cache
-def das(controls: bool = True) -> VariableRow:
+def das(controls: bool = True) -> VariableScores:
     return score_featurizer(
         "das", model("reverse"), "opposite", "resid_pre3", parameters={"rank": 6, "steps": 300}, controls=controls,
         sizes=Sizes(200, 50, 100),
@@ -195,15 +207,15 @@ def test_the_same_seed_gives_the_same_row() -> None:
 
 
 def test_methods_leave_the_evaluator_as_it_was() -> None:
-    before = evaluator().row("oracle")
+    before = evaluator().score("oracle")
 
     def vandal(task: mib.FeaturizationTask) -> mib.Featurizer:
         with torch.no_grad():
             task.anatomy.W_U.zero_()
         return mib.Featurizer.subspace(torch.eye(task.width))
 
-    evaluator().row(vandal)
-    assert evaluator().row("oracle") == before
+    evaluator().score(vandal)
+    assert evaluator().score("oracle") == before
 
 
 @pytest.mark.parametrize("names", SAME_BEHAVIOUR)

@@ -9,7 +9,7 @@ from tracr.rasp import rasp
 import mib
 from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_evaluator import Evaluator, score
+from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator, score
 from groundtruth.evaluation.circuits.circuit_oracle import STAND_IN, in_best_order, oracle
 from groundtruth.evaluation.circuits.ranking_scores import ranked
 from groundtruth.model import CompiledModel
@@ -23,19 +23,20 @@ def model(name: str) -> CompiledModel:
 
 
 @cache
-def evaluator(name: str, ablation: str = "resample", level: str = "edge") -> Evaluator:
-    return Evaluator.of(model(name), ablation=ablation, level=level, n_pairs=48, max_sizes=9)
+def evaluator(name: str, ablation: str = "resample", level: str = "edge") -> CircuitEvaluator:
+    return CircuitEvaluator.of(model(name), ablation=ablation, level=level, n_pairs=48, max_sizes=9)
 
 
 @pytest.mark.parametrize("ablation", ["resample", "zero", "mean", "mean-positional"])
 @pytest.mark.parametrize("name", ["reverse", "hist", "frac_prevs", "contains_x_twice_told"])
 def test_the_oracle_ranks_every_live_edge_first(name: str, ablation: str) -> None:
-    row = evaluator(name, ablation).row("oracle")
+    row = evaluator(name, ablation).score("oracle")
     assert row.live is not None
     assert (row.live.auroc, row.live.average_precision, row.live.f1) == pytest.approx((1.0, 1.0, 1.0), abs=1e-12)
     assert row.live.exact
     assert row.wrong == ()
-    assert (row.cpr, row.cmd) == (row.true_cpr, row.true_cmd)
+    assert row.truth is not None
+    assert (row.cpr, row.cmd) == (row.truth.true_cpr, row.truth.true_cmd)
     assert row.passes == 0
 
 
@@ -55,12 +56,13 @@ def test_exact_patching_finds_the_two_live_edges_of_reverse_at_one_length() -> N
     row = score("exact", model("reverse"), lengths="fixed", n_pairs=64, max_sizes=9)
     assert row.live is not None
     assert (row.live.true, row.live.judged, row.live.exact) == (2, 94, True)
-    assert row.structural is not None
-    assert row.structural.true == 15
+    assert row.truth is not None
+    assert row.truth.structural is not None
+    assert row.truth.structural.true == 15
 
 
 def test_gradients_of_a_squared_distance_vanish_at_the_clean_run() -> None:
-    row = evaluator("frac_prevs", "zero").row("eap")
+    row = evaluator("frac_prevs", "zero").score("eap")
     assert row.live is not None
     assert row.live.auroc == 0.5
     assert row.live.recall == 0.0
@@ -78,7 +80,7 @@ def test_wrong_edges_are_the_live_ones_below_the_true_size_and_those_in_their_pl
         scores = {edge: 0.0 for edge in task.graph.edges} | {edge: -2.0 for edge in live[1:]}
         return mib.EdgeScores(task.graph, scores | {dead: 3.0, live[0]: 0.5})
 
-    row = one.row(swapped)
+    row = one.score(swapped)
     assert row.live is not None
     assert row.live.recall == pytest.approx(7 / 8)
     found = {(edge.kind, edge.name, edge.score, edge.status) for edge in row.wrong}
@@ -89,7 +91,7 @@ def test_edges_that_a_copy_replaces_are_not_judged() -> None:
     one = evaluator("contains_x_twice_told")
     redundant = one.circuit.redundant
     assert redundant
-    row = one.row("oracle")
+    row = one.score("oracle")
     assert row.live is not None
     assert row.live.judged == len(one.circuit.truths) - len(redundant)
     marked = oracle(one.circuit)
@@ -109,7 +111,7 @@ def test_the_oracle_orders_the_true_edges_as_well_as_any_order(name: str) -> Non
 
     areas = [one._areas(in_order(order), n_bootstrap=0).cmd.value for order in permutations(edges)]
     assert min(areas) < np.mean(areas)
-    assert one.row("oracle").cmd == pytest.approx(min(areas))
+    assert one.score("oracle").cmd == pytest.approx(min(areas))
 
 
 def test_the_oracle_s_order_keeps_the_set_and_is_the_same_each_time() -> None:
@@ -125,52 +127,54 @@ def test_the_oracle_s_order_keeps_the_set_and_is_the_same_each_time() -> None:
 
 def test_constants_are_left_out_of_the_second_column_set() -> None:
     one = evaluator("reverse", "zero")
-    row = one.row("oracle")
+    row = one.score("oracle")
     constant = one.circuit.carrying("constant")
     assert row.live is not None
-    assert row.variables is not None
+    assert row.truth is not None
+    assert row.truth.variables is not None
     assert constant
-    assert row.variables.judged == row.live.judged - len(constant)
-    assert row.variables.true == len(set(one.circuit.edges) - set(constant))
+    assert row.truth.variables.judged == row.live.judged - len(constant)
+    assert row.truth.variables.true == len(set(one.circuit.edges) - set(constant))
 
 
 def test_the_interval_holds_the_estimate_and_shrinks_to_it_where_examples_agree() -> None:
-    row = evaluator("reverse").row("eap")
+    row = evaluator("reverse").score("eap")
     assert row.cpr_interval[0] <= row.cpr <= row.cpr_interval[1]
     assert row.cpr_interval[0] < row.cpr_interval[1]
-    everything = evaluator("reverse").row(lambda task: mib.EdgeScores(task.graph, np.ones(len(task.graph.edges))))
+    everything = evaluator("reverse").score(lambda task: mib.EdgeScores(task.graph, np.ones(len(task.graph.edges))))
     assert everything.cmd_interval[0] <= everything.cmd <= everything.cmd_interval[1]
 
 
 def test_nodes_are_true_if_an_edge_that_leaves_them_is_live() -> None:
-    row = evaluator("reverse", level="node").row("exact-node")
+    row = evaluator("reverse", level="node").score("exact-node")
     assert row.live is not None
     assert row.live.true == len({edge.source for edge in evaluator("reverse").circuit.edges})
     assert row.live.judged == len(model("reverse").graph.sources)
-    oracle_row = evaluator("reverse", level="node").row("oracle")
+    oracle_row = evaluator("reverse", level="node").score("oracle")
     assert oracle_row.live is not None
     assert oracle_row.live.exact
 
 
 def test_neurons_have_metrics_and_no_exact_truth() -> None:
-    row = evaluator("hist", level="neuron").row("nap")
-    assert (row.live, row.variables, row.structural, row.true_cpr) == (None, None, None, None)
+    row = evaluator("hist", level="neuron").score("nap")
+    assert row.truth is not None
+    assert (row.live, row.truth.variables, row.truth.structural, row.truth.true_cpr) == (None, None, None, None)
     assert np.isfinite([row.cpr, row.cmd, row.mib_cpr, row.mib_cmd]).all()
     with pytest.raises(ScoreError, match="no exact truth about neurons"):
-        evaluator("hist", level="neuron").row("oracle")
+        evaluator("hist", level="neuron").score("oracle")
 
 
 def test_passes_are_counted_in_passes_over_the_examples() -> None:
-    row = evaluator("hist").row("eap")
+    row = evaluator("hist").score("eap")
     assert row.backward == pytest.approx(1.0, abs=0.01)
     assert 2.0 <= row.forward <= 3.5
     # A model that caches nothing between methods: a second run costs the same.
-    assert evaluator("hist").row("eap").forward == row.forward
+    assert evaluator("hist").score("eap").forward == row.forward
 
 
 def test_a_method_that_spoils_its_model_spoils_no_other() -> None:
     one = evaluator("hist")
-    before = one.row("exact")
+    before = one.score("exact")
 
     def vandal(task: mib.LocalizationTask) -> mib.EdgeScores:
         with torch.no_grad():
@@ -178,10 +182,11 @@ def test_a_method_that_spoils_its_model_spoils_no_other() -> None:
                 parameter.zero_()
         return mib.EdgeScores(task.graph, np.ones(len(task.graph.edges)))
 
-    spoilt = one.row(vandal)
-    after = one.row("exact")
+    spoilt = one.score(vandal)
+    after = one.score("exact")
     assert (after.live, after.cpr, after.mib_cmd) == (before.live, before.cpr, before.mib_cmd)
-    assert spoilt.true_cpr == before.true_cpr
+    assert spoilt.truth is not None and before.truth is not None
+    assert spoilt.truth.true_cpr == before.truth.true_cpr
 
 
 def test_what_cannot_be_scored_is_refused() -> None:
@@ -191,6 +196,6 @@ def test_what_cannot_be_scored_is_refused() -> None:
     with pytest.raises(MethodError, match="unknown localizer 'exakt'. Did you mean: exact"):
         score("exakt", model("hist"))
     with pytest.raises(MethodError, match="returned a list"):
-        evaluator("hist").row(lambda task: [1.0])
+        evaluator("hist").score(lambda task: [1.0])
     with pytest.raises(ScoreError, match=r"no finite score for 1 of 13 edges: 'input->a0.h0<q>'"):
-        evaluator("hist").row(lambda task: mib.EdgeScores(task.graph, [np.nan] + [1.0] * 12))
+        evaluator("hist").score(lambda task: mib.EdgeScores(task.graph, [np.nan] + [1.0] * 12))

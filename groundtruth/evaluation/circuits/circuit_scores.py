@@ -1,0 +1,118 @@
+"""The scores of one localization method on one model, compiled or language model."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from groundtruth.compiled.network import Certainty
+from groundtruth.evaluation.circuits.ranking_scores import Ranked
+
+N_BOOTSTRAP = 1000
+"""How often examples are drawn anew for a confidence interval."""
+
+Kind = Literal["missed", "false"]
+
+
+@dataclass(frozen=True)
+class WrongEdge:
+    """An edge (or node) that the method ranks on the wrong side of the true size.
+
+    Attributes:
+        name: MIB's name of it.
+        kind: ``missed``: live, but not among the best k. ``false``: among the best k, but not live.
+        score: What the method gave it.
+        status: What it is in truth; empty for a node.
+        reason: Why it is there, in the program's words; empty for a node.
+    """
+
+    name: str
+    kind: Kind
+    score: float
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ExactCircuitScores:
+    """What is known of a method on a compiled model, against its true circuit.
+
+    Attributes:
+        lengths: Which inputs the truth is about.
+        live: Against the live edges, or the nodes with one; redundant and undecided ones are not judged. ``None`` at
+            neuron level.
+        variables: The same without the edges that carry only constants.
+        structural: Against all edges whose source writes something that the destination reads.
+        true_cpr: The CPR, over every circuit size, of the true circuit, its edges in the order that
+            ``circuit_oracle.in_best_order`` finds; ``None`` at neuron level. More than that is no better: it says that
+            CPR can be raised past the truth.
+        true_cmd: The CMD of the true circuit's own ranking.
+        wrong: The wrongly ranked edges or nodes, missed ones first.
+        certainty: ``measured`` for a model in superposition, whose live edges are known by witness, and whose scores
+            are not counted as exact.
+    """
+
+    lengths: str
+    live: Ranked | None
+    variables: Ranked | None
+    structural: Ranked | None
+    true_cpr: float | None
+    true_cmd: float | None
+    wrong: tuple[WrongEdge, ...]
+    certainty: Certainty = "exact"
+
+
+@dataclass(frozen=True)
+class CircuitScores:
+    """One method on one model.
+
+    Attributes:
+        method: Its name.
+        model: The model's name.
+        ablation: What flowed along cut edges.
+        level: What was scored.
+        seed: Seed of examples and method.
+        n_examples: How many examples the task had.
+        mib_cpr: MIB's CPR, at its ten sizes, not normalised.
+        mib_cmd: MIB's CMD.
+        cpr: CPR over every circuit size, divided by the range.
+        cmd: CMD over every circuit size, divided by the range.
+        cpr_interval: 95 % confidence interval of ``cpr``, by bootstrap over examples.
+        cmd_interval: The same of ``cmd``.
+        forward: Forward passes over the examples.
+        backward: Backward passes over the examples.
+        seconds: Wall time of the method, without that of the metrics.
+        truth: Scores against the true circuit; ``None`` for a language model, of which none is known.
+        task: What a language model was scored on; empty for a compiled one, which has but one task.
+    """
+
+    method: str
+    model: str
+    ablation: str
+    level: str
+    seed: int
+    n_examples: int
+    mib_cpr: float
+    mib_cmd: float
+    cpr: float
+    cmd: float
+    cpr_interval: tuple[float, float]
+    cmd_interval: tuple[float, float]
+    forward: float
+    backward: float
+    seconds: float
+    truth: ExactCircuitScores | None = None
+    task: str = ""
+
+    @property
+    def passes(self) -> float:
+        """Forward and backward passes over the examples."""
+        return self.forward + self.backward
+
+    @property
+    def live(self) -> Ranked | None:
+        """Scores against the live edges, where there is such a truth."""
+        return self.truth and self.truth.live
+
+    @property
+    def wrong(self) -> tuple[WrongEdge, ...]:
+        """The wrongly ranked edges or nodes, missed ones first; none where no truth is known."""
+        return self.truth.wrong if self.truth else ()

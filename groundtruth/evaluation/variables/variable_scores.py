@@ -1,0 +1,143 @@
+"""The scores of one featurization method on one variable at one site, of a compiled model or a language model."""
+
+from dataclasses import dataclass
+
+from groundtruth.evaluation.variables.controls import Control
+from groundtruth.evaluation.variables.overlap import Overlap
+from groundtruth.evaluation.variables.state_movement import Movement
+
+HIGH = 0.9
+"""An interchange accuracy from here on is taken as a find."""
+
+LOW = 0.5
+"""A precision below this says that most of what was found is something else."""
+
+
+@dataclass(frozen=True)
+class FamilyScore:
+    """One data set of counterfactuals of a language model's task; MIB scores a site by the mean over them.
+
+    Attributes:
+        name: Of the family.
+        accuracy: Interchange accuracy on all its test pairs.
+        validation: The same on the validation split.
+    """
+
+    name: str
+    accuracy: float
+    validation: float
+
+
+@dataclass(frozen=True)
+class ExactVariableScores:
+    """What is known of a method on a compiled model, against the exact variable.
+
+    Attributes:
+        state: ``live``, ``partly live``, ``dead`` or ``not written``: what the variable is at the site.
+        minimal_rank: How many dimensions of the variable are read at the site: the least that a subspace must have.
+        overlap: Overlap with the exact span; ``None`` if what was found is no subspace.
+        movement: What its interchanges change.
+    """
+
+    state: str
+    minimal_rank: int
+    overlap: Overlap | None
+    movement: Movement
+
+
+@dataclass(frozen=True)
+class VariableScores:
+    """One method on one variable at one site of one model.
+
+    Attributes:
+        method: Its name.
+        model: The model's name.
+        variable: The variable's name.
+        site: Where it was sought.
+        seed: Seed of pairs and method.
+        n_train: Pairs that it learned from.
+        n_test: Pairs that it was scored on.
+        accuracy: Interchange accuracy on the test pairs that a no-op gets wrong.
+        interval: Its 95 % confidence interval, by bootstrap over pairs.
+        all_pairs: Interchange accuracy on all test pairs, those that a no-op gets right among them.
+        cause: On the pairs in which the variable differs.
+        isolation: On those in which only other variables differ; ``None`` if there are none.
+        disentangle: Mean of cause and isolation (RAVEL); ``None`` without isolation pairs.
+        validation: ``accuracy`` on the validation split: what a choice of sites may be made by; ``None`` if no pair
+            of it distinguishes.
+        linear: Whether what it found is a subspace.
+        rank: How many features it swaps.
+        controls: The same method where there is nothing to find.
+        seconds: Wall time of the method, without controls and scores.
+        truth: Scores against the exact variable; ``None`` for a language model, of which none is known.
+        task: Of a language model, ``task`` or ``task:family``; empty for a compiled one.
+        families: Of a language model, the score on each family of counterfactuals.
+    """
+
+    method: str
+    model: str
+    variable: str
+    site: str
+    seed: int
+    n_train: int
+    n_test: int
+    accuracy: float
+    interval: tuple[float, float]
+    all_pairs: float
+    cause: float | None
+    isolation: float | None
+    disentangle: float | None
+    validation: float | None
+    linear: bool
+    rank: int
+    controls: tuple[Control, ...]
+    seconds: float
+    truth: ExactVariableScores | None = None
+    task: str = ""
+    families: tuple[FamilyScore, ...] = ()
+
+    @property
+    def overlap(self) -> Overlap | None:
+        """The overlap with the exact span; ``None`` if it is no subspace, or no truth is known."""
+        return self.truth and self.truth.overlap
+
+    @property
+    def movement(self) -> Movement | None:
+        """What its interchanges change; ``None`` where no truth is known."""
+        return self.truth and self.truth.movement
+
+    @property
+    def minimal_rank(self) -> int | None:
+        """How many dimensions are to be found; ``None`` where that is not known."""
+        return self.truth and self.truth.minimal_rank
+
+    @property
+    def recall(self) -> float | None:
+        """Of the subspace; the share that is carried over, where there is none."""
+        return self.overlap.recall if self.overlap else self.movement and self.movement.carried
+
+    @property
+    def precision(self) -> float | None:
+        """Of the subspace; of what is moved, where there is none."""
+        return self.overlap.precision if self.overlap else self.movement and self.movement.inside
+
+    @property
+    def mib(self) -> float | None:
+        """MIB's score of a site of a language model: the mean over families of the accuracy on all pairs."""
+        return sum(family.accuracy for family in self.families) / len(self.families) if self.families else None
+
+    @property
+    def subject(self) -> str:
+        """The model, of a language model with its task: ``learned/ioi``."""
+        return f"{self.model}/{self.task}" if self.task else self.model
+
+    @property
+    def illusion(self) -> bool:
+        """Whether the accuracy is that of a find, and most of what was found is not the variable."""
+        return self.accuracy >= HIGH and self.precision is not None and self.precision < LOW
+
+    @property
+    def selectivity(self) -> float | None:
+        """Accuracy less the highest that the method reaches where there is nothing to find."""
+        known = [control.accuracy for control in self.controls if control.accuracy is not None]
+        return self.accuracy - max(known) if known else None
