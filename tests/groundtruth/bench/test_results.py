@@ -118,7 +118,7 @@ def test_the_files_hold_every_row(result: Result, tmp_path: Path, monkeypatch: p
     paths = write_result(result, tmp_path / "new", "run")
     assert [path.name for path in paths] == ["run.json", "run.csv", "run.md"]
     data = json.loads(paths[0].read_text())
-    assert data["schema_version"] == 1
+    assert data["schema_version"] == 2
     assert data["models_sha256"] == {"hist": "sha of hist", "reverse": "sha of reverse"}
     assert {"torch", "python", "groundtruth"} <= set(data["environment"]["versions"])
     assert [cell["live"]["auroc"] for cell in data["cells"]] == [1.0, 1.0, 1.0, 0.8, 0.5, 0.6]
