@@ -41,7 +41,7 @@ tiers: $(READY) ## put eight shipped models on every tier again
 	$(BIN)/python -m groundtruth.variants.build_variants
 
 models: $(READY) ## compile and prove the shipped models again
-	$(BIN)/python -m groundtruth.programs.build_models
+	$(BIN)/python -m groundtruth.compiler.build_models
 
 learned-model: $(READY) ## train the shipped language model again and measure it; a stopped run continues
 	$(BIN)/python -m mib.learned.build

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from groundtruth.pytest_profiles import PROFILES, Profile, Question, featurizer_questions, questions
+from groundtruth.testing.pytest_profiles import PROFILES, Profile, Question, featurizer_questions, questions
 
 if TYPE_CHECKING:
     from groundtruth.model import CompiledModel

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -13,11 +12,8 @@ from rich.text import Text
 
 from groundtruth.compiled.domain import Tokens
 from groundtruth.compiled.provenance import Head
-from groundtruth.errors import ProgramError
-from groundtruth.generated import FAMILY, from_code
+from groundtruth.generated.original_program import program_lines
 from groundtruth.model import CompiledModel
-from groundtruth.programs import get, names
-from groundtruth.programs.formulas import Line, listing
 from groundtruth.rasp.expressions import walk
 from groundtruth.report import style
 from groundtruth.report.measured import measured_view
@@ -95,23 +91,9 @@ def _section(title: str, body: RenderableType) -> Table:
     return grid
 
 
-def lines_of(model: CompiledModel) -> list[Line]:
-    """The program's formulas: as the library writes them where it has this program, else as the model holds it."""
-    if model.name in names():
-        declared = get(model.name)
-        if declared.rasp_source == model.rasp_source:
-            return listing(declared.build())
-    if model.family == FAMILY:
-        with suppress(ProgramError):  # of another version of the generator
-            drawn = from_code(model.description.rpartition(" ")[2]).program
-            if drawn.rasp_source == model.rasp_source:
-                return listing(drawn.build())
-    return listing(model.program)
-
-
 def _program(model: CompiledModel) -> Table:
     table = Table.grid(padding=(0, 1, 0, 0))
-    for line in lines_of(model):
+    for line in program_lines(model):
         table.add_row(Text(line.name, "variable"), "=", Text(line.formula))
     return table
 
@@ -222,7 +204,7 @@ def _run(model: CompiledModel, tokens: Sequence[Any]) -> Table:
     for _ in tokens:
         table.add_column(justify="right", no_wrap=True)
     table.add_row(Text("tokens", "heading"), *(Text(style.spell_one(token), "heading") for token in tokens))
-    for line in lines_of(model):
+    for line in program_lines(model):
         if line.expression.label in values:
             found = values[line.expression.label]
             table.add_row(Text(line.name, "variable"), *(style.spell_one(value) for value in found))
@@ -261,7 +243,7 @@ def model_data(
         "check": asdict(model.check),
         "certainty": model.certainty,
         "measured": asdict(measurements(model, model.folder)) if model.certainty == "measured" else None,
-        "program": [str(line) for line in lines_of(model)],
+        "program": [str(line) for line in program_lines(model)],
         "rasp_source": model.rasp_source,
         "provenance": {
             "heads": [asdict(head) for head in model.provenance.heads],

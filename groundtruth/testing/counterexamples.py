@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import FlakyFailure
 
 from groundtruth.model import CompiledModel
-from groundtruth.strategies import compiled_models, variable_places
 from groundtruth.testing.failure import DoesNotApply, MethodFailure
 from groundtruth.testing.featurizer_trial import Search, require_applicable
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
+from groundtruth.testing.random_programs import compiled_models, variable_places
 from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import torch
 
-from groundtruth.errors import ProgramError
-from groundtruth.generated import FAMILY, from_code
+from groundtruth.generated.original_program import generator_code, program_lines
 from groundtruth.model import CompiledModel
-from groundtruth.programs.formulas import listing
 from groundtruth.truth.circuits.circuit import Witness
 from groundtruth.truth.circuits.prover import cut_output, ground
 from mib.graph import Edge
@@ -44,26 +42,13 @@ class DoesNotApply(Exception):
 
 
 def program_text(model: CompiledModel) -> str:
-    """A model's program, a line a variable; a generated one as it was written."""
-    from groundtruth.report.show import lines_of
-
-    code = code_of(model)
-    lines = listing(from_code(code).program.build()) if code else lines_of(model)
-    return "\n".join(map(str, lines))
-
-
-def code_of(model: CompiledModel) -> str:
-    """The code of a generated model, if it is one and this version draws it; else nothing."""
-    code = model.description.rpartition(" ")[2]
-    try:
-        return code if model.family == FAMILY and from_code(code).program.rasp_source == model.rasp_source else ""
-    except ProgramError:
-        return ""
+    """Write a model's program, a line a variable."""
+    return "\n".join(map(str, program_lines(model)))
 
 
 def model_spec(model: CompiledModel) -> str:
     """How the command line names a model."""
-    if (code := code_of(model)) and not model.recipe:
+    if (code := generator_code(model)) and not model.recipe:
         return f"gen:{code}"
     stored = model.folder is not None and model.folder.parent.name != "compiled_models"
     return str(model.folder) if stored else model.name

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from groundtruth.pytest_profiles import PROFILES, Question, featurizer_questions, questions
 from groundtruth.testing.expected_failures import Known, read_known, write_known
 from groundtruth.testing.failure import MethodFailure
 from groundtruth.testing.failure_reasons import BRIEF, by_rounding, reason_of
+from groundtruth.testing.pytest_profiles import PROFILES, Question, featurizer_questions, questions
 from groundtruth.testing.run_property import ask
 from mib import featurization, localization
 from mib.featurization import FeaturizerMethod

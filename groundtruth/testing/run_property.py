@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from groundtruth.errors import GroundTruthError
-from groundtruth.pytest_profiles import Profile, Question
 from groundtruth.testing.counterexamples import search, search_variables
 from groundtruth.testing.featurizer_trial import Search, require_applicable
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
+from groundtruth.testing.pytest_profiles import Profile, Question
 from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
 

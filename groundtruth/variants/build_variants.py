@@ -5,8 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+from groundtruth.compiler.build_models import build_all, tell_missing
 from groundtruth.model import load
-from groundtruth.programs.build_models import build_all, tell_missing
 from groundtruth.store.catalog import variants_folder
 from groundtruth.variants.tiers import SUPERPOSED, TIERS
 

@@ -10,7 +10,7 @@ import groundtruth.compiled.torch_module
 import groundtruth.testing.expected_failures
 import groundtruth.testing.run_property  # noqa: F401
 from groundtruth import pytest_plugin
-from groundtruth.pytest_profiles import PROFILES, Profile
+from groundtruth.testing.pytest_profiles import PROFILES, Profile
 
 pytest_plugins = "pytester"
 

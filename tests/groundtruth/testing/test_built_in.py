@@ -6,8 +6,8 @@ here, and so does one that is there and does not happen.
 
 import pytest
 
-from groundtruth.pytest_profiles import PROFILES, featurizer_questions, questions
 from groundtruth.testing.property_table import KNOWN, methods
+from groundtruth.testing.pytest_profiles import PROFILES, featurizer_questions, questions
 from mib import featurization
 
 SMOKE = PROFILES["smoke"]

@@ -1,4 +1,4 @@
-"""Compile and prove the library of programs: ``python -m groundtruth.programs.build_models`` (or ``make models``)."""
+"""Compile and prove the library of programs: ``python -m groundtruth.compiler.build_models`` (or ``make models``)."""
 
 import argparse
 import sys
@@ -121,7 +121,7 @@ def main() -> int:
     missing = build_all(build, [(name, given.out, given.keep) for name in names], names, given.processes)
     write_index(given.out)
     again = " ".join(name for name, _, _ in missing)
-    return tell_missing(missing, len(names), f"groundtruth.programs.build_models {again}")
+    return tell_missing(missing, len(names), f"groundtruth.compiler.build_models {again}")
 
 
 if __name__ == "__main__":

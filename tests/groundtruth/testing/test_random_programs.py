@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 
 from groundtruth.errors import ProgramError
 from groundtruth.specs import find_model
-from groundtruth.strategies import compiled_models, featurization_tasks, localization_tasks, programs
+from groundtruth.testing.random_programs import compiled_models, featurization_tasks, localization_tasks, programs
 
 FEW = settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 SEARCH = settings(FEW, max_examples=100, phases=[Phase.generate, Phase.shrink])

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from groundtruth import load
-from groundtruth.programs import build_models as building
-from groundtruth.programs.build_models import build
+from groundtruth.compiler import build_models as building
+from groundtruth.compiler.build_models import build
 from groundtruth.store.catalog import library, shipped
 from groundtruth.store.read import read_circuits, read_variables
 from groundtruth.store.write import save
@@ -45,7 +45,7 @@ def test_a_model_whose_process_is_killed_is_named_and_the_others_are_built(
     killed, built, end = capsys.readouterr().out.splitlines()
     assert killed == f"{first}  NOT BUILT: its process was killed (signal 9): most likely out of memory"
     assert built.startswith(f"{second}  ") and "undecided" in built
-    again = "variants.build_variants hist --tiers {tier}" if extra else "programs.build_models {first}"
+    again = "variants.build_variants hist --tiers {tier}" if extra else "compiler.build_models {first}"
     again = again.format(first=first, tier=TIER_NAMES[1])
     assert end == f"1 of 2 were not built. Run again: python -m groundtruth.{again}"
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [second]
