@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from tracr.rasp import rasp
@@ -159,25 +160,26 @@ class CompiledNetwork:
         Raises:
             DomainError: For a token that the model does not know, or an input that is too long.
         """
-        width = max((len(tokens) for tokens in inputs), default=0) if length is None else length
-        limit = self.domain.max_seq_len
-        ids = torch.full((len(inputs), width + 1), self.pad_id, dtype=torch.long)
+        lengths = np.array([len(tokens) for tokens in inputs], dtype=np.int64)
+        width = int(lengths.max(initial=0)) if length is None else length
+        if lengths.max(initial=0) > self.domain.max_seq_len:
+            tokens = next(tokens for tokens in inputs if len(tokens) > self.domain.max_seq_len)
+            raise DomainError(
+                f"'{' '.join(map(str, tokens))}' has {len(tokens)} tokens; '{self.name}' takes "
+                f"{self.domain.max_seq_len}."
+            )
+        ids = np.full((len(inputs), width + 1), self.pad_id, dtype=np.int64)
         ids[:, 0] = self.bos_id
-        for row, tokens in enumerate(inputs):
-            if len(tokens) > limit:
-                raise DomainError(
-                    f"'{' '.join(map(str, tokens))}' has {len(tokens)} tokens; '{self.name}' takes {limit}."
-                )
-            try:
-                ids[row, 1 : len(tokens) + 1] = torch.tensor([self.token_ids[token] for token in tokens])
-            except KeyError as error:
-                token = error.args[0]
-                hint = did_you_mean(str(token), map(str, self.domain.vocab))
-                allowed = " ".join(map(str, self.domain.vocab))
-                raise DomainError(
-                    f"token {token!r} is not in the vocabulary of '{self.name}': {allowed}.{hint}"
-                ) from None
-        return ids
+        try:
+            # In the order in which the mask lists its places: row by row.
+            given = [self.token_ids[token] for tokens in inputs for token in tokens]
+        except KeyError as error:
+            token = error.args[0]
+            hint = did_you_mean(str(token), map(str, self.domain.vocab))
+            allowed = " ".join(map(str, self.domain.vocab))
+            raise DomainError(f"token {token!r} is not in the vocabulary of '{self.name}': {allowed}.{hint}") from None
+        ids[:, 1:][np.arange(width) < lengths[:, None]] = given
+        return torch.from_numpy(ids)
 
     def run(self, tokens: Sequence[Any]) -> list[Any]:
         """The decoded output on one input, without BOS.

@@ -13,8 +13,9 @@ from tracr.rasp import rasp
 
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import Domain, Tokens
-from groundtruth.compiled.forward import Weights, logits
+from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
+from groundtruth.compiler.distinct_forward import DistinctForward
 from groundtruth.compiler.padding import is_pad_safe
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError
 from groundtruth.model import CompiledModel
@@ -145,10 +146,11 @@ def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0) ->
 def _differ(model: CompiledNetwork, inputs: Sequence[Tokens]) -> NDArray[np.bool_]:
     """On which inputs a model differs from its program at any position."""
     wrong = np.zeros(len(inputs), dtype=bool)
+    forward = DistinctForward(model.weights)
     for indices in batches_of_one_length(inputs):
         batch = [inputs[i] for i in indices]
         expected = _evaluated(model, batch)
-        actual = model.decoder.codes(logits(model.weights, model.encode(batch))[:, 1:])
+        actual = model.decoder.codes(forward.logits(model.encode(batch))[:, 1:])
         codes = model.decoder.encode(expected.values)[torch.from_numpy(expected.codes)]
         wrong[indices] = model.decoder.differ(actual, codes).any(-1).numpy()
     return wrong

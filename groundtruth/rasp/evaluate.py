@@ -21,6 +21,12 @@ Pattern: TypeAlias = NDArray[np.bool_]
 BATCH = 4096
 """Inputs that are evaluated together: enough to forget Python's overhead, few enough for the memory."""
 
+_PATTERN_LIMIT = 2**22
+"""Entries [input, query, key] of the largest pattern that is held at once: long inputs come in smaller batches."""
+
+_EXACT = 2**31
+"""Whole numbers below this are added exactly in any order and any number."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -56,15 +62,21 @@ def evaluate_many(program: rasp.SOp, inputs: Sequence[Values], *, causal: bool =
     return outputs
 
 
-def batches_of_one_length(inputs: Sequence[Values]) -> Iterator[list[int]]:
-    """Indices of inputs that are equally long, at most ``BATCH`` together; shortest first."""
+def batches_of_one_length(inputs: Sequence[Values], *, like: int = 0) -> Iterator[list[int]]:
+    """Indices of inputs that are equally long, at most ``BATCH`` together, fewer of long ones; shortest first.
+
+    Args:
+        inputs: Of any lengths.
+        like: As few together as if they were at least this long.
+    """
     by_length: dict[int, list[int]] = {}
     for index, tokens in enumerate(inputs):
         by_length.setdefault(len(tokens), []).append(index)
     for length in sorted(by_length):
         indices = by_length[length]
-        for start in range(0, len(indices), BATCH):
-            yield indices[start : start + BATCH]
+        size = max(1, min(BATCH, _PATTERN_LIMIT // max(1, length, like) ** 2))
+        for start in range(0, len(indices), size):
+            yield indices[start : start + size]
 
 
 def column(program: rasp.SOp, inputs: Sequence[Values], *, causal: bool = False) -> Column:
@@ -92,7 +104,8 @@ def _column(
         case rasp.TokensType():
             return _numbered(inputs)
         case rasp.IndicesType():
-            return _numbered([range(len(tokens)) for tokens in inputs])
+            length = len(inputs[0])
+            return Column(np.tile(np.arange(length, dtype=np.int64), (len(inputs), 1)), tuple(range(length)))
         case rasp.Map():
             return _mapped(sop.f, known[id(sop.inner)])
         case rasp.SequenceMap():
@@ -151,9 +164,15 @@ def _identity(value: Value) -> Hashable:
 
 def _numbered(rows: Sequence[Values]) -> Column:
     """A column of given values."""
+    given = list(itertools.chain.from_iterable(rows))
+    shape = (len(rows), len(rows[0]))
+    if {*map(type, given)} in ({int}, {str}):  # no two that are equal and yet not the same: a plain dictionary will do
+        known = {value: code for code, value in enumerate(dict.fromkeys(given))}
+        codes = np.array([known[value] for value in given], dtype=np.int64)
+        return Column(codes.reshape(shape), tuple(known))
     numbering = _Numbering()
-    flat = np.fromiter(map(numbering.code, itertools.chain.from_iterable(rows)), dtype=np.int64)
-    return Column(flat.reshape(len(rows), len(rows[0])), tuple(numbering.values))
+    codes = np.fromiter(map(numbering.code, given), dtype=np.int64)
+    return Column(codes.reshape(shape), tuple(numbering.values))
 
 
 def _renumbered(codes: Codes, values: Callable[[int], Value]) -> Column:
@@ -188,12 +207,31 @@ def _counted(pattern: Pattern) -> Column:
 
 
 def _averaged(pattern: Pattern, sop: Column, default: Value) -> Column:
-    """The mean of the selected values: one computation for each distinct row of selected values."""
-    n_inputs, n_queries, n_keys = pattern.shape
-    rows = np.where(pattern, sop.codes[:, None, :], -1).reshape(-1, n_keys)
-    distinct, inverse = _distinct_rows(rows, len(sop.values))
-    means = [_mean([sop.values[code] for code in row if code >= 0], default) for row in distinct.tolist()]
-    return _renumbered(inverse.reshape(n_inputs, n_queries), means.__getitem__)
+    """The mean of the selected values.
+
+    A row that selects nothing gives the default, one that selects one value gives that. The mean of several is computed
+    once for each total and width where all values are whole numbers, whose sum does not depend on the order, else once
+    for each distinct row of selected values.
+    """
+    n_values = len(sop.values)
+    widths = pattern.sum(-1, dtype=np.int64)
+    codes = np.where(pattern, sop.codes[:, None, :], -1).max(-1)
+    codes[widths == 0] = n_values
+    several = widths > 1
+    if not several.any():
+        return _renumbered(codes, [*sop.values, default].__getitem__)
+    if all(type(value) in (int, bool) and abs(value) < _EXACT for value in sop.values):
+        numbers = np.array([int(value) for value in sop.values], dtype=np.int64)
+        totals = np.where(pattern, numbers[sop.codes][:, None, :], 0).sum(-1)[several]
+        base = pattern.shape[-1] + 1
+        sums, which = np.unique(totals * base + widths[several], return_inverse=True)
+        means = [(total // base) / (total % base) for total in sums.tolist()]
+    else:
+        selected = np.where(pattern, sop.codes[:, None, :], -1)[several]
+        rows, which = _distinct_rows(selected, n_values)
+        means = [_mean([sop.values[code] for code in row if code >= 0]) for row in rows.tolist()]
+    codes[several] = n_values + 1 + which.reshape(-1)
+    return _renumbered(codes, [*sop.values, default, *means].__getitem__)
 
 
 def _distinct_rows(rows: Codes, n_values: int) -> tuple[Codes, Codes]:
@@ -207,12 +245,8 @@ def _distinct_rows(rows: Codes, n_values: int) -> tuple[Codes, Codes]:
     return rows[first], inverse
 
 
-def _mean(values: Sequence[Value], default: Value) -> Value:
-    """The mean as RASP takes it: one value of any type stays itself, several must be numbers."""
-    if not values:
-        return default
-    if len(values) == 1:
-        return values[0]
+def _mean(values: Sequence[Value]) -> Value:
+    """The mean of several values as RASP takes it: they must be numbers."""
     if not all(isinstance(value, int | float) for value in values):
         raise ValueError(f"only numbers can be averaged, not {', '.join(map(repr, values))}")
     return sum(values) / len(values)

@@ -1,0 +1,245 @@
+"""The forward pass of a compiled model, each linear map applied once to each distinct vector that it reads.
+
+A compiled model holds one-hot codes, so that at the many positions of many inputs a head or an MLP reads few different
+vectors. So no residual stream is kept here, but who wrote to it: each writer (embedding, head, MLP) has a table of the
+different vectors that it wrote, and the number of the one that it wrote at each position. What a reader sees at a
+position follows from the numbers of the writers whose directions it reads. Nothing is rounded: vectors are the same if
+they are equal to the bit. Where all of them differ (in a rotated model), this is no faster than
+``groundtruth.compiled.forward.logits``, to which a test holds it equal.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from groundtruth.compiled.forward import Weights
+
+_ENTRIES = 2**22
+"""Numbers of the largest table that is held at once."""
+
+_Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Writer:
+    """A part that has written to the residual stream.
+
+    Attributes:
+        directions: Where it writes.
+        table: The different vectors that it wrote [vector, direction].
+        place: Which of them it wrote at each position of the batch.
+    """
+
+    directions: _Places
+    table: Tensor
+    place: _Places
+
+
+@dataclass(frozen=True, eq=False)
+class _Mixture:
+    """The combinations in which some writers' vectors occur.
+
+    Attributes:
+        parts: For each writer, which of its vectors is in each combination.
+        place: Which combination there is at each position of the batch.
+    """
+
+    parts: Sequence[_Places]
+    place: _Places
+
+    @property
+    def size(self) -> int:
+        """How many combinations there are."""
+        return len(self.parts[0]) if self.parts else 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Matrix:
+    """A linear map without its rows and columns of zeros.
+
+    Attributes:
+        read: The directions that it reads.
+        matrix: [read, written].
+    """
+
+    read: _Places
+    matrix: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Head:
+    query: _Matrix
+    key: _Matrix
+    value: _Matrix
+    written: _Places
+
+
+@dataclass(frozen=True, eq=False)
+class _Neurons:
+    into: _Matrix
+    out: Tensor
+    written: _Places
+
+
+class DistinctForward:
+    """The forward pass of one model.
+
+    Args:
+        weights: The model.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self._blocks = [
+            ([_head(weights, layer, head) for head in weights.busy_heads[layer]], _neurons(weights, layer))
+            for layer in range(weights.n_layers)
+        ]
+        self._unembedding = _matrix(weights.W_U)
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """The output [batch, position, output].
+
+        Args:
+            tokens: Token ids [batch, position], BOS first.
+        """
+        return self.run(tokens, lambda pattern: None)
+
+    def run(self, tokens: Tensor, look: Callable[[Tensor], None]) -> Tensor:
+        """The output [batch, position, output], with a look at each head's attention.
+
+        Args:
+            tokens: Token ids [batch, position], BOS first.
+            look: Called with the attention [batch, query, key] of each head that can write, in order.
+        """
+        stream = _Stream(self.weights, tokens)
+        for heads, neurons in self._blocks:
+            moved: list[tuple[_Places, Tensor]] = []
+            for head in heads:
+                pattern = self._pattern(stream, head)
+                look(pattern)
+                values, place = stream.project(head.value)
+                moved.append((head.written, pattern @ values[torch.from_numpy(place)].unflatten(0, tokens.shape)))
+            for directions, values in moved:
+                stream.write_all(directions, values.flatten(0, 1))
+            if neurons is not None:
+                hidden, place = stream.project(neurons.into)
+                stream.write(neurons.written, hidden.relu_() @ neurons.out, place)
+        values, place = stream.project(self._unembedding)
+        return values[torch.from_numpy(place)].unflatten(0, tokens.shape)
+
+    def _pattern(self, stream: "_Stream", head: _Head) -> Tensor:
+        w, (batch, n) = self.weights, stream.shape
+        (queries, at_query), (keys, at_key) = stream.project(head.query), stream.project(head.key)
+        if len(queries) * len(keys) <= max(_ENTRIES, batch * n * n):
+            places = (at_query * len(keys)).reshape(batch, n, 1) + at_key.reshape(batch, 1, n)
+            scores = (queries @ keys.T / w.attn_scale).flatten()[torch.from_numpy(places)]
+        else:
+            every_query = queries[torch.from_numpy(at_query)].unflatten(0, stream.shape)
+            every_key = keys[torch.from_numpy(at_key)].unflatten(0, stream.shape)
+            scores = every_query @ every_key.transpose(-1, -2) / w.attn_scale
+        if w.causal:
+            scores.masked_fill_(torch.ones(n, n, dtype=torch.bool).triu(1), -torch.inf)
+        return scores.softmax(-1)
+
+
+class _Stream:
+    """The residual stream of one batch, as its writers."""
+
+    def __init__(self, weights: Weights, tokens: Tensor) -> None:
+        self.shape = tokens.shape
+        batch, n = tokens.shape
+        self._writers: list[_Writer] = []
+        self._mixtures: dict[tuple[int, ...], _Mixture] = {}
+        every = np.arange(weights.d_model)
+        self.write(every, weights.W_E, tokens.flatten().numpy())
+        self.write(every, weights.W_pos[:n], np.tile(np.arange(n), batch))
+
+    def write(self, directions: _Places, table: Tensor, place: _Places) -> None:
+        """Write one of some vectors [vector, direction] at each position."""
+        used = _nonzero(table.any(0))
+        if len(used):
+            self._writers.append(_Writer(directions[used], table[:, used], place))
+
+    def write_all(self, directions: _Places, values: Tensor) -> None:
+        """Write vectors [position, direction] that have not been numbered yet."""
+        first, place = _number_rows(values)
+        self.write(directions, values[torch.from_numpy(first)], place)
+
+    def project(self, linear: _Matrix) -> tuple[Tensor, _Places]:
+        """The different vectors that a linear map makes of the stream, and which of them is at each position."""
+        vectors, place = self._read(linear.read)
+        return vectors @ linear.matrix, place
+
+    def _read(self, directions: _Places) -> tuple[Tensor, _Places]:
+        heard = [i for i, writer in enumerate(self._writers) if np.isin(directions, writer.directions).any()]
+        key = tuple(heard)
+        if key not in self._mixtures:
+            self._mixtures[key] = self._mixed([self._writers[i] for i in heard])
+        mixture = self._mixtures[key]
+        vectors = torch.zeros(mixture.size, len(directions), dtype=torch.float64)
+        for i, part in zip(heard, mixture.parts, strict=True):
+            writer = self._writers[i]
+            _, to, of = np.intersect1d(directions, writer.directions, assume_unique=True, return_indices=True)
+            vectors[:, to] += writer.table[:, of][torch.from_numpy(part)]
+        return vectors, mixture.place
+
+    def _mixed(self, writers: Sequence[_Writer]) -> _Mixture:
+        place, size, parts = np.zeros(self.shape[0] * self.shape[1], dtype=np.int64), 1, list[_Places]()
+        for writer in writers:
+            present, place = _renumber(place * len(writer.table) + writer.place, size * len(writer.table))
+            parts = [part[present // len(writer.table)] for part in parts] + [present % len(writer.table)]
+            size = len(present)
+        return _Mixture(parts, place)
+
+
+def _matrix(matrix: Tensor) -> _Matrix:
+    read = _nonzero(matrix.any(1))
+    return _Matrix(read, matrix[read])
+
+
+def _head(weights: Weights, layer: int, head: int) -> _Head:
+    out = weights.W_O[layer, head]
+    written = _nonzero(out.any(0))
+    return _Head(
+        query=_matrix(weights.W_Q[layer, head]),
+        key=_matrix(weights.W_K[layer, head]),
+        value=_matrix(weights.W_V[layer, head] @ out[:, written]),
+        written=written,
+    )
+
+
+def _neurons(weights: Weights, layer: int) -> _Neurons | None:
+    used = _nonzero(weights.W_in[layer].any(0) & weights.W_out[layer].any(1))
+    out = weights.W_out[layer][used]
+    written = _nonzero(out.any(0))
+    return _Neurons(_matrix(weights.W_in[layer][:, used]), out[:, written], written) if len(used) else None
+
+
+def _renumber(codes: _Places, size: int) -> tuple[_Places, _Places]:
+    """The codes below ``size`` that occur, and which of them each one is."""
+    if size > 4 * len(codes) + _ENTRIES:
+        return np.unique(codes, return_inverse=True)
+    occurs = np.zeros(size, dtype=bool)
+    occurs[codes] = True
+    present = np.flatnonzero(occurs)
+    number = np.zeros(size, dtype=np.int64)
+    number[present] = np.arange(len(present))
+    return present, number[codes]
+
+
+def _number_rows(matrix: Tensor) -> tuple[_Places, _Places]:
+    """Where each distinct row of a matrix is first, and which of them each row is."""
+    probe = torch.from_numpy(np.random.default_rng(0).standard_normal(matrix.shape[1])).to(matrix.dtype)
+    _, first, place = np.unique((matrix @ probe).numpy(), return_index=True, return_inverse=True)
+    if torch.equal(matrix[torch.from_numpy(first)][torch.from_numpy(place)], matrix):
+        return first, place
+    every = np.arange(len(matrix))  # two rows have one product with the probe: as good as never
+    return every, every
+
+
+def _nonzero(mask: Tensor) -> _Places:
+    return torch.nonzero(mask)[:, 0].numpy()
