@@ -184,7 +184,8 @@ def _provenance(
         if isinstance(block, transformers.AttentionHead):
             head_owner[id(block)] = (label, "aggregate")
         elif isinstance(block, transformers.MLP):
-            neuron_owner |= {d: (label, "compute") for d in block.fst.output_space.basis}
+            for direction in block.fst.output_space.basis:
+                neuron_owner[direction] = (label, "clean_bos" if direction.name == clean_bos_of(label) else "compute")
         elif isinstance(block, transformers.SeriesWithResiduals):
             head, mlp = block.blocks
             assert isinstance(head, transformers.AttentionHead) and isinstance(mlp, transformers.MLP)  # noqa: S101

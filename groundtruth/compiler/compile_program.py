@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiler.distinct_forward import DistinctForward
 from groundtruth.compiler.padding import is_pad_safe
-from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError
+from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError, UnsupportedProgram
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
 from groundtruth.rasp.evaluate import Column, batches_of_one_length, column
 from groundtruth.rasp.expressions import canonical, evaluate
+from groundtruth.rasp.infer_values import TooManyValues
 from groundtruth.rasp.validate import require_supported
 
 if TYPE_CHECKING:
@@ -73,13 +74,12 @@ def compile(
                 f"program '{program.name}' declares its own inputs; compile it without vocab=, max_seq_len=, "
                 "min_seq_len=, causal=, valid= and name=, or compile its S-Op, program.build(), with others."
             )
-        return _compile_registered(program, settings=settings, check_limit=check_limit, seed=seed)
+        return _compile_registered(program, _Checks(settings, check_limit, seed))
     sop = require_supported(program)
     if vocab is None or max_seq_len is None:
         raise ProgramError("compile needs vocab= and max_seq_len=: the inputs on which the model must be right.")
     domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
-    model = compile_unchecked(sop, domain, causal=causal, name=name or sop.name, settings=settings)
-    return _checked(model, check_limit, seed)
+    return _compile_checked(sop, domain, causal, name or sop.name, _Checks(settings, check_limit, seed))
 
 
 def compile_unchecked(
@@ -176,19 +176,60 @@ def _evaluated(model: CompiledNetwork, inputs: Sequence[Tokens]) -> Column:
         raise
 
 
-def _compile_registered(program: Program, *, settings: Settings | None, check_limit: int, seed: int) -> CompiledModel:
+@dataclass(frozen=True)
+class _Checks:
+    """How a program is compiled and checked.
+
+    Attributes:
+        settings: How weights are made; ``None`` = exactly.
+        limit: The most inputs that are checked.
+        seed: Seed of the sample, where they are not all.
+    """
+
+    settings: Settings | None
+    limit: int
+    seed: int
+
+
+def _compile_registered(program: Program, how: _Checks) -> CompiledModel:
     sop = require_supported(program.build())
-    model = compile_unchecked(sop, program.domain, causal=program.causal, name=program.name, settings=settings)
     return replace(
-        _checked(model, check_limit, seed),
+        _compile_checked(sop, program.domain, program.causal, program.name, how),
         description=program.description,
         family=program.family,
         rasp_source=program.rasp_source,
     )
 
 
-def _checked(model: CompiledModel, limit: int, seed: int) -> CompiledModel:
+def _compile_checked(sop: rasp.SOp, domain: Domain, causal: bool, name: str, how: _Checks) -> CompiledModel:
+    """Compile with Tracr's lists of values; where that is refused or not exact, once more with repairs."""
+    original = canonical(sop)
+    try:
+        return _checked(_compile_pruned(original, domain, causal, name, how), original, how)
+    except (MiscompiledProgram, UnsupportedProgram):
+        from groundtruth.compiler.repairs import repair
+
+        repairs = how.settings is None or how.settings.repairs
+        repaired = repair(original, domain, causal=causal, limit=how.limit) if repairs else None
+        if repaired is None:
+            raise
+    return _checked(_compile_pruned(repaired, domain, causal, name, how), original, how)
+
+
+def _compile_pruned(sop: rasp.SOp, domain: Domain, causal: bool, name: str, how: _Checks) -> CompiledModel:
+    """Compile; where values that cannot occur make too many combinations, without these."""
+    try:
+        return compile_unchecked(sop, domain, causal=causal, name=name, settings=how.settings)
+    except TooManyValues:
+        from groundtruth.compiler.repairs import prune
+
+        pruned = prune(sop, domain, causal=causal, limit=how.limit)
+        if pruned is None:
+            raise
+    return compile_unchecked(pruned, domain, causal=causal, name=name, settings=how.settings)
+
+
+def _checked(model: CompiledModel, original: rasp.SOp, how: _Checks) -> CompiledModel:
     """The model with what was found about it: that it equals its program, and whether padding disturbs it."""
-    return replace(
-        model, check=check(model, limit=limit, seed=seed), pad_safe=is_pad_safe(model, limit=limit, seed=seed)
-    )
+    found = check(replace(model, program=original), limit=how.limit, seed=how.seed)
+    return replace(model, check=found, pad_safe=is_pad_safe(model, limit=how.limit, seed=how.seed))

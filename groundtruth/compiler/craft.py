@@ -4,11 +4,13 @@ Importing this module imports Tracr's compiler and with it JAX (about a second),
 is compiled and not before. No JAX code is run.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import networkx as nx
+import numpy as np
 from tracr.compiler import craft_graph_to_model, expr_to_craft_graph, nodes
 from tracr.craft import bases, transformers, vectorspace_fns
 from tracr.rasp import rasp
@@ -16,6 +18,7 @@ from tracr.rasp import rasp
 from groundtruth.compiled.domain import BOS
 from groundtruth.compiler.assemble import CLEAN_BOS, Assembled, assemble, clean_bos_of
 from groundtruth.compiler.shortcuts import shortcuts
+from groundtruth.rasp.annotations import is_clean_at_bos, listed_numbers
 from groundtruth.rasp.expressions import canonical, walk
 from groundtruth.rasp.infer_values import tabulate
 
@@ -32,21 +35,32 @@ class Settings:
         own_clean_bos: Give each SelectorWidth its own neuron that cleans BOS; Tracr's share one by name, which then
             subtracts too much.
         value_sized_heads: Size heads by their values too; Tracr fails where a value is wider than the keys.
+        repairs: Write negative numbers with two neurons, and compile a program that Tracr's lists of values do not
+            compile exactly with lists of its own (``groundtruth.compiler.repairs``).
     """
 
     mlp_exactness: float | None = None
     undiluted_softmax: bool = True
     own_clean_bos: bool = True
     value_sized_heads: bool = True
+    repairs: bool = True
 
-    def slope(self, max_seq_len: int) -> float:
-        """The slope of the discretising neurons of a model for inputs of up to this length."""
+    def slope(self, max_seq_len: int, listed: Iterable[Sequence[float] | None] = ()) -> float:
+        """The slope of the discretising neurons of a model.
+
+        Args:
+            max_seq_len: The length of its longest input.
+            listed: Numbers that neurons have to tell apart, beside those that Tracr lists.
+        """
         if self.mlp_exactness is not None:
             return self.mlp_exactness
-        return max(1e4, 4.0 * max_seq_len * (max_seq_len + 1))
+        gaps = [b - a for numbers in listed if numbers for a, b in itertools.pairwise(sorted(numbers))]
+        return max(1e4, 4.0 * max_seq_len * (max_seq_len + 1), 8 / min(gaps, default=1.0))
 
 
-TRACR = Settings(mlp_exactness=100, undiluted_softmax=False, own_clean_bos=False, value_sized_heads=False)
+TRACR = Settings(
+    mlp_exactness=100, undiluted_softmax=False, own_clean_bos=False, value_sized_heads=False, repairs=False
+)
 """What ``tracr.compiler.compile_rasp_to_model`` does by default."""
 
 
@@ -73,8 +87,13 @@ def craft(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int, settings:
         expr_to_craft_graph.add_craft_components_to_rasp_graph(
             graph,
             bos_dir=bases.BasisDirection(rasp.tokens.label, BOS),
-            mlp_exactness=settings.slope(max_seq_len),
+            mlp_exactness=settings.slope(
+                max_seq_len, [listed_numbers(graph.nodes[label][nodes.EXPR]) for label in values]
+            ),
         )
+        if settings.repairs:
+            _sign_numbers(graph)
+            _clean_maps(graph)
         if settings.own_clean_bos:
             _separate_clean_bos(graph)
         craft_model = craft_graph_to_model.craft_graph_to_model(graph, sources)
@@ -130,3 +149,34 @@ def _rename_clean_bos(mlp: transformers.MLP, label: str) -> transformers.MLP:
     fst = vectorspace_fns.Linear(mlp.fst.input_space, space, mlp.fst.matrix[:, order])
     snd = vectorspace_fns.Linear(space, mlp.snd.output_space, mlp.snd.matrix[order])
     return transformers.MLP(fst, snd)
+
+
+def _sign_numbers(graph: Any) -> None:
+    """Give a Map from categories to numbers a second neuron where a number is negative: one would clip it at zero."""
+    for label, node in graph.nodes.items():
+        sop, block = node[nodes.EXPR], node.get(nodes.MODEL_BLOCK)
+        if not (isinstance(sop, rasp.Map) and rasp.is_numerical(sop) and rasp.is_categorical(sop.inner)):
+            continue
+        if min(node[nodes.VALUE_SET]) < 0:
+            signs = bases.VectorSpaceWithBasis.from_values(f"_hidden_{label}_sign_", (-1, 1))
+            fst = vectorspace_fns.Linear(block.fst.input_space, signs, block.fst.matrix @ np.array([[-1.0, 1.0]]))
+            node[nodes.MODEL_BLOCK] = transformers.MLP(
+                fst, vectorspace_fns.Linear(signs, block.snd.output_space, np.array([[-1.0], [1.0]]))
+            )
+
+
+def _clean_maps(graph: Any) -> None:
+    """Give each Map that must be clean at BOS a neuron that takes away what it writes there, where its number is 0."""
+    bos = bases.VectorSpaceWithBasis([bases.BasisDirection(rasp.tokens.label, BOS)])
+    for label, node in graph.nodes.items():
+        if not is_clean_at_bos(node[nodes.EXPR]):
+            continue
+        block = node[nodes.MODEL_BLOCK]
+        ones = [float(direction.name == "one") for direction in block.fst.input_space.basis]
+        written = np.maximum(np.array([ones]) @ block.fst.matrix, 0) @ block.snd.matrix
+        neuron = bases.VectorSpaceWithBasis([bases.BasisDirection(clean_bos_of(label))])
+        cleaning = transformers.MLP(
+            vectorspace_fns.Linear(bos, neuron, np.ones((1, 1))),
+            vectorspace_fns.Linear(neuron, block.snd.output_space, -written),
+        )
+        node[nodes.MODEL_BLOCK] = transformers.MLP.combine_in_parallel([block, cleaning])

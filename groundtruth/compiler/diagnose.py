@@ -14,6 +14,7 @@ from tracr.rasp import causal_eval, rasp
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.forward import forward
 from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.rasp.annotations import why_unlisted
 from groundtruth.rasp.expressions import children_first, trace
 
 _BLUR = 0.01
@@ -74,19 +75,29 @@ def _cause(model: CompiledNetwork, tokens: Sequence[Any], wrong: rasp.SOp) -> st
                 f"the numerical '{name}' is None there (nothing is selected), which in the model is the number 0. "
                 "Aggregate numbers with default=0."
             )
-        case rasp.Map() | rasp.LinearSequenceMap() if rasp.is_numerical(wrong) and min(values[wrong.label]) < 0:
-            return (
-                f"the numerical '{name}' is negative there, and the ReLU of its neuron clips it at zero. Keep "
-                "numerical values non-negative, or make it categorical."
-            )
         case rasp.Map() if rasp.is_numerical(wrong.inner):
+            return _threshold_cause(wrong)
+        case rasp.Map() if rasp.is_numerical(wrong) and min(values[wrong.label]) < 0:
             return (
-                f"'{name}' is a Map over the numerical '{wrong.inner.name}', whose possible values Tracr lists "
-                "incompletely (1/k, not j/k, for a mean), so thresholds fall in the wrong places. Use a categorical "
-                "count (SelectorWidth) instead."
+                f"the numerical '{name}' is negative there, and the ReLU of its neuron clips it at zero. The default "
+                "settings give it a second neuron."
             )
         case _:
             return f"'{name}' is the first expression that the model holds wrongly."
+
+
+def _threshold_cause(wrong: rasp.Map) -> str:
+    """Why the neurons of a Map over numbers take one number for another."""
+    read = wrong.inner.name
+    if why := why_unlisted(wrong.inner):
+        return (
+            f"'{wrong.name}' is a Map over the numerical '{read}', whose values cannot be told apart: {why}. Use a "
+            "categorical count (SelectorWidth) instead."
+        )
+    return (
+        f"'{wrong.name}' is a Map over the numerical '{read}', whose possible values Tracr lists incompletely (1/k, "
+        "not j/k, for a mean), so thresholds fall in the wrong places. The default settings list those that occur."
+    )
 
 
 def _head_cause(
@@ -128,7 +139,7 @@ def _leak_cause(name: str, leak: rasp.SOp) -> str:
         )
     return (
         f"'{name}' reads '{leak.name}', which is computed from a number and is therefore also written at BOS, where "
-        "no token is. Read something computed from categories."
+        "no token is. The default settings clean it there; or read something computed from categories."
     )
 
 

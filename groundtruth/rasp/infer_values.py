@@ -2,7 +2,8 @@
 
 The value sets are those of Tracr's basis inference, in an order that depends on nothing but the program, so that the
 same one of several equal values (1 and True) is always kept. As there, impossible combinations of values are counted
-in, and a function that fails on one is taken never to see it; the check on the domain finds out if it does.
+in, and a function that fails on one is taken never to see it; the check on the domain finds out if it does. Each
+function is called twice: one that remembers its calls is no function of its arguments.
 """
 
 import itertools
@@ -13,12 +14,20 @@ from typing import Any, TypeAlias
 
 from tracr.rasp import rasp
 
-from groundtruth.errors import UnsupportedProgram
+from groundtruth.errors import ProgramError, UnsupportedProgram
+from groundtruth.rasp.annotations import listed_numbers, why_unlisted
 from groundtruth.rasp.expressions import Value, children_first
 from groundtruth.rasp.validate import value_kind
 
 ValueSets: TypeAlias = dict[str, tuple[Value, ...]]
 _Table: TypeAlias = dict[tuple[Value, ...], Value]
+
+COMBINATIONS_LIMIT = 250_000
+"""A SequenceMap takes a neuron for each combination of two values; more than this are refused before they are made."""
+
+
+class TooManyValues(UnsupportedProgram):
+    """A program whose expressions are taken to have more values than a model can hold."""
 
 
 def tabulate(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int) -> ValueSets:
@@ -34,6 +43,8 @@ def tabulate(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int) -> Val
 
     Raises:
         UnsupportedProgram: With every expression whose values Tracr cannot encode.
+        TooManyValues: If two operands have too many combinations of values.
+        ProgramError: If a function gives another value when it is called again.
     """
     known: ValueSets = {}
     reasons: list[str] = []
@@ -44,6 +55,10 @@ def tabulate(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int) -> Val
             _tabulate_predicate(expression, known)
         elif isinstance(expression, rasp.SOp):
             values, complaint = _values(expression, known, vocab, max_seq_len)
+            if (listed := listed_numbers(expression)) is not None:
+                values, complaint = listed, ""
+            elif complaint and (why := why_unlisted(expression)):
+                complaint = f"Tracr averages only 0 and 1, and {why}."
             if complaint := complaint or _complaint(expression, values):
                 reasons.append(f"'{expression.name}': {complaint}")
             else:
@@ -75,6 +90,7 @@ def _values(sop: rasp.SOp, known: ValueSets, vocab: tuple[Any, ...], max_seq_len
             sop.f = lambda x: never if table.get((x,)) is None else table[x,]
             return _distinct(table.values(), failure)
         case rasp.SequenceMap():
+            _require_few_combinations(sop, known)
             table, failure = _table(sop.f, known[sop.fst.label], known[sop.snd.label])
             sop.f = lambda x, y: table.get((x, y))
             return _distinct(table.values(), failure)
@@ -94,9 +110,34 @@ def _table(function: Callable[..., Value], *arguments: tuple[Value, ...]) -> tup
         try:
             table[given] = function(*given)
         except Exception as error:
-            shown = ", ".join(map(repr, given))
-            failure = failure or f"its function fails on {shown} ({type(error).__name__}: {error})"
+            failure = failure or f"its function fails on {_shown(given)} ({type(error).__name__}: {error})"
+    for given, value in table.items():
+        try:
+            again = function(*given)
+        except Exception as error:
+            again = error
+        if repr(again) != repr(value):  # by their text, since NaN is not itself, and 1 is True
+            raise ProgramError(
+                f"a function of the program gives {value!r} for {_shown(given)} and {again!r} when it is called again. "
+                "What it gives must depend on its arguments alone: let it keep no state and draw nothing."
+            )
     return table, failure
+
+
+def _shown(given: tuple[Value, ...]) -> str:
+    return ", ".join(map(repr, given))
+
+
+def _require_few_combinations(sop: rasp.SequenceMap, known: ValueSets) -> None:
+    fst, snd = sop.fst, sop.snd
+    n_fst, n_snd = len(known[fst.label]), len(known[snd.label])
+    if n_fst * n_snd > COMBINATIONS_LIMIT:
+        raise TooManyValues(
+            [
+                f"'{sop.name}' combines {n_fst:,} values of '{fst.name}' with {n_snd:,} of '{snd.name}': "
+                f"{n_fst * n_snd:,} neurons, more than {COMBINATIONS_LIMIT:,}. Map one of them to fewer values first."
+            ]
+        )
 
 
 def _tabulate_predicate(select: rasp.Select, known: ValueSets) -> None:

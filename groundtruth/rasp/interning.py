@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tracr.rasp import rasp
 
 from groundtruth.errors import ProgramError
+from groundtruth.rasp.annotations import is_clean_at_bos
 from groundtruth.rasp.expressions import Value, Values, canonical, children_first
 from groundtruth.rasp.infer_values import tabulate
 
@@ -103,7 +104,7 @@ class NumberedProgram:
         self.numbers = {label: Numbers() for label in self.sops}
         self.operands = {label: _operands(sop) for label, sop in self.sops.items()}
         self._causal = causal
-        self._at_bos = _written_at_bos(self.sops)
+        self._at_bos = written_at_bos(self.sops)
         self._held: dict[str, Callable[[Value], Value]] = {}
         over_numbers = [e for e in self.sops.values() if isinstance(e, rasp.Map) and rasp.is_numerical(e.inner)]
         if over_numbers:
@@ -317,13 +318,13 @@ def _mean(values: Sequence[Value]) -> Value:
     return values[0] if len(values) == 1 else sum(values) / len(values)
 
 
-def _written_at_bos(sops: Mapping[str, rasp.SOp]) -> set[str]:
+def written_at_bos(sops: Mapping[str, rasp.SOp]) -> set[str]:
     """Labels of the expressions that the model may write at BOS, where no token is: what is computed from numbers."""
     found: set[str] = set()
     for label, sop in sops.items():
         match sop:
             case rasp.Map() if rasp.is_numerical(sop.inner):
-                silent = _tried(sop.f, 0) in ((None, 0) if rasp.is_numerical(sop) else (None,))
+                silent = is_clean_at_bos(sop) or _tried(sop.f, 0) in ((None, 0) if rasp.is_numerical(sop) else (None,))
                 written = sop.inner.label in found or not silent
             case rasp.SequenceMap() if rasp.is_categorical(sop):
                 written = {sop.fst.label, sop.snd.label} <= found

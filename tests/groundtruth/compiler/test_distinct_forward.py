@@ -17,7 +17,7 @@ def attention(weights, states, layer, head, residual):
     return scores.softmax(-1)
 
 
-@pytest.mark.parametrize("name", ["reverse", "hist", "dyck2_prefix", "frac_prevs", "induction", "reverse@rotated"])
+@pytest.mark.parametrize("name", ["reverse", "hist", "dyck2_prefix", "frac_prevs", "induction", "frac_prevs@rotated"])
 def test_logits_and_attention_are_those_of_the_plain_forward_pass(name):
     model = load(name)
     inputs = model.domain.inputs(limit=200, seed=3).tokens
