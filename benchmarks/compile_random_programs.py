@@ -71,7 +71,7 @@ class Sampler:
 
     def draw(self) -> rasp.SOp:
         """The program: the last of some expressions that reads the tokens."""
-        for _ in range(self.random.randint(3, 8)):
+        for _ in range(self.random.randint(4, 12)):
             step = self.random.choice(
                 (self._category, self._number, self._pair, self._weighted, self._head, self._head)
             )

@@ -110,13 +110,14 @@ def compile_unchecked(
     )
 
 
-def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0) -> Check:
+def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0, program: rasp.SOp | None = None) -> Check:
     """Compare a model with its program on its domain.
 
     Args:
         model: Weights and program.
         limit: Domains up to this size are run whole, larger ones on a sample of this size.
         seed: Of that sample.
+        program: What to compare it with; by default its own program.
 
     Raises:
         DomainError: If the domain has no input.
@@ -126,7 +127,8 @@ def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0) ->
     inputs = model.domain.inputs(limit=limit, seed=seed)
     if not inputs.tokens:
         raise DomainError(f"no valid input of {model.domain} was found, so there is nothing on which to be right.")
-    wrong = np.flatnonzero(_differ(model, inputs.tokens))
+    program = program or model.program
+    wrong = np.flatnonzero(_differ(model, program, inputs.tokens))
     if len(wrong):
         from groundtruth.compiler.diagnose import known_cause
 
@@ -134,7 +136,7 @@ def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0) ->
         raise MiscompiledProgram(
             model.name,
             tokens=tokens,
-            expected=evaluate(model.program, tokens, causal=model.causal),
+            expected=evaluate(program, tokens, causal=model.causal),
             actual=model.run_many([tokens])[0],
             wrong=len(wrong),
             checked=len(inputs),
@@ -143,31 +145,31 @@ def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0) ->
     return Check(len(inputs), exhaustive=inputs.exhaustive, seed=seed)
 
 
-def _differ(model: CompiledNetwork, inputs: Sequence[Tokens]) -> NDArray[np.bool_]:
-    """On which inputs a model differs from its program at any position."""
+def _differ(model: CompiledNetwork, program: rasp.SOp, inputs: Sequence[Tokens]) -> NDArray[np.bool_]:
+    """On which inputs a model differs from a program at any position."""
     wrong = np.zeros(len(inputs), dtype=bool)
     forward = DistinctForward(model.weights)
     for indices in batches_of_one_length(inputs):
         batch = [inputs[i] for i in indices]
-        expected = _evaluated(model, batch)
+        expected = _evaluated(model, program, batch)
         actual = model.decoder.codes(forward.logits(model.encode(batch))[:, 1:])
         codes = model.decoder.encode(expected.values)[torch.from_numpy(expected.codes)]
         wrong[indices] = model.decoder.differ(actual, codes).any(-1).numpy()
     return wrong
 
 
-def _evaluated(model: CompiledNetwork, inputs: Sequence[Tokens]) -> Column:
+def _evaluated(model: CompiledNetwork, program: rasp.SOp, inputs: Sequence[Tokens]) -> Column:
     """The program's output on inputs of one length.
 
     Raises:
         ProgramError: If the program fails on one of them, naming it.
     """
     try:
-        return column(model.program, inputs, causal=model.causal)
+        return column(program, inputs, causal=model.causal)
     except Exception:
         for tokens in inputs:
             try:
-                evaluate(model.program, tokens, causal=model.causal)
+                evaluate(program, tokens, causal=model.causal)
             except Exception as error:
                 raise ProgramError(
                     f"'{model.name}' itself fails on the input {' '.join(map(str, tokens))}: "
@@ -231,5 +233,5 @@ def _compile_pruned(sop: rasp.SOp, domain: Domain, causal: bool, name: str, how:
 
 def _checked(model: CompiledModel, original: rasp.SOp, how: _Checks) -> CompiledModel:
     """The model with what was found about it: that it equals its program, and whether padding disturbs it."""
-    found = check(replace(model, program=original), limit=how.limit, seed=how.seed)
+    found = check(model, limit=how.limit, seed=how.seed, program=original)
     return replace(model, check=found, pad_safe=is_pad_safe(model, limit=how.limit, seed=how.seed))

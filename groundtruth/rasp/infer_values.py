@@ -22,8 +22,8 @@ from groundtruth.rasp.validate import value_kind
 ValueSets: TypeAlias = dict[str, tuple[Value, ...]]
 _Table: TypeAlias = dict[tuple[Value, ...], Value]
 
-COMBINATIONS_LIMIT = 250_000
-"""A SequenceMap takes a neuron for each combination of two values; more than this are refused before they are made."""
+WEIGHTS_LIMIT = 2**26
+"""More weights of neurons than this are refused before they are made: as numbers of 8 bytes, half a gigabyte."""
 
 
 class TooManyValues(UnsupportedProgram):
@@ -65,6 +65,7 @@ def tabulate(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int) -> Val
                 known[expression.label] = values
     if reasons:
         raise UnsupportedProgram(reasons)
+    _require_few_weights(program, known)
     return known
 
 
@@ -129,13 +130,32 @@ def _shown(given: tuple[Value, ...]) -> str:
 
 
 def _require_few_combinations(sop: rasp.SequenceMap, known: ValueSets) -> None:
+    """A SequenceMap takes a neuron for each combination of two values, and each reads all of these values."""
     fst, snd = sop.fst, sop.snd
     n_fst, n_snd = len(known[fst.label]), len(known[snd.label])
-    if n_fst * n_snd > COMBINATIONS_LIMIT:
+    weights = n_fst * n_snd * (n_fst + n_snd)
+    if weights > WEIGHTS_LIMIT:
         raise TooManyValues(
             [
-                f"'{sop.name}' combines {n_fst:,} values of '{fst.name}' with {n_snd:,} of '{snd.name}': "
-                f"{n_fst * n_snd:,} neurons, more than {COMBINATIONS_LIMIT:,}. Map one of them to fewer values first."
+                f"'{sop.name}' combines {n_fst:,} values of '{fst.name}' with {n_snd:,} of '{snd.name}', which takes "
+                f"{n_fst * n_snd:,} neurons and {weights:,} weights, more than {WEIGHTS_LIMIT:,}. Map one of them to "
+                "fewer values first, or declare a domain small enough to be run whole, so that only values that occur "
+                "are counted."
+            ]
+        )
+
+
+def _require_few_weights(program: rasp.SOp, known: ValueSets) -> None:
+    """All neurons of a program read a residual stream that holds all of its values."""
+    combined = [e for e in children_first(program) if isinstance(e, rasp.SequenceMap) and rasp.is_categorical(e)]
+    width = sum(map(len, known.values()))
+    weights = width * sum(len(known[e.fst.label]) * len(known[e.snd.label]) for e in combined)
+    if weights > WEIGHTS_LIMIT:
+        largest = max(combined, key=lambda e: len(known[e.label]))
+        raise TooManyValues(
+            [
+                f"its expressions have {width:,} values, '{largest.name}' alone {len(known[largest.label]):,}, and the "
+                f"neurons that combine them {weights:,} weights, more than {WEIGHTS_LIMIT:,}. Map to fewer."
             ]
         )
 

@@ -6,7 +6,7 @@ are too long, since what is computed from one token in two ways is counted as if
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, TypeAlias, cast
 
@@ -148,9 +148,11 @@ def _possible(
 
 
 def _few(values: Iterable[Value]) -> tuple[Value, ...] | None:
-    """Values without ``None``, each once, if they are few."""
+    """Values without ``None``, each once, if they are few and can be told apart."""
     distinct: dict[Value, None] = {}
     for value in values:
+        if not isinstance(value, Hashable):
+            return None
         if value is not None:
             distinct[value] = None
         if len(distinct) > MOST:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from tracr.rasp import rasp
 
 from groundtruth.errors import ArtifactError
+from groundtruth.rasp.annotations import clean_at_bos, list_numbers
 from groundtruth.store.json_values import unpack
 from groundtruth.store.schema import (
     AggregateData,
@@ -35,6 +36,11 @@ def rebuild(data: ProgramData) -> rasp.SOp:
         expression = _expression(entry, built)
         encoding = {} if isinstance(entry, SelectData) else {"encoding": rasp.Encoding(entry.encoding)}
         expression.annotations = {"name": entry.name, **encoding}
+        if not isinstance(entry, SelectData):
+            if entry.numbers is not None:
+                list_numbers(expression, entry.numbers)
+            if entry.clean_at_bos:
+                clean_at_bos(expression)
         if not isinstance(entry, PrimitiveData):
             vars(expression)["unique_id"] = entry.id
         elif entry.id is not None:

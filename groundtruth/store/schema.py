@@ -54,7 +54,17 @@ class _Expression(_Strict):
 
 
 class _SOp(_Expression):
+    """What every S-Op has.
+
+    Attributes:
+        encoding: How the model holds it.
+        numbers: The numbers that neurons tell apart where they read it; ``None`` = those that Tracr lists.
+        clean_at_bos: Whether a neuron takes away what is written of it at BOS.
+    """
+
     encoding: Literal["categorical", "numerical"]
+    numbers: list[int | float] | None = None
+    clean_at_bos: bool = False
 
 
 class PrimitiveData(_SOp):

@@ -11,6 +11,7 @@ from typing import Any
 from tracr.rasp import rasp
 
 from groundtruth.errors import ArtifactError
+from groundtruth.rasp.annotations import is_clean_at_bos, listed_numbers
 from groundtruth.rasp.expressions import children_first, trace
 from groundtruth.store.json_values import pack
 
@@ -51,6 +52,8 @@ def tabulate(program: rasp.SOp, inputs: Iterable[Sequence[Any]], *, max_seq_len:
 
 def _possible(e: rasp.SOp, possible: Mapping[str, list[Any]], n: int) -> list[Any]:
     """Values that an expression can take whatever its parts take, as far as they are few enough to list."""
+    if (listed := listed_numbers(e)) is not None:
+        return list(listed)
     match e:
         case rasp.IndicesType():
             return list(range(n))
@@ -92,6 +95,10 @@ def _entry(e: rasp.RASPExpr, possible: Mapping[str, list[Any]], seen: Mapping[tu
     entry: dict[str, Json] = {"label": e.label, "name": e.name, "id": None if primitive else e.unique_id}
     if isinstance(e, rasp.SOp):
         entry["encoding"] = rasp.get_encoding(e).value
+    if (listed := listed_numbers(e)) is not None:
+        entry["numbers"] = list(listed)
+    if is_clean_at_bos(e):
+        entry["clean_at_bos"] = True
     match e:
         case rasp.TokensType():
             return entry | {"kind": "tokens"}

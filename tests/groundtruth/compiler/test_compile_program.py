@@ -17,7 +17,7 @@ from groundtruth.compiled.domain import Domain
 from groundtruth.compiled.forward import logits
 from groundtruth.compiled.network import Check
 from groundtruth.compiler.compile_program import CHECK_LIMIT, check, compile, compile_unchecked
-from groundtruth.compiler.craft import TRACR
+from groundtruth.compiler.craft import TRACR, Settings
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError, UnsupportedProgram
 from tests.groundtruth.tracr_oracle import tracr_arrays, tracr_model
 
@@ -176,6 +176,10 @@ def negative():
     return rasp.numerical(rasp.Map(lambda x: -x, TOKENS)).named("minus")
 
 
+def negative_mean():
+    return rasp.numerical(rasp.Map(lambda x: -x, lib.make_frac_prevs(TOKENS == "x"))).named("minus")
+
+
 def none_as_number():
     return rasp.numerical(rasp.Map(lambda x: int(x == "x"), lib.shift_by(1, TOKENS))).named("was_x")
 
@@ -184,15 +188,34 @@ def averaged():
     return rasp.Aggregate(rasp.Select(TOKENS, TOKENS, rasp.Comparison.LEQ), TOKENS).named("averaged")
 
 
+REPAIRED = [
+    (often, "xy", "xxy", [True, True, True], [True, True, False],
+     "'often' is a Map over the numerical 'frac_prevs', whose possible values Tracr lists incompletely"),
+    (negative, (1, 2, 3), (1,), [-1], [0], "the numerical 'minus' is negative there, and the ReLU"),
+    (negative_mean, "xy", "xxy", [-1, -1, -2 / 3], [-1, -1, -1 / 2], "'minus' is a Map over the numerical 'frac"),
+    (width_over_number, "xy", "x", [1], [0], "'width' reads 'any', which is computed from a number"),
+    (sum_through_bos, "xy", "x", [None], [True], "'moved' reads 'any', which is computed from a number"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("build, vocab, tokens, expected, actual, cause", REPAIRED)
+def test_what_tracr_s_lists_of_values_miss_is_exact_by_default_and_explained_without_repairs(
+    build, vocab, tokens, expected, actual, cause
+):
+    with pytest.raises(MiscompiledProgram) as caught:
+        compile(build(), vocab=vocab, max_seq_len=4, settings=Settings(repairs=False))
+    error = caught.value
+    assert (error.tokens, list(error.expected)) == (tuple(tokens), pytest.approx(expected))
+    assert list(error.actual) == pytest.approx(actual, abs=1e-3) and error.cause.startswith(cause)
+    model = compile(build(), vocab=vocab, max_seq_len=4)
+    assert model.check == Check(Domain(tuple(vocab), 4).size, exhaustive=True)
+    assert model.run(tuple(tokens)) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("settings", [None, TRACR], ids=["exact", "tracr"])
 @pytest.mark.parametrize(
     "build, vocab, tokens, expected, actual, cause",
     [
-        (often, "xy", "xxy", [True, True, True], [True, True, False],
-         "'often' is a Map over the numerical 'frac_prevs', whose possible values Tracr lists incompletely"),
-        (negative, (1, 2, 3), (1,), [-1], [0], "the numerical 'minus' is negative there, and the ReLU"),
-        (width_over_number, "xy", "x", [1], [0], "'width' reads 'any', which is computed from a number"),
-        (sum_through_bos, "xy", "x", [None], [True], "'moved' reads 'any', which is computed from a number"),
         (selects_on_none, "xy", "x", [1], [0], "'width' selects on 'shift_by(1)', which is None there"),
         (none_as_number, "xy", "x", [None], [0], "the numerical 'was_x' is None there"),
         (averaged, (1, 2, 3), (1, 2), [1, 1.5], [1, 1], "the categorical Aggregate 'averaged' selects several"),

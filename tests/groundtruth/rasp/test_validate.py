@@ -76,11 +76,6 @@ def test_something_else_than_an_sop_is_no_program():
         require_supported(lambda: TOKENS)
 
 
-def average_of_twos():
-    twice = rasp.numerical(rasp.Map(lambda x: 2 * x, TOKENS))
-    return rasp.numerical(rasp.Aggregate(SAME, twice, default=0)).named("mapped")
-
-
 def mapped(results):
     return rasp.Map(lambda token: results[token - 1], TOKENS).named("mapped")
 
@@ -97,7 +92,6 @@ def mapped(results):
         (mapped([]), "it has no value: its function fails on 1 (IndexError: list index out of range)."),
         (rasp.numerical(mapped(["1", "2"])), "it is numerical, but can be '1'. Make it a finite number."),
         (rasp.numerical(mapped([1, float("inf")])), "it is numerical, but can be inf."),
-        (average_of_twos(), "a numerical Aggregate can average only 0 and 1, not 2, 4."),
     ],
 )
 def test_values_that_cannot_be_encoded_are_refused_with_the_expression(program, said):
