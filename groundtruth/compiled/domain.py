@@ -4,15 +4,16 @@ import itertools
 import math
 import operator
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
 
+from groundtruth.compiled.rare_inputs import find_rare
 from groundtruth.errors import DomainError
 from mib.errors import did_you_mean
 
-Token: TypeAlias = int | float | str
+Token: TypeAlias = int | float | str | bool | tuple[int | float | str, ...]
 Tokens: TypeAlias = tuple[Token, ...]
 PairKind: TypeAlias = Literal["fixed", "mixed", "edit"]
 
@@ -26,6 +27,10 @@ COUNT_LIMIT = 1_000_000
 
 _DRAWS_PER_INPUT = 10_000
 _BATCHES = 100
+_PATIENCE = 4
+"""After so many batches a rule may be given up that too few inputs meet to fill the sample."""
+_RARE = 1_000
+"""So many inputs of a length are looked for where valid ones are rare."""
 
 
 class Pair(NamedTuple):
@@ -54,11 +59,14 @@ class Domain:
     """The inputs on which a program is declared to be right.
 
     Attributes:
-        vocab: The tokens, sorted; all numbers or all strings, none of them BOS or PAD.
+        vocab: The tokens, sorted; all numbers, all strings, all booleans or all tuples of these, none of them BOS or
+            PAD. NumPy's numbers become Python's.
         max_seq_len: The length of the longest input, without BOS.
         min_seq_len: The length of the shortest input, without BOS; at least 1.
         valid: Which sequences of tokens are inputs; ``None`` = all of them.
         valid_text: The rule in words; by default the docstring of ``valid``.
+        listed: The inputs themselves, where they are given and not drawn by a rule (see ``Domain.of``); in the order of
+            ``enumerate``.
 
     Raises:
         DomainError: If the vocabulary or the lengths make no domain.
@@ -69,6 +77,38 @@ class Domain:
     min_seq_len: int = field(default=1, kw_only=True)
     valid: Callable[[Tokens], bool] | None = field(default=None, kw_only=True)
     valid_text: str = field(default="", kw_only=True)
+    listed: tuple[Tokens, ...] | None = field(default=None, kw_only=True, repr=False)
+
+    @classmethod
+    def of(cls, inputs: Iterable[Sequence[Token]], *, vocab: Iterable[Token] | None = None, text: str = "") -> "Domain":
+        """The domain of exactly these inputs.
+
+        Args:
+            inputs: Sequences of tokens, without BOS; each counts once.
+            vocab: All tokens; by default those that occur.
+            text: What these inputs are, in words.
+
+        Raises:
+            DomainError: If there are none, or they hold tokens that are not in the vocabulary.
+        """
+        given = [tuple(map(_plain, tokens)) for tokens in inputs]
+        if not given or not min(map(len, given)):
+            raise DomainError(f"inputs holds {'an empty one' if given else 'none'}; give sequences of tokens.")
+        known = _checked_vocab(tuple(vocab) if vocab is not None else dict.fromkeys(itertools.chain(*given)))
+        place = {token: i for i, token in enumerate(known)}
+        for tokens in given:
+            if strange := [token for token in tokens if token not in place]:
+                raise DomainError(f"inputs holds the token {strange[0]!r}, which is not in vocab {_spelled(known)}.")
+        ordered = sorted(dict.fromkeys(given), key=lambda tokens: (len(tokens), [place[token] for token in tokens]))
+        allowed = frozenset(ordered)
+        return cls(
+            known,
+            len(ordered[-1]),
+            min_seq_len=len(ordered[0]),
+            valid=allowed.__contains__,
+            valid_text=text or f"one of {len(ordered):,} listed inputs",
+            listed=tuple(ordered),
+        )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vocab", _checked_vocab(self.vocab))
@@ -80,14 +120,15 @@ class Domain:
                 "need 1 <= min_seq_len <= max_seq_len."
             )
         if self.valid is not None and not self.valid_text:
-            text = (self.valid.__doc__ or self.valid.__name__).strip().splitlines()[0].rstrip(".")
+            name = getattr(self.valid, "__name__", type(self.valid).__name__)
+            text = (getattr(self.valid, "__doc__", None) or name).strip().splitlines()[0].rstrip(".")
             object.__setattr__(self, "valid_text", text[:1].lower() + text[1:])
 
     def __str__(self) -> str:
         low, high = self.min_seq_len, self.max_seq_len
         lengths = f"length {high}" if low == high else f"lengths {low}-{high}"
         rule = f" · {self.valid_text}" if self.valid_text else ""
-        return f"vocabulary {' '.join(map(str, self.vocab))} · {lengths}{rule}"
+        return f"vocabulary {_spelled(self.vocab)} · {lengths}{rule}"
 
     @property
     def lengths(self) -> range:
@@ -97,6 +138,8 @@ class Domain:
     @cached_property
     def size(self) -> int | None:
         """How many inputs there are; ``None`` if a validity rule makes them too many to count."""
+        if self.listed is not None:
+            return len(self.listed)
         if self.valid is None:
             return self._n_candidates()
         return sum(map(len, self._by_length.values())) if self._n_candidates() <= COUNT_LIMIT else None
@@ -115,17 +158,17 @@ class Domain:
         given = tuple(tokens)
         shown = " ".join(map(str, given)) or "(nothing)"
         for position, token in enumerate(given):
-            if token not in self.vocab or isinstance(token, bool):
+            if token not in self.vocab or isinstance(token, bool) != isinstance(self.vocab[0], bool):
                 hint = did_you_mean(str(token), map(str, self.vocab))
-                allowed = " ".join(map(str, self.vocab))
                 raise DomainError(
-                    f"token {token!r} at position {position} of '{shown}' is not in the vocabulary {allowed}.{hint}"
+                    f"token {token!r} at position {position} of '{shown}' is not in the vocabulary "
+                    f"{_spelled(self.vocab)}.{hint}"
                 )
         if len(given) not in self.lengths:
             raise DomainError(
                 f"'{shown}' has {len(given)} tokens; allowed are {self.min_seq_len} to {self.max_seq_len}."
             )
-        if self.valid is not None and not self.valid(given):
+        if not self._is_valid(given):
             raise DomainError(f"'{shown}' is not a valid input: {self.valid_text}.")
         return given
 
@@ -198,9 +241,19 @@ class Domain:
         return [edit for edit in changed if self._is_valid(edit)]
 
     def _is_valid(self, tokens: Tokens) -> bool:
-        return self.valid is None or bool(self.valid(tokens))
+        if self.valid is None:
+            return True
+        try:
+            return bool(self.valid(tokens))
+        except Exception as error:  # whatever the caller's own rule raises
+            raise DomainError(
+                f"valid= fails on '{_spelled(tokens)}' ({type(error).__name__}: {error}). It must say True or False of "
+                "every sequence of tokens of an allowed length."
+            ) from error
 
     def _n_candidates(self) -> int:
+        if self.listed is not None:
+            return len(self.listed)
         return sum(len(self.vocab) ** length for length in self.lengths)
 
     @cached_property
@@ -208,18 +261,37 @@ class Domain:
         """Every input, by its length; only for domains small enough to enumerate."""
         return {length: list(self._of_length(length)) for length in self.lengths}
 
+    @cached_property
+    def _is_rare(self) -> bool:
+        """Whether next to no sequence is valid, so that drawing them blindly is hopeless."""
+        rng = random.Random(0)
+        draws = (tuple(rng.choices(self.vocab, k=rng.choice(self.lengths))) for _ in range(_DRAWS_PER_INPUT // 2))
+        return self.valid is not None and not any(map(self._is_valid, draws))
+
+    @cached_property
+    def _rare(self) -> dict[int, list[Tokens]]:
+        """Some valid inputs of each length that has such, where they are rare."""
+        rng = random.Random(0)
+        found = {n: find_rare(self._is_valid, self.vocab, n, _RARE, rng) for n in self.lengths}
+        return {length: inputs for length, inputs in found.items() if inputs}
+
     def _of_length(self, length: int) -> Iterator[Tokens]:
+        if self.listed is not None:
+            return (tokens for tokens in self.listed if len(tokens) == length)
         return filter(self._is_valid, itertools.product(self.vocab, repeat=length))
 
     def _some_of_length(self, length: int, n: int, rng: random.Random) -> list[Tokens]:
         """``n`` different inputs of a length, in order; all of them if there are fewer."""
-        n_candidates = len(self.vocab) ** length
-        if n_candidates <= max(n, COUNT_LIMIT // 10):
+        n_candidates = len(self.vocab) ** length if self.listed is None else len(self.listed)
+        if self.listed is not None or n_candidates <= max(n, COUNT_LIMIT // 10):
             inputs = list(self._of_length(length))
             return inputs if len(inputs) <= n else sorted(rng.sample(inputs, n))
         found: set[Tokens] = set()
-        for _ in range(_BATCHES):
+        for n_batches in range(_BATCHES):
             if len(found) >= n:
+                break
+            if n_batches >= _PATIENCE and len(found) * _BATCHES < n * n_batches:  # there will never be enough of them
+                found.update(find_rare(self._is_valid, self.vocab, length, n, rng))
                 break
             batch = (tuple(rng.choices(self.vocab, k=length)) for _ in range(n))
             found.update(tokens for tokens in batch if self._is_valid(tokens))
@@ -227,19 +299,24 @@ class Domain:
 
     def _draw(self, rng: random.Random, *, length: int | None = None) -> Tokens:
         """One input: of the length, or of a uniformly drawn length."""
-        if self.valid is not None and self._n_candidates() <= COUNT_LIMIT // 10:
-            return self._draw_enumerated(rng, length)
+        if self.listed is not None or (self.valid is not None and self._n_candidates() <= COUNT_LIMIT // 10):
+            return self._draw_from(self._by_length, rng, length)
+        if self._is_rare:
+            return self._draw_from(self._rare, rng, length)
         for _ in range(_DRAWS_PER_INPUT):
             size = rng.choice(self.lengths) if length is None else length
             tokens = tuple(rng.choices(self.vocab, k=size))
             if self._is_valid(tokens):
                 return tokens
-        raise DomainError(f"no valid input of {self} in {_DRAWS_PER_INPUT:,} draws; give a rule that more inputs meet.")
+        raise DomainError(
+            f"no valid input of {self} in {_DRAWS_PER_INPUT:,} draws; give a rule that more inputs meet, or the inputs "
+            "themselves (inputs=, or Domain.of)."
+        )
 
-    def _draw_enumerated(self, rng: random.Random, length: int | None) -> Tokens:
-        groups = [group for n, group in self._by_length.items() if group and length in (None, n)]
+    def _draw_from(self, groups_of: Mapping[int, list[Tokens]], rng: random.Random, length: int | None) -> Tokens:
+        groups = [group for n, group in groups_of.items() if group and length in (None, n)]
         if not groups:
-            raise DomainError(f"{self} has no inputs; the rule excludes all of them.")
+            raise DomainError(f"{self} has no inputs; the rule excludes all of them, as far as they were tried.")
         return rng.choice(rng.choice(groups))
 
     def _draw_pair(self, kind: PairKind, rng: random.Random) -> Pair:
@@ -272,16 +349,36 @@ def _checked_length(name: str, length: object) -> int:
     return operator.index(length)
 
 
-def _checked_vocab(vocab: Sequence[Token]) -> Tokens:
+def _plain(token: Any) -> Any:
+    """A token as Python has it: NumPy's numbers, strings and booleans are equal to these, and yet of other types."""
+    if isinstance(token, tuple):
+        return tuple(map(_plain, token))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    item = getattr(token, "item", None)
+    return item() if callable(item) and getattr(token, "ndim", None) == 0 else token
+
+
+def _spelled(vocab: Tokens) -> str:
+    return " ".join(map(str, vocab))
+
+
+def _kind(token: Any) -> str:
+    """The kind of a token; tokens of one kind can be ordered and differ."""
+    if isinstance(token, tuple):
+        return f"({', '.join(_kind(item) for item in token)})"  # pyright: ignore[reportUnknownVariableType]
+    name = "string" if isinstance(token, str) else type(token).__name__
+    return "number" if name in ("int", "float") else name
+
+
+def _checked_vocab(vocab: Iterable[Token]) -> Tokens:
     """The vocabulary sorted, or an error: Tracr orders directions by value, so all must compare and differ."""
-    tokens = tuple(vocab)
+    tokens: Tokens = tuple(map(_plain, vocab))
     if not tokens:
         raise DomainError("vocab is empty; give at least one token.")
-    kinds = {"string" if isinstance(token, str) else type(token).__name__ for token in tokens}
-    if not (kinds == {"string"} or kinds <= {"int", "float"}):
+    kinds = {_kind(token).replace("number", type(token).__name__) for token in tokens}
+    if len({_kind(token) for token in tokens}) > 1 or not _can_be_token(tokens[0]):
         raise DomainError(
             f"vocab mixes or holds types that Tracr cannot order: {', '.join(sorted(kinds))}. "
-            "Use only numbers (no booleans) or only strings."
+            "Use only numbers, only strings, only booleans, or only tuples of one form."
         )
     for token in tokens:
         if isinstance(token, float) and not math.isfinite(token):
@@ -293,3 +390,9 @@ def _checked_vocab(vocab: Sequence[Token]) -> Tokens:
         twice = next(token for token in tokens if tokens.count(token) > 1)
         raise DomainError(f"vocab contains {twice!r} twice.")
     return tuple(sorted(tokens))
+
+
+def _can_be_token(token: Any) -> bool:
+    if isinstance(token, tuple):
+        return bool(token) and all(map(_can_be_token, token))  # pyright: ignore[reportUnknownArgumentType]
+    return isinstance(token, int | float | str)

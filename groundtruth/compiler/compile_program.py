@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from tracr.rasp import rasp
 
-from groundtruth.compiled.decoder import Decoder
+from groundtruth.compiled.decoder import NUMERIC_TOLERANCE, Decoder
 from groundtruth.compiled.domain import Domain, Tokens
 from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
@@ -31,6 +34,12 @@ if TYPE_CHECKING:
 CHECK_LIMIT = 50_000
 """Domains up to this size are checked whole; larger ones on a seeded sample of this many inputs."""
 
+_AGAIN = 3
+"""So many inputs from either end of the domain are evaluated twice."""
+
+_ROUNDING = 1e-13
+"""Numbers closer than this, relative to their size, differ by rounding."""
+
 
 def compile(
     program: rasp.SOp | Program,
@@ -40,6 +49,7 @@ def compile(
     min_seq_len: int = 1,
     causal: bool = False,
     valid: Callable[[Tokens], bool] | None = None,
+    inputs: Iterable[Sequence[Any]] | None = None,
     name: str | None = None,
     settings: Settings | None = None,
     check_limit: int = CHECK_LIMIT,
@@ -49,11 +59,12 @@ def compile(
 
     Args:
         program: An S-Op, or a registered program, which brings its own domain.
-        vocab: The tokens that it may read: all numbers or all strings.
+        vocab: The tokens that it may read: all numbers, all strings, all booleans or all tuples of these.
         max_seq_len: Length of the longest input, without BOS.
         min_seq_len: Length of the shortest input.
         causal: Whether attention sees only the past; the program then means what ``causal_eval`` says.
         valid: Which sequences of tokens are inputs; by default all.
+        inputs: The inputs themselves, in the place of vocabulary, lengths and rule; ``vocab`` may add tokens.
         name: What to call the model; by default the name of the output expression.
         settings: How weights are made; by default exactly (see ``groundtruth.compiler.craft.Settings``).
         check_limit: Domains up to this size are checked whole, larger ones on a sample of this size.
@@ -63,22 +74,30 @@ def compile(
         The model, with the outcome of the check in ``model.check``.
 
     Raises:
-        ProgramError: If this is no program, its domain is missing or given twice, or it fails on an input.
+        ProgramError: If this is no program, its domain is missing or given twice, it fails on an input, its functions
+            keep state, or it gives numbers too close to each other to count as different.
         DomainError: If the vocabulary or the lengths make no domain.
         UnsupportedProgram: With every reason why Tracr cannot compile it.
         MiscompiledProgram: If the model differs from the program on a checked input.
     """
     if isinstance(program, Program):
-        if (vocab, max_seq_len, min_seq_len, causal, valid, name) != (None, None, 1, False, None, None):
+        if (vocab, max_seq_len, min_seq_len, causal, valid, inputs, name) != (None, None, 1, False, None, None, None):
             raise ProgramError(
                 f"program '{program.name}' declares its own inputs; compile it without vocab=, max_seq_len=, "
-                "min_seq_len=, causal=, valid= and name=, or compile its S-Op, program.build(), with others."
+                "min_seq_len=, causal=, valid=, inputs= and name=, or compile its S-Op, program.build(), with others."
             )
         return _compile_registered(program, _Checks(settings, check_limit, seed))
     sop = require_supported(program)
-    if vocab is None or max_seq_len is None:
-        raise ProgramError("compile needs vocab= and max_seq_len=: the inputs on which the model must be right.")
-    domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
+    if inputs is not None:
+        if (max_seq_len, min_seq_len, valid) != (None, 1, None):
+            raise ProgramError("inputs= are all inputs; give them without max_seq_len=, min_seq_len= and valid=.")
+        domain = Domain.of(inputs, vocab=vocab)
+    elif vocab is None or max_seq_len is None:
+        raise ProgramError(
+            "compile needs vocab= and max_seq_len= (or inputs=): the inputs on which the model must be right."
+        )
+    else:
+        domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
     return _compile_checked(sop, domain, causal, name or sop.name, _Checks(settings, check_limit, seed))
 
 
@@ -128,6 +147,7 @@ def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0, pr
     if not inputs.tokens:
         raise DomainError(f"no valid input of {model.domain} was found, so there is nothing on which to be right.")
     program = program or model.program
+    _require_stateless(model, program, inputs.tokens)
     wrong = np.flatnonzero(_differ(model, program, inputs.tokens))
     if len(wrong):
         from groundtruth.compiler.diagnose import known_cause
@@ -145,16 +165,43 @@ def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0, pr
     return Check(len(inputs), exhaustive=inputs.exhaustive, seed=seed)
 
 
+def _require_stateless(model: CompiledNetwork, program: rasp.SOp, inputs: Sequence[Tokens]) -> None:
+    """Evaluate a few inputs again: a program whose functions remember gives something else."""
+    for tokens in (*inputs[:_AGAIN], *inputs[-_AGAIN:]):
+        first, again = (_evaluated(model, program, [tokens]).rows()[0] for _ in range(2))
+        if repr(first) != repr(again):  # by their text, since NaN is not itself
+            raise ProgramError(
+                f"'{model.name}' gives {first} on {' '.join(map(str, tokens))}, and {again} when it is asked again: a "
+                "function of it keeps state. What it gives must depend on its arguments alone."
+            )
+
+
+def _require_apart(name: str, values: Sequence[Any]) -> None:
+    """Numbers that a program gives must differ by more than what counts as equal, or by rounding alone."""
+    numbers = sorted(float(value) for value in values if isinstance(value, Real) and math.isfinite(value))
+    for low, high in itertools.pairwise(numbers):
+        size = max(1.0, abs(low), abs(high))
+        if _ROUNDING * size < high - low <= NUMERIC_TOLERANCE * size:
+            raise ProgramError(
+                f"'{name}' gives {low!r} and {high!r}, and numbers closer than {NUMERIC_TOLERANCE:g} of their size "
+                "count as equal: whatever tells the two apart would be called useless. Scale or shift the output so "
+                "that its values lie further apart, or make it categorical."
+            )
+
+
 def _differ(model: CompiledNetwork, program: rasp.SOp, inputs: Sequence[Tokens]) -> NDArray[np.bool_]:
     """On which inputs a model differs from a program at any position."""
     wrong = np.zeros(len(inputs), dtype=bool)
-    forward = DistinctForward(model.weights)
+    forward, numbers = DistinctForward(model.weights), set[Any]()
     for indices in batches_of_one_length(inputs):
         batch = [inputs[i] for i in indices]
         expected = _evaluated(model, program, batch)
+        if not model.decoder.categorical:
+            numbers.update(expected.values)
         actual = model.decoder.codes(forward.logits(model.encode(batch))[:, 1:])
         codes = model.decoder.encode(expected.values)[torch.from_numpy(expected.codes)]
         wrong[indices] = model.decoder.differ(actual, codes).any(-1).numpy()
+    _require_apart(model.name, [*numbers])
     return wrong
 
 

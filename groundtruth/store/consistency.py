@@ -23,7 +23,7 @@ def require_consistent(data: ModelData, arrays: Arrays) -> None:
     """
     _require_arrays(data, arrays)
     tokens = [unpack(value) for value in data.token_values]
-    if sorted(map(repr, tokens)) != sorted(map(repr, [*data.domain.vocab, BOS, PAD])):
+    if sorted(map(repr, tokens)) != sorted(map(repr, [*map(unpack, data.domain.vocab), BOS, PAD])):
         raise ArtifactError(f"token_values are not the vocabulary with {BOS} and {PAD}, each once.")
     outputs = [unpack(value) for value in data.output_values]
     if len(set(map(repr, outputs))) < len(outputs):

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as from_safetensors
 
 from groundtruth.compiled.decoder import Decoder
-from groundtruth.compiled.domain import Domain, Tokens
+from groundtruth.compiled.domain import COUNT_LIMIT, Domain, Tokens
 from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
@@ -45,7 +45,7 @@ def read_model(folder: Path) -> CompiledNetwork:
     try:
         require_consistent(data, arrays)
         program = rebuild(data.program)
-        domain = _domain(data.domain)
+        domain = _domain(data.domain, whole=data.check.exhaustive)
     except (ArtifactError, DomainError) as error:
         raise ArtifactError(f"{folder / MODEL}: {error}") from error
     return CompiledNetwork(
@@ -174,20 +174,29 @@ def _arrays(path: Path, expected: str) -> dict[str, NDArray[np.float64]]:
         raise ArtifactError(f"{path} does not hold the weights of a compiled model: {error}.") from error
 
 
-def _domain(data: DomainData) -> Domain:
-    vocab = tuple(data.vocab)
+def _domain(data: DomainData, *, whole: bool) -> Domain:
+    """The declared inputs; ``whole``: those that are stored are known to be all."""
+    vocab = tuple(unpack(token) for token in data.vocab)
     if data.inputs is None:
         return Domain(vocab, data.max_seq_len, min_seq_len=data.min_seq_len)
-    allowed: set[Tokens] = set()
+    allowed: dict[Tokens, None] = {}
     for item in data.inputs:
         if not data.min_seq_len <= len(item) <= data.max_seq_len or max(item, default=0) >= len(vocab):
             raise ArtifactError(f"domain: {item} are not positions in the vocabulary of an input of an allowed length.")
-        allowed.add(tuple(vocab[i] for i in item))
+        allowed[tuple(vocab[i] for i in item)] = None
 
     def valid(tokens: Tokens) -> bool:
         return tokens in allowed
 
-    return Domain(vocab, data.max_seq_len, min_seq_len=data.min_seq_len, valid=valid, valid_text=data.valid_text)
+    many = sum(len(vocab) ** length for length in range(data.min_seq_len, data.max_seq_len + 1)) > COUNT_LIMIT
+    return Domain(
+        vocab,
+        data.max_seq_len,
+        min_seq_len=data.min_seq_len,
+        valid=valid,
+        valid_text=data.valid_text,
+        listed=tuple(allowed) if whole and many else None,
+    )
 
 
 def _provenance(data: ModelData) -> Provenance:

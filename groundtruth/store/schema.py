@@ -30,7 +30,7 @@ class DomainData(_Strict):
         inputs: Where there is a rule, every input, as positions in ``vocab``.
     """
 
-    vocab: list[int | float | str]
+    vocab: list[Packed]
     min_seq_len: int
     max_seq_len: int
     valid_text: str = ""

@@ -78,7 +78,7 @@ def _model_data(model: CompiledNetwork, weights_sha256: str) -> dict[str, Any]:
 
 def _domain_data(domain: Domain) -> dict[str, Any]:
     data: dict[str, Any] = {
-        "vocab": list(domain.vocab),
+        "vocab": [pack(token) for token in domain.vocab],
         "min_seq_len": domain.min_seq_len,
         "max_seq_len": domain.max_seq_len,
         "valid_text": domain.valid_text,

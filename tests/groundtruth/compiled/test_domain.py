@@ -2,6 +2,7 @@ import itertools
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from groundtruth.compiled.domain import BOS, PAD, Domain
@@ -140,7 +141,9 @@ def test_check_returns_the_input_as_a_tuple_and_takes_no_boolean_for_a_number():
     [
         ((), 1, 2, "vocab is empty"),
         ((1, "a"), 1, 2, "vocab mixes or holds types that Tracr cannot order: int, string"),
-        ((True, False), 1, 2, "types that Tracr cannot order: bool"),
+        ((True, 1), 1, 2, "types that Tracr cannot order: bool, int"),
+        (((1, 2), (1, "a")), 1, 2, "types that Tracr cannot order"),
+        ((None,), 1, 2, "types that Tracr cannot order: NoneType"),
         ((BOS, "a"), 1, 2, "vocab contains 'compiler_bos', which Tracr adds itself"),
         ((PAD, "a"), 1, 2, "vocab contains 'compiler_pad', which Tracr adds itself"),
         ((1, 2, 1.0), 1, 2, r"vocab contains 1(\.0)? twice"),
@@ -161,3 +164,72 @@ def test_a_domain_that_cannot_be_is_refused(vocab, low, high, message):
 def test_an_unknown_kind_of_pairs_is_refused():
     with pytest.raises(DomainError, match="kind='fix' of pairs is unknown; choose from fixed, mixed, edit"):
         Domain((1, 2), 2).pairs("fix")
+
+
+@pytest.mark.parametrize(
+    "given, kept",
+    [
+        ((True, False), (False, True)),
+        (((1, 2), (0, 3)), ((0, 3), (1, 2))),
+        (np.arange(3), (0, 1, 2)),
+        (np.array(["b", "a"]), ("a", "b")),
+        ((np.float64(0.5), 2), (0.5, 2)),
+    ],
+)
+def test_a_vocabulary_may_be_booleans_tuples_and_numpy_s_numbers(given, kept):
+    vocab = Domain(tuple(given), 2).vocab
+    assert vocab == kept and [type(token) for token in vocab] == [type(token) for token in kept]
+    assert kept[:1] in Domain(tuple(given), 2)
+
+
+def test_a_boolean_is_no_number_and_a_number_no_boolean():
+    assert (1,) not in Domain((True, False), 1) and (True,) not in Domain((0, 1), 1)
+
+
+def test_a_rule_that_fails_is_named_with_the_sequence():
+    with pytest.raises(DomainError, match=r"valid= fails on '1' \(ZeroDivisionError: division by zero\)\. It must say"):
+        list(Domain((1, 2), 2, valid=lambda tokens: 1 / 0).enumerate())
+
+
+def some_of_two_tokens(tokens):
+    """Tokens 1 and 3, at least one of them 3."""
+    return set(tokens) <= {1, 3} and 3 in tokens
+
+
+def test_inputs_of_a_rare_rule_are_searched_and_all_of_them_found():
+    """255 of 16,777,216: no million draws would find ten of them."""
+    domain = Domain(tuple(range(8)), 8, min_seq_len=8, valid=some_of_two_tokens)
+    found = domain.inputs(limit=1_000, seed=1)
+    assert not found.exhaustive and set(found) == {t for t in itertools.product((1, 3), repeat=8) if 3 in t}
+    drawn = domain.sample(20, seed=2)
+    assert drawn == domain.sample(20, seed=2) and len(set(drawn)) > 15 and all(map(some_of_two_tokens, drawn))
+    assert all(a != b and some_of_two_tokens(b) for a, b in domain.pairs("fixed", n=10))
+
+
+def test_a_rule_that_nothing_meets_asks_for_the_inputs():
+    with pytest.raises(DomainError, match="has no inputs; the rule excludes all of them"):
+        Domain(tuple(range(8)), 8, min_seq_len=8, valid=lambda tokens: False).sample(1)
+
+
+def test_listed_inputs_are_the_domain():
+    domain = Domain.of([(3, 1), (1, 3), (3,), (1, 3)])
+    assert domain.vocab == (1, 3) and domain.lengths == range(1, 3)
+    assert list(domain.enumerate()) == [(3,), (1, 3), (3, 1)] == domain.inputs().tokens
+    assert domain.size == 3 and domain.inputs().exhaustive and str(domain).endswith("one of 3 listed inputs")
+    assert (1, 1) not in domain and (3, 1) in domain
+    assert set(domain.sample(30)) == {(3,), (1, 3), (3, 1)}
+    assert set(domain.pairs("fixed")) == {((1, 3), (3, 1)), ((3, 1), (1, 3))}
+
+
+@pytest.mark.parametrize(
+    "inputs, vocab, said",
+    [
+        ([], None, "inputs holds none; give sequences of tokens"),
+        ([()], None, "inputs holds an empty one; give sequences of tokens"),
+        ([(1, 4)], (1, 2), "inputs holds the token 4, which is not in vocab 1 2"),
+        ([(1, "a")], None, "types that Tracr cannot order: int, string"),
+    ],
+)
+def test_listed_inputs_that_make_no_domain_are_refused(inputs, vocab, said):
+    with pytest.raises(DomainError, match=said):
+        Domain.of(inputs, vocab=vocab)

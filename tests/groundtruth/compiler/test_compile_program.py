@@ -19,6 +19,7 @@ from groundtruth.compiled.network import Check
 from groundtruth.compiler.compile_program import CHECK_LIMIT, check, compile, compile_unchecked
 from groundtruth.compiler.craft import TRACR, Settings
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError, UnsupportedProgram
+from groundtruth.model import load
 from tests.groundtruth.tracr_oracle import tracr_arrays, tracr_model
 
 TOKENS, INDICES = rasp.tokens, rasp.indices
@@ -315,7 +316,7 @@ def test_inputs_that_make_no_domain_are_refused_in_one_line(vocab, length, messa
 
 
 def test_a_domain_is_needed_once_and_must_not_be_empty():
-    with pytest.raises(ProgramError, match="compile needs vocab= and max_seq_len="):
+    with pytest.raises(ProgramError, match=r"compile needs vocab= and max_seq_len= \(or inputs=\)"):
         compile(hist(), vocab="ab")
     with pytest.raises(ProgramError, match="program 'hist' declares its own inputs; compile it without vocab="):
         compile(programs.get("hist"), max_seq_len=9)
@@ -331,6 +332,35 @@ def test_a_program_that_fails_on_an_input_is_named_with_it():
     words = rasp.Aggregate(rasp.Select(TOKENS, TOKENS, TRUE), TOKENS).named("words")
     with pytest.raises(ProgramError, match="'words' itself fails on the input a a: ValueError: Only types int"):
         compile(words, vocab="ab", max_seq_len=2)
+
+
+def test_numbers_that_would_count_as_equal_are_refused():
+    large = rasp.numerical(rasp.Map(lambda x: 1e9 + 100 * x, TOKENS)).named("large")
+    with pytest.raises(
+        ProgramError, match=r"'large' gives 1000000100\.0 and 1000000200\.0, and numbers closer than 1e-06"
+    ):
+        compile(large, vocab=(1, 2, 3), max_seq_len=2)
+    apart = rasp.numerical(rasp.Map(lambda x: 1e9 + 1e4 * x, TOKENS))
+    assert compile(apart, vocab=(1, 2), max_seq_len=2).check.exhaustive
+
+
+def test_the_inputs_themselves_can_be_given():
+    inputs = [t for t in itertools.product((1, 3), repeat=8) if 3 in t]
+    model = compile(hist(), inputs=inputs, vocab=range(8))
+    assert model.check == Check(255, exhaustive=True)
+    assert model.run(inputs[0]) == [7] * 7 + [1]
+    with pytest.raises(DomainError, match="is not a valid input: one of 255 listed inputs"):
+        model.run((1,) * 8)
+    with pytest.raises(ProgramError, match="give them without max_seq_len=, min_seq_len= and valid="):
+        compile(hist(), inputs=inputs, max_seq_len=8)
+
+
+def test_listed_inputs_and_tuples_as_tokens_survive_their_file(tmp_path):
+    model = compile(hist(), inputs=[((0, 1), (1, 1)), ((1, 1), (1, 1))])
+    model.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert again.domain.vocab == ((0, 1), (1, 1)) and list(again.domain.enumerate()) == list(model.domain.enumerate())
+    assert again.run(((1, 1), (1, 1))) == [2, 2]
 
 
 # The check.
