@@ -1,7 +1,11 @@
 """The errors that ``mib`` raises on bad input; each message names the argument, its value and what to do."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Sequences and characters by which a text would command a terminal."""
 
 
 class MibError(ValueError):
@@ -49,3 +53,13 @@ def shorten(names: Iterable[object], *, limit: int = 3) -> str:
     items = [str(name) for name in names]
     shown = ", ".join(f"'{item}'" for item in items[:limit])
     return shown if len(items) <= limit else f"{shown} and {len(items) - limit} more"
+
+
+def first_line(error: BaseException, *, limit: int = 200) -> str:
+    """The first line of an error's text that says something, cut to a length; its type where there is no text.
+
+    Escape sequences are left out: the text may be of a library that colours it for a terminal.
+    """
+    text = ESCAPES.sub("", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:limit]

@@ -11,6 +11,7 @@ from mib.engine.circuit_run import CircuitRun
 from mib.engine.gradients import Trace, trace
 from mib.engine.input_pool import Pool
 from mib.engine.metric import Metric
+from mib.engine.metric_contract import measure_rows
 from mib.engine.rows import Indices, Rows
 from mib.engine.shape_checks import check_rows
 from mib.engine.single_cuts import FullRun, SingleCuts
@@ -118,7 +119,7 @@ class Engine(Pool):
         values: Tensor | None = None
         for start in torch.unique(starts).tolist():
             for chunk in self.chunks((starts == start).nonzero()[:, 0]):
-                measured = metric(self._run(rows.take(chunk), start), examples[chunk])
+                measured = measure_rows(metric, self._run(rows.take(chunk), start), examples[chunk])
                 values = measured.new_empty(len(rows)) if values is None else values
                 values[chunk] = measured
         if values is None:
@@ -154,10 +155,10 @@ class Engine(Pool):
         after: list[Tensor] = []
         for chunk, cuts in self._single_cuts(clean, counterfactual):
             names = (clean if examples is None else examples).to(chunk.device)[chunk]
-            uncut = metric(cuts.uncut, names)
+            uncut = measure_rows(metric, cuts.uncut, names)
             changed = torch.where(wanted, uncut[:, None, None], torch.nan)
             for cut in cuts.edges(wanted):
-                changed[cut.inputs, cut.sources, cut.destination] = metric(cut.logits, names[cut.inputs])
+                changed[cut.inputs, cut.sources, cut.destination] = measure_rows(metric, cut.logits, names[cut.inputs])
                 self.count(len(cut.inputs), cut.share)
             before.append(uncut)
             after.append(changed)
@@ -177,10 +178,10 @@ class Engine(Pool):
         after: list[Tensor] = []
         for chunk, cuts in self._single_cuts(clean, counterfactual):
             names = (clean if examples is None else examples).to(chunk.device)[chunk]
-            uncut = metric(cuts.uncut, names)
+            uncut = measure_rows(metric, cuts.uncut, names)
             changed = uncut[:, None].repeat(1, len(self.graph.sources))
             for cut in cuts.nodes():
-                changed[cut.inputs, cut.sources] = metric(cut.logits, names[cut.inputs])
+                changed[cut.inputs, cut.sources] = measure_rows(metric, cut.logits, names[cut.inputs])
                 self.count(len(cut.inputs), cut.share)
             before.append(uncut)
             after.append(changed)
@@ -200,10 +201,10 @@ class Engine(Pool):
         after: list[Tensor] = []
         for chunk, cuts in self._single_cuts(clean, counterfactual):
             names = (clean if examples is None else examples).to(chunk.device)[chunk]
-            uncut = metric(cuts.uncut, names)
+            uncut = measure_rows(metric, cuts.uncut, names)
             changed = uncut[:, None, None].repeat(1, len(self.graph.sources), self.graph.d_model)
             for cut in cuts.neurons():
-                changed[cut.inputs, cut.sources, cut.neurons] = metric(cut.logits, names[cut.inputs])
+                changed[cut.inputs, cut.sources, cut.neurons] = measure_rows(metric, cut.logits, names[cut.inputs])
                 self.count(len(cut.inputs), cut.share)
             before.append(uncut)
             after.append(changed)

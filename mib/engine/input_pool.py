@@ -19,6 +19,7 @@ from mib.errors import TaskError
 from mib.graph import Graph
 from mib.models.adapters import Model, decompose
 from mib.models.adapters.parts import Stream
+from mib.tensor_checks import as_mask, require_integers
 
 
 class Pool:
@@ -43,8 +44,9 @@ class Pool:
         self.cost = Cost()
         self.columns = Columns(self.graph)
         device = self.anatomy.token_embedding.device
-        self.inputs = inputs.to(device)
-        self.attention_mask = None if attention_mask is None else attention_mask.to(device)
+        self.inputs = require_integers(inputs, "inputs", "token ids [input, position]").to(device)
+        mask = None if attention_mask is None else as_mask(attention_mask, "attention_mask")
+        self.attention_mask = None if mask is None else mask.to(device)
         self._mean_over = mean_over
         self._constants = constants
         self._fixed: Outputs | None = None

@@ -14,7 +14,9 @@ class Metric(Protocol):
     """A number an example, differentiable where a method needs gradients.
 
     One that reads no logits before some position may say so by an attribute ``first_position``, which may count from
-    the end: the engine of its task does not compute those logits, and has NaN in their place.
+    the end: the engine of its task does not compute those logits, and has NaN in their place. One that holds answers
+    may say by an attribute ``shape`` of how many examples and positions (None: any) they are; a task of other inputs
+    refuses it.
     """
 
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:

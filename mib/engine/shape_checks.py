@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from mib.errors import TaskError
@@ -21,11 +20,8 @@ def check_pool(anatomy: Anatomy, graph: Graph, inputs: Tensor, attention_mask: T
         raise TaskError(f"graph={graph} does not fit the model, whose graph is {expected}.")
     if graph.pos and anatomy.position_embedding is None:
         raise TaskError("graph has a 'pos' source, but the model has no position embedding (rotary?).")
-    if inputs.ndim != 2 or inputs.dtype not in (torch.int64, torch.int32):
-        raise TaskError(
-            f"inputs have shape {tuple(inputs.shape)} and dtype {inputs.dtype}; expected integer token ids "
-            "[input, position]."
-        )
+    if inputs.ndim != 2:
+        raise TaskError(f"inputs have shape {tuple(inputs.shape)}; expected token ids [input, position].")
     if inputs.numel() and not (int(inputs.min()) >= 0 and int(inputs.max()) < anatomy.n_vocabulary):
         raise TaskError(
             f"inputs have token ids from {int(inputs.min())} to {int(inputs.max())}; the model's vocabulary is 0 to "

@@ -12,10 +12,12 @@ from torch import Tensor
 from mib.engine import Ablation, Engine, Metric
 from mib.engine.ablations import check_ablation
 from mib.engine.metric import first_position
+from mib.engine.metric_contract import check_first_position, check_metric
 from mib.engine.row_batches import Work
 from mib.errors import TaskError, did_you_mean
 from mib.graph import Graph
 from mib.models.adapters import Anatomy, Model, decompose
+from mib.tensor_checks import as_mask, require_integers, require_tensor, require_whole_number
 
 Level = Literal["edge", "node", "neuron"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -47,12 +49,13 @@ class LocalizationTask:
         model: Anything that ``mib.models.adapters.decompose`` takes apart.
         clean: Token ids that show the behaviour, [example, position].
         counterfactual: Token ids of each example's counterfactual, in the same shape.
-        metric: One number an example, higher is better.
+        metric: One number an example, higher is better; see ``mib.engine.Metric``. It is tried when the task is made.
         ablation: What flows along an edge that is cut.
         level: What is scored: edges, nodes, or neurons (residual dimensions of each node's output).
         graph: The nodes and edges; default: the model's own.
         seed: Seeds every random choice of a method, by ``generator()``.
-        attention_mask: True for real tokens, [example, position]; None if nothing is padding that attention skips.
+        attention_mask: True (or 1, as tokenizers have it) for real tokens, [example, position]; None if nothing is
+            padding that attention skips.
         counterfactual_mask: The same for the counterfactual inputs; default: as the clean ones.
         constants: For the ablation ``optimal``: one constant a source, [source, d_model].
         memory: Bytes that a run may use beside the model.
@@ -80,20 +83,43 @@ class LocalizationTask:
             raise TaskError(
                 f"unknown level '{self.level}'.{did_you_mean(self.level, LEVELS)} Known: {', '.join(LEVELS)}."
             )
-        if self.clean.ndim != 2 or self.clean.shape != self.counterfactual.shape or not len(self.clean):
+        require_whole_number(self.seed, "seed", least=0)
+        require_whole_number(self.memory, "memory", least=1)
+        self._check_inputs()
+        if self.ablation == "optimal" and self.constants is None:
+            raise TaskError("constants=None, but the ablation is 'optimal': give one constant a source.")
+        if not callable(self.metric):
+            raise TaskError(f"metric is a {type(self.metric).__name__}; expected a callable (logits, examples).")
+        check_first_position(self.metric, self.clean.shape[1])
+        if self.graph is None:  # pyright: ignore[reportUnnecessaryComparison]
+            object.__setattr__(self, "graph", self.engine.graph)
+        self._check_metric()
+
+    def _check_inputs(self) -> None:
+        for name in ("clean", "counterfactual"):
+            require_integers(getattr(self, name), name, "token ids [example, position]")
+        if self.clean.ndim != 2 or self.clean.shape != self.counterfactual.shape or not self.clean.numel():
             raise TaskError(
                 f"clean has shape {tuple(self.clean.shape)}, counterfactual {tuple(self.counterfactual.shape)}; "
                 "expected one [example, position] shape for both, with at least one example. Pad the shorter inputs."
             )
         if self.counterfactual_mask is not None and self.attention_mask is None:
             raise TaskError("counterfactual_mask is given, but attention_mask is not: give both or neither.")
-        if self.ablation == "optimal" and self.constants is None:
-            raise TaskError("constants=None, but the ablation is 'optimal': give one constant a source.")
-        if not callable(self.metric):
-            raise TaskError(f"metric is a {type(self.metric).__name__}; expected a callable (logits, examples).")
-        if self.graph is None:  # pyright: ignore[reportUnnecessaryComparison]
-            object.__setattr__(self, "graph", self.engine.graph)
-        _ = self.engine  # its checks of tokens, graph and masks run here, not in the middle of a method
+        for name in ("attention_mask", "counterfactual_mask"):
+            if (mask := getattr(self, name)) is not None:
+                object.__setattr__(self, name, as_mask(mask, name, self.clean.shape))
+        if self.constants is not None:
+            require_tensor(self.constants, "constants", "one constant a source, [source, d_model]")
+
+    def _check_metric(self) -> None:
+        """Run the model on the first and the last example: a metric's faults show in no score (see ``check_metric``).
+
+        The engine's own checks of tokens, graph and masks run here too, not in the middle of a method.
+        """
+        ends = torch.tensor([0, len(self) - 1], device=self.engine.inputs.device)
+        with torch.no_grad():  # one at a time: two may not fit into the memory
+            logits = [self.engine.anatomy.logits(*self.engine.tokens(end)) for end in ends.split(1)]
+        check_metric(self.metric, torch.cat(logits), ends, shape=self.clean.shape)
 
     @cached_property
     def engine(self) -> Engine:
@@ -104,10 +130,10 @@ class LocalizationTask:
         mask = None
         if self.attention_mask is not None:
             other = self.attention_mask if self.counterfactual_mask is None else self.counterfactual_mask
-            mask = torch.cat((self.attention_mask, other))
+            mask = torch.cat((self.attention_mask, other.to(self.attention_mask.device)))
         return Engine(
             self._as_read(),
-            torch.cat((self.clean, self.counterfactual)),
+            torch.cat((self.clean, self.counterfactual.to(self.clean.device))),
             graph=self.graph,
             attention_mask=mask,
             ablation=self.ablation,

@@ -22,6 +22,11 @@ class _Masked:
         """No example reads the logits of an earlier one."""
         return int(self.mask.any(0).nonzero()[0])
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of examples and positions that the answers are of."""
+        return self.mask.shape[0], self.mask.shape[1]
+
 
 @dataclass(frozen=True, eq=False)
 class LogitDifference(_Masked):

@@ -39,6 +39,11 @@ class ProbabilityDifference:
         """The last."""
         return -1
 
+    @property
+    def shape(self) -> tuple[int, None]:
+        """Number of examples that the answers are of; of positions only the last is read."""
+        return len(self.right), None
+
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Sum of the probabilities of the right candidates minus that of the others, within the whole vocabulary."""
         probabilities = logits[:, -1].softmax(-1)[:, self.candidates.to(logits.device)]

@@ -255,7 +255,7 @@ def test_padding_on_either_side_changes_nothing(model: SmallModel) -> None:
         ({"ablation": "resmple"}, r"unknown ablation 'resmple'. Did you mean: resample\?"),
         ({"inputs": torch.tensor([[7]])}, "token ids from 7 to 7; the model's vocabulary is 0 to 6"),
         ({"inputs": torch.zeros(1, 9, dtype=torch.long)}, "9 positions; the model has at most 6"),
-        ({"inputs": torch.zeros(1, 3)}, "dtype torch.float32; expected integer token ids"),
+        ({"inputs": torch.zeros(1, 3)}, "inputs has dtype torch.float32; expected token ids"),
         ({"graph": Graph(3, 2, 8)}, "does not fit the model"),
         ({"constants": torch.zeros(2)}, r"constants have shape \(2,\); expected \(7, 8\)"),
         ({"attention_mask": torch.ones(1, dtype=torch.bool)}, "attention_mask has shape"),

@@ -13,7 +13,7 @@ import torch
 import mib
 import mib.localization.task
 from mib.engine.metric import first_position
-from mib.errors import ScoreError
+from mib.errors import TaskError
 from mib.localization.objectives import positions_read
 from mib.metrics import KLDivergence, LogitDifference
 from mib.metrics.faithfulness import areas
@@ -147,5 +147,5 @@ def test_a_metric_that_reads_what_it_says_it_does_not_is_found_out(llama: mib.Lo
 
     answers = torch.full((N, LENGTH), 5)
     everywhere = LogitDifference(answers, answers + 3, torch.ones_like(READ))
-    with pytest.raises(ScoreError, match="exact: no finite score"):
-        mib.localization.get("exact")(task(llama, Liar(everywhere)))
+    with pytest.raises(TaskError, match="Liar is nan on the clean input of example 0. It says that it reads no logits"):
+        task(llama, Liar(everywhere))

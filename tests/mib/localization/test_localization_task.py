@@ -19,10 +19,23 @@ from tests.mib.localization.test_methods import N, make_task
         ({"counterfactual": torch.zeros(N, 5, dtype=torch.long)}, r"clean has shape \(4, 6\), counterfactual \(4, 5\)"),
         ({"clean": torch.full((N, 6), 9)}, "token ids from 0 to 9; the model's vocabulary is 0 to 6"),
         ({"graph": mib.Graph(1, 2, 8)}, "does not fit the model, whose graph is"),
-        ({"attention_mask": torch.ones(N, 5, dtype=torch.bool)}, r"attention_mask has shape \(8, 5\)"),
+        (
+            {"attention_mask": torch.ones(N, 5, dtype=torch.bool)},
+            r"attention_mask has shape \(4, 5\); expected that of the inputs, \(4, 6\)",
+        ),
         ({"counterfactual_mask": torch.ones(N, 6, dtype=torch.bool)}, "give both or neither"),
         ({"ablation": "optimal", "constants": None}, "constants=None, but the ablation is 'optimal'"),
         ({"metric": "logit difference"}, "metric is a str; expected a callable"),
+        ({"clean": [[1, 2]]}, "clean is a list; expected a torch tensor of token ids"),
+        ({"counterfactual": None}, "counterfactual is a NoneType; expected a torch tensor"),
+        ({"clean": torch.zeros(N, 6)}, "clean has dtype torch.float32; expected token ids"),
+        ({"attention_mask": [[1] * 6] * N}, "attention_mask is a list; expected a torch tensor"),
+        (
+            {"attention_mask": torch.full((N, 6), -1.0)},
+            r"attention_mask holds -1.0 \(torch.float32\); expected 1 or True",
+        ),
+        ({"seed": 0.5}, "seed=0.5; expected an integer from 0 on"),
+        ({"memory": -1}, "memory=-1; expected an integer from 1 on"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], message: str) -> None:
