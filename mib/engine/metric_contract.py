@@ -4,6 +4,8 @@ A metric that averages over the batch runs through every method without an error
 many rows happen to run at once. That cannot be seen in any one score, so it is looked for before anything is scored.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,7 +22,7 @@ def measure_rows(metric: Metric, logits: Logits, examples: Examples) -> Float[Te
     Raises:
         TaskError: Naming what the metric returned, and how to write it.
     """
-    values: object = metric(logits, examples)
+    values: Any = metric(logits, examples)  # whatever a user's function returns
     name = name_of(metric)
     if not isinstance(values, Tensor):
         raise TaskError(f"metric {name} returned a {type(values).__name__}; expected a tensor, one number a row.")

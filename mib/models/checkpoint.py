@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from mib.errors import ModelError, shorten
+from mib.errors import ModelError, first_line, shorten
 from mib.models.model_names import MODELS, Source
 
 T = TypeVar("T")
@@ -53,9 +53,11 @@ def _read(source: Source, dtype: torch.dtype, revision: str | None, *, offline: 
     import transformers
 
     where: dict[str, Any] = {"local_files_only": offline, "revision": revision}
+    code: dict[str, Any] = {"trust_remote_code": False, **where}  # never run, never asked about
     location = source.location
-    config: Any = _attempt(source, "config.json", lambda: transformers.AutoConfig.from_pretrained(location, **where))
-    tokenizer: Any = _attempt(source, "tokenizer", lambda: _tokenizer(location, where))
+    config: Any = _attempt(source, "config.json", lambda: transformers.AutoConfig.from_pretrained(location, **code))
+    _attempt(source, "tokenizer", lambda: _check_tokenizer_is_there(source, where, offline=offline))
+    tokenizer: Any = _attempt(source, "tokenizer", lambda: _tokenizer(location, code))
     _check_tokenizer(source, tokenizer, config)
     loaded: Any = _attempt(
         source,
@@ -67,7 +69,7 @@ def _read(source: Source, dtype: torch.dtype, revision: str | None, *, offline: 
             use_safetensors=True,  # the other format is a pickle
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # refused below, by name
-            **where,
+            **code,
         ),
     )
     model, found = loaded
@@ -76,15 +78,37 @@ def _read(source: Source, dtype: torch.dtype, revision: str | None, *, offline: 
     return Checkpoint(model, tokenizer, None if source.local else getattr(config, "_commit_hash", revision))
 
 
-def _tokenizer(location: str, where: Mapping[str, Any]) -> Any:
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model",
+    "tekken.json", "tiktoken.model", "vocab.bpe",
+)  # fmt: skip
+"""Files, one of which a tokenizer is read from; without any, transformers makes an empty one of the model's kind."""
+
+
+def _check_tokenizer_is_there(source: Source, where: Mapping[str, Any], *, offline: bool) -> None:
+    from transformers.utils.hub import cached_file
+
+    def is_there(name: str) -> bool:
+        return cached_file(source.location, name, _raise_exceptions_for_missing_entries=False, **where) is not None
+
+    if not any(map(is_there, TOKENIZER_FILES)):
+        if offline and not source.local:
+            raise _NotInCache("tokenizer")
+        raise ModelError(
+            f"'{source.name}' has no tokenizer: none of {', '.join(TOKENIZER_FILES[:4])}. Put that of the model beside "
+            "its weights (tokenizer.save_pretrained(folder))."
+        )
+
+
+def _tokenizer(location: str, arguments: Mapping[str, Any]) -> Any:
     """The tokenizer that the checkpoint declares, where ``AutoTokenizer`` gives every Qwen2 model a Qwen tokenizer."""
     import transformers
     from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
-    declared = get_tokenizer_config(location, **where).get("tokenizer_class")
+    declared = get_tokenizer_config(location, **arguments).get("tokenizer_class")
     plain = declared in ("PreTrainedTokenizerFast", "TokenizersBackend")
     kind: Any = transformers.PreTrainedTokenizerFast if plain else transformers.AutoTokenizer
-    return kind.from_pretrained(location, padding_side="left", **where)
+    return kind.from_pretrained(location, padding_side="left", **arguments)
 
 
 def _attempt(source: Source, what: str, read: Callable[[], T]) -> T:
@@ -94,6 +118,8 @@ def _attempt(source: Source, what: str, read: Callable[[], T]) -> T:
 
     try:
         return read()
+    except (ModelError, _NotInCache):
+        raise
     except Exception as error:  # these libraries raise OSError, ValueError, KeyError, TypeError and their own
         kinds = [type(cause) for cause in _causes(error)]
         if GatedRepoError in kinds:
@@ -102,9 +128,14 @@ def _attempt(source: Source, what: str, read: Callable[[], T]) -> T:
             raise _NotInCache(what) from error
         if SafetensorError in kinds:
             raise ModelError(
-                f"the weights of '{source.name}' are corrupt ({_first_line(error)}). Fetch the file again."
+                f"the weights of '{source.name}' are corrupt ({first_line(error)}). Fetch the file again."
             ) from error
-        raise ModelError(f"the {what} of '{source.name}' cannot be read: {_first_line(error)}{source.hint}") from error
+        if "trust_remote_code" in str(error):
+            raise ModelError(
+                f"'{source.name}' is run by Python code of its own (auto_map in its {what}), and code of checkpoints "
+                "is never run. Use a model of an architecture that transformers has."
+            ) from error
+        raise ModelError(f"the {what} of '{source.name}' cannot be read: {first_line(error)}{source.hint}") from error
 
 
 def _commit(source: Source) -> str | None:
@@ -124,9 +155,9 @@ def _commit(source: Source) -> str | None:
             f"Known by a short name: {', '.join(MODELS)}."
         ) from error
     except (HfHubHTTPError, OSError, huggingface_hub.errors.HFValidationError) as error:
-        reason = _first_line(error)
+        reason = first_line(error)
     except Exception as error:  # the hub's client may be httpx, httpx2 or requests: each has errors of its own
-        reason = _first_line(error)
+        reason = first_line(error)
     raise ModelError(
         f"'{source.location}' is not on this machine, and the Hugging Face hub cannot be asked for it ({reason})."
         f"{source.hint} Go online, or give the folder of a checkpoint."
@@ -182,11 +213,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from mib.errors import ModelError, TaskError
+from mib.errors import ModelError, TaskError, first_line
 from mib.models.adapters import decompose
 from mib.models.checkpoint import Checkpoint, read_checkpoint
 from mib.models.loaded_model import LoadedModel
@@ -46,10 +46,18 @@ def load_model(
     checkpoint = read_checkpoint(source, dtype)
     _move(checkpoint, source, device)
     bridge = _bridge(checkpoint, source, device, dtype)
+    kind = checkpoint.model.config.model_type
     try:
         anatomy = decompose(bridge)
     except TaskError as error:
-        raise ModelError(f"'{source.name}' was read, but does not run as it should: {error}") from error
+        raise ModelError(f"'{source.name}': {error}") from error
+    except torch.OutOfMemoryError as error:
+        raise _too_large(checkpoint, source, device) from error
+    except Exception as error:  # of the model's own code
+        kind, reason = checkpoint.model.config.model_type, f"{type(error).__name__}: {first_line(error)}"
+        raise ModelError(
+            f"'{source.name}', of the architecture '{kind}', was read but does not run: {reason}"
+        ) from error
     return LoadedModel(bridge, checkpoint.tokenizer, anatomy, source.name, checkpoint.revision)
 
 
@@ -71,12 +79,17 @@ def _move(checkpoint: Checkpoint, source: Source, device: torch.device) -> None:
     try:
         checkpoint.model.to(device)
     except torch.OutOfMemoryError as error:
-        size = sum(weight.nbytes for weight in checkpoint.model.parameters()) / 2**30
-        raise ModelError(
-            f"'{source.name}' takes {size:.1f} GiB, more than '{device}' has free. dtype='bfloat16' takes least."
-        ) from error
+        raise _too_large(checkpoint, source, device) from error
     except (AssertionError, RuntimeError) as error:  # torch was built without it, or there is no such device
-        raise ModelError(f"device='{device}' cannot be used: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"device='{device}' cannot be used: {first_line(error)}") from error
+
+
+def _too_large(checkpoint: Checkpoint, source: Source, device: torch.device) -> ModelError:
+    size = sum(weight.nbytes for weight in checkpoint.model.parameters()) / 2**30
+    return ModelError(
+        f"'{source.name}' takes {size:.1f} GiB and room to run, more than '{device}' has free. dtype='bfloat16' takes "
+        "least."
+    )
 
 
 def _bridge(checkpoint: Checkpoint, source: Source, device: torch.device, dtype: torch.dtype) -> Any:
@@ -86,15 +99,22 @@ def _bridge(checkpoint: Checkpoint, source: Source, device: torch.device, dtype:
     tokenizer.init_kwargs["add_bos_token"] = True  # keeps the bridge from reading another one from the hub
     try:
         bridge: Any = TransformerBridge.boot_transformers(
-            source.location, hf_model=checkpoint.model, tokenizer=tokenizer, device=str(device), dtype=dtype
+            source.location,
+            hf_model=checkpoint.model,
+            tokenizer=tokenizer,
+            device=str(device),
+            dtype=dtype,
+            trust_remote_code=False,
         )
         bridge.eval().requires_grad_(False)
         bridge.enable_compatibility_mode(no_processing=True, disable_warnings=True)
         bridge.set_use_attn_result(True)
         bridge.set_use_split_qkv_input(True)
         bridge.set_use_hook_mlp_in(True)
-    except (ValueError, NotImplementedError, RuntimeError, KeyError, AttributeError) as error:
-        kind, reason = checkpoint.model.config.model_type, (str(error).splitlines() or [type(error).__name__])[0]
+    except torch.OutOfMemoryError as error:
+        raise _too_large(checkpoint, source, device) from error
+    except Exception as error:  # an adapter that was never tried on such a model raises anything
+        kind, reason = checkpoint.model.config.model_type, first_line(error).partition(". ")[0]
         raise ModelError(
             f"'{source.name}' is of the architecture '{kind}', whose heads TransformerLens gives no hooks: {reason}"
         ) from error

@@ -13,6 +13,7 @@ from mib.engine import Engine
 from mib.errors import TaskError
 from mib.metrics import LogitDifference
 from mib.models.adapters import decompose
+from tests.mib.checkpoints import make_tokenizer
 from tests.mib.small_models import bridge, golden_gpt2, random_model
 
 SIZES: dict[str, Any] = {
@@ -29,6 +30,13 @@ CONFIGS = {
     "qwen3": transformers.Qwen3Config(**SIZES, head_dim=8),
     "gemma2": transformers.Gemma2Config(**SIZES, **GEMMA),
     "gpt_neox": transformers.GPTNeoXConfig(**PYTHIA),
+    "gemma": transformers.GemmaConfig(**SIZES, head_dim=8),
+    "phi": transformers.PhiConfig(**SIZES),
+    "mistral": transformers.MistralConfig(**SIZES, sliding_window=10),
+    "phi3": transformers.Phi3Config(**SIZES, sliding_window=9, pad_token_id=0),
+    "starcoder2": transformers.Starcoder2Config(**SIZES, sliding_window=9),
+    "qwen2-window": transformers.Qwen2Config(**SIZES, sliding_window=9, use_sliding_window=True, max_window_layers=1),
+    "llama-biases": transformers.LlamaConfig(**SIZES, mlp_bias=True, attention_bias=True),
     "gpt2": transformers.GPT2Config(
         n_embd=32, n_layer=3, n_head=4, vocab_size=60, n_positions=64, initializer_range=0.2
     ),
@@ -45,6 +53,7 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
             parameter.data += 0.3 * torch.randn_like(parameter)
     folder = tmp_path_factory.mktemp(request.param)
     model.save_pretrained(folder)
+    make_tokenizer(folder)
     return folder
 
 

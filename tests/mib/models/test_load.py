@@ -1,5 +1,6 @@
 """Real models are loaded as they are, or refused in one line."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -15,7 +16,7 @@ import mib
 from mib.errors import ModelError
 from mib.metrics import LogitDifference
 from mib.models.model_names import MODELS, Source
-from tests.mib.checkpoints import ARCHITECTURES, WORDS, make_tokenizer
+from tests.mib.checkpoints import ARCHITECTURES, SIZES, WORDS, make_tokenizer
 
 TOKENS = torch.randint(4, 60, (3, 9), generator=torch.Generator().manual_seed(0))
 
@@ -230,7 +231,7 @@ def test_a_tokenizer_that_cannot_pad_or_is_missing_is_refused(copied: Path) -> N
     make_tokenizer(copied, mask_token="<s>")
     assert "has no pad, eos, bos or unk token to pad with" in refusal(copied)
     (copied / "tokenizer.json").unlink()
-    assert f"the tokenizer of '{copied}' cannot be read" in refusal(copied)
+    assert f"'{copied}' has no tokenizer: none of tokenizer.json, tokenizer.model," in refusal(copied)
 
 
 def test_an_architecture_that_is_not_known_is_refused(tmp_path: Path) -> None:
@@ -239,6 +240,73 @@ def test_an_architecture_that_is_not_known_is_refused(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     make_tokenizer(tmp_path)
     assert "'mamba'" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_checkpoint_without_a_tokenizer_is_refused(
+    checkpoints: dict[str, Path], architecture: str, tmp_path: Path
+) -> None:
+    """Transformers would make up an empty tokenizer of the model's kind."""
+    folder = Path(shutil.copytree(checkpoints[architecture], tmp_path / "model"))
+    for file in folder.glob("*token*"):
+        file.unlink()
+    assert "has no tokenizer: none of tokenizer.json," in refusal(folder)
+
+
+@pytest.mark.parametrize("kind", ["AutoConfig", "AutoTokenizer", "AutoModelForCausalLM"])
+def test_code_of_a_checkpoint_is_neither_run_nor_asked_about(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    def ask(*_: object) -> str:
+        raise AssertionError("the user was asked")
+
+    monkeypatch.setattr("builtins.input", ask)
+    ran = tmp_path / "ran"
+    (copied / "custom.py").write_text(f"open({str(ran)!r}, 'w').close()\nclass Custom: pass\n")
+    value = ["custom.Custom", "custom.Custom"] if kind == "AutoTokenizer" else "custom.Custom"
+    change(copied / "config.json", auto_map={kind: value})
+    change(copied / "tokenizer_config.json", auto_map={kind: value}, tokenizer_class="CustomTokenizer")
+    message = ""
+    if kind == "AutoConfig":  # a model type that transformers does not know: nothing but the code could read it
+        change(copied / "config.json", model_type="custom")
+        message = refusal(copied)
+        assert "is run by Python code of its own (auto_map in its config.json), and code of checkpoints is" in message
+    else:  # transformers has an architecture of that name: its own code is used
+        with contextlib.suppress(ModelError):
+            mib.load_model(copied)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (
+            transformers.GraniteConfig(**SIZES, residual_multiplier=0.5),
+            "'granite': it scales what each block adds to the residual stream (residual_multiplier=0.5)",
+        ),
+        (transformers.CohereConfig(**SIZES, logit_scale=0.25), "it scales its logits (logit_scale=0.25); its rotary"),
+        (transformers.GlmConfig(**SIZES, head_dim=8), "its rotary embedding turns neighbouring dimensions, not the"),
+        (
+            transformers.SmolLM3Config(**SIZES, no_rope_layers=[1, 0, 1]),
+            "its layers '1' have no rotary embedding. mib.models.adapters has no part for that. Known to work: gpt2,",
+        ),
+        (transformers.Gemma3TextConfig(**SIZES, head_dim=8), "its kinds of layers have rotary embeddings of their own"),
+        (transformers.Olmo2Config(**SIZES), "it norms the queries of all heads together"),
+        (transformers.MixtralConfig(**SIZES, num_local_experts=2), "its MLPs are mixtures of 2 experts"),
+        (transformers.BloomConfig(hidden_size=32, n_layer=2, n_head=4, vocab_size=60), "it adds ALiBi to its"),
+        (
+            transformers.GPTNeoConfig(
+                hidden_size=32, num_layers=2, num_heads=4, vocab_size=60, attention_types=[[["global", "local"], 1]]
+            ),
+            "the architecture 'gpt_neo', whose heads TransformerLens gives no hooks: use_attn_result: none of this",
+        ),
+    ],
+    ids=lambda value: getattr(value, "model_type", ""),
+)
+def test_the_reason_why_an_architecture_is_refused_is_true(tmp_path: Path, config: Any, reason: str) -> None:
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    make_tokenizer(tmp_path)
+    assert reason in refusal(tmp_path)
 
 
 def test_devices_and_dtypes_that_are_not_here_are_refused(copied: Path) -> None:
