@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -261,8 +261,8 @@ class NodeScores:
                 raise ScoreError(
                     f"scores for unknown nodes {shorten(unknown)}.{did_you_mean(unknown[0], graph.sources)}"
                 )
-            values = [values.get(name, np.nan) for name in graph.sources]
-        array = np.array(values, dtype=np.float64)
+            values = [float(values.get(name, np.nan)) for name in graph.sources]
+        array = _as_numbers(values, "node")
         if array.shape != (len(graph.sources),):
             raise ScoreError(f"node scores have shape {array.shape}; expected [{len(graph.sources)}], one a source.")
         object.__setattr__(self, "values", array)
@@ -297,7 +297,7 @@ class NeuronScores:
 
     def __init__(self, graph: Graph, values: ArrayLike) -> None:
         object.__setattr__(self, "graph", graph)
-        array = np.array(values, dtype=np.float64)
+        array = _as_numbers(values, "neuron")
         expected = (len(graph.sources), graph.d_model)
         if array.shape != expected:
             raise ScoreError(f"neuron scores have shape {array.shape}; expected {expected}: [source, d_model].")
@@ -318,9 +318,9 @@ def _edge_array(graph: Graph, values: object) -> NDArray[np.float64]:
     array = np.full(shape, np.nan)
     if isinstance(values, Mapping):
         for edge, value in values.items():
-            array[graph.index(edge)] = value
+            array[graph.index(edge)] = float(value)
         return array
-    given = np.array(values, dtype=np.float64)
+    given = _as_numbers(values, "edge")
     if given.shape == shape:
         return np.where(graph.edge_mask, given, np.nan)
     if given.ndim == 1 and len(given) == len(graph.edges):
@@ -330,6 +330,24 @@ def _edge_array(graph: Graph, values: object) -> NDArray[np.float64]:
         f"edge scores have shape {given.shape}; expected [{shape[0]}, {shape[1]}] (source, destination), "
         f"[{len(graph.edges)}] (in the order of graph.edges), or a mapping from edge names to numbers."
     )
+
+
+def _as_numbers(values: object, kind: str) -> NDArray[np.float64]:
+    """A copy in double precision, of an array or of a tensor of any dtype on any device.
+
+    Raises:
+        ScoreError: If it holds anything but real numbers.
+    """
+    given: Any = values
+    if hasattr(given, "detach"):  # a tensor: numpy knows neither bfloat16 nor a GPU. Not every device has doubles
+        given = given.detach().cpu().double().numpy()
+    try:
+        return np.array(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ScoreError(
+            f"{kind} scores are a {type(values).__name__} of something else than numbers ({error}). Give one tensor, "
+            "one array, or a mapping from names to numbers."
+        ) from error
 
 
 def _require_complete(scores: S, values: NDArray[np.float64], names: Iterable[str], kind: str, by: str) -> S:

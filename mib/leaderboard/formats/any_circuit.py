@@ -45,7 +45,13 @@ def write_circuit(path: str | PathLike[str], circuit: CircuitFile | EdgeScores |
     """
     path = Path(path)
     writer = _WRITERS[_suffix(path)]
-    writer(path, circuit if isinstance(circuit, CircuitFile) else CircuitFile.from_scores(circuit))
+    if not isinstance(circuit, CircuitFile | EdgeScores | NodeScores | NeuronScores):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise FormatError(f"circuit is a {type(circuit).__name__}; expected a CircuitFile or scores of a graph.")
+    try:
+        writer(path, circuit if isinstance(circuit, CircuitFile) else CircuitFile.from_scores(circuit))
+    except OSError as error:
+        hint = "" if path.parent.is_dir() else f" Make the folder '{path.parent}' first."
+        raise FormatError(f"{path}: file: cannot be written: {error.strerror or error}.{hint}") from error
 
 
 def _suffix(path: Path) -> str:

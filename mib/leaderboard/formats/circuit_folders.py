@@ -41,27 +41,25 @@ class CircuitCell:
 
 
 def read_cell(folder: str | PathLike[str]) -> CircuitCell:
-    """Read the folder of one cell: ``importances.json`` or ``.pt``, or nine circuit files.
+    """Read the folder of one cell: one file of importances, ``.json`` or ``.pt``, of any name, or nine circuit files.
 
     Raises:
-        FormatError: If the folder holds neither, both formats of the importances, circuits of several graphs, or
-            a circuit with more edges than its share (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50 % when sorted by size).
+        FormatError: If the folder holds neither, or both, circuits of several graphs, or a circuit with more edges
+            than its share (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50 % when sorted by size).
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise malformed(folder, "folder", "does not exist")
     files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
-    importances = [path for path in files if path.stem == "importances"]
-    if len(importances) > 1:
-        raise malformed(folder, "folder", "holds importances.json and importances.pt; keep one of them")
-    if importances:
-        return CircuitCell(read_circuit(importances[0]))
-    if len(files) != len(FRACTIONS):
+    if len(files) == 1:  # importances, whatever the file is called
+        return CircuitCell(read_circuit(files[0]))
+    if len(files) != len(FRACTIONS) or any(path.stem == "importances" for path in files):
+        named = ", ".join(path.name for path in files[:3]) + (", ..." if len(files) > 3 else "")
         raise malformed(
             folder,
             "folder",
-            f"holds {len(files)} circuit files; expected importances.json, importances.pt, or "
-            f"{len(FRACTIONS)} circuits",
+            f"holds {len(files)} circuit files{' (' + named + ')' if files else ''}; expected one file of importances "
+            f"or {len(FRACTIONS)} circuits, .json or .pt, and nothing besides",
         )
     circuits = sorted(((read_circuit(path), path) for path in files), key=lambda entry: int(entry[0].edges.sum()))
     _check_shares(folder, circuits)

@@ -18,13 +18,14 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, StrictFloat, ValidationError
+from pydantic import BeforeValidator, StrictFloat, ValidationError
 
 from mib.errors import did_you_mean
 from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
 from mib.leaderboard.formats.circuit_file import CircuitFile
 from mib.leaderboard.formats.place_names import (
     Config,
+    Entries,
     config_of,
     first_error,
     infinite,
@@ -43,19 +44,19 @@ def _flag(value: object) -> object:
 Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
-class _Node(BaseModel):
+class _Node(Entries):
     in_graph: Flag
     score: StrictFloat | None = None
     neurons: Any = None
     neurons_scores: Any = None
 
 
-class _Edge(BaseModel):
+class _Edge(Entries):
     in_graph: Flag
     score: StrictFloat | None = None
 
 
-class _Document(BaseModel):
+class _Document(Entries):
     cfg: Config
     nodes: dict[str, _Node]
     edges: dict[str, _Edge]

@@ -7,7 +7,6 @@ Keys: ``cfg``, ``src_nodes``, ``dst_nodes``, ``edges_scores`` [source, destinati
 """
 
 import io
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,19 @@ from pydantic import ValidationError
 
 from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
 from mib.leaderboard.formats.circuit_file import CircuitFile
-from mib.leaderboard.formats.place_names import Config, as_mapping, config_of, first_error, malformed, no_infinity
+from mib.leaderboard.formats.place_names import (
+    Config,
+    as_mapping,
+    config_of,
+    first_error,
+    malformed,
+    no_infinity,
+    refuse_unknown,
+)
+from mib.leaderboard.formats.torch_files import load_torch_file
 
 _REQUIRED = ("cfg", "src_nodes", "dst_nodes", "edges_scores", "edges_in_graph", "nodes_in_graph")
+_OPTIONAL = ("nodes_scores", "neurons_in_graph", "neurons_scores")
 
 
 def read_pt(path: Path) -> CircuitFile:
@@ -31,10 +40,11 @@ def read_pt(path: Path) -> CircuitFile:
     Raises:
         FormatError: If the file is malformed, naming the place.
     """
-    entries = as_mapping(_load(path), path, "top level")
+    entries = as_mapping(load_torch_file(path), path, "top level")
     missing = [key for key in _REQUIRED if key not in entries]
     if missing:
         raise malformed(path, "top level", f"the keys {', '.join(missing)} are missing")
+    refuse_unknown(entries, (*_REQUIRED, *_OPTIONAL), path, "top level")
     graph = _read_graph(entries, path)
     sources, destinations = len(graph.sources), len(graph.destinations)
     reader = _TensorReader(path, entries)
@@ -78,17 +88,6 @@ def write_pt(path: Path, circuit: CircuitFile) -> None:
     buffer = io.BytesIO()  # a file would get its own name into its bytes
     torch.save(entries, buffer)
     path.write_bytes(buffer.getvalue())
-
-
-def _load(path: Path) -> object:
-    data = io.BytesIO(path.read_bytes())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(data, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise anything, from EOFError to RuntimeError
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise malformed(path, "file", f"torch.load(weights_only=True) cannot read it: {reason}") from error
 
 
 def _read_graph(entries: Mapping[str, object], path: Path) -> Graph:

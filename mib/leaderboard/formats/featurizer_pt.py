@@ -7,7 +7,6 @@ Source: ``Featurizer.save_modules`` and ``load_modules`` of atticusg/CausalAbstr
 """
 
 import io
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,8 @@ from torch.nn.utils.parametrizations import orthogonal
 
 from mib.errors import did_you_mean
 from mib.featurization.featurizer import orthonormality_error
-from mib.leaderboard.formats.place_names import as_mapping, malformed
+from mib.leaderboard.formats.place_names import as_mapping, malformed, refuse_unknown
+from mib.leaderboard.formats.torch_files import load_torch_file
 
 SUBSPACE = ("SubspaceFeaturizerModule", "SubspaceInverseFeaturizerModule")
 IDENTITY = ("IdentityFeaturizerModule", "IdentityInverseFeaturizerModule")
@@ -28,6 +28,8 @@ CLASSES = {SUBSPACE[0]: SUBSPACE[1], IDENTITY[0]: IDENTITY[1]}
 
 MAX_WIDTH = 2**13
 """Widest activation that is read; the widest of MIB's models has 4,096 dimensions, a Llama of 70 billion 8,192."""
+
+INFO = ("featurizer_class", "inverse_featurizer_class", "n_features", "additional_config")
 
 PARAMETER, BASE = "rotate.parametrizations.weight.original", "rotate.parametrizations.weight.0.base"
 
@@ -54,20 +56,23 @@ def read_module(path: Path) -> Module:
     Raises:
         FormatError: If it is malformed, naming the place.
     """
-    entries = as_mapping(_load(path), path, "top level")
+    entries = as_mapping(load_torch_file(path), path, "top level")
     _require(entries, ("model_info", "state_dict"), path, "top level")
+    refuse_unknown(entries, ("model_info", "state_dict"), path, "top level")
     info = as_mapping(entries["model_info"], path, "model_info")
-    _require(
-        info, ("featurizer_class", "inverse_featurizer_class", "n_features", "additional_config"), path, "model_info"
-    )
+    _require(info, INFO, path, "model_info")
+    refuse_unknown(info, (*INFO, "featurizer_id"), path, "model_info")
     name = _class(info, path)
     n_features = _count(info["n_features"], path)
     state = as_mapping(entries["state_dict"], path, "state_dict")
     if name == IDENTITY[0]:
         if state:
             raise malformed(path, "state_dict", f"an identity has no weights; found {next(iter(state))!r}")
+        config = as_mapping(info["additional_config"] or {}, path, "model_info.additional_config")
+        refuse_unknown(config, ("requires_grad",), path, "model_info.additional_config")
         return Module(None, n_features)
     _require(state, (PARAMETER,), path, "state_dict")
+    refuse_unknown(state, (PARAMETER, BASE), path, "state_dict")
     rotation = _rotation(state, path)
     if n_features is not None and n_features != rotation.shape[1]:
         raise malformed(path, "model_info.n_features", f"{n_features}, but the matrix has {rotation.shape[1]} columns")
@@ -149,6 +154,7 @@ def _check_shape_of_config(info: Mapping[str, object], rotation: Tensor, path: P
     place = "model_info.additional_config"
     config = as_mapping(info["additional_config"], path, place)
     _require(config, ("rotation_matrix",), path, place)
+    refuse_unknown(config, ("rotation_matrix", "requires_grad"), path, place)
     stated = _matrix(config["rotation_matrix"], path, f"{place}.rotation_matrix")
     if stated.shape != rotation.shape:
         raise malformed(
@@ -199,14 +205,3 @@ def _require(entries: Mapping[str, object], keys: tuple[str, ...], path: Path, p
     missing = [key for key in keys if key not in entries]
     if missing:
         raise malformed(path, place, f"the keys {', '.join(missing)} are missing")
-
-
-def _load(path: Path) -> object:
-    data = io.BytesIO(path.read_bytes())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(data, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise anything, from EOFError to RuntimeError
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise malformed(path, "file", f"torch.load(weights_only=True) cannot read it: {reason}") from error

@@ -15,10 +15,18 @@ MAX_CELLS = 100_000_000
 """Most [source, destination] pairs that a file may ask for: a Llama of 70 billion parameters has 80 million."""
 
 
-class Config(BaseModel):
-    """The architecture that a circuit file states in ``cfg``; other keys are ignored."""
+MAX_UNASKED, MAX_PER_BYTE = 5_000_000, 100
+"""Most pairs for a file of no size (a Llama of 8 billion parameters has 4.3 million), and for each of its bytes."""
 
-    model_config = ConfigDict(extra="ignore")
+
+class Entries(BaseModel):
+    """Part of a file, which has no keys but those that are read: another may change what the file means."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Config(Entries):
+    """The architecture that a circuit file states in ``cfg``."""
 
     n_layers: StrictInt = Field(ge=0)
     n_heads: StrictInt = Field(ge=1)
@@ -33,13 +41,14 @@ class Config(BaseModel):
         """
         n_sources = 1 + self.n_layers * (self.n_heads + 1)
         n_destinations = 1 + self.n_layers * (3 * self.n_heads + 1)
-        cells = n_sources * max(n_destinations, self.d_model)
-        if cells > MAX_CELLS:
+        cells, size = n_sources * max(n_destinations, self.d_model), path.stat().st_size
+        most = min(MAX_CELLS, MAX_UNASKED + MAX_PER_BYTE * size)
+        if cells > most:
             raise malformed(
                 path,
                 "cfg",
                 f"{self.n_layers} layers x {self.n_heads} heads, d_model {self.d_model}, are {cells:,} pairs; at "
-                f"most {MAX_CELLS:,} are read",
+                f"most {most:,} are read from a file of {size:,} bytes",
             )
         return Graph(self.n_layers, self.n_heads, self.d_model, parallel=self.parallel_attn_mlp)
 
@@ -64,6 +73,21 @@ def config_of(graph: Graph, path: Path) -> dict[str, int | bool]:
     }
 
 
+UNKNOWN = "is not a key of this format, and what it changes is not known. Take it out if it changes nothing"
+
+
+def refuse_unknown(entries: Mapping[str, object], known: Sequence[str], path: Path, place: str) -> None:
+    """Refuse a key that is not read: what it changes would be dropped without a word.
+
+    Raises:
+        FormatError: Naming the first.
+    """
+    for key in entries:
+        if key not in known:
+            root = "" if place == "top level" else place
+            raise malformed(path, render([key], root=root), UNKNOWN)
+
+
 def malformed(path: Path, place: str, problem: str) -> FormatError:
     """An error that names file and place; to be raised by the caller."""
     return FormatError(f"{path}: {place}: {problem}.")
@@ -73,6 +97,8 @@ def first_error(path: Path, error: ValidationError, *, root: str = "") -> Format
     """The first problem that pydantic found, in our words."""
     found = error.errors(include_url=False, include_context=False)
     place = render(found[0]["loc"], root=root)
+    if found[0]["type"] == "extra_forbidden":
+        return malformed(path, place, UNKNOWN)
     more = f" (and {len(found) - 1} more problems in this file)" if len(found) > 1 else ""
     return malformed(path, place or "top level", found[0]["msg"] + more)
 

@@ -25,13 +25,28 @@ from mib.leaderboard.formats.place_names import as_mapping, first_error, malform
 
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
 
+ELSEWHERE = "Load it with sae-lens, and pass its encode and decode to mib.featurization.dictionary"
+
 ARCHITECTURES = ("standard", "topk", "jumprelu")
 
 
-class _Config(BaseModel):
-    """What matters of ``cfg.json``; older files name the activation function instead of the architecture."""
+DESCRIBES = {
+    "metadata", "model_name", "model_class_name", "model_from_pretrained_kwargs", "hook_name", "hook_point",
+    "hook_layer", "hook_point_layer", "hook_head_index", "hook_point_head_index", "seqpos_slice", "dtype", "device",
+    "prepend_bos", "dataset_path", "dataset_trust_remote_code", "context_size", "neuronpedia_id", "sae_lens_version",
+    "sae_lens_training_version",
+}  # fmt: skip
+"""Keys that say where an autoencoder comes from, and change nothing that it computes.
+Source: ``SAEMetadata`` and ``SAEConfig`` of sae-lens 3 to 6.54."""
 
-    model_config = ConfigDict(extra="ignore")
+OFF = (None, False, "none", "", {}, [])
+"""Values by which a setting changes nothing."""
+
+
+class _Config(BaseModel):
+    """What changes what an autoencoder computes; older files name the activation function, not the architecture."""
+
+    model_config = ConfigDict(extra="ignore")  # of what is left, see DESCRIBES
 
     d_in: StrictInt = Field(ge=1)
     d_sae: StrictInt = Field(ge=1)
@@ -88,6 +103,9 @@ def _config(path: Path) -> _Config:
     except (ValueError, RecursionError) as problem:
         raise malformed(path, "file", f"is no JSON: {problem}") from problem
     _modernise(entries, path)
+    for key, value in entries.items():
+        if key not in DESCRIBES and key not in _Config.model_fields and value not in OFF:
+            raise malformed(path, key, f"{value!r} is a setting that is not known here. {ELSEWHERE}")
     try:
         config = _Config.model_validate(entries)
     except ValidationError as problem:
@@ -95,24 +113,32 @@ def _config(path: Path) -> _Config:
     if config.architecture not in ARCHITECTURES:
         hint = did_you_mean(config.architecture, ARCHITECTURES)
         raise malformed(
-            path, "architecture", f"'{config.architecture}' is none of {', '.join(ARCHITECTURES)}.{hint} Load it with "
-            "sae-lens, and pass its encode and decode to mib.featurization.dictionary"
+            path, "architecture", f"'{config.architecture}' is none of {', '.join(ARCHITECTURES)}.{hint} {ELSEWHERE}"
         )  # fmt: skip
     if config.normalize_activations not in ("none", False) or config.reshape_activations != "none":
         raise malformed(
             path, "normalize_activations", f"{config.normalize_activations!r} with reshape_activations "
             f"{config.reshape_activations!r}; only 'none' is affine on the way back. Fold the scale into the weights"
         )  # fmt: skip
-    if config.architecture == "topk" and config.k is None:
-        raise malformed(path, "k", "is missing; a topk autoencoder needs it")
+    if (config.architecture == "topk") != (config.k is not None):
+        raise malformed(path, "k", f"is {config.k}; a topk autoencoder needs it, and no other has it")
+    if config.rescale_acts_by_decoder_norm and config.architecture != "topk":
+        raise malformed(path, "rescale_acts_by_decoder_norm", f"true; only topk autoencoders rescale. {ELSEWHERE}")
     return config
 
 
 def _modernise(entries: dict[str, object], path: Path) -> None:
-    """Name the architecture of files from before sae-lens 6."""
-    if entries.get("activation_fn", entries.get("activation_fn_str")) == "topk":
-        arguments = as_mapping(entries.get("activation_fn_kwargs", {}), path, "activation_fn_kwargs")
-        entries["architecture"], entries["k"] = "topk", entries.get("k", arguments.get("k"))
+    """Name the architecture of files from before sae-lens 6, whose activation function may make it another one."""
+    stated = [entries.pop(key, None) for key in ("activation_fn", "activation_fn_str")]
+    names = {str(name) for name in stated if name is not None}
+    arguments = dict(as_mapping(entries.pop("activation_fn_kwargs", None) or {}, path, "activation_fn_kwargs"))
+    if names == {"topk"}:
+        k = arguments.pop("k", None)
+        entries["architecture"], entries["k"] = "topk", k if entries.get("k") is None else entries["k"]
+    elif names - {"relu"}:
+        raise malformed(path, "activation_fn", f"{', '.join(sorted(names))}; only relu and topk are read. {ELSEWHERE}")
+    if arguments:
+        raise malformed(path, "activation_fn_kwargs", f"{arguments} are not known here. {ELSEWHERE}")
 
 
 def _weights(path: Path, config: _Config) -> dict[str, Tensor]:
@@ -128,6 +154,9 @@ def _weights(path: Path, config: _Config) -> dict[str, Tensor]:
     }
     if config.architecture == "jumprelu":
         shapes["threshold"] = (config.d_sae,)
+    for name in stored:
+        if name not in shapes:
+            raise malformed(path, name, f"is no tensor of a {config.architecture} autoencoder. {ELSEWHERE}")
     for name, shape in shapes.items():
         found = stored.get(name)
         if found is None or tuple(found.shape) != shape or not found.is_floating_point():

@@ -179,6 +179,17 @@ def test_phantom_edges_of_a_tensor_file_are_dropped(tmp_path: Path) -> None:
             {"edges": {"input->m7": {"in_graph": True}}},
             "edges['input->m7']: edge 'input->m7': unknown destination",
         ),
+        (
+            {"cfg": {"n_layers": 2800, "n_heads": 1, "parallel_attn_mlp": False, "d_model": 1}, "nodes": {}},
+            "cfg: 2800 layers x 1 heads, d_model 1, are 62,736,801 pairs; at most 5,0",
+        ),
+        (
+            {"cfg": {"n_layers": 1, "n_heads": 2, "parallel_attn_mlp": False, "d_model": 3, "n_kv_heads": 1}},
+            "cfg.n_kv_heads: is not a key of this format, and what it changes is not known. Take it out if it changes",
+        ),
+        ({"ablation": "mean"}, "ablation: is not a key of this format"),
+        ({"nodes": {"m0": {"in_graph": True, "weight": 2}}}, "nodes.m0.weight: is not a key of this format"),
+        ({"edges": {"input->m0": {"in_graph": True, "sign": -1}}}, "edges['input->m0'].sign: is not a key of this"),
         ({"edges": {"m0->m0": {"in_graph": True}}}, "edges['m0->m0']: edge 'm0->m0' does not exist"),
         ({"edges": {"input": {"in_graph": True}}}, "edges['input']: 'input' is not an edge"),
         ({"edges": {"input->m0": {"score": 1.0}}}, "edges['input->m0'].in_graph: Field required"),
@@ -237,6 +248,13 @@ def test_text_that_is_no_document_is_an_error(text: str | bytes, message: str, t
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"ablation": "mean"}, "ablation: is not a key of this format, and what it changes is not known."),
+        ({"cfg": {"rank": 2}}, "cfg.n_layers: Field required"),
+        (
+            {"edges_scores": np.zeros((7, 15))},
+            "file: holds a numpy._core.multiarray._reconstruct; only tensors, numbers, texts, lists and dictionaries are "
+            "read, and nothing is unpickled. Write arrays as tensors: torch.from_numpy(",
+        ),
         ({"edges_scores": None}, "edges_scores: expected a tensor, found NoneType."),
         ({"edges_scores": torch.zeros(2, 2)}, "edges_scores: shape [2, 2]; expected [7, 15]."),
         ({"edges_scores": torch.full((7, 15), torch.inf)}, "edges_scores[0][0]: the score is infinite."),
@@ -268,9 +286,39 @@ class Harmful:
 def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "c.pt"
     torch.save({"cfg": Harmful()}, path)
-    with pytest.raises(FormatError, match=r"c\.pt: file: torch\.load\(weights_only=True\) cannot read it"):
+    with pytest.raises(FormatError, match=r"c\.pt: file: holds a print; only tensors, numbers, texts, lists"):
         read_circuit(path)
     assert capsys.readouterr().out == ""
+
+
+def test_no_reason_holds_what_would_command_a_terminal(tmp_path: Path) -> None:
+    for content in (b"", b"PK", b"\x80\x04.", torch.zeros(3).numpy().tobytes()):
+        (tmp_path / "c.pt").write_bytes(content)
+        with pytest.raises(FormatError) as caught:
+            read_circuit(tmp_path / "c.pt")
+        assert str(caught.value).startswith(f"{tmp_path / 'c.pt'}: ")
+        assert str(caught.value).isprintable()
+
+
+def test_a_sparse_circuit_of_a_large_language_model_is_read(tmp_path: Path) -> None:
+    """A file of a few edges of a Llama of 8 billion parameters is small, and its graph is not."""
+    config = {"n_layers": 32, "n_heads": 32, "parallel_attn_mlp": False, "d_model": 4096}
+    path = tmp_path / "c.json"
+    edges = {"a31.h31->m31": {"in_graph": True}}
+    path.write_text(json.dumps({"cfg": config, "nodes": {}, "edges": edges}))
+    assert read_circuit(path).edges.sum() == 1
+
+
+def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    scores = EdgeScores(SMALL, np.zeros(len(SMALL.edges)))
+    for suffix in (".json", ".pt"):
+        with pytest.raises(FormatError, match="file: cannot be written: No such file or directory. Make the folder"):
+            write_circuit(tmp_path / "missing" / f"c{suffix}", scores)
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(FormatError, match="file: cannot be written: Is a directory"):
+        write_circuit(tmp_path / "folder.json", scores)
+    with pytest.raises(FormatError, match="circuit is a dict; expected a CircuitFile or scores of a graph"):
+        write_circuit(tmp_path / "c.json", {"input->m0": 1.0})  # type: ignore[arg-type]
 
 
 def test_missing_keys_of_a_tensor_file_are_listed(tmp_path: Path) -> None:

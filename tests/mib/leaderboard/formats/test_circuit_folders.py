@@ -47,6 +47,23 @@ def test_importances(tmp_path: Path) -> None:
     assert np.array_equal(cell.importances.scores.flat, np.arange(len(GRAPH.edges)) / 7)
 
 
+@pytest.mark.parametrize("suffix", [".json", ".pt"])
+def test_a_single_file_is_importances_whatever_it_is_called(tmp_path: Path, suffix: str) -> None:
+    folder = write_importances(tmp_path / "ioi_gpt2", suffix)
+    (folder / f"importances{suffix}").rename(folder / f"eap-ig{suffix}")
+    (folder / "README.md").write_text("not read")
+    cell = read_cell(folder)
+    assert cell.importances is not None
+    assert np.array_equal(cell.importances.scores.flat, np.arange(len(GRAPH.edges)) / 7)
+
+
+def test_importances_beside_circuits_are_ambiguous(tmp_path: Path) -> None:
+    folder = write_nine(tmp_path / "ioi_gpt2")
+    (folder / "circuit_0.json").rename(folder / "importances.json")
+    with pytest.raises(FormatError, match="holds 9 circuit files .*and nothing besides"):
+        read_cell(folder)
+
+
 def test_a_circuit_above_its_share_is_an_error(tmp_path: Path) -> None:
     sizes = [*SIZES[:-1], SIZES[-1] + 1]
     with pytest.raises(FormatError) as caught:
@@ -58,12 +75,15 @@ def test_a_circuit_above_its_share_is_an_error(tmp_path: Path) -> None:
 def test_other_folders_are_errors(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="folder: does not exist"):
         read_cell(tmp_path / "absent")
-    with pytest.raises(FormatError, match="holds 8 circuit files; expected importances.json"):
+    with pytest.raises(FormatError, match=r"holds 8 circuit files \(circuit_0.json, .*; expected one file of"):
         read_cell(write_nine(tmp_path / "eight", SIZES[:8]))
     both = write_importances(tmp_path / "both")
     write_circuit(both / "importances.pt", EdgeScores(GRAPH, np.zeros(len(GRAPH.edges))))
-    with pytest.raises(FormatError, match=r"holds importances\.json and importances\.pt; keep one"):
+    with pytest.raises(FormatError, match=r"holds 2 circuit files \(importances.json, importances.pt\); expected one"):
         read_cell(both)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FormatError, match="holds 0 circuit files; expected one file of importances or 9 circuits"):
+        read_cell(tmp_path / "empty")
     mixed = write_nine(tmp_path / "mixed")
     write_circuit(mixed / "circuit_8.json", circuit_of(3, Graph(2, 2, 4)))
     with pytest.raises(FormatError, match="cfg: differs from the one of"):

@@ -34,7 +34,11 @@ def weights(**changes: torch.Tensor) -> dict[str, torch.Tensor]:
 
 def write(folder: Path, stored: dict[str, torch.Tensor] | None = None, **config: Any) -> None:
     folder.mkdir(exist_ok=True)
-    save_file(weights() if stored is None else stored, folder / "sae_weights.safetensors")
+    if stored is None:
+        stored = weights()
+        if config.get("architecture") != "jumprelu":
+            del stored["threshold"]
+    save_file(stored, folder / "sae_weights.safetensors")
     (folder / "cfg.json").write_text(json.dumps({"d_in": D, "d_sae": N} | config))
 
 
@@ -43,7 +47,7 @@ def x() -> torch.Tensor:
 
 
 def test_a_standard_autoencoder(tmp_path: Path) -> None:
-    write(tmp_path, architecture="standard", extra_key=1)
+    write(tmp_path, architecture="standard", hook_name="blocks.0.hook_resid_post", metadata={"l1": 1})
     w, found = weights(), read_sae_lens(tmp_path)
     features, error = found.featurize(x())
     torch.testing.assert_close(features, torch.relu((x() - w["b_dec"]) @ w["W_enc"] + w["b_enc"]))
@@ -96,7 +100,16 @@ def test_rescaling_by_decoder_norms_changes_which_are_the_largest_and_nothing_el
             {"architecture": "gated"},
             "architecture: 'gated' is none of standard, topk, jumprelu.*pass its encode and decode",
         ),
-        ({"architecture": "topk"}, "cfg.json: k: is missing"),
+        ({"architecture": "topk"}, "cfg.json: k: is None; a topk autoencoder needs it"),
+        ({"k": 3}, "cfg.json: k: is 3; a topk autoencoder needs it, and no other has it"),
+        (
+            {"activation_fn_str": "tanh-relu"},
+            "activation_fn: tanh-relu; only relu and topk are read. Load it with sae-",
+        ),
+        ({"activation_fn_str": "relu", "activation_fn_kwargs": {"cap": 1}}, "activation_fn_kwargs: {'cap': 1} are not"),
+        ({"finetuning_scaling_factor": True}, "finetuning_scaling_factor: True is a setting that is not known here"),
+        ({"architecture": "jumprelu", "jumprelu_slope": 2}, "jumprelu_slope: 2 is a setting that is not known here"),
+        ({"rescale_acts_by_decoder_norm": True}, "rescale_acts_by_decoder_norm: true; only topk autoencoders rescale"),
         ({"d_in": 5}, r"W_enc: is torch.float32 of shape \[4, 10\]; expected real numbers of shape \[5, 10\]"),
         ({"d_sae": "10"}, "cfg.json: d_sae: "),
         ({"normalize_activations": "layer_norm"}, "only 'none' is affine on the way back"),
@@ -105,6 +118,25 @@ def test_rescaling_by_decoder_norms_changes_which_are_the_largest_and_nothing_el
 def test_other_autoencoders_are_refused(tmp_path: Path, config: dict[str, Any], message: str) -> None:
     write(tmp_path, **config)
     with pytest.raises(FormatError, match=message):
+        read_sae_lens(tmp_path)
+
+
+def test_settings_that_change_nothing_are_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, activation_fn_str="relu", activation_fn_kwargs={}, finetuning_scaling_factor=False, noise=None)
+    assert read_sae_lens(tmp_path).n_features == N
+
+
+@pytest.mark.parametrize(
+    ("architecture", "tensor"),
+    [("standard", "threshold"), ("topk", "threshold"), ("jumprelu", "scaling_factor"), ("standard", "b_gate")],
+)
+def test_a_tensor_that_is_not_used_is_refused(tmp_path: Path, architecture: str, tensor: str) -> None:
+    """A threshold that is dropped leaves too many features active."""
+    stored = weights(**{tensor: torch.ones(N)})
+    if architecture != "jumprelu" and tensor != "threshold":
+        del stored["threshold"]
+    write(tmp_path, stored, architecture=architecture, k=2 if architecture == "topk" else None)
+    with pytest.raises(FormatError, match=f"{tensor}: is no tensor of a {architecture} autoencoder. Load it with sae-"):
         read_sae_lens(tmp_path)
 
 
@@ -118,7 +150,7 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     write(tmp_path, {"W_enc": torch.zeros(D, N)})
     with pytest.raises(FormatError, match="W_dec: is missing; expected real numbers of shape"):
         read_sae_lens(tmp_path)
-    write(tmp_path, weights(b_dec=torch.full((D,), torch.inf)))
+    write(tmp_path, weights(b_dec=torch.full((D,), torch.inf)), architecture="jumprelu")
     with pytest.raises(FormatError, match="b_dec: an entry is not finite"):
         read_sae_lens(tmp_path)
 
