@@ -252,8 +252,8 @@ def test_text_that_is_no_document_is_an_error(text: str | bytes, message: str, t
         ({"cfg": {"rank": 2}}, "cfg.n_layers: Field required"),
         (
             {"edges_scores": np.zeros((7, 15))},
-            "file: holds a numpy._core.multiarray._reconstruct; only tensors, numbers, texts, lists and dictionaries are "
-            "read, and nothing is unpickled. Write arrays as tensors: torch.from_numpy(",
+            "file: holds a numpy._core.multiarray._reconstruct; only tensors, numbers, texts, lists and dictionaries "
+            "are read, and nothing is unpickled. Write arrays as tensors: torch.from_numpy(",
         ),
         ({"edges_scores": None}, "edges_scores: expected a tensor, found NoneType."),
         ({"edges_scores": torch.zeros(2, 2)}, "edges_scores: shape [2, 2]; expected [7, 15]."),
