@@ -3,9 +3,10 @@
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any, get_origin
 
 from mib.errors import MethodError, did_you_mean
+from mib.hyperparameters import annotations_of, check_value
 
 
 def check_signature(function: Callable[..., Any], *, kind: str, name: str) -> None:
@@ -32,6 +33,12 @@ def check_signature(function: Callable[..., Any], *, kind: str, name: str) -> No
                 f"{where}: parameter '{parameter.name}' must be keyword-only with a default: "
                 f"def {call}(task, *, {parameter.name}=...)."
             )
+    annotations = annotations_of(function)
+    for parameter in parameters[1:]:
+        if (
+            get_origin(annotations.get(parameter.name)) is Annotated
+        ):  # a plain annotation may be loose, as None often is
+            check_value(f"{where}, default", parameter.name, parameter.default, annotations[parameter.name])
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -40,18 +47,37 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters}
 
 
-def check_parameters(name: str, given: Iterable[str], known: Mapping[str, Any]) -> None:
+def check_names(name: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Refuse hyper-parameters that a method does not have.
 
     Raises:
         MethodError: Naming the first, and those that there are.
     """
+    known = list(known)
     for parameter in given:
         if parameter not in known:
             raise MethodError(
                 f"{name} has no parameter '{parameter}'.{did_you_mean(parameter, known)} "
                 f"It has: {', '.join(known) or 'none'}."
             )
+
+
+def check_parameters(name: str, function: Callable[..., Any], given: Mapping[str, object]) -> None:
+    """Refuse hyper-parameters that a method does not have, or values that its signature does not allow.
+
+    Args:
+        name: The method's name.
+        function: The method.
+        given: Its hyper-parameters and their values.
+
+    Raises:
+        MethodError: Naming the first, and what is allowed.
+    """
+    defaults, annotations = parameters_of(function), annotations_of(function)
+    check_names(name, given, defaults)
+    for parameter, value in given.items():
+        if parameter in annotations and value is not defaults[parameter]:
+            check_value(name, parameter, value, annotations[parameter])
 
 
 def description_of(function: Callable[..., Any]) -> str:

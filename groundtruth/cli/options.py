@@ -66,7 +66,7 @@ def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, 
         MethodError: If one is written otherwise, unknown, given twice, or of another kind than its default.
     """
     from mib.errors import MethodError
-    from mib.registry import check_parameters
+    from mib.registry import check_names
 
     found: dict[str, Any] = {}
     for text in texts or ():
@@ -74,7 +74,7 @@ def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, 
         if not equals or name in found:
             problem = "is set twice" if equals else "has no value"
             raise MethodError(f"--set {text}: {name!r} {problem}. Write --set name=value, once for each parameter.")
-        check_parameters(method, [name], known)
+        check_names(method, [name], known)
         found[name] = _as(known[name], value, text)
     return found
 

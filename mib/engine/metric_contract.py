@@ -4,6 +4,7 @@ A metric that averages over the batch runs through every method without an error
 many rows happen to run at once. That cannot be seen in any one score, so it is looked for before anything is scored.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -72,7 +73,8 @@ def check_metric(metric: Metric, logits: Logits, examples: Examples, *, shape: t
                 f"metric {name_of(metric)} holds answers of {count} {what}; the task has {wanted}. Build it from the "
                 "task's own inputs, in their order."
             )
-    together, alone = _together_and_alone(metric, logits, examples)
+    what = f"metric {name_of(metric)}"
+    together, alone = together_and_alone(lambda *rows: measure_rows(metric, *rows), what, logits, examples)
     for values in (together, alone):
         if not bool(torch.isfinite(values).all()):
             wrong = int((~torch.isfinite(values)).nonzero()[0])
@@ -80,34 +82,62 @@ def check_metric(metric: Metric, logits: Logits, examples: Examples, *, shape: t
                 f"metric {name_of(metric)} is {float(values[wrong])} on the clean input of example "
                 f"{int(examples[wrong])}. {_reason(metric)}"
             )
-    _check_independent(name_of(metric), logits, examples, together, alone)
+    check_independent(what, logits, examples, together, alone)
 
 
-def _together_and_alone(metric: Metric, logits: Logits, examples: Examples) -> tuple[Tensor, Tensor]:
+def together_and_alone(
+    function: Callable[[Tensor, Tensor], Tensor], what: str, logits: Logits, examples: Examples
+) -> tuple[Tensor, Tensor]:
+    """Call a function of a user's on all rows at once, and on one at a time.
+
+    Args:
+        function: Called with logits and examples.
+        what: What it is called in errors.
+        logits: What the model puts out for some examples, [row, position, output].
+        examples: Their numbers.
+
+    Raises:
+        TaskError: If it fails.
+    """
     try:
         with torch.no_grad():
-            together = measure_rows(metric, logits, examples)
-            alone = [measure_rows(metric, logits[i : i + 1], examples[i : i + 1]) for i in range(len(examples))]
+            together = function(logits, examples)
+            alone = [function(logits[i : i + 1], examples[i : i + 1]) for i in range(len(examples))]
     except (MibError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # a user's function raises anything
         raise TaskError(
-            f"metric {name_of(metric)} failed on the logits of examples {examples.tolist()}, of shape "
-            f"{tuple(logits.shape)}: {type(error).__name__}: {first_line(error)}"
+            f"{what} failed on the logits of examples {examples.tolist()}, of shape {tuple(logits.shape)}: "
+            f"{type(error).__name__}: {first_line(error)}"
         ) from error
     return together, torch.cat(alone)
 
 
-def _check_independent(name: str, logits: Logits, examples: Examples, together: Tensor, rows: Tensor) -> None:
+def check_independent(what: str, logits: Logits, examples: Examples, together: Tensor, alone: Tensor) -> None:
+    """Refuse rows whose values depend on the rows beside them.
+
+    Args:
+        what: What gave the values, for the error.
+        logits: What they were computed from.
+        examples: Numbers of the rows' examples.
+        together: Values of all rows at once, [row, ...].
+        alone: The same, one row at a time.
+
+    Raises:
+        TaskError: If they differ by more than rounding.
+    """
     # Rounding may depend on the batch: a little, by the values and by the logits that they are differences of.
     eps, largest = torch.finfo(logits.dtype).eps, float(logits.nan_to_num(0.0, 0.0, 0.0).abs().max())
-    allowed = eps**0.5 * torch.maximum(together.abs(), rows.abs()) + 16 * eps * largest
-    if bool(((together - rows).abs() > allowed).any()):
-        place = int(((together - rows).abs() - allowed).argmax())
+    allowed = eps**0.5 * torch.maximum(together.abs(), alone.abs()) + 16 * eps * largest
+    excess = ((together - alone).abs() - allowed).reshape(len(examples), -1).amax(1)
+    if bool((excess > 0).any()):
+        row = int(excess.argmax())
+        place = int((together - alone)[row].abs().argmax())
+        one, other = (float(values[row].flatten()[place]) for values in (alone, together))
         raise TaskError(
-            f"metric {name} gives example {int(examples[place])} {float(rows[place]):.4g} alone and "
-            f"{float(together[place]):.4g} beside example {int(examples[place - 1])}. It must be a function of a row's "
-            "own logits and of its number in examples: index answers by examples, and average over no other row."
+            f"{what} gives example {int(examples[row])} {one:.4g} alone and {other:.4g} beside example "
+            f"{int(examples[row - 1])}. It must be a function of a row's own logits and of its number in examples: "
+            "index answers by examples, and average over no other row."
         )
 
 

@@ -53,8 +53,9 @@ class FeaturizerMethod:
         """Say why the method cannot run on a task, before it starts.
 
         Raises:
-            MethodError: If the task lacks what it needs, or it has no such parameter.
+            MethodError: If the task lacks what it needs, or a parameter is unknown or has a value that means nothing.
         """
+        check_parameters(self.name, self.function, parameters)
         if "values" in self.needs and task.base_values is None:
             raise MethodError(
                 f"{self.name} learns the variable's values, and the task has none. Give base_values and source_values."
@@ -64,7 +65,6 @@ class FeaturizerMethod:
                 f"{self.name} learns from isolation pairs too, and the task's training split has none. Mark pairs "
                 "that swap other variables with isolates, or use das."
             )
-        check_parameters(self.name, parameters, self.parameters)
 
     def __call__(self, task: FeaturizationTask, **parameters: Any) -> Featurizer:
         """Run the method on what it may learn from, and hold what it returns to its law, on the site's activations.

@@ -16,6 +16,7 @@ from mib.featurization.splits import Split
 from mib.featurization.task_checks import check_task
 from mib.models.adapters import Anatomy, Model, decompose
 from mib.site import Site
+from mib.tensor_checks import as_mask, require_tensor
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,6 +74,10 @@ class FeaturizationTask:
     memory: int = 2 * 2**30
 
     def __post_init__(self) -> None:
+        require_tensor(self.base, "base", "token ids [example, position]")
+        for name in ("base_attention_mask", "source_attention_mask"):
+            if (mask := getattr(self, name)) is not None:
+                object.__setattr__(self, name, as_mask(mask, name, self.base.shape))
         if self.split is None:  # pyright: ignore[reportUnnecessaryComparison]
             object.__setattr__(self, "split", Split.random(len(self.base), seed=self.seed))
         check_task(self)
@@ -194,10 +199,11 @@ _PER_EXAMPLE = (
 
 @dataclass(frozen=True, eq=False)
 class _Renumbered:
-    """A readout of a task, for some of its examples."""
+    """A readout of a task, for some of its examples; it was tried when the task was made."""
 
     readout: Readout
     examples: Tensor
+    was_tried: bool = True
 
     def __call__(self, logits: Tensor, examples: Tensor) -> Tensor:
         return self.readout(logits, self.examples[examples])

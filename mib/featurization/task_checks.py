@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from mib.errors import TaskError, shorten
+from mib.featurization.readout_contract import check_readout
 from mib.featurization.site_runs import check_site
+from mib.tensor_checks import require_integers, require_tensor, require_whole_number
 
 if TYPE_CHECKING:
     from mib.featurization.task import FeaturizationTask
@@ -20,12 +23,43 @@ def check_task(task: FeaturizationTask) -> None:
     Raises:
         TaskError: Naming the part, what it is and what it should be.
     """
+    _check_types(task)
     _check_inputs(task)
     check_site(task.site, task.anatomy)
     _check_positions(task)
     _check_predictions(task)
     _check_labels(task)
     task.split.check(len(task))
+    check_readout(task)
+
+
+_INTEGERS = {
+    "base": "token ids [example, position]",
+    "source": "token ids [example, position]",
+    "base_positions": "positions [example, chosen]",
+    "source_positions": "positions [example, chosen]",
+    "base_values": "values of the variable [example, chosen]",
+    "source_values": "values of the variable [example, chosen]",
+    "family": "numbers of data sets [example]",
+}
+
+
+def _check_types(task: FeaturizationTask) -> None:
+    for name, holds in _INTEGERS.items():
+        if (value := getattr(task, name)) is not None or name in ("base", "source"):
+            require_integers(value, name, holds)
+    require_tensor(task.expected, "expected", "outputs or numbers [example, place]")
+    for name in ("mask", "isolates"):  # numbers 0 and 1 would be read as places
+        if getattr(task, name) is not None or name == "mask":
+            value = require_tensor(getattr(task, name), name, "True and False")
+            if value.dtype != torch.bool:
+                raise TaskError(f"{name} has dtype {value.dtype}; {name} must be bool: use {name}.bool().")
+    if task.readout is not None and not callable(task.readout):
+        raise TaskError(f"readout is a {type(task.readout).__name__}; expected a callable (logits, examples).")
+    if isinstance(task.tolerance, bool) or not isinstance(task.tolerance, int | float) or not 0 <= task.tolerance < inf:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TaskError(f"tolerance={task.tolerance!r}; expected a number from 0 on.")
+    require_whole_number(task.seed, "seed", least=0)
+    require_whole_number(task.memory, "memory", least=1)
 
 
 def _check_inputs(task: FeaturizationTask) -> None:
@@ -79,6 +113,8 @@ def _check_predictions(task: FeaturizationTask) -> None:
     if empty:
         raise TaskError(f"mask counts no position in {len(empty)} of {len(mask)} examples: {shorten(empty)}.")
     if expected.is_floating_point():
+        if not bool(torch.isfinite(expected[mask]).all()):
+            raise TaskError("expected is not finite at a place where mask counts. Leave such places out of mask.")
         if task.readout is None and n_outputs != 1:
             raise TaskError(
                 f"expected holds numbers, and the model has {n_outputs} outputs. Give output indices (integers), or "

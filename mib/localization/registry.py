@@ -62,13 +62,13 @@ class Localizer:
             MethodError: If it cannot score the task's level, run its ablation, take a parameter, or differentiate the
                 task's metric.
         """
+        check_parameters(self.name, self.function, parameters)
         if task.level not in self.levels:
             raise MethodError(f"{self.name} scores {' and '.join(self.levels)}, not level='{task.level}'.")
         if task.ablation not in self.ablations:
             raise MethodError(
                 f"{self.name} cannot run with ablation='{task.ablation}'. It can with: {', '.join(self.ablations)}."
             )
-        check_parameters(self.name, parameters, self.parameters)
         if self.needs_gradient:
             require_gradient(task, by=self.name)
 

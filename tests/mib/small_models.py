@@ -38,7 +38,9 @@ class SmallModel(HookedRootModule):
         self.blocks = nn.ModuleList()
         for layer in range(self.cfg.n_layers):
             block = nn.Module()
-            block.attn, block.mlp = part(f"blocks.{layer}.attn"), part(f"blocks.{layer}.mlp")
+            block.attn = part(f"blocks.{layer}.attn")
+            if not getattr(self.cfg, "attn_only", False):
+                block.mlp = part(f"blocks.{layer}.mlp")
             self.blocks.append(block)
         self.hook_embed = HookPoint()
         self.setup()
@@ -47,6 +49,8 @@ class SmallModel(HookedRootModule):
         stream = self.hook_embed(self.embed.W_E[tokens]) + self.pos_embed.W_pos[: tokens.shape[1]]
         for block in self.blocks:
             before, stream = stream, stream + self._attention(block.attn, stream)
+            if not hasattr(block, "mlp"):
+                continue
             read = before if getattr(self.cfg, "parallel_attn_mlp", False) else stream
             hidden = torch.relu(read @ block.mlp.W_in + block.mlp.b_in)
             stream = stream + hidden @ block.mlp.W_out + block.mlp.b_out
@@ -82,6 +86,7 @@ def random_model(
     n_context: int = 6,
     causal: bool = False,
     parallel: bool = False,
+    attn_only: bool = False,
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
 ) -> SmallModel:
@@ -105,6 +110,7 @@ def random_model(
         "n_layers": n_layers, "n_heads": n_heads, "d_model": d_model, "d_head": d_head, "d_mlp": d_mlp,
         "act_fn": "relu", "normalization_type": None, "attn_scale": d_head**0.5,
         "attention_dir": "causal" if causal else "bidirectional", "parallel_attn_mlp": parallel,
+        "attn_only": attn_only,
     }  # fmt: skip
     return SmallModel(cfg, weights)
 

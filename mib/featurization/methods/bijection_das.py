@@ -10,19 +10,20 @@ from mib.featurization.featurizer import Featurizer
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
 from mib.featurization.training import Training, causes, learn
+from mib.hyperparameters import Count, Rate
 
 
 @featurizer("bijection-das", cost="(F+B) a step", source="Sutter et al. 2025, arXiv 2507.08802", linear=False)
 def bijection_das(
     task: FeaturizationTask,
     *,
-    rank: int = 16,
-    blocks: int = 4,
-    hidden: int = 64,
-    learning_rate: float = 1e-3,
-    steps: int = 1000,
-    batch_size: int = 32,
-    patience: int = 10,
+    rank: Count = 16,
+    blocks: Count = 4,
+    hidden: Count = 64,
+    learning_rate: Rate = 1e-3,
+    steps: Count = 1000,
+    batch_size: Count = 32,
+    patience: Count = 10,
 ) -> Featurizer:
     """The first coordinates of a learned reversible network.
 

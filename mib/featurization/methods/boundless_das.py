@@ -9,18 +9,19 @@ from mib.featurization.registry import featurizer
 from mib.featurization.rotation import Rotation
 from mib.featurization.task import FeaturizationTask
 from mib.featurization.training import Training, causes, learn
+from mib.hyperparameters import Count, Rate, Weight
 
 
 @featurizer("boundless-das", cost="(F+B) a step", source="Wu et al. 2023, arXiv 2305.08809")
 def boundless_das(
     task: FeaturizationTask,
     *,
-    learning_rate: float = 1e-2,
-    boundary_rate: float = 1e-2,
-    pressure: float = 1.0,
-    temperatures: tuple[float, float] = (50.0, 0.1),
-    steps: int = 1000,
-    batch_size: int = 32,
+    learning_rate: Rate = 1e-2,
+    boundary_rate: Rate = 1e-2,
+    pressure: Weight = 1.0,
+    temperatures: tuple[Rate, Rate] = (50.0, 0.1),
+    steps: Count = 1000,
+    batch_size: Count = 32,
 ) -> Featurizer:
     """DAS that learns its own rank: the loss is the cross-entropy plus the share of dimensions inside the boundary.
 

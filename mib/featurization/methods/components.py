@@ -7,10 +7,11 @@ from mib.featurization.activation_samples import samples
 from mib.featurization.featurizer import Featurizer, orthonormal
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
+from mib.hyperparameters import Count
 
 
 @featurizer("pca", cost="1F of base and source", source="baseline of Arora et al. 2024 (CausalGym), arXiv 2402.12560")
-def pca(task: FeaturizationTask, *, rank: int = 16) -> Featurizer:
+def pca(task: FeaturizationTask, *, rank: Count = 16) -> Featurizer:
     """The directions of the greatest variance.
 
     Args:
@@ -21,7 +22,7 @@ def pca(task: FeaturizationTask, *, rank: int = 16) -> Featurizer:
 
 
 @featurizer("svd", cost="1F of base and source", source="Huang et al. 2024 (RAVEL), arXiv 2402.17700")
-def svd(task: FeaturizationTask, *, rank: int = 16) -> Featurizer:
+def svd(task: FeaturizationTask, *, rank: Count = 16) -> Featurizer:
     """The right singular vectors of the activations, their mean included.
 
     Args:

@@ -10,18 +10,19 @@ from mib.featurization.registry import featurizer
 from mib.featurization.rotation import Rotation
 from mib.featurization.task import FeaturizationTask
 from mib.featurization.training import Training, causes, learn, validation_accuracy
+from mib.hyperparameters import Count, Rate, Share
 
 
 @featurizer("das", cost="(F+B) a step", source="Geiger et al. 2023, arXiv 2303.02536; MIB, arXiv 2504.13151")
 def das(
     task: FeaturizationTask,
     *,
-    rank: int = 16,
-    learning_rate: float = 1e-2,
-    steps: int = 500,
-    batch_size: int = 32,
-    patience: int = 5,
-    restarts: int = 1,
+    rank: Count = 16,
+    learning_rate: Rate = 1e-2,
+    steps: Count = 500,
+    batch_size: Count = 32,
+    patience: Count = 5,
+    restarts: Count = 1,
 ) -> Featurizer:
     """A subspace of fixed rank, learned by gradient descent on interchanges of the variable.
 
@@ -43,13 +44,13 @@ def das(
 def das_search(
     task: FeaturizationTask,
     *,
-    enough: float = 0.99,
-    max_rank: int = 64,
-    learning_rate: float = 1e-2,
-    steps: int = 500,
-    batch_size: int = 32,
-    patience: int = 5,
-    restarts: int = 3,
+    enough: Share = 0.99,
+    max_rank: Count = 64,
+    learning_rate: Rate = 1e-2,
+    steps: Count = 500,
+    batch_size: Count = 32,
+    patience: Count = 5,
+    restarts: Count = 3,
 ) -> Featurizer:
     """DAS of the smallest rank that suffices: ranks are doubled until one does, then bisected.
 
@@ -87,11 +88,11 @@ def das_search(
 def mdas(
     task: FeaturizationTask,
     *,
-    rank: int = 16,
-    learning_rate: float = 1e-2,
-    steps: int = 500,
-    batch_size: int = 32,
-    patience: int = 5,
+    rank: Count = 16,
+    learning_rate: Rate = 1e-2,
+    steps: Count = 500,
+    batch_size: Count = 32,
+    patience: Count = 5,
 ) -> Featurizer:
     """DAS on two objectives at once: cause pairs must change the output, isolation pairs must not.
 

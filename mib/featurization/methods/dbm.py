@@ -9,6 +9,7 @@ from mib.featurization.methods.components import principal_components, singular_
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
 from mib.featurization.training import Training, causes, learn
+from mib.hyperparameters import Count, Rate, Weight
 
 SOURCE = "De Cao et al. 2020, arXiv 2004.14992; Davies et al. 2023, arXiv 2310.15144; MIB, arXiv 2504.13151"
 
@@ -17,11 +18,11 @@ SOURCE = "De Cao et al. 2020, arXiv 2004.14992; Davies et al. 2023, arXiv 2310.1
 def dbm(
     task: FeaturizationTask,
     *,
-    sparsity: float = 0.0,
-    learning_rate: float = 1e-2,
-    temperatures: tuple[float, float] = (1.0, 0.01),
-    steps: int = 500,
-    batch_size: int = 32,
+    sparsity: Weight = 0.0,
+    learning_rate: Rate = 1e-2,
+    temperatures: tuple[Rate, Rate] = (1.0, 0.01),
+    steps: Count = 500,
+    batch_size: Count = 32,
 ) -> Featurizer:
     """A mask over the site's own dimensions.
 
@@ -49,11 +50,11 @@ def dbm(
 def dbm_sparse(
     task: FeaturizationTask,
     *,
-    sparsity: float = 1e-2,
-    learning_rate: float = 1e-2,
-    temperatures: tuple[float, float] = (1.0, 0.01),
-    steps: int = 500,
-    batch_size: int = 32,
+    sparsity: Weight = 1e-2,
+    learning_rate: Rate = 1e-2,
+    temperatures: tuple[Rate, Rate] = (1.0, 0.01),
+    steps: Count = 500,
+    batch_size: Count = 32,
 ) -> Featurizer:
     """A mask over the site's own dimensions that is pressed to be small; parameters as of ``dbm``."""
     dimensions = Featurizer.subspace(torch.eye(task.width))
@@ -72,11 +73,11 @@ def dbm_sparse(
 def dbm_pca(
     task: FeaturizationTask,
     *,
-    sparsity: float = 0.0,
-    learning_rate: float = 1e-2,
-    temperatures: tuple[float, float] = (1.0, 0.01),
-    steps: int = 500,
-    batch_size: int = 32,
+    sparsity: Weight = 0.0,
+    learning_rate: Rate = 1e-2,
+    temperatures: tuple[Rate, Rate] = (1.0, 0.01),
+    steps: Count = 500,
+    batch_size: Count = 32,
 ) -> Featurizer:
     """A mask over the principal components of the activations; parameters as of ``dbm``."""
     components = Featurizer.subspace(principal_components(samples(task)))
@@ -95,11 +96,11 @@ def dbm_pca(
 def dbm_svd(
     task: FeaturizationTask,
     *,
-    sparsity: float = 0.0,
-    learning_rate: float = 1e-2,
-    temperatures: tuple[float, float] = (1.0, 0.01),
-    steps: int = 500,
-    batch_size: int = 32,
+    sparsity: Weight = 0.0,
+    learning_rate: Rate = 1e-2,
+    temperatures: tuple[Rate, Rate] = (1.0, 0.01),
+    steps: Count = 500,
+    batch_size: Count = 32,
 ) -> Featurizer:
     """A mask over the singular vectors of the activations; parameters as of ``dbm``."""
     vectors = Featurizer.subspace(singular_vectors(samples(task)))

@@ -6,6 +6,7 @@ from mib.featurization.featurizer import Featurizer
 from mib.featurization.methods.dbm import masked
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
+from mib.hyperparameters import Count, Rate, Weight
 
 COST = "1F of base and source, training, then (F+B) a step"
 
@@ -17,13 +18,13 @@ def dbm_sae(
     task: FeaturizationTask,
     *,
     error: ErrorTerm = "kept",
-    expansion: int = 4,
-    l1: float = 0.1,
-    sae_steps: int = 2000,
-    sparsity: float = 0.0,
-    learning_rate: float = 1e-2,
-    steps: int = 500,
-    batch_size: int = 32,
+    expansion: Count = 4,
+    l1: Weight = 0.1,
+    sae_steps: Count = 2000,
+    sparsity: Weight = 0.0,
+    learning_rate: Rate = 1e-2,
+    steps: Count = 500,
+    batch_size: Count = 32,
 ) -> Featurizer:
     """A mask over the features of a ReLU autoencoder with an L1 penalty.
 
@@ -54,13 +55,13 @@ def dbm_sae_top_k(
     task: FeaturizationTask,
     *,
     error: ErrorTerm = "kept",
-    expansion: int = 4,
-    k: int = 8,
-    sae_steps: int = 2000,
-    sparsity: float = 0.0,
-    learning_rate: float = 1e-2,
-    steps: int = 500,
-    batch_size: int = 32,
+    expansion: Count = 4,
+    k: Count = 8,
+    sae_steps: Count = 2000,
+    sparsity: Weight = 0.0,
+    learning_rate: Rate = 1e-2,
+    steps: Count = 500,
+    batch_size: Count = 32,
 ) -> Featurizer:
     """A mask over the features of an autoencoder with k active features; other parameters as of ``dbm-sae``."""
     training = SaeTraining("top-k", expansion=expansion, k=k, steps=sae_steps)
@@ -79,13 +80,13 @@ def dbm_sae_batch_top_k(
     task: FeaturizationTask,
     *,
     error: ErrorTerm = "kept",
-    expansion: int = 4,
-    k: int = 8,
-    sae_steps: int = 2000,
-    sparsity: float = 0.0,
-    learning_rate: float = 1e-2,
-    steps: int = 500,
-    batch_size: int = 32,
+    expansion: Count = 4,
+    k: Count = 8,
+    sae_steps: Count = 2000,
+    sparsity: Weight = 0.0,
+    learning_rate: Rate = 1e-2,
+    steps: Count = 500,
+    batch_size: Count = 32,
 ) -> Featurizer:
     """The same with k active features in the mean over a batch; other parameters as of ``dbm-sae``."""
     training = SaeTraining("batch-top-k", expansion=expansion, k=k, steps=sae_steps)

@@ -6,6 +6,7 @@ from mib.featurization.activation_samples import labelled_samples, spanned
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
+from mib.hyperparameters import Count
 
 
 @featurizer(
@@ -14,7 +15,7 @@ from mib.featurization.task import FeaturizationTask
     source="Marks and Tegmark 2023, arXiv 2310.06824; CausalGym, arXiv 2402.12560",
     needs=("values",),
 )
-def difference_in_means(task: FeaturizationTask, *, rank: int | None = None) -> Featurizer:
+def difference_in_means(task: FeaturizationTask, *, rank: Count | None = None) -> Featurizer:
     """The span of the differences between mean activations: one direction for two values.
 
     Args:

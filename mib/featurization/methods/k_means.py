@@ -6,10 +6,11 @@ from mib.featurization.activation_samples import samples, spanned
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
+from mib.hyperparameters import Count, Several
 
 
 @featurizer("k-means", cost="1F of base and source", source="CausalGym, arXiv 2402.12560")
-def k_means(task: FeaturizationTask, *, clusters: int = 2, rank: int | None = None) -> Featurizer:
+def k_means(task: FeaturizationTask, *, clusters: Several = 2, rank: Count | None = None) -> Featurizer:
     """The span of the differences between cluster centres: one direction for two clusters.
 
     Args:

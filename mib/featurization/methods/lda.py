@@ -6,10 +6,11 @@ from mib.featurization.activation_samples import labelled_samples, spanned
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
+from mib.hyperparameters import Count, Share
 
 
 @featurizer("lda", cost="1F of base and source", source="Fisher 1936; CausalGym, arXiv 2402.12560", needs=("values",))
-def lda(task: FeaturizationTask, *, shrinkage: float = 1e-2, rank: int | None = None) -> Featurizer:
+def lda(task: FeaturizationTask, *, shrinkage: Share = 1e-2, rank: Count | None = None) -> Featurizer:
     """The span of S^-1 (mean of a value - mean), with S the covariance within values.
 
     Args:

@@ -10,6 +10,7 @@ from mib.featurization.activation_samples import labelled_samples, spanned
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
+from mib.hyperparameters import Count, Rate
 
 
 @featurizer(
@@ -18,7 +19,7 @@ from mib.featurization.task import FeaturizationTask
     source="Alain and Bengio 2016, arXiv 1610.01644; CausalGym, arXiv 2402.12560",
     needs=("values",),
 )
-def linear_probe(task: FeaturizationTask, *, C: float = 1.0, rank: int | None = None) -> Featurizer:
+def linear_probe(task: FeaturizationTask, *, C: Rate = 1.0, rank: Count | None = None) -> Featurizer:
     """The span of the weights of a logistic regression on the variable's value.
 
     Args:

@@ -5,10 +5,11 @@ import torch
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
+from mib.hyperparameters import Count
 
 
 @featurizer("random-k", cost="0", source="control of Arora et al. 2024 (CausalGym), arXiv 2402.12560")
-def random_k(task: FeaturizationTask, *, rank: int = 16) -> Featurizer:
+def random_k(task: FeaturizationTask, *, rank: Count = 16) -> Featurizer:
     """A uniformly random subspace, seeded by the task.
 
     Args:

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mib.errors import MethodError
 from mib.graph import EdgeScores, Graph
-from mib.localization.learned_masks import draw_examples, mean_of_circuits, require_counts
+from mib.hyperparameters import Count, Rate
+from mib.localization.learned_masks import draw_examples, mean_of_circuits
 from mib.localization.objectives import Loss, Objective
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
@@ -22,8 +22,8 @@ THRESHOLDS = tuple(10 ** (k / 2) for k in range(-10, 1))
 def acdc(
     task: LocalizationTask,
     *,
-    thresholds: Sequence[float] = THRESHOLDS,
-    examples: int = 32,
+    thresholds: Sequence[Rate] = THRESHOLDS,
+    examples: Count = 32,
     objective: Objective = "kl",
 ) -> EdgeScores:
     """The lowest threshold at which the sweep drops an edge; twice the highest for an edge that every sweep keeps.
@@ -35,9 +35,6 @@ def acdc(
         examples: How many examples the loss is taken over; published: 50 and fewer.
         objective: What the loss compares, see ``Loss``; published: ``kl``.
     """
-    require_counts("acdc", examples=examples)
-    if not thresholds or min(thresholds) <= 0:
-        raise MethodError(f"acdc: thresholds={tuple(thresholds)}; expected at least one number above 0.")
     taus = torch.tensor(sorted(set(thresholds)), dtype=torch.float64)
     kept = sweeps(task, taus, examples=examples, objective=objective)
     lowest = torch.where(kept, 2 * taus[-1], taus[:, None, None]).amin(0)

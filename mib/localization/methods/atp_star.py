@@ -14,7 +14,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mib.engine.single_cuts import FullRun
-from mib.errors import MethodError, did_you_mean
 from mib.graph import EdgeScores, NodeScores
 from mib.localization.registry import localizer
 from mib.localization.remade_parts import remade
@@ -46,9 +45,6 @@ def atp_star(task: LocalizationTask, *, dropped: Dropped = "layers") -> EdgeScor
         task: What to localize.
         dropped: ``layers``, or ``none`` for one pass with all gradients (the softmax is still recomputed).
     """
-    if dropped not in ("layers", "none"):
-        hint = did_you_mean(dropped, ("layers", "none"))
-        raise MethodError(f"atp-star: dropped='{dropped}'.{hint} Allowed: layers, none.")
     passes = [leave_out(task.engine.anatomy, layer) for layer in range(task.graph.n_layers)]
     passes = passes if len(passes) > 1 and dropped == "layers" else [task.engine.anatomy]
     effects = _node_effects if task.level == "node" else _edge_effects

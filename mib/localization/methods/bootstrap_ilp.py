@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mib.graph import EdgeScores
+from mib.hyperparameters import Count, InnerShare, Rate, Share
 from mib.localization.edge_estimates import edge_estimates
 from mib.localization.integer_program import SOURCE, select_by_program
-from mib.localization.learned_masks import require_counts
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 from mib.metrics.circuit_selection import mib_sizes
@@ -19,11 +19,11 @@ from mib.metrics.circuit_selection import mib_sizes
 def bootstrap_ilp(
     task: LocalizationTask,
     *,
-    steps: int = 5,
-    resamples: int = 10,
-    confidence: float = 0.95,
-    positive_share: float = 0.5,
-    time_limit: float = 60.0,
+    steps: Count = 5,
+    resamples: Count = 10,
+    confidence: InnerShare = 0.95,
+    positive_share: Share = 0.5,
+    time_limit: Rate = 60.0,
 ) -> EdgeScores:
     """How early an edge comes into the circuits of MIB's sizes, each chosen by an integer program.
 
@@ -38,7 +38,6 @@ def bootstrap_ilp(
         positive_share: Share of each circuit's edges, at least, with a positive score; tuned per model by the paper.
         time_limit: Seconds a size, see ``select_by_program``.
     """
-    require_counts("bootstrap-ilp", steps=steps, resamples=resamples)
     scores = consistent_scores(task, steps=steps, resamples=resamples, confidence=confidence)
     sizes = [size for size in sorted(set(mib_sizes(scores))) if 0 < size < len(task.graph.edges)]
     times = np.zeros(task.graph.edge_mask.shape)

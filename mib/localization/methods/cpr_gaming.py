@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mib.errors import MethodError
 from mib.graph import EdgeScores
-from mib.localization.learned_masks import draw_examples, mean_of_circuits, require_counts
+from mib.hyperparameters import Count, Several, SomeShare
+from mib.localization.learned_masks import draw_examples, mean_of_circuits
 from mib.localization.methods.exact import exact
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
@@ -28,11 +28,11 @@ Examples = Int[Tensor, "example"]
 def cpr_gaming(
     task: LocalizationTask,
     *,
-    share: float = 0.1,
-    rounds: int = 24,
-    proposals: int = 8,
-    sizes: int = 13,
-    examples: int = 32,
+    share: SomeShare = 0.1,
+    rounds: Count = 24,
+    proposals: Count = 8,
+    sizes: Several = 13,
+    examples: Count = 32,
 ) -> EdgeScores:
     """A ranking by elimination (or by exact effects, if its area is larger), after hill climbing on CPR.
 
@@ -45,16 +45,7 @@ def cpr_gaming(
         proposals: Moves tried in a round, each of an edge to another rank.
         sizes: How many circuit sizes the area is taken over, at least 2.
         examples: How many examples the metric is taken over.
-
-    Raises:
-        MethodError: If a parameter is out of range.
     """
-    if sizes < 2 or proposals < 1 or not 0 < share <= 1:
-        raise MethodError(
-            f"cpr-gaming: sizes={sizes}, proposals={proposals}, share={share}; expected at least 2 sizes, at least 1 "
-            "proposal and a share above 0 and at most 1."
-        )
-    require_counts("cpr-gaming", examples=examples)
     generator, effects = task.generator(), EdgeScores(task.graph, exact(task).values)
     by_effect = _settled(torch.from_numpy(effects.flat)).argsort(descending=True, stable=True)
     chosen, grid = draw_examples(task, examples, generator), every_size(effects, limit=sizes)

@@ -11,6 +11,7 @@ through the clean run then carries all of these gradients on to the destinations
 import torch
 
 from mib.graph import EdgeScores
+from mib.hyperparameters import Count
 from mib.localization.edge_estimates import edge_estimates
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
@@ -23,7 +24,7 @@ from mib.models.adapters.parts import Stream
     source="Hanna et al. 2024, hannamw/EAP-IG",
     needs_gradient=True,
 )
-def eap_ig_activations(task: LocalizationTask, *, steps: int = 5) -> EdgeScores:
+def eap_ig_activations(task: LocalizationTask, *, steps: Count = 5) -> EdgeScores:
     """Gradients averaged over every group of activations on its way from ablated to clean.
 
     Args:

@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mib.graph import EdgeScores
-from mib.localization.learned_masks import HardConcrete, Parts, backward, draw_examples, require_counts, trainable_loss
+from mib.hyperparameters import Count, InnerShare, Rate, Share
+from mib.localization.learned_masks import HardConcrete, Parts, backward, draw_examples, trainable_loss
 from mib.localization.objectives import Objective
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
@@ -17,13 +18,13 @@ SOURCE = "Bhaskar et al. 2024, arXiv 2406.16778"
 def edge_pruning(
     task: LocalizationTask,
     *,
-    steps: int = 200,
-    examples: int = 32,
-    learning_rate: float = 0.1,
-    multiplier_rate: float = 0.1,
-    sparsity: float = 0.95,
-    warmup: float = 5 / 6,
-    start: float = 0.99,
+    steps: Count = 200,
+    examples: Count = 32,
+    learning_rate: Rate = 0.1,
+    multiplier_rate: Rate = 0.1,
+    sparsity: Share = 0.95,
+    warmup: Share = 5 / 6,
+    start: InnerShare = 0.99,
     objective: Objective = "kl",
 ) -> EdgeScores:
     """How likely each edge's mask is to be open, after training to a share of closed masks.
@@ -71,7 +72,6 @@ def prune(
     objective: Objective,
 ) -> Float[Tensor, "edge"]:
     """Train log_alpha from given first values; the penalty is l1 (t - s) + l2 (t - s)^2 at sparsity s and target t."""
-    require_counts(by, steps=steps, examples=examples)
     loss, parts, gate = trainable_loss(task, objective, by=by), Parts(task.graph, "edge"), HardConcrete()
     generator = task.generator()
     log_alpha = log_alpha.clone().requires_grad_()

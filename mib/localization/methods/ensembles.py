@@ -11,8 +11,9 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mib.errors import MethodError, did_you_mean
+from mib.errors import MethodError
 from mib.graph import EdgeScores
+from mib.hyperparameters import Count, InnerShare, Rate, Share
 from mib.localization.learned_masks import HardConcrete
 from mib.localization.methods.eap import eap
 from mib.localization.methods.eap_ig_activations import eap_ig_activations
@@ -27,7 +28,7 @@ Scale = Literal["largest", "none"]
 
 
 @localizer("ensemble-parallel", cost="the sum of its members", source=SOURCE, needs_gradient=True)
-def ensemble_parallel(task: LocalizationTask, *, steps: int = 5, scale: Scale = "largest") -> EdgeScores:
+def ensemble_parallel(task: LocalizationTask, *, steps: Count = 5, scale: Scale = "largest") -> EdgeScores:
     """Mean of the scores of EAP, EAP-IG-inputs and EAP-IG-activations.
 
     Args:
@@ -35,7 +36,6 @@ def ensemble_parallel(task: LocalizationTask, *, steps: int = 5, scale: Scale = 
         steps: Points of integrated gradients.
         scale: Divide each method's scores by its largest, or by nothing, as the paper does (``none``).
     """
-    _check_scale(scale)
     return mean_scores(task, _attributions(task, steps), scale)
 
 
@@ -43,14 +43,14 @@ def ensemble_parallel(task: LocalizationTask, *, steps: int = 5, scale: Scale = 
 def ensemble_sequential(
     task: LocalizationTask,
     *,
-    ig_steps: int = 5,
-    steps: int = 200,
-    examples: int = 32,
-    learning_rate: float = 0.1,
-    multiplier_rate: float = 0.1,
-    start_sparsity: float = 0.9,
-    sparsity: float = 0.95,
-    softness: float = 0.2,
+    ig_steps: Count = 5,
+    steps: Count = 200,
+    examples: Count = 32,
+    learning_rate: Rate = 0.1,
+    multiplier_rate: Rate = 0.1,
+    start_sparsity: InnerShare = 0.9,
+    sparsity: Share = 0.95,
+    softness: Rate = 0.2,
     objective: Objective = "kl",
 ) -> EdgeScores:
     """Edge Pruning that starts from the ranking of EAP-IG-inputs, with that method's signs.
@@ -62,7 +62,7 @@ def ensemble_sequential(
         examples: Examples a step.
         learning_rate: Of the masks.
         multiplier_rate: Of the Lagrange multipliers.
-        start_sparsity: Share of closed masks at first.
+        start_sparsity: InnerShare of closed masks at first.
         sparsity: Target share of closed masks.
         softness: How gradually first values rise with rank, see ``warm_start``.
         objective: What the loss compares, see ``Loss``.
@@ -87,7 +87,7 @@ def ensemble_sequential(
 
 @localizer("ensemble-hybrid", cost="the sum of both ensembles", source=SOURCE, needs_gradient=True)
 def ensemble_hybrid(
-    task: LocalizationTask, *, steps: int = 200, ig_steps: int = 5, scale: Scale = "largest"
+    task: LocalizationTask, *, steps: Count = 200, ig_steps: Count = 5, scale: Scale = "largest"
 ) -> EdgeScores:
     """Mean of the scores of the parallel ensemble's members and of the sequential ensemble.
 
@@ -97,7 +97,6 @@ def ensemble_hybrid(
         ig_steps: Points of integrated gradients.
         scale: As for ``ensemble-parallel``.
     """
-    _check_scale(scale)
     sequential = EdgeScores(task.graph, ensemble_sequential(task, steps=steps, ig_steps=ig_steps).values)
     return mean_scores(task, [*_attributions(task, ig_steps), sequential], scale)
 
@@ -135,11 +134,6 @@ def warm_start(scores: EdgeScores, *, sparsity: float, softness: float) -> Float
         own = layers == layer
         masks[own] = _calibrated(_ranks(np.abs(scores.flat[own])), sparsity, softness)
     return HardConcrete().log_alpha(torch.from_numpy(masks))
-
-
-def _check_scale(scale: str) -> None:
-    if scale not in ("largest", "none"):
-        raise MethodError(f"scale='{scale}'.{did_you_mean(scale, ('largest', 'none'))} Allowed: largest, none.")
 
 
 def _attributions(task: LocalizationTask, steps: int) -> list[EdgeScores]:

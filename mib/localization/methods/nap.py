@@ -4,8 +4,8 @@ from typing import Literal
 
 import torch
 
-from mib.errors import MethodError, did_you_mean
 from mib.graph import NeuronScores, NodeScores
+from mib.hyperparameters import Count
 from mib.localization.gradient_products import Embedding, embeddings
 from mib.localization.registry import localizer
 from mib.localization.task import Batch, LocalizationTask
@@ -29,7 +29,7 @@ def nap(task: LocalizationTask, *, mlp_gradient_at: GradientAt = "output") -> No
 
 @localizer("nap-ig", cost="2F+m(F+B)", source=SOURCE, levels=("node", "neuron"), needs_gradient=True)
 def nap_ig(
-    task: LocalizationTask, *, steps: int = 5, mlp_gradient_at: GradientAt = "output"
+    task: LocalizationTask, *, steps: Count = 5, mlp_gradient_at: GradientAt = "output"
 ) -> NodeScores | NeuronScores:
     """As ``nap``, with gradients averaged over token embeddings between ablated and clean.
 
@@ -44,11 +44,6 @@ def nap_ig(
 def _attribute(
     task: LocalizationTask, points: list[float] | list[None], mlp_gradient_at: GradientAt
 ) -> NodeScores | NeuronScores:
-    if mlp_gradient_at not in ("output", "input"):
-        raise MethodError(
-            f"mlp_gradient_at='{mlp_gradient_at}'.{did_you_mean(mlp_gradient_at, ('output', 'input'))} "
-            "Allowed: output, input."
-        )
     neurons = torch.zeros(len(task.graph.sources), task.graph.d_model, dtype=torch.float64)
     for batch in task.batches():
         clean, ablated = embeddings(task, batch)

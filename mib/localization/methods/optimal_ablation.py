@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mib.errors import MethodError, did_you_mean
 from mib.graph import EdgeScores
+from mib.hyperparameters import Count, Rate
 from mib.localization.learned_masks import draw_examples, require_counts
 from mib.localization.methods.eap import eap
 from mib.localization.methods.exact import exact
@@ -30,9 +30,9 @@ Estimate = Literal["exact", "attribution"]
 def optimal_ablation(
     task: LocalizationTask,
     *,
-    steps: int = 100,
-    examples: int = 16,
-    learning_rate: float = 0.02,
+    steps: Count = 100,
+    examples: Count = 16,
+    learning_rate: Rate = 0.02,
     estimate: Estimate = "exact",
 ) -> EdgeScores:
     """How much the metric falls when an edge alone carries its source's optimal constant; ignores the task's ablation.
@@ -44,9 +44,6 @@ def optimal_ablation(
         learning_rate: Of Adam.
         estimate: Cut every edge (``exact``), or estimate the cuts to first order (``attribution``).
     """
-    if estimate not in ("exact", "attribution"):
-        hint = did_you_mean(estimate, ("exact", "attribution"))
-        raise MethodError(f"optimal-ablation: estimate='{estimate}'.{hint} Allowed: exact, attribution.")
     constants = optimal_constants(task, steps=steps, examples=examples, learning_rate=learning_rate)
     scorer = exact if estimate == "exact" else eap
     scores = scorer(with_constants(task, constants))

@@ -2,7 +2,8 @@
 
 import torch
 
-from mib.localization.learned_masks import HardConcrete, Parts, backward, draw_examples, require_counts, trainable_loss
+from mib.hyperparameters import Count, InnerShare, Rate, Weight
+from mib.localization.learned_masks import HardConcrete, Parts, backward, draw_examples, trainable_loss
 from mib.localization.objectives import Objective
 from mib.localization.registry import Scores, localizer
 from mib.localization.task import LocalizationTask
@@ -14,11 +15,11 @@ SOURCE = "Cao et al. 2021, arXiv 2104.03514; as ACDC runs it (Conmy et al. 2023,
 def subnetwork_probing(
     task: LocalizationTask,
     *,
-    steps: int = 150,
-    examples: int = 32,
-    learning_rate: float = 0.02,
-    penalty: float = 0.1,
-    start: float = 0.9,
+    steps: Count = 150,
+    examples: Count = 32,
+    learning_rate: Rate = 0.02,
+    penalty: Weight = 0.1,
+    start: InnerShare = 0.9,
     objective: Objective = "kl",
 ) -> Scores:
     """How likely each part's mask is to be open, after training on loss + penalty x expected share of open parts.
@@ -32,7 +33,6 @@ def subnetwork_probing(
         start: Every mask's first value (without noise).
         objective: What the loss compares, see ``Loss``.
     """
-    require_counts("subnetwork-probing", steps=steps, examples=examples)
     loss, parts, gate = (
         trainable_loss(task, objective, by="subnetwork-probing"),
         Parts(task.graph, task.level),

@@ -2,7 +2,8 @@
 
 import torch
 
-from mib.localization.learned_masks import Parts, backward, draw_examples, require_counts, trainable_loss
+from mib.hyperparameters import Count, Rate, Weight
+from mib.localization.learned_masks import Parts, backward, draw_examples, trainable_loss
 from mib.localization.objectives import Objective
 from mib.localization.registry import Scores, localizer
 from mib.localization.task import LocalizationTask
@@ -14,11 +15,11 @@ SOURCE = "Li and Janson 2024, arXiv 2409.09951, section 4; a baseline of MIB (ar
 def ugs(
     task: LocalizationTask,
     *,
-    steps: int = 150,
-    examples: int = 5,
-    samples: int = 12,
-    learning_rate: float = 0.1,
-    penalty: float = 0.1,
+    steps: Count = 150,
+    examples: Count = 5,
+    samples: Count = 12,
+    learning_rate: Rate = 0.1,
+    penalty: Weight = 0.1,
     start: float = -0.5,
     objective: Objective = "kl",
 ) -> Scores:
@@ -37,7 +38,6 @@ def ugs(
         start: theta at first.
         objective: What the loss compares, see ``Loss``.
     """
-    require_counts("ugs", steps=steps, examples=examples, samples=samples)
     loss, parts, generator = trainable_loss(task, objective, by="ugs"), Parts(task.graph, task.level), task.generator()
     theta = torch.full((len(parts),), start, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([theta], lr=learning_rate)

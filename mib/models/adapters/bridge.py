@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mib.errors import MibError, TaskError, first_line
 from mib.models.adapters.anatomy import Anatomy
-from mib.models.adapters.lens_convention import activation, nonzero
+from mib.models.adapters.lens_convention import activation, nonzero, tensor_or_none
 from mib.models.adapters.parts import Attention, Block, Mlp, Norm
 from mib.models.adapters.unsupported import reasons
 
@@ -47,7 +47,7 @@ def refusal(bridge: Any, otherwise: str) -> TaskError:
     config = bridge.original_model.config
     found = reasons(config, bridge) or [otherwise]
     return TaskError(
-        f"cannot take apart model_type '{config.model_type}': {'; '.join(found)}. mib.models.adapters has no part for that. "
+        f"cannot take apart model_type '{config.model_type}': {'; '.join(found)}. mib has no part for that. "
         f"Known to work: {', '.join(KNOWN)}."
     )
 
@@ -116,9 +116,7 @@ def _window(bridge: Any) -> int | None:
     """
     widths = {_width(bridge, block, layer) for layer, block in enumerate(bridge.blocks)} - {None}
     if len(widths) > 1:
-        raise TaskError(
-            f"its layers have sliding windows of {len(widths)} widths; mib.models.adapters has one for all."
-        )
+        raise TaskError(f"its layers have sliding windows of {len(widths)} widths; mib has one for all.")
     return widths.pop() if widths else None
 
 
@@ -167,7 +165,7 @@ def _mlp(cfg: Any, block: Any) -> Mlp:
         W_out=mlp.W_out.detach(),
         b_in=nonzero(mlp.b_in),
         b_out=nonzero(mlp.b_out),
-        W_gate=nonzero(mlp.W_gate),
+        W_gate=tensor_or_none(mlp.W_gate),
         b_gate=nonzero(getattr(mlp, "b_gate", None)),
         post=_norm(cfg, block, "ln2_post"),
     )

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mib.errors import TaskError, did_you_mean
+from mib.errors import TaskError, did_you_mean, first_line
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.parts import Attention, Block, Mlp, Norm
 
@@ -38,19 +38,55 @@ def follows_convention(model: nn.Module) -> bool:
 
 
 def decompose_convention(model: nn.Module) -> Anatomy:
-    """Take apart a model with weights in the TransformerLens convention. Weights are views, not copies."""
+    """Take apart a model with weights in the TransformerLens convention. Weights are views, not copies.
+
+    A block without an MLP gets one of no neurons, which writes nothing: its node is in the graph, and plays no part.
+
+    Raises:
+        TaskError: If a part that the convention asks for is missing, or does something that ``Anatomy`` cannot express.
+    """
+    _check_config(model.cfg)
+    try:
+        return _parts(model)
+    except AttributeError as error:
+        raise TaskError(
+            f"cannot take apart a {type(model).__name__}: {first_line(error)}. The TransformerLens convention is cfg "
+            "(with attn_scale, and act_fn where there are MLPs), embed.W_E, blocks[l].attn with W_Q, W_K, W_V and W_O, "
+            "blocks[l].mlp with W_in and W_out or none at all, and unembed.W_U."
+        ) from error
+
+
+UNKNOWN = {
+    "use_local_attn": (None, False),
+    "positional_embedding_type": (None, "standard"),
+    "output_logits_soft_cap": (None, -1, -1.0, 0),
+    "attn_scores_soft_cap": (None, -1, -1.0, 0),
+    "use_normalization_before_and_after": (None, False),
+    "num_experts": (None, 0, 1),
+}
+"""Settings that ``Anatomy`` of such a module does not express, and the values by which they change nothing."""
+
+
+def _check_config(cfg: Any) -> None:
+    for name, neutral in UNKNOWN.items():
+        value = getattr(cfg, name, None)
+        if value not in neutral:
+            raise TaskError(
+                f"cfg.{name}={value!r} is not known of a module in the TransformerLens convention. Load the model with "
+                "mib.load_model(...), or build a mib.models.adapters.Anatomy of your own."
+            )
+
+
+def _parts(model: nn.Module) -> Anatomy:
     cfg: Any = model.cfg
     parts: Any = model
     mlp_norm = not getattr(cfg, "parallel_attn_mlp", False)
     blocks: list[Block] = []
     for block in parts.blocks:
-        norm = _norm(cfg, getattr(block, "ln1", None))
-        blocks.append(
-            Block(
-                _attention(cfg, block.attn, norm),
-                _mlp(cfg, block.mlp, _norm(cfg, getattr(block, "ln2", None)) if mlp_norm else norm),
-            )
-        )
+        norm, mlp = _norm(cfg, getattr(block, "ln1", None)), getattr(block, "mlp", None)
+        before_mlp = _norm(cfg, getattr(block, "ln2", None)) if mlp_norm else norm
+        mlp = no_mlp(parts.embed.W_E.detach()) if mlp is None else _mlp(cfg, mlp, before_mlp)
+        blocks.append(Block(_attention(cfg, block.attn, norm), mlp))
     pos_embed = getattr(model, "pos_embed", None)
     return Anatomy(
         token_embedding=parts.embed.W_E.detach(),
@@ -79,6 +115,12 @@ def _attention(cfg: Any, attn: Any, norm: Norm | None) -> Attention:
     )
 
 
+def no_mlp(W_E: Tensor) -> Mlp:
+    """An MLP of no neurons: what a block without one is taken for, so that every block has the same two steps."""
+    d_model = W_E.shape[1]
+    return Mlp(None, F.relu, W_in=W_E.new_zeros(d_model, 0), W_out=W_E.new_zeros(0, d_model))
+
+
 def _mlp(cfg: Any, mlp: Any, norm: Norm | None) -> Mlp:
     return Mlp(
         norm=norm,
@@ -87,7 +129,7 @@ def _mlp(cfg: Any, mlp: Any, norm: Norm | None) -> Mlp:
         W_out=mlp.W_out.detach(),
         b_in=nonzero(getattr(mlp, "b_in", None)),
         b_out=nonzero(getattr(mlp, "b_out", None)),
-        W_gate=nonzero(getattr(mlp, "W_gate", None)),
+        W_gate=tensor_or_none(getattr(mlp, "W_gate", None)),
     )
 
 
@@ -97,13 +139,17 @@ def _norm(cfg: Any, module: nn.Module | None) -> Norm | None:
         return None
     if kind not in ("LN", "LNPre", "RMS", "RMSPre"):
         raise TaskError(f"unknown normalization_type '{kind}'. Known: None, 'LN', 'LNPre', 'RMS', 'RMSPre'.")
-    weight = nonzero(getattr(module, "w", None))
-    bias = nonzero(getattr(module, "b", None))
-    return Norm("rms" if kind.startswith("RMS") else "layer", weight, bias, float(getattr(cfg, "eps", 1e-5)))
+    scale, bias = tensor_or_none(getattr(module, "w", None)), nonzero(getattr(module, "b", None))
+    return Norm("rms" if kind.startswith("RMS") else "layer", scale, bias, float(getattr(cfg, "eps", 1e-5)))
+
+
+def tensor_or_none(value: object) -> Tensor | None:
+    """A weight, or None where there is none."""
+    return value.detach() if isinstance(value, Tensor) else None
 
 
 def nonzero(weight: object) -> Tensor | None:
-    """A weight, or None where there is none or it is all zero (adding it would change nothing)."""
+    """A bias, or None where there is none or it is all zero (adding it would change nothing)."""
     if not isinstance(weight, Tensor):
         return None
     return weight.detach() if bool(torch.any(weight != 0)) else None

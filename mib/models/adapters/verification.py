@@ -76,7 +76,7 @@ def verify_bridge(bridge: Any, anatomy: Anatomy) -> Anatomy:
         _compare_parts(bridge, anatomy, tokens)
     except (MibError, torch.OutOfMemoryError):
         raise
-    except Exception as error:  # a part that is called otherwise than mib.models.adapters calls it
+    except Exception as error:  # a part that is called otherwise than Anatomy calls it
         raise refusal(bridge, f"{type(error).__name__}: {first_line(error)}") from error
     return anatomy
 

@@ -70,7 +70,7 @@ def test_nothing_to_learn_from_is_refused() -> None:
     nothing = torch.arange(0)
     with pytest.raises(MethodError, match="there is no pair to learn from"):
         get("das")(adder.task(split=Split(nothing, torch.arange(5), nothing)))
-    with pytest.raises(MethodError, match="steps=0; use at least 1"):
+    with pytest.raises(MethodError, match="das: steps=0. Expected an integer from 1 on"):
         get("das")(adder.task(), steps=0)
 
 

@@ -155,3 +155,64 @@ def test_a_method_gets_the_task_without_the_examples_it_is_scored_on() -> None:
     assert len(learnable.split.test) == 0
     for mine, all_of_them in zip(learnable.activations(), task.activations(), strict=True):
         assert torch.equal(mine, all_of_them[[5, 3, 7]])
+
+
+def last_logits(logits: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
+    return logits[:, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("readout", "message"),
+    [
+        (lambda logits, examples: last_logits(logits, examples).mean(), r"returned shape \(\) for 2 rows; expected"),
+        (lambda logits, examples: last_logits(logits, examples).squeeze(), r"returned shape \(\) for 1 rows"),
+        (lambda logits, examples: logits[:, :, 0], r"returned shape \(2, 2\) for 2 rows; expected \(2, 1\), numbers"),
+        (lambda logits, examples: last_logits(logits, examples).tolist(), "returned a list; expected a tensor"),
+        (lambda logits, examples: logits[:, 1].argmax(-1), "returned torch.int64; expected floating point"),
+        (lambda logits, examples: last_logits(logits, examples) * torch.nan, "is nan where mask counts"),
+        (
+            lambda logits, examples: last_logits(logits, examples) + len(logits),
+            "gives example .* alone and .* beside example",
+        ),
+        (lambda logits, examples: logits[:, 2, 0], "failed on the logits of examples .0, 80.*IndexError"),
+        ("logit", "readout is a str; expected a callable"),
+    ],
+)
+def test_faults_of_a_readout_are_named(readout: Any, message: str) -> None:
+    numeric = {"expected": torch.zeros(N, 1), "mask": torch.ones(N, 1, dtype=torch.bool)}
+    assert len(adder.task(readout=last_logits, **numeric)) == N
+    with pytest.raises(TaskError, match=message):
+        adder.task(readout=readout, **numeric)
+
+
+def test_a_readout_of_answers_must_score_all_that_are_expected() -> None:
+    with pytest.raises(TaskError, match=r"returned shape \(2, 2, 3\) for 2 rows; .*at least 5 answers, as expected"):
+        adder.task(expected=torch.full((N, 2), 4), readout=lambda logits, examples: logits)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"base": [[1, 2]]}, "base is a list; expected a torch tensor of token ids"),
+        ({"source": torch.zeros(N, 2)}, "source has dtype torch.float32; expected token ids"),
+        ({"isolates": torch.zeros(N, dtype=torch.long)}, "isolates has dtype torch.int64; isolates must be bool"),
+        ({"base_positions": torch.ones(N, 1)}, "base_positions has dtype torch.float32; expected positions"),
+        ({"base_attention_mask": torch.full((N, 2), 3)}, "base_attention_mask holds 3"),
+        ({"tolerance": -1.0}, "tolerance=-1.0; expected a number from 0 on"),
+        ({"tolerance": float("nan")}, "tolerance=nan; expected a number from 0 on"),
+        ({"memory": 0}, "memory=0; expected an integer from 1 on"),
+        (
+            {"expected": torch.full((N, 1), torch.nan), "mask": torch.ones(N, 1).bool(), "readout": last_logits},
+            "expected is not finite at a place where mask counts",
+        ),
+    ],
+)
+def test_types_and_numbers_that_mean_nothing_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        adder.task(**change)
+
+
+def test_a_tokenizer_s_mask_of_ones_and_zeros_is_taken() -> None:
+    ones = torch.ones(N, 2, dtype=torch.long)
+    task = adder.task(base_attention_mask=ones, source_attention_mask=ones)
+    assert task.right(Featurizer.subspace(adder.live())).all()

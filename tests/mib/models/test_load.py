@@ -288,7 +288,7 @@ def test_code_of_a_checkpoint_is_neither_run_nor_asked_about(
         (transformers.GlmConfig(**SIZES, head_dim=8), "its rotary embedding turns neighbouring dimensions, not the"),
         (
             transformers.SmolLM3Config(**SIZES, no_rope_layers=[1, 0, 1]),
-            "its layers '1' have no rotary embedding. mib.models.adapters has no part for that. Known to work: gpt2,",
+            "its layers '1' have no rotary embedding. mib has no part for that. Known to work: gpt2,",
         ),
         (transformers.Gemma3TextConfig(**SIZES, head_dim=8), "its kinds of layers have rotary embeddings of their own"),
         (transformers.Olmo2Config(**SIZES), "it norms the queries of all heads together"),

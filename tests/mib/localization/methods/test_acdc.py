@@ -61,7 +61,7 @@ def test_a_known_chain_is_all_that_is_kept(objective: str, ablation: str) -> Non
 
 
 def test_bad_thresholds_are_refused() -> None:
-    with pytest.raises(MethodError, match=r"acdc: thresholds=\(0.1, 0\); expected at least one number above 0"):
+    with pytest.raises(MethodError, match=r"acdc: thresholds=\(0.1, 0\). Expected at least one value, each a nu"):
         get("acdc")(make_task(), thresholds=(0.1, 0))
-    with pytest.raises(MethodError, match="acdc: examples=0; expected at least 1"):
+    with pytest.raises(MethodError, match="acdc: examples=0. Expected an integer from 1 on"):
         get("acdc")(make_task(), examples=0)
