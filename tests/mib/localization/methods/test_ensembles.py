@@ -62,5 +62,5 @@ def test_ensembles_find_the_chain() -> None:
 def test_parameters_out_of_range_are_refused() -> None:
     with pytest.raises(MethodError, match="scale='larges'. Did you mean: largest"):
         get("ensemble-parallel")(make_task(), scale="larges")
-    with pytest.raises(MethodError, match="a warm start with sparsity=1.0, softness=0.2"):
+    with pytest.raises(MethodError, match="start_sparsity=1.0. Expected a number above 0 and below 1"):
         get("ensemble-sequential")(make_task(), start_sparsity=1.0)
