@@ -8,7 +8,7 @@ from typing import Any
 
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.evaluator import ORACLE
-from mib.metrics.metric_validity import kendall_tau
+from mib.metrics.metric_validity import kendall_tau, tau_interval
 
 COLUMNS = ("mib_cpr", "mib_cmd", "cpr", "cmd")
 """What is measured without truth; in a summary their names begin with ``real_``."""
@@ -33,12 +33,14 @@ class Prediction:
         predicted: Over the tasks of real models.
         tau: Kendall's tau-b over methods, 1 if both rank alike, each from its best to its worst.
         n_methods: How many have a value in both columns; the oracle is no method.
+        interval: Ends of the 95 % interval of tau, by bootstrap over methods.
     """
 
     column: str
     predicted: str
     tau: float
     n_methods: int
+    interval: tuple[float, float]
 
 
 def language_model_values(rows: Iterable[CircuitScores]) -> dict[str, list[float]]:
@@ -69,9 +71,10 @@ def predictions(
             if len(both) < LEAST_METHODS:
                 continue
             signs = [-1 if name in lower_is_better else 1 for name in (column, predicted)]
-            tau = kendall_tau([signs[0] * m[column] for m in both], [signs[1] * m[predicted] for m in both])
+            ranked = [signs[0] * m[column] for m in both], [signs[1] * m[predicted] for m in both]
+            tau = kendall_tau(*ranked)
             if not math.isnan(tau):
-                found.append(Prediction(column, predicted, tau, len(both)))
+                found.append(Prediction(column, predicted, tau, len(both), tau_interval(*ranked)))
     return tuple(found)
 
 

@@ -94,7 +94,9 @@ def validity_data(entry: Validity, *, places: str) -> dict[str, Any]:
         "metric": entry.metric,
         "exact": entry.exact,
         "kendall_tau": or_none(entry.overall.tau),
+        "interval": [or_none(end) for end in entry.interval],
         "n_pairs": entry.overall.n_pairs,
+        "n_methods": entry.n_methods,
         places: {place: or_none(agreement.tau) for place, agreement in entry.per_model.items()},
     }
 

@@ -44,9 +44,9 @@ def generate(
     """
     from groundtruth.generated import Bounds, parse_range
     from groundtruth.generated.suite import generate as generate_suite
-    from groundtruth.report.generating import suite_view
     from groundtruth.report.progress import tracked
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.suite_view import suite_view
 
     bounds = Bounds(
         depth=parse_range(depth, name="--depth"),
@@ -101,7 +101,7 @@ def repro(
     from rich.text import Text
 
     from groundtruth.errors import DomainError
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
     from groundtruth.testing.reproduce import repeat
 
     if (variable is None) != (site is None):

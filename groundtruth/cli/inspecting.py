@@ -23,8 +23,8 @@ def programs(*, family: str | None = None, json: AsJson = False) -> None:
         json: Print JSON, for machines.
     """
     from groundtruth.programs import get, names
-    from groundtruth.report.listings import program_data, programs_table
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.listings import program_data, programs_table
 
     found = [get(name) for name in names(family=family)]
     if json:
@@ -42,8 +42,8 @@ def models(*, family: str | None = None, variants: bool = False, json: AsJson = 
         json: Print JSON, for machines.
     """
     from groundtruth.model import load
-    from groundtruth.report.listings import models_table, of_family, variant_data, variants_table
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.listings import models_table, of_family, variant_data, variants_table
     from groundtruth.store.catalog import shipped_variants, summaries
 
     found = of_family(summaries(), family)
@@ -82,8 +82,8 @@ def show(
         source: Print the Python text of the program too.
         json: Print JSON, for machines.
     """
-    from groundtruth.report.show import model_data, model_view
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.model_view import model_data, model_view
     from groundtruth.specs import find_model
 
     model = find_model(name)
@@ -117,9 +117,9 @@ def compile(
     """
     from groundtruth.compiler.compile_program import compile as compile_program
     from groundtruth.programs import get, load_program
-    from groundtruth.report.listings import compiled_view
-    from groundtruth.report.show import model_data
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.listings import compiled_view
+    from groundtruth.report.views.model_view import model_data
     from groundtruth.specs import is_file_spec
 
     if out is not None:
@@ -144,8 +144,8 @@ def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
     """
     from groundtruth.model import load
     from groundtruth.report.progress import tracked
-    from groundtruth.report.style import echo
-    from groundtruth.report.verifying import verification_data, verifications_table
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.verifications import verification_data, verifications_table
     from groundtruth.store.catalog import shipped, shipped_variants, stored
     from groundtruth.truth.verify import verify_many
 

@@ -22,9 +22,9 @@ def pitfalls(*names: str, seed: Seed = 0, json: AsJson = False) -> int:
     """
     from groundtruth.pitfalls import get
     from groundtruth.pitfalls import names as known
-    from groundtruth.report.pitfalls_table import pitfall_data, pitfall_view, pitfalls_table
     from groundtruth.report.progress import tracked
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.pitfalls_table import pitfall_data, pitfall_view, pitfalls_table
 
     wanted = [get(name) for name in flat(names) or known()]
     outcomes = list(tracked("falling", (pitfall.run(seed=seed) for pitfall in wanted), total=len(wanted)))

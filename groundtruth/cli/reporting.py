@@ -22,13 +22,12 @@ def report(result: Path, /, *, html: Path | None = None) -> None:
     from rich.text import Text
 
     from groundtruth.files import write_whole
-    from groundtruth.report.page import read_result, result_page
-    from groundtruth.report.style import echo
-    from groundtruth.report.variable_page import variable_page
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.result_page import read_result, result_page
 
     data = read_result(result)
     path = html or result.with_suffix(".html")
-    page = variable_page(data) if data.get("track") == "variables" else result_page(data)
+    page = result_page(data)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page.encode())
     echo(Text(f"{path}  ({len(page) / 1024:,.0f} KiB; open it in a browser)"))

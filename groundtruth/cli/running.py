@@ -66,7 +66,7 @@ def show(
     Returns:
         The exit code: 1 if a method failed.
     """
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
 
     if json:
         print_json(data())
@@ -79,7 +79,7 @@ def judge(code: int, missed: Sequence[str], *, json: bool) -> int:
     """The exit code where there are thresholds, and a line for each that is not met."""
     from rich.text import Text
 
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
 
     if missed and not json:
         echo(*(Text(line, "bad") for line in missed))
@@ -88,8 +88,8 @@ def judge(code: int, missed: Sequence[str], *, json: bool) -> int:
 
 def show_contract(method: str, promises: "Sequence[Promise]", *, json: bool) -> int:
     """Print which promises a method keeps; 1 if one is broken."""
-    from groundtruth.report.contract import contract_data, contract_table
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.contract_view import contract_data, contract_table
 
     if json:
         print_json(contract_data(method, promises))

@@ -240,8 +240,8 @@ def methods(*, track: str = "circuits", level: str | None = None, json: AsJson =
     """
     if is_variables(track, level=level):
         return list_featurizers(json=json)
-    from groundtruth.report.listings import method_data, methods_table
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.listings import method_data, methods_table
     from mib import localization
 
     wanted = None if level is None else require_level(level)
@@ -293,13 +293,12 @@ def _run(cells: "list[Cell]", out: Path, jobs: int | None, **settings: Any) -> "
 def _report(result: "Result", out: Path, name: str, json: bool, *, own: str = "") -> int:
     """Write the result files, print the table or JSON, and say whether a method failed."""
     from groundtruth.bench.results import as_data
-    from groundtruth.report.tables import bench_report, ending
-    from groundtruth.report.writing import write_result
+    from groundtruth.report.views.track_report import result_ending, result_view, write_result
 
     paths = write_result(result, out, name)
     return show(
         result,
         json=json,
         data=lambda: as_data(result),
-        view=lambda: (bench_report(result, own=own), ending(result, paths)),
+        view=lambda: (result_view(result, own=own), result_ending(result, paths, own=own)),
     )

@@ -76,8 +76,8 @@ def submit(
         json: Print JSON, for machines.
     """
     from groundtruth.report.progress import tracked
-    from groundtruth.report.style import echo
-    from groundtruth.report.submitting import outcome_data, outcomes_table
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.submission_view import outcome_data, outcomes_table
     from mib.engine.ablations import check_ablation
     from mib.leaderboard.submissions import Setup, parse_models
 
@@ -152,8 +152,8 @@ def check(folder: Path, /, *, json: AsJson = False) -> int:
         folder: The submission, of circuits or of featurizers.
         json: Print JSON, for machines.
     """
-    from groundtruth.report.style import echo
-    from groundtruth.report.submitting import report_data, report_view
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.submission_view import report_data, report_view
     from mib.leaderboard.submissions import check_submission
 
     report = check_submission(folder)

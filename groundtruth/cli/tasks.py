@@ -37,8 +37,8 @@ def tasks(
     """
     import mib.tasks
     from groundtruth.errors import GroundTruthError
-    from groundtruth.report.style import echo
-    from groundtruth.report.tasks import example_data, examples_view, task_data, tasks_table, written_view
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.tasks_view import example_data, examples_view, task_data, tasks_table, written_view
 
     if name is None:
         found = [mib.tasks.get(known) for known in mib.tasks.names()]

@@ -28,11 +28,10 @@ def report_tiers(result: "Result", out: Path, name: str, json: bool) -> int:
     from groundtruth.bench.results import as_data
     from groundtruth.bench.tiers_run import tier_data
     from groundtruth.files import to_json
-    from groundtruth.report.tables import ending
-    from groundtruth.report.tiers_table import as_markdown, tier_report
-    from groundtruth.report.writing import as_csv, write_contents
+    from groundtruth.report.views.tiers_view import tier_markdown, tier_view
+    from groundtruth.report.views.track_report import result_csv, result_ending, write_contents
 
     data = {**as_data(result), "tiers": tier_data(result)}
-    contents = {"json": to_json(data), "csv": as_csv(result).encode(), "md": as_markdown(result).encode()}
+    contents = {"json": to_json(data), "csv": result_csv(result).encode(), "md": tier_markdown(result).encode()}
     paths = write_contents(contents, out, name)
-    return show(result, json=json, data=lambda: data, view=lambda: (tier_report(result), ending(result, paths)))
+    return show(result, json=json, data=lambda: data, view=lambda: (tier_view(result), result_ending(result, paths)))

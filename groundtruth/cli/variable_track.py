@@ -127,8 +127,8 @@ def check_variables(method: str, *, json: bool) -> int:
 
 def list_featurizers(*, json: bool) -> None:
     """The registered featurization methods."""
-    from groundtruth.report.listings import featurizer_data, featurizers_table
-    from groundtruth.report.style import echo
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.listings import featurizer_data, featurizers_table
     from mib import featurization
 
     found = [featurization.get(name) for name in featurization.names()]
@@ -168,13 +168,12 @@ def _run(cells: "Sequence[VariableCell]", options: Options, **settings: Any) -> 
 def _report(result: "VariableResult", options: Options, name: str, *, own: str = "") -> int:
     """Write the result files, print the table or JSON, and say whether a method failed."""
     from groundtruth.bench.variable_results import variable_data
-    from groundtruth.report.variable_tables import variable_ending, variable_report
-    from groundtruth.report.variable_writing import write_variable_result
+    from groundtruth.report.views.track_report import result_ending, result_view, write_result
 
-    paths = write_variable_result(result, options.out, name)
+    paths = write_result(result, options.out, name)
     return show(
         result,
         json=options.json,
         data=lambda: variable_data(result),
-        view=lambda: (variable_report(result, own=own), variable_ending(result, paths)),
+        view=lambda: (result_view(result, own=own), result_ending(result, paths, own=own)),
     )

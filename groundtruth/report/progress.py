@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from groundtruth.report.style import console
+from groundtruth.report.terminal import console
 
 Item = TypeVar("Item")
 

@@ -24,9 +24,8 @@ from groundtruth.evaluation.circuits.language_model_circuits import LanguageMode
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.evaluation.prompts import Prompts
-from groundtruth.report.style import THEME
-from groundtruth.report.tables import bench_report
-from groundtruth.report.writing import as_csv, as_markdown
+from groundtruth.report.terminal import THEME
+from groundtruth.report.views.track_report import result_csv, result_markdown, result_view
 from mib import learned, localization, tasks
 from mib.errors import MethodError, TaskError
 from mib.learned.build import save
@@ -384,7 +383,7 @@ def test_of_few_methods_no_rank_correlation_is_told() -> None:
 
 @pytest.mark.slow
 def test_one_table_has_exact_columns_where_truth_is_known_and_mibs_everywhere(checkpoint: Path, tmp_path: Path) -> None:
-    methods = ["oracle", "eap", "eap-ig-inputs", "random", "weight-norm"]
+    methods = ["oracle", "eap", "eap-ig-inputs", "eap-ig-activations", "random", "weight-norm"]
     chosen = [Cell(method, model, n_pairs=8, max_sizes=5) for model in ("hist", "reverse") for method in methods]
     chosen += [cell(checkpoint, method) for method in methods[1:]]
     result = result_of([(c, o) for c, o, _ in run_cells(chosen, CellStore(tmp_path / "cells"))], seconds=1.0)
@@ -394,14 +393,14 @@ def test_one_table_has_exact_columns_where_truth_is_known_and_mibs_everywhere(ch
     assert eap.columns["cmd"].mean != eap.columns["real_cmd"].mean
     screen = Console(width=100, theme=THEME)
     with screen.capture() as captured:
-        screen.print(bench_report(result))
+        screen.print(result_view(result))
     text = " ".join(captured.get().split())
     assert "2 models and tiny (greater-than)" in text
-    assert "predict its rank on real ones? Kendall tau with CMD there, 4 methods: AUROC" in text
+    assert "predict its rank on language models? Kendall tau with CMD there, 5 methods: AUROC" in text
     assert max(map(len, captured.get().splitlines())) <= 100
     data = as_data(result)
     told = {(entry["column"], entry["predicted"]) for entry in data["rank_prediction"]}
     assert ("auroc", "real_cmd") in told
     assert json.dumps(data)
-    assert "2 models and tiny (greater-than)" in as_markdown(result)
-    assert "greater-than" in as_csv(result)
+    assert "2 models and tiny (greater-than)" in result_markdown(result)
+    assert "greater-than" in result_csv(result)

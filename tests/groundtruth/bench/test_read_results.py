@@ -14,7 +14,7 @@ from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.files import to_json
-from groundtruth.report.tiers_page import BEGIN, END, main
+from groundtruth.report.views.tiers_page import BEGIN, END, main
 
 
 def _row(method, model, auroc):
@@ -59,9 +59,9 @@ def test_of_a_cell_in_several_files_the_last_counts(tmp_path):
     ("content", "message"),
     [
         ("[", "is not JSON"),
-        ("[]", "has schema_version None; this version reads 1"),
-        ('{"schema_version": 1}', "is no result of the circuit track: KeyError: 'cells'"),
-        ('{"schema_version": 1, "cells": [{"outcome": "scored", "cell": {}}]}', "is no result of the circuit track"),
+        ("[]", "has schema_version None; this version reads 2"),
+        ('{"schema_version": 2}', "is no result of the circuit track: KeyError: 'cells'"),
+        ('{"schema_version": 2, "cells": [{"outcome": "scored", "cell": {}}]}', "is no result of the circuit track"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, message):
@@ -84,7 +84,7 @@ def test_a_page_shows_the_tables_between_its_marks_and_keeps_the_rest(tmp_path, 
     text = page.read_text()
     assert text.startswith(f"before\n{BEGIN}") and text.endswith(f"{END}after\n") and "old" not in text
     assert "2 models (hist, sort)" in text
-    assert "| random | " + " | ".join(["0.50 ±.00"] * 6) + " | 0.50 |" in text
+    assert "| random | " + " | ".join(["0.50"] * 6) + " | 0.50 |" in text
     assert "| eap (1 model) | " + " | ".join(["0.75"] * 7) + " |" in text
     assert "| random | " + " | ".join(["0.25"] * 7) + " |" in text  # of rounded scores
     assert "| random | " + " | ".join(["0/2"] * 6) + " |" in text

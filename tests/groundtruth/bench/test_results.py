@@ -14,9 +14,8 @@ from groundtruth.bench.thresholds import parse, unmet
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
-from groundtruth.report.style import THEME
-from groundtruth.report.tables import bench_report, ending
-from groundtruth.report.writing import as_csv, as_markdown, write_result
+from groundtruth.report.terminal import THEME
+from groundtruth.report.views.track_report import result_csv, result_ending, result_markdown, result_view, write_result
 
 
 def row(method: str, model: str, auroc: float, cpr: float, cmd: float) -> CircuitScores:
@@ -80,20 +79,20 @@ def test_validity_leaves_the_oracle_out_and_turns_cmd_around(result: Result) -> 
 
 
 def test_the_report_fits_100_columns_and_says_what_it_found(result: Result) -> None:
-    text = printed(bench_report(result))
+    text = printed(result_view(result))
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text
     flat = " ".join(text.split())
     assert "Circuit localization · 2 models · resample ablation" in flat
-    assert "Kendall tau with AUROC: CPR -1.00 · CMD 1.00" in flat
+    assert "Kendall" not in flat and "±" not in flat  # of two methods on two models: no statistic is worth a line
     assert "CPR goes past the truth: poor reaches 1.70, the true circuit 0.80." in flat
     assert "poor misses 4 of 8 live edges (50%); 100% of those score exactly 0, 100% are queries." in flat
     assert "Worst: hist (AUROC 0.50), without input->a0.h0<q> (tokens for hist)." in flat
 
 
 def test_the_best_of_a_column_is_marked_and_the_oracle_is_not_in_the_race(result: Result) -> None:
-    lines = {line.split(" | ")[0].strip("| `"): line for line in as_markdown(result).splitlines() if "| `" in line}
-    assert lines["good"].count("**") == 2 * 5  # AUROC, AP, F1, CMD, MIB's CMD
+    lines = {line.split(" | ")[0].strip("| `"): line for line in result_markdown(result).splitlines() if "| `" in line}
+    assert lines["good"].count("**") == 2 * 6  # AUROC, AP, F1, exact, CMD, MIB's CMD
     assert "**" not in lines["oracle"]
     assert "**" not in lines["poor"]
 
@@ -105,7 +104,7 @@ def test_skipped_and_failed_cells_are_told(result: Result) -> None:
         (Cell("poor", "sort"), Failed("ZeroDivisionError: division by zero (x.py, line 1)")),
     )
     fuller = replace(result, outcomes=(*result.outcomes, *more))
-    text = " ".join(printed(bench_report(fuller), ending(fuller, [Path("results/x.json")])).split())
+    text = " ".join(printed(result_view(fuller), result_ending(fuller, [Path("results/x.json")])).split())
     assert "nothing to localize under resample: odd" in text
     assert "Left out: other cannot run with ablation='resample'." in text
     assert "poor (1 failed)" in text
@@ -121,7 +120,7 @@ def test_the_files_hold_every_row(result: Result, tmp_path: Path, monkeypatch: p
     assert data["schema_version"] == 2
     assert data["models_sha256"] == {"hist": "sha of hist", "reverse": "sha of reverse"}
     assert {"torch", "python", "groundtruth"} <= set(data["environment"]["versions"])
-    assert [cell["live"]["auroc"] for cell in data["cells"]] == [1.0, 1.0, 1.0, 0.8, 0.5, 0.6]
+    assert [cell["truth"]["live"]["auroc"] for cell in data["cells"]] == [1.0, 1.0, 1.0, 0.8, 0.5, 0.6]
     assert {
         entry["metric"]: entry["kendall_tau"] for entry in data["metric_validity"] if entry["exact"] == "auroc"
     } == {
@@ -130,7 +129,7 @@ def test_the_files_hold_every_row(result: Result, tmp_path: Path, monkeypatch: p
         "mib_cpr": -1.0,
         "mib_cmd": 1.0,
     }
-    records = list(csv.DictReader(io.StringIO(as_csv(result))))
+    records = list(csv.DictReader(io.StringIO(result_csv(result))))
     assert [(r["method"], r["model"], float(r["auroc"])) for r in records][3] == ("good", "reverse", 0.8)
     assert as_data(result)["cells"][0]["key"] == "oracle/hist"
 

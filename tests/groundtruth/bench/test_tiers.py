@@ -12,7 +12,7 @@ from groundtruth.bench.tiers_run import TIER_NAMES, climbs, shipped_on_all_tiers
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, DomainError, VariantError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores
-from groundtruth.report.tiers_table import as_markdown, entry, fall, falls_in_words, residues_in_words
+from groundtruth.report.views.tiers_view import entry, fall, falls_in_words, residues_in_words, tier_markdown
 from groundtruth.specs import find_model
 from groundtruth.store.catalog import library, shipped, shipped_variants, stored
 from groundtruth.store.read import read_circuits
@@ -140,8 +140,9 @@ def test_the_spread_is_over_models():
     scores = {("a", name): 1.0 for name in tier_models(["hist", "sort"])} | {("a", "sort@soft"): 0.5}
     (climb,) = climbs(_result(scores), "resample")
     assert climb.spread["soft"] == pytest.approx(0.25 * 2**0.5)
-    assert (entry(climb, "soft"), entry(climb, RAW)) == ("0.75 ±.35", "1.00 ±.00")
-    assert entry(climb, "superposed") == "1.00"  # of one model
+    assert entry(climb, "soft") == "0.75"  # of two models, of which a spread says nothing
+    several = replace(climb, values={"soft": dict(zip("abcde", (1.0, 0.5, 1.0, 0.5, 0.75), strict=True))})
+    assert entry(several, "soft") == "0.75 ±.25"
 
 
 def test_what_is_measured_is_no_exact_score():
@@ -176,5 +177,5 @@ def test_means_are_over_the_models_of_every_tier():
     assert climb.n_failed["all"] == 1 and climb.n_exact["soft"] == 0 and climb.n_exact[RAW] == 1
     assert fall(climb, "soft") == 0.5
     assert [text.plain for text in falls_in_words([climb])][1] == "soft: 1 method of 1 lose 0.1 or more: a -0.50"
-    assert "| a | 1.00 | 1.00 | 0.50 | 1.00 | 1.00 | 1.00 |" in as_markdown(_result(scores))
+    assert "| a | 1.00 | 1.00 | 0.50 | 1.00 | 1.00 | 1.00 |" in tier_markdown(_result(scores))
     assert tier_data(_result(scores))["climbs"][0]["auroc"]["soft"] == 0.5

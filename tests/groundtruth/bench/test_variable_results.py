@@ -14,10 +14,9 @@ from groundtruth.bench.variable_results import VariableResult, mib_columns, vari
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.variables.controls import Control
 from groundtruth.files import to_json
-from groundtruth.report.style import THEME
-from groundtruth.report.variable_tables import variable_report
-from groundtruth.report.variable_words import words
-from groundtruth.report.variable_writing import variable_csv, variable_markdown
+from groundtruth.report.terminal import THEME
+from groundtruth.report.views.track_report import result_csv, result_markdown, result_view
+from groundtruth.report.views.variable_sentences import variable_sentences
 from tests.groundtruth.bench.variable_rows import language_model_row, result, row
 
 
@@ -88,18 +87,18 @@ def test_files_hold_every_row_and_no_nan() -> None:
     assert data["track"] == "variables"
     assert [cell["outcome"] for cell in data["cells"]] == ["scored", "scored", "failed"]
     assert data["cells"][0]["illusion"] is True
-    assert data["cells"][0]["overlap"]["energy"]["dead"] == 0.3
+    assert data["cells"][0]["truth"]["overlap"]["energy"]["dead"] == 0.3
     assert {entry["exact"] for entry in data["metric_validity"]} >= {"recall", "inside"}
-    table = list(csv.DictReader(io.StringIO(variable_csv(found))))
+    table = list(csv.DictReader(io.StringIO(result_csv(found))))
     assert [line["method"] for line in table] == ["das", "no-op"]
     assert table[0]["precision"] == "0.3"
-    assert "| `das` |" in variable_markdown(found)
+    assert "| `das` |" in result_markdown(found)
 
 
 def test_words_name_illusions_and_what_is_found_where_there_is_nothing() -> None:
     shown = [
         line.plain
-        for line in words(
+        for line in variable_sentences(
             result(
                 row("das", 0.95, precision=0.3, controls=(Control("shuffled", 0.8), Control("arbitrary", 0.1))),
                 row("pca", 0.85, precision=0.3),
@@ -117,7 +116,7 @@ def test_words_name_illusions_and_what_is_found_where_there_is_nothing() -> None
 
 def test_what_was_left_out_is_told() -> None:
     skipped = (VariableCell("mdas", "hist", "hist", "residual.0.post"), Skipped("no isolation pairs", "method"))
-    text = "\n".join(line.plain for line in words(result(row("das", 0.5), others=(skipped,))))
+    text = "\n".join(line.plain for line in variable_sentences(result(row("das", 0.5), others=(skipped,))))
     assert "Left out: mdas on hist:hist@residual.0.post: no isolation pairs" in text
 
 
@@ -126,7 +125,7 @@ def test_the_table_fits_a_hundred_columns() -> None:
     names = ("oracle", "dbm-sae-batch-top-k", "difference-in-means")
     rows = [row(name, 0.95, precision=0.3, controls=controls, seed=s) for name in names for s in range(12)]
     screen = Console(width=100, record=True, file=io.StringIO(), theme=THEME)
-    screen.print(variable_report(result(*rows, dtype="float32", device="cpu")))
+    screen.print(result_view(result(*rows, dtype="float32", device="cpu")))
     lines = screen.export_text().splitlines()
     table = [line for line in lines if line.startswith(names)]
     assert len(table) == 3
@@ -162,7 +161,7 @@ def test_mibs_summary_on_a_language_model_is_over_families_positions_and_layers(
 
 
 def mixed() -> VariableResult:
-    order = ("das", "dbm", "pca", "svd")
+    order = ("das", "dbm", "pca", "svd", "lda")
     compiled = [row(name, 0.1 * i, recall=0.2 * i, precision=0.3) for i, name in enumerate(order)]
     real = [language_model_row(name, 0.9 - 0.1 * i, seed=seed) for i, name in enumerate(order) for seed in (0, 1)]
     return result(row("oracle", 1.0), *compiled, *real, profile="made up", dtype="float32", device="cpu")
@@ -175,34 +174,34 @@ def test_columns_of_language_models_stand_beside_those_of_compiled_ones() -> Non
     assert found["dbm"].columns["real_mib_best"].mean == pytest.approx(0.5)
     assert (found["dbm"].n_rows, found["dbm"].minimal_rank) == (1, 4.0)
     assert "real_accuracy" not in found["oracle"].columns
-    assert {entry.overall.n_methods for entry in mixed().validity()} == {4}
+    assert {entry.overall.n_methods for entry in mixed().validity()} == {5}
 
 
 def test_a_line_says_whether_ranks_on_compiled_models_predict_those_on_real_ones() -> None:
     taus = {(e.column, e.predicted): e.tau for e in mixed().predictions()}
     assert taus["accuracy", "real_accuracy"] == pytest.approx(-1.0)
     assert taus["recall", "real_accuracy"] == pytest.approx(-1.0)
-    told = next(line.plain for line in words(mixed()) if "predict" in line.plain)
+    told = next(line.plain for line in variable_sentences(mixed()) if "predict" in line.plain)
     assert told.startswith(
-        "Does a method's rank on compiled models predict its rank on real ones? Kendall tau with IIA "
+        "Does a method's rank on compiled models predict its rank on language models? Kendall tau with IIA "
     )
-    assert "4 methods: IIA -1.00 · recall -1.00" in told
+    assert "5 methods: IIA -1.00 (-1.00 to -1.00) · recall -1.00" in told
 
 
 def test_a_table_of_both_fits_the_screen_and_all_files_have_both() -> None:
     console = Console(width=100, theme=THEME)
     with console.capture() as captured:
-        console.print(variable_report(mixed()))
+        console.print(result_view(mixed()))
     text = captured.get()
     assert max(map(len, text.splitlines())) <= 100
     assert "1 variable at 1 site and learned (arithmetic-addition: ones_carry)" in " ".join(text.split())
     assert "10 held-out pairs each; no truth is known there" in " ".join(text.split())
     data = json.loads(to_json(variable_data(mixed())))
     assert ("recall", "real_accuracy") in {(e["column"], e["predicted"]) for e in data["rank_prediction"]}
-    lines = list(csv.DictReader(io.StringIO(variable_csv(mixed()))))
+    lines = list(csv.DictReader(io.StringIO(result_csv(mixed()))))
     assert {line["task"] for line in lines} == {"", "arithmetic-addition"}
     assert {line["recall"] for line in lines if line["task"]} == {""}
-    assert "IIA real" in variable_markdown(mixed())
+    assert "IIA LM" in result_markdown(mixed())
 
 
 def test_language_models_alone_have_a_table_of_their_own() -> None:
@@ -213,10 +212,10 @@ def test_language_models_alone_have_a_table_of_their_own() -> None:
     )
     console = Console(width=100, theme=THEME)
     with console.capture() as captured:
-        console.print(variable_report(alone))
+        console.print(result_view(alone))
     text = captured.get()
     assert "recall" not in text and "re-" not in text and "illu-" not in text
     assert "0.post" in text and "1.post" in text  # a table by place
     assert alone.summaries()[0].columns["selectivity"].mean == pytest.approx(0.3)
     assert "No truth is known" in " ".join(text.split())
-    assert "illusions" not in variable_markdown(alone).splitlines()[2]
+    assert "illusions" not in result_markdown(alone).splitlines()[2]

@@ -13,7 +13,7 @@ from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
-from groundtruth.report.page import read_result, result_page
+from groundtruth.report.views.result_page import read_result, result_page
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -68,8 +68,8 @@ def test_the_page_holds_tables_wrong_edges_failures_and_the_true_circuit() -> No
     assert outline.open == []
     for told in ("0.55", "input->a0.h0<q>", "nothing to localize", "4 live of 13", "└─ m0"):
         assert told in outline.text
-    assert re.search(r'<td>exact</td><td class="best">0.90 ±0.00</td>', page)
-    assert not re.search(r'<td>oracle</td><td class="best">', page)
+    (exact,) = re.findall(r'<a href="#method-1-2">exact</a></th>\s*<td class="best">0.90</td>', page)
+    assert not re.search(r">oracle</a></th>\s*<td class=\"best\">", page)
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
@@ -77,7 +77,10 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
     outline = _Outline()
     outline.feed(page)
     assert not {"script", "link", "img", "iframe"} & outline.seen
-    assert not re.search(r"(src|href)=|url\(|@import", page)
+    assert not re.search(r"src=|url\(|@import", page)
+    anchors = set(re.findall(r' id="([^"]*)"', page))
+    links = re.findall(r'href="([^"]*)"', page)
+    assert links and {link[1:] for link in links if link.startswith("#")} == {link[1:] for link in links} <= anchors
     assert HOSTILE in outline.text  # shown as the text that it is
 
 
@@ -87,14 +90,16 @@ def test_a_file_that_is_no_result_is_refused(tmp_path: Path) -> None:
         read_result(path)
     for content, message in (
         ("{", "is no JSON"),
-        ("[]", "is no result of localization methods: it has no 'schema_version'"),
+        ("[]", "is no result of bench or score: it has no 'schema_version'"),
         (json.dumps(data(schema_version=0)), "has schema_version 0; this version reads 2"),
     ):
         path.write_text(content)
         with pytest.raises(ArtifactError, match=message):
             read_result(path)
-    with pytest.raises(ArtifactError, match="the result is incomplete: 'n_exact'. Run the benchmark again"):
-        result_page(data(summaries=[{"method": "exact", "ablation": "resample", "columns": {}}]))
+    broken = data()
+    del broken["cells"][0]["cpr"]
+    with pytest.raises(ArtifactError, match="the result is incomplete: cpr: Field required. Run the benchmark again"):
+        result_page(broken)
 
 
 def test_the_command_writes_the_page_beside_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,6 +113,6 @@ def test_the_command_writes_the_page_beside_the_result(tmp_path: Path, capsys: p
 
 
 def test_cells_without_truth_show_their_cpr() -> None:
-    without = replace(row("nap", 0.9), live=None, variables=None, structural=None, level="neuron")
+    without = replace(row("nap", 0.9), truth=None, level="neuron")
     page = result_page(as_data(result_of([(Cell("nap", "hist", level="neuron"), without)], seconds=1.0)))
-    assert re.search(r'title="nap on hist: CPR 0.500 \(0.400 to 0.600\), [^"]*"[^>]*>0.50</td>', page)
+    assert re.search(r'>hist</th><td>0.50</td><td class="text">CPR 0.500 \(0.400 to 0.600\), CMD', page)

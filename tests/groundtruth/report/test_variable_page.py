@@ -11,7 +11,7 @@ from groundtruth.bench.variable_results import variable_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
 from groundtruth.files import to_json
-from groundtruth.report.variable_page import variable_page
+from groundtruth.report.views.result_page import result_page
 from tests.groundtruth.bench.variable_rows import language_model_row, result, row
 from tests.groundtruth.report.test_page import HOSTILE, _Outline
 
@@ -27,37 +27,37 @@ def data(*, real: bool = True, compiled: bool = True) -> dict[str, object]:
 
 def test_every_tag_is_closed_and_nothing_hostile_becomes_one() -> None:
     outline = _Outline()
-    outline.feed(variable_page(data()))
+    outline.feed(result_page(data()))
     assert not outline.open
     assert "script" not in outline.seen
     assert f"raised {HOSTILE}" in outline.text
 
 
 def test_both_kinds_of_models_have_their_columns_and_places() -> None:
-    page = variable_page(data())
+    page = result_page(data())
     for text in (
-        "IIA real",
+        "IIA LM",
         "precision",
         "reverse:opposite@residual.2.post",
         "learned/arithmetic-addition:ones_carry@",
     ):
         assert text in page
     assert "left out: das on reverse:opposite@residual.2.post: no pairs here" in page
-    assert "das on reverse:opposite@residual.2.post: 0.25 by seed" in page
-    assert "0.75 by seed; of seed 0 on all pairs of random 0.50" in page
+    assert '>reverse:opposite@residual.2.post</th><td>0.25</td><td class="text">0.25 by seed</td>' in page
+    assert "0.75 by seed; seed 0 on all pairs of random 0.50" in page
 
 
 def test_language_models_alone_have_no_exact_columns() -> None:
-    page = variable_page(data(compiled=False))
-    assert "precision" not in page and "illusions" not in page
+    page = result_page(data(compiled=False))
+    assert "precision" not in page and "illusion" not in page
     assert "MIB best" in page and "No truth is known" in page
 
 
 def test_an_incomplete_result_is_refused() -> None:
     broken = data()
-    del broken["summaries"]
-    with pytest.raises(ArtifactError, match="the result is incomplete: 'summaries'. Run the benchmark again"):
-        variable_page(broken)
+    del broken["environment"]
+    with pytest.raises(ArtifactError, match="the result is incomplete: 'environment'. Run the benchmark again"):
+        result_page(broken)
 
 
 def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.text import Text
 
 from groundtruth.generated.suite import Suite
-from groundtruth.report import style
+from groundtruth.report import notation
 
 
 def suite_view(suite: Suite, folder: Path) -> Iterator[Text]:
@@ -16,15 +16,17 @@ def suite_view(suite: Suite, folder: Path) -> Iterator[Text]:
         suite: What was generated.
         folder: Where it lies.
     """
-    title = f"Generated suite · {style.plural(len(suite.members), 'model')} · seed {suite.seed} · {suite.bounds}"
+    title = f"Generated suite · {notation.plural(len(suite.members), 'model')} · seed {suite.seed} · {suite.bounds}"
     yield Text(title, "heading")
     for name, counts in suite.spread().items():
         values = "  ".join(f"{value}: {count}" for value, count in counts.items())
-        yield Text(f"{name:<12}", "faint").append(values)
-    yield Text(f"{'domain':<12}", "faint").append(_domains(suite))
-    kept = f"{len(suite.members)} of {style.plural(suite.draws, 'draw')} kept ({len(suite.members) / suite.draws:.0%})"
+        yield Text().append(f"{name:<12}", "faint").append(values)
+    yield Text().append(f"{'domain':<12}", "faint").append(_domains(suite))
+    kept = (
+        f"{len(suite.members)} of {notation.plural(suite.draws, 'draw')} kept ({len(suite.members) / suite.draws:.0%})"
+    )
     reasons = "; ".join(f"{count} {reason}" for reason, count in sorted(suite.rejected.items(), key=lambda x: -x[1]))
-    yield Text(kept + (f"; rejected: {reasons}" if reasons else "") + f" · {style.duration(suite.seconds)}")
+    yield Text(kept + (f"; rejected: {reasons}" if reasons else "") + f" · {notation.duration(suite.seconds)}")
     yield Text(
         f"next: groundtruth show {folder}/{suite.members[0].name} · groundtruth bench --models {folder}", "faint"
     )

@@ -1,4 +1,4 @@
-"""Write the measured part of docs/tiers.md from result files: ``python -m groundtruth.report.tiers_page FILES``."""
+"""Write the measured part of docs/tiers.md: ``python -m groundtruth.report.views.tiers_page RESULT_FILES``."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from groundtruth.bench.read_results import read_results
 from groundtruth.bench.results import Result
 from groundtruth.errors import ArtifactError
 from groundtruth.files import write_whole
-from groundtruth.report.tiers_table import as_markdown
+from groundtruth.report.views.tiers_view import tier_markdown
 
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
 
@@ -24,7 +24,7 @@ def with_tables(page: str, result: Result) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ArtifactError(f"the page has no place for the tables: it needs a line {BEGIN.strip()} and {END.strip()}.")
-    return before + BEGIN + "\n" + as_markdown(result) + "\n" + END + after
+    return before + BEGIN + "\n" + tier_markdown(result) + "\n" + END + after
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -15,13 +15,20 @@ from groundtruth.compiled.provenance import Head
 from groundtruth.generated.original_program import program_lines
 from groundtruth.model import CompiledModel
 from groundtruth.rasp.expressions import walk
-from groundtruth.report import style
-from groundtruth.report.measured import measured_view
-from groundtruth.report.tree import CircuitTree
-from groundtruth.report.variables import variable_data, variables_table
+from groundtruth.report import notation
+from groundtruth.report.terminal import fact_table
+from groundtruth.report.views.circuit_tree import CircuitTree
+from groundtruth.report.views.measured_view import measured_view
+from groundtruth.report.views.variables_table import variable_data, variables_table
 from groundtruth.store.measurements import measurements
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
 from mib.errors import shorten
+
+BETWEEN = 2
+"""Blanks between positions of a run."""
+
+NARROW, NARROW_INDENT = 80, 2
+"""Columns of the screen below which titles stand above their sections, and the indent of these."""
 
 INDENT = 10
 """Columns before the text of a section."""
@@ -49,27 +56,27 @@ def model_view(
     Raises:
         DomainError: If the tokens are no input of the model.
     """
-    parts: list[RenderableType] = [_title(model), _section("program", _program(model))]
+    parts: list[RenderableType] = [_title(model), _Titled("program", _program(model), gap=0)]
     if source:
-        parts.append(_section("source", Text(model.rasp_source or "not known")))
-    parts.append(_section("layers", _layers(model)))
+        parts.append(_Titled("source", Text(model.rasp_source or "not known")))
+    parts.append(_Titled("layers", _layers(model)))
     drawn = _edge_table(circuit) if every_edge else CircuitTree(circuit, _drawn(circuit))
-    parts.append(_section("circuit", Group(Text(str(circuit)), drawn, *_below_the_tree(model, circuit))))
+    parts.append(_Titled("circuit", Group(Text(str(circuit)), drawn, *_below_the_tree(model, circuit))))
     if model.certainty == "measured":
         parts.append(
-            _section("measured", measured_view(measurements(model, model.folder), circuit, every_edge=every_edge))
+            _Titled("measured", measured_view(measurements(model, model.folder), circuit, every_edge=every_edge))
         )
     if inert := list(_inert(circuit)):
-        parts.append(_section("inert", Group(*inert)))
+        parts.append(_Titled("inert", Group(*inert)))
     if variables:
-        parts.append(_section("variables", variables_table(model.variables())))
-    parts.append(_section("run", _run(model, example(model) if tokens is None else tokens)))
+        parts.append(_Titled("variables", variables_table(model.variables())))
+    parts.append(_Titled("run", _run(model, example(model) if tokens is None else tokens)))
     return Group(*parts)
 
 
 def _title(model: CompiledModel) -> Table:
     w = model.weights
-    layers, heads = style.plural(w.n_layers, "layer"), style.plural(w.n_heads, "head")
+    layers, heads = notation.plural(w.n_layers, "layer"), notation.plural(w.n_heads, "head")
     sizes = f"{model.family} · {layers} x {heads} · d_model {w.d_model}"
     causal = " · causal" if model.causal else ""
     text = Text(model.description).append(f"\n{sizes}{causal}\n{model.domain}", "faint")
@@ -82,13 +89,35 @@ def _title(model: CompiledModel) -> Table:
     return grid
 
 
-def _section(title: str, body: RenderableType) -> Table:
-    grid = Table.grid(padding=0)
-    grid.add_column(width=INDENT)
-    grid.add_column(ratio=1)
-    grid.expand = True
-    grid.add_row(Text(title, "heading"), Padding(body, (0, 0, 1 if title != "program" else 0, 0)))
-    return grid
+@dataclass(frozen=True)
+class _Titled:
+    """A part of the screen with its title at the left; on a narrow screen the title stands above it.
+
+    Lines are never cropped: what does not fit however it is laid out is longer than the screen, not cut.
+
+    Attributes:
+        title: One word.
+        body: What stands beside it.
+        gap: Blank lines below it.
+    """
+
+    title: str
+    body: RenderableType
+    gap: int = 1
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Indent the body."""
+        beside = options.max_width >= NARROW
+        indent = INDENT if beside else NARROW_INDENT
+        room = options.max_width - indent
+        lines = list(Segment.split_lines(console.render(self.body, options.update(width=room, max_width=room))))
+        heading = console.get_style("heading")
+        if not beside:
+            yield from (Segment(self.title, heading), Segment.line())
+        for index, line in enumerate(lines):
+            named = self.title if beside and not index else ""
+            yield from (Segment(named, heading), Segment(" " * (indent - len(named))), *line, Segment.line())
+        yield from [Segment.line()] * self.gap
 
 
 def _program(model: CompiledModel) -> Table:
@@ -134,28 +163,25 @@ def _drawn(circuit: Circuit) -> Sequence[Any]:
 def _below_the_tree(model: CompiledModel, circuit: Circuit) -> Iterator[RenderableType]:
     if circuit.redundant:
         n, all_of_them = len(circuit.minimal_circuits), "" if circuit.complete else "at least "
-        yield Text(f"drawn: the first of {all_of_them}{n} minimal circuits", "warn").append(
-            f"; copies stand in for each other: {shorten(circuit.redundant, limit=6)}", "faint"
+        yield (
+            Text()
+            .append(f"drawn: the first of {all_of_them}{n} minimal circuits", "warn")
+            .append(f"; copies stand in for each other: {shorten(circuit.redundant, limit=6)}", "faint")
         )
-    yield Text(
-        f"{style.spell_one(None)} nothing selected · ↑ drawn out above · q, k, v: which input of a head", "faint"
+    yield Text().append(
+        f"{notation.spell_one(None)} nothing selected · ↑ drawn out above · q, k, v: which input of a head", "faint"
     )
-    yield _live_counts(model, circuit)
+    yield from _live_counts(model, circuit)
 
 
-def _live_counts(model: CompiledModel, shown: Circuit) -> Table:
-    """How many edges are live, by ablation and lengths."""
-    table = Table.grid(padding=(0, 3, 0, 0))
-    table.add_column(style="faint")
-    for _ in (*ABLATIONS, "structural"):
-        table.add_column(justify="right", style="faint")
-    table.add_row("live edges", *ABLATIONS, "structural")
+def _live_counts(model: CompiledModel, shown: Circuit) -> Iterator[Text]:
+    """How many edges are live, by ablation and lengths: sentences, because these wrap where a table would be cut."""
     for lengths in LENGTHS:
-        found = [_n_live(model, ablation, lengths, shown) for ablation in ABLATIONS]
-        if any(n is not None for n in found):
-            counts = ["–" if n is None else str(n) for n in found]
-            table.add_row(f"{lengths} lengths", *counts, f"{len(shown.structural)} of {len(shown.truths)}")
-    return table
+        found = {ablation: _n_live(model, ablation, lengths, shown) for ablation in ABLATIONS}
+        if any(n is not None for n in found.values()):
+            counts = " · ".join(f"{ablation} {n}" for ablation, n in found.items() if n is not None)
+            yield Text().append(f"live edges, {lengths} lengths: {counts}", "faint")
+    yield Text().append(f"structural edges: {len(shown.structural)} of {len(shown.truths)}", "faint")
 
 
 def _n_live(model: CompiledModel, ablation: str, lengths: str, shown: Circuit) -> int | None:
@@ -197,24 +223,61 @@ def example(model: CompiledModel) -> Tokens:
     return max(drawn, key=lambda tokens: (len(set(model.run(tokens))), len(set(tokens)), len(tokens)))
 
 
-def _run(model: CompiledModel, tokens: Sequence[Any]) -> Table:
+@dataclass(frozen=True)
+class PositionTable:
+    """Values by position; where they do not fit side by side, the positions go on in another block below.
+
+    Attributes:
+        names: What stands before each row.
+        values: A text for each position of each row.
+    """
+
+    names: Sequence[Text]
+    values: Sequence[Sequence[Text]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Break the positions into as few blocks as the width allows."""
+        widths = [max(text.cell_len for text in column) for column in zip(*self.values, strict=True)]
+        room = options.max_width - max(name.cell_len for name in self.names)
+        for index, block in enumerate(_blocks(widths, room)):
+            table = Table.grid(padding=(0, BETWEEN, 0, 0))
+            for row, name in enumerate(self.names):
+                table.add_row(name, *(self.values[row][place] for place in block))
+            for column in table.columns:
+                column.no_wrap = True
+            for column in table.columns[1:]:
+                column.justify = "right"
+            yield from [Text(), table] if index else [table]
+
+
+def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Places in runs, each as long as fits; one at least."""
+    blocks: list[list[int]] = [[]]
+    left = room
+    for place, width in enumerate(widths):
+        if blocks[-1] and left < width + BETWEEN:
+            blocks.append([])
+            left = room
+        blocks[-1].append(place)
+        left -= width + BETWEEN
+    return blocks
+
+
+def _run(model: CompiledModel, tokens: Sequence[Any]) -> PositionTable:
     values = model.trace(tokens)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True)
-    for _ in tokens:
-        table.add_column(justify="right", no_wrap=True)
-    table.add_row(Text("tokens", "heading"), *(Text(style.spell_one(token), "heading") for token in tokens))
+    rows = [(Text("tokens", "heading"), [Text(notation.spell_one(token), "heading") for token in tokens])]
     for line in program_lines(model):
         if line.expression.label in values:
             found = values[line.expression.label]
-            table.add_row(Text(line.name, "variable"), *(style.spell_one(value) for value in found))
-    output = model.run(tokens)
-    table.add_row(Text("the model", "heading"), *(Text(style.spell_one(value), "good") for value in output))
-    return table
+            rows.append((Text(line.name, "variable"), [Text(notation.spell_one(value)) for value in found]))
+    output = [Text(notation.spell_one(value), "good") for value in model.run(tokens)]
+    rows.append((Text("the model", "heading"), output))
+    return PositionTable([name for name, _ in rows], [texts for _, texts in rows])
 
 
-def _edge_table(circuit: Circuit) -> Table:
-    table = style.table("edge", "status", "proof", "tried", "carries", "reason", right=("tried",))
+def _edge_table(circuit: Circuit) -> RenderableType:
+    columns = ("edge", "status", "proof", "tried", "carries", "reason")
+    table = fact_table(*columns, right=("tried",), wraps=("reason",), goes=("carries", "proof", "tried"))
     colours = {"live": "good", "undecided": "bad"}
     for truth in circuit.truths:
         if truth.structural:
@@ -222,8 +285,8 @@ def _edge_table(circuit: Circuit) -> Table:
             reason = truth.reason
             table.add_row(str(truth.edge), status, truth.proof, f"{truth.tried:,}", reason.carries, str(reason))
     absent = len(circuit.truths) - len(circuit.structural)
-    table.caption = f"the other {absent} edges are absent: what the source writes is not read"
-    return table
+    rest = f"the other {absent} edges are absent: what the source writes is not read"
+    return Group(table, Text(rest, "faint"))
 
 
 def model_data(

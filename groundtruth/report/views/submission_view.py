@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from groundtruth.report import style
+from groundtruth.report import notation
+from groundtruth.report.fitted_table import FittedTable
+from groundtruth.report.terminal import fact_table
 from mib.leaderboard.submissions import Outcome, SubmissionReport
 
 STYLES = {"written": "good", "kept": "faint", "skipped": "faint", "failed": "bad",
@@ -24,7 +25,7 @@ def outcomes_table(outcomes: Sequence[Outcome], out: Path) -> RenderableType:
     rows = [(outcome.cell, outcome.state, outcome.detail) for outcome in outcomes]
     failed = sum(outcome.state == "failed" for outcome in outcomes)
     there = sum(outcome.state in ("written", "kept") for outcome in outcomes)
-    told = f"{style.plural(there, 'cell')} in {out}" + (f", {failed} failed: run again for those" if failed else "")
+    told = f"{notation.plural(there, 'cell')} in {out}" + (f", {failed} failed: run again for those" if failed else "")
     return Group(_table(rows), Text(f"{told} · next: groundtruth submission check {out}", "faint"))
 
 
@@ -64,8 +65,8 @@ def report_data(report: SubmissionReport) -> dict[str, Any]:
     }
 
 
-def _table(rows: Sequence[tuple[str, str, str]]) -> Table:
-    table = style.table("cell", "", "")
+def _table(rows: Sequence[tuple[str, str, str]]) -> FittedTable:
+    table = fact_table("cell", "state", "detail", wraps=("cell", "detail"))
     for cell, state, detail in rows:
         table.add_row(Text(cell, "name"), Text(state, STYLES[state]), Text(detail))
     return table

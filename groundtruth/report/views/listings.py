@@ -7,17 +7,21 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from groundtruth.errors import DomainError
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
-from groundtruth.report import style
+from groundtruth.report import notation
+from groundtruth.report.fitted_table import FittedTable
+from groundtruth.report.terminal import fact_table
 from groundtruth.truth.circuits.circuit import ABLATIONS, Circuit
 from mib.errors import did_you_mean
 from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
+
+GOES = ("d_model", "zero", "L x H", "edges")
+"""Columns of a list of models that are left out where room ends, in this order."""
 
 
 def programs_table(programs: Sequence[Program]) -> RenderableType:
@@ -26,18 +30,21 @@ def programs_table(programs: Sequence[Program]) -> RenderableType:
         (p.family, p.name, p.description, "many" if p.domain.size is None else f"{p.domain.size:,}") for p in programs
     ]
     table = _by_family(rows, "description", "inputs", right=("inputs",))
-    return Group(table, _hint(style.plural(len(programs), "program"), "groundtruth show NAME"))
+    return Group(table, _hint(notation.plural(len(programs), "program"), "groundtruth show NAME"))
 
 
-def _by_family(rows: Sequence[tuple[str, ...]], *columns: str, right: Sequence[str]) -> Table:
+def _by_family(
+    rows: Sequence[tuple[str, ...]], *columns: str, right: Sequence[str], goes: Sequence[str] = ()
+) -> FittedTable:
     """A table with a section a family.
 
     Args:
         rows: Family, name, and an entry a column.
         columns: Their headings.
         right: Those whose entries are aligned on the right.
+        goes: Those that are left out where room ends, in this order.
     """
-    table = style.table("", *columns, right=right)
+    table = fact_table("", *columns, right=right, wraps=columns[:1], goes=goes)
     for family, members in groupby(sorted(rows, key=lambda row: row[:2]), key=lambda row: row[0]):
         table.add_row(Text(family, "heading"))
         for _, name, *entries in members:
@@ -94,8 +101,8 @@ def models_table(models: Sequence[Mapping[str, Any]]) -> RenderableType:
         for model in models
     ]
     legend = "L x H: layers x heads; live, zero: live edges under resample and zero ablation"
-    found = Text(f"{style.plural(len(models), 'model')} · {legend}", "faint")
-    return Group(_by_family(rows, "description", *right, right=right), found, Text("groundtruth show NAME"))
+    found = Text(f"{notation.plural(len(models), 'model')} · {legend}", "faint")
+    return Group(_by_family(rows, "description", *right, right=right, goes=GOES), found, Text("groundtruth show NAME"))
 
 
 def _live(live: Mapping[str, int], ablation: str) -> str:
@@ -110,7 +117,7 @@ def methods_table(methods: Sequence[Localizer]) -> RenderableType:
         parts.append(Text.assemble((method.name, "name"), f"  {', '.join(method.levels)} · {method.cost}"))
         parts.append(Padding(Text(method.description).append(f" {method.source}", "faint"), (0, 0, 0, 4)))
     legend = "F, B: forward and backward passes over the data; E edges, N nodes, L layers, m steps"
-    parts.append(Text(f"\n{style.plural(len(methods), 'method')} · {legend}", "faint"))
+    parts.append(Text(f"\n{notation.plural(len(methods), 'method')} · {legend}", "faint"))
     return Group(*parts, Text("groundtruth bench --methods NAME,NAME"))
 
 
@@ -136,7 +143,7 @@ def featurizers_table(methods: Sequence[FeaturizerMethod]) -> RenderableType:
         parts.append(Text.assemble((method.name, "name"), f"  {kind} · {method.cost}{needs}"))
         parts.append(Padding(Text(method.description).append(f" {method.source}", "faint"), (0, 0, 0, 4)))
     legend = "F, B: forward and backward passes from the site on"
-    parts.append(Text(f"\n{style.plural(len(methods), 'method')} · {legend}", "faint"))
+    parts.append(Text(f"\n{notation.plural(len(methods), 'method')} · {legend}", "faint"))
     return Group(*parts, Text("groundtruth bench --track variables --methods NAME,NAME"))
 
 
@@ -156,7 +163,7 @@ def featurizer_data(method: FeaturizerMethod) -> dict[str, Any]:
 def compiled_view(model: CompiledModel, circuit: Circuit, folder: Path | None) -> RenderableType:
     """That a program was compiled, how it was checked, and what its circuit is."""
     w = model.weights
-    sizes = f"{style.plural(w.n_layers, 'layer')} x {style.plural(w.n_heads, 'head')} · d_model {w.d_model}"
+    sizes = f"{notation.plural(w.n_layers, 'layer')} x {notation.plural(w.n_heads, 'head')} · d_model {w.d_model}"
     lines = [
         Text.assemble((model.name, "name"), f"  {sizes} · {model.domain}"),
         Text.assemble(("checked  ", "faint"), f"equal to its program on {model.check}"),
@@ -195,7 +202,7 @@ def variant_data(variant: CompiledModel) -> dict[str, Any]:
 def variants_table(variants: Sequence[Mapping[str, Any]]) -> RenderableType:
     """One line a variant: its sizes, how certain its truth is, and how many edges are live."""
     right = ("L x H", "d_model", "edges", "live", "zero")
-    table = style.table("variant", "truth", *right, right=right)
+    table = fact_table("variant", "truth", *right, right=right, goes=GOES)
     for variant in variants:
         live = variant["live"]
         sizes = (f"{variant['layers']} x {variant['heads']}", str(variant["d_model"]), f"{variant['edges']:,}")
@@ -203,7 +210,7 @@ def variants_table(variants: Sequence[Mapping[str, Any]]) -> RenderableType:
         table.add_row(Text(variant["name"], "name"), mark, *sizes, str(live["resample"]), str(live["zero"]))
     n_measured = sum(variant["certainty"] == "measured" for variant in variants)
     told = (
-        f"{style.plural(len(variants), 'variant')}, {n_measured} of them in superposition: live by witness, "
+        f"{notation.plural(len(variants), 'variant')}, {n_measured} of them in superposition: live by witness, "
         "the rest measured"
     )
     return Group(table, _hint(told, "groundtruth show NAME"))

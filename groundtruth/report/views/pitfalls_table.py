@@ -9,15 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from groundtruth.pitfalls import Finding, Outcome
-from groundtruth.report import style
+from groundtruth.report import notation
+from groundtruth.report.terminal import fact_table
 
 
 def pitfalls_table(outcomes: Sequence[Outcome]) -> RenderableType:
     """One row a pitfall; numbers that no longer show it stand out."""
-    table = style.table("pitfall", "the naive metric says", "the truth says", "why", show_lines=True)
+    columns = ("pitfall", "the naive metric says", "the truth says", "why")
+    table = fact_table(*columns, wraps=columns[1:], goes=columns[3:])
+    table.lines = True
     for outcome in outcomes:
         found = outcome.demonstration
-        name = Text(outcome.pitfall.name, "name")
+        name = Text().append(outcome.pitfall.name, "name")
         if not outcome.shown:
             name.append("\nNOT SHOWN", "bad")
         table.add_row(name, _lines(found.naive), _lines(found.truth), Text(outcome.pitfall.why, "faint"))
@@ -27,7 +30,7 @@ def pitfalls_table(outcomes: Sequence[Outcome]) -> RenderableType:
 def pitfall_view(outcome: Outcome) -> RenderableType:
     """One pitfall in full."""
     pitfall, found = outcome.pitfall, outcome.demonstration
-    rows = style.table("", "", "measured", "shows the pitfall if", right=("measured",))
+    rows = fact_table("side", "what", "measured", "shows the pitfall if", right=("measured",), wraps=("side", "what"))
     for side, findings in (("the naive metric says", found.naive), ("the truth says", found.truth)):
         for index, finding in enumerate(findings):
             mark = "good" if finding.holds else "bad"
@@ -56,14 +59,14 @@ def pitfall_data(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _lines(findings: Sequence[Finding]) -> Table:
+def _lines(findings: Sequence[Finding]) -> Text:
     """Numbers first, so that they can be read down the page."""
-    lines = Table.grid(padding=(0, 1, 0, 0))
-    lines.add_column(justify="right", no_wrap=True)
-    lines.add_column()
-    for finding in findings:
-        lines.add_row(Text(_value(finding), "heading" if finding.holds else "bad"), finding.what)
-    return lines
+    width = max((len(_value(finding)) for finding in findings), default=0)
+    lines = [
+        Text().append(f"{_value(finding):>{width}} ", "heading" if finding.holds else "bad").append(finding.what)
+        for finding in findings
+    ]
+    return Text("\n").join(lines)
 
 
 def _value(finding: Finding) -> str:
@@ -82,10 +85,10 @@ def _finding_data(finding: Finding) -> dict[str, Any]:
 
 def _end(outcomes: Sequence[Outcome]) -> Text:
     failed = [outcome.pitfall.name for outcome in outcomes if not outcome.shown]
-    seconds = style.duration(sum(outcome.seconds for outcome in outcomes))
+    seconds = notation.duration(sum(outcome.seconds for outcome in outcomes))
     if failed:
-        said = f"{len(failed)} of {style.plural(len(outcomes), 'demonstration')} no longer shows its pitfall: "
+        said = f"{len(failed)} of {notation.plural(len(outcomes), 'demonstration')} no longer shows its pitfall: "
         return Text(said + ", ".join(failed), "bad")
-    said = style.plural(len(outcomes), "pitfall")
+    said = notation.plural(len(outcomes), "pitfall")
     more = "groundtruth pitfalls NAME" if len(outcomes) > 1 else "docs/pitfalls.md"
     return Text.assemble((f"{said} shown, computed in {seconds} · ", "faint"), more)

@@ -3,7 +3,8 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.report import style
+from groundtruth.report import notation
+from groundtruth.report.terminal import fact_table
 from groundtruth.truth.circuits.circuit import Circuit
 from groundtruth.truth.circuits.measured import Effect, Effects, Measurements
 
@@ -24,7 +25,7 @@ def measured_view(found: Measurements, circuit: Circuit, *, every_edge: bool = F
     """
     effects = found.under(circuit.ablation)
     live = {str(edge) for edge in circuit.edges}
-    cut = f"each edge cut alone, {circuit.ablation}, {effects.lengths} lengths, {style.plural(effects.runs, 'run')}"
+    cut = f"each edge cut alone, {circuit.ablation}, {effects.lengths} lengths, {notation.plural(effects.runs, 'run')}"
     margin = Text(
         f"least margin {found.margin:.2f} on {found.inputs:,} inputs: what logits are from decoding otherwise"
     )
@@ -53,9 +54,8 @@ def _moved(effect: Effect) -> str:
 
 
 def _table(effects: Effects, live: set[str]) -> RenderableType:
-    made = style.table(
-        "edge", "witness", "outputs changed", "moved by margins", right=("outputs changed", "moved by margins")
-    )
+    measured = ("outputs changed", "moved by margins")
+    made = fact_table("edge", "witness", *measured, right=measured, goes=measured[:1])
     for effect in effects.edges:
         mark = Text("yes", "good") if effect.edge in live else Text("no", "faint")
         made.add_row(effect.edge, mark, f"{effect.changed:.1%}", f"{effect.moved:.3f}")

@@ -4,68 +4,79 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from groundtruth.bench.column import Column
 from groundtruth.bench.results import Result
 from groundtruth.bench.tiers_run import TIER_NAMES, Climb, climbs, tiers_of
 from groundtruth.evaluation.circuits.ranking_scores import RESOLUTION
 from groundtruth.evaluation.evaluator import ORACLE
-from groundtruth.report import style
-from groundtruth.report.words import skipped_in_words
+from groundtruth.report import notation
+from groundtruth.report.markdown import markdown_list, markdown_table, markdown_text
+from groundtruth.report.section import Section
+from groundtruth.report.standing import LEAST_VALUES, MethodScores, Standing, standing_of
+from groundtruth.report.terminal import section_view
+from groundtruth.report.views.circuit_sentences import skipped_sentences
 from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
 
 FALL = 0.1
 """A method that loses this much AUROC on a tier is said to fall there."""
 
 MISLED = 5
-"""Of how many methods that fall on a tier the names are given."""
+"""How many of the methods that fall on a tier are named."""
 
 
 DESCRIBED: Mapping[str, str] = {tier.name: tier.description for tier in (*TIERS.values(), SUPERPOSED)}
 
 
-def tier_report(result: Result) -> RenderableType:
-    """One table an ablation, with what it means in words."""
-    return Group(*(part for ablation in result.ablations for part in _of_ablation(result, ablation)))
+def tier_view(result: Result, *, wide: bool = False) -> RenderableType:
+    """Print one table an ablation, with what it means in words.
+
+    Args:
+        result: What was run.
+        wide: Keep every tier, however long the lines become.
+    """
+    return Group(*(section_view(_section(result, ablation), wide=wide) for ablation in result.ablations))
 
 
-def _of_ablation(result: Result, ablation: str) -> Iterator[RenderableType]:
+def _section(result: Result, ablation: str) -> Section:
     found, tiers = climbs(result, ablation), tiers_of(result)
     models = dict.fromkeys(model for climb in found for model in climb.models)
-    yield Text.assemble(
+    title = Text.assemble(
         ("The tiers", "heading"),
-        f" · AUROC over {style.plural(len(models), 'model')} · ",
+        f" · AUROC over {notation.plural(len(models), 'model')} · ",
         (ablation, "name"),
         " ablation",
     )
-    yield tier_table(found, tiers)
-    for tier in tiers[1:]:
-        yield Text.assemble((f"{tier}: ", "name"), (f"{DESCRIBED[tier]}{_on_fewer(found, tier)}", "faint"))
-    words = [*skipped_in_words(result, ablation), *falls_in_words(found, tiers), *residues_in_words(found, tiers)]
-    yield Padding(Group(*words), (0, 0, 1, 0))
+    described = [f"{tier}: {DESCRIBED[tier]}{_on_fewer(found, tier)}" for tier in tiers[1:]]
+    words = [*skipped_sentences(result, ablation), *falls_in_words(found, tiers), *residues_in_words(found, tiers)]
+    return Section(title, tier_standing(found, tiers), "\n".join(described), tuple(words))
 
 
-def tier_table(found: Sequence[Climb], tiers: Sequence[str] = TIER_NAMES) -> Table:
-    """Methods by tiers: the mean over models and its spread; the best bold, what fell from the first in colour."""
-    made = style.table("method", *tiers, right=tiers, padding=(0, 1, 0, 0))
-    best = {tier: _best(found, tier) for tier in tiers}
-    for climb in found:
-        cells = [_method(climb)]
-        for tier in tiers:
-            is_best = climb.method != ORACLE and style.number(climb.auroc[tier]) == best[tier]
-            colour = "best" if is_best else "bad" if fall(climb, tier) >= FALL else ""
-            cells.append(Text(entry(climb, tier), colour))
-        made.add_row(*cells, style="faint" if climb.method == ORACLE else "")
-    return made
+def tier_standing(found: Sequence[Climb], tiers: Sequence[str] = TIER_NAMES) -> Standing:
+    """Stand methods by tiers: the mean over models; what fell from the first tier is alarming."""
+    columns = [
+        Column(name=tier, heading=tier, spread=True, marked=True, priority=index) for index, tier in enumerate(tiers)
+    ]
+    return standing_of([_scores(climb, tiers) for climb in found], columns)
+
+
+def _scores(climb: Climb, tiers: Sequence[str]) -> MethodScores:
+    means = {tier: value for tier, value in climb.auroc.items() if value is not None}
+    return MethodScores(
+        climb.method,
+        means=means,
+        spreads={tier: climb.spread[tier] for tier in tiers if len(climb.values[tier]) >= LEAST_VALUES},
+        alarming=[tier for tier in tiers if fall(climb, tier) >= FALL],
+        n_failed=sum(climb.n_failed.values()),
+        is_oracle=climb.method == ORACLE,
+    )
 
 
 def entry(climb: Climb, tier: str) -> str:
-    """Mean and standard deviation over models, such as ``0.92 ±.12``; the mean alone for one model."""
-    several = len(climb.values[tier]) > 1 and climb.auroc[tier] is not None
-    spread = f" ±{climb.spread[tier]:.2f}".replace("±0.", "±.") if several else ""
-    return style.number(climb.auroc[tier]) + spread
+    """Write mean and standard deviation over models, such as ``0.92 ±.12``; the mean alone for few models."""
+    several = len(climb.values[tier]) >= LEAST_VALUES and climb.auroc[tier] is not None
+    return notation.number(climb.auroc[tier]) + (f" {notation.spread(climb.spread[tier])}" if several else "")
 
 
 def falls_in_words(found: Sequence[Climb], tiers: Sequence[str] = TIER_NAMES) -> Iterator[Text]:
@@ -89,9 +100,9 @@ def _losing(lost: Mapping[str, float], where: str) -> Text | None:
     hit = sorted(((loss, method) for method, loss in lost.items() if loss >= FALL), reverse=True)
     if not hit:
         return None
-    names = [f"{style.method_name(method)} -{loss:.2f}" for loss, method in hit]
+    names = [f"{notation.method_name(method)} -{loss:.2f}" for loss, method in hit]
     more = f" and {len(names) - MISLED} more" if len(names) > MISLED else ""
-    said = f"{where}: {style.plural(len(names), 'method')} of {len(lost)} lose {FALL} or more: "
+    said = f"{where}: {notation.plural(len(names), 'method')} of {len(lost)} lose {FALL} or more: "
     return Text(said + ", ".join(names[:MISLED]) + more)
 
 
@@ -111,48 +122,37 @@ def _mean_loss(before: Mapping[str, float | None], after: Mapping[str, float | N
     return statistics.fmean(lost) if lost else 0.0
 
 
-def as_markdown(result: Result) -> str:
+def tier_markdown(result: Result) -> str:
     """The tables in Markdown, with the words below them: AUROC, AUROC of rounded scores, exact recoveries."""
     parts: list[str] = []
     for ablation in result.ablations:
         found, tiers = climbs(result, ablation), tiers_of(result)
-        words = [*skipped_in_words(result, ablation), *falls_in_words(found, tiers), *residues_in_words(found, tiers)]
+        words = [*skipped_sentences(result, ablation), *falls_in_words(found, tiers), *residues_in_words(found, tiers)]
         title = f"The tiers: AUROC, {ablation} ablation, {_models_in_words(found)}"
-        parts.append(f"### {title}\n\n{_markdown(found, tiers, entry)}")
-        parts.append("".join(f"- {text.plain}\n" for text in words))
-        parts.append(f"AUROC of scores rounded to {RESOLUTION:g} of the largest, {ablation} ablation:\n")
-        parts.append(_markdown(found, tiers, lambda climb, tier: style.number(climb.rounded_auroc[tier])))
-        parts.append(f"Models whose live edges rank above all others, {ablation} ablation:\n")
+        parts += [f"### {markdown_text(title)}", _markdown(found, tiers, entry)]
+        parts.append(markdown_list(text.plain for text in words))
+        parts.append(f"AUROC of scores rounded to {RESOLUTION:g} of the largest, {ablation} ablation:")
+        parts.append(_markdown(found, tiers, lambda climb, tier: notation.number(climb.rounded_auroc[tier])))
+        parts.append(f"Models whose live edges rank above all others, {ablation} ablation:")
         parts.append(_markdown(found, TIER_NAMES, lambda climb, tier: f"{climb.n_exact[tier]}/{len(climb.models)}"))
-    return "\n".join(parts)
+    return "\n\n".join(parts) + "\n"
 
 
 def _markdown(found: Sequence[Climb], tiers: Sequence[str], shown: Callable[[Climb, str], str]) -> str:
     """Methods by tiers; those on fewer models say on how many."""
     most = max((len(climb.models) for climb in found), default=0)
-    lines = [f"| method | {' | '.join(tiers)} |", f"| --- |{' ---: |' * len(tiers)}"]
+    rows: list[list[str]] = []
     for climb in found:
-        fewer = f" ({style.plural(len(climb.models), 'model')})" if len(climb.models) < most else ""
-        cells = [shown(climb, tier) for tier in tiers]
-        lines.append(f"| {style.method_name(climb.method)}{fewer} | {' | '.join(cells)} |")
-    return "".join(f"{line}\n" for line in lines)
+        fewer = f" ({notation.plural(len(climb.models), 'model')})" if len(climb.models) < most else ""
+        name = markdown_text(notation.method_name(climb.method))
+        rows.append([f"{name}{fewer}", *(shown(climb, tier) for tier in tiers)])
+    return markdown_table(["method", *tiers], rows)
 
 
 def _models_in_words(found: Sequence[Climb]) -> str:
     """On how many models, and which."""
     models = list(dict.fromkeys(model for climb in found for model in climb.models))
-    return f"{style.plural(len(models), 'model')} ({', '.join(sorted(models))})"
-
-
-def _method(climb: Climb) -> Text:
-    failed = sum(climb.n_failed.values())
-    text = Text(style.method_name(climb.method))
-    return text.append(f" ({failed} failed)", "bad") if failed else text
-
-
-def _best(found: Sequence[Climb], tier: str) -> str:
-    values = [value for climb in found if climb.method != ORACLE and (value := climb.auroc[tier]) is not None]
-    return style.number(max(values)) if values else ""
+    return f"{notation.plural(len(models), 'model')} ({', '.join(sorted(models))})"
 
 
 def _on_fewer(found: Sequence[Climb], tier: str) -> str:

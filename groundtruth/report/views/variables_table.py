@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.report import style
+from groundtruth.report.terminal import fact_table
 from groundtruth.truth.variables import Stage, VariableTruth
 
 
@@ -16,9 +16,9 @@ def variables_table(variables: Sequence[VariableTruth]) -> RenderableType:
     Args:
         variables: In the order in which they are written.
     """
-    right = ("dims",)
-    table = style.table(
-        "variable", "dims", "written at", "live until", "partly until", "read by", "checked", right=right
+    columns = ("variable", "dims", "written at", "live until", "partly until", "read by", "checked")
+    table = fact_table(
+        *columns, right=("dims",), wraps=("variable", "read by"), goes=("dims", "partly until", "written at")
     )
     for truth in variables:
         variable = truth.variable

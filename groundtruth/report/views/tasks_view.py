@@ -8,13 +8,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.report import style
+from groundtruth.report.terminal import fact_table
 from mib.tasks import Example, Prompt, Task
 
 
 def tasks_table(tasks: Sequence[Task]) -> RenderableType:
     """One line a task."""
-    table = style.table("", "asks", "variables")
+    table = fact_table("", "asks", "variables", wraps=("asks", "variables"))
     for task in tasks:
         table.add_row(Text(task.name, "name"), task.description, ", ".join(task.variables) or "–")
     return Group(table, Text("next: groundtruth tasks NAME · its counterfactuals and some prompts", "faint"))

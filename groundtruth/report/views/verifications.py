@@ -7,13 +7,15 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.report import style
+from groundtruth.report import notation
+from groundtruth.report.terminal import fact_table
 from groundtruth.truth.verify import Verification
 
 
 def verifications_table(found: Sequence[Verification]) -> RenderableType:
     """One line a model, and one for each claim that does not hold."""
-    table = style.table("model", "", "claims", "what was proven", "s", right=("claims", "s"))
+    columns = ("model", "", "claims", "what was proven", "s")
+    table = fact_table(*columns, right=("claims", "s"), wraps=("what was proven",), goes=("s", "claims"))
     for outcome in found:
         mark = Text("ok", "good") if outcome.ok else Text("FAILED", "bad")
         table.add_row(Text(outcome.name, "name"), mark, str(len(outcome.checks)), _proven(outcome), _s(outcome.seconds))
@@ -21,11 +23,11 @@ def verifications_table(found: Sequence[Verification]) -> RenderableType:
     total = sum(outcome.seconds for outcome in found)
     claims = sum(len(outcome.checks) for outcome in found)
     if failed:
-        end = Text(f"{len(failed)} of {style.plural(len(found), 'model')} failed: ", "bad")
+        end = Text(f"{len(failed)} of {notation.plural(len(found), 'model')} failed: ", "bad")
         end.append(", ".join(outcome.name for outcome in failed))
     else:
-        end = Text(f"All {claims:,} claims about {style.plural(len(found), 'model')} proven again", "good")
-        end.append(f" · {style.duration(total)} of work", "faint")
+        end = Text(f"All {claims:,} claims about {notation.plural(len(found), 'model')} proven again", "good")
+        end.append(f" · {notation.duration(total)} of work", "faint")
     return Group(table, end)
 
 
@@ -34,7 +36,7 @@ def _proven(outcome: Verification) -> Text:
         circuits = sum(check.what.startswith("circuit") for check in outcome.checks)
         first = next((check.detail for check in outcome.checks if check.what == "weights = program"), "")
         variables = [check.detail.partition(" at ")[0] for check in outcome.checks if check.what == "variables"]
-        return Text(" · ".join((f"weights = program on {first}", style.plural(circuits, "circuit"), *variables)))
+        return Text(" · ".join((f"weights = program on {first}", notation.plural(circuits, "circuit"), *variables)))
     wrong = [check for check in outcome.checks if not check.ok]
     return Text("\n".join(f"{check.what}: {check.detail}" for check in wrong), "bad")
 

@@ -1,4 +1,4 @@
-"""What the table of the variable track says, in words."""
+"""What a result of the variable track says, in words: illusions, false finds, and what the choice of a layer adds."""
 
 from collections.abc import Iterator, Sequence
 from statistics import fmean
@@ -8,14 +8,26 @@ from rich.text import Text
 from groundtruth.bench.variable_results import VariableResult, VariableSummary
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.variables.variable_scores import HIGH, LOW, VariableScores
-from groundtruth.report import style
-from groundtruth.report.real_variables import rank_prediction
+from groundtruth.report import notation
+from groundtruth.report.views.language_models import PREDICTS
+from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
 
 N_METHODS = 4
-"""Of how many methods each kind of line tells, at most."""
+"""How many methods each kind of line tells of, at most."""
 
 FALSE_FIND = 0.5
 """A control from here on is told."""
+
+QUESTION = "Does interchange accuracy rank methods as the truth does?"
+
+METRICS = {"accuracy": "IIA", "disentangle": "mean of IIA and iso"}
+"""Columns that need no truth, and how sentences call them."""
+
+EXACT = {"recall": "recall", "precision": "precision", "f1": "F1", "inside": "inside"}
+"""Columns that do."""
+
+PREDICTORS = {"accuracy": "IIA", **EXACT}
+"""Columns over compiled models whose rank correlation with language models is told."""
 
 _WHERE = {
     "others": "other live variables",
@@ -30,40 +42,53 @@ _CONTROLS = {
 }
 
 
-def words(result: VariableResult, *, own: str = "") -> Iterator[Text]:
-    """All lines.
+def variable_sentences(result: VariableResult, *, own: str = "") -> Iterator[Text]:
+    """Say what was found, one finding a line.
 
     Args:
         result: What was run.
         own: The user's method, which is told of first.
     """
     summaries = [summary for summary in result.summaries() if summary.method != ORACLE]
-    yield from _validity(result)
-    yield from rank_prediction(result.predictions())
+    yield from rank_sentence(f"{QUESTION} ", variable_ranks(result))
+    yield from rank_sentence(PREDICTS, predicted_variable_ranks(result))
     yield from _illusions(result.compiled_scores, own)
     yield from _false_finds(summaries)
     yield from _layers(result)
     yield from _minimal(result)
     for name, outcome in result.skipped.items():
-        yield Text(f"Left out: {name}: {outcome.reason}", "faint")
+        yield Text().append(f"Left out: {name}: {outcome.reason}", "faint")
 
 
-def _validity(result: VariableResult) -> Iterator[Text]:
-    """Kendall's tau of interchange accuracies with exact scores, in one line."""
-    labels = {"accuracy": "IIA", "disentangle": "mean of IIA and iso"}
-    exact = {"recall": "recall", "precision": "precision", "f1": "F1", "inside": "inside"}
-    found: dict[str, list[tuple[str, float]]] = {}
-    for entry in result.validity():
-        if entry.metric in labels and entry.exact in exact and entry.overall.tau == entry.overall.tau:
-            found.setdefault(labels[entry.metric], []).append((exact[entry.exact], entry.overall.tau))
-    if not found:
-        return
-    text = Text("Does interchange accuracy rank methods as the truth does? ").append("Kendall tau: ", "faint")
-    for index, (metric, taus) in enumerate(found.items()):
-        text.append("; " if index else "").append(f"{metric} with ")
-        for place, (name, tau) in enumerate(taus):
-            text.append(", " if place else "").append(f"{name} ").append(f"{tau:.2f}", _mood(tau))
-    yield text.append(".")
+def variable_ranks(result: VariableResult) -> list[RankAgreement]:
+    """Take the rank correlation of interchange accuracies with exact scores."""
+    return [
+        RankAgreement(METRICS[entry.metric], EXACT[entry.exact], entry.overall.tau, entry.interval, entry.n_methods)
+        for entry in result.validity()
+        if entry.metric in METRICS and entry.exact in EXACT
+    ]
+
+
+def predicted_variable_ranks(result: VariableResult) -> list[RankAgreement]:
+    """Take the rank correlation of columns over compiled models with IIA on language models."""
+    return [
+        RankAgreement(PREDICTORS[entry.column], "IIA there", entry.tau, entry.interval, entry.n_methods)
+        for entry in result.predictions()
+        if entry.predicted == "real_accuracy" and entry.column in PREDICTORS
+    ]
+
+
+def most_illusory_model(result: VariableResult, method: str) -> str | None:
+    """Name the compiled model on which a method's precision is lowest; ``None`` where it is right everywhere."""
+    rows = [(_precision(row), row.model) for row in result.compiled_scores if row.method == method]
+    worst = min(rows, default=(1.0, ""))
+    return worst[1] if worst[0] < 1 else None
+
+
+def _precision(row: VariableScores) -> float:
+    if row.overlap is not None:
+        return row.overlap.precision or 0.0
+    return 1.0 if row.movement is None or row.movement.inside is None else row.movement.inside
 
 
 def _illusions(rows: Sequence[VariableScores], own: str) -> Iterator[Text]:
@@ -74,11 +99,13 @@ def _illusions(rows: Sequence[VariableScores], own: str) -> Iterator[Text]:
             found.setdefault(row.method, []).append(row)
     if not found:
         return
-    yield Text(f"Illusions are accuracies of {HIGH:g} or more with a precision (or inside) below {LOW:g}.", "faint")
+    yield Text().append(
+        f"Illusions are accuracies of {HIGH:g} or more with a precision (or inside) below {LOW:g}.", "faint"
+    )
     chosen = [own] if own in found else sorted(found, key=lambda method: -len(found[method]))
     for method in chosen[:N_METHODS]:
         illusions, n = found[method], sum(row.method == method for row in rows)
-        text = Text().append(style.method_name(method), "name")
+        text = Text().append(notation.method_name(method), "name")
         text.append(f": {len(illusions)} of {n}, with rank {fmean(row.rank for row in illusions):.0f} for ")
         text.append(f"{fmean(row.minimal_rank or 0 for row in illusions):.0f}; of what it found lies")
         yield text.append(f" {_spent(illusions)}.")
@@ -104,7 +131,7 @@ def _false_finds(summaries: Sequence[VariableSummary]) -> Iterator[Text]:
     told = [method for method, found in reached.items() if max(found.values(), default=0.0) >= FALSE_FIND]
     for method in sorted(told, key=lambda method: -max(reached[method].values()))[:N_METHODS]:
         high = [f"{value:.2f} on {_CONTROLS[kind]}" for kind, value in reached[method].items() if value >= FALSE_FIND]
-        text = Text().append(style.method_name(method), "name")
+        text = Text().append(notation.method_name(method), "name")
         yield text.append(f" finds where there is nothing: IIA {', '.join(high)}.")
 
 
@@ -124,7 +151,7 @@ def _layers(result: VariableResult) -> Iterator[Text]:
         worst = max(gains, key=lambda method: gains[method])
         yield Text(
             "MIB's summary (mean and best over layers) is in the result files; choosing the layer on the scored split "
-            f"adds {fmean(gains.values()):.3f} in the mean, at most {gains[worst]:.3f} ({style.method_name(worst)})."
+            f"adds {fmean(gains.values()):.3f} in the mean, at most {gains[worst]:.3f} ({notation.method_name(worst)})."
         )
 
 
@@ -132,8 +159,4 @@ def _minimal(result: VariableResult) -> Iterator[Text]:
     ranks = {(row.model, row.variable, row.site): row.minimal_rank for row in result.compiled_scores}
     if ranks:
         listed = ", ".join(f"{model}:{variable} {rank}" for (model, variable, _), rank in ranks.items())
-        yield Text(f"Dimensions to be found: {listed}.", "faint")
-
-
-def _mood(tau: float) -> str:
-    return "good" if tau > 0.7 else "warn" if tau > 0.3 else "bad"
+        yield Text().append(f"Dimensions to be found: {listed}.", "faint")

@@ -4,17 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
-from groundtruth.report import style
+from groundtruth.report import notation
+from groundtruth.report.fitted_table import FittedTable, TableColumn
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
 from mib.graph import Edge
 
 TRAVELS = "what travels"
 
-GAP = 2
-"""Blanks between columns."""
+CHANGE = "output → cut"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,8 @@ def _below(
 class CircuitTree:
     """The tree with its columns: what travels, and an input where cutting the edge shows.
 
-    Where space is short, what travels is shortened and nothing else.
+    Where space is short, what travels is shortened first; then the inputs drop out. The changed output is the point of
+    a line and stays.
 
     Attributes:
         circuit: Whose edges they are.
@@ -85,19 +85,34 @@ class CircuitTree:
     circuit: Circuit
     edges: Sequence[Edge]
 
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Words above the columns."""
+        swapped = ("swapped for",) if self.circuit.ablation == "resample" else ()
+        return ("logits", TRAVELS, "on input", *swapped, CHANGE)
+
+    def rows(self) -> list[tuple[Text, ...]]:
+        """Draw the lines, a text a column."""
+        resampled = self.circuit.ablation == "resample"
+        return [tuple(_cells(branch, resampled)) for branch in branches(self.circuit, self.edges)]
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Fit the columns into the width that there is."""
-        resampled = self.circuit.ablation == "resample"
-        headings = ["logits", TRAVELS, "on input", *(["swapped for"] if resampled else []), "output → cut"]
-        rows = [_cells(branch, resampled) for branch in branches(self.circuit, self.edges)]
-        widths = [max([len(heading), *(row[i].cell_len for row in rows)]) for i, heading in enumerate(headings)]
-        rest = sum(widths) - widths[1] + GAP * (len(widths) - 1)
-        widths[1] = max(len(TRAVELS), min(widths[1], options.max_width - rest))
-        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="faint")
-        for index, (heading, width) in enumerate(zip(headings, widths, strict=True)):
-            style_of = "node" if index == 0 else None
-            table.add_column(heading, width=width, no_wrap=True, overflow="ellipsis", header_style=style_of)
-        for row in rows:
+        priorities = {"swapped for": 2, "on input": 1}
+        table = FittedTable(
+            [
+                TableColumn(
+                    heading,
+                    yields="shortens" if heading == TRAVELS else "never",
+                    least=len(TRAVELS),
+                    priority=priorities.get(heading, 0),
+                    style="node" if heading == "logits" else "faint",
+                )
+                for heading in self.headings
+            ],
+            rule=False,
+        )
+        for row in self.rows():
             table.add_row(*row)
         yield table
 
@@ -106,13 +121,14 @@ def _cells(branch: Branch, resampled: bool) -> list[Text]:
     witness = branch.truth.witness
     if witness is None:
         return [_label(branch), _travels(branch), *[Text()] * (1 + resampled), Text("none alone", "faint")]
-    swapped = [Text(style.spell(witness.counterfactual or ()), "faint")] if resampled else []
-    inputs = [Text(style.spell(witness.clean), "faint"), *swapped]
+    swapped = [Text(notation.spell(witness.counterfactual or ()), "faint")] if resampled else []
+    inputs = [Text(notation.spell(witness.clean), "faint"), *swapped]
     return [_label(branch), _travels(branch), *inputs, _change(witness.output, witness.cut_output)]
 
 
 def _label(branch: Branch) -> Text:
-    text = Text(branch.stem, "faint")
+    # Appended, not Text(stem, "faint"): what is appended to a styled text inherits its style, and turns dim.
+    text = Text().append(branch.stem, "faint")
     if branch.letter:
         text.append(f"{branch.letter} ", "warn")
     text.append(branch.truth.edge.source, "node")
@@ -123,7 +139,7 @@ def _travels(branch: Branch) -> Text:
     """What travels, and what for where the line above does not say it."""
     reason = branch.truth.reason
     told_first = sorted(reason.travels, key=lambda name: name in ("one", "BOS"))
-    text = Text(", ".join(told_first), "" if reason.carries == "nothing" else reason.carries)
+    text = Text().append(", ".join(told_first), "" if reason.carries == "nothing" else reason.carries)
     told = {name.removeprefix("1/(1+").removesuffix(")") for name in (*branch.above, *reason.travels)}
     untold = [name for name in reason.used_for if name not in told]
     return text.append(f" for {', '.join(reason.used_for)}", "faint") if untold else text
@@ -131,7 +147,7 @@ def _travels(branch: Branch) -> Text:
 
 def _change(output: Sequence[object], cut: Sequence[object]) -> Text:
     """Output and what it becomes, with the values that change marked."""
-    text = Text(style.spell(output) + " → ", "faint")
+    text = Text().append(notation.spell(output) + " → ", "faint")
     for index, (old, new) in enumerate(zip(output, cut, strict=True)):
-        text.append((" " if index else "") + style.spell_one(new), "faint" if old == new else "bad")
+        text.append((" " if index else "") + notation.spell_one(new), "faint" if old == new else "bad")
     return text

@@ -1,0 +1,74 @@
+"""Write a report as one HTML page that needs nothing else: tables, every number, wrong edges, true circuits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from rich.text import Text
+
+from groundtruth.report import notation
+from groundtruth.report.section import Details, Section
+from mib.plain_text import printable
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a page of a result shows.
+
+    Attributes:
+        heading: Title of the page.
+        sections: Parts of the report.
+        details: What the page adds to each of them.
+        settings: How methods were run.
+        seconds: How long it took.
+        created: When the result was written.
+        versions: Names of packages with their versions.
+        n_cells: How many cells there are.
+    """
+
+    heading: str
+    sections: Sequence[Section]
+    details: Sequence[Details]
+    settings: Mapping[str, Any]
+    seconds: float
+    created: str
+    versions: Mapping[str, str]
+    n_cells: int
+
+
+def html_page(page: Page) -> str:
+    """Write the page."""
+    environment = Environment(
+        loader=PackageLoader("groundtruth.report", "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, finalize=_shown,
+    )  # fmt: skip
+    environment.filters["styled"] = styled_html
+    parts = list(zip(page.sections, page.details, strict=True))
+    return environment.get_template("page.html.j2").render(
+        page=page, parts=parts, duration=notation.duration(page.seconds)
+    )
+
+
+def styled_html(text: Text) -> Markup:
+    """Write a styled text as HTML: each style becomes a class of the same name, so that the page decides its colour."""
+    plain = text.plain
+    styles: list[list[str]] = [[str(text.style)] if text.style else [] for _ in plain]
+    for span in text.spans:
+        for index in range(max(0, span.start), min(len(plain), span.end)):
+            styles[index].append(str(span.style))
+    parts: list[Markup] = []
+    start = 0
+    for end in range(1, len(plain) + 1):
+        if end == len(plain) or styles[end] != styles[start]:
+            shown = escape(printable(plain[start:end], lines=True))
+            classes = " ".join(filter(None, styles[start]))
+            parts.append(Markup('<span class="{}">{}</span>').format(classes, shown) if classes else shown)
+            start = end
+    return Markup("").join(parts)
+
+
+def _shown(value: Any) -> Any:
+    """Spell out what a reader would not see: characters that turn text around or hide it."""
+    return printable(value, lines=True) if type(value) is str else value

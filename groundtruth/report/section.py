@@ -1,0 +1,111 @@
+"""A report as plain values that every writer shares: sections with a standing, sentences, grids and details."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.text import Text
+
+from groundtruth.report.standing import Standing
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A small table of text below the main one.
+
+    Attributes:
+        headings: Words above the columns; several lines if they hold line breaks.
+        rows: Texts under them; the first of each names what the row is about.
+        title: Words above the table on a page.
+        place: Narrowest place that shows it: a terminal, or only a page.
+    """
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str = ""
+    place: Literal["screen", "page"] = "screen"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a report, with a table of methods of its own.
+
+    Attributes:
+        title: One line above the table.
+        standing: Methods with their scores.
+        legend: Sentence that says what the columns are.
+        sentences: Lines that say what the table means, one finding each.
+        grids: Further tables.
+    """
+
+    title: Text
+    standing: Standing
+    legend: str
+    sentences: tuple[Text, ...]
+    grids: tuple[Grid, ...] = ()
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """One number of a heat map.
+
+    Attributes:
+        subject: Model or place that it is about.
+        text: The number.
+        shade: Share of the full colour, in percent.
+        detail: What lies behind the number, in one line.
+    """
+
+    subject: str
+    text: str
+    shade: int
+    detail: str
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Methods by models or places, coloured by one score.
+
+    Attributes:
+        title: Words above it.
+        headings: What stands above the columns.
+        rows: Methods, each with a cell a column; ``None`` where it was not scored.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[HeatCell | None, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A part of a page that is opened by a click.
+
+    Attributes:
+        summary: The line that is always seen.
+        headings: Words above the columns of its table.
+        rows: Texts of the table.
+        note: Line above the table.
+        anchor: Name that links of the page lead to; empty if none does.
+    """
+
+    summary: str
+    headings: tuple[str, ...]
+    rows: Sequence[tuple[Text, ...]]
+    note: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a page adds to a section, where there is room for everything.
+
+    Attributes:
+        heat_map: Every method on every model or place.
+        not_scored: What failed or was left out, and why.
+        folds: Titles with the parts below them that open by a click.
+    """
+
+    heat_map: HeatMap
+    not_scored: tuple[str, ...] = ()
+    folds: tuple[tuple[str, tuple[Fold, ...]], ...] = ()

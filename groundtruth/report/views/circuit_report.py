@@ -1,0 +1,132 @@
+"""A result of the circuit track as sections: methods by scores under each ablation, and what the numbers mean."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
+from groundtruth.bench.column import Place
+from groundtruth.bench.language_model_results import by_task
+from groundtruth.bench.results import Result, Summary
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.report import notation
+from groundtruth.report.section import Grid, Section
+from groundtruth.report.standing import LEAST_VALUES, MethodScores, choose_columns, standing_of
+from groundtruth.report.views.circuit_sentences import circuit_ranks, circuit_sentences
+from groundtruth.report.views.language_models import grouped, short_name
+from groundtruth.report.views.rank_sentences import rank_grid
+
+LEGEND = "CPR, CMD: over every circuit size; MIB: as MIB has them, at ten sizes."
+
+
+def circuit_sections(
+    result: Result, *, own: str = "", place: Place = "screen", columns: Sequence[str] | None = None
+) -> list[Section]:
+    """Report one section an ablation.
+
+    Args:
+        result: What was run.
+        own: The user's method, which is marked and told of first.
+        place: Where it is shown.
+        columns: The user's choice of columns, instead of those that the place shows.
+
+    Raises:
+        DomainError: If there is no column of such a name.
+    """
+    chosen = choose_columns(CIRCUIT_COLUMNS, place, columns)
+    return [
+        Section(
+            title=_title(result, ablation),
+            standing=standing_of(circuit_scores(result, ablation), chosen, own=own),
+            legend=" ".join([LEGEND, *_legend(result, ablation), *_asked(result)]),
+            sentences=tuple(circuit_sentences(result, ablation, own=own)),
+            grids=tuple(_grids(result, ablation)),
+        )
+        for ablation in result.ablations
+    ]
+
+
+def circuit_scores(result: Result, ablation: str) -> list[MethodScores]:
+    """Take each method's scores over all models under one ablation."""
+    return [_scores(summary) for summary in result.summaries(ablation)]
+
+
+def _scores(summary: Summary) -> MethodScores:
+    has_spread = summary.n_models >= LEAST_VALUES
+    return MethodScores(
+        summary.method,
+        means={name: column.mean for name, column in summary.columns.items()},
+        spreads={name: column.std for name, column in summary.columns.items()} if has_spread else {},
+        fractions={"exact": (summary.n_exact, summary.n_models)} if "f1" in summary.columns else {},
+        n_failed=summary.n_failed,
+        is_oracle=summary.method == ORACLE,
+    )
+
+
+def _title(result: Result, ablation: str) -> Text:
+    text = Text.assemble(
+        ("Circuit localization", "heading"), f" · {scored_on(result, ablation)} · ", (ablation, "name"), " ablation"
+    )
+    named = [f"{key} {result.settings[key]}" for key in ("level", "seed") if key in result.settings]
+    named += [str(result.settings[key]) for key in ("dtype", "device") if key in result.settings]
+    return text.append("".join(f" · {part}" for part in named), "faint")
+
+
+def scored_on(result: Result, ablation: str) -> str:
+    """Say on what methods were scored: ``21 models and learned (ioi, mcqa)``."""
+    compiled = len({row.model for row in result.compiled_scores(ablation)})
+    parts = [notation.plural(compiled, "model")] if compiled or not result.language_model_scores(ablation) else []
+    return " and ".join([*parts, *_language_models(result.language_model_scores(ablation))])
+
+
+def _language_models(rows: Sequence[CircuitScores]) -> list[str]:
+    return grouped(((row.model, row.task) for row in rows), lambda task, _: task)
+
+
+def _legend(result: Result, ablation: str) -> Iterator[str]:
+    """Explain the columns of language models, if there are any beside those of compiled ones."""
+    rows = result.language_model_scores(ablation)
+    if result.compiled_scores(ablation):
+        yield "Exact scores: against the live edges."
+    if any(summary.n_models >= LEAST_VALUES for summary in result.summaries(ablation)):
+        yield "±: standard deviation over models."
+    if rows and result.compiled_scores(ablation):
+        pairs = max(row.n_examples for row in rows)
+        about = ", ".join(_language_models(rows))
+        yield f"LM: the mean over the language models {about}, {pairs} held-out pairs a task; no truth is known there."
+
+
+def _asked(result: Result) -> Iterator[str]:
+    """Tell what was asked for that is not the default: hyper-parameters of the method, prompts of one's own."""
+    settings = result.settings
+    if settings.get("parameters"):
+        given = ", ".join(f"{name}={value}" for name, value in settings["parameters"].items())
+        yield f"{notation.method_name(settings['method'])} with {given}."
+    if settings.get("data"):
+        yield f"Prompts of language models: {settings['data']}."
+
+
+def _grids(result: Result, ablation: str) -> Iterator[Grid]:
+    if (tasks := _task_grid(result, ablation)) is not None:
+        yield tasks
+    yield from rank_grid("Do the metrics rank methods as the truth does?", circuit_ranks(result, ablation))
+
+
+def _task_grid(result: Result, ablation: str) -> Grid | None:
+    """CPR and CMD of each method on each task, where only language models were scored, and more than one task."""
+    found = by_task(result.language_model_scores(ablation))
+    if result.has_compiled or len(found) < 2:
+        return None
+    several = len({name.rsplit("/", 1)[0] for name in found}) > 1
+    named = [(short_name(model), task) for model, task in (subject.rsplit("/", 1) for subject in found)]
+    headings = [f"{model}\n{task}" if several else task for model, task in named]
+    lines = [
+        (notation.method_name(summary.method), *(_cpr_and_cmd(own.get(summary.method)) for own in found.values()))
+        for summary in result.summaries(ablation)
+    ]
+    return Grid(("CPR / CMD", *headings), tuple(lines), title="CPR and CMD by task")
+
+
+def _cpr_and_cmd(row: CircuitScores | None) -> str:
+    return f"{notation.number(row.cpr)} / {notation.number(row.cmd)}" if row else notation.NONE

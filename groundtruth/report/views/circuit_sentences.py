@@ -1,0 +1,150 @@
+"""A result of the circuit track in words: does a metric rank as the truth does, and where do methods fail?"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from rich.text import Text
+
+from groundtruth.bench.results import Result
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, WrongEdge
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.report import notation
+from groundtruth.report.views.language_models import PREDICTS
+from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
+
+MARGIN = 0.02
+"""A CPR above the true circuit's by less than this is not told."""
+
+N_METHODS = 4
+"""How many methods' failures are told."""
+
+NOTHING = "nothing to localize"
+"""What the reason says of a model that is left out for having no circuit."""
+
+METRICS = {"cpr": "CPR", "cmd": "CMD", "mib_cpr": "MIB's CPR", "mib_cmd": "MIB's CMD"}
+"""Columns that need no truth, and how sentences call them."""
+
+PREDICTORS = {"auroc": "AUROC", "average_precision": "AP", "f1": "F1", "cmd": "CMD", "cpr": "CPR"}
+"""Columns over compiled models whose rank correlation with language models is told, and how they are called."""
+
+_READERS = {"q": "queries", "k": "keys", "v": "values", "m": "MLP inputs", "l": "logits"}
+
+
+def circuit_sentences(result: Result, ablation: str, *, own: str = "") -> Iterator[Text]:
+    """Say what was found under one ablation, one finding a line.
+
+    Args:
+        result: What was run.
+        ablation: What flowed along cut edges.
+        own: The user's method, of which alone failures are told.
+    """
+    rows = result.rows(ablation)
+    yield from skipped_sentences(result, ablation)
+    yield from rank_sentence("Do the metrics rank methods as the truth does? ", circuit_ranks(result, ablation))
+    yield from rank_sentence(PREDICTS, predicted_ranks(result, ablation))
+    yield from _past_the_truth(rows)
+    yield from _failures(rows, own)
+
+
+def circuit_ranks(result: Result, ablation: str) -> list[RankAgreement]:
+    """Take the rank correlation of each metric with exact AUROC."""
+    return [
+        RankAgreement(METRICS[entry.metric], "AUROC", entry.overall.tau, entry.interval, entry.n_methods)
+        for entry in result.validity(ablation)
+        if entry.exact == "auroc"
+    ]
+
+
+def predicted_ranks(result: Result, ablation: str) -> list[RankAgreement]:
+    """Take the rank correlation of columns over compiled models with CMD on language models."""
+    return [
+        RankAgreement(PREDICTORS[entry.column], "CMD there", entry.tau, entry.interval, entry.n_methods)
+        for entry in result.predictions(ablation)
+        if entry.predicted == "real_cmd" and entry.column in PREDICTORS
+    ]
+
+
+def skipped_sentences(result: Result, ablation: str) -> Iterator[Text]:
+    """Say which models have nothing to localize or no task for another reason, and which methods cannot run."""
+    skipped = result.skipped(ablation)
+    with_task = {cell.subject for cell, _ in result.outcomes if cell.task}
+    compiled = {name: o.reason for name, o in skipped.items() if o.scope == "model" and name not in with_task}
+    models = [name for name, reason in compiled.items() if NOTHING in reason]
+    reasons = [reason for name, reason in compiled.items() if name not in models]
+    reasons += [skipped[subject].reason for subject in sorted(with_task & skipped.keys())]
+    yield from (_faint(f"Left out: {reason}") for reason in reasons)
+    if models:
+        yield _faint(f"Left out, nothing to localize under {ablation}: {', '.join(models)}")
+    yield from (_faint(f"Left out: {outcome.reason}") for outcome in skipped.values() if outcome.scope == "method")
+
+
+def worst_model(result: Result, method: str) -> str | None:
+    """Name the compiled model on which a method ranks the true edges lowest; ``None`` where it is right on all."""
+    rows = [row for row in result.rows() if row.method == method and row.live and _auroc(row) < 1]
+    return min(rows, key=_auroc).model if rows else None
+
+
+def _past_the_truth(rows: Sequence[CircuitScores]) -> Iterator[Text]:
+    """Which methods have a higher CPR than the true circuit's own ranking, on the mean over models."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row.method != ORACLE and row.truth and row.truth.true_cpr is not None:
+            found.setdefault(row.method, []).append((row.cpr, row.truth.true_cpr))
+    means = {method: (fmean(a for a, _ in pairs), fmean(b for _, b in pairs)) for method, pairs in found.items()}
+    past = sorted((m for m, (own, true) in means.items() if own > true + MARGIN), key=lambda m: -means[m][0])
+    if past:
+        own, true = means[past[0]]
+        names = [notation.method_name(method) for method in past]
+        others = f" (also {', '.join(names[1:])})" if names[1:] else ""
+        yield Text(f"CPR goes past the truth: {names[0]} reaches {own:.2f}, the true circuit {true:.2f}{others}.")
+
+
+def _failures(rows: Sequence[CircuitScores], own: str) -> Iterator[Text]:
+    """For the methods that miss most live edges, or the user's own: how many, of what kind, and the worst model."""
+    by_method: dict[str, list[CircuitScores]] = {}
+    for row in rows:
+        if row.method not in (ORACLE, "random") and row.live is not None:
+            by_method.setdefault(row.method, []).append(row)
+    told = {own: by_method[own]} if own in by_method else by_method
+    worst = sorted((method for method in told if _missed(told[method])), key=lambda method: -_missed(told[method]))
+    for method in worst[:N_METHODS]:
+        yield _failure(told[method])
+
+
+def _missed(rows: Sequence[CircuitScores]) -> int:
+    """How many true edges or nodes are missed; where a tie is cut, the expected number."""
+    return round(sum(row.live.true * (1 - row.live.recall) for row in rows if row.live))
+
+
+def _failure(rows: Sequence[CircuitScores]) -> Text:
+    total, n_missed = sum(row.live.true for row in rows if row.live), _missed(rows)
+    text = Text().append(notation.method_name(rows[0].method), "name")
+    text.append(f" misses {n_missed} of {total} live {rows[0].level}s ({n_missed / total:.0%})")
+    if missed := [edge for row in rows for edge in row.wrong if edge.kind == "missed"]:
+        zeros = sum(edge.score == 0 for edge in missed) / len(missed)
+        if zeros:
+            text.append(f"; {zeros:.0%} of those score exactly 0")
+        kind, n = Counter(_reader(edge) for edge in missed).most_common(1)[0]
+        if kind and n > 1:
+            text.append(f", {n / len(missed):.0%} are {kind}")
+    worst = min(rows, key=_auroc)
+    text.append(f". Worst: {worst.model} (AUROC {notation.number(_auroc(worst))})")
+    example = next((edge for edge in worst.wrong if edge.kind == "missed" and edge.reason), None)
+    return text.append(f", without {example.name} ({example.reason})" if example else "").append(".")
+
+
+def _auroc(row: CircuitScores) -> float:
+    return row.live.auroc if row.live and row.live.auroc is not None else 1.0
+
+
+def _reader(edge: WrongEdge) -> str:
+    """What kind of destination an edge has."""
+    _, arrow, destination = edge.name.partition("->")
+    if not arrow:
+        return ""
+    return _READERS[destination[-2]] if destination.endswith(">") else _READERS[destination[0]]
+
+
+def _faint(text: str) -> Text:
+    return Text().append(text, "faint")

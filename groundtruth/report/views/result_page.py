@@ -1,0 +1,90 @@
+"""A result file as one HTML page: the file is read and checked as a whole, then reported like the run that wrote it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from groundtruth.bench.cells import SCHEMA_VERSION, Cell, Failed, Skipped
+from groundtruth.bench.results import Result
+from groundtruth.bench.variable_cells import VariableCell
+from groundtruth.bench.variable_results import VariableResult
+from groundtruth.errors import ArtifactError
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.report.html import Page, html_page
+from groundtruth.report.views.track_report import TRACK_REPORTS, AnyResult
+
+WANTED = ("schema_version", "created", "seconds", "settings", "environment", "cells")
+"""Keys that a result file must have."""
+
+_TRACKS: Mapping[str, tuple[type[AnyResult], TypeAdapter[Any], TypeAdapter[Any]]] = {
+    "circuits": (Result, TypeAdapter(Cell), TypeAdapter(CircuitScores)),
+    "variables": (VariableResult, TypeAdapter(VariableCell), TypeAdapter(VariableScores)),
+}
+_OTHERS: Mapping[str, TypeAdapter[Any]] = {"skipped": TypeAdapter(Skipped), "failed": TypeAdapter(Failed)}
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Read the data of a result file of ``groundtruth bench`` or ``score``.
+
+    Raises:
+        ArtifactError: If it is no such file, or of another schema.
+    """
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror}. Name a .json file that bench wrote.") from None
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path} is no JSON: {error}.") from None
+    missing = [key for key in WANTED if not isinstance(data, dict) or key not in data]
+    if missing:
+        raise ArtifactError(f"{path} is no result of bench or score: it has no '{missing[0]}'.")
+    if data["schema_version"] != SCHEMA_VERSION:
+        raise ArtifactError(f"{path} has schema_version {data['schema_version']}; this version reads {SCHEMA_VERSION}.")
+    return data
+
+
+def result_page(data: Mapping[str, Any]) -> str:
+    """Write the page.
+
+    Args:
+        data: What ``read_result`` gives.
+
+    Raises:
+        ArtifactError: If an entry that is read is missing or not what it should be.
+    """
+    try:
+        result = _result(data)
+        versions = {str(name): str(version) for name, version in data["environment"]["versions"].items()}
+        report = TRACK_REPORTS[type(result)]
+        page = Page(
+            heading=report.heading,
+            sections=report.sections(result, place="page"),
+            details=report.details(result),
+            settings=result.settings,
+            seconds=result.seconds,
+            created=str(data["created"]),
+            versions=versions,
+            n_cells=len(result.outcomes),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ArtifactError(f"the result is incomplete: {where}: {first['msg']}. Run the benchmark again.") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"the result is incomplete: {error}. Run the benchmark again.") from error
+    return html_page(page)
+
+
+def _result(data: Mapping[str, Any]) -> AnyResult:
+    kind, cells, scores = _TRACKS[data.get("track", "circuits")]
+    readers = {"scored": scores, **_OTHERS}
+    outcomes = tuple(
+        (cells.validate_python(given["cell"]), readers[given["outcome"]].validate_python(given))
+        for given in data["cells"]
+    )
+    seconds = TypeAdapter(float).validate_python(data["seconds"])
+    return kind(outcomes, TypeAdapter(dict[str, Any]).validate_python(data["settings"]), seconds)

@@ -1,0 +1,176 @@
+"""The report of a result, whatever its track: sections, data, records, and what to do next."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from groundtruth.bench.outcomes import Outcomes
+from groundtruth.bench.results import Result, as_data, flat_rows
+from groundtruth.bench.variable_results import VariableResult, flat_variable_rows, variable_data
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.files import to_json, write_whole
+from groundtruth.report import notation
+from groundtruth.report.csv_file import csv_text
+from groundtruth.report.markdown import markdown_report
+from groundtruth.report.section import Details, Section
+from groundtruth.report.terminal import section_view
+from groundtruth.report.views.circuit_details import circuit_details
+from groundtruth.report.views.circuit_report import circuit_sections
+from groundtruth.report.views.circuit_sentences import worst_model
+from groundtruth.report.views.variable_details import variable_details
+from groundtruth.report.views.variable_report import variable_sections
+from groundtruth.report.views.variable_sentences import most_illusory_model
+
+N_FAILURES = 5
+"""How many failed cells are shown."""
+
+AnyResult = Result | VariableResult
+
+
+@dataclass(frozen=True)
+class TrackReport:
+    """What a report needs to know about a track.
+
+    Attributes:
+        heading: Title of the page.
+        sections: Reports a result for a place, with the user's method and columns.
+        details: What a page adds to each section.
+        data: The result as JSON has it.
+        records: The result as CSV has it: one record a score.
+        place: Names where a cell was scored.
+        worst: Names the model on which a method does worst, if there is one.
+        options: Options of commands that go on with this track.
+        show_options: Options of ``groundtruth show`` that show this track's truth.
+    """
+
+    heading: str
+    sections: Callable[..., list[Section]]
+    details: Callable[[Any], list[Details]]
+    data: Callable[[Any], dict[str, Any]]
+    records: Callable[[Any], list[dict[str, Any]]]
+    place: Callable[[Any], str]
+    worst: Callable[[Any, str], str | None]
+    options: str = ""
+    show_options: str = ""
+
+
+TRACK_REPORTS: Mapping[type[Outcomes[Any]], TrackReport] = {
+    Result: TrackReport(
+        heading="Circuit localization against exact circuits",
+        sections=circuit_sections,
+        details=circuit_details,
+        data=as_data,
+        records=lambda result: flat_rows(result.rows()),
+        place=lambda cell: f"{cell.subject}, {cell.ablation}",
+        worst=worst_model,
+    ),
+    VariableResult: TrackReport(
+        heading="Variable localization",
+        sections=variable_sections,
+        details=variable_details,
+        data=variable_data,
+        records=flat_variable_rows,
+        place=lambda cell: f"{cell.place}, seed {cell.seed}",
+        worst=most_illusory_model,
+        options=" --track variables",
+        show_options=" --variables",
+    ),
+}
+
+
+def result_view(
+    result: AnyResult, *, own: str = "", columns: Sequence[str] | None = None, wide: bool = False
+) -> RenderableType:
+    """Print a result: one table a section, with what it means in words.
+
+    Args:
+        result: What was run.
+        own: The user's method, which is marked.
+        columns: The user's choice of columns.
+        wide: Show every column, however long the lines become.
+
+    Raises:
+        DomainError: If there is no column of such a name.
+    """
+    place = "page" if wide else "screen"
+    sections = TRACK_REPORTS[type(result)].sections(result, own=own, place=place, columns=columns)
+    return Group(*(section_view(section, wide=wide) for section in sections))
+
+
+def result_markdown(result: AnyResult) -> str:
+    """Write a result as Markdown."""
+    return markdown_report(TRACK_REPORTS[type(result)].sections(result, place="page"), result.settings)
+
+
+def result_csv(result: AnyResult) -> str:
+    """Write a result as CSV, one line a score."""
+    return csv_text(TRACK_REPORTS[type(result)].records(result))
+
+
+def write_result(result: AnyResult, folder: Path, name: str) -> list[Path]:
+    """Write ``name.json``, ``name.csv`` and ``name.md``, each whole or not at all.
+
+    Args:
+        result: What was run.
+        folder: Made if it is not there.
+        name: Without suffix.
+    """
+    contents = {
+        "json": to_json(TRACK_REPORTS[type(result)].data(result)),
+        "csv": result_csv(result).encode(),
+        "md": result_markdown(result).encode(),
+    }
+    return write_contents(contents, folder, name)
+
+
+def write_contents(contents: Mapping[str, bytes], folder: Path, name: str) -> list[Path]:
+    """Write the forms of a result, by their suffix, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{suffix}" for suffix in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        write_whole(path, content)
+    return paths
+
+
+def result_ending(result: AnyResult, paths: Sequence[Path], *, own: str = "") -> RenderableType:
+    """Say what failed, how long it took, where it is written, and what to do next.
+
+    Args:
+        result: What was run.
+        paths: Where the result files are; the first is the JSON file.
+        own: The user's method.
+    """
+    report = TRACK_REPORTS[type(result)]
+    failures = [f"{cell.method} on {report.place(cell)}: {failed.error}" for cell, failed in result.failures]
+    lines = [Text.assemble(("failed  ", "bad"), failure) for failure in failures[:N_FAILURES]]
+    if len(failures) > N_FAILURES:
+        more = f"failed  on {len(failures) - N_FAILURES} more cells; see the result file"
+        lines.append(Text().append(more, "bad"))
+    known = result.settings.get("known", 0)
+    done = f"{notation.plural(len(result.outcomes), 'cell')} in {notation.duration(result.seconds)}"
+    done += f", {known:,} of them known from before" if known else ""
+    lines.append(Text().append(f"{done} · {paths[0]} (and .csv, .md)", "faint"))
+    return Group(*lines, _next(result, paths, own))
+
+
+def _next(result: AnyResult, paths: Sequence[Path], own: str) -> Group:
+    """Commands that go on from this run: its page, the model with most to learn from, a method of one's own."""
+    report = TRACK_REPORTS[type(result)]
+    commands = [f"groundtruth report {paths[0]}"]
+    told = own or next((method for method in result.methods if method not in (ORACLE, "random")), "")
+    if (model := report.worst(result, told)) is not None:
+        commands.insert(0, f"groundtruth show {model}{report.show_options}")
+    if not own:
+        level = result.settings.get("level", "edge")
+        options = report.options + (f" --level {level}" if level != "edge" else "")
+        commands.append(f"groundtruth score my_file.py:my_method{options}")
+    # A line each, never broken, so that a command can be copied whole.
+    lines = [
+        Text(no_wrap=True, overflow="ignore").append("      " if index else "next: ", "faint").append(command)
+        for index, command in enumerate(commands)
+    ]
+    return Group(*lines)

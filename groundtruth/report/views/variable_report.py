@@ -1,0 +1,146 @@
+"""A result of the variable track as a section: methods by interchange accuracy, exact scores and controls."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from groundtruth.bench.column import Column, Place
+from groundtruth.bench.variable_columns import LANGUAGE_MODEL_VARIABLE_COLUMNS, VARIABLE_COLUMNS
+from groundtruth.bench.variable_results import VariableResult, VariableSummary
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.report import notation
+from groundtruth.report.section import Grid, Section
+from groundtruth.report.standing import LEAST_VALUES, MethodScores, choose_columns, standing_of
+from groundtruth.report.views.language_models import grouped
+from groundtruth.report.views.rank_sentences import rank_grid
+from groundtruth.report.views.variable_sentences import QUESTION, variable_ranks, variable_sentences
+
+LEGEND = (
+    "IIA: interchange accuracy on pairs that a no-op gets wrong; iso: on isolation pairs. Exact: recall and precision "
+    "of the subspace; inside: share of what is moved that is the variable's. Controls, where there is nothing to find: "
+    "IIA on shuffled weights, arbitrary labels, a variant program; gap: IIA less the highest of these."
+)
+
+LANGUAGE_MODEL_LEGEND = (
+    "IIA: interchange accuracy on held-out pairs that a no-op gets wrong; iso: on pairs in which the variable is the "
+    "same; MIB: on all pairs, the mean over families of counterfactuals, then the mean and the best over layers. "
+    "Controls, where there is nothing to find: IIA on shuffled weights and with arbitrary values; gap: IIA less the "
+    "higher. No truth is known."
+)
+"""Where only language models were scored."""
+
+MOST_PLACES = 9
+"""With more places they are told in the result files only."""
+
+
+def variable_sections(
+    result: VariableResult, *, own: str = "", place: Place = "screen", columns: Sequence[str] | None = None
+) -> list[Section]:
+    """Report one section.
+
+    Args:
+        result: What was run.
+        own: The user's method, which is marked and told of first.
+        place: Where it is shown.
+        columns: The user's choice of columns, instead of those that the place shows.
+
+    Raises:
+        DomainError: If there is no column of such a name.
+    """
+    chosen = choose_columns(_columns(result), place, columns)
+    grids = [*_place_grid(result), *rank_grid(QUESTION, variable_ranks(result))]
+    return [
+        Section(
+            title=_title(result),
+            standing=standing_of(variable_scores(result), chosen, own=own),
+            legend=" ".join(_legend(result)),
+            sentences=tuple(variable_sentences(result, own=own)),
+            grids=tuple(grids),
+        )
+    ]
+
+
+def variable_scores(result: VariableResult) -> list[MethodScores]:
+    """Take each method's scores over all variables and seeds."""
+    return [_scores(summary) for summary in result.summaries()]
+
+
+def _scores(summary: VariableSummary) -> MethodScores:
+    is_exact = "illusion" in summary.columns
+    return MethodScores(
+        summary.method,
+        means={name: column.mean for name, column in summary.columns.items()},
+        # A spread over seeds within a place: each place tells as many deviations as it has seeds beyond the first.
+        spreads={n: c.std for n, c in summary.columns.items() if summary.n_rows - c.n >= LEAST_VALUES - 1},
+        fractions={"illusion": (summary.n_illusions, summary.n_rows)} if is_exact else {},
+        alarming=("illusion",),
+        n_failed=summary.n_failed,
+        is_oracle=summary.method == ORACLE,
+        group="linear" if summary.linear else "features",
+    )
+
+
+def _columns(result: VariableResult) -> tuple[Column, ...]:
+    return VARIABLE_COLUMNS if result.has_compiled else LANGUAGE_MODEL_VARIABLE_COLUMNS
+
+
+def _title(result: VariableResult) -> Text:
+    settings = [str(result.settings[key]) for key in ("dtype", "device") if key in result.settings]
+    return Text.assemble(
+        ("Variable localization", "heading"),
+        f" · {sought_in(result)} · {notation.plural(len(result.seeds), 'seed')}",
+        (f" from {min(result.seeds, default=0)}", "faint"),
+        ("".join(f" · {setting}" for setting in settings), "faint"),
+    )
+
+
+def sought_in(result: VariableResult) -> str:
+    """Say what was sought and where: ``3 variables at 4 sites and learned (ioi: output_token)``."""
+    compiled = {(row.model, row.variable) for row in result.compiled_scores}
+    sites = {(row.model, row.variable, row.site) for row in result.compiled_scores}
+    learned = _language_models(result.language_model_scores)
+    parts = [f"{notation.plural(len(compiled), 'variable')} at {notation.plural(len(sites), 'site')}"]
+    return " and ".join([*(parts if compiled or not learned else []), *learned])
+
+
+def _language_models(rows: Sequence[VariableScores]) -> list[str]:
+    sought = ((row.model, row.task, row.variable) for row in rows)
+    return grouped(sought, lambda task, variables: f"{task}: {', '.join(variables)}", between="; ")
+
+
+def _legend(result: VariableResult) -> Iterator[str]:
+    yield LEGEND if result.has_compiled else LANGUAGE_MODEL_LEGEND
+    if any(scores.spreads for scores in variable_scores(result)):
+        yield "±: standard deviation over seeds."
+    rows = result.language_model_scores
+    if rows and result.compiled_scores:
+        sites = ", ".join(dict.fromkeys(row.site for row in rows))
+        pairs = max(row.n_test for row in rows)
+        yield f"LM: the mean over {', '.join(_language_models(rows))} at {sites}, {pairs} held-out pairs each; no truth"
+        yield "is known there. MIB: on all of them, the mean over families. Ranks and variants are in the result files."
+
+
+def _place_grid(result: VariableResult) -> Iterator[Grid]:
+    """IIA of each method on each variable by layer and position, where only language models were scored."""
+    values: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+    for row in result.language_model_scores:
+        values.setdefault((row.subject, row.variable, row.site), {}).setdefault(row.method, []).append(row.accuracy)
+    if result.has_compiled or not 2 <= len(values) <= MOST_PLACES:
+        return
+    headings = ["\n".join((_task(subject), variable, *_where(site))) for subject, variable, site in values]
+    lines: list[tuple[str, ...]] = []
+    for summary in result.summaries():
+        own = [found.get(summary.method) for found in values.values()]
+        means = (notation.number(sum(f) / len(f)) if f else notation.NONE for f in own)
+        lines.append((notation.method_name(summary.method), *means))
+    yield Grid(("IIA", *headings), tuple(lines), title="IIA by place")
+
+
+def _task(subject: str) -> str:
+    return subject.rsplit("/", 1)[1].replace("arithmetic-", "")
+
+
+def _where(site: str) -> tuple[str, str]:
+    place, _, position = site.partition("@")
+    return place.removeprefix("residual."), f"@{position}"
