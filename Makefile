@@ -7,7 +7,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 READY := $(VENV)/.ready
 
-.PHONY: help setup bench test test-fast lint models tiers learned-model verify benchmarks clean
+.PHONY: help setup bench test test-fast lowest lint models tiers learned-model verify benchmarks clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -30,6 +30,9 @@ test: $(READY) ## every test
 
 test-fast: $(READY) ## all but the slow tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+
+lowest: ## the command on the lowest versions that pyproject.toml allows
+	bash .ci/lowest
 
 lint: $(READY) ## ruff, pyright, import-linter
 	$(BIN)/ruff check .
