@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from groundtruth.evaluation.circuits.circuit_evaluator import score
     from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
     from groundtruth.evaluation.circuits.localization_tasks import localization_task
-    from groundtruth.evaluation.circuits.localizer_contract import check_method
     from groundtruth.evaluation.variables import VariableScores, featurization_task, score_featurizer
     from groundtruth.model import CompiledModel, load
     from groundtruth.programs.registry import Program, program
     from groundtruth.store.catalog import shipped
+    from groundtruth.testing.contract import check_method
     from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
     from groundtruth.truth.verify import verify
 
@@ -46,7 +46,7 @@ _HOMES = {
     "CircuitScores": "groundtruth.evaluation.circuits.circuit_scores",
     "UnsupportedProgram": "groundtruth.errors",
     "VariableScores": "groundtruth.evaluation.variables",
-    "check_method": "groundtruth.evaluation.circuits.localizer_contract",
+    "check_method": "groundtruth.testing.contract",
     "compile": "groundtruth.compiler.compile_program",
     "featurization_task": "groundtruth.evaluation.variables",
     "load": "groundtruth.model",

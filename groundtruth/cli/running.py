@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from groundtruth.bench.cells import Cell, Outcome
     from groundtruth.bench.outcomes import Outcomes
     from groundtruth.bench.variable_cells import VariableCell
-    from groundtruth.evaluation.method_contract import Promise
+    from groundtruth.testing.contract import Promise
 
 AnyCell = TypeVar("AnyCell", "Cell", "VariableCell")
 

@@ -220,8 +220,8 @@ def check(method: str, /, *, track: str = "circuits", level: str | None = None, 
     """
     if is_variables(track, level=level):
         return check_variables(method, json=json)
-    from groundtruth.evaluation.circuits.localizer_contract import check_method
     from groundtruth.specs import is_file_spec, load_method
+    from groundtruth.testing.contract import check_method
     from mib import localization
 
     chosen = require_level(level or "edge")

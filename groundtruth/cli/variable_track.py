@@ -119,7 +119,7 @@ def score_variables(
 
 def check_variables(method: str, *, json: bool) -> int:
     """The contract of a featurization method."""
-    from groundtruth.evaluation.variables.featurizer_contract import check_featurizer_method
+    from groundtruth.testing.contract import check_featurizer_method
 
     known = _method(method)
     return show_contract(known.name, check_featurizer_method(known), json=json)

@@ -14,77 +14,69 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from groundtruth.testing.contract import Promise, check_featurizer_method, check_method
     from groundtruth.testing.failure import MethodFailure
-    from groundtruth.testing.featurizer_properties import (
-        assert_featurizer_batch_size_free,
-        assert_featurizer_deterministic,
-        assert_featurizer_example_order_free,
-        assert_featurizer_no_mutation,
-        assert_featurizer_seed_free,
+    from groundtruth.testing.properties import (
+        FEATURIZER_PROPERTIES,
+        LOCALIZER_PROPERTIES,
+        PROPERTIES,
+        Property,
+        property_named,
+    )
+    from groundtruth.testing.recovery_properties import (
+        assert_exact_at_logits,
         assert_finds_variable,
         assert_makes_nothing_up,
+        assert_recovers,
     )
-    from groundtruth.testing.featurizer_symmetries import (
-        assert_featurizer_equivariant,
-        assert_featurizer_ignores_decoys,
-        assert_featurizer_invariant,
-    )
-    from groundtruth.testing.properties import FEATURIZER_PROPERTIES, PROPERTIES, Property, property_named
-    from groundtruth.testing.recovery_properties import assert_exact_at_logits, assert_recovers
     from groundtruth.testing.repeatability import (
         assert_batch_size_free,
         assert_deterministic,
         assert_example_order_free,
         assert_no_mutation,
         assert_scale_equivariant,
+        assert_seed_free,
     )
-    from groundtruth.testing.symmetry_properties import assert_ignores_decoys, assert_invariant
+    from groundtruth.testing.symmetry_properties import assert_equivariant, assert_ignores_decoys, assert_invariant
 
 _HOMES = {
     "FEATURIZER_PROPERTIES": "groundtruth.testing.properties",
+    "LOCALIZER_PROPERTIES": "groundtruth.testing.properties",
     "MethodFailure": "groundtruth.testing.failure",
     "PROPERTIES": "groundtruth.testing.properties",
+    "Promise": "groundtruth.testing.contract",
     "Property": "groundtruth.testing.properties",
     "assert_batch_size_free": "groundtruth.testing.repeatability",
     "assert_deterministic": "groundtruth.testing.repeatability",
+    "assert_equivariant": "groundtruth.testing.symmetry_properties",
     "assert_exact_at_logits": "groundtruth.testing.recovery_properties",
     "assert_example_order_free": "groundtruth.testing.repeatability",
-    "assert_featurizer_batch_size_free": "groundtruth.testing.featurizer_properties",
-    "assert_featurizer_deterministic": "groundtruth.testing.featurizer_properties",
-    "assert_featurizer_equivariant": "groundtruth.testing.featurizer_symmetries",
-    "assert_featurizer_example_order_free": "groundtruth.testing.featurizer_properties",
-    "assert_featurizer_ignores_decoys": "groundtruth.testing.featurizer_symmetries",
-    "assert_featurizer_invariant": "groundtruth.testing.featurizer_symmetries",
-    "assert_featurizer_no_mutation": "groundtruth.testing.featurizer_properties",
-    "assert_featurizer_seed_free": "groundtruth.testing.featurizer_properties",
-    "assert_finds_variable": "groundtruth.testing.featurizer_properties",
+    "assert_finds_variable": "groundtruth.testing.recovery_properties",
     "assert_ignores_decoys": "groundtruth.testing.symmetry_properties",
     "assert_invariant": "groundtruth.testing.symmetry_properties",
-    "assert_makes_nothing_up": "groundtruth.testing.featurizer_properties",
+    "assert_makes_nothing_up": "groundtruth.testing.recovery_properties",
     "assert_no_mutation": "groundtruth.testing.repeatability",
     "assert_recovers": "groundtruth.testing.recovery_properties",
     "assert_scale_equivariant": "groundtruth.testing.repeatability",
+    "assert_seed_free": "groundtruth.testing.repeatability",
+    "check_featurizer_method": "groundtruth.testing.contract",
+    "check_method": "groundtruth.testing.contract",
     "property_named": "groundtruth.testing.properties",
 }
 """The module in which each public name lives."""
 
 __all__ = [
     "FEATURIZER_PROPERTIES",
-    "PROPERTIES",
+    "LOCALIZER_PROPERTIES",
     "MethodFailure",
+    "PROPERTIES",
+    "Promise",
     "Property",
     "assert_batch_size_free",
     "assert_deterministic",
+    "assert_equivariant",
     "assert_exact_at_logits",
     "assert_example_order_free",
-    "assert_featurizer_batch_size_free",
-    "assert_featurizer_deterministic",
-    "assert_featurizer_equivariant",
-    "assert_featurizer_example_order_free",
-    "assert_featurizer_ignores_decoys",
-    "assert_featurizer_invariant",
-    "assert_featurizer_no_mutation",
-    "assert_featurizer_seed_free",
     "assert_finds_variable",
     "assert_ignores_decoys",
     "assert_invariant",
@@ -92,6 +84,9 @@ __all__ = [
     "assert_no_mutation",
     "assert_recovers",
     "assert_scale_equivariant",
+    "assert_seed_free",
+    "check_featurizer_method",
+    "check_method",
     "property_named",
 ]
 

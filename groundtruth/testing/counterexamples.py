@@ -9,19 +9,19 @@ from hypothesis.errors import FlakyFailure
 
 from groundtruth.model import CompiledModel
 from groundtruth.testing.failure import DoesNotApply, MethodFailure
-from groundtruth.testing.featurizer_trial import Search, require_applicable
+from groundtruth.testing.featurizer_trial import FeaturizerTrial, require_applicable
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
 from groundtruth.testing.random_programs import compiled_models, variable_places
 from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
 
 _UNCHECKED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
-"""A program takes its time: it is compiled, compared on its whole domain, and proven."""
+"""Health checks that do not fit: a program is compiled, compared on its whole domain, and proven, which takes time."""
 
 
 def search(
     check: str,
-    method: Localizer,
+    method: Localizer | FeaturizerMethod,
     *,
     examples: int,
     depth: tuple[int, int],
@@ -29,49 +29,40 @@ def search(
     shrink: bool = True,
     **how: Any,
 ) -> None:
-    """Hold a localization method to a property on random models.
+    """Hold a method to a property on random models; a featurizer on variables of theirs.
 
     Args:
-        check: The property.
+        check: Name of the property.
         method: The method.
         examples: How many models.
         depth: Their layers, least and most.
-        derandomized: Whether the same models are drawn each time.
-        shrink: Whether the smallest is sought of those that fail.
+        derandomized: True to draw the same models each time.
+        shrink: True to look for the smallest of the models that fail.
         how: Arguments of the property's assertion.
 
     Raises:
         MethodFailure: On the smallest model that was found to fail.
     """
+    settled = _settings(examples, derandomized, shrink)
+    if isinstance(method, FeaturizerMethod):
+        asked = property_named(check, FEATURIZER_PROPERTIES)
 
-    def holds(model: CompiledModel) -> None:
-        property_named(check)(method, model, **how)
+        def holds_of_variable(place: tuple[CompiledModel, str, str]) -> None:
+            model, variable, site = place
+            with suppress(DoesNotApply):
+                require_applicable(FeaturizerTrial.of(method, model, variable, site))
+                asked(method, model, variable=variable, site=site, **how)
 
-    _run(_settled(examples, derandomized, shrink)(given(compiled_models(depth=depth))(holds)))
+        _run(settled(given(variable_places(depth=depth))(holds_of_variable)))
+    else:
 
+        def holds(model: CompiledModel) -> None:
+            property_named(check)(method, model, **how)
 
-def search_variables(
-    check: str,
-    method: FeaturizerMethod,
-    *,
-    examples: int,
-    depth: tuple[int, int],
-    derandomized: bool = True,
-    shrink: bool = True,
-    **how: Any,
-) -> None:
-    """Hold a featurizer to a property on variables of random models. Arguments and errors as ``search``."""
-
-    def holds(place: tuple[CompiledModel, str, str]) -> None:
-        model, variable, site = place
-        with suppress(DoesNotApply):
-            require_applicable(Search.of(method, model, variable, site))
-            property_named(check, FEATURIZER_PROPERTIES)(method, model, variable=variable, site=site, **how)
-
-    _run(_settled(examples, derandomized, shrink)(given(variable_places(depth=depth))(holds)))
+        _run(settled(given(compiled_models(depth=depth))(holds)))
 
 
-def _settled(examples: int, derandomized: bool, shrink: bool) -> Callable[[Callable[[], None]], Callable[[], None]]:
+def _settings(examples: int, derandomized: bool, shrink: bool) -> Callable[[Callable[[], None]], Callable[[], None]]:
     return settings(
         max_examples=examples,
         deadline=None,
@@ -84,7 +75,7 @@ def _settled(examples: int, derandomized: bool, shrink: bool) -> Callable[[Calla
 
 
 def _run(test: Callable[[], None]) -> None:
-    """Run a Hypothesis test; of a method that fails only now and then, raise what it failed with."""
+    """Run a Hypothesis test; raise what a method failed with, also if it fails only now and then."""
     try:
         test()
     except FlakyFailure as flaky:

@@ -1,8 +1,6 @@
-"""A featurization method that looks for a variable at a site, run as often as a property needs, on fresh tasks."""
+"""A featurization method that looks for a variable at a site, and the comparison of what it finds with another find."""
 
-import copy
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,48 +12,54 @@ from groundtruth.evaluation.variables import Sizes
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import CompiledModel
 from groundtruth.testing.cached_models import featurization_task_of, model_of
-from groundtruth.testing.failure import DoesNotApply, MethodFailure, command, method_spec, model_spec, program_text
+from groundtruth.testing.failure import DoesNotApply
+from groundtruth.testing.trial import Trial
+from groundtruth.variants.variant import Variant
 from mib.errors import MethodError
-from mib.featurization import FeaturizationTask, Featurizer, FeaturizerMethod, as_featurizer, get
+from mib.featurization import FeaturizationTask, Featurizer, Split, as_featurizer, get
 from mib.featurization.registry import Method
 from mib.metrics.interchange_scores import distinguishing
 from mib.site import Site
 
+TOLERANCE = 1e-3
+"""Interchanges of vectors of unit variance are the same if no coordinate differs by more."""
+
+AS_WELL = 0.05
+"""Finds are called equally good if their interchange accuracies differ by no more."""
+
 SIZES = Sizes(train=96, validation=32, test=128)
-"""Pairs; of the test pairs about two thirds are such that a no-op gets them wrong."""
+"""Numbers of pairs; about two thirds of the test pairs are such that a no-op gets them wrong."""
+
+FEW = Sizes(train=12, validation=8, test=10)
+"""Numbers of pairs where each is run alone, which takes its time."""
 
 N_VECTORS = 16
+"""Random vectors on which interchanges are compared."""
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
+class FeaturizerTrial(Trial[FeaturizationTask, Featurizer]):
     """A featurization method that looks for a variable at a site of a model.
 
     Attributes:
-        method: The method.
-        model: The model.
         variable: Name or label of the variable.
         site: Where it is sought, such as ``resid_pre3``.
-        seed: Of the pairs, and of the method.
         sizes: How many pairs.
-        dtype: Of the model that the method sees.
-        parameters: Of the method.
         labels: ``arbitrary`` for a hypothesis that is false of the model; see ``featurization_task``.
     """
 
-    method: FeaturizerMethod
-    model: CompiledModel
+    INPUTS = ("base", "source")
+
     variable: str
     site: str
-    seed: int = 0
     sizes: Sizes = SIZES
-    dtype: torch.dtype = torch.float64
-    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
     labels: Literal["true", "arbitrary"] = "true"
 
     @classmethod
-    def of(cls, method: str | Method, model: CompiledModel | str, variable: str, site: str, **how: Any) -> "Search":
-        """A search with a method, or a registered one's name, on a model, or whatever names one."""
+    def of(
+        cls, method: str | Method, model: CompiledModel | str, variable: str, site: str, **how: Any
+    ) -> "FeaturizerTrial":
+        """Make a trial of a method, or of a registered one's name, on a model, or whatever names one."""
         known = get(method) if isinstance(method, str) else as_featurizer(method)
         return cls(known, model_of(model), variable, site, **how)
 
@@ -66,7 +70,7 @@ class Search:
 
     @cached_property
     def task(self) -> FeaturizationTask:
-        """What the method is asked; never handed out itself."""
+        """The task that the method gets copies of; never handed out itself."""
         return featurization_task_of(
             self.model,
             self.variable,
@@ -77,24 +81,10 @@ class Search:
             dtype=self.dtype,
         )
 
-    def fresh(self) -> FeaturizationTask:
-        """A copy of the task that shares nothing with it that a method could change."""
-        task = self.task
-        return replace(task, model=copy.deepcopy(task.model), base=task.base.clone(), source=task.source.clone())
-
-    def run(self, task: FeaturizationTask | None = None) -> Featurizer:
-        """What the method finds on a fresh task, or on another one."""
-        return self.method(self.fresh() if task is None else task, **self.parameters)
-
-    @cached_property
-    def found(self) -> Featurizer:
-        """What the method finds on the task as it is."""
-        return self.run()
-
     @torch.no_grad()
-    def swapped(self, found: Featurizer) -> Tensor:
-        """What an interchange with a featurizer makes of some vectors [vector, d_site]."""
-        return found.interchange(*self.vectors)
+    def numbers_of(self, result: Featurizer) -> Tensor:
+        """Interchange some vectors with a featurizer [vector, d_site]."""
+        return result.interchange(*self.vectors)
 
     @cached_property
     def vectors(self) -> tuple[Tensor, Tensor]:
@@ -110,55 +100,74 @@ class Search:
         return test[distinguishing(self.task, examples=test)]
 
     def accuracy_of(self, found: Featurizer) -> float:
-        """Interchange accuracy of a featurizer on the test pairs that a no-op gets wrong."""
+        """Measure the interchange accuracy of a featurizer on the test pairs that a no-op gets wrong."""
         return float(self.task.right(found, examples=self.judged).double().mean())
 
     @cached_property
     def accuracy(self) -> float:
-        """That of what the method finds."""
-        return self.accuracy_of(self.found)
+        """Interchange accuracy of what the method finds."""
+        return self.accuracy_of(self.result)
 
-    def on(self, model: CompiledModel, site: Site | None = None) -> "Search":
-        """The same search in another model."""
+    def on(self, model: CompiledModel, site: Site | None = None) -> "FeaturizerTrial":
+        """Put the same search in another model."""
         return replace(self, model=model, site=self.site if site is None else str(site))
 
+    def shuffle(self, task: FeaturizationTask, seed: int) -> FeaturizationTask:
+        """Return the task with its pairs in another order, and in the same split."""
+        order = torch.randperm(len(task), generator=torch.Generator().manual_seed(seed))
+        place = order.argsort()
+        # Sorted within a part: each part stays the same set of pairs, and is read in their new order.
+        parts = (task.split.train, task.split.validation, task.split.test)
+        return task.take(order, split=Split(*(place[part].sort().values for part in parts)))
+
+    def require_same(
+        self, after: Featurizer, what: str, *lines: tuple[str, str], check: str, tolerance: float | None = None
+    ) -> None:
+        """Hold interchanges of vectors to those of the plain run; tolerance is of a coordinate. See ``Trial``."""
+        old, new = self.numbers, self.numbers_of(after)
+        difference = float((old - new).abs().max()) if old.shape == new.shape else float("inf")
+        if not difference <= (TOLERANCE if tolerance is None else tolerance):  # so that NaN fails
+            raise self.failure(what, difference_line(difference), *lines, check=check)
+
+    def require_as_good(self, other: float, what: str, *, check: str, tolerance: float | None = None) -> None:
+        """Hold an interchange accuracy to that of the plain run.
+
+        Args:
+            other: The accuracy.
+            what: What went wrong if they differ, after the method's name.
+            check: The property, as ``groundtruth repro --property`` calls it.
+            tolerance: By how much they may differ.
+
+        Raises:
+            MethodFailure: With both accuracies.
+        """
+        limit = AS_WELL if tolerance is None else tolerance
+        if abs(other - self.accuracy) > limit:
+            line = ("accuracy", f"{self.accuracy:.3f}, then {other:.3f}; {limit:g} may lie between them")
+            raise self.failure(what, line, check=check)
+
+    def command_options(self) -> tuple[list[str], list[str]]:
+        """List the options that repeat the trial: those before the property, and those after it."""
+        return [f"--variable {_quoted(self.variable)}", f"--site {self.site}"], []
+
+    def place_lines(self) -> list[tuple[str, str]]:
+        """Name the variable and the site."""
+        return [("variable", f"{self.variable} at {self.site}")]
+
     def wrong_pair(self) -> str:
-        """The shortest pair whose interchange does not give what the causal model gives, in one line."""
-        wrong = self.judged[~self.task.right(self.found, examples=self.judged)]
+        """Write the shortest pair whose interchange does not give what the causal model gives, in one line."""
+        wrong = self.judged[~self.task.right(self.result, examples=self.judged)]
         sizes = [len(self._tokens(self.task.base[i])) + len(self._tokens(self.task.source[i])) for i in wrong.tolist()]
         row = wrong[sizes.index(min(sizes))].reshape(1)
         counts = self.task.mask[row[0]]
-        codes = self.model.decoder.codes(self.task.interchange(self.found, examples=row))[0]
+        codes = self.model.decoder.codes(self.task.interchange(self.result, examples=row))[0]
         given = _spelt(self.model.decoder.decode(codes[counts]))
         expected = _spelt(self._answers(self.task.expected[row[0]][counts]))
         base, source = (_spelt(self._tokens(ids[row[0]])) for ids in (self.task.base, self.task.source))
         return f"{base}   swapped in from {source}{self._where(row)}   output {given}, expected {expected}"
 
-    def failure(self, what: str, *lines: tuple[str, str], check: str) -> MethodFailure:
-        """What is raised if something does not hold.
-
-        Args:
-            what: What went wrong, after the method's name.
-            lines: Labels and texts that say where.
-            check: The property, as ``groundtruth repro --property`` calls it.
-        """
-        kind = "a generated program" if self.model.family == "generated" else f"'{self.model.name}'"
-        spec = method_spec(self.method.function, self.method.name)
-        name, *rest = check.split(" ", 1)
-        place = (f"--variable {_quoted(self.variable)}", f"--site {self.site}")
-        asked = [
-            f"--method {spec}",
-            *place,
-            f"--property {name}",
-            *rest,
-            *([f"--seed {self.seed}"] if self.seed else []),
-        ]
-        repeat = command(f"groundtruth repro {model_spec(self.model)}", *asked)
-        told = [("program", program_text(self.model)), ("variable", f"{self.variable} at {self.site}"), *lines]
-        return MethodFailure(f"{self.method.name} {what} on {kind}", [*told, ("repeat", repeat)])
-
     def _where(self, row: Tensor) -> str:
-        """At which position of base and source, if it is one; nothing if it is at all of them."""
+        """Name the position of base and source, if it is one; nothing if it is at all of them."""
         if self.task.base_positions is None or self.task.source_positions is None:
             return ""
         base, source = (at[row[0]] - 1 for at in (self.task.base_positions, self.task.source_positions))
@@ -177,14 +186,28 @@ class Search:
         return [values[int(code)] if int(code) < len(values) else None for code in expected]
 
 
-def require_applicable(search: Search) -> None:
-    """See that a method can look for a variable at all.
+def difference_line(difference: float) -> tuple[str, str]:
+    """Label and text for how far interchanges of vectors differ."""
+    return "difference", f"{difference:.3g} in what an interchange makes of vectors of unit variance"
+
+
+def site_in(site: Site, variant: Variant) -> Site:
+    """Locate a site of the original in its variant."""
+    layer = int(variant.nodes[f"m{site.layer}"].removeprefix("m"))
+    if site.kind != "head":
+        return replace(site, layer=layer)
+    place = variant.model.graph.locate(variant.nodes[f"a{site.layer}.h{site.head}"])
+    return replace(site, layer=layer, head=place.head)
+
+
+def require_applicable(trial: FeaturizerTrial) -> None:
+    """See that a method can look for the variable at all.
 
     Raises:
         DoesNotApply: If the task has not what the method needs, such as isolation pairs.
     """
     try:
-        search.method.check(search.task, **search.parameters)
+        trial.method.check(trial.task, **trial.parameters)
     except MethodError as error:
         raise DoesNotApply(str(error)) from error
 

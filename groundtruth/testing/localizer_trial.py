@@ -1,8 +1,6 @@
-"""A method on a model, run as often as a property needs, each time on a fresh task."""
+"""A localization method on a compiled model, and the comparison of its edge scores with those of another run."""
 
-import copy
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,46 +10,42 @@ from numpy.typing import NDArray
 
 from groundtruth.model import CompiledModel
 from groundtruth.testing.cached_models import localization_task_of, model_of
-from groundtruth.testing.failure import MethodFailure, command, method_spec, model_spec, program_text
+from groundtruth.testing.trial import Trial
 from groundtruth.truth.circuits.circuit import Circuit
-from mib.graph import Edge, EdgeScores
-from mib.localization import Localizer, as_localizer, get
+from groundtruth.variants.variant import Variant
+from mib.engine import Metric
+from mib.graph import EdgeScores
+from mib.localization import as_localizer, get
 from mib.localization.registry import Method
 from mib.localization.task import LocalizationTask
 
 TOLERANCE = 1e-5
 """Scores are the same if they differ by less than this share of the largest; tasks are in float64."""
 
+_NOTHING = 1e-3
+"""An edge that scores less than this share of what live edges do (their median) is passed over."""
+
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class LocalizerTrial(Trial[LocalizationTask, EdgeScores]):
     """A localization method on a model.
 
     Attributes:
-        localizer: The method.
-        model: The model.
         ablation: What flows along an edge that is cut.
-        lengths: Which inputs; ``None``: the model's own.
-        seed: Of the examples, and of the method.
+        lengths: Which inputs are taken; ``None``: the model's own.
         n_pairs: How many examples, at most.
-        dtype: Of the model that the method sees.
-        parameters: Of the method.
     """
 
-    localizer: Localizer
-    model: CompiledModel
+    INPUTS = ("clean", "counterfactual")
+
     ablation: str = "resample"
     lengths: str | None = None
-    seed: int = 0
     n_pairs: int = 48
-    dtype: torch.dtype = torch.float64
-    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
-    def of(cls, method: str | Method, model: CompiledModel | str, **how: Any) -> "Trial":
-        """A trial of a method, or of a registered one's name, on a model, or whatever names one."""
-        localizer = get(method) if isinstance(method, str) else as_localizer(method)
-        return cls(localizer, model_of(model), **how)
+    def of(cls, method: str | Method, model: CompiledModel | str, **how: Any) -> "LocalizerTrial":
+        """Make a trial of a method, or of a registered one's name, on a model, or whatever names one."""
+        return cls(get(method) if isinstance(method, str) else as_localizer(method), model_of(model), **how)
 
     @cached_property
     def circuit(self) -> Circuit:
@@ -60,7 +54,7 @@ class Trial:
 
     @cached_property
     def task(self) -> LocalizationTask:
-        """What the method is asked; never handed out itself."""
+        """The task that the method gets copies of; never handed out itself."""
         return localization_task_of(
             self.model,
             ablation=self.ablation,
@@ -70,75 +64,82 @@ class Trial:
             dtype=self.dtype,
         )
 
-    def fresh(self) -> LocalizationTask:
-        """A copy of the task that shares nothing with it that a method could change."""
-        task = self.task
-        return replace(
-            task,
-            model=copy.deepcopy(task.model),
-            clean=task.clean.clone(),
-            counterfactual=task.counterfactual.clone(),
-        )
-
-    def run(self, task: LocalizationTask | None = None) -> EdgeScores:
-        """The method's scores on a fresh task, or on another one."""
-        scores = self.localizer(self.fresh() if task is None else task, **self.parameters)
-        assert isinstance(scores, EdgeScores)  # noqa: S101 - the task asks for edges, and the wrapper checks
-        return scores
-
-    @cached_property
-    def scores(self) -> EdgeScores:
-        """The method's scores on the task as it is."""
-        return self.run()
-
-    def on(self, model: CompiledModel) -> "Trial":
-        """The same method on another model."""
+    def on(self, model: CompiledModel) -> "LocalizerTrial":
+        """Put the same method on another model."""
         return replace(self, model=model, lengths=self.circuit.lengths)
 
-    def failure(self, what: str, lines: list[tuple[str, str]], *, check: str) -> MethodFailure:
-        """What is raised if a property does not hold.
+    def shuffle(self, task: LocalizationTask, seed: int) -> LocalizationTask:
+        """Return the task with its examples in another order."""
+        order = torch.randperm(len(task), generator=torch.Generator().manual_seed(seed))
+        metric = _Reordered(task.metric, order)
+        return replace(task, clean=task.clean[order], counterfactual=task.counterfactual[order], metric=metric)
 
-        Args:
-            what: What went wrong, after the method's name.
-            lines: Labels and texts that say where.
-            check: The property, as ``groundtruth repro --property`` calls it.
+    def numbers_of(self, result: EdgeScores) -> NDArray[np.float64]:
+        """Copy the scores, in the order of the graph's edges."""
+        return result.flat.copy()
+
+    def require_same(
+        self, after: EdgeScores, what: str, *lines: tuple[str, str], check: str, tolerance: float | None = None
+    ) -> None:
+        """Hold scores to those of the plain run; tolerance is a share of the largest score. See ``Trial``."""
+        limit = TOLERANCE if tolerance is None else tolerance
+        change, worst = largest_change(self.numbers, after.flat)
+        # A share can round to 0 where the scores differ: without tolerance the bits decide.
+        if change > limit or (limit == 0 and not np.array_equal(self.numbers, after.flat)):
+            spell = repr if limit == 0 else "{:.6g}".format
+            old, new = (spell(float(scores[worst])) for scores in (self.numbers, after.flat))
+            edge = self.result.graph.edges[worst]
+            text = f"{edge}   score {old}, then {new} (a change of {change:.2g} of the largest score)"
+            raise self.failure(what, ("edge", text), *lines, check=check)
+
+    def moved_back(self, scores: EdgeScores, variant: Variant) -> EdgeScores:
+        """Give the edges of the original the scores that theirs have in a variant of it."""
+        graph = variant.original.graph
+        return EdgeScores(graph, np.array([scores[variant.edges[edge]] for edge in graph.edges]))
+
+    def require_nothing_added(self, scores: EdgeScores, variant: Variant, what: str, *, check: str) -> None:
+        """See that edges which only a variant has score nothing.
+
+        Raises:
+            MethodFailure: Naming the added edge with the largest score.
         """
-        kind = "a generated program" if self.model.family == "generated" else f"'{self.model.name}'"
-        spec = method_spec(self.localizer.function, self.localizer.name)
-        name, *rest = check.split(" ", 1)
-        asked = [f"--method {spec}", f"--property {name}", *rest]
-        asked += [f"--ablation {self.ablation}"] if self.ablation != "resample" else []
-        asked += [f"--n-pairs {self.n_pairs}", *([f"--seed {self.seed}"] if self.seed else [])]
-        repeat = command(f"groundtruth repro {model_spec(self.model)}", *asked)
-        program = [("program", program_text(self.model))]
-        return MethodFailure(f"{self.localizer.name} {what} on {kind}", [*program, *lines, ("repeat", repeat)])
+        known = set(variant.edges.values())
+        added = [edge for edge in scores.graph.edges if edge not in known]
+        if not added:
+            return
+        worst = max(added, key=lambda edge: abs(scores[edge]))
+        live = [abs(scores[variant.edges[edge]]) for edge in self.circuit.edges]
+        # The median, as one loud edge must not hide what is scored beside it; live edges at 0 are misses, no scale.
+        usual = float(np.median([score for score in live if score] or [0.0]))
+        if abs(scores[worst]) > _NOTHING * usual:
+            text = f"{worst}   score {scores[worst]:.3g}; the median of the live edges is {usual:.3g}"
+            raise self.failure(what, ("edge", text), check=check)
+
+    def command_options(self) -> tuple[list[str], list[str]]:
+        """List the options that repeat the trial: those before the property, and those after it."""
+        ablation = [f"--ablation {self.ablation}"] if self.ablation != "resample" else []
+        return [], [*ablation, f"--n-pairs {self.n_pairs}"]
 
 
-def largest_change(before: EdgeScores, after: NDArray[np.float64]) -> tuple[float, Edge]:
-    """By how much scores differ at most, as a share of the largest, and on which edge.
+def largest_change(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[float, int]:
+    """Return by how much scores differ at most, as a share of the largest, and the number of the edge.
 
     Args:
         before: Scores.
-        after: Others, in the order of ``before.graph.edges``.
+        after: Others, in the same order.
     """
-    change = np.abs(after - before.flat)
+    change = np.abs(after - before)
     worst = int(change.argmax())
-    scale = max(float(np.abs(before.flat).max()), float(np.abs(after).max()))
-    return (float(change[worst]) / scale if scale else 0.0), before.graph.edges[worst]
+    scale = max(float(np.abs(before).max()), float(np.abs(after).max()))
+    return (float(change[worst]) / scale if scale else 0.0), worst
 
 
-def require_same(
-    trial: Trial, after: NDArray[np.float64], what: str, *, check: str, tolerance: float = TOLERANCE
-) -> None:
-    """Hold scores to those of the plain run.
+@dataclass(frozen=True, eq=False)
+class _Reordered:
+    """A metric that is told the examples' numbers in another order."""
 
-    Raises:
-        MethodFailure: Naming the edge that differs most, with both scores.
-    """
-    change, edge = largest_change(trial.scores, after)
-    if change > tolerance:
-        new = float(after[trial.scores.graph.edges.index(edge)])
-        text = (
-            f"{edge}   score {trial.scores[edge]:.6g}, then {new:.6g} (a change of {change:.2g} of the largest score)"
-        )
-        raise trial.failure(what, [("edge", text)], check=check)
+    metric: Metric
+    order: torch.Tensor
+
+    def __call__(self, logits: torch.Tensor, examples: torch.Tensor) -> torch.Tensor:
+        return self.metric(logits, self.order.to(examples.device)[examples])

@@ -1,117 +1,119 @@
-"""The properties by name, for the plug-in, the command ``groundtruth repro`` and the table of built-in methods."""
+"""The properties by name, for the plug-in, ``groundtruth repro``, ``groundtruth check`` and the table of methods."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import CompiledModel
-from groundtruth.testing.featurizer_properties import (
-    assert_featurizer_batch_size_free,
-    assert_featurizer_deterministic,
-    assert_featurizer_example_order_free,
-    assert_featurizer_no_mutation,
-    assert_featurizer_seed_free,
+from groundtruth.testing.any_trial import AnyMethod
+from groundtruth.testing.clauses import KEEPS_INPUTS, KEEPS_WEIGHTS, LEAVES_NO_HOOKS, SAME_SEED_SAME_RESULT, Clause
+from groundtruth.testing.recovery_properties import (
+    assert_exact_at_logits,
     assert_finds_variable,
     assert_makes_nothing_up,
+    assert_recovers,
 )
-from groundtruth.testing.featurizer_symmetries import (
-    assert_featurizer_equivariant,
-    assert_featurizer_ignores_decoys,
-    assert_featurizer_invariant,
-)
-from groundtruth.testing.recovery_properties import assert_exact_at_logits, assert_recovers
 from groundtruth.testing.repeatability import (
     assert_batch_size_free,
     assert_deterministic,
     assert_example_order_free,
     assert_no_mutation,
     assert_scale_equivariant,
+    assert_seed_free,
 )
-from groundtruth.testing.symmetry_properties import assert_ignores_decoys, assert_invariant
+from groundtruth.testing.symmetry_properties import assert_equivariant, assert_ignores_decoys, assert_invariant
 from groundtruth.variants.symmetries import SYMMETRIES
 from mib.errors import did_you_mean
-from mib.localization.registry import Method
+
+Track = Literal["circuits", "variables"]
 
 
 @dataclass(frozen=True)
 class Property:
-    """Something that must hold of a localization method, or of a featurizer.
+    """Something that must hold of a localization method, of a featurizer, or of both.
 
     Attributes:
-        name: What ``--property`` and the table call it.
+        name: Name for ``--property`` and for the table.
         description: One line.
-        check: Raises ``MethodFailure`` if it does not hold of a method on a model.
-        sound: Whether it must hold of every sound method; the others say how good one is, or of what kind.
+        check: Assertion that raises ``MethodFailure`` if it does not hold of a method on a model.
+        only: The one track whose methods can have it; ``None`` for both.
+        sound: True if it must hold of every sound method; the others say how good one is, or of what kind.
+        contract: Clauses that ``groundtruth check`` holds any method to, on mock tasks; empty if it is no contract.
     """
 
     name: str
     description: str
     check: Callable[..., None]
+    only: Track | None = None
     sound: bool = True
+    contract: tuple[Clause, ...] = ()
 
-    def __call__(self, method: Any, model: CompiledModel | str, **how: Any) -> None:
+    def __call__(self, method: AnyMethod, model: CompiledModel | str, **how: Any) -> None:
         """Raise ``MethodFailure`` if it does not hold. Featurizers are asked about a ``variable`` at a ``site``."""
         self.check(method, model, **how)
 
 
-def _under(symmetry: str, method: str | Method, model: CompiledModel | str, **how: Any) -> None:
+def _assert_under(symmetry: str, method: AnyMethod, model: CompiledModel | str, **how: Any) -> None:
     assert_invariant(method, symmetry, model=model, **how)
 
 
 PROPERTIES: Mapping[str, Property] = {
     item.name: item
     for item in (
-        Property("recovers", "live edges rank above the others", assert_recovers, sound=False),
-        Property("exact_at_logits", "an edge into the logits scores what its cut costs", assert_exact_at_logits, False),
-        Property("deterministic", "running again changes no bit", assert_deterministic),
-        Property("no_mutation", "model and inputs are left as they were", assert_no_mutation),
+        Property("recovers", "live edges rank above the others", assert_recovers, "circuits", sound=False),
+        Property(
+            "exact_at_logits", "an edge into the logits scores what its cut costs", assert_exact_at_logits,
+            "circuits", sound=False,
+        ),
+        Property(
+            "finds", "interchanges of what is found do what the causal model says", assert_finds_variable,
+            "variables", sound=False,
+        ),
+        Property(
+            "makes_nothing_up", "nothing is found where values are shuffled", assert_makes_nothing_up, "variables"
+        ),
+        Property(
+            "deterministic", "running again changes no bit", assert_deterministic, contract=(SAME_SEED_SAME_RESULT,)
+        ),
+        Property(
+            "no_mutation", "model and inputs are left as they were", assert_no_mutation,
+            contract=(KEEPS_WEIGHTS, LEAVES_NO_HOOKS, KEEPS_INPUTS),
+        ),
         Property("batch_size_free", "batches of one example change nothing", assert_batch_size_free),
         Property("example_order_free", "the order of the examples changes nothing", assert_example_order_free),
-        Property("scale_equivariant", "a metric of another scale changes nothing else", assert_scale_equivariant),
-        Property("ignores_decoys", "active parts that nothing reads score nothing", assert_ignores_decoys),
-        *(
-            Property(f"invariant:{name}", f"scores are the same with {symmetry.description}", partial(_under, name))
-            for name, symmetry in SYMMETRIES.items()
+        Property(
+            "scale_equivariant", "a metric of another scale changes nothing else", assert_scale_equivariant, "circuits"
         ),
-    )
-}
-
-
-def _featurizer_under(symmetry: str, method: Any, model: CompiledModel | str, **how: Any) -> None:
-    assert_featurizer_invariant(method, symmetry, model, **how)
-
-
-FEATURIZER_PROPERTIES: Mapping[str, Property] = {
-    item.name: item
-    for item in (
-        Property("finds", "interchanges of what is found do what the causal model says", assert_finds_variable, False),
-        Property("makes_nothing_up", "nothing is found where values are shuffled", assert_makes_nothing_up),
-        Property("deterministic", "running again changes no bit", assert_featurizer_deterministic),
-        Property("no_mutation", "model and inputs are left as they were", assert_featurizer_no_mutation),
-        Property("batch_size_free", "batches of one pair change nothing", assert_featurizer_batch_size_free),
-        Property("example_order_free", "the order of the pairs changes nothing", assert_featurizer_example_order_free),
-        Property("seed_free", "other random numbers find a variable as well", assert_featurizer_seed_free),
-        Property("ignores_decoys", "active parts that nothing reads are not swapped", assert_featurizer_ignores_decoys),
-        Property("equivariant", "what is found turns with the residual stream", assert_featurizer_equivariant),
+        Property("seed_free", "other random numbers find a variable as well", assert_seed_free, "variables"),
+        Property("ignores_decoys", "active parts that nothing reads are passed over", assert_ignores_decoys),
+        Property("equivariant", "what is found turns with the residual stream", assert_equivariant, "variables"),
         *(
-            Property(
-                f"invariant:{name}", f"a variable is found as well with {symmetry.description}",
-                partial(_featurizer_under, name),
-            )
+            Property(f"invariant:{name}", f"the result is the same with {symmetry.description}",
+                     partial(_assert_under, name))
             for name, symmetry in SYMMETRIES.items()
         ),
     )
 }  # fmt: skip
+"""Every property, of methods of both tracks."""
 
 
-def property_named(name: str, properties: Mapping[str, Property] = PROPERTIES) -> Property:
-    """The property of a name.
+def properties_of(track: Track) -> dict[str, Property]:
+    """Return the properties that methods of a track can have."""
+    return {name: item for name, item in PROPERTIES.items() if item.only in (None, track)}
+
+
+LOCALIZER_PROPERTIES: Mapping[str, Property] = properties_of("circuits")
+FEATURIZER_PROPERTIES: Mapping[str, Property] = properties_of("variables")
+
+
+def property_named(name: str, properties: Mapping[str, Property] = LOCALIZER_PROPERTIES) -> Property:
+    """Return the property of a name.
 
     Args:
         name: What ``--property`` calls it.
-        properties: Of localization methods, or ``FEATURIZER_PROPERTIES``.
+        properties: Those to choose from: of localization methods, or ``FEATURIZER_PROPERTIES``.
 
     Raises:
         GroundTruthError: If there is none; the message offers the closest names.

@@ -109,12 +109,12 @@ def questions(profile: Profile, *, auroc: float, skipped: Collection[str] = ()) 
         auroc: The least area under the ROC curve that counts as found.
         skipped: Properties that are left out.
     """
-    from groundtruth.testing.properties import PROPERTIES
+    from groundtruth.testing.properties import LOCALIZER_PROPERTIES
 
     enough, few = ({"n_pairs": n} for n in (profile.n_pairs, profile.n_few))
     if "recovers" not in skipped:
         yield from (Question("recovers", where, {**enough, "auroc": auroc}) for where in (*profile.recovered, None))
-    for check in _sound(PROPERTIES, profile, skipped):
+    for check in _sound(LOCALIZER_PROPERTIES, profile, skipped):
         yield from (Question(check, model, few) for model in profile.examined)
     if "no_mutation" not in skipped:
         yield Question("no_mutation", None, few)

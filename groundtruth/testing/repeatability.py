@@ -1,6 +1,8 @@
-"""What must not change scores: running again, the size of batches, the order of examples, the scale of the metric."""
+"""Properties of both tracks: nothing but the task may decide a result, and a method changes nothing that it is given.
 
-from collections.abc import Callable
+Every assertion takes a localization method and a model, or a featurizer, a model, a ``variable`` and a ``site``.
+"""
+
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,147 +11,139 @@ import torch
 from torch import Tensor
 
 from groundtruth.model import CompiledModel
-from groundtruth.testing.localizer_trial import TOLERANCE, Trial, largest_change, require_same
+from groundtruth.testing.any_trial import AnyMethod, trial_of
+from groundtruth.testing.featurizer_trial import FEW, FeaturizerTrial
+from groundtruth.testing.localizer_trial import LocalizerTrial, largest_change
+from groundtruth.testing.snapshot import Snapshot
 from mib.engine import Metric
 from mib.errors import shorten
-from mib.localization.registry import Method
-from mib.models.fingerprints import hooks_on
+from mib.featurization.registry import Method as FeaturizerFunction
+from mib.graph import EdgeScores
+from mib.localization.registry import Method as LocalizerFunction
 
 SMALL_MEMORY = 1
 """Bytes that leave room for one example at a time."""
 
 
-def assert_deterministic(method: str | Method, model: CompiledModel | str, **how: Any) -> None:
-    """Two runs on equal tasks give the same scores, to the bit, whatever the global generators were left at.
+def assert_deterministic(method: AnyMethod, model: CompiledModel | str, **how: Any) -> None:
+    """Assert that two runs on equal tasks agree to the bit, whatever the global generators were left at.
 
     Args:
         method: A function of a task, or the name of a registered method.
         model: A compiled model, or what the command line would call it.
-        how: ``ablation``, ``lengths``, ``seed``, ``n_pairs`` and ``parameters`` of the method.
+        how: ``seed``, ``dtype`` and ``parameters`` of the method; for a localization method ``ablation``, ``lengths``
+            and ``n_pairs``; for a featurizer ``variable`` and ``site``, which make it one, and ``sizes``.
 
     Raises:
-        MethodFailure: Naming the edge that differs most.
+        MethodFailure: Saying where the results differ most.
     """
-    trial = Trial.of(method, model, **how)
-    first = trial.scores
+    trial = trial_of(method, model, **how)
+    trial.record()
     torch.manual_seed(torch.initial_seed() ^ 1)
     np.random.seed(1)
-    again = trial.run()
-    if not np.array_equal(first.flat, again.flat):
-        change, edge = largest_change(first, again.flat)
-        text = f"{edge}   score {first[edge]!r}, then {again[edge]!r} (a change of {change:.2g} of the largest score)"
-        hint = "draw random numbers from task.generator()"
-        raise trial.failure(
-            "gives other scores when it is run again", [("edge", text), ("hint", hint)], check="deterministic"
-        )
+    what, hint = "gives another result when it is run again", ("hint", "draw random numbers from task.generator()")
+    trial.require_same(trial.run(), what, hint, check="deterministic", tolerance=0.0)
 
 
 def assert_batch_size_free(
-    method: str | Method, model: CompiledModel | str, *, tolerance: float = TOLERANCE, **how: Any
+    method: AnyMethod, model: CompiledModel | str, *, tolerance: float | None = None, **how: Any
 ) -> None:
-    """Scores are the same when memory allows one example at a time.
+    """Assert that the result is the same when memory allows one example at a time.
 
     Args:
-        method: A function of a task, or the name of a registered method.
-        model: A compiled model, or what the command line would call it.
-        tolerance: A share of the largest score.
-        how: ``ablation``, ``lengths``, ``seed``, ``n_pairs`` and ``parameters`` of the method.
+        method: See ``assert_deterministic``.
+        model: See there.
+        tolerance: A share of the largest score; for a featurizer a coordinate of a vector of unit variance.
+        how: See there.
 
     Raises:
-        MethodFailure: Naming the edge that differs most.
+        MethodFailure: Saying where the results differ most.
     """
-    trial = Trial.of(method, model, **how)
+    trial = trial_of(method, model, **({"sizes": FEW, **how} if "variable" in how else how))
     small = trial.run(replace(trial.fresh(), memory=SMALL_MEMORY))
-    what = "depends on the size of batches"
-    require_same(trial, small.flat, what, check="batch_size_free", tolerance=tolerance)
+    trial.require_same(small, "depends on the size of batches", check="batch_size_free", tolerance=tolerance)
 
 
 def assert_example_order_free(
-    method: str | Method, model: CompiledModel | str, *, tolerance: float = TOLERANCE, **how: Any
+    method: AnyMethod, model: CompiledModel | str, *, tolerance: float | None = None, **how: Any
 ) -> None:
-    """Scores are the same when the examples come in another order.
-
-    Args:
-        method: A function of a task, or the name of a registered method.
-        model: A compiled model, or what the command line would call it.
-        tolerance: A share of the largest score.
-        how: ``ablation``, ``lengths``, ``seed``, ``n_pairs`` and ``parameters`` of the method.
-
-    Raises:
-        MethodFailure: Naming the edge that differs most.
-    """
-    trial = Trial.of(method, model, **how)
-    task = trial.fresh()
-    order = torch.randperm(len(task), generator=torch.Generator().manual_seed(trial.seed + 1))
-    other = replace(
-        task, clean=task.clean[order], counterfactual=task.counterfactual[order], metric=_Reordered(task.metric, order)
-    )
+    """Assert that the result is the same when the examples come in another order. See ``assert_batch_size_free``."""
+    trial = trial_of(method, model, **how)
+    other = trial.run(trial.shuffle(trial.fresh(), trial.seed + 1))
     what = "depends on the order of the examples"
-    require_same(trial, trial.run(other).flat, what, check="example_order_free", tolerance=tolerance)
+    trial.require_same(other, what, check="example_order_free", tolerance=tolerance)
 
 
-def assert_scale_equivariant(
-    method: str | Method, model: CompiledModel | str, *, factor: float = 4.0, tolerance: float = TOLERANCE, **how: Any
-) -> None:
-    """When the metric is so many times as large, scores are that many times as large, or as they were.
+def assert_no_mutation(method: AnyMethod, model: CompiledModel | str, **how: Any) -> None:
+    """Assert that a method leaves weights, inputs, hooks and torch's global settings as they were.
 
     Args:
-        method: A function of a task, or the name of a registered method.
-        model: A compiled model, or what the command line would call it.
-        factor: What the metric is multiplied by; a power of two loses no digit.
-        tolerance: A share of the largest score.
-        how: ``ablation``, ``lengths``, ``seed``, ``n_pairs`` and ``parameters`` of the method.
-
-    Raises:
-        MethodFailure: Naming the edge that differs most after both are brought to one scale.
-    """
-    trial = Trial.of(method, model, **how)
-    task = trial.fresh()
-    scaled = trial.run(replace(task, metric=_Scaled(task.metric, factor))).flat
-    candidates = [scaled / factor, scaled]
-    best = min(candidates, key=lambda values: largest_change(trial.scores, values)[0])
-    what = "ranks otherwise when the metric is scaled"
-    require_same(trial, best, what, check="scale_equivariant", tolerance=tolerance)
-
-
-def assert_no_mutation(method: str | Method, model: CompiledModel | str, **how: Any) -> None:
-    """A method leaves weights, inputs, hooks, gradients' switch and the default dtype as they were.
-
-    Args:
-        method: A function of a task, or the name of a registered method.
-        model: A compiled model, or what the command line would call it.
-        how: ``ablation``, ``lengths``, ``seed``, ``n_pairs`` and ``parameters`` of the method.
+        method: See ``assert_deterministic``.
+        model: See there.
+        how: See there.
 
     Raises:
         MethodFailure: Naming what was changed.
     """
-    trial = Trial.of(method, model, **how)
+    trial = trial_of(method, model, **how)
+    before = Snapshot.of(trial.fresh(), trial.INPUTS)
+    trial.run(before.task)
+    if changed := before.changed_settings() + before.changed_inputs() + before.changed_weights():
+        raise trial.failure("changes what it was given", ("changed", shorten(changed)), check="no_mutation")
+    if left := before.hooks_left():
+        raise trial.failure("leaves hooks behind", ("hooks", shorten(left)), check="no_mutation")
+
+
+def assert_scale_equivariant(
+    method: str | LocalizerFunction,
+    model: CompiledModel | str,
+    *,
+    factor: float = 4.0,
+    tolerance: float | None = None,
+    **how: Any,
+) -> None:
+    """Assert that scores grow with the metric in proportion, or stay as they were. Localization methods only.
+
+    Args:
+        method: See ``assert_deterministic``.
+        model: See there.
+        factor: Multiplier of the metric; a power of two loses no digit.
+        tolerance: A share of the largest score.
+        how: See there.
+
+    Raises:
+        MethodFailure: Naming the edge that differs most after both are brought to one scale.
+    """
+    trial = LocalizerTrial.of(method, model, **how)
     task = trial.fresh()
-    settings: list[Callable[[], Any]] = [torch.is_grad_enabled, torch.get_default_dtype, torch.get_num_threads]
-    before = [setting() for setting in settings]
-    trial.run(task)
-    changed = [setting.__name__ for setting, was in zip(settings, before, strict=True) if setting() != was]
-    for name in ("clean", "counterfactual"):
-        if not torch.equal(getattr(task, name), getattr(trial.task, name)):
-            changed.append(f"task.{name}")
-    assert isinstance(task.model, torch.nn.Module) and isinstance(trial.task.model, torch.nn.Module)  # noqa: S101
-    own = trial.task.model.state_dict()
-    changed += [name for name, value in task.model.state_dict().items() if not torch.equal(value, own[name])]
-    if changed:
-        raise trial.failure("changes what it was given", [("changed", shorten(changed))], check="no_mutation")
-    if left := list(hooks_on(task.model)):
-        raise trial.failure("leaves hooks behind", [("hooks", shorten(left))], check="no_mutation")
+    scaled = trial.run(replace(task, metric=_Scaled(task.metric, factor)))
+    candidates = [EdgeScores(scaled.graph, scaled.flat / factor), scaled]
+    best = min(candidates, key=lambda scores: largest_change(trial.numbers, scores.flat)[0])
+    what = "ranks otherwise when the metric is scaled"
+    trial.require_same(best, what, check="scale_equivariant", tolerance=tolerance)
 
 
-@dataclass(frozen=True, eq=False)
-class _Reordered:
-    """A metric that is told the examples' numbers in another order."""
+def assert_seed_free(
+    method: str | FeaturizerFunction,
+    model: CompiledModel | str,
+    *,
+    tolerance: float | None = None,
+    **how: Any,
+) -> None:
+    """Assert that a featurizer finds a variable as well with other random numbers, from the same pairs.
 
-    metric: Metric
-    order: Tensor
+    Args:
+        method: See ``assert_deterministic``.
+        model: See there.
+        tolerance: By how much the interchange accuracy may differ.
+        how: See there.
 
-    def __call__(self, logits: Tensor, examples: Tensor) -> Tensor:
-        return self.metric(logits, self.order.to(examples.device)[examples])
+    Raises:
+        MethodFailure: With both accuracies.
+    """
+    trial = FeaturizerTrial.of(method, model, **how)
+    other = trial.accuracy_of(trial.run(replace(trial.fresh(), seed=trial.seed + 1)))
+    trial.require_as_good(other, "depends on its random numbers", check="seed_free", tolerance=tolerance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,11 @@
-"""Ask a method what a profile asks: one property on one model or variable, or on random ones."""
+"""Hold a method to what a profile asks: one property on one model or variable, or on random ones."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from groundtruth.errors import GroundTruthError
-from groundtruth.testing.counterexamples import search, search_variables
-from groundtruth.testing.featurizer_trial import Search, require_applicable
+from groundtruth.testing.counterexamples import search
+from groundtruth.testing.featurizer_trial import FeaturizerTrial, require_applicable
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
 from groundtruth.testing.pytest_profiles import Profile, Question
 from mib.featurization import FeaturizerMethod
@@ -24,10 +24,10 @@ def ask(
 
     Args:
         method: A localization method or a featurizer.
-        question: Of its kind.
-        profile: Says which random programs are drawn.
-        parameters: Of the method.
-        shrink: Whether the smallest random program is sought on which the property does not hold.
+        question: A question about methods of its kind.
+        profile: Profile that says which random programs are drawn.
+        parameters: Hyper-parameters of the method.
+        shrink: True to look for the smallest random program on which the property does not hold.
 
     Raises:
         MethodFailure: If the property does not hold.
@@ -42,21 +42,18 @@ def ask(
             "depth": profile.depth,
             "derandomized": profile.derandomized,
         }
-        if isinstance(method, FeaturizerMethod):
-            search_variables(question.check, method, shrink=shrink, **drawn, **how)
-        else:
-            search(question.check, method, shrink=shrink, **drawn, **how)
+        search(question.check, method, shrink=shrink, **drawn, **how)
     elif isinstance(method, FeaturizerMethod):
         model, variable, site = place_named(question.where)
         check = property_named(question.check, FEATURIZER_PROPERTIES)
-        require_applicable(Search.of(method, model, variable, site))
+        require_applicable(FeaturizerTrial.of(method, model, variable, site))
         check(method, model, variable=variable, site=site, **how)
     else:
         property_named(question.check)(method, question.where, **how)
 
 
 def place_named(where: str) -> tuple[str, str, str]:
-    """Model, variable and site of ``model:variable@site``.
+    """Take ``model:variable@site`` apart into model, variable and site.
 
     Raises:
         GroundTruthError: If it is not written so.

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from groundtruth.evaluation.method_contract import Promise
+from groundtruth.testing.contract import Promise
 
 
 def contract_table(name: str, promises: Sequence[Promise]) -> RenderableType:

@@ -11,12 +11,11 @@ from groundtruth.specs import find_model
 from groundtruth.testing import (
     FEATURIZER_PROPERTIES,
     MethodFailure,
-    assert_featurizer_invariant,
     assert_finds_variable,
+    assert_invariant,
     property_named,
 )
-from groundtruth.testing.featurizer_symmetries import _moved
-from groundtruth.testing.featurizer_trial import Search
+from groundtruth.testing.featurizer_trial import FeaturizerTrial, site_in
 from groundtruth.testing.run_property import place_named
 from mib.featurization import Featurizer, get
 
@@ -89,7 +88,9 @@ CAUGHT = {
 def test_a_method_without_the_property_is_caught(name, method):
     with pytest.raises(MethodFailure) as failure:
         FEATURIZER_PROPERTIES[name](method, **WHERE)
-    spec = re.escape(f"test_featurizers.py:{method.__name__} --variable last --site resid_mid2 --property {name}")
+    spec = re.escape(
+        f"test_featurizer_properties.py:{method.__name__} --variable last --site resid_mid2 --property {name}"
+    )
     told = re.sub(r" \\\n\s+", " ", str(failure.value))
     assert re.search(rf"groundtruth repro first_is_last --method \S*{spec}", told)
 
@@ -127,13 +128,13 @@ def test_a_setting_that_is_left_changed_is_named():
 def test_sites_move_with_the_model():
     from groundtruth.variants.symmetries import SYMMETRIES
 
-    search = Search.of(probe, **WHERE)
+    search = FeaturizerTrial.of(probe, **WHERE)
     variant = SYMMETRIES["insert_layers"].apply(search.model, seed=1)
-    moved = _moved(search.place, variant)
+    moved = site_in(search.place, variant)
     assert f"m{moved.layer}" == variant.nodes["m2"]
     assert moved.layer != 2
     truth = variant.model.variable("last")
-    assert Search.of(oracle_of(variant.model, truth, moved), variant.model, "last", str(moved)).accuracy == 1.0
+    assert FeaturizerTrial.of(oracle_of(variant.model, truth, moved), variant.model, "last", str(moved)).accuracy == 1.0
 
 
 def oracle_of(model, truth, site):
@@ -142,7 +143,7 @@ def oracle_of(model, truth, site):
 
 def test_bad_arguments_are_said():
     with pytest.raises(VariantError, match="unknown symmetry 'rotat'. Did you mean: rotate"):
-        assert_featurizer_invariant(whole, "rotat", *WHERE.values())
+        assert_invariant(whole, "rotat", **WHERE)
     with pytest.raises(DomainError, match="accuracy=2 is none"):
         assert_finds_variable(whole, *WHERE.values(), accuracy=2)
     with pytest.raises(GroundTruthError, match="unknown property 'find'. Did you mean: finds"):

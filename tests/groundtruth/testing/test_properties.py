@@ -12,7 +12,7 @@ from groundtruth.errors import DomainError, GroundTruthError, VariantError
 from groundtruth.generated import from_seed
 from groundtruth.specs import find_model
 from groundtruth.testing import (
-    PROPERTIES,
+    LOCALIZER_PROPERTIES,
     MethodFailure,
     assert_deterministic,
     assert_exact_at_logits,
@@ -105,17 +105,17 @@ CAUGHT = {
 @pytest.mark.parametrize(("name", "method"), CAUGHT.items(), ids=list(CAUGHT))
 def test_a_method_without_the_property_is_caught(name, method):
     with pytest.raises(MethodFailure, match=re.escape(f"--property {name}")):
-        PROPERTIES[name](method, "hist", **FEW)
+        LOCALIZER_PROPERTIES[name](method, "hist", **FEW)
 
 
-@pytest.mark.parametrize("name", PROPERTIES)
+@pytest.mark.parametrize("name", LOCALIZER_PROPERTIES)
 def test_exact_patching_has_every_property(name):
-    PROPERTIES[name](exact, "hist", **FEW)
+    LOCALIZER_PROPERTIES[name](exact, "hist", **FEW)
 
 
 def test_each_wrong_method_has_the_properties_that_it_does_not_break():
     for name, method in [("recovers", doubled), ("deterministic", offset), ("scale_equivariant", doubled)]:
-        PROPERTIES[name](method, "hist", **FEW)
+        LOCALIZER_PROPERTIES[name](method, "hist", **FEW)
 
 
 def test_a_hook_that_is_left_behind_is_named():

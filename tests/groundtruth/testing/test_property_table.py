@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.testing import FEATURIZER_PROPERTIES, PROPERTIES, MethodFailure, assert_invariant
+from groundtruth.testing import FEATURIZER_PROPERTIES, LOCALIZER_PROPERTIES, MethodFailure, assert_invariant
 from groundtruth.testing.expected_failures import Known, read_known
 from groundtruth.testing.failure_reasons import BRIEF, REASONS, by_rounding, reason_of
 from groundtruth.testing.property_table import KNOWN, asked_of, methods, with_tables
@@ -50,7 +50,7 @@ def test_what_rounding_decides_is_where_scores_tie_or_a_few_steps_are_trained():
 
 def test_every_property_is_asked_for():
     asked = {name: {question.check for question in asked_of(name)} for name in ("eap", "das")}
-    assert asked == {"eap": set(PROPERTIES), "das": set(FEATURIZER_PROPERTIES)}
+    assert asked == {"eap": set(LOCALIZER_PROPERTIES), "das": set(FEATURIZER_PROPERTIES)}
 
 
 def test_a_failure_that_nobody_expects_stops_the_measurement():

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 import mib
-from groundtruth.evaluation.method_contract import Promise
-from groundtruth.evaluation.variables.featurizer_contract import check_featurizer_method
+from groundtruth.testing.contract import Promise, check_featurizer_method
 from mib.errors import MethodError
 
 COUNTER = itertools.count()

@@ -3,8 +3,7 @@ import pytest
 import torch
 
 import mib
-from groundtruth.evaluation.circuits.localizer_contract import check_method
-from groundtruth.evaluation.method_contract import Promise
+from groundtruth.testing.contract import Promise, check_method
 from mib.errors import MethodError
 
 

@@ -1,0 +1,135 @@
+"""The contract of a method, checked on mock tasks: what ``groundtruth check`` runs.
+
+A method must return an answer of the right form, and have the properties that are a contract (``Property.contract``).
+"""
+
+import copy
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from groundtruth.testing import clauses
+from groundtruth.testing.clauses import Clause, MockRun
+from groundtruth.testing.mock_tasks import mock_featurization_tasks, mock_localization_tasks
+from groundtruth.testing.properties import Track, properties_of
+from groundtruth.testing.snapshot import Snapshot
+from mib.errors import MethodError, MibError
+from mib.featurization import FeaturizationTask, FeaturizerMethod, as_featurizer
+from mib.featurization.registry import Method as FeaturizerFunction
+from mib.localization import as_localizer
+from mib.localization.registry import Method as LocalizerFunction
+from mib.localization.task import Level
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One clause of the contract, held to a method.
+
+    Attributes:
+        what: The promise.
+        ok: True if it was kept on every mock task.
+        detail: The first breach: what happened, and what was expected.
+    """
+
+    what: str
+    ok: bool
+    detail: str = ""
+
+
+def check_method(method: LocalizerFunction, *, level: Level = "edge", n_pairs: int = 24) -> list[Promise]:
+    """Run a localization method on mock tasks and see whether it keeps its contract.
+
+    Args:
+        method: A function of a task, or a registered method.
+        level: What it scores.
+        n_pairs: How many examples a mock task has.
+
+    Raises:
+        MethodError: If it has not the signature of a method, or cannot score the level.
+    """
+    localizer = as_localizer(method, levels=(level,))
+    tasks = mock_localization_tasks(level, n_pairs)
+    for task in tasks.values():
+        localizer.check(task)
+    answer = (clauses.returns_scores(level), clauses.scores_everything(level))
+    pairs = [_run_twice(localizer.function, task, name, ("clean", "counterfactual")) for name, task in tasks.items()]
+    return _judge(pairs, answer, "circuits", result="scores")
+
+
+def check_featurizer_method(method: FeaturizerFunction | FeaturizerMethod) -> list[Promise]:
+    """Run a featurization method on mock tasks and see whether it keeps its contract.
+
+    Args:
+        method: A function of a task, or a registered method.
+
+    Raises:
+        MethodError: If it has not the signature of a method.
+    """
+    known = as_featurizer(method)
+    tasks = mock_featurization_tasks()
+    refusals = {name: _refusal(known, task) for name, task in tasks.items()}
+    usable = {name: task for name, task in tasks.items() if not refusals[name]}
+    if not usable:
+        raise MethodError(next(iter(refusals.values())))
+
+    def run(task: FeaturizationTask) -> Any:
+        return known.function(task.learnable)
+
+    answer = (clauses.RETURNS_FEATURIZER, clauses.LAWFUL)
+    pairs = [_run_twice(run, task, name, ("base", "source")) for name, task in usable.items()]
+    return _judge(pairs, answer, "variables", result="featurizer")
+
+
+def contract_clauses(track: Track) -> list[Clause]:
+    """List the clauses of the properties that are a contract."""
+    return [clause for item in properties_of(track).values() for clause in item.contract]
+
+
+def _refusal(method: FeaturizerMethod, task: FeaturizationTask) -> str:
+    try:
+        method.check(task)
+    except MethodError as error:
+        return str(error)
+    return ""
+
+
+def _run_twice(
+    function: Callable[[Any], Any], task: Any, name: str, inputs: tuple[str, str]
+) -> tuple[MockRun, MockRun]:
+    return _run(function, task, name, inputs), _run(function, task, name, inputs)
+
+
+def _run(function: Callable[[Any], Any], task: Any, name: str, inputs: tuple[str, str]) -> MockRun:
+    """Run the function itself, without the wrapper that would stop at the first broken clause."""
+    copies = {field: getattr(task, field).clone() for field in inputs}
+    before = Snapshot.of(replace(task, model=copy.deepcopy(task.model), **copies), inputs)
+    try:
+        return MockRun(name, before, function(before.task))
+    except MibError as error:
+        return MockRun(name, before, None, str(error))
+    except Exception as error:
+        return MockRun(name, before, None, _describe_raised(error))
+
+
+def _describe_raised(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"raised {type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})"
+
+
+def _judge(
+    pairs: Sequence[tuple[MockRun, MockRun]], answer: tuple[Clause, Clause], track: Track, *, result: str
+) -> list[Promise]:
+    """Hold pairs of equal runs to the form of the answer first, then to the properties that are a contract."""
+    first = [_hold(clause, pairs, result) for clause in (clauses.RUNS, *answer)]
+    # Nothing more can be said of a method that fails, nor of one that returns another kind of thing.
+    for count, promise in enumerate(first[:2], start=1):
+        if not promise.ok:
+            return first[:count]
+    return [*first, *(_hold(clause, pairs, result) for clause in contract_clauses(track))]
+
+
+def _hold(clause: Clause, pairs: Sequence[tuple[MockRun, MockRun]], result: str) -> Promise:
+    details = [f"on {run.name}: {told}" for run, again in pairs if (told := clause.breach(run, again))]
+    return Promise(clause.promise.format(result=result), not details, details[0] if details else "")
