@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from mib.featurization import FeaturizationTask, Featurizer, measure_featurizer
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.localization.registry import RESULT
 from mib.localization.task import Level, LocalizationTask
+
+Track = Literal["circuits", "variables"]
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,12 @@ class Clause:
         promise: The promise; ``{result}`` stands for what a method of the track returns.
         breach: Function of two runs on equal tasks: how they break the promise, and what was expected; empty if they
             keep it.
+        only: The one track that it is about; ``None`` for both.
     """
 
     promise: str
     breach: Callable[[MockRun, MockRun], str]
+    only: Track | None = None
 
 
 def tell_error(run: MockRun, again: MockRun) -> str:
@@ -144,7 +148,7 @@ RETURNS_FEATURIZER = Clause("returns a mib.Featurizer", tell_no_featurizer)
 LAWFUL = Clause("keeps its law: an interchange swaps features and nothing else", tell_unlawful)
 SAME_SEED_SAME_RESULT = Clause("the same seed gives the same {result}", tell_difference)
 KEEPS_WEIGHTS = Clause("leaves the weights as they were", tell_changed_weights)
-LEAVES_NO_HOOKS = Clause("leaves no hooks behind", tell_hooks)
+LEAVES_NO_HOOKS = Clause("leaves no hooks behind", tell_hooks, "circuits")  # featurizers get tensors, and no module
 KEEPS_INPUTS = Clause("leaves the inputs as they were", tell_changed_inputs)
 
 

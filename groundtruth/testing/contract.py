@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.testing import clauses
-from groundtruth.testing.clauses import Clause, MockRun
+from groundtruth.testing.clauses import Clause, MockRun, Track
 from groundtruth.testing.mock_tasks import mock_featurization_tasks, mock_localization_tasks
-from groundtruth.testing.properties import Track, properties_of
+from groundtruth.testing.properties import properties_of
 from groundtruth.testing.snapshot import Snapshot
 from mib.errors import MethodError, MibError
 from mib.featurization import FeaturizationTask, FeaturizerMethod, as_featurizer
@@ -84,7 +84,8 @@ def check_featurizer_method(method: FeaturizerFunction | FeaturizerMethod) -> li
 
 def contract_clauses(track: Track) -> list[Clause]:
     """List the clauses of the properties that are a contract."""
-    return [clause for item in properties_of(track).values() for clause in item.contract]
+    every = (clause for item in properties_of(track).values() for clause in item.contract)
+    return [clause for clause in every if clause.only in (None, track)]
 
 
 def _refusal(method: FeaturizerMethod, task: FeaturizationTask) -> str:

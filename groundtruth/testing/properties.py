@@ -3,12 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import CompiledModel
 from groundtruth.testing.any_trial import AnyMethod
-from groundtruth.testing.clauses import KEEPS_INPUTS, KEEPS_WEIGHTS, LEAVES_NO_HOOKS, SAME_SEED_SAME_RESULT, Clause
+from groundtruth.testing.clauses import (
+    KEEPS_INPUTS,
+    KEEPS_WEIGHTS,
+    LEAVES_NO_HOOKS,
+    SAME_SEED_SAME_RESULT,
+    Clause,
+    Track,
+)
 from groundtruth.testing.recovery_properties import (
     assert_exact_at_logits,
     assert_finds_variable,
@@ -26,8 +33,6 @@ from groundtruth.testing.repeatability import (
 from groundtruth.testing.symmetry_properties import assert_equivariant, assert_ignores_decoys, assert_invariant
 from groundtruth.variants.symmetries import SYMMETRIES
 from mib.errors import did_you_mean
-
-Track = Literal["circuits", "variables"]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import mib
+from groundtruth.testing import FEATURIZER_PROPERTIES
 from groundtruth.testing.contract import Promise, check_featurizer_method
 from mib.errors import MethodError
 
@@ -62,3 +63,13 @@ def test_vandals_are_told() -> None:
 def test_what_is_no_method_is_refused() -> None:
     with pytest.raises(MethodError, match="must be keyword-only with a default"):
         check_featurizer_method(lambda task, rank: None)
+
+
+def test_check_runs_the_properties_that_are_a_contract() -> None:
+    contract = {name: item for name, item in FEATURIZER_PROPERTIES.items() if item.contract}
+    assert set(contract) == {"deterministic", "no_mutation"}
+    promised = [clause.promise.format(result="featurizer") for item in contract.values() for clause in item.contract]
+    promised.remove("leaves no hooks behind")  # a featurizer gets tensors, and no module that a hook could be on
+    held = [promise.what for promise in check_featurizer_method(mib.featurization.get("no-op"))]
+    assert held[:2] == ["runs", "returns a mib.Featurizer"]
+    assert held[3:] == promised
