@@ -41,6 +41,10 @@ class UnsupportedProgram(GroundTruthError):
         super().__init__(f"the program cannot be compiled:\n{listing}")
 
 
+class ProofError(GroundTruthError):
+    """Statuses of edges that contradict each other."""
+
+
 class MiscompiledProgram(GroundTruthError):
     """A compiled model that differs from its program on an input of the declared domain.
 

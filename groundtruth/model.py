@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -64,21 +65,35 @@ class CompiledModel(CompiledNetwork):
 
         return CompiledTransformer(self.weights, dtype=torch.float32)
 
-    def circuit(self, ablation: str = "resample", lengths: str | None = None) -> Circuit:
+    def circuit(
+        self,
+        ablation: str = "resample",
+        lengths: str | None = None,
+        *,
+        inputs: Sequence[Sequence[Any]] = (),
+        budget: int | None = None,
+    ) -> Circuit:
         """The exact circuit: a status and a proof for every edge.
 
-        Taken from the artifact where the model was loaded from one that has it, else proven now; kept either way.
+        Taken from the artifact where the model was loaded from one that has it, else proven now; kept either way. With
+        ``inputs`` or ``budget`` it is proven now and not kept.
 
         Args:
             ablation: What a cut edge carries: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
             lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths, padded on the right. By
                 default mixed where padding is harmless and there are several lengths.
+            inputs: Inputs to look for witnesses among, besides those that the proof chooses by itself.
+            budget: Domains up to this size are run whole, larger ones on so many inputs; by
+                default 4,000 and 1,000.
 
         Raises:
-            DomainError: For an unknown ablation or kind of lengths, or mixed lengths of a model that padding disturbs.
+            DomainError: For an unknown ablation or kind of lengths, mixed lengths of a model that padding disturbs, an
+                input outside the domain, or a budget that does not fit into memory.
             ArtifactError: If the stored circuits cannot be read.
         """
         key = (require_ablation(ablation), require_lengths(lengths or default_lengths(self)))
+        if len(inputs) or budget is not None:
+            return prove(self, ablation=key[0], lengths=key[1], inputs=inputs, budget=budget)
         if key not in self._circuits:
             self._circuits[key] = prove(self, ablation=key[0], lengths=key[1])
         return self._circuits[key]

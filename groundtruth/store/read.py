@@ -230,17 +230,23 @@ def _circuit(data: CircuitData, truth: TruthData, graph: Graph, path: Path) -> C
     minimal: tuple[tuple[Edge, ...], ...] = tuple(
         tuple(known[name] for name in names) for names in data.minimal_circuits
     )
-    return Circuit(
+    undecided = sum(t.status == "undecided" for t in truths)
+    circuit = Circuit(
         graph=graph,
         ablation=data.ablation,
         lengths=data.lengths,
         inputs=data.inputs,
         exhaustive=data.exhaustive,
         truths=tuple(truths),
-        sufficiency=Sufficiency(data.sufficiency.holds, data.sufficiency.by, data.sufficiency.runs),
+        sufficiency=Sufficiency(data.sufficiency.holds, data.sufficiency.by, data.sufficiency.runs, undecided),
         minimal_circuits=minimal or (tuple(t.edge for t in truths if t.status == "live"),),
         complete=data.complete,
     )
+    try:
+        require_coherent(circuit)
+    except ProofError as error:
+        raise ArtifactError(f"{path}: {error}") from None
+    return circuit
 
 
 def _edge_truth(edge: Edge, data: EdgeData, why: Reason) -> EdgeTruth:

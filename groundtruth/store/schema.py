@@ -201,7 +201,7 @@ class EdgeData(_Strict):
     """
 
     status: Literal["inert", "live", "undecided"]
-    proof: Literal["constant", "unread", "absorbed", "exhaustive", "witness", "none"]
+    proof: Literal["constant", "unread", "absorbed", "exhaustive", "witness", "sampled", "none"]
     tried: Count = 0
     redundant: bool = False
     witness: tuple[list[Packed], list[Packed] | None, list[Packed], list[Packed]] | None = None
@@ -210,7 +210,7 @@ class EdgeData(_Strict):
     def _is_proven_as_it_should_be(self) -> Self:
         proofs = {
             "live": ("witness",),
-            "undecided": ("none",),
+            "undecided": ("sampled", "none"),
             "inert": ("constant", "unread", "absorbed", "exhaustive"),
         }
         if self.proof not in proofs[self.status]:
@@ -224,7 +224,7 @@ class SufficiencyData(_Strict):
     """See ``groundtruth.truth.circuits.circuit.Sufficiency``."""
 
     holds: bool | None
-    by: Literal["induction", "local", "exhaustive", "sample"]
+    by: Literal["induction", "local", "classes", "exhaustive", "sample"]
     runs: Count
 
 
@@ -234,8 +234,9 @@ class CircuitData(_Strict):
     Attributes:
         ablation: What a cut edge carries.
         lengths: Which inputs.
-        inputs: How many.
+        inputs: How many were run.
         exhaustive: Whether they are all.
+        coverage: Where they are not, how much of the domain the statuses speak of; see ``Circuit.coverage``.
         edges: Each edge that is not absent.
         sufficiency: Of the live edges.
         minimal_circuits: Where they do not suffice, minimal sets that do; else empty.
@@ -246,10 +247,30 @@ class CircuitData(_Strict):
     lengths: Lengths
     inputs: Count
     exhaustive: bool
+    coverage: Literal["value classes", "sample"] | None = None
     edges: dict[str, EdgeData]
     sufficiency: SufficiencyData
     minimal_circuits: list[list[str]]
     complete: bool
+
+    @model_validator(mode="after")
+    def _claims_no_more_than_was_run(self) -> Self:
+        if self.exhaustive != (self.coverage is None):
+            raise ValueError(
+                f"circuit {self.ablation}/{self.lengths} "
+                + (
+                    "ran the whole domain, so it has no coverage"
+                    if self.exhaustive
+                    else "speaks of a sample of the domain without saying how much of it is proven (coverage); older "
+                    "versions called edges inert there that they had only not seen live. Compile and save it again"
+                )
+            )
+        undecided = any(edge.status == "undecided" for edge in self.edges.values())
+        if self.coverage == "value classes" and (undecided or self.sufficiency.holds is None):
+            raise ValueError(
+                f"circuit {self.ablation}/{self.lengths} is said to be decided by value classes, and is not"
+            )
+        return self
 
 
 class FailureData(_Strict):

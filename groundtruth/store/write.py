@@ -123,6 +123,7 @@ def _circuit_data(circuit: Circuit) -> dict[str, Any]:
         "lengths": circuit.lengths,
         "inputs": circuit.inputs,
         "exhaustive": circuit.exhaustive,
+        **({} if circuit.exhaustive else {"coverage": circuit.coverage}),
         "sufficiency": {
             "holds": circuit.sufficiency.holds,
             "by": circuit.sufficiency.by,

@@ -21,9 +21,17 @@ from groundtruth.store.read import read_circuits, read_holds, read_model, read_v
 from groundtruth.store.write import whole_circuits
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
 from groundtruth.truth.circuits.family import CircuitTrials, minimal_circuits
-from groundtruth.truth.circuits.prover import Ground, cut_output, ground, is_constant, search
+from groundtruth.truth.circuits.prover import (
+    Ground,
+    cut_output,
+    decide,
+    ground,
+    is_backup,
+    is_constant,
+    sufficiency_of,
+)
 from groundtruth.truth.circuits.reasons import structure, unread
-from groundtruth.truth.circuits.sufficiency import doubtful_edges, prove_sufficiency
+from groundtruth.truth.circuits.sufficiency import doubtful_edges
 from groundtruth.truth.origin_claims import require_origin
 from groundtruth.truth.provenance_claims import blurring_steps, require_mixed, require_provenance
 from groundtruth.truth.recipe_claims import require_recipe
@@ -222,8 +230,11 @@ def circuit_again(model: CompiledNetwork, circuit: Circuit) -> str:
     Raises:
         GroundTruthError: If a claim does not hold.
     """
-    base = ground(model, circuit.ablation, circuit.lengths)
-    if (len(base.inputs), base.exhaustive) != (circuit.inputs, circuit.exhaustive):
+    # Statuses of a sample rest on witnesses, which are run, and on value classes, which need no inputs.
+    shown = {x for t in circuit.truths if t.witness for x in (t.witness.clean, t.witness.counterfactual) if x}
+    given = [] if circuit.exhaustive else sorted(shown, key=str)
+    base = ground(model, circuit.ablation, circuit.lengths, inputs=given, searched=False)
+    if base.exhaustive != circuit.exhaustive or (base.exhaustive and len(base.inputs) != circuit.inputs):
         raise GroundTruthError(f"it speaks of {circuit.inputs} inputs; the domain has {len(base.inputs)}.")
     wrong = [f"{truth.edge} ({problem})" for truth in circuit.truths if (problem := _problem(base, truth))]
     if wrong:
@@ -247,21 +258,36 @@ def _problem(base: Ground, truth: EdgeTruth) -> str:
     if truth.edge in unread(base.model):
         return "" if (truth.status, truth.proof) == ("inert", "unread") else "only decoys read it"
     match truth.status, truth.proof:
+        case "undecided", "sampled":
+            return "" if not base.exhaustive else "its domain is run whole, so it can be decided"
+        case "inert", "constant" | "absorbed" | "exhaustive" if not base.exhaustive:
+            return _classes_problem(base, truth)
         case "inert", "constant":
             return "" if is_constant(base.runs, truth.edge) else "what it carries varies"
         case ("inert", "absorbed" | "exhaustive") | ("undecided", "none"):
             return _search_problem(base, truth)
         case "live", "witness":
-            return _witness_problem(base, truth) or _search_problem(base, truth)
+            # On a sample the witness is the whole proof: which inputs were tried before it is no claim.
+            again = _search_problem if base.exhaustive else lambda *_: ""
+            return _witness_problem(base, truth) or again(base, truth)
         case _:
             return f"{truth.status} cannot be proven by {truth.proof}"
 
 
 def _search_problem(base: Ground, truth: EdgeTruth) -> str:
-    status, proof, tried, _ = search(base.runs, truth.edge)
+    status, proof, tried, _ = decide(base, truth.edge)
     if (status, proof) != (truth.status, truth.proof):
         return f"it is {status} by {proof}"
     return "" if tried == truth.tried else f"it was tried on {tried:,} pairs, not {truth.tried:,}"
+
+
+def _classes_problem(base: Ground, truth: EdgeTruth) -> str:
+    """What is wrong with a claim that was proven by value classes on a domain that is not run whole."""
+    if truth.proof == "constant":
+        constant = not is_backup(base.model, truth.edge.source) and base.classes.is_constant(truth.edge)
+        return "" if constant else "what it carries may vary"
+    proof = base.classes.proof(truth.edge)
+    return "" if proof == truth.proof else f"value classes show {proof or 'nothing'}"
 
 
 def _witness_problem(base: Ground, truth: EdgeTruth) -> str:
@@ -286,7 +312,9 @@ def _witness_problem(base: Ground, truth: EdgeTruth) -> str:
 
 
 def _require_sufficiency(base: Ground, circuit: Circuit) -> None:
-    found, claimed = prove_sufficiency(base.runs, circuit.truths), circuit.sufficiency
+    found, claimed = sufficiency_of(base, circuit.truths), circuit.sufficiency
+    if not circuit.exhaustive and claimed.holds is None:
+        found = claimed  # a sample shows nothing, so there is nothing to prove again
     # Where a run refuted it, how many runs came before does not matter.
     same = found == claimed if found.holds else (found.holds, found.by) == (claimed.holds, claimed.by)
     if not same:

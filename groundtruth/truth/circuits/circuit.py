@@ -9,15 +9,19 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from groundtruth.errors import DomainError
+from groundtruth.errors import DomainError, ProofError
 from mib.errors import did_you_mean
 from mib.graph import Edge, Graph
 
 Ablation = Literal["resample", "zero", "mean", "mean-positional"]
 Lengths = Literal["fixed", "mixed"]
 Status = Literal["absent", "inert", "live", "undecided"]
-Proof = Literal["zero", "constant", "unread", "absorbed", "exhaustive", "witness", "none"]
+Proof = Literal["zero", "constant", "unread", "absorbed", "exhaustive", "witness", "sampled", "none"]
 Carries = Literal["variable", "constant", "position", "nothing"]
+
+Coverage = Literal["whole domain", "value classes", "sample"]
+"""``whole domain``: every input was run. ``value classes``: the domain is too large for that, and all is proven on it
+nevertheless. ``sample``: what has no witness on a sample, and no proof, is undecided."""
 
 ABLATIONS: tuple[Ablation, ...] = get_args(Ablation)
 LENGTHS: tuple[Lengths, ...] = get_args(Lengths)
@@ -72,7 +76,8 @@ class EdgeTruth:
         proof: ``zero``: writing composed with reading is exactly zero. ``constant``: what is read never differs from
             what the ablation puts there. ``unread``: only decoys read it, and nothing that leads to the output reads
             them. ``absorbed``: it differs, but the destination's output does not, on any pair.
-            ``exhaustive``: no output changes on any pair. ``witness``: an input where it does. ``none``: undecided.
+            ``exhaustive``: no output changes on any pair. ``witness``: an input where it does. ``sampled``: undecided,
+            with no witness on a sample of the domain. ``none``: undecided, the search was given up.
         reason: Which variable travels, and what for.
         tried: How many (input, replacement) pairs were run, or shown to be like one that was; 0 where the proof needs
             none.
@@ -101,21 +106,26 @@ class Sufficiency:
     Attributes:
         holds: Whether they do; ``None`` if it was neither shown nor refuted.
         by: ``induction``: every cut edge is absent, constant or unread. ``local``: besides, at every node the other
-            cut edges together leave the node's output as it is. ``exhaustive``: the circuit was run on every pair, or
-            until it failed. ``sample``: on some of them.
+            cut edges together leave the node's output as it is. ``classes``: the circuit was followed over all classes
+            of values (see ``value_classes``). ``exhaustive``: the circuit was run on every pair, or until it failed.
+            ``sample``: on some of them.
         runs: How many runs that took; pairs whose cut edges carry the same are one run.
+        undecided: How many edges are undecided, so that nothing is known of the circuit without them.
     """
 
     holds: bool | None
-    by: Literal["induction", "local", "exhaustive", "sample"]
+    by: Literal["induction", "local", "classes", "exhaustive", "sample"]
     runs: int = 0
+    undecided: int = 0
 
     def __str__(self) -> str:
+        if self.undecided:
+            return f"sufficiency undecided: {self.undecided} edge{'s are' if self.undecided > 1 else ' is'}"
         if self.holds is False:
             return "not sufficient alone (copies stand in for each other)"
         if self.holds is None:
-            return f"sufficiency undecided ({self.runs:,} pairs tried)"
-        how = "proven" if self.by in ("induction", "local") else f"{self.runs:,} runs cover all pairs"
+            return f"jointly sufficient on a sample ({self.runs:,} pairs tried)"
+        how = f"{self.runs:,} runs cover all pairs" if self.by == "exhaustive" else "proven"
         return f"jointly sufficient ({how})"
 
 
@@ -127,7 +137,7 @@ class Circuit:
         graph: All edges, with the position embedding as a source of its own.
         ablation: What a cut edge carries.
         lengths: ``fixed``: inputs of the greatest length. ``mixed``: of all lengths, padded on the right.
-        inputs: How many inputs that is.
+        inputs: How many inputs were run.
         exhaustive: Whether they are all inputs of that kind.
         truths: One for each edge of the graph, in its order.
         sufficiency: Whether the live edges alone reproduce the model.
@@ -168,6 +178,14 @@ class Circuit:
         counted = Counter(truth.status for truth in self.truths)
         return {status: counted.get(status, 0) for status in get_args(Status)}
 
+    @property
+    def coverage(self) -> Coverage:
+        """How much of the domain the statuses speak of, see ``Coverage``."""
+        if self.exhaustive:
+            return "whole domain"
+        decided = not self.counts["undecided"] and self.sufficiency.holds is not None
+        return "value classes" if decided else "sample"
+
     @cached_property
     def _by_edge(self) -> dict[Edge, EdgeTruth]:
         return {truth.edge: truth for truth in self.truths}
@@ -198,9 +216,14 @@ class Circuit:
 
     def __str__(self) -> str:
         counts = self.counts
+        spoken_of = {
+            "whole domain": "",
+            "value classes": ", on the whole domain by value classes",
+            "sample": f", on a sample of {self.inputs:,} inputs",
+        }
         return (
             f"{self.ablation}, {self.lengths} lengths: {counts['live']} live of {len(self.truths)}, "
-            f"{counts['undecided']} undecided, {self.sufficiency}"
+            f"{counts['undecided']} undecided, {self.sufficiency}{spoken_of[self.coverage]}"
         )
 
 
@@ -226,3 +249,27 @@ def require_lengths(lengths: str) -> Lengths:
     if lengths not in LENGTHS:
         raise DomainError(f"lengths='{lengths}' is unknown. Choose from {', '.join(LENGTHS)}.")
     return lengths
+
+
+def require_coherent(circuit: Circuit) -> None:
+    """Refuse live edges of which none leads to the logits, on a domain that was not run whole.
+
+    A change travels over edges that are live, undecided, or inert though what they carry differs; an edge that carries
+    a constant shows it is not one as soon as a change arrives over it, which on a sample is seen too rarely.
+
+    Raises:
+        ProofError: If no path of such edges joins any live edge to the logits.
+    """
+    if circuit.exhaustive or not circuit.edges:
+        return
+    carrying = [t.edge for t in circuit.truths if t.proof in ("witness", "sampled", "none", "absorbed", "exhaustive")]
+    reached, grown = {"logits"}, True
+    while grown:
+        more = {edge.source for edge in carrying if edge.destination.split("<")[0] in reached} - reached
+        reached |= more
+        grown = bool(more)
+    if not any(edge.destination.split("<")[0] in reached for edge in circuit.edges):
+        raise ProofError(
+            f"the circuit {circuit.ablation}/{circuit.lengths} is incoherent: it has {len(circuit.edges)} live edges "
+            f"such as '{circuit.edges[0]}', and no path from any of them to the logits. Prove it again."
+        )

@@ -30,6 +30,9 @@ RUN_LIMIT = 200_000
 _SMALL = 24
 """Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
 
+_COVERING, _EDITS = 100, 40
+"""So many covering inputs are paired with each other, and each with so many of its single-token edits."""
+
 _ROWS_IN_MEMORY = 2**22
 """Numbers of one intermediate result that a batch of runs may hold."""
 
@@ -48,6 +51,7 @@ class Runs:
         tokens: Ids [input, position], padded to one length.
         counts: Which positions' outputs count [input, position]: not BOS, not PAD.
         ablation: What a cut edge carries.
+        mean_over: The inputs over which means are taken; ``None`` = all.
     """
 
     weights: Weights
@@ -56,6 +60,7 @@ class Runs:
     tokens: Tensor
     counts: Tensor
     ablation: Ablation
+    mean_over: Rows | None = None
 
     @cached_property
     def outputs(self) -> dict[str, Tensor]:
@@ -110,11 +115,12 @@ class Runs:
     @cached_property
     def replacement_outputs(self) -> dict[str, Tensor]:
         """What each source writes when it is cut [replacement, position, d_model]."""
+        typical = slice(None) if self.mean_over is None else self.mean_over
         change: dict[Ablation, Callable[[Tensor], Tensor]] = {
             "resample": lambda output: output,
             "zero": lambda output: torch.zeros_like(output[:1]),
-            "mean": lambda output: output.mean((0, 1), keepdim=True).expand(1, output.shape[1], -1),
-            "mean-positional": lambda output: output.mean(0, keepdim=True),
+            "mean": lambda output: output[typical].mean((0, 1), keepdim=True).expand(1, output.shape[1], -1),
+            "mean-positional": lambda output: output[typical].mean(0, keepdim=True),
         }
         return {name: change[self.ablation](output) for name, output in self.outputs.items()}
 
@@ -343,6 +349,27 @@ def distinct(values: Tensor) -> tuple[Tensor, Tensor]:
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return torch.from_numpy(first[order]), torch.from_numpy(rank[group.reshape(-1)])
+
+
+def covering_pairs(runs: Runs, replacements: Rows, covering: int) -> Iterator[tuple[Rows, Rows]]:
+    """Batches of (inputs, replacements): each of the first inputs with each other, and then with its neighbours.
+
+    Args:
+        runs: Of the model.
+        replacements: Those to choose from.
+        covering: How many inputs, the first ones, show something that the others do not.
+    """
+    first = torch.arange(min(covering, len(runs.tokens), _COVERING))
+    near = replacements[replacements < len(first)] if runs.ablation == "resample" else replacements
+    yield from every_pair(runs, first, near)
+    if runs.ablation != "resample":
+        yield from every_pair(runs, torch.arange(len(runs.tokens)), replacements)
+        return
+    for row in first.tolist():
+        edits = replacements[(runs.tokens[replacements] != runs.tokens[row]).sum(1) == 1][:_EDITS]
+        if len(edits):
+            yield torch.full_like(edits, row), edits
+            yield edits, torch.full_like(edits, row)
 
 
 def likely_pairs(runs: Runs, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:

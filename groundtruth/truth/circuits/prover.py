@@ -1,6 +1,10 @@
 """The prover: a status and a proof for every edge of a compiled model, and the joint sufficiency of the live ones."""
 
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,18 +20,39 @@ from groundtruth.truth.circuits.circuit import (
     Proof,
     Reason,
     Status,
+    Sufficiency,
     Witness,
     require_ablation,
+    require_coherent,
     require_lengths,
 )
 from groundtruth.truth.circuits.family import minimal_circuits
-from groundtruth.truth.circuits.patched_runs import RUN_LIMIT, TOLERANCE, Runs, distinct, largest, likely_pairs, pool
+from groundtruth.truth.circuits.input_pool import InputPool, input_pool
+from groundtruth.truth.circuits.patched_runs import (
+    RUN_LIMIT,
+    TOLERANCE,
+    Rows,
+    Runs,
+    covering_pairs,
+    distinct,
+    largest,
+    likely_pairs,
+    pool,
+)
 from groundtruth.truth.circuits.reasons import structure, unread
 from groundtruth.truth.circuits.sufficiency import prove_sufficiency
+from groundtruth.truth.circuits.value_classes import ValueClasses
 from mib.graph import Edge, Letter, Place
 
-POOL_LIMIT = 4_000
-"""Domains up to this size are proven on whole; of larger ones a seeded sample of this size is used, and said so."""
+MEMORY_LIMIT = 16 * 2**30
+"""Bytes that the full runs of a proof may take; more is refused before anything is allocated."""
+
+_SAMPLE_RUNS = 20_000
+"""Runs with one edge cut, on a sample of a domain, before its search for a witness is given up."""
+
+
+Decision: TypeAlias = tuple[Status, Proof, int, tuple[int, int] | None]
+"""Status and proof of an edge, on how many pairs it was tried, and its witness as (input, replacement)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,23 +62,57 @@ class Ground:
     Attributes:
         model: The model.
         lengths: Which inputs.
-        inputs: Them.
-        exhaustive: Whether they are all inputs of that kind.
+        pool: The inputs that are run, and whether they are all of that kind.
         runs: Full runs on them, and what a cut edge carries.
     """
 
     model: CompiledNetwork
     lengths: Lengths
-    inputs: list[Tokens]
-    exhaustive: bool
+    pool: InputPool
     runs: Runs
 
+    @property
+    def inputs(self) -> list[Tokens]:
+        """The inputs that are run."""
+        return self.pool.inputs
 
-def ground(model: CompiledNetwork, ablation: str, lengths: str) -> Ground:
+    @property
+    def exhaustive(self) -> bool:
+        """Whether they are all inputs of that kind."""
+        return self.pool.exhaustive
+
+    @cached_property
+    def classes(self) -> ValueClasses:
+        """The classes of values that can stand at each position, for proofs on domains that are not run whole."""
+        model = self.model
+        lengths = sorted({len(tokens) for tokens in self.inputs})
+        vocab = [model.token_ids[token] for token in model.domain.vocab]
+        alphabets = [[[model.bos_id], *[vocab] * n, *[[model.pad_id]] * (lengths[-1] - n)] for n in lengths]
+        return ValueClasses(self.runs, alphabets, lengths)
+
+
+def ground(
+    model: CompiledNetwork,
+    ablation: str,
+    lengths: str,
+    *,
+    inputs: Sequence[Sequence[object]] = (),
+    budget: int | None = None,
+    searched: bool = True,
+) -> Ground:
     """Run a model on the inputs of its domain.
 
+    Args:
+        model: A compiled model.
+        ablation: What a cut edge carries.
+        lengths: Which inputs.
+        inputs: Inputs to run besides those that are chosen.
+        budget: Domains up to this size are run whole; of larger ones so many inputs; by default 4,000 and 1,000.
+        searched: Whether to search for inputs that matter on a domain that is not run whole.
+
     Raises:
-        DomainError: For an unknown ablation or kind of lengths, or mixed lengths of a model that padding disturbs.
+        DomainError: For an unknown ablation or kind of lengths, mixed lengths of a model that padding disturbs, a
+            given input outside the domain, or runs that would not fit into memory.
     """
     kind, which = require_ablation(ablation), require_lengths(lengths)
     if which == "mixed" and not model.pad_safe:
@@ -61,31 +120,59 @@ def ground(model: CompiledNetwork, ablation: str, lengths: str) -> Ground:
             f"lengths='mixed' pads inputs to one length, and padding changes what '{model.name}' gives. "
             "Use lengths='fixed'."
         )
-    drawn = model.domain.inputs(limit=POOL_LIMIT)
-    inputs, exhaustive = list(drawn.tokens), drawn.exhaustive
-    if which == "fixed":
-        longest = max(len(tokens) for tokens in inputs)
-        inputs = [tokens for tokens in inputs if len(tokens) == longest]
-    tokens = model.encode(inputs, length=max(len(item) for item in inputs))
+    chosen = input_pool(model, which, inputs=inputs, budget=budget, searched=searched)
+    positions = max(len(item) for item in chosen.inputs)
+    _require_memory(model, len(chosen.inputs), positions + 1)
+    tokens = model.encode(chosen.inputs, length=positions)
     counts = pool(tokens, special=(model.bos_id, model.pad_id))
-    runs = Runs(model.core, model.graph, model.decoder, tokens, counts, kind)
-    return Ground(model, which, inputs, exhaustive, runs)
+    mean_over = torch.tensor(chosen.drawn) if chosen.drawn else None
+    runs = Runs(model.core, model.graph, model.decoder, tokens, counts, kind, mean_over)
+    return Ground(model, which, chosen, runs)
 
 
-def prove(model: CompiledNetwork, *, ablation: str = "resample", lengths: str | None = None) -> Circuit:
+def _require_memory(model: CompiledNetwork, inputs: int, positions: int) -> None:
+    """Refuse full runs that would take more than ``MEMORY_LIMIT``: each source's output is held once."""
+    w = model.weights
+    sources = w.n_layers * (w.n_heads + 1) + 2
+    needed = 8 * inputs * positions * w.d_model * sources
+    if needed > MEMORY_LIMIT:
+        fitting = max(1, inputs * MEMORY_LIMIT // needed)
+        raise DomainError(
+            f"proving the circuit of '{model.name}' would hold {needed / 2**30:,.0f} GiB of outputs ({inputs:,} inputs "
+            f"x {positions} positions x {sources:,} sources x {w.d_model:,} dimensions); at most "
+            f"{MEMORY_LIMIT / 2**30:.0f} GiB are. Run fewer inputs, budget={fitting}, or a model with fewer heads."
+        )
+
+
+def prove(
+    model: CompiledNetwork,
+    *,
+    ablation: str = "resample",
+    lengths: str | None = None,
+    inputs: Sequence[Sequence[object]] = (),
+    budget: int | None = None,
+) -> Circuit:
     """The exact circuit of a model.
+
+    On a domain that is run whole every edge is decided by running it. On a larger one a live edge is shown by a witness
+    among the inputs that are run, an inert one by value classes (see ``value_classes``); the others are undecided.
 
     Args:
         model: A compiled model.
         ablation: What a cut edge carries: ``resample`` (the source's output on another input), ``zero``, ``mean``
-            (over inputs and positions) or ``mean-positional`` (over inputs).
+            (over inputs and positions) or ``mean-positional`` (over inputs); means are over the inputs of the domain,
+            or over those drawn at random from one that is not run whole.
         lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths, padded on the right. By default
             mixed where padding is harmless and there are several lengths.
+        inputs: Inputs to run besides those that are chosen.
+        budget: Domains up to this size are run whole; of larger ones so many inputs; by default 4,000 and 1,000.
 
     Raises:
-        DomainError: For an unknown ablation or kind of lengths, or mixed lengths of a model that padding disturbs.
+        DomainError: For an unknown ablation or kind of lengths, mixed lengths of a model that padding disturbs, a
+            given input outside the domain, or runs that would not fit into memory.
+        ProofError: If live edges do not lead to the logits, which cannot be.
     """
-    return prove_on(ground(model, ablation, lengths or default_lengths(model)))
+    return prove_on(ground(model, ablation, lengths or default_lengths(model), inputs=inputs, budget=budget))
 
 
 def default_lengths(model: CompiledNetwork) -> Lengths:
@@ -96,14 +183,15 @@ def default_lengths(model: CompiledNetwork) -> Lengths:
 def prove_on(base: Ground) -> Circuit:
     """Give every edge a status and a proof, and show that the live edges suffice, or what else is needed."""
     truths = [prove_edge(base, edge) for edge in base.model.graph.edges]
-    sufficiency = prove_sufficiency(base.runs, truths)
+    sufficiency = sufficiency_of(base, truths)
     circuits: tuple[tuple[Edge, ...], ...] = (tuple(t.edge for t in truths if t.status == "live"),)
     complete = True
     if sufficiency.holds is False:
         circuits, complete = minimal_circuits(base.runs, truths)
+        complete = complete and base.exhaustive
         joint = {edge for circuit in circuits for edge in circuit}
         truths = [replace(t, redundant=t.edge in joint and t.status != "live") for t in truths]
-    return Circuit(
+    circuit = Circuit(
         graph=base.model.graph,
         ablation=base.runs.ablation,
         lengths=base.lengths,
@@ -114,6 +202,13 @@ def prove_on(base: Ground) -> Circuit:
         minimal_circuits=circuits,
         complete=complete,
     )
+    require_coherent(circuit)
+    return circuit
+
+
+def sufficiency_of(base: Ground, truths: Sequence[EdgeTruth]) -> Sufficiency:
+    """Show that the live edges alone reproduce the model on every pair of the domain, or say what is known of it."""
+    return prove_sufficiency(base.runs, truths, None if base.exhaustive else base.classes)
 
 
 def prove_edge(base: Ground, edge: Edge) -> EdgeTruth:
@@ -123,10 +218,37 @@ def prove_edge(base: Ground, edge: Edge) -> EdgeTruth:
         return EdgeTruth(edge, "absent", "zero", Reason("nothing", (), ()))
     if edge in unread(base.model):
         return EdgeTruth(edge, "inert", "unread", why)
-    if not is_backup(base.model, edge.source) and is_constant(base.runs, edge):
-        return EdgeTruth(edge, "inert", "constant", why)
-    status, proof, tried, found = search(base.runs, edge)
+    status, proof, tried, found = decide(base, edge)
     return EdgeTruth(edge, status, proof, why, tried, _witness(base, edge, *found) if found else None)
+
+
+def decide(base: Ground, edge: Edge) -> Decision:
+    """The status of an edge over which something travels that is read by more than decoys."""
+    backup = is_backup(base.model, edge.source)
+    if not base.exhaustive:
+        return _decide_on_sample(base, edge, backup)
+    if not backup and is_constant(base.runs, edge):
+        return "inert", "constant", 0, None
+    decision = search(base.runs, edge)
+    if decision[0] == "undecided" and (proof := base.classes.proof(edge)) is not None:
+        return "inert", proof, 0, None
+    return decision
+
+
+def _decide_on_sample(base: Ground, edge: Edge, backup: bool) -> Decision:
+    """Look for a witness where one is likely, then for a proof by value classes, then for a witness further on."""
+    if not backup and base.classes.is_constant(edge):
+        return "inert", "constant", 0, None
+    runs, cut = base.runs, _CutEdge(base.runs, edge)
+    likely = likely_pairs(runs, cut.replacements)
+    tried, hit = cut.first_change([next(likely)])
+    if hit is not None:
+        return "live", "witness", tried, hit
+    if (proof := base.classes.proof(edge)) is not None:
+        return "inert", proof, 0, None
+    further = itertools.chain(covering_pairs(runs, cut.replacements, base.pool.covering), likely)
+    more, hit = cut.first_change(further, limit=_SAMPLE_RUNS)
+    return ("undecided", "sampled", tried + more, None) if hit is None else ("live", "witness", tried + more, hit)
 
 
 def is_backup(model: CompiledNetwork, source: str) -> bool:
@@ -147,60 +269,87 @@ def is_constant(runs: Runs, edge: Edge) -> bool:
     return spread <= TOLERANCE * max(1.0, largest(read))
 
 
-def search(runs: Runs, edge: Edge) -> tuple[Status, Proof, int, tuple[int, int] | None]:
+def search(runs: Runs, edge: Edge) -> Decision:
     """Cut one edge on pairs of inputs until an output changes or all pairs are done.
 
     Returns:
         Status, proof, on how many pairs that was tried, and the witness as (input, replacement).
     """
-    place = runs.graph.locate(edge.destination)
-    read, put = runs.read(edge.source, place), runs.replacement(edge.source, place)
-    first, _ = distinct(put)
-    tried = 0
-    for rows, replacements in likely_pairs(runs, first):
-        tried += len(rows)
-        hit = _first_change(runs, place, read, put, rows, replacements)
-        if hit is not None:
-            return "live", "witness", tried, hit
-    if cannot_reach(runs, place, read, put):
-        return "inert", "absorbed", len(runs.tokens) * len(first), None
-    status, proof, more, hit = _try_every_pair(runs, place, read, put, first)
+    cut = _CutEdge(runs, edge)
+    tried, hit = cut.first_change(likely_pairs(runs, cut.replacements))
+    if hit is not None:
+        return "live", "witness", tried, hit
+    if cannot_reach(runs, cut.place, cut.read, cut.put):
+        return "inert", "absorbed", len(runs.tokens) * len(cut.replacements), None
+    status, proof, more, hit = _try_every_pair(cut)
     return status, proof, more if status == "inert" else tried + more, hit
 
 
-def _first_change(
-    runs: Runs, place: Place, read: Tensor, put: Tensor, rows: Tensor, replacements: Tensor
-) -> tuple[int, int] | None:
-    output = runs.node_output(place, rows, {_key(place): put[replacements] - read[rows]})
-    hit = torch.nonzero(runs.changed(rows, runs.codes_after(place, rows, output)))
-    return (int(rows[hit[0, 0]]), int(replacements[hit[0, 0]])) if len(hit) else None
+class _CutEdge:
+    """One edge, what is read along it in the full runs, and what a cut puts there instead.
+
+    Args:
+        runs: Full runs.
+        edge: The edge.
+    """
+
+    def __init__(self, runs: Runs, edge: Edge) -> None:
+        self.runs, self.place = runs, runs.graph.locate(edge.destination)
+        self.read, self.put = runs.read(edge.source, self.place), runs.replacement(edge.source, self.place)
+        self.replacements, _ = distinct(self.put)
+
+    def output(self, rows: Rows, replacements: Rows) -> Tensor:
+        """What the destination gives with the edge cut."""
+        return self.runs.node_output(self.place, rows, {_key(self.place): self.put[replacements] - self.read[rows]})
+
+    def first_change(
+        self, pairs: Iterable[tuple[Rows, Rows]], *, limit: int | None = None
+    ) -> tuple[int, tuple[int, int] | None]:
+        """Run batches of (inputs, replacements) until an output changes, or so many were run.
+
+        Returns:
+            How many pairs were run, and the first that changes an output.
+        """
+        tried = 0
+        for rows, replacements in pairs:
+            if limit is not None and tried >= limit:
+                break
+            tried += len(rows)
+            codes = self.runs.codes_after(self.place, rows, self.output(rows, replacements))
+            hit = torch.nonzero(self.runs.changed(rows, codes))
+            if len(hit):
+                return tried, (int(rows[hit[0, 0]]), int(replacements[hit[0, 0]]))
+        return tried, None
 
 
-def _try_every_pair(
-    runs: Runs, place: Place, read: Tensor, put: Tensor, replacements: Tensor
-) -> tuple[Status, Proof, int, tuple[int, int] | None]:
+def _try_every_pair(cut: _CutEdge) -> Decision:
     """Run one input of each class of inputs with every distinct replacement, and compare with all of the class.
 
-    Inputs are of one class if a run with the edge cut depends on them in the same way; it is the same run then.
+    Inputs are of one class if a run with the edge cut depends on them in the same way; it is the same run then. Where
+    there are more runs than may be done, classes are taken in random order until so many are.
     """
-    first, group = distinct(runs.others(place, {_key(place): read}, afterwards=True))
+    runs, place, replacements = cut.runs, cut.place, cut.replacements
+    first, group = distinct(runs.others(place, {_key(place): cut.read}, afterwards=True))
     full, n_put = runs.full_output(place), len(replacements)
     absorbed, tolerance = True, TOLERANCE * max(1.0, largest(full))
     members = [torch.nonzero(group == index)[:, 0] for index in range(len(first))]
-    if len(first) * n_put > RUN_LIMIT:
-        return "undecided", "none", 0, None
+    order = torch.arange(len(first))
+    if gives_up := len(first) * n_put > RUN_LIMIT:
+        order = torch.randperm(len(first), generator=torch.Generator().manual_seed(0))[: max(1, RUN_LIMIT // n_put)]
     step = max(1, runs.rows_a_batch // n_put)
-    for start in range(0, len(first), step):
-        rows = first[start : start + step].repeat_interleave(n_put)
-        puts = replacements.repeat(len(rows) // n_put)
-        output = runs.node_output(place, rows, {_key(place): put[puts] - read[rows]})
+    for start in range(0, len(order), step):
+        chosen = order[start : start + step]
+        rows, puts = first[chosen].repeat_interleave(n_put), replacements.repeat(len(chosen))
+        output = cut.output(rows, puts)
         codes = runs.codes_after(place, rows, output).unflatten(0, (-1, n_put))
         output = output.unflatten(0, (-1, n_put))
-        for index in range(len(output)):
-            same = members[start + index]
+        for index, which in enumerate(chosen.tolist()):
+            same = members[which]
             absorbed = absorbed and largest(output[index] - full[same[0]]) <= tolerance
             if (hit := _differing(runs, same, codes[index])) is not None:
                 return "live", "witness", start * n_put + len(rows), (hit[0], int(replacements[hit[1]]))
+    if gives_up:
+        return "undecided", "none", len(order) * n_put, None
     if absorbed and runs.ablation != "resample":
         absorbed = all(largest(full[same] - full[same[0]]) <= tolerance for same in members)
     return "inert", "absorbed" if absorbed else "exhaustive", len(runs.tokens) * n_put, None

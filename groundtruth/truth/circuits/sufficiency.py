@@ -24,6 +24,7 @@ from groundtruth.truth.circuits.patched_runs import (
     likely_pairs,
     unit,
 )
+from groundtruth.truth.circuits.value_classes import ValueClasses
 from mib.graph import Edge, Letter, Place
 
 NODE_LIMIT = 2_000_000
@@ -48,28 +49,34 @@ class Trial:
     runs: int
 
 
-def prove_sufficiency(runs: Runs, truths: Sequence[EdgeTruth]) -> Sufficiency:
+def prove_sufficiency(runs: Runs, truths: Sequence[EdgeTruth], classes: ValueClasses | None = None) -> Sufficiency:
     """Show that the live edges alone reproduce the model on every pair.
 
     Args:
         runs: Full runs, and what a cut edge carries.
         truths: Every edge with its proof.
+        classes: Where the runs are a sample of the domain, the classes of values on all of it.
     """
+    if undecided := sum(t.status == "undecided" for t in truths):
+        return Sufficiency(None, "sample", undecided=undecided)
     loose = doubtful_edges(truths)
     if not loose:
         return Sufficiency(True, "induction")
-    live = [t.edge for t in truths if t.status == "live"]
-    if _preserved_locally(runs, loose, live):
-        return Sufficiency(True, "local")
+    if classes is None:
+        if _preserved_locally(runs, loose, [t.edge for t in truths if t.status == "live"]):
+            return Sufficiency(True, "local")
+    elif classes.suffices_without([t.edge for t in truths if t.status == "inert" and t.proof != "unread"]):
+        return Sufficiency(True, "classes")
     trial = try_circuit(runs, circuit_mask(runs, truths))
     if trial.differs_on is not None:
         return Sufficiency(False, "exhaustive", trial.runs)
-    return Sufficiency(True, "exhaustive", trial.runs) if trial.complete else Sufficiency(None, "sample", trial.runs)
+    whole = trial.complete and classes is None
+    return Sufficiency(True, "exhaustive", trial.runs) if whole else Sufficiency(None, "sample", trial.runs)
 
 
 def doubtful_edges(truths: Sequence[EdgeTruth]) -> list[Edge]:
     """The edges that carry something that differs from what a cut puts there, but that no single cut shows."""
-    return [t.edge for t in truths if t.proof in ("absorbed", "exhaustive", "none")]
+    return [t.edge for t in truths if t.proof in ("absorbed", "exhaustive", "sampled", "none")]
 
 
 def circuit_mask(runs: Runs, truths: Sequence[EdgeTruth], *, added: Collection[Edge] = ()) -> NDArray[np.bool_]:

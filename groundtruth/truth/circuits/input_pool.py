@@ -1,0 +1,91 @@
+"""The inputs that a proof about edges runs on: the whole domain where it is small, else inputs chosen to matter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from groundtruth.compiled.domain import Tokens
+from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.errors import DomainError
+from groundtruth.truth.circuits.circuit import Lengths
+from groundtruth.truth.circuits.covering_inputs import covering_inputs, with_edits
+
+POOL_LIMIT = 4_000
+"""Domains up to this size are run whole."""
+
+SAMPLE_SIZE = 1_000
+"""So many inputs of a larger domain are run. Value classes decide what they do not show, so that more seldom help."""
+
+
+@dataclass(frozen=True)
+class InputPool:
+    """Inputs to run.
+
+    Attributes:
+        inputs: Different inputs; those that were given or found by search come first.
+        exhaustive: Whether they are all inputs of that kind.
+        covering: How many of the first were given or show a value of an expression that those before do not.
+        drawn: Which of them were drawn at random, so that means over them are means over the domain, up to chance.
+    """
+
+    inputs: list[Tokens]
+    exhaustive: bool
+    covering: int = 0
+    drawn: tuple[int, ...] = ()
+
+
+def input_pool(
+    model: CompiledNetwork,
+    lengths: Lengths,
+    *,
+    inputs: Sequence[Sequence[object]] = (),
+    budget: int | None = None,
+    searched: bool = True,
+) -> InputPool:
+    """Choose the inputs that proofs about a model run on.
+
+    Half of a sample is drawn at random, half are inputs found by search on the program (``covering_inputs``) and their
+    single-token edits.
+
+    Args:
+        model: The model.
+        lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths.
+        inputs: Inputs to run besides; those of a domain that is run whole are in it anyway.
+        budget: Domains up to this size are run whole; else at most so many inputs, those given not counted. By default
+            ``POOL_LIMIT``, else ``SAMPLE_SIZE``.
+        searched: Whether to search; else only given and random inputs are run.
+
+    Raises:
+        DomainError: If a given input is none, or not of the greatest length where lengths are fixed.
+    """
+    if budget is not None and budget < 1:
+        raise DomainError(f"budget={budget} leaves no inputs to run; give at least 1.")
+    domain = model.domain
+    whole, size = (POOL_LIMIT, SAMPLE_SIZE) if budget is None else (budget, budget)
+    drawn = domain.inputs(limit=whole)
+    if lengths == "fixed":
+        longest = max(len(tokens) for tokens in drawn.tokens)
+        domain = replace(domain, min_seq_len=longest, max_seq_len=longest)
+        if drawn.exhaustive:
+            drawn = replace(drawn, tokens=[tokens for tokens in drawn.tokens if len(tokens) == longest])
+        else:
+            drawn = domain.inputs(limit=whole)
+    given = [_checked(model, tokens, domain.lengths) for tokens in inputs]
+    if drawn.exhaustive:
+        return InputPool(drawn.tokens, exhaustive=True)
+    found = covering_inputs(model.program, domain, causal=model.causal) if searched else []
+    first = list(dict.fromkeys([*given, *reversed(found)]))
+    chosen = dict.fromkeys([*first, *with_edits(first, domain, size // 2)])
+    sample = domain.inputs(limit=size - size // 2).tokens
+    everything = list(dict.fromkeys([*chosen, *sample]))
+    index = {tokens: row for row, tokens in enumerate(everything)}
+    return InputPool(everything, False, len(first), tuple(index[tokens] for tokens in sample))
+
+
+def _checked(model: CompiledNetwork, tokens: Sequence[object], lengths: range) -> Tokens:
+    checked = model.domain.check(tokens)  # pyright: ignore[reportArgumentType]
+    if len(checked) not in lengths:
+        raise DomainError(
+            f"inputs= holds '{' '.join(map(str, checked))}', of {len(checked)} tokens; lengths='fixed' runs inputs "
+            f"of {lengths.stop - 1}. Leave it out, or use lengths='mixed'."
+        )
+    return checked

@@ -1,0 +1,377 @@
+"""What can stand at each position of a model's input, layer by layer, over a whole domain without enumerating it.
+
+A *state* of a position says for each source which of finitely many things it writes there: its class. States of
+different positions are treated as independent of each other, so a set of states holds at least those that occur.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from groundtruth.truth.circuits.attention_outcomes import (
+    Bag,
+    Bags,
+    TooManyClasses,
+    head_bags,
+    weights_of,
+)
+from groundtruth.truth.circuits.patched_runs import TOLERANCE, Runs
+from groundtruth.truth.circuits.reasons import reading, writing
+from mib.graph import LETTERS, Edge, Place
+
+Array: TypeAlias = NDArray[np.float64]
+Ids: TypeAlias = NDArray[np.int64]
+Run: TypeAlias = Literal["full", "cut", "put"]
+Column: TypeAlias = tuple[Run, str]
+"""A column of a state: the class of what a source writes in the full run, in the cut run, or on a counterfactual."""
+
+STATE_LIMIT = 60_000
+"""States of one position before a proof by classes is given up."""
+
+
+class ValueTable:
+    """Distinct vectors, numbered; two that all later readers see alike are one.
+
+    Args:
+        basis: Orthonormal columns that span what is read later [d_model, rank]; ``None`` = everything is.
+    """
+
+    def __init__(self, basis: Array | None = None) -> None:
+        self._basis, self._ids = basis, dict[bytes, int]()
+        self._vectors: list[Array] = []
+
+    def number(self, vectors: Array) -> Ids:
+        """The class of each vector [row, d_model]; a new one for what was not seen before."""
+        seen = vectors if self._basis is None else vectors @ self._basis
+        # The grid is that of a row's own size, and part of its key, so that equal keys mean close rows.
+        sizes = np.abs(seen).max(1, initial=1.0)
+        exponents = np.ceil(np.log2(sizes)).clip(min=0)
+        keys = np.round(seen / (TOLERANCE * 2.0 ** exponents[:, None])) + 0.0
+        table = np.ascontiguousarray(np.concatenate([exponents[:, None], keys], axis=1))
+        ids = np.empty(len(table), dtype=np.int64)
+        for row, key in enumerate(table):
+            name = key.tobytes()
+            if name not in self._ids:
+                self._ids[name] = len(self._vectors)
+                self._vectors.append(vectors[row])
+            ids[row] = self._ids[name]
+        return ids
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    @property
+    def vectors(self) -> Array:
+        """The vector of each class [class, d_model]."""
+        return np.array(self._vectors)
+
+
+@dataclass
+class States:
+    """Sets of states before some half-layer.
+
+    Attributes:
+        rows: The states of each position [state, column].
+        columns: Which source, in which run, each column is of.
+        differs: Sources that may write something else in the cut run; the others have no column for it.
+        unknown: Sources that can write too many things to tell.
+    """
+
+    rows: list[Ids]
+    columns: list[Column]
+    differs: set[str] = field(default_factory=set[str])
+    unknown: set[str] = field(default_factory=set[str])
+
+    def copy(self) -> "States":
+        """A copy that can be changed."""
+        return States(list(self.rows), list(self.columns), set(self.differs), set(self.unknown))
+
+    def column(self, run: Run, source: str) -> int:
+        """Where a source's class is; in the cut run that of the full run, where they cannot differ."""
+        return self.columns.index((run if run == "put" or source in self.differs else "full", source))
+
+
+class ValueSpace:
+    """The classes of everything that the sources of one model write.
+
+    Args:
+        runs: Weights, graph and decoder of the model, and what cut edges carry under zero and mean ablation.
+    """
+
+    def __init__(self, runs: Runs) -> None:
+        self.runs, self.weights = runs, runs.weights
+        self._tables: dict[str, ValueTable] = {}
+        self._read: dict[tuple[str, str], tuple[int, Array]] = {}
+
+    def table(self, source: str) -> ValueTable:
+        """The classes of what a source writes; two are one if nothing after it tells them apart."""
+        if source not in self._tables:
+            place = self.runs.graph.locate(source)
+            half = self.runs.half_after(place) if place.kind in ("head", "mlp") else 0
+            self._tables[source] = ValueTable(self.basis(half))
+        return self._tables[source]
+
+    def basis(self, half: int) -> Array:
+        """Columns that span all that a half-layer and those after it read [d_model, rank]."""
+        return self.runs.continuations.basis(half).numpy()
+
+    def read(self, source: str, destination: str) -> Array:
+        """What a destination reads of each class of a source [class, read]."""
+        table, key = self.table(source), (source, destination)
+        if key not in self._read or self._read[key][0] != len(table):
+            self._read[key] = len(table), table.vectors @ self.matrix(destination)
+        return self._read[key][1]
+
+    def matrix(self, destination: str) -> Array:
+        """The matrix by which a destination reads the residual stream [d_model, read]."""
+        return reading(self.weights, self.runs.graph.locate(destination)).numpy()
+
+    def could_read(self, source: str, destination: str) -> bool:
+        """Whether anything that a source could write is read by a destination."""
+        written = writing(self.weights, self.runs.graph.locate(source)).numpy()
+        return bool(np.abs(written @ self.matrix(destination)).max(initial=0.0) > TOLERANCE)
+
+    @cached_property
+    def puts(self) -> Mapping[str, Array]:
+        """What a cut edge of each source carries at each position, under zero and mean ablation [position, d_model]."""
+        return {name: output[0].numpy() for name, output in self.runs.replacement_outputs.items()}
+
+    def start(self, alphabets: Sequence[Sequence[int]]) -> States:
+        """The states before the first layer.
+
+        Args:
+            alphabets: The token ids that can stand at each position, BOS first.
+        """
+        rows: list[Ids] = []
+        for position, ids in enumerate(alphabets):
+            tokens = self.table("input").number(self.weights.W_E[torch.tensor(ids)].numpy())
+            place = self.table("pos").number(self.weights.W_pos[position : position + 1].numpy())
+            rows.append(np.unique(np.stack([tokens, np.repeat(place, len(tokens))], axis=1), axis=0))
+        return States(rows, [("full", "input"), ("full", "pos")])
+
+
+class Passage:
+    """One passage through the layers, of the full run and of a run with some edges cut together.
+
+    Args:
+        space: The classes of what each source writes.
+        cut: The edges that are cut.
+        put_classes: Under resample ablation, the classes that a cut source can carry, at each position.
+    """
+
+    # ``written``: the classes that each source writes in the full run; ``changed``: the sources that write something
+    # else in the cut run, whether or not it is read.
+
+    def __init__(
+        self, space: ValueSpace, cut: Sequence[Edge] = (), put_classes: Mapping[str, Sequence[Ids]] | None = None
+    ) -> None:
+        self._space, self._runs = space, space.runs
+        self._puts = put_classes
+        self.written: dict[str, list[Ids]] = {}
+        self.changed: set[str] = set()
+        self._cut: dict[str, set[str]] = {}
+        for edge in cut:
+            self._cut.setdefault(edge.destination, set()).add(edge.source)
+
+    def through_half(self, states: States, half: int) -> None:
+        """Let the heads of a block (even halves) or its MLP (odd halves) write, and merge what is alike from then on.
+
+        Raises:
+            TooManyClasses: If there are too many states, or what differs cannot be followed.
+        """
+        layer, weights = half // 2, self._space.weights
+        nodes = [f"m{layer}"] if half % 2 else [f"a{layer}.h{head}" for head in weights.busy_heads[layer]]
+        for node in nodes:
+            destinations = [node] if half % 2 else [f"{node}<{letter}>" for letter in LETTERS]
+            self._add_puts(states, destinations)
+            if self._is_unknown(states, destinations):
+                states.unknown.add(node)
+            elif half % 2:
+                self._write_mlp(states, node)
+            else:
+                self._write_head(states, self._runs.graph.locate(node), node)
+            self._drop_puts(states, destinations)
+        self._merge(states, half + 1)
+
+    def logits(self, states: States, position: int) -> tuple[Array, Array]:
+        """The logits of the full run and of the cut run in each state of a position [state, output].
+
+        Raises:
+            TooManyClasses: If they depend on what cannot be followed.
+        """
+        self._add_puts(states, ["logits"])
+        if self._is_unknown(states, ["logits"]):
+            raise TooManyClasses
+        full, cut = (self.reads(states, position, run, "logits") for run in ("full", "cut"))
+        return full[0][full[1]], cut[0][cut[1]]
+
+    def touches(self, states: States, destinations: Sequence[str]) -> bool:
+        """Whether a node may read something else in the cut run."""
+        if any(self._cut.get(destination) for destination in destinations):
+            return True
+        return any(self._space.could_read(s, d) for s in states.differs for d in destinations)
+
+    def _is_unknown(self, states: States, destinations: Sequence[str]) -> bool:
+        """Whether a node reads what can be too many things.
+
+        Raises:
+            TooManyClasses: If, besides, it may read something else in the cut run.
+        """
+        unknown = [s for s in states.unknown for d in destinations if self._space.could_read(s, d)]
+        if unknown and self.touches(states, destinations):
+            raise TooManyClasses
+        return bool(unknown)
+
+    def _add_puts(self, states: States, destinations: Sequence[str]) -> None:
+        """Combine each state with all that cut edges can carry to a node from a counterfactual input."""
+        if self._puts is None:
+            return
+        for source in sorted({s for d in destinations for s in self._cut.get(d, ())}):
+            if ("put", source) in states.columns:
+                continue
+            if source in states.unknown:
+                raise TooManyClasses
+            for position, rows in enumerate(states.rows):
+                options = self._puts[source][position]
+                if len(rows) * len(options) > STATE_LIMIT:
+                    raise TooManyClasses
+                added = np.tile(options, len(rows))[:, None]
+                states.rows[position] = np.concatenate([np.repeat(rows, len(options), axis=0), added], axis=1)
+            states.columns.append(("put", source))
+
+    def _drop_puts(self, states: States, destinations: Sequence[str]) -> None:
+        for destination in destinations:
+            self._cut.pop(destination, None)
+        needed = {source for sources in self._cut.values() for source in sources}
+        self._keep(states, [c for c in states.columns if c[0] != "put" or c[1] in needed])
+
+    def _keep(self, states: States, columns: list[Column]) -> None:
+        if columns != states.columns:
+            chosen = [states.columns.index(column) for column in columns]
+            states.rows = [np.unique(rows[:, chosen], axis=0) for rows in states.rows]
+            states.columns = columns
+
+    def reads(self, states: States, position: int, run: Run, destination: str) -> tuple[Array, Ids]:
+        """What a destination reads in each state: the distinct vectors, and which one each state has."""
+        rows, cut = states.rows[position], self._cut.get(destination, set()) if run == "cut" else set[str]()
+        total, varying = np.zeros(self._space.matrix(destination).shape[1]), list[tuple[int, Array]]()
+        for source in [source for kind, source in states.columns if kind == "full"]:
+            if source in cut and self._puts is None:
+                total = total + self._space.puts[source][position] @ self._space.matrix(destination)
+                continue
+            read = self._space.read(source, destination)
+            column = states.column("put" if source in cut else run, source)
+            if np.abs(read).max(initial=0.0) > TOLERANCE:
+                varying.append((column, read))
+        states_read, inverse = np.unique(rows[:, [column for column, _ in varying]], axis=0, return_inverse=True)
+        totals = np.repeat(total[None], len(states_read), axis=0)
+        for index, (_, read) in enumerate(varying):
+            totals = totals + read[states_read[:, index]]
+        return totals, inverse.reshape(-1)
+
+    def _write_mlp(self, states: States, node: str) -> None:
+        layer, table = self._runs.graph.locate(node).layer, self._space.table(node)
+        w_out = self._space.weights.W_out[layer].numpy()
+
+        def written(position: int, run: Run) -> Ids:
+            pre, inverse = self.reads(states, position, run, node)
+            return table.number(np.maximum(pre, 0.0) @ w_out)[inverse]
+
+        positions = range(len(states.rows))
+        full = [written(position, "full") for position in positions]
+        cut = [written(position, "cut") for position in positions] if self.touches(states, [node]) else None
+        self._append(states, node, full, cut)
+
+    def _append(self, states: States, node: str, full: Sequence[Ids], cut: Sequence[Ids] | None) -> None:
+        """Add what a node writes; its cut run has a column only if it differs beyond rounding."""
+        ids = [full] if cut is None or self._alike(node, full, cut) else [full, cut]
+        self.written[node] = [np.unique(own) for own in full]
+        for position, rows in enumerate(states.rows):
+            states.rows[position] = np.concatenate([rows, *(own[position][:, None] for own in ids)], axis=1)
+        states.columns.append(("full", node))
+        if len(ids) == 2:
+            states.columns.append(("cut", node))
+            states.differs.add(node)
+            self.changed.add(node)
+
+    def _alike(self, node: str, full: Sequence[Ids], cut: Sequence[Ids]) -> bool:
+        vectors = self._space.table(node).vectors
+        scale = TOLERANCE * max(1.0, float(np.abs(vectors).max(initial=0.0)))
+        return all(
+            float(np.abs(vectors[own] - vectors[other]).max(initial=0.0)) <= scale
+            for own, other in zip(full, cut, strict=True)
+        )
+
+    def _write_head(self, states: States, place: Place, node: str) -> None:
+        touched = self.touches(states, [f"{node}<{letter}>" for letter in LETTERS])
+        try:
+            bags, values = self._bags(states, place, node)
+            if max(sum(map(len, found)) for found in bags) > STATE_LIMIT:
+                raise TooManyClasses
+        except TooManyClasses:
+            if touched:
+                raise
+            states.unknown.add(node)
+            return
+        full, cut = list[Ids](), list[Ids]()
+        for position, found in enumerate(bags):
+            states.rows[position] = np.repeat(states.rows[position], [len(pairs) for pairs in found], axis=0)
+            pairs = [pair for pairs in found for pair in pairs]
+            full.append(self._number_bags(node, values, [own for own, _ in pairs]))
+            cut.append(self._number_bags(node, values, [other for _, other in pairs]) if touched else full[-1])
+        self._append(states, node, full, cut if touched else None)
+
+    def _bags(self, states: States, place: Place, node: str) -> tuple[list[list[list[Bags]]], Array]:
+        """For each state of each position the bags of (score, value) that the head may take the mean of.
+
+        Returns:
+            They, and the vector of each value.
+        """
+        half, weights = self._runs.half_after(place), self._space.weights
+        tables = {"q": ValueTable(), "k": ValueTable(), "v": ValueTable(self._space.basis(half))}
+        w_o = weights.W_O[place.layer, place.head].numpy()
+        offers: dict[str, list[Ids]] = {}
+        for letter, table in tables.items():
+            for run in ("full", "cut"):
+                ids = list[Ids]()
+                for position in range(len(states.rows)):
+                    read, inverse = self.reads(states, position, run, f"{node}<{letter}>")
+                    ids.append(table.number(read @ w_o if letter == "v" else read)[inverse])
+                offers[letter, run] = ids  # pyright: ignore[reportArgumentType]
+        scores = tables["q"].vectors @ tables["k"].vectors.T / weights.attn_scale
+        parts = [
+            np.stack([offers[letter, run][position] for letter in "qkv" for run in ("full", "cut")], axis=1)  # pyright: ignore[reportArgumentType]
+            for position in range(len(states.rows))
+        ]
+        return head_bags(parts, np.round(scores, 11) + 0.0, causal=weights.causal), tables["v"].vectors
+
+    def _number_bags(self, node: str, values: Array, bags: Sequence[Bag]) -> Ids:
+        names = dict.fromkeys(bags)
+        means = [sum(weight * values[value] for value, weight in weights_of(bag)) for bag in names]
+        ids = dict(zip(names, self._space.table(node).number(np.array(means)), strict=True))
+        return np.array([ids[bag] for bag in bags])
+
+    def _merge(self, states: States, half: int) -> None:
+        """Number alike what nothing from a half-layer on tells apart, so that states that differ in it are one."""
+        basis = self._space.basis(half)
+        for index, (_, source) in enumerate(states.columns):
+            vectors = self._space.table(source).vectors
+            ids = ValueTable(basis).number(vectors)
+            _, first = np.unique(ids, return_index=True)
+            for position, rows in enumerate(states.rows):
+                merged = rows.copy()
+                merged[:, index] = first[ids[rows[:, index]]]
+                states.rows[position] = merged
+        same = {s for s in states.differs if self._columns_agree(states, s)}
+        states.differs -= same
+        self._keep(states, [c for c in states.columns if c[0] != "cut" or c[1] not in same])
+        states.rows = [np.unique(rows, axis=0) for rows in states.rows]
+
+    def _columns_agree(self, states: States, source: str) -> bool:
+        full, cut = states.columns.index(("full", source)), states.columns.index(("cut", source))
+        return all(bool((rows[:, full] == rows[:, cut]).all()) for rows in states.rows)
