@@ -17,7 +17,7 @@ from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
 from groundtruth.compiled.recipe import Step
-from groundtruth.errors import ArtifactError, DomainError
+from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.files import sha256
 from groundtruth.store.consistency import require_consistent
 from groundtruth.store.json_values import unpack
@@ -25,7 +25,14 @@ from groundtruth.store.rebuild import rebuild
 from groundtruth.store.schema import SCHEMA_VERSION, CircuitData, DomainData, EdgeData, ModelData, TruthData
 from groundtruth.store.variable_data import variable_truth
 from groundtruth.store.write import FRAME, MODEL, TRUTH, WEIGHTS, whole_circuits
-from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth, Reason, Sufficiency, Witness
+from groundtruth.truth.circuits.circuit import (
+    Circuit,
+    EdgeTruth,
+    Reason,
+    Sufficiency,
+    Witness,
+    require_coherent,
+)
 from groundtruth.truth.variables import VariableTruth
 from mib.errors import did_you_mean
 from mib.graph import Edge, Graph

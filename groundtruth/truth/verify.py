@@ -233,7 +233,9 @@ def circuit_again(model: CompiledNetwork, circuit: Circuit) -> str:
     # Statuses of a sample rest on witnesses, which are run, and on value classes, which need no inputs.
     shown = {x for t in circuit.truths if t.witness for x in (t.witness.clean, t.witness.counterfactual) if x}
     given = [] if circuit.exhaustive else sorted(shown, key=str)
-    base = ground(model, circuit.ablation, circuit.lengths, inputs=given, searched=False)
+    # Minimal circuits speak of the inputs that were run, so these are chosen again.
+    searched = circuit.sufficiency.holds is False
+    base = ground(model, circuit.ablation, circuit.lengths, inputs=given, searched=searched)
     if base.exhaustive != circuit.exhaustive or (base.exhaustive and len(base.inputs) != circuit.inputs):
         raise GroundTruthError(f"it speaks of {circuit.inputs} inputs; the domain has {len(base.inputs)}.")
     wrong = [f"{truth.edge} ({problem})" for truth in circuit.truths if (problem := _problem(base, truth))]

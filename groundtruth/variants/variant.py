@@ -65,7 +65,7 @@ class Variant:
 
         Returns:
             One line an edge: what it was, and what it is. Edges of the variant that the original has not are compared
-            with ``absent``.
+            with ``absent``; what is undecided in one of them contradicts nothing.
         """
         before = self.original.circuit(ablation, lengths)
         after = self.model.circuit(ablation, before.lengths)
@@ -73,7 +73,7 @@ class Variant:
         return [
             f"{truth.edge}: was {was}, is {now}"
             for truth in after.truths
-            if (was := expected.get(truth.edge, "absent")) != (now := _status(truth))
+            if (was := expected.get(truth.edge, "absent")) != (now := _status(truth)) and "undecided" not in (was, now)
         ]
 
     def require_same_truth(self, *, ablation: str = "resample", lengths: str | None = None) -> Circuit:
@@ -85,7 +85,8 @@ class Variant:
         if wrong := self.differences(ablation=ablation, lengths=lengths):
             raise VariantError(f"{len(wrong)} edges of '{self.model.name}' have another truth: {shorten(wrong)}.")
         before, after = (m.circuit(ablation, lengths) for m in (self.original, self.model))
-        if before.sufficiency.holds != after.sufficiency.holds:
+        known = {before.sufficiency.holds, after.sufficiency.holds} - {None}
+        if len(known) > 1:
             raise VariantError(f"of '{self.model.name}': {after.sufficiency}; of the original: {before.sufficiency}.")
         moved = {frozenset(self.edges[edge] for edge in edges) for edges in before.minimal_circuits}
         if before.complete and after.complete and moved != {frozenset(edges) for edges in after.minimal_circuits}:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from groundtruth.compiled.network import Certainty
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_oracle import in_best_order, oracle
 from groundtruth.evaluation.circuits.circuit_scores import (
@@ -19,6 +18,7 @@ from groundtruth.evaluation.circuits.circuit_scores import (
     CircuitScores,
     ExactCircuitScores,
     Kind,
+    TruthCertainty,
     WrongEdge,
 )
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
@@ -100,7 +100,7 @@ class CircuitEvaluator:
     task: LocalizationTask
     circuit: Circuit
     max_sizes: int = MAX_SIZES
-    certainty: Certainty = "exact"
+    certainty: TruthCertainty = "exact"
 
     @classmethod
     def of(
@@ -124,7 +124,8 @@ class CircuitEvaluator:
                 "nothing to localize."
             )
         asked = localization_task(model, ablation=ablation, lengths=circuit.lengths, **task)
-        return cls(model.name, asked, circuit, max_sizes, model.certainty)
+        sampled = circuit.coverage == "sample" and model.certainty == "exact"
+        return cls(model.name, asked, circuit, max_sizes, "sampled" if sampled else model.certainty)
 
     def score(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> CircuitScores:
         """Run a method and score it. Errors as ``score``."""

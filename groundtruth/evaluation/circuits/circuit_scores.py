@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from groundtruth.compiled.network import Certainty
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
 
 N_BOOTSTRAP = 1000
 """How often examples are drawn anew for a confidence interval."""
 
 Kind = Literal["missed", "false"]
+
+TruthCertainty = Literal["exact", "measured", "sampled"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ class ExactCircuitScores:
             CPR can be raised past the truth.
         true_cmd: The CMD of the true circuit's own ranking.
         wrong: The wrongly ranked edges or nodes, missed ones first.
-        certainty: ``measured`` for a model in superposition, whose live edges are known by witness, and whose scores
-            are not counted as exact.
+        certainty: ``measured`` for a model in superposition, whose live edges are known by witness, and ``sampled``
+            where edges are undecided on a sample of the domain; those are not judged, and scores of neither are counted
+            as exact.
     """
 
     lengths: str
@@ -57,7 +59,7 @@ class ExactCircuitScores:
     true_cpr: float | None
     true_cmd: float | None
     wrong: tuple[WrongEdge, ...]
-    certainty: Certainty = "exact"
+    certainty: TruthCertainty = "exact"
 
 
 @dataclass(frozen=True)

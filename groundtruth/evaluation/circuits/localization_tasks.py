@@ -16,7 +16,8 @@ from groundtruth.evaluation.circuits.answer_difference import AnswerDifference
 from groundtruth.evaluation.circuits.precision import require_precision
 from groundtruth.model import CompiledModel
 from groundtruth.truth.circuits.circuit import Ablation, Lengths, require_ablation, require_lengths
-from groundtruth.truth.circuits.prover import POOL_LIMIT, default_lengths
+from groundtruth.truth.circuits.input_pool import POOL_LIMIT
+from groundtruth.truth.circuits.prover import default_lengths
 from mib.engine import Metric
 from mib.localization.task import Level, LocalizationTask
 from mib.metrics.answer_metrics import NegativeSquaredDistance

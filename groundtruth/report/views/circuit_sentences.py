@@ -40,6 +40,7 @@ def circuit_sentences(result: Result, ablation: str, *, own: str = "") -> Iterat
         own: The user's method, of which alone failures are told.
     """
     rows = result.rows(ablation)
+    yield from sampled_sentences(rows)
     yield from skipped_sentences(result, ablation)
     yield from rank_sentence("Do the metrics rank methods as the truth does? ", circuit_ranks(result, ablation))
     yield from rank_sentence(PREDICTS, predicted_ranks(result, ablation))
@@ -98,6 +99,15 @@ def _past_the_truth(rows: Sequence[CircuitScores]) -> Iterator[Text]:
         names = [notation.method_name(method) for method in past]
         others = f" (also {', '.join(names[1:])})" if names[1:] else ""
         yield Text(f"CPR goes past the truth: {names[0]} reaches {own:.2f}, the true circuit {true:.2f}{others}.")
+
+
+def sampled_sentences(rows: Sequence[CircuitScores]) -> Iterator[Text]:
+    """Which models have edges that are undecided on a sample of their domain, so that their scores leave them out."""
+    names = sorted({row.model for row in rows if row.truth and row.truth.certainty == "sampled"})
+    if names:
+        yield Text(f"Truth of a sample of the domain: {', '.join(names)}. ", "warn").append(
+            "Undecided edges are not judged, and no recovery counts as exact.", "faint"
+        )
 
 
 def _failures(rows: Sequence[CircuitScores], own: str) -> Iterator[Text]:

@@ -208,7 +208,8 @@ def _inert(circuit: Circuit) -> Iterator[Text]:
             if own:
                 yield Text.assemble((carries, carries), f", {words}: ", (_named(own), "faint"))
     if undecided := [t for t in circuit.truths if t.status == "undecided"]:
-        yield Text.assemble(("undecided", "bad"), ": ", _named(undecided))
+        sampled = "" if circuit.exhaustive else f", no witness on a sample of {circuit.inputs:,} inputs"
+        yield Text.assemble(("undecided", "bad"), sampled, ": ", (_named(undecided), "faint"))
 
 
 def _named(truths: Sequence[EdgeTruth], *, limit: int = 8) -> str:
@@ -317,6 +318,7 @@ def model_data(
             "lengths": circuit.lengths,
             "inputs": circuit.inputs,
             "exhaustive": circuit.exhaustive,
+            "coverage": circuit.coverage,
             "counts": circuit.counts,
             "sufficiency": asdict(circuit.sufficiency),
             "live": [str(edge) for edge in circuit.edges],
