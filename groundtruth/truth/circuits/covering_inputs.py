@@ -7,14 +7,14 @@ an input is kept if some expression takes a value there that it took on no other
 
 import random
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from tracr.rasp import rasp
 
 from groundtruth.compiled.domain import Domain, Tokens
-from groundtruth.rasp.evaluate import columns
+from groundtruth.rasp.evaluate import Column, columns
 from groundtruth.rasp.expressions import children_first
 
 EVALUATIONS = 40_000
@@ -97,15 +97,14 @@ class _Search:
         """Evaluate inputs of one length and keep those at which some expression takes a new value."""
         self.seen.update(inputs)
         self.evaluated += len(inputs)
-        for rows in _evaluable(self.program, inputs, self.causal):
-            for index in self._new(rows):
+        for rows, held in _evaluable(self.program, inputs, self.causal):
+            for index in self._new(held):
                 self.kept.append(rows[index])
                 self.queue.append(rows[index])
 
-    def _new(self, inputs: Sequence[Tokens]) -> list[int]:
+    def _new(self, held: Mapping[int, Column]) -> list[int]:
         """Which inputs, in order, show a value of an expression that was not known."""
         found: set[int] = set()
-        held = columns(self.program, inputs, causal=self.causal)
         for number, expression in enumerate(children_first(self.program)):
             if not isinstance(expression, rasp.SOp):
                 continue
@@ -123,19 +122,21 @@ def _name(value: object) -> Hashable:
     return type(value).__name__, value if isinstance(value, Hashable) else repr(value)
 
 
-def _evaluable(program: rasp.SOp, inputs: Sequence[Tokens], causal: bool) -> Iterator[Sequence[Tokens]]:
-    """The inputs in one piece, or, if the program fails on one of them, each on which it does not by itself."""
+def _evaluable(
+    program: rasp.SOp, inputs: Sequence[Tokens], causal: bool
+) -> Iterator[tuple[Sequence[Tokens], Mapping[int, Column]]]:
+    """The values on inputs, in one piece, or without those on which the program fails."""
     if not inputs:
         return
     try:
-        columns(program, inputs, causal=causal)
-    except Exception:
+        held = columns(program, inputs, causal=causal)
+    except Exception:  # any error of a user's function: a search goes on where there is none
         if len(inputs) > 1:
             half = len(inputs) // 2
             yield from _evaluable(program, inputs[:half], causal)
             yield from _evaluable(program, inputs[half:], causal)
         return
-    yield inputs
+    yield inputs, held
 
 
 def _regular(domain: Domain) -> Iterable[Tokens]:

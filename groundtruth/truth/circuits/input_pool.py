@@ -74,7 +74,7 @@ def input_pool(
         return InputPool(drawn.tokens, exhaustive=True)
     found = covering_inputs(model.program, domain, causal=model.causal) if searched else []
     first = list(dict.fromkeys([*given, *reversed(found)]))
-    chosen = dict.fromkeys([*first, *with_edits(first, domain, size // 2)])
+    chosen = dict.fromkeys([*first, *(with_edits(first, domain, size // 2) if searched else [])])
     sample = domain.inputs(limit=size - size // 2).tokens
     everything = list(dict.fromkeys([*chosen, *sample]))
     index = {tokens: row for row, tokens in enumerate(everything)}

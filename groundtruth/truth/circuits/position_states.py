@@ -189,7 +189,7 @@ class Passage:
         for node in nodes:
             destinations = [node] if half % 2 else [f"{node}<{letter}>" for letter in LETTERS]
             self._add_puts(states, destinations)
-            if self._is_unknown(states, destinations):
+            if self.is_unknown(states, destinations):
                 states.unknown.add(node)
             elif half % 2:
                 self._write_mlp(states, node)
@@ -205,7 +205,7 @@ class Passage:
             TooManyClasses: If they depend on what cannot be followed.
         """
         self._add_puts(states, ["logits"])
-        if self._is_unknown(states, ["logits"]):
+        if self.is_unknown(states, ["logits"]):
             raise TooManyClasses
         full, cut = (self.reads(states, position, run, "logits") for run in ("full", "cut"))
         return full[0][full[1]], cut[0][cut[1]]
@@ -216,7 +216,7 @@ class Passage:
             return True
         return any(self._space.could_read(s, d) for s in states.differs for d in destinations)
 
-    def _is_unknown(self, states: States, destinations: Sequence[str]) -> bool:
+    def is_unknown(self, states: States, destinations: Sequence[str]) -> bool:
         """Whether a node reads what can be too many things.
 
         Raises:

@@ -62,10 +62,12 @@ def prove_sufficiency(runs: Runs, truths: Sequence[EdgeTruth], classes: ValueCla
     loose = doubtful_edges(truths)
     if not loose:
         return Sufficiency(True, "induction")
-    if classes is None:
-        if _preserved_locally(runs, loose, [t.edge for t in truths if t.status == "live"]):
-            return Sufficiency(True, "local")
-    elif classes.suffices_without([t.edge for t in truths if t.status == "inert" and t.proof != "unread"]):
+    live = [t.edge for t in truths if t.status == "live"]
+    if _preserved_locally(runs, loose, live) if classes is None else classes.preserve_nodes(loose, live):
+        return Sufficiency(True, "local")
+    if classes is not None and classes.suffices_without(
+        [t.edge for t in truths if t.status == "inert" and t.proof != "unread"]
+    ):
         return Sufficiency(True, "classes")
     trial = try_circuit(runs, circuit_mask(runs, truths))
     if trial.differs_on is not None:

@@ -95,13 +95,63 @@ class ValueClasses:
     def proof(self, edge: Edge) -> Proof | None:
         """How an edge is shown to be inert on the whole domain: ``absorbed``, ``exhaustive``, or not at all.
 
-        By step 7, for the circuit of all other edges.
+        By step 7, for the circuit of all other edges; queries and keys first by their products alone.
         """
-        return self._follow([edge])
+        return "absorbed" if self._scores_stay(edge) else self._follow([edge])
+
+    def preserve_nodes(self, loose: Sequence[Edge], live: Sequence[Edge]) -> bool:
+        """Whether at every node that a live edge leaves, the loose edges cut together leave what it writes as it is.
+
+        Then, by induction over nodes, the circuit of the live edges runs as the whole model does: its kept edges carry
+        what they carry there, and all other edges that are cut carry the same constant either way.
+
+        Args:
+            loose: The edges that are cut and carry something that varies.
+            live: The edges that are kept.
+        """
+        used = {"logits", *(edge.source for edge in live)}
+        into: dict[str, list[Edge]] = {}
+        for edge in loose:
+            into.setdefault(edge.destination.split("<")[0], []).append(edge)
+        return all(self._absorbs(edges) for node, edges in into.items() if node in used)
+
+    def _absorbs(self, cut: Sequence[Edge]) -> bool:
+        """Whether a node writes the same with some of the edges into it cut together."""
+        stay = len(cut) == 1 and self._scores_stay(cut[0])
+        return stay or self._follow(cut) == "absorbed"
 
     def suffices_without(self, cut: Sequence[Edge]) -> bool:
         """Whether the circuit without some edges gives what the model gives on every pair: step 7 for all together."""
         return self._follow(cut) is not None
+
+    def _scores_stay(self, edge: Edge) -> bool:
+        """Whether no score depends on what an edge into queries or keys carries.
+
+        A score is a product that is linear in what a query (or key) reads of each source, so it stays if the product
+        with every key (query) that can stand anywhere is the same for all that the edge can carry.
+        """
+        place = self._runs.graph.locate(edge.destination)
+        classes = self._written(edge.source)
+        if place.letter not in ("q", "k") or classes is None:
+            return False
+        other = edge.destination.replace(f"<{place.letter}>", "<k>" if place.letter == "q" else "<q>")
+        partners = list[Array]()
+        for snapshots in self._full[0]:
+            states, passage = snapshots[2 * place.layer], Passage(self._space)
+            if passage.is_unknown(states, [other]):
+                return False
+            partners += [passage.reads(states, p, "full", other)[0] for p in range(len(states.rows))]
+        against = np.concatenate(partners).T
+        read = self._space.read(edge.source, edge.destination)
+        for position, ids in enumerate(classes):
+            carried = read[ids]
+            if self._runs.ablation != "resample":
+                carried = np.concatenate([carried, self._put(edge, position)[None]])
+            products = carried @ against
+            spread = float((products.max(0) - products.min(0)).max())
+            if spread > TOLERANCE * max(1.0, float(np.abs(products).max())):
+                return False
+        return True
 
     def _follow(self, cut: Sequence[Edge]) -> Proof | None:
         try:
