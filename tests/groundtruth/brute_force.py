@@ -47,12 +47,17 @@ class Change:
 
 
 class BruteForce:
-    """One model under one ablation on all inputs of the greatest length (``fixed``) or of all lengths (``mixed``)."""
+    """One model under one ablation on all inputs of the greatest length (``fixed``) or of all lengths (``mixed``).
 
-    def __init__(self, model: CompiledModel, ablation: str, lengths: str) -> None:
+    With ``inputs`` on those alone, where there are too many: then only witnesses can be looked at.
+    """
+
+    def __init__(
+        self, model: CompiledModel, ablation: str, lengths: str, inputs: Collection[tuple[Any, ...]] | None = None
+    ) -> None:
         self.model, self.ablation = model, ablation
         self.w = {name: np.array(array) for name, array in model.weights.arrays().items()}
-        everything = list(model.domain.enumerate())
+        everything = list(model.domain.enumerate() if inputs is None else inputs)
         longest = max(map(len, everything))
         self.inputs = [x for x in everything if lengths == "mixed" or len(x) == longest]
         names = list(model.token_values)
@@ -289,6 +294,19 @@ def disagreements(model: CompiledModel, circuit: Circuit) -> list[str]:
         if truth.witness is not None:
             wrong += [f"{truth.edge}: {what}" for what in force.false_witness(edge, truth.witness)]
     return wrong + _joint_disagreements(force, circuit)
+
+
+def false_witnesses(model: CompiledModel, circuit: Circuit) -> list[str]:
+    """Every witness of a circuit that NumPy does not confirm, on a domain that is too large to try everything."""
+    shown = [truth for truth in circuit.truths if truth.witness is not None]
+    inputs = {x for t in shown if t.witness for x in (t.witness.clean, t.witness.counterfactual) if x is not None}
+    force = BruteForce(model, circuit.ablation, circuit.lengths, sorted(inputs))
+    return [
+        f"{truth.edge}: {what}"
+        for truth in shown
+        if truth.witness is not None
+        for what in force.false_witness((truth.edge.source, truth.edge.destination), truth.witness)
+    ]
 
 
 def _joint_disagreements(force: BruteForce, circuit: Circuit) -> list[str]:

@@ -74,9 +74,9 @@ def input_pool(
         return InputPool(drawn.tokens, exhaustive=True)
     found = covering_inputs(model.program, domain, causal=model.causal) if searched else []
     first = list(dict.fromkeys([*given, *reversed(found)]))
-    chosen = dict.fromkeys([*first, *(with_edits(first, domain, size // 2) if searched else [])])
+    edited = with_edits(first, domain, size // 2) if searched else []
     sample = domain.inputs(limit=size - size // 2).tokens
-    everything = list(dict.fromkeys([*chosen, *sample]))
+    everything = list(dict.fromkeys([*first, *edited, *sample]))
     index = {tokens: row for row, tokens in enumerate(everything)}
     return InputPool(everything, False, len(first), tuple(index[tokens] for tokens in sample))
 

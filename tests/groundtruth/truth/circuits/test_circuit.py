@@ -101,7 +101,7 @@ def test_a_circuit_says_what_it_is_in_a_line(circuit):
         (Sufficiency(True, "induction"), "jointly sufficient (proven)"),
         (Sufficiency(True, "local"), "jointly sufficient (proven)"),
         (Sufficiency(True, "exhaustive", 1815), "jointly sufficient (1,815 runs cover all pairs)"),
-        (Sufficiency(None, "sample", 20_000), "sufficiency undecided (20,000 pairs tried)"),
+        (Sufficiency(None, "sample", 20_000), "jointly sufficient on a sample (20,000 pairs tried)"),
     ],
 )
 def test_sufficiency_says_how_it_was_shown(sufficiency, text):

@@ -1,0 +1,174 @@
+"""Statuses on a sample of a domain: they claim no more than was run, wherever they are shown, stored and verified."""
+
+import json
+
+import pytest
+
+from groundtruth import load
+from groundtruth.compiled.domain import BOS
+from groundtruth.errors import ArtifactError, DomainError, ProofError
+from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
+from groundtruth.truth.circuits import family, input_pool, prover, value_classes
+from groundtruth.truth.circuits.circuit import Sufficiency, require_coherent
+from groundtruth.truth.circuits.prover import ground, prove
+from groundtruth.truth.verify import verify
+from tests.groundtruth.rare_conditions import RARE
+
+ABC = ("x", "a", "b", "c", "y", "z")
+
+
+@pytest.fixture(scope="module")
+def model():
+    rare = RARE["abc"]
+    return rare.compiled(*rare.large)
+
+
+@pytest.fixture
+def blind(monkeypatch):
+    """No search, and no proof: only what random inputs show."""
+    monkeypatch.setattr(input_pool, "covering_inputs", lambda *_, **__: [])
+    monkeypatch.setattr(value_classes.ValueClasses, "proof", lambda *_: None)
+
+
+def test_what_has_no_witness_on_a_sample_is_undecided(model, blind):
+    circuit = model.circuit("resample", "fixed", budget=300)
+    truth = circuit["m2->logits"]
+    assert (truth.status, truth.proof, truth.witness) == ("undecided", "sampled", None)
+    assert (circuit.exhaustive, circuit.coverage, circuit.inputs) == (False, "sample", 300)
+    assert (circuit.sufficiency.holds, circuit.sufficiency.undecided) == (None, circuit.counts["undecided"])
+    assert str(circuit).endswith(
+        f"sufficiency undecided: {circuit.counts['undecided']} edges are, on a sample of 300 inputs"
+    )
+    assert circuit.redundant == ()
+
+
+def test_an_input_that_is_given_shows_it(model, blind):
+    circuit = model.circuit("resample", "fixed", budget=300, inputs=[ABC])
+    witness = circuit["m2->logits"].witness
+    assert witness is not None
+    assert ABC in (witness.clean, witness.counterfactual)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("x", "a"), r"inputs= holds 'x a', of 2 tokens; lengths='fixed' runs inputs of 6\."),
+        ((BOS, *ABC[1:]), "token 'compiler_bos' at position 0"),
+    ],
+)
+def test_an_input_outside_the_domain_is_refused(model, given, told):
+    wide = RARE["abc"].compiled(*RARE["abc"].small) if len(given) == 2 else model
+    if len(given) == 2:
+        told = "has 2 tokens; allowed are 4 to 4"
+        given = ("a", "b")
+    with pytest.raises(DomainError, match=told):
+        wide.circuit("resample", "fixed", inputs=[given])
+
+
+def test_a_budget_runs_a_larger_domain_whole(model):
+    small = load("hist")
+    whole = small.circuit("resample", "fixed")
+    assert prove(small, lengths="fixed", budget=10).exhaustive is False
+    assert prove(small, lengths="fixed", budget=whole.inputs).coverage in ("whole domain", "value classes")
+    with pytest.raises(DomainError, match="budget=0 leaves no inputs to run; give at least 1"):
+        small.circuit(budget=0)
+
+
+def test_runs_that_do_not_fit_into_memory_are_refused_before_any_is_made(monkeypatch):
+    monkeypatch.setattr(prover, "MEMORY_LIMIT", 10_000)
+    monkeypatch.setattr(prover, "Runs", None)  # nothing may be run
+    with pytest.raises(DomainError, match=r"would hold .* GiB of outputs \(.* inputs x 6 positions x .*budget=\d+"):
+        ground(load("hist"), "resample", "fixed")
+
+
+def test_live_edges_that_do_not_reach_the_logits_are_refused(model):
+    from dataclasses import replace
+
+    circuit = model.circuit("resample", "fixed")
+    truths = [
+        replace(t, status="inert", proof="constant", witness=None) if str(t.edge) == "m2->logits" else t
+        for t in circuit.truths
+    ]
+    with pytest.raises(ProofError, match="it has 7 live edges such as 'input->m0', and no path from any of them"):
+        require_coherent(replace(circuit, truths=tuple(truths)))
+
+
+@pytest.fixture(scope="module")
+def stored(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("abc")
+    model.save(folder)
+    return folder
+
+
+def test_a_stored_large_domain_is_read_and_proven_again(model, stored):
+    again = load(stored).circuit("resample", "fixed")
+    assert again.coverage == "value classes"
+    assert again.truths == model.circuit("resample", "fixed").truths
+    assert [check for check in verify(stored).checks if not check.ok] == []
+
+
+def tampered(folder, tmp_path, change):
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    chosen = next(c for c in truth["circuits"] if (c["ablation"], c["lengths"]) == ("resample", "fixed"))
+    change(chosen)
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    return tmp_path
+
+
+def test_a_sample_that_does_not_say_so_is_refused(stored, tmp_path):
+    folder = tampered(stored, tmp_path, lambda circuit: circuit.pop("coverage"))
+    with pytest.raises(ArtifactError, match="speaks of a sample of the domain without saying how much of it is proven"):
+        load(folder).circuit("resample", "fixed")
+
+
+def test_what_value_classes_do_not_show_is_no_proof(stored, tmp_path):
+    def change(circuit):
+        circuit["edges"]["a1.h0->m1"] = {"status": "inert", "proof": "constant"}
+
+    folder = tampered(stored, tmp_path, change)
+    failed = [check.detail for check in verify(folder).checks if not check.ok]
+    assert any("a1.h0->m1 (what it carries may vary)" in detail for detail in failed)
+
+
+def test_a_truth_of_a_sample_is_no_exact_score(model, blind, monkeypatch):
+    circuit = model.circuit("resample", "fixed", budget=300, inputs=[ABC])
+    assert circuit.counts["undecided"] > 0
+    model._circuits["resample", "fixed"], kept = circuit, model._circuits.get(("resample", "fixed"))
+    try:
+        exam = CircuitEvaluator.of(model, lengths="fixed", n_pairs=8)
+        assert exam.certainty == "sampled"
+    finally:
+        model._circuits.pop(("resample", "fixed"))
+        if kept is not None:
+            model._circuits["resample", "fixed"] = kept
+
+
+def test_a_search_runs_before_it_gives_up(monkeypatch):
+    """With room for 200 runs of each edge and no likely pairs, witnesses are found all the same, or nothing is said."""
+    small = load("hist")
+    whole = small.circuit("resample", "fixed")
+    monkeypatch.setattr(prover, "RUN_LIMIT", 200)
+    monkeypatch.setattr(prover, "likely_pairs", lambda *_: iter(()))
+    again = prove(small, lengths="fixed")
+    assert again.edges == whole.edges
+    assert again.redundant == ()
+
+
+def test_copies_are_not_blamed_for_what_is_undecided(monkeypatch):
+    small = load("hist")
+    monkeypatch.setattr(prover, "RUN_LIMIT", 0)
+    monkeypatch.setattr(prover, "likely_pairs", lambda *_: iter(()))
+    monkeypatch.setattr(prover, "_differing", lambda *_: None)
+    monkeypatch.setattr(value_classes.ValueClasses, "proof", lambda *_: None)
+    monkeypatch.setattr(family, "minimal_circuits", None)  # nothing is redundant where nothing is known
+    circuit = prove(small, lengths="fixed")
+    assert circuit.counts["undecided"] == 4
+    assert str(circuit.sufficiency) == "sufficiency undecided: 4 edges are"
+
+
+def test_a_sample_is_called_one():
+    assert str(Sufficiency(None, "sample", 20_000)) == "jointly sufficient on a sample (20,000 pairs tried)"
+    assert str(Sufficiency(None, "sample", undecided=1)) == "sufficiency undecided: 1 edge is"
+    assert str(Sufficiency(True, "classes")) == "jointly sufficient (proven)"

@@ -1,0 +1,103 @@
+"""Proof by value classes: never more than trying everything shows, and all of it where nothing can be tried."""
+
+import pytest
+import torch
+
+from groundtruth import load
+from groundtruth.compiled.decoder import Decoder
+from groundtruth.truth.circuits import attention_outcomes, position_states
+from groundtruth.truth.circuits.prover import ground, is_backup, prove
+from groundtruth.truth.circuits.reasons import structure
+from tests.groundtruth.brute_force import disagreements, false_witnesses
+from tests.groundtruth.rare_conditions import RARE
+
+FAST = ["hist", "is_sorted", "contains_x_by_vote"]
+SMALL = [
+    *FAST,
+    *(pytest.param(n, marks=pytest.mark.slow) for n in ("reverse", "detect_abc", "frac_x", "rotate", "sort")),
+]
+
+
+@pytest.mark.parametrize("ablation", ["resample", "zero", pytest.param("mean", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", SMALL)
+def test_no_more_is_shown_than_the_whole_domain_does(name, ablation):
+    model = load(name)
+    circuit, base = model.circuit(ablation, "fixed"), ground(model, ablation, "fixed")
+    for edge in structure(model):
+        truth = circuit[edge]
+        if base.classes.is_constant(edge) and not is_backup(model, edge.source):
+            assert truth.proof == "constant", edge
+        elif base.classes.proof(edge) is not None:
+            assert truth.status == "inert", edge
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_fraction_of_the_domain_is_enough_to_decide_all_of_it(name):
+    model = load(name)
+    for ablation in ("resample", "zero"):
+        whole = model.circuit(ablation, "fixed")
+        part = prove(model, ablation=ablation, lengths="fixed", budget=whole.inputs // 4)
+        assert not part.exhaustive
+        for edge in structure(model):
+            assert part[edge].status in (whole[edge].status, "undecided"), edge
+        assert part.sufficiency.holds in (whole.sufficiency.holds, None)
+        if (name, ablation) not in [
+            ("contains_x_by_vote", "resample"),
+            ("contains_x_by_vote", "zero"),
+            ("sort", "zero"),
+        ]:
+            assert part.coverage == "value classes", (ablation, str(part))
+            assert part.edges == whole.edges
+
+
+@pytest.mark.parametrize(
+    "name", ["abc", "all equal", *(pytest.param(n, marks=pytest.mark.slow) for n in RARE if n.startswith("turned"))]
+)
+def test_the_small_size_is_confirmed_by_trying_everything(name):
+    rare = RARE[name]
+    model = rare.compiled(*rare.small)
+    for ablation in ("resample", "zero"):
+        circuit = model.circuit(ablation, "fixed")
+        assert circuit.coverage == "whole domain"
+        assert disagreements(model, circuit) == []
+    assert tuple(map(str, model.circuit("resample", "fixed").edges)) == rare.live
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_the_large_size_has_the_same_circuit_and_is_decided(name):
+    rare = RARE[name]
+    model = rare.compiled(*rare.large)
+    circuit = model.circuit("resample", "fixed")
+    assert tuple(map(str, circuit.edges)) == rare.live
+    assert (circuit.exhaustive, circuit.coverage, circuit.counts["undecided"]) == (False, "value classes", 0)
+    assert circuit.sufficiency.holds is True
+    assert false_witnesses(model, circuit) == []
+
+
+def test_what_can_be_too_many_things_is_left_undecided(monkeypatch):
+    monkeypatch.setattr(attention_outcomes, "BAG_LIMIT", 3)
+    attention_outcomes._bags.cache_clear()
+    base = ground(load("hist"), "resample", "fixed")
+    assert not base.classes.is_constant(next(e for e in base.runs.graph.edges if str(e) == "a0.h0->m0"))
+    assert base.classes.proof(next(e for e in base.runs.graph.edges if str(e) == "m0->logits")) is None
+    attention_outcomes._bags.cache_clear()
+
+
+def test_vectors_that_nothing_tells_apart_are_one_class():
+    table = position_states.ValueTable(torch.eye(3, dtype=torch.float64)[:, :2].numpy())
+    vectors = torch.tensor([[1.0, 0, 0], [1, 0, 5], [1 + 1e-13, 0, 0], [1, 1e-6, 0]], dtype=torch.float64)
+    assert table.number(vectors.numpy()).tolist() == [0, 0, 0, 1]
+
+
+def test_a_head_takes_the_mean_of_what_scores_best():
+    bag = (((0.0, 7), 2), ((100.0, 1), 1), ((100.0, 2), 3))
+    assert attention_outcomes.weights_of(bag) == [(7, pytest.approx(0, abs=1e-40)), (1, 0.25), (2, 0.75)]
+    assert attention_outcomes.add_part(((0.0, 7), 2), None) == ((0.0, 7), 2)
+    assert attention_outcomes.add_part((((0.0, 7), 2),), (100.0, 1)) == (((100.0, 1), 1),)
+
+
+def test_a_decoder_of_numbers_is_followed_too():
+    model = load("frac_x")
+    assert model.decoder == Decoder(())
+    part = prove(model, ablation="resample", lengths="fixed", budget=20)
+    assert part.edges == model.circuit("resample", "fixed").edges
