@@ -7,7 +7,7 @@ import pytest
 from groundtruth import load
 from groundtruth.compiled.domain import BOS
 from groundtruth.errors import ArtifactError, DomainError, ProofError
-from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
+from groundtruth.evaluation.circuits.circuit_evaluator import Evaluator
 from groundtruth.truth.circuits import family, input_pool, prover, value_classes
 from groundtruth.truth.circuits.circuit import Sufficiency, require_coherent
 from groundtruth.truth.circuits.prover import ground, prove
@@ -137,7 +137,7 @@ def test_a_truth_of_a_sample_is_no_exact_score(model, blind, monkeypatch):
     assert circuit.counts["undecided"] > 0
     model._circuits["resample", "fixed"], kept = circuit, model._circuits.get(("resample", "fixed"))
     try:
-        exam = CircuitEvaluator.of(model, lengths="fixed", n_pairs=8)
+        exam = Evaluator.of(model, lengths="fixed", n_pairs=8)
         assert exam.certainty == "sampled"
     finally:
         model._circuits.pop(("resample", "fixed"))
