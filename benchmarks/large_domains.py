@@ -81,9 +81,9 @@ def moved(target: Callable[[int], int], name: str = "moved") -> SOp:
 
 def first_occurrence(function: Callable[[Any, bool], Any]) -> SOp:
     """A function of each token and of whether it was not there before."""
-    repeats = select("same_token", tokens, tokens, EQ)
-    before = select("before", indices, indices, LT)
-    n_before = rasp.SelectorWidth(repeats & before).named("n_before")
+    place = combine("place", lambda token, index: f"{token}{index}", tokens, indices)
+    before = select("same_before", place, place, lambda k, q: k[0] == q[0] and k[1] < q[1])
+    n_before = count("n_before", before)
     return combine("result", function, tokens, apply("is_first", lambda n: n == 0, n_before))
 
 

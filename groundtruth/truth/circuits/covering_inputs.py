@@ -43,7 +43,8 @@ def covering_inputs(
         Few inputs, in the order in which they were found; the latest are those that chance would not have found.
     """
     search = _Search(program, causal)
-    longest = replace(domain, min_seq_len=domain.max_seq_len)
+    listed = domain.listed and tuple(tokens for tokens in domain.listed if len(tokens) == domain.max_seq_len)
+    longest = replace(domain, min_seq_len=domain.max_seq_len, listed=listed)
     first = [*_regular(longest), *longest.inputs(limit=_FIRST, seed=seed).tokens]
     search.look_at(first)
     while search.queue and search.evaluated < evaluations:

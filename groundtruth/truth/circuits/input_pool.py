@@ -64,7 +64,8 @@ def input_pool(
     drawn = domain.inputs(limit=whole)
     if lengths == "fixed":
         longest = max(len(tokens) for tokens in drawn.tokens)
-        domain = replace(domain, min_seq_len=longest, max_seq_len=longest)
+        listed = domain.listed and tuple(tokens for tokens in domain.listed if len(tokens) == longest)
+        domain = replace(domain, min_seq_len=longest, max_seq_len=longest, listed=listed)
         if drawn.exhaustive:
             drawn = replace(drawn, tokens=[tokens for tokens in drawn.tokens if len(tokens) == longest])
         else:

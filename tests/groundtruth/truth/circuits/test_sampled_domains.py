@@ -1,13 +1,17 @@
 """Statuses on a sample of a domain: they claim no more than was run, wherever they are shown, stored and verified."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from groundtruth import load
+from groundtruth.bench.cells import Cell
+from groundtruth.bench.results import result_of
 from groundtruth.compiled.domain import BOS
 from groundtruth.errors import ArtifactError, DomainError, ProofError
-from groundtruth.evaluation.circuits.circuit_evaluator import Evaluator
+from groundtruth.evaluation.circuits.circuit_evaluator import score
+from groundtruth.report.views.circuit_sentences import sampled_sentences
 from groundtruth.truth.circuits import family, input_pool, prover, value_classes
 from groundtruth.truth.circuits.circuit import Sufficiency, require_coherent
 from groundtruth.truth.circuits.prover import ground, prove
@@ -19,8 +23,7 @@ ABC = ("x", "a", "b", "c", "y", "z")
 
 @pytest.fixture(scope="module")
 def model():
-    rare = RARE["abc"]
-    return rare.compiled(*rare.large)
+    return RARE["abc"].compiled(tuple("abcdefwxyz"), 6)
 
 
 @pytest.fixture
@@ -31,19 +34,19 @@ def blind(monkeypatch):
 
 
 def test_what_has_no_witness_on_a_sample_is_undecided(model, blind):
-    circuit = model.circuit("resample", "fixed", budget=300)
+    circuit = model.circuit("resample", "fixed", budget=60)
     truth = circuit["m2->logits"]
     assert (truth.status, truth.proof, truth.witness) == ("undecided", "sampled", None)
-    assert (circuit.exhaustive, circuit.coverage, circuit.inputs) == (False, "sample", 300)
+    assert (circuit.exhaustive, circuit.coverage, circuit.inputs) == (False, "sample", 30)
     assert (circuit.sufficiency.holds, circuit.sufficiency.undecided) == (None, circuit.counts["undecided"])
     assert str(circuit).endswith(
-        f"sufficiency undecided: {circuit.counts['undecided']} edges are, on a sample of 300 inputs"
+        f"sufficiency undecided: {circuit.counts['undecided']} edges are, on a sample of 30 inputs"
     )
     assert circuit.redundant == ()
 
 
 def test_an_input_that_is_given_shows_it(model, blind):
-    circuit = model.circuit("resample", "fixed", budget=300, inputs=[ABC])
+    circuit = model.circuit("resample", "fixed", budget=60, inputs=[ABC])
     witness = circuit["m2->logits"].witness
     assert witness is not None
     assert ABC in (witness.clean, witness.counterfactual)
@@ -82,8 +85,6 @@ def test_runs_that_do_not_fit_into_memory_are_refused_before_any_is_made(monkeyp
 
 
 def test_live_edges_that_do_not_reach_the_logits_are_refused(model):
-    from dataclasses import replace
-
     circuit = model.circuit("resample", "fixed")
     truths = [
         replace(t, status="inert", proof="constant", witness=None) if str(t.edge) == "m2->logits" else t
@@ -132,17 +133,19 @@ def test_what_value_classes_do_not_show_is_no_proof(stored, tmp_path):
     assert any("a1.h0->m1 (what it carries may vary)" in detail for detail in failed)
 
 
-def test_a_truth_of_a_sample_is_no_exact_score(model, blind, monkeypatch):
-    circuit = model.circuit("resample", "fixed", budget=300, inputs=[ABC])
-    assert circuit.counts["undecided"] > 0
-    model._circuits["resample", "fixed"], kept = circuit, model._circuits.get(("resample", "fixed"))
-    try:
-        exam = Evaluator.of(model, lengths="fixed", n_pairs=8)
-        assert exam.certainty == "sampled"
-    finally:
-        model._circuits.pop(("resample", "fixed"))
-        if kept is not None:
-            model._circuits["resample", "fixed"] = kept
+def test_a_truth_of_a_sample_is_no_exact_score(model, blind):
+    sampled = replace(model)
+    sampled._circuits["resample", "fixed"] = sampled.circuit("resample", "fixed", budget=60)
+    assert sampled.circuit("resample", "fixed").counts["undecided"] > 0
+    row = score("oracle", sampled, lengths="fixed", n_pairs=200)
+    assert row.truth is not None
+    assert row.truth.certainty == "sampled"
+    assert row.truth.live is not None
+    assert row.truth.live.exact  # of what is judged
+    assert (
+        result_of([(Cell("oracle", sampled.name, "resample"), row)], seconds=0.0).summaries("resample")[0].n_exact == 0
+    )
+    assert "Truth of a sample of the domain: detect_pattern(abc)" in next(sampled_sentences([row])).plain
 
 
 def test_a_search_runs_before_it_gives_up(monkeypatch):
