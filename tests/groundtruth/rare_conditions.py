@@ -89,7 +89,7 @@ RARE = {
         all_equal,
         ((1, 2, 3), 3),
         (tuple(range(11)), 9),
-        ("input->a0.h1<q>", "input->a0.h1<k>", "a0.h1->m0", "m0->m1", "m1->logits"),
+        ("input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "m0->m1", "m1->logits"),
     ),
     "turned if sorted": Rare(
         turned_if_ordered(lambda before, now: before > now), (tuple("abc"), 3), (tuple(LETTERS), 9), TURNED
