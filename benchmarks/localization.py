@@ -30,7 +30,7 @@ from rich.table import Table
 import groundtruth
 import mib
 from mib.engine.gradients import Gradients, Trace
-from mib.engine.source_changes import HeldChanges
+from mib.engine.source_changes import InMemoryChanges
 from mib.localization.gradient_products import sum_of_products
 from mib.metrics import LogitDifference
 from mib.metrics.faithfulness import mib_areas
@@ -148,7 +148,7 @@ def steps_of_eap(task: mib.LocalizationTask) -> dict[str, Work]:
     """What EAP does, a step at a time."""
     engine, everything = task.engine, task.everything
     every_input = torch.arange(2 * len(task))
-    held = HeldChanges(engine.columns, engine.differences(everything.clean, everything.counterfactual))
+    held = InMemoryChanges(engine.columns, engine.differences(everything.clean, everything.counterfactual))
 
     def run() -> tuple[Trace, torch.Tensor]:
         trace = engine.trace(everything.clean)

@@ -91,7 +91,7 @@ class Measured:
 
     shape: Shape
     method: str
-    streamed: bool
+    streaming: bool
     rows: int
     law: int
     memory: int
@@ -109,7 +109,7 @@ def measure(shape: Shape, method: str, memory: int, dtype: torch.dtype) -> Measu
     run(make_task(anatomy, shape, 1, memory))
     graph = anatomy.graph()
     probe = make_task(anatomy, shape, 1, memory).engine
-    work = "sweep" if probe.must_stream else "gradients"
+    work = "checkpointed" if probe.must_stream else "gradients"
     rows = rows_that_fit(anatomy, graph, n_positions, memory=memory, work=work)
     task = make_task(anatomy, shape, rows, memory)
     kept = 2 * rows * bytes_of_outputs(anatomy, graph, n_positions)
@@ -155,13 +155,13 @@ def law_table(console: Console) -> None:
     """The arithmetic for Llama-3.1-8B."""
     anatomy = model(LLAMA, device="meta", dtype=torch.bfloat16)
     graph, n = anatomy.graph(), LLAMA.positions
-    one = {work: bytes_of_a_row(anatomy, graph, n, work=work) for work in ("gradients", "sweep", "circuits")}
+    one = {work: bytes_of_a_row(anatomy, graph, n, work=work) for work in ("gradients", "checkpointed", "circuits")}
     outputs = bytes_of_outputs(anatomy, graph, n)
     console.print(f"Llama-3.1-8B, bfloat16, {n} positions: {len(graph.sources)} sources, {len(graph.edges):,} edges")
     console.print(f"outputs of all sources on one input: {outputs / MIB:,.0f} MiB", highlight=False)
-    table = Table("batch", "held", "a step at a time", "circuit runs", title="GiB beside the model")
+    table = Table("batch", "in memory", "a sublayer at a time", "circuit runs", title="GiB beside the model")
     for batch in (1, 2, 5, 10, 20):
-        row = (one[work] * batch / 2**30 for work in ("gradients", "sweep", "circuits"))
+        row = (one[work] * batch / 2**30 for work in ("gradients", "checkpointed", "circuits"))
         table.add_row(str(batch), *(f"{gib:.2f}" for gib in row))
     console.print(table)
 
@@ -190,7 +190,7 @@ def main() -> None:
 
                 sizes = f"{shape.layers} x {shape.heads} x {shape.d_head}"
                 table.add_row(
-                    sizes, method, "streamed" if got.streamed else "held", str(got.rows), f"{got.law / MIB:.1f}",
+                    sizes, method, "streaming" if got.streaming else "in memory", str(got.rows), f"{got.law / MIB:.1f}",
                     f"{got.peak / MIB:.1f}", f"{got.memory / MIB:.0f}", f"{100 * got.peak / got.memory:.0f} %",
                 )  # fmt: skip
     console.print(table)

@@ -1,7 +1,7 @@
 """Run a circuit: every destination reads kept edges from this run and cut edges from the ablation.
 
 Layout: a row is one (circuit, example); source outputs are [row, source, position, d_model], so that what all
-destinations of a half-layer read is one batched matrix product over sources.
+destinations of a sublayer read is one batched matrix product over sources.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,14 @@ from torch import Tensor
 
 from mib.graph import Graph
 from mib.models.adapters import Anatomy, Context
+from mib.sublayers import (
+    EMBEDDINGS,
+    block_sublayers,
+    is_mlp_sublayer,
+    reading_sublayers,
+    split_sublayer,
+    unembedding_sublayer,
+)
 
 Outputs = Float[Tensor, "row source position d_model"]
 Stream = Float[Tensor, "row position d_model"]
@@ -20,58 +28,58 @@ Ablated = Float[Tensor, "#row source #position d_model"]
 
 @dataclass(frozen=True)
 class Columns:
-    """Which destinations, and how many sources, belong to each step of the forward pass.
-
-    Steps are numbered 2 * layer for attention, 2 * layer + 1 for the MLP, 2 * n_layers for the logits.
-    """
+    """Which destinations, and how many sources, belong to each sublayer, numbered as in ``mib.sublayers``."""
 
     graph: Graph
 
-    def of(self, step: int) -> slice:
-        """Columns of the destinations of a step."""
+    def of(self, sublayer: int) -> slice:
+        """Columns of the destinations of a sublayer."""
         width = 3 * self.graph.n_heads + 1
-        layer, is_mlp = divmod(step, 2)
+        layer, is_mlp = split_sublayer(sublayer)
         if layer == self.graph.n_layers:
             return slice(layer * width, layer * width + 1)
         start = layer * width
         return slice(start + width - 1, start + width) if is_mlp else slice(start, start + width - 1)
 
-    def readable(self, step: int) -> int:
-        """How many sources the destinations of a step can read."""
-        return int(self.graph.n_readable[self.of(step).start])
+    def readable(self, sublayer: int) -> int:
+        """How many sources the destinations of a sublayer can read."""
+        return int(self.graph.n_readable[self.of(sublayer).start])
 
-    def written(self, step: int) -> int:
-        """How many sources are computed before a step (in parallel blocks an MLP cannot read all of them)."""
-        return self.readable(step) + (self.graph.n_heads if self.graph.parallel and step % 2 else 0)
+    def written(self, sublayer: int) -> int:
+        """How many sources are computed before a sublayer (in parallel blocks an MLP cannot read all of them)."""
+        return self.readable(sublayer) + (
+            self.graph.n_heads if self.graph.parallel and is_mlp_sublayer(sublayer) else 0
+        )
 
     @property
-    def n_steps(self) -> int:
-        """Number of steps, the logits included."""
-        return 2 * self.graph.n_layers + 1
+    def n_sublayers(self) -> int:
+        """Number of sublayers, the logits included."""
+        return len(reading_sublayers(self.graph.n_layers))
 
-    def writers(self, step: int) -> slice:
-        """Rows of the sources that a step computes; of the embeddings for step -1."""
-        if step < 0:
+    def writers(self, sublayer: int) -> slice:
+        """Rows of the sources that a sublayer computes; of the embeddings for ``EMBEDDINGS``."""
+        if sublayer == EMBEDDINGS:
             return slice(0, 2 if self.graph.pos else 1)
-        first = (2 if self.graph.pos else 1) + (step // 2) * (self.graph.n_heads + 1)
-        heads = self.graph.n_heads
-        return slice(first + heads, first + heads + 1) if step % 2 else slice(first, first + heads)
+        (layer, is_mlp), heads = split_sublayer(sublayer), self.graph.n_heads
+        first = (2 if self.graph.pos else 1) + layer * (heads + 1)
+        return slice(first + heads, first + heads + 1) if is_mlp else slice(first, first + heads)
 
     def share(self, start: int) -> float:
-        """Which share of the forward pass a run that starts at a step is."""
-        return 1 - start / self.n_steps
+        """Which share of the forward pass a run that starts at a sublayer is."""
+        return 1 - start / self.n_sublayers
 
-    def step_of(self) -> list[int]:
-        """The step of each destination."""
-        steps = range(2 * self.graph.n_layers + 1)
-        return [step for step in steps for _ in range(*self.of(step).indices(len(self.graph.destinations)))]
+    def sublayer_of_each_destination(self) -> list[int]:
+        """The sublayer of each destination."""
+        n_destinations = len(self.graph.destinations)
+        readers = reading_sublayers(self.graph.n_layers)
+        return [sublayer for sublayer in readers for _ in range(*self.of(sublayer).indices(n_destinations))]
 
 
 def constant_stream(
-    anatomy: Anatomy, step: int, position: Float[Tensor, "#row position d_model"] | None
+    anatomy: Anatomy, sublayer: int, position: Float[Tensor, "#row position d_model"] | None
 ) -> Float[Tensor, "#row #position d_model"] | None:
-    """What flows beside the sources into a step: the position embedding (unless a source) and attention biases."""
-    layer, is_mlp = divmod(step, 2)
+    """What flows beside the sources into a sublayer: the position embedding (unless a source) and attention biases."""
+    layer, is_mlp = split_sublayer(sublayer)
     n_biases = layer + 1 if is_mlp and not anatomy.parallel else layer
     total = position
     for block in anatomy.blocks[:n_biases]:
@@ -107,19 +115,19 @@ class CircuitRun:
         """Logits of the circuits.
 
         Args:
-            outputs: Outputs of the sources that are computed before step ``start`` in the full run.
-            start: The first step that reads a cut edge; nothing before it is run.
+            outputs: Outputs of the sources that are computed before sublayer ``start`` in the full run.
+            start: The first sublayer that reads a cut edge; nothing before it is run.
         """
         written = self._masked(outputs, 0)
-        for step in range(start, 2 * self.graph.n_layers):
-            new = self._masked(self._component(step, written), written.shape[1])
+        for sublayer in block_sublayers(self.graph.n_layers, start=start):
+            new = self._masked(self._component(sublayer, written), written.shape[1])
             written = torch.cat((written, new), dim=1)
-        return self.anatomy.unembed(self._read(2 * self.graph.n_layers, written)[:, 0])
+        return self.anatomy.unembed(self._read(unembedding_sublayer(self.graph.n_layers), written)[:, 0])
 
-    def _component(self, step: int, written: Outputs) -> Float[Tensor, "row writer position d_model"]:
-        layer, is_mlp = divmod(step, 2)
+    def _component(self, sublayer: int, written: Outputs) -> Float[Tensor, "row writer position d_model"]:
+        layer, is_mlp = split_sublayer(sublayer)
         block = self.anatomy.blocks[layer]
-        inputs = self._read(step, written)
+        inputs = self._read(sublayer, written)
         if is_mlp:
             return block.mlp(inputs)
         attention = block.attention
@@ -130,12 +138,12 @@ class CircuitRun:
         )
         return attention.share(attention.write(mixed))
 
-    def _read(self, step: int, written: Outputs) -> Float[Tensor, "row destination position d_model"]:
-        """What the destinations of a step read; one shared axis if no row cuts anything there."""
-        columns, n_sources = Columns(self.graph).of(step), Columns(self.graph).readable(step)
+    def _read(self, sublayer: int, written: Outputs) -> Float[Tensor, "row destination position d_model"]:
+        """What the destinations of a sublayer read; one shared axis if no row cuts anything there."""
+        columns, n_sources = Columns(self.graph).of(sublayer), Columns(self.graph).readable(sublayer)
         written = written[:, :n_sources]
         kept = self.kept[:, :n_sources, columns].transpose(1, 2)
-        total = constant_stream(self.anatomy, step, self.position)
+        total = constant_stream(self.anatomy, sublayer, self.position)
         total = None if total is None else total[:, None]
         if not kept.requires_grad and bool((kept == 1).all()):
             shared = written.sum(1, keepdim=True)

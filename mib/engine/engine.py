@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mib.engine.checkpointed_backward import Sweep
+from mib.engine.checkpointed_backward import CheckpointedBackward
 from mib.engine.circuit_run import CircuitRun
 from mib.engine.gradients import Trace, trace
 from mib.engine.input_pool import Pool
@@ -19,6 +19,7 @@ from mib.errors import TaskError
 from mib.graph import Edge
 from mib.models.adapters import Anatomy
 from mib.models.adapters.parts import Stream
+from mib.sublayers import unembedding_sublayer
 
 
 class Engine(Pool):
@@ -37,7 +38,7 @@ class Engine(Pool):
     Attributes:
         cost: What was run so far.
         anatomy: The model's parts.
-        columns: Which destinations and sources belong to which step of the forward pass.
+        columns: Which destinations and sources belong to which sublayer of the forward pass.
 
     Raises:
         TaskError: If an argument does not fit the model.
@@ -70,7 +71,7 @@ class Engine(Pool):
             TaskError: If a shape or an index does not fit.
         """
         rows = self._rows(kept, clean, counterfactual, neurons)
-        starts = self._first_steps(rows)
+        starts = self._first_sublayers(rows)
         result: Tensor | None = None
         for start in torch.unique(starts).tolist():
             for chunk in self.chunks((starts == start).nonzero()[:, 0]):
@@ -115,7 +116,7 @@ class Engine(Pool):
         """
         rows = self._rows(kept, clean, counterfactual, neurons)
         examples = rows.clean if examples is None else examples.to(rows.clean.device)
-        starts = self._first_steps(rows)
+        starts = self._first_sublayers(rows)
         values: Tensor | None = None
         for start in torch.unique(starts).tolist():
             for chunk in self.chunks((starts == start).nonzero()[:, 0]):
@@ -254,7 +255,7 @@ class Engine(Pool):
         Args:
             inputs: Which inputs.
             stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
-            first: The step that reads it: 2 * layer for attention, 2 * layer + 1 for an MLP.
+            first: The sublayer that reads it, by its number in ``mib.sublayers``.
             split: Whether each head's q, k and v get an input of their own.
             through: The model with another backward pass; default: its own.
         """
@@ -267,24 +268,24 @@ class Engine(Pool):
         context = self.anatomy.context(tokens, mask)
         return trace(through or self.anatomy, stream, context, first=first, split=split)
 
-    def sweep(
+    def checkpointed_backward(
         self, inputs: Indices, *, stream: Stream | None = None, first: int = 0, through: Anatomy | None = None
-    ) -> Sweep:
-        """As ``trace``, for gradients that are taken one step at a time: see ``mib.engine.checkpointed_backward``.
+    ) -> CheckpointedBackward:
+        """As ``trace``, for gradients that are taken one sublayer at a time (see that module).
 
         Args:
             inputs: Which inputs.
             stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
-            first: The step that reads it.
+            first: The sublayer that reads it.
             through: The model with another backward pass; default: its own.
         """
         tokens, mask = self.tokens(inputs)
         if stream is None:
             stream = self.anatomy.embed(tokens) + self.anatomy.position(tokens, mask)
         share = self.columns.share(first)
-        self.count(len(inputs), 2 * share)  # the backward pass runs each step again
+        self.count(len(inputs), 2 * share)  # the backward pass runs each sublayer again
         self.cost.backward += len(inputs) * share
-        return Sweep.of(through or self.anatomy, stream, self.anatomy.context(tokens, mask), first=first)
+        return CheckpointedBackward.of(through or self.anatomy, stream, self.anatomy.context(tokens, mask), first=first)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -293,7 +294,7 @@ class Engine(Pool):
         return Rows(kept, clean, counterfactual, neurons).to(self.inputs.device)
 
     def _run(self, rows: Rows, start: int) -> Float[Tensor, "row position output"]:
-        """Run rows that cut nothing before the step ``start``."""
+        """Run rows that cut nothing before the sublayer ``start``."""
         (tokens, mask), dtype = self.tokens(rows.clean), self.anatomy.token_embedding.dtype
         run = CircuitRun(
             self.anatomy,
@@ -326,10 +327,10 @@ class Engine(Pool):
             raise TaskError(f"edges have shape {tuple(edges.shape)}; expected {tuple(real.shape)}.")
         return real & edges.to(real.device).bool()
 
-    def _first_steps(self, rows: Rows) -> Int[Tensor, "row"]:
-        """The first step whose destinations read a cut edge, per row; the logits' step if none does."""
+    def _first_sublayers(self, rows: Rows) -> Int[Tensor, "row"]:
+        """The first sublayer whose destinations read a cut edge, per row; the unembedding if none does."""
         if rows.neurons is not None:
             return torch.zeros(len(rows), dtype=torch.long, device=rows.clean.device)
         cut = ((~rows.kept.bool()) & self._edges(None)).any(1)
-        steps = torch.tensor(self.columns.step_of(), device=cut.device)
-        return torch.where(cut, steps, 2 * self.graph.n_layers).amin(1).expand(len(rows))
+        sublayers = torch.tensor(self.columns.sublayer_of_each_destination(), device=cut.device)
+        return torch.where(cut, sublayers, unembedding_sublayer(self.graph.n_layers)).amin(1).expand(len(rows))

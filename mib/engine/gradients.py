@@ -9,24 +9,25 @@ from torch import Tensor
 
 from mib.models.adapters import Anatomy, Block, Context
 from mib.models.adapters.parts import Stream
+from mib.sublayers import block_sublayers, is_mlp_sublayer, split_sublayer
 
 Gradients = tuple[Float[Tensor, "row _destination position d_model"], ...]
-"""One tensor a step of the forward pass, in the order of ``Graph.destinations``."""
+"""One tensor a sublayer of the forward pass, in the order of ``Graph.destinations``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
     """A forward pass with a handle on each destination's own input.
 
-    Steps are numbered as in ``mib.engine.circuit_run.Columns``.
+    Sublayers are numbered as in ``mib.sublayers``.
 
     Attributes:
-        first: The step that the pass starts at.
+        first: The sublayer that the pass starts at.
         start: The residual stream that it starts from.
-        reads: What the destinations of each step from ``first`` on read, [row, destination, position, d_model], in
+        reads: What the destinations of each sublayer from ``first`` on read, [row, destination, position, d_model], in
             the order of ``Graph.destinations``: three a head for attention, one for an MLP and for the logits.
-        around: Per step but the last, the stream after it without what the step itself writes.
-        after: Per step but the last, the stream after it.
+        around: Per sublayer but the last, the stream after it without what the sublayer itself writes.
+        after: Per sublayer but the last, the stream after it.
         logits: [row, position, output].
     """
 
@@ -38,7 +39,7 @@ class Trace:
     logits: Float[Tensor, "row position output"]
 
     def destination_gradients(self, loss: Tensor) -> Gradients:
-        """Gradients of a number at each destination's own input, for each step from ``first`` on."""
+        """Gradients of a number at each destination's own input, for each sublayer from ``first`` on."""
         return torch.autograd.grad(loss, self.reads)
 
     def gradients_and_start(self, loss: Tensor) -> tuple[Gradients, Stream]:
@@ -56,7 +57,8 @@ class Trace:
 
     def mlp_read_gradients(self, loss: Tensor) -> tuple[Stream, ...]:
         """Gradients of a number at each MLP's own input."""
-        reads = torch.autograd.grad(loss, [self.reads[i] for i in range((self.first + 1) % 2, len(self.reads) - 1, 2)])
+        mlps = [read for sublayer, read in enumerate(self.reads, self.first) if is_mlp_sublayer(sublayer)]
+        reads = torch.autograd.grad(loss, mlps)
         return tuple(gradient[:, 0] for gradient in reads)
 
 
@@ -66,16 +68,17 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
 
     Args:
         anatomy: The model.
-        stream: The residual stream that step ``first`` reads.
+        stream: The residual stream that sublayer ``first`` reads.
         context: Attention masks and rotary tables.
-        first: The step to start at; of a model with parallel blocks, an attention step or the logits.
+        first: The sublayer to start at; of a model with parallel blocks, an attention or the
+            unembedding.
         split: Whether each head's q, k and v get an input of their own (else ``reads`` has one an attention layer).
     """
     start = stream.detach().requires_grad_()
     reads, around, after = list[Tensor](), list[Tensor](), list[Tensor]()
     before = stream = start
-    for step in range(first, 2 * anatomy.n_layers):
-        layer, is_mlp = divmod(step, 2)
+    for sublayer in block_sublayers(anatomy.n_layers, start=first):
+        layer, is_mlp = split_sublayer(sublayer)
         block = anatomy.blocks[layer]
         if not is_mlp:
             before = stream

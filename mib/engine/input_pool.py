@@ -14,7 +14,7 @@ from mib.engine.row_batches import Work, bytes_of_a_row, bytes_of_outputs, rows_
 from mib.engine.rows import Indices
 from mib.engine.shape_checks import check_constants, check_pool
 from mib.engine.single_cuts import FullRun
-from mib.engine.source_changes import Changes, CompactOutputs, HeldChanges, StreamedChanges, StreamedOutputs
+from mib.engine.source_changes import Changes, CompactOutputs, InMemoryChanges, StreamingChanges, StreamingOutputs
 from mib.errors import TaskError
 from mib.graph import Graph
 from mib.models.adapters import Model, decompose
@@ -81,7 +81,7 @@ class Pool:
 
     @torch.no_grad()
     def streams(self, indices: Indices) -> tuple[Stream, ...]:
-        """The residual stream that each step of the full run reads: attention, MLP, ..., logits."""
+        """The residual stream that each sublayer of the full run reads: attention, MLP, ..., logits."""
         full = FullRun.of(self.anatomy, *self.tokens(indices))
         self.cost.forward += len(indices)
         pairs = [(run.before, run.before if self.graph.parallel else run.middle) for run in full.layers]
@@ -125,19 +125,19 @@ class Pool:
         return -outputs if ablated is None else ablated - outputs
 
     def changes(self, clean: Indices, counterfactual: Indices | None = None) -> Changes:
-        """As ``differences``, by the step that writes; streamed if it must be."""
+        """As ``differences``, by the sublayer that writes; streaming if it must be."""
         if self.must_stream:
-            return self.streamed_changes(clean, counterfactual)
-        return HeldChanges(self.columns, self.differences(clean, counterfactual))
+            return self.streaming_changes(clean, counterfactual)
+        return InMemoryChanges(self.columns, self.differences(clean, counterfactual))
 
     def written(self, inputs: Indices) -> Changes:
-        """As ``outputs``, by the step that writes; streamed if it must be."""
+        """As ``outputs``, by the sublayer that writes; streaming if it must be."""
         if self.must_stream:
-            return StreamedOutputs(self.anatomy, self.columns, self._record_compact(inputs))
-        return HeldChanges(self.columns, self.outputs(inputs))
+            return StreamingOutputs(self.anatomy, self.columns, self._record_compact(inputs))
+        return InMemoryChanges(self.columns, self.outputs(inputs))
 
-    def streamed_changes(self, clean: Indices, counterfactual: Indices | None = None) -> StreamedChanges:
-        """As ``differences``, but a step's sources at a time, from what takes little memory to keep."""
+    def streaming_changes(self, clean: Indices, counterfactual: Indices | None = None) -> StreamingChanges:
+        """As ``differences``, but a sublayer's sources at a time, from what takes little memory to keep."""
         outputs = self._record_compact(clean)
         if self.ablation != "resample":
             ablated = self.ablated(counterfactual)
@@ -145,7 +145,7 @@ class Pool:
             raise TaskError("counterfactual=None, but the ablation is 'resample': name an input for every row.")
         else:
             ablated = self._record_compact(counterfactual)
-        return StreamedChanges(self.anatomy, self.columns, outputs, ablated)
+        return StreamingChanges(self.anatomy, self.columns, outputs, ablated)
 
     @property
     def must_stream(self) -> bool:
@@ -154,8 +154,8 @@ class Pool:
 
     @property
     def gradient_work(self) -> Work:
-        """What taking gradients and changes of some rows amounts to: a step at a time if it must be."""
-        return "sweep" if self.must_stream else "gradients"
+        """What taking gradients and changes of some rows amounts to: a sublayer at a time if it must be."""
+        return "checkpointed" if self.must_stream else "gradients"
 
     def chunks(self, rows: Indices, *, work: Work = "circuits") -> Iterator[Indices]:
         """Split rows so that a run of each part fits into the memory.

@@ -5,9 +5,15 @@ from typing import Literal
 from mib.graph import Graph
 from mib.models.adapters import Anatomy
 
-Work = Literal["circuits", "inputs", "cuts", "gradients", "sweep"]
+Work = Literal["circuits", "inputs", "cuts", "gradients", "checkpointed"]
 
-CACHE: dict[Work, int] = {"circuits": 6 * 2**20, "cuts": 2**23, "gradients": 2**26, "sweep": 2**26, "inputs": 2**28}
+CACHE: dict[Work, int] = {
+    "circuits": 6 * 2**20,
+    "cuts": 2**23,
+    "gradients": 2**26,
+    "checkpointed": 2**26,
+    "inputs": 2**28,
+}
 """Bytes of activations that run fastest at once on a CPU (measured by benchmarks/localization.py on two machines'
 worth of sizes: 21 sources x 16 positions x 64 dimensions, and 10 x 6 x 41)."""
 
@@ -29,7 +35,7 @@ def bytes_of_a_row(anatomy: Anatomy, graph: Graph, n_positions: int, *, work: Wo
     outputs = bytes_of_outputs(anatomy, graph, n_positions)
     if work == "gradients":  # integrated gradients over activations keep most: two passes, and gradients of a third
         return 4 * outputs + 2 * graph.n_layers * layer + logits
-    if work == "sweep":
+    if work == "checkpointed":
         d_heads = heads * anatomy.blocks[0].attention.W_O.shape[1] if anatomy.blocks else 0
         single = max(size, 4)  # sums and products of half precision are taken in float32
         outputs = n_positions * graph.n_layers * 2 * (d_heads + d_model) * size
@@ -48,7 +54,7 @@ def rows_that_fit(anatomy: Anatomy, graph: Graph, n_positions: int, *, memory: i
         memory: Bytes that may be used.
         work: ``circuits`` keeps all outputs of a row and its counterfactual, ``inputs`` keeps the outputs of many
             later runs, ``cuts`` is one such run, with one residual stream, ``gradients`` keeps what every layer
-            computed, and ``sweep`` keeps what one layer computed, and residual streams.
+            computed, and ``checkpointed`` keeps what one layer computed, and residual streams.
     """
     size = anatomy.token_embedding.element_size()
     most = memory // 2 // bytes_of_a_row(anatomy, graph, n_positions, work=work)
@@ -59,7 +65,7 @@ def rows_that_fit(anatomy: Anatomy, graph: Graph, n_positions: int, *, memory: i
         layer = n_positions * (8 * graph.n_heads * graph.d_model + 4 * width) * size
         hot = {
             "circuits": 2 * outputs, "inputs": outputs, "cuts": streams, "gradients": graph.n_layers * layer,
-            "sweep": layer,
+            "checkpointed": layer,
         }[work]  # fmt: skip
         most = min(most, max(CACHE[work] // max(hot, 1), WORTH_A_CALL // n_positions))
     return max(1, most)

@@ -17,6 +17,7 @@ from mib.engine.circuit_run import Columns, Outputs
 from mib.engine.rows import Indices
 from mib.models.adapters import Anatomy, Context
 from mib.models.adapters.parts import PerHead, Stream
+from mib.sublayers import EMBEDDINGS, reading_sublayers, split_sublayer, unembedding_sublayer, writing_sublayers
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +136,7 @@ class SingleCuts:
     """All single cuts of some inputs.
 
     Attributes:
-        columns: Which destinations and sources belong to which step.
+        columns: Which destinations and sources belong to which sublayer.
         full: The full run of the inputs.
         changes: What the ablation changes in each source's output, [input, source, position, d_model].
         rows_at_once: How many runs fit into the memory.
@@ -158,26 +159,26 @@ class SingleCuts:
 
     def edges(self, wanted: Bool[Tensor, "source destination"]) -> Iterator[CutRows]:
         """Cut each of these edges on each input; runs that a cut cannot change are left out."""
-        for step in range(self.columns.n_steps):
-            columns = self.columns.of(step)
+        for sublayer in reading_sublayers(self.columns.graph.n_layers):
+            columns = self.columns.of(sublayer)
             for column in range(columns.start, columns.stop):
                 for sources, inputs in self._chunks(wanted[:, column]):
-                    yield from self._cut(step, column, sources, inputs)
+                    yield from self._cut(sublayer, column, sources, inputs)
 
     def nodes(self) -> Iterator[CutRows]:
         """Cut all edges that leave a source, on each input; runs that a cut cannot change are left out."""
-        for step in range(-1, self.columns.n_steps - 1):
+        for sublayer in writing_sublayers(self.columns.graph.n_layers):
             wanted = torch.zeros(self.changes.shape[1], dtype=torch.bool, device=self.changes.device)
-            wanted[self.columns.writers(step)] = True
+            wanted[self.columns.writers(sublayer)] = True
             for sources, inputs in self._chunks(wanted):
-                logits = self._with_written(step, inputs, self.changes[inputs, sources])
-                yield CutRows(sources, inputs, logits, self.columns.share(step + 1))
+                logits = self._with_written(sublayer, inputs, self.changes[inputs, sources])
+                yield CutRows(sources, inputs, logits, self.columns.share(sublayer + 1))
 
     def neurons(self) -> Iterator[CutRows]:
         """Cut one dimension of a source's output for all its readers, on each input; as ``nodes`` for the rest."""
         active = (self.changes != 0).any(2)
-        for step in range(-1, self.columns.n_steps - 1):
-            writers = self.columns.writers(step)
+        for sublayer in writing_sublayers(self.columns.graph.n_layers):
+            writers = self.columns.writers(sublayer)
             for places in active[:, writers].nonzero().split(self.rows_at_once):
                 if not len(places):
                     continue
@@ -185,13 +186,13 @@ class SingleCuts:
                 change = torch.zeros_like(self.changes[inputs, sources])
                 run = torch.arange(len(places), device=change.device)
                 change[run, :, neurons] = self.changes[inputs, sources, :, neurons]
-                logits = self._with_written(step, inputs, change)
-                yield CutRows(sources, inputs, logits, self.columns.share(step + 1), neurons=neurons)
+                logits = self._with_written(sublayer, inputs, change)
+                yield CutRows(sources, inputs, logits, self.columns.share(sublayer + 1), neurons=neurons)
 
-    def _with_written(self, step: int, inputs: Indices, change: Stream) -> Float[Tensor, "run position output"]:
-        """Logits of runs in which something is added to what a step writes; step -1 is that of the embeddings."""
-        full, (layer, is_mlp) = self.full, divmod(step, 2)
-        if step < 0:
+    def _with_written(self, sublayer: int, inputs: Indices, change: Stream) -> Float[Tensor, "run position output"]:
+        """Logits of runs in which something is added to what a sublayer writes."""
+        full, (layer, is_mlp) = self.full, split_sublayer(sublayer)
+        if sublayer == EMBEDDINGS:  # as if they were written by an MLP of layer -1
             stream = full.start[inputs] + change
         elif is_mlp:
             stream = full.after(layer)[inputs] + change
@@ -206,10 +207,10 @@ class SingleCuts:
         pairs = zip(sources.split(self.rows_at_once), inputs.split(self.rows_at_once), strict=True)
         return ((source, number) for source, number in pairs if len(source))
 
-    def _cut(self, step: int, column: int, sources: Indices, inputs: Indices) -> Iterator[CutRows]:
+    def _cut(self, sublayer: int, column: int, sources: Indices, inputs: Indices) -> Iterator[CutRows]:
         full, change = self.full, self.changes[inputs, sources]
-        layer, is_mlp = divmod(step, 2)
-        if step == self.columns.n_steps - 1:
+        layer, is_mlp = split_sublayer(sublayer)
+        if sublayer == unembedding_sublayer(full.anatomy.n_layers):
             stream = full.final[inputs] + change
         elif is_mlp:
             stream = full.cut_mlp(layer, inputs, change)
@@ -222,7 +223,7 @@ class SingleCuts:
             if not len(inputs):
                 return
             stream = full.after_mlp(layer, before, middle)
-        yield CutRows(sources, inputs, self._finish(layer + 1, inputs, stream), self.columns.share(step), column)
+        yield CutRows(sources, inputs, self._finish(layer + 1, inputs, stream), self.columns.share(sublayer), column)
 
     def _finish(self, layer: int, inputs: Indices, stream: Stream) -> Float[Tensor, "run position output"]:
         """Run the layers from one on, plainly."""

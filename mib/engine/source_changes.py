@@ -1,8 +1,8 @@
-"""What cutting changes in each source's output: all of it at once, or a step's sources at a time.
+"""What cutting changes in each source's output: all of it at once, or a sublayer's sources at a time.
 
 All outputs of one input are [source, position, d_model]. Before its output matrix a head's output is only
 [position, d_head], so that of a model whose outputs do not fit into the memory that is kept, and multiplied out
-when a step's turn comes.
+when a sublayer's turn comes.
 """
 
 from collections.abc import Iterator
@@ -16,41 +16,42 @@ from torch import Tensor
 from mib.engine.circuit_run import Columns, Outputs
 from mib.models.adapters import Anatomy
 from mib.models.adapters.parts import PerHead, Stream
+from mib.sublayers import EMBEDDINGS, split_sublayer, writing_sublayers
 
 Written = Float[Tensor, "row writer position d_model"]
 
 
 class Changes(Protocol):
-    """Ablated minus clean outputs of some inputs, by the step that writes; step -1 is the embeddings."""
+    """Ablated minus clean outputs of some inputs, by the sublayer that writes, numbered as in ``mib.sublayers``."""
 
-    def of(self, step: int) -> Written:
-        """The changes of the sources that a step computes."""
+    def of(self, sublayer: int) -> Written:
+        """The changes of the sources that a sublayer computes."""
         ...
 
-    def before(self, step: int) -> Iterator[tuple[slice, Written]]:
-        """The changes of all sources that a step reads, with their places in ``Graph.sources``, part by part."""
+    def before(self, sublayer: int) -> Iterator[tuple[slice, Written]]:
+        """The changes of all sources that a sublayer reads, with their places in ``Graph.sources``, part by part."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class HeldChanges:
+class InMemoryChanges:
     """All changes at once.
 
     Attributes:
-        columns: Which sources a step reads and writes.
+        columns: Which sources a sublayer reads and writes.
         changes: [row, source, position, d_model].
     """
 
     columns: Columns
     changes: Outputs
 
-    def of(self, step: int) -> Written:
+    def of(self, sublayer: int) -> Written:
         """See ``Changes``."""
-        return self.changes[:, self.columns.writers(step)]
+        return self.changes[:, self.columns.writers(sublayer)]
 
-    def before(self, step: int) -> Iterator[tuple[slice, Written]]:
+    def before(self, sublayer: int) -> Iterator[tuple[slice, Written]]:
         """See ``Changes``: one part."""
-        readable = slice(0, self.columns.readable(step))
+        readable = slice(0, self.columns.readable(sublayer))
         yield readable, self.changes[:, readable]
 
 
@@ -94,19 +95,19 @@ class CompactOutputs:
         return cls(torch.stack(both, dim=1), tuple(mixed), tuple(mlps))
 
 
-class _StepByStep:
-    """What a step reads, from what each step writes."""
+class _BySublayer:
+    """What a sublayer reads, from what each sublayer writes."""
 
     columns: Columns
 
-    def of(self, step: int) -> Written:
+    def of(self, sublayer: int) -> Written:
         """See ``Changes``."""
         raise NotImplementedError
 
-    def before(self, step: int) -> Iterator[tuple[slice, Written]]:
-        """See ``Changes``: a step's sources at a time."""
-        n_sources = self.columns.readable(step)
-        for writer in range(-1, 2 * self.columns.graph.n_layers):
+    def before(self, sublayer: int) -> Iterator[tuple[slice, Written]]:
+        """See ``Changes``: a sublayer's sources at a time."""
+        n_sources = self.columns.readable(sublayer)
+        for writer in writing_sublayers(self.columns.graph.n_layers):
             rows = self.columns.writers(writer)
             if rows.start >= n_sources:
                 return
@@ -114,12 +115,12 @@ class _StepByStep:
 
 
 @dataclass(frozen=True, eq=False)
-class StreamedOutputs(_StepByStep):
-    """The outputs of one step at a time.
+class StreamingOutputs(_BySublayer):
+    """The outputs of one sublayer at a time.
 
     Attributes:
         anatomy: The model.
-        columns: Which sources a step reads and writes.
+        columns: Which sources a sublayer reads and writes.
         compact: What the sources write.
     """
 
@@ -128,11 +129,11 @@ class StreamedOutputs(_StepByStep):
     compact: CompactOutputs
 
     @torch.no_grad()
-    def of(self, step: int) -> Written:
-        """What the sources that a step computes write."""
-        if step < 0:
+    def of(self, sublayer: int) -> Written:
+        """What the sources that a sublayer computes write."""
+        if sublayer == EMBEDDINGS:
             return self.compact.embeddings
-        layer, is_mlp = divmod(step, 2)
+        layer, is_mlp = split_sublayer(sublayer)
         if is_mlp:
             return self.compact.mlps[layer][:, None]
         attention = self.anatomy.blocks[layer].attention
@@ -140,12 +141,12 @@ class StreamedOutputs(_StepByStep):
 
 
 @dataclass(frozen=True, eq=False)
-class StreamedChanges(_StepByStep):
-    """The changes of one step at a time.
+class StreamingChanges(_BySublayer):
+    """The changes of one sublayer at a time.
 
     Attributes:
         anatomy: The model.
-        columns: Which sources a step reads and writes.
+        columns: Which sources a sublayer reads and writes.
         clean: What the clean inputs' sources write.
         ablated: What flows along cut edges: other inputs' outputs, or outputs that are the same for all rows,
             [1, source, position | 1, d_model], or None for zeros.
@@ -157,18 +158,19 @@ class StreamedChanges(_StepByStep):
     ablated: CompactOutputs | Outputs | None
 
     @torch.no_grad()
-    def of(self, step: int) -> Written:
+    def of(self, sublayer: int) -> Written:
         """See ``Changes``."""
-        layer, is_mlp = divmod(step, 2)
-        compact, attention = self.ablated, self.anatomy.blocks[layer].attention if step >= 0 and not is_mlp else None
+        layer, is_mlp = split_sublayer(sublayer)
+        writes_heads = sublayer != EMBEDDINGS and not is_mlp
+        compact, attention = self.ablated, self.anatomy.blocks[layer].attention if writes_heads else None
         if isinstance(compact, CompactOutputs) and attention and attention.post is None:  # linear: one product
             return attention.write(compact.mixed[layer] - self.clean.mixed[layer])
-        clean = self._outputs(self.clean, step)
+        clean = self._outputs(self.clean, sublayer)
         if compact is None:
             return -clean
         if isinstance(compact, CompactOutputs):
-            return self._outputs(compact, step) - clean
-        return compact[:, self.columns.writers(step)] - clean
+            return self._outputs(compact, sublayer) - clean
+        return compact[:, self.columns.writers(sublayer)] - clean
 
-    def _outputs(self, compact: CompactOutputs, step: int) -> Written:
-        return StreamedOutputs(self.anatomy, self.columns, compact).of(step)
+    def _outputs(self, compact: CompactOutputs, sublayer: int) -> Written:
+        return StreamingOutputs(self.anatomy, self.columns, compact).of(sublayer)

@@ -1,8 +1,8 @@
-"""First-order estimates of all cuts of a batch, as gradients come in: held together, or a step at a time.
+"""First-order estimates of all cuts of a batch, as gradients come in: all in memory, or a sublayer at a time.
 
-Both classes do the same arithmetic. ``Held`` adds gradients up and multiplies them with the changes once. ``Streamed``
-multiplies each step's gradients as they come and keeps neither them nor the changes: for models of which one example's
-would not fit into the memory.
+Both classes do the same arithmetic. ``InMemoryEstimate`` adds gradients up and multiplies them with the changes once.
+``StreamingEstimate`` multiplies each sublayer's gradients as they come and keeps neither them nor the changes: for
+models of which one example's would not fit into the memory.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,12 +13,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.engine.checkpointed_backward import Sweep
+from mib.engine.checkpointed_backward import CheckpointedBackward
 from mib.engine.gradients import Gradients, Trace
 from mib.localization.gradient_products import embeddings, sum_of_products
 from mib.localization.task import Batch, LocalizationTask
 from mib.models.adapters import Anatomy
 from mib.models.adapters.parts import Stream
+from mib.sublayers import next_sublayer
 
 Scores = Float[Tensor, "*draw source destination"]
 
@@ -40,12 +41,12 @@ class EdgeEstimate(Protocol):
         """
         ...
 
-    def change(self, step: int) -> Stream:
-        """What cutting changes in all outputs of a step together, [example, position, d_model]."""
+    def change(self, sublayer: int) -> Stream:
+        """What cutting changes in all outputs of a sublayer together, [example, position, d_model]."""
         ...
 
-    def after(self, step: int, change: Stream) -> Stream:
-        """Add the gradients of the clean run's steps after one, whose output is changed.
+    def after(self, sublayer: int, change: Stream) -> Stream:
+        """Add the gradients of the clean run's sublayers after one, whose output is changed.
 
         Returns:
             The gradient at the changed stream, for ``pull_back``.
@@ -53,14 +54,14 @@ class EdgeEstimate(Protocol):
         ...
 
     def pull_back(self, around: Sequence[Stream]) -> None:
-        """Add gradients at the stream around each step, carried back through the clean run."""
+        """Add gradients at the stream around each sublayer, carried back through the clean run."""
         ...
 
 
 def edge_estimates(
     task: LocalizationTask, *, through: Anatomy | None = None, weights: Float[Tensor, "draw example"] | None = None
 ) -> Iterator[EdgeEstimate]:
-    """An empty estimate for each batch of a task, streamed if one example's gradients do not fit into the memory.
+    """An empty estimate for each batch of a task, streaming if one example's gradients do not fit into the memory.
 
     Args:
         task: Whose edges.
@@ -68,7 +69,7 @@ def edge_estimates(
         weights: How often each of many draws counts each example: one estimate a draw, in a first axis. None: one
             estimate that counts each once, without that axis.
     """
-    kind = Streamed if task.engine.must_stream else Held
+    kind = StreamingEstimate if task.engine.must_stream else InMemoryEstimate
     for batch in task.batches(work=task.engine.gradient_work):
         own = None if weights is None else weights[:, batch.examples.cpu()]
         yield kind(task, batch, through, own)
@@ -84,7 +85,7 @@ class _Runs:
         return self.task.metric(logits, self.batch.examples).sum()
 
     def products(self, gradients: Iterable[tuple[int, Tensor]]) -> Scores:
-        """The estimate from some steps' gradients."""
+        """The estimate from some sublayers' gradients."""
         return sum_of_products(self.task, self._changes, gradients, weights=self.weights)
 
     def start(self, share: float | None) -> Stream | None:
@@ -95,8 +96,8 @@ class _Runs:
         return torch.lerp(ablated, clean, share) + self.task.engine.position(self.batch.clean)
 
 
-class Held(_Runs):
-    """All steps' gradients at once."""
+class InMemoryEstimate(_Runs):
+    """All sublayers' gradients at once."""
 
     def __init__(
         self, task: LocalizationTask, batch: Batch, through: Anatomy | None = None, weights: Tensor | None = None
@@ -118,13 +119,13 @@ class Held(_Runs):
     def _clean(self) -> Trace:
         return self.task.engine.trace(self.batch.clean, through=self.through)
 
-    def change(self, step: int) -> Stream:
+    def change(self, sublayer: int) -> Stream:
         """See ``EdgeEstimate``."""
-        return self._changes.of(step).sum(1)
+        return self._changes.of(sublayer).sum(1)
 
-    def after(self, step: int, change: Stream) -> Stream:
+    def after(self, sublayer: int, change: Stream) -> Stream:
         """See ``EdgeEstimate``."""
-        following = step + 2 if self.task.graph.parallel and step % 2 == 0 else step + 1
+        following = next_sublayer(sublayer, parallel=self.task.graph.parallel)
         stream = self._clean.after[following - 1].detach() + change
         run = self.task.engine.trace(self.batch.clean, stream=stream, first=following, through=self.through)
         gradients, start = run.gradients_and_start(self.loss(run.logits))
@@ -136,13 +137,13 @@ class Held(_Runs):
         self._add(self._clean.pulled_back(around))
 
     def _add(self, gradients: Gradients, *, first: int = 0) -> None:
-        for step, gradient in enumerate(gradients, first):
-            known = self._gradients.get(step)
-            self._gradients[step] = gradient if known is None else known + gradient
+        for sublayer, gradient in enumerate(gradients, first):
+            known = self._gradients.get(sublayer)
+            self._gradients[sublayer] = gradient if known is None else known + gradient
 
 
-class Streamed(_Runs):
-    """One step's gradients, and one step's changes, at a time."""
+class StreamingEstimate(_Runs):
+    """One sublayer's gradients, and one sublayer's changes, at a time."""
 
     def __init__(
         self, task: LocalizationTask, batch: Batch, through: Anatomy | None = None, weights: Tensor | None = None
@@ -152,28 +153,30 @@ class Streamed(_Runs):
 
     def at(self, share: float | None = None) -> None:
         """See ``EdgeEstimate``."""
-        self._sweep(stream=self.start(share)).back(self.loss, self._visit)
+        self._backward(stream=self.start(share)).back(self.loss, self._visit)
 
     @cached_property
-    def _clean(self) -> Sweep:
-        return self._sweep()
+    def _clean(self) -> CheckpointedBackward:
+        return self._backward()
 
-    def change(self, step: int) -> Stream:
+    def change(self, sublayer: int) -> Stream:
         """See ``EdgeEstimate``."""
-        return self._changes.of(step).sum(1)
+        return self._changes.of(sublayer).sum(1)
 
-    def after(self, step: int, change: Stream) -> Stream:
+    def after(self, sublayer: int, change: Stream) -> Stream:
         """See ``EdgeEstimate``."""
-        following = step + 2 if self.task.graph.parallel and step % 2 == 0 else step + 1
+        following = next_sublayer(sublayer, parallel=self.task.graph.parallel)
         stream = self._clean.reads[following] + change
-        return self._sweep(stream=stream, first=following).back(self.loss, self._visit)
+        return self._backward(stream=stream, first=following).back(self.loss, self._visit)
 
     def pull_back(self, around: Sequence[Stream]) -> None:
         """See ``EdgeEstimate``."""
         self._clean.pull_back(around, self._visit)
 
-    def _visit(self, step: int, gradient: Float[Tensor, "example destination position d_model"]) -> None:
-        self.scores += self.products([(step, gradient)])
+    def _visit(self, sublayer: int, gradient: Float[Tensor, "example destination position d_model"]) -> None:
+        self.scores += self.products([(sublayer, gradient)])
 
-    def _sweep(self, *, stream: Stream | None = None, first: int = 0) -> Sweep:
-        return self.task.engine.sweep(self.batch.clean, stream=stream, first=first, through=self.through)
+    def _backward(self, *, stream: Stream | None = None, first: int = 0) -> CheckpointedBackward:
+        return self.task.engine.checkpointed_backward(
+            self.batch.clean, stream=stream, first=first, through=self.through
+        )

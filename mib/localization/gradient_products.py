@@ -25,21 +25,21 @@ def sum_of_products(
     *,
     weights: Float[Tensor, "draw example"] | None = None,
 ) -> Float[Tensor, "*draw source destination"]:
-    """Minus change times gradient, for some steps of the forward pass and all that each of them can read.
+    """Minus change times gradient, for some sublayers of the forward pass and all that each of them can read.
 
     Summed over examples in float64, over positions and dimensions in float32 or better.
 
     Args:
         task: Whose edges; entries that are no edges come out as 0.
         changes: Ablated minus clean, of each source's output.
-        gradients: Steps, and the metric's gradient at each destination's input.
+        gradients: Sublayers, and the metric's gradient at each destination's input.
         weights: How often each draw counts each example; None: one sum that counts each once.
     """
     edges = (len(task.graph.sources), len(task.graph.destinations))
     scores = torch.zeros(*(() if weights is None else (len(weights),)), *edges, dtype=torch.float64)
-    for step, gradient in gradients:
-        columns, read = task.engine.columns.of(step), _precise(gradient).flatten(2).mT
-        for rows, change in changes.before(step):
+    for sublayer, gradient in gradients:
+        columns, read = task.engine.columns.of(sublayer), _precise(gradient).flatten(2).mT
+        for rows, change in changes.before(sublayer):
             product = torch.matmul(_precise(change).flatten(2), read)
             if weights is None:
                 scores[rows, columns] = -product.sum(0, dtype=torch.float64).cpu()
@@ -59,19 +59,21 @@ def gradients_at(task: LocalizationTask, batch: Batch) -> Gradients:
 
 
 def visit_gradients(task: LocalizationTask, batch: Batch, visit: Visit) -> None:
-    """Hand over the metric's gradients on the clean run, from the logits' to the first step's destinations.
+    """Hand over the metric's gradients on the clean run, from the logits' to the first sublayer's destinations.
 
     Args:
         task: Whose metric.
         batch: Whose examples.
-        visit: Called with each step and the gradient at its destinations' inputs. All are held at once, or a step's at
-            a time where they would not fit into the memory.
+        visit: Called with each sublayer and the gradient at its destinations' inputs. All are in memory at once, or a
+            sublayer's at a time where they would not fit.
     """
     if task.engine.must_stream:
-        task.engine.sweep(batch.clean).back(lambda logits: task.metric(logits, batch.examples).sum(), visit)
+        task.engine.checkpointed_backward(batch.clean).back(
+            lambda logits: task.metric(logits, batch.examples).sum(), visit
+        )
         return
-    for step, gradient in reversed([*enumerate(gradients_at(task, batch))]):
-        visit(step, gradient)
+    for sublayer, gradient in reversed([*enumerate(gradients_at(task, batch))]):
+        visit(sublayer, gradient)
 
 
 def embeddings(task: LocalizationTask, batch: Batch) -> tuple[Embedding, Embedding]:

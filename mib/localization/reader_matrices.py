@@ -8,29 +8,33 @@ from torch import Tensor
 
 from mib.graph import Graph
 from mib.models.adapters import Anatomy, Norm
+from mib.sublayers import is_mlp_sublayer, reading_sublayers, split_sublayer, unembedding_sublayer
 
 COLUMNS = 4096
 """Of a map, at a time."""
 
 
 def readers(anatomy: Anatomy) -> Iterator[Float[Tensor, "destination d_model d_read"]]:
-    """The linear maps that destinations begin with, one tensor a step of the forward pass, in float64.
+    """The linear maps that destinations begin with, one tensor a sublayer of the forward pass, in float64.
 
     Layer norms are folded in but for their scale, which depends on the input: the weight, and the centring.
     """
-    for step in range(2 * anatomy.n_layers + 1):
-        yield torch.stack([torch.cat([*reader(anatomy, step, i)], dim=1) for i in range(n_readers(anatomy, step))])
+    for sublayer in reading_sublayers(anatomy.n_layers):
+        yield torch.stack(
+            [torch.cat([*reader(anatomy, sublayer, i)], dim=1) for i in range(n_readers(anatomy, sublayer))]
+        )
 
 
-def n_readers(anatomy: Anatomy, step: int) -> int:
-    """How many destinations a step has."""
-    return 3 * anatomy.n_heads if step % 2 == 0 and step < 2 * anatomy.n_layers else 1
+def n_readers(anatomy: Anatomy, sublayer: int) -> int:
+    """How many destinations a sublayer has."""
+    heads_read = sublayer != unembedding_sublayer(anatomy.n_layers) and not is_mlp_sublayer(sublayer)
+    return 3 * anatomy.n_heads if heads_read else 1
 
 
-def reader(anatomy: Anatomy, step: int, number: int) -> Iterator[Float[Tensor, "d_model d_read"]]:
-    """As ``readers``, for one destination of a step, some columns at a time: an unembedding is large."""
-    layer, is_mlp = divmod(step, 2)
-    if step == 2 * anatomy.n_layers:
+def reader(anatomy: Anatomy, sublayer: int, number: int) -> Iterator[Float[Tensor, "d_model d_read"]]:
+    """As ``readers``, for one destination of a sublayer, some columns at a time: an unembedding is large."""
+    layer, is_mlp = split_sublayer(sublayer)
+    if sublayer == unembedding_sublayer(anatomy.n_layers):
         norm, maps = anatomy.final_norm, (anatomy.W_U,)
     elif is_mlp:
         mlp = anatomy.blocks[layer].mlp

@@ -9,6 +9,7 @@ from mib.localization.reader_matrices import reader
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 from mib.models.adapters import Anatomy
+from mib.sublayers import reading_sublayers, writing_sublayers
 
 
 @localizer("activation-norm", cost="2F", source="a baseline of this suite", levels=("edge", "node"))
@@ -23,15 +24,15 @@ def activation_norm(task: LocalizationTask) -> EdgeScores | NodeScores:
     nodes = torch.zeros(len(graph.sources), dtype=torch.float64)
     for batch in task.batches(work=engine.gradient_work):
         changes, weights = engine.changes(batch.clean, batch.counterfactual), engine.position_weights(batch.clean)
-        for step in range(-1, engine.columns.n_steps - 1):
-            sizes = changes.of(step).double().norm(dim=-1)
-            nodes[engine.columns.writers(step)] += torch.einsum("esp,ep->s", sizes, weights).cpu()
-        for step in range(engine.columns.n_steps if task.level == "edge" else 0):
-            columns = range(*engine.columns.of(step).indices(len(graph.destinations)))
-            only = _Size(engine.anatomy, step, 0) if len(columns) == 1 else None
-            for rows, change in changes.before(step):
+        for sublayer in writing_sublayers(graph.n_layers):
+            sizes = changes.of(sublayer).double().norm(dim=-1)
+            nodes[engine.columns.writers(sublayer)] += torch.einsum("esp,ep->s", sizes, weights).cpu()
+        for sublayer in reading_sublayers(graph.n_layers) if task.level == "edge" else ():
+            columns = range(*engine.columns.of(sublayer).indices(len(graph.destinations)))
+            only = _Size(engine.anatomy, sublayer, 0) if len(columns) == 1 else None
+            for rows, change in changes.before(sublayer):
                 for number, column in enumerate(columns):
-                    size = only or _Size(engine.anatomy, step, number)
+                    size = only or _Size(engine.anatomy, sublayer, number)
                     edges[rows, column] += torch.einsum("esp,ep->s", size(change.double()), weights).cpu()
     if task.level == "node":
         return NodeScores(graph, (nodes / len(task)).numpy())
@@ -41,8 +42,8 @@ def activation_norm(task: LocalizationTask) -> EdgeScores | NodeScores:
 class _Size:
     """The L2 norm of what a destination reads of a change."""
 
-    def __init__(self, anatomy: Anatomy, step: int, number: int) -> None:
-        parts = reader(anatomy, step, number)
+    def __init__(self, anatomy: Anatomy, sublayer: int, number: int) -> None:
+        parts = reader(anatomy, sublayer, number)
         self._matrix = next(parts)
         self._gram = self._matrix @ self._matrix.mT if self._matrix.shape[1] > len(self._matrix) else None
         for part in parts:

@@ -20,10 +20,11 @@ from mib.localization.remade_parts import remade
 from mib.localization.task import Batch, LocalizationTask
 from mib.models.adapters import Anatomy, Attention, Block, Mlp
 from mib.models.adapters.parts import PerHead, Stream
+from mib.sublayers import attention_sublayer, is_mlp_sublayer, mlp_sublayer, unembedding_sublayer, writing_sublayers
 
 Dropped = Literal["layers", "none"]
 Gradients = tuple[tuple[Tensor, ...], tuple[Stream, ...]]
-"""At what each step's destinations read, and at the stream to which each writer adds: embeddings, then each step."""
+"""At what each sublayer's destinations read, and at the stream after each sublayer that writes, embeddings first."""
 
 
 @localizer(
@@ -86,8 +87,9 @@ def _gradients(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]) 
         found = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
         reads, outputs = found[: len(run.reads)], list(found[len(run.reads) :])
         if len(passes) > 1:
-            for step in (2 * left_out, 2 * left_out + 1):
-                outputs[1 + step] = torch.zeros_like(outputs[1 + step])
+            for sublayer in (attention_sublayer(left_out), mlp_sublayer(left_out)):
+                place = writing_sublayers(task.graph.n_layers).index(sublayer)
+                outputs[place] = torch.zeros_like(outputs[place])
         yield reads, tuple(outputs)
 
 
@@ -95,8 +97,8 @@ def _node_effects(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy
     difference = task.engine.differences(batch.clean, batch.counterfactual)
     effects = torch.zeros(len(task.graph.sources), dtype=torch.float64)
     for _, outputs in _gradients(task, batch, passes):
-        for step, gradient in zip(range(-1, 2 * task.graph.n_layers), outputs, strict=True):
-            rows = task.engine.columns.writers(step)
+        for sublayer, gradient in zip(writing_sublayers(task.graph.n_layers), outputs, strict=True):
+            rows = task.engine.columns.writers(sublayer)
             effects[rows] += _absolute(difference[:, rows], gradient[:, None])[:, 0]
     return effects
 
@@ -110,14 +112,15 @@ def _edge_effects(
     after: list[tuple[Stream, ...]] = []
     for reads, outputs in _gradients(task, batch, passes):
         after.append(outputs[1:])
-        for step, gradient in enumerate(reads):
-            exact = 2 * graph.n_heads if step % 2 == 0 and step < 2 * graph.n_layers else 0  # q and k: below
-            columns, n_sources = engine.columns.of(step), engine.columns.readable(step)
+        for sublayer, gradient in enumerate(reads):
+            heads_read = sublayer != unembedding_sublayer(graph.n_layers) and not is_mlp_sublayer(sublayer)
+            exact = 2 * graph.n_heads if heads_read else 0  # q and k: below
+            columns, n_sources = engine.columns.of(sublayer), engine.columns.readable(sublayer)
             rest = slice(columns.start + exact, columns.stop)
             effects[:n_sources, rest] += _absolute(difference[:, :n_sources], gradient[:, exact:])
-    for source, destination, step, change in _query_key_changes(task, batch, difference):
+    for source, destination, sublayer, change in _query_key_changes(task, batch, difference):
         effects[source, destination] += sum(
-            _absolute(change[:, None], gradients[step][:, None])[0, 0] for gradients in after
+            _absolute(change[:, None], gradients[sublayer][:, None])[0, 0] for gradients in after
         )
     return effects
 
@@ -137,7 +140,7 @@ def _query_key_changes(
             continue
         for source in range(int(graph.n_readable[destination])):
             _, middle = full.cut_head(place.layer, place.head, place.letter, rows, difference[:, source])
-            yield source, destination, 2 * place.layer, middle - full.layers[place.layer].middle
+            yield source, destination, attention_sublayer(place.layer), middle - full.layers[place.layer].middle
 
 
 def _absolute(

@@ -16,6 +16,7 @@ from mib.localization.edge_estimates import edge_estimates
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 from mib.models.adapters.parts import Stream
+from mib.sublayers import block_sublayers, writing_sublayers
 
 
 @localizer(
@@ -36,11 +37,11 @@ def eap_ig_activations(task: LocalizationTask, *, steps: Count = 5) -> EdgeScore
         for k in range(1, steps + 1):
             estimate.at(k / steps)
         around = list[Stream]()  # of each group: the gradient that its points hand to the stream around it
-        for step in range(2 * task.graph.n_layers):
-            change = estimate.change(step)
-            points = (estimate.after(step, (1 - k / steps) * change) for k in range(1, steps + 1))
+        for sublayer in block_sublayers(task.graph.n_layers):
+            change = estimate.change(sublayer)
+            points = (estimate.after(sublayer, (1 - k / steps) * change) for k in range(1, steps + 1))
             around.append(sum(points, torch.zeros_like(change)))
         estimate.pull_back(around)
         scores = scores + estimate.scores
-    n_points = (1 + 2 * task.graph.n_layers) * steps
+    n_points = len(writing_sublayers(task.graph.n_layers)) * steps
     return EdgeScores(task.graph, (scores / (len(task) * n_points)).numpy())

@@ -10,6 +10,7 @@ from mib.localization.gradient_products import visit_gradients
 from mib.localization.registry import localizer
 from mib.localization.task import Batch, LocalizationTask
 from mib.models.adapters.parts import Stream
+from mib.sublayers import EMBEDDINGS, attention_sublayer, mlp_sublayer, split_sublayer, unembedding_sublayer
 
 SOURCE = "Michel et al. 2019, arXiv 1905.10650; as ACDC runs it (Conmy et al. 2023, launch_sixteen_heads.py)"
 
@@ -42,14 +43,15 @@ def _mask_gradients(task: LocalizationTask, batch: Batch) -> Float[Tensor, "dest
     graph = task.graph
     changes = task.engine.changes(batch.clean, batch.counterfactual)
     read = _read_changes(changes, graph.n_layers)
-    masks = [torch.zeros(0, dtype=torch.float64)] * (2 * graph.n_layers)
-    after: Stream | None = None  # the gradient at the stream after the step
+    masks = [torch.zeros(0, dtype=torch.float64)] * unembedding_sublayer(graph.n_layers)
+    after: Stream | None = None  # the gradient at the stream after the sublayer
 
-    def visit(step: int, gradient: Tensor) -> None:
+    def visit(sublayer: int, gradient: Tensor) -> None:
         nonlocal after
         if after is not None:
-            change, slope = (changes.of(step), after[:, None]) if step % 2 else (read[step // 2][:, None], gradient)
-            masks[step] = (change * slope).double().sum((2, 3)).abs().sum(0).cpu()
+            layer, is_mlp = split_sublayer(sublayer)
+            change, slope = (changes.of(sublayer), after[:, None]) if is_mlp else (read[layer][:, None], gradient)
+            masks[sublayer] = (change * slope).double().sum((2, 3)).abs().sum(0).cpu()
         inside = gradient.sum(1)
         after = inside if after is None else after + inside
 
@@ -59,8 +61,8 @@ def _mask_gradients(task: LocalizationTask, batch: Batch) -> Float[Tensor, "dest
 
 def _read_changes(changes: Changes, n_layers: int) -> list[Stream]:
     """What cutting all edges into a layer's attention changes there, for each layer."""
-    total, found = changes.of(-1).sum(1), list[Stream]()
+    total, found = changes.of(EMBEDDINGS).sum(1), list[Stream]()
     for layer in range(n_layers):
         found.append(total)
-        total = total + changes.of(2 * layer).sum(1) + changes.of(2 * layer + 1).sum(1)
+        total = total + changes.of(attention_sublayer(layer)).sum(1) + changes.of(mlp_sublayer(layer)).sum(1)
     return found

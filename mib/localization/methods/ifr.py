@@ -16,10 +16,10 @@ def ifr(task: LocalizationTask) -> EdgeScores:
     scores = torch.zeros(len(graph.sources), len(graph.destinations), dtype=torch.float64)
     for batch in task.batches(work=engine.gradient_work):
         written, weights = engine.written(batch.clean), engine.position_weights(batch.clean)
-        for step, read in enumerate(engine.streams(batch.clean)):
-            near = torch.cat([_proximity(outputs, read) for _, outputs in written.before(step)], dim=1)
+        for sublayer, read in enumerate(engine.streams(batch.clean)):
+            near = torch.cat([_proximity(outputs, read) for _, outputs in written.before(sublayer)], dim=1)
             total = torch.einsum("esp,ep->s", _shares(near).double(), weights.double()).cpu()
-            scores[: len(total), engine.columns.of(step)] += total[:, None]
+            scores[: len(total), engine.columns.of(sublayer)] += total[:, None]
     return EdgeScores(graph, (scores / len(task)).numpy())
 
 

@@ -10,6 +10,7 @@ from mib.localization.gradient_products import Embedding, embeddings
 from mib.localization.registry import localizer
 from mib.localization.task import Batch, LocalizationTask
 from mib.models.adapters.parts import Stream
+from mib.sublayers import EMBEDDINGS, mlp_sublayer
 
 GradientAt = Literal["output", "input"]
 SOURCE = "Nanda 2023, attribution patching; Mueller et al. 2025 (MIB), arXiv 2504.13151"
@@ -50,9 +51,11 @@ def _attribute(
         embedded = (None if point is None else torch.lerp(ablated, clean, point) for point in points)
         each = [_gradients(task, batch, embedding, mlp_gradient_at) for embedding in embedded]
         changes = task.engine.changes(batch.clean, batch.counterfactual)
-        for step, gradients in enumerate(zip(*each, strict=True), -1):
-            products = torch.einsum("ewpd,epd->wd", changes.of(step).double(), sum(gradients, torch.zeros(())).double())
-            neurons[task.engine.columns.writers(step)] -= products.cpu()
+        for sublayer, gradients in enumerate(zip(*each, strict=True), EMBEDDINGS):
+            products = torch.einsum(
+                "ewpd,epd->wd", changes.of(sublayer).double(), sum(gradients, torch.zeros(())).double()
+            )
+            neurons[task.engine.columns.writers(sublayer)] -= products.cpu()
     neurons /= len(task) * len(points)
     if task.level == "neuron":
         return NeuronScores(task.graph, neurons.numpy())
@@ -62,11 +65,11 @@ def _attribute(
 def _gradients(
     task: LocalizationTask, batch: Batch, embedding: Embedding | None, mlp_gradient_at: GradientAt
 ) -> tuple[Stream, ...]:
-    """The metric's gradient at the outputs of each step from -1 on: that of the stream just after they are added."""
+    """The metric's gradient at what each sublayer writes, embeddings first: that of the stream just after it."""
     stream = None if embedding is None else embedding + task.engine.position(batch.clean)
     trace = task.engine.trace(batch.clean, stream=stream, split=False)
     loss = task.metric(trace.logits, batch.examples).sum()
     start, *written = trace.output_gradients(loss)
     if mlp_gradient_at == "input":
-        written[1::2] = trace.mlp_read_gradients(loss)
+        written[mlp_sublayer(0) :: 2] = trace.mlp_read_gradients(loss)
     return start, *written

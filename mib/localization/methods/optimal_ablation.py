@@ -16,6 +16,7 @@ from mib.localization.methods.exact import exact
 from mib.localization.objectives import require_gradient
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
+from mib.sublayers import reading_sublayers
 
 Constants = Float[Tensor, "source d_model"]
 Estimate = Literal["exact", "attribution"]
@@ -121,8 +122,9 @@ def _slope(task: LocalizationTask, constants: Constants, examples: Int[Tensor, "
 
 
 def _by_first_reader(task: LocalizationTask) -> dict[int, list[int]]:
-    """Sources, by the first step of the forward pass that reads them."""
-    columns, found = task.engine.columns, defaultdict[int, list[int]](list)
-    for source in range(len(task.graph.sources)):
-        found[next(step for step in range(columns.n_steps) if columns.readable(step) > source)].append(source)
-    return found
+    """Sources, by the first sublayer that reads them."""
+    graph, columns, by_reader = task.graph, task.engine.columns, defaultdict[int, list[int]](list)
+    for source in range(len(graph.sources)):
+        later = (reader for reader in reading_sublayers(graph.n_layers) if columns.readable(reader) > source)
+        by_reader[next(later)].append(source)
+    return by_reader

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import mib
-from mib.engine.checkpointed_backward import Sweep
+from mib.engine.checkpointed_backward import CheckpointedBackward
 from mib.engine.gradients import trace
-from mib.engine.source_changes import HeldChanges, StreamedChanges
+from mib.engine.source_changes import InMemoryChanges, StreamingChanges
 from mib.graph import Graph
 from mib.localization.methods.bootstrap_ilp import consistent_scores
 from mib.metrics import LogitDifference
@@ -58,8 +58,8 @@ def test_each_step_s_gradients_are_those_of_one_backward_pass(anatomy: Anatomy) 
         stream = torch.randn(N, LENGTH, anatomy.d_model, generator=generator, dtype=torch.float64)
         held, found = trace(anatomy, stream, context, first=first), dict[int, torch.Tensor]()
         expected, start = held.gradients_and_start(loss(held.logits))
-        sweep = Sweep.of(anatomy, stream, context, first=first)
-        torch.testing.assert_close(sweep.back(loss, visited(found)), start, **CLOSE)
+        backward = CheckpointedBackward.of(anatomy, stream, context, first=first)
+        torch.testing.assert_close(backward.back(loss, visited(found)), start, **CLOSE)
         assert list(found) == list(reversed(range(first, 2 * anatomy.n_layers + 1)))
         for step, gradient in enumerate(expected, first):
             torch.testing.assert_close(found[step], gradient, **CLOSE)
@@ -72,7 +72,7 @@ def test_gradients_around_each_step_are_carried_back(anatomy: Anatomy) -> None:
     generator = torch.Generator().manual_seed(3)
     around = [torch.randn(x.shape, generator=generator, dtype=torch.float64) for x in held.around]
     expected = held.pulled_back(around)
-    Sweep.of(anatomy, stream, context).pull_back(around, visited(found))
+    CheckpointedBackward.of(anatomy, stream, context).pull_back(around, visited(found))
     for step, gradient in found.items():
         torch.testing.assert_close(gradient, expected[step], **CLOSE)
     assert sorted(found) == list(range(2 * anatomy.n_layers))
@@ -80,25 +80,25 @@ def test_gradients_around_each_step_are_carried_back(anatomy: Anatomy) -> None:
 
 
 @pytest.mark.parametrize("ablation", mib.engine.ABLATIONS)
-def test_changes_of_a_step_are_those_held_at_once(anatomy: Anatomy, ablation: Any) -> None:
+def test_streaming_changes_are_those_in_memory(anatomy: Anatomy, ablation: Any) -> None:
     pos = anatomy.position_embedding is not None
     graph = Graph(anatomy.n_layers, anatomy.n_heads, anatomy.d_model, parallel=anatomy.parallel, pos=pos)
     constants = torch.randn(len(graph.sources), anatomy.d_model).double() if ablation == "optimal" else None
     engine = mib.Engine(anatomy, tokens(), graph=graph, ablation=ablation, constants=constants)
     clean, other = torch.arange(N), torch.arange(N) + N
-    held = HeldChanges(engine.columns, engine.differences(clean, other))
-    streamed = engine.streamed_changes(clean, other)
-    assert isinstance(streamed, StreamedChanges)
-    for step in range(-1, engine.columns.n_steps - 1):
+    held = InMemoryChanges(engine.columns, engine.differences(clean, other))
+    streamed = engine.streaming_changes(clean, other)
+    assert isinstance(streamed, StreamingChanges)
+    for step in range(-1, engine.columns.n_sublayers - 1):
         torch.testing.assert_close(streamed.of(step), held.of(step), **CLOSE)
-    for step in range(engine.columns.n_steps):
+    for step in range(engine.columns.n_sublayers):
         parts = [(rows.start, rows.stop, change) for rows, change in streamed.before(step)]
         assert [start for start, *_ in parts] == [0, *(stop for _, stop, _ in parts[:-1])]
         ((_, whole),) = held.before(step)
         torch.testing.assert_close(torch.cat([change for *_, change in parts], dim=1), whole, **CLOSE)
 
 
-def held_and_streamed(
+def in_memory_and_streaming(
     anatomy: Anatomy, ablation: Any = "resample"
 ) -> tuple[mib.LocalizationTask, mib.LocalizationTask]:
     parts = {"clean": tokens()[:N], "counterfactual": tokens()[N:], "attention_mask": mask(), "ablation": ablation}
@@ -112,7 +112,7 @@ def held_and_streamed(
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("ablation", ["resample", "zero", "mean-positional"])
 def test_methods_score_the_same_when_they_must_stream(anatomy: Anatomy, method: str, ablation: Any) -> None:
-    large, small = held_and_streamed(anatomy, ablation)
+    large, small = in_memory_and_streaming(anatomy, ablation)
     wanted, got = (mib.localization.get(method)(task) for task in (large, small))
     torch.testing.assert_close(torch.from_numpy(got.flat), torch.from_numpy(wanted.flat), **CLOSE)
     assert small.engine.cost.backward == pytest.approx(large.engine.cost.backward)
@@ -120,7 +120,7 @@ def test_methods_score_the_same_when_they_must_stream(anatomy: Anatomy, method: 
 
 
 def test_resampled_scores_are_the_same_when_they_must_stream(anatomy: Anatomy) -> None:
-    large, small = held_and_streamed(anatomy)
+    large, small = in_memory_and_streaming(anatomy)
     given: dict[str, Any] = {"steps": 2, "resamples": 5, "confidence": 0.5}
     wanted, got = (consistent_scores(task, **given) for task in (large, small))
     torch.testing.assert_close(torch.from_numpy(got.flat), torch.from_numpy(wanted.flat), **CLOSE)

@@ -78,17 +78,17 @@ def task(anatomy: Anatomy, memory: int) -> mib.LocalizationTask:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("work", "rows"), [("gradients", 6), ("sweep", 3)])
+@pytest.mark.parametrize(("work", "rows"), [("gradients", 6), ("checkpointed", 3)])
 def test_methods_stay_within_their_memory(anatomy: Anatomy, method: str, work: Work, rows: int) -> None:
     memory = 2 * rows * law(anatomy, work)  # half of it is for work, half for what is kept between batches
     asked = task(anatomy, memory)
-    assert asked.engine.must_stream == (work == "sweep")
+    assert asked.engine.must_stream == (work == "checkpointed")
     with Watch() as watch:
         mib.localization.get(method)(asked)
     assert memory / 8 < watch.peak < memory
 
 
-@pytest.mark.parametrize(("work", "rows"), [("gradients", 6), ("sweep", 3)])
+@pytest.mark.parametrize(("work", "rows"), [("gradients", 6), ("checkpointed", 3)])
 def test_so_do_norms_of_outputs_and_resampled_scores(anatomy: Anatomy, work: Work, rows: int) -> None:
     memory = 2 * rows * law(anatomy, work)
     with Watch() as alone:
@@ -138,7 +138,7 @@ def test_the_page_says_what_the_law_says_of_llama() -> None:
     benchmark = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
     llama = benchmark.model(benchmark.LLAMA, device="meta", dtype=torch.bfloat16)
-    page, works = (root / "docs" / "memory.md").read_text(), ("gradients", "sweep", "circuits")
+    page, works = (root / "docs" / "memory.md").read_text(), ("gradients", "checkpointed", "circuits")
     one = [bytes_of_a_row(llama, llama.graph(), benchmark.LLAMA.positions, work=work) / 2**30 for work in works]
     for rows in (1, 2, 5, 10, 20):
         assert f"| {rows} | " + " | ".join(f"{rows * gib:.2f}" for gib in one) + " |" in page
