@@ -1,91 +1,183 @@
-"""What every registry of methods shares: a method is a plain function of a task, checked before it ever runs."""
+"""The registry that every kind of named thing is kept in: methods, tasks, programs, pitfalls.
 
+An entry is checked when it is registered, not when it is used: it has a docstring, the signature of its kind and a
+name of its own. It comes from the package, from an installed one that names a module in an entry-point group, or from
+a user's file.
+"""
+
+import importlib
 import importlib.metadata
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, get_origin
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
-from mib.errors import MethodError, did_you_mean
-from mib.hyperparameters import annotations_of, check_value
+from mib.errors import did_you_mean
+from mib.user_files import run_user_file, split_spec
 
-
-def check_signature(function: Callable[..., Any], *, kind: str, name: str) -> None:
-    """Refuse a function whose signature is not ``(task, *, name=default, ...)``.
-
-    Args:
-        function: The method.
-        kind: What it is called in the error, such as ``localizer``.
-        name: The method's name.
-
-    Raises:
-        MethodError: Naming the parameter, and how to write it.
-    """
-    parameters = list(inspect.signature(function).parameters.values())
-    where, call = f"{kind} '{name}'", name.replace("-", "_")
-    if not parameters or parameters[0].kind not in (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    ):
-        raise MethodError(f"{where} takes no task: write it as def {call}(task, *, ...).")
-    for parameter in parameters[1:]:
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or parameter.default is inspect.Parameter.empty:
-            raise MethodError(
-                f"{where}: parameter '{parameter.name}' must be keyword-only with a default: "
-                f"def {call}(task, *, {parameter.name}=...)."
-            )
-    annotations = annotations_of(function)
-    for parameter in parameters[1:]:
-        if (
-            get_origin(annotations.get(parameter.name)) is Annotated
-        ):  # a plain annotation may be loose, as None often is
-            check_value(f"{where}, default", parameter.name, parameter.default, annotations[parameter.name])
+T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Any])
+Origin = Callable[..., Any] | None
+"""The function that an entry was made of; None for an entry that was made otherwise, as a task is."""
 
 
-def parameters_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Hyper-parameters of a method and their defaults: all but its task."""
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    return {parameter.name: parameter.default for parameter in parameters}
+def list_known(names: Sequence[str]) -> str:
+    """The usual end of an error about an unknown name: all names that there are."""
+    return f"Known: {', '.join(names) or 'none'}."
 
 
-def check_names(name: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse hyper-parameters that a method does not have.
-
-    Raises:
-        MethodError: Naming the first, and those that there are.
-    """
-    known = list(known)
-    for parameter in given:
-        if parameter not in known:
-            raise MethodError(
-                f"{name} has no parameter '{parameter}'.{did_you_mean(parameter, known)} "
-                f"It has: {', '.join(known) or 'none'}."
-            )
-
-
-def check_parameters(name: str, function: Callable[..., Any], given: Mapping[str, object]) -> None:
-    """Refuse hyper-parameters that a method does not have, or values that its signature does not allow.
+class Registry(Generic[T]):
+    """Entries of one kind, by name.
 
     Args:
-        name: The method's name.
-        function: The method.
-        given: Its hyper-parameters and their values.
-
-    Raises:
-        MethodError: Naming the first, and what is allowed.
+        kind: What an entry is called in errors, such as ``localizer``.
+        error: The error that bad input raises.
+        builtins: A module, or a package of modules, that registers the entries that come with it; it is imported when
+            the first entry is looked up, so that importing the registry imports no method.
+        plugins: An entry-point group: modules that installed packages name there are imported then, too.
+        hint: Ends the error about an unknown name, given all names; default: lists them.
     """
-    defaults, annotations = parameters_of(function), annotations_of(function)
-    check_names(name, given, defaults)
-    for parameter, value in given.items():
-        if parameter in annotations and value is not defaults[parameter]:
-            check_value(name, parameter, value, annotations[parameter])
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        error: type[ValueError],
+        builtins: str | None = None,
+        plugins: str | None = None,
+        hint: Callable[[Sequence[str]], str] = list_known,
+    ) -> None:
+        self.kind = kind
+        self.error = error
+        self.plugins = plugins
+        self._builtins = builtins
+        self._hint = hint
+        self._entries: dict[str, tuple[T, Origin]] = {}
+        self._has_builtins = self._has_plugins = False
+
+    def register(self, make: Callable[[Function], T], *, name: str | None = None) -> Callable[[Function], T]:
+        """Decorate a function so that what is made of it becomes an entry.
+
+        Args:
+            make: Makes the entry, and checks the function's signature.
+            name: Name of the entry; default: the function's.
+        """
+
+        def decorate(function: Function) -> T:
+            label = function.__name__ if name is None else name
+            self._check_name(label, function)
+            entry = make(function)
+            if not inspect.getdoc(function):
+                raise self.error(f"{self.kind} '{label}' has no docstring; its first line is shown as the description.")
+            return self.add(label, entry, origin=function)
+
+        return decorate
+
+    def add(self, name: str, entry: T, *, origin: Origin = None) -> T:
+        """Add an entry that is already made.
+
+        Args:
+            name: Name of the entry.
+            entry: The entry.
+            origin: The function that it was made of. A file that is run again may register its functions again.
+
+        Raises:
+            error: If the name is empty or taken.
+        """
+        self._check_name(name, origin)
+        self._entries[name] = entry, origin
+        return entry
+
+    def get(self, name: str) -> T:
+        """The entry of a name.
+
+        Raises:
+            error: If there is none; the message offers the closest names.
+        """
+        self._load()
+        if name not in self._entries:
+            known = self.names()
+            raise self.error(f"unknown {self.kind} '{name}'.{did_you_mean(name, known)} {self._hint(known)}")
+        return self._entries[name][0]
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all entries, sorted."""
+        return tuple(sorted(self.entries()))
+
+    def entries(self) -> Mapping[str, T]:
+        """All entries by name, in the order in which they were registered."""
+        self._load()
+        return {name: entry for name, (entry, _) in self._entries.items()}
+
+    def load_file(self, spec: str, *, passing: tuple[type[Exception], ...] = ()) -> tuple[object, str]:
+        """Run a user's file, and return what a name stands for in it.
+
+        Args:
+            spec: ``FILE.py:NAME``; the name is a variable's or a registered entry's. It can be left out if the file
+                has one entry.
+            passing: Errors of the file that are fit for a user as they are.
+
+        Returns:
+            The value, which need not be an entry, and the name.
+
+        Raises:
+            error: If the file does not run, or has no such name; the message offers the closest ones.
+        """
+        path, name = split_spec(spec, kind=self.kind, error=self.error)
+        values = vars(run_user_file(path, error=self.error, passing=passing))
+        labels = {id(entry): label for label, (entry, _) in self._entries.items()}
+        declared = {key: value for key, value in values.items() if id(value) in labels}
+        by_label = {labels[id(value)]: value for value in declared.values()}
+        if name in values or name in by_label:
+            return values.get(name, by_label.get(name)), name
+        if name:
+            listed = f"It declares: {', '.join(declared) or 'none'}."
+            raise self.error(f"{path} has no {self.kind} '{name}'.{did_you_mean(name, declared)} {listed}")
+        if len(declared) != 1:
+            shown = ", ".join(f"{path.name}:{key}" for key in declared) or "none"
+            raise self.error(
+                f"{path} declares {len(declared)} {self.kind}s ({shown}); name one: {path.name}:my_{self.kind}."
+            )
+        ((name, value),) = declared.items()
+        return value, name
+
+    def _check_name(self, name: str, origin: Origin) -> None:
+        if not name:
+            raise self.error(f"a {self.kind} has no name; give it one.")
+        if not self._is_builtin(origin):
+            self._load_builtins()  # else a built-in that nobody has looked up yet would lose its name to this entry
+        if name not in self._entries or _same_definition(origin, self._entries[name][1]):
+            return
+        known = self._entries[name][1]
+        code = getattr(known, "__code__", None)
+        place = "" if code is None else f" by {code.co_filename}"
+        raise self.error(f"a {self.kind} named '{name}' is registered already{place}: choose another name.")
+
+    def _is_builtin(self, origin: Origin) -> bool:
+        module = getattr(origin, "__module__", None) or ""
+        return self._builtins is not None and module.startswith(self._builtins)
+
+    def _load(self) -> None:
+        self._load_builtins()
+        if self.plugins is not None and not self._has_plugins:
+            self._has_plugins = True
+            for point in importlib.metadata.entry_points(group=self.plugins):
+                point.load()
+
+    def _load_builtins(self) -> None:
+        if self._builtins is None or self._has_builtins:
+            return
+        self._has_builtins = True  # before the imports: what they register is checked against this registry
+        package = importlib.import_module(self._builtins)
+        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
+            importlib.import_module(f"{self._builtins}.{module.name}")
 
 
-def description_of(function: Callable[..., Any]) -> str:
-    """The first line of a method's docstring."""
-    return (inspect.getdoc(function) or "").partition("\n")[0]
-
-
-def load_plugins(group: str) -> None:
-    """Import what installed packages name in an entry-point group."""
-    for point in importlib.metadata.entry_points(group=group):
-        point.load()
+def _same_definition(one: Origin, other: Origin) -> bool:
+    """Whether two functions come from the same lines of one file, which was run twice."""
+    if one is None or other is None:
+        return False
+    code, known = getattr(one, "__code__", None), getattr(other, "__code__", None)
+    if code is None or known is None or "<lambda>" in one.__qualname__:
+        return one is other
+    return (code.co_filename, one.__qualname__) == (known.co_filename, other.__qualname__)

@@ -26,14 +26,19 @@ install_import_hook(_modules, f"{checked.__module__}.{checked.__name__}")
 @pytest.fixture(autouse=True)
 def _nothing_is_left_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test declares or imports from files of its own is gone after it, and no terminal shapes its output."""
-    from groundtruth.programs import registry as programs
-    from mib.localization import registry as localizers
+    from groundtruth.programs.registry import PROGRAMS
+    from mib import user_files
+    from mib.featurization.registry import FEATURIZERS
+    from mib.localization.registry import LOCALIZERS
 
     monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist sets it, and output follows it
-    monkeypatch.setattr(programs, "_programs", dict(programs._programs))
-    monkeypatch.setattr(localizers, "_methods", dict(localizers._methods))
+    monkeypatch.setattr(user_files, "_modules", {})
+    before = [(registry, dict(registry._entries)) for registry in (PROGRAMS, FEATURIZERS, LOCALIZERS)]
     known = set(sys.modules)
     yield
+    for registry, entries in before:
+        built_in = {name: entry for name, entry in registry._entries.items() if registry._is_builtin(entry[1])}
+        registry._entries = built_in | entries
     for name in set(sys.modules) - known:
         file = getattr(sys.modules[name], "__file__", None) or ""
         if "pytest-of-" in file:

@@ -66,7 +66,7 @@ def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, 
         MethodError: If one is written otherwise, unknown, given twice, or of another kind than its default.
     """
     from mib.errors import MethodError
-    from mib.registry import check_names
+    from mib.method_signature import check_names
 
     found: dict[str, Any] = {}
     for text in texts or ():

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from groundtruth.errors import GroundTruthError
-from mib.errors import did_you_mean
-
-_pitfalls: dict[str, Pitfall] = {}
+from mib.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -118,9 +116,13 @@ class Pitfall:
         return Outcome(self, found, seed, time.perf_counter() - start)
 
 
-def pitfall(
-    name: str, *, why: str, instead: str, source: str
-) -> Callable[[Callable[..., Demonstration]], Callable[..., Demonstration]]:
+PITFALLS: Registry[Pitfall] = Registry("pitfall", error=GroundTruthError, plugins="groundtruth.pitfalls")
+"""All pitfalls; a package adds its own by naming a module in the entry-point group ``groundtruth.pitfalls``."""
+
+get = PITFALLS.get
+
+
+def pitfall(name: str, *, why: str, instead: str, source: str) -> Callable[[Callable[..., Demonstration]], Pitfall]:
     """Register a demonstration.
 
     Args:
@@ -130,31 +132,19 @@ def pitfall(
         source: Authors, year, and where to find it.
 
     Raises:
-        GroundTruthError: If the name is taken.
+        GroundTruthError: If the name is taken, the function has no docstring or takes no seed.
     """
 
-    def register(measure: Callable[..., Demonstration]) -> Callable[..., Demonstration]:
-        if name in _pitfalls:
-            raise GroundTruthError(f"a pitfall named '{name}' is registered already: choose another name.")
-        _pitfalls[name] = Pitfall(name, measure, why, instead, source)
-        return measure
+    def make(measure: Callable[..., Demonstration]) -> Pitfall:
+        if list(inspect.signature(measure).parameters) != ["seed"]:
+            raise GroundTruthError(
+                f"pitfall '{name}' must take a seed and nothing else: def {measure.__name__}(*, seed)."
+            )
+        return Pitfall(name, measure, why, instead, source)
 
-    return register
-
-
-def get(name: str) -> Pitfall:
-    """The pitfall of a name.
-
-    Raises:
-        GroundTruthError: If there is none.
-    """
-    if name not in _pitfalls:
-        raise GroundTruthError(
-            f"unknown pitfall '{name}'.{did_you_mean(name, _pitfalls)} Choose from {', '.join(_pitfalls)}."
-        )
-    return _pitfalls[name]
+    return PITFALLS.register(make, name=name)
 
 
 def names() -> tuple[str, ...]:
-    """The names of all pitfalls, in the order in which they are told."""
-    return tuple(_pitfalls)
+    """Names of all pitfalls, in the order in which they are told."""
+    return tuple(PITFALLS.entries())

@@ -1,12 +1,9 @@
 """The registry of programs: one decorator, checked when a program is declared, and lookup by name or by file."""
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeAlias
 
 from tracr.rasp import rasp
@@ -16,6 +13,7 @@ from groundtruth.errors import DomainError, ProgramError
 from groundtruth.programs.source_text import source_of
 from groundtruth.rasp.expressions import canonical
 from mib.errors import did_you_mean
+from mib.registry import Registry
 
 Oracle: TypeAlias = Callable[[Any], Sequence[Any]]
 
@@ -80,7 +78,15 @@ class Program:
         return f"{self.name}: {self.description} ({self.family}; {self.domain})"
 
 
-_programs: dict[str, Program] = {}
+PROGRAMS: Registry[Program] = Registry(
+    "program",
+    error=ProgramError,
+    plugins="groundtruth.programs",
+    hint=lambda names: f"`groundtruth programs` lists all {len(names)}.",
+)
+"""All programs; a package adds its own by naming a module in the entry-point group ``groundtruth.programs``."""
+
+get = PROGRAMS.get
 
 
 def program(
@@ -120,13 +126,14 @@ def program(
 
     def declare(function: Callable[[], rasp.SOp]) -> Program:
         label = name or function.__name__
+        _check_arguments(function, label)
         try:
             domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
         except DomainError as error:
             raise ProgramError(f"program '{label}': {error}") from error
-        declared = Program(
+        return Program(
             name=label,
-            description=_description(function, label),
+            description=(inspect.getdoc(function) or "").partition("\n")[0].rstrip("."),
             family=family,
             domain=domain,
             causal=causal,
@@ -135,22 +142,8 @@ def program(
             oracle=oracle,
             function=function,
         )
-        _register(declared)
-        return declared
 
-    return declare
-
-
-def get(name: str) -> Program:
-    """The program of that name.
-
-    Raises:
-        ProgramError: If there is none; the message offers the closest names.
-    """
-    if name not in _programs:
-        hint = did_you_mean(name, _programs)
-        raise ProgramError(f"unknown program '{name}'.{hint} `groundtruth programs` lists all {len(_programs)}.")
-    return _programs[name]
+    return PROGRAMS.register(declare, name=name)
 
 
 def names(*, family: str | None = None) -> list[str]:
@@ -159,7 +152,7 @@ def names(*, family: str | None = None) -> list[str]:
     Raises:
         ProgramError: If no program is of that family.
     """
-    found = sorted(label for label, declared in _programs.items() if family in (None, declared.family))
+    found = sorted(label for label, declared in PROGRAMS.entries().items() if family in (None, declared.family))
     if not found and family is not None:
         hint = did_you_mean(family, families())
         raise ProgramError(f"unknown family '{family}'.{hint} Choose from {', '.join(families())}.")
@@ -168,7 +161,7 @@ def names(*, family: str | None = None) -> list[str]:
 
 def families() -> list[str]:
     """The families that have programs: the library's in their order, then others by name."""
-    present = {declared.family for declared in _programs.values()}
+    present = {declared.family for declared in PROGRAMS.entries().values()}
     return [family for family in FAMILIES if family in present] + sorted(present - set(FAMILIES))
 
 
@@ -182,91 +175,21 @@ def load_program(spec: str) -> Program:
     Raises:
         ProgramError: If the file or the program does not exist, or what is there is no program.
     """
-    path_text, colon, attribute = spec.rpartition(":")
-    if not colon or attribute.endswith(".py"):
-        path_text, attribute = spec, ""
-    path = Path(path_text).expanduser().resolve()
-    if path.suffix != ".py":
-        raise ProgramError(f"'{spec}' names no Python file; write my_file.py:my_program.")
-    if not path.is_file():
-        raise ProgramError(f"no file {path}.")
-    declared = _declared_in(_imported(path))
-    if not attribute:
-        return _only(declared, path)
-    return _named(attribute, declared, path)
-
-
-def _register(declared: Program) -> None:
-    known = _programs.get(declared.name)
-    # A file that is loaded again declares its programs again; that is no clash.
-    if known is not None and (known.path, known.function.__qualname__) != (
-        declared.path,
-        declared.function.__qualname__,
-    ):
+    declared, name = PROGRAMS.load_file(spec)
+    if not isinstance(declared, Program):
         raise ProgramError(
-            f"program '{declared.name}' of {declared.path} is already declared in {known.path}; "
-            'choose another name: @program("another_name", ...).'
+            f"'{name}' in {spec.rpartition(':')[0]} is {_describe_kind(declared)}, not a program; decorate the "
+            "function that builds it with @program(vocab=..., max_seq_len=...) from groundtruth.programs."
         )
-    _programs[declared.name] = declared
+    declared.build()
+    return declared
 
 
-def _description(function: Callable[[], object], label: str) -> str:
+def _check_arguments(function: Callable[[], object], label: str) -> None:
     required = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
     if required:
         raise ProgramError(f"program '{label}' needs arguments ({', '.join(required)}); a program takes none.")
-    lines = (function.__doc__ or "").strip().splitlines()
-    if not lines:
-        raise ProgramError(f"program '{label}' has no docstring; its first line is shown as the description.")
-    return lines[0].rstrip(".")
 
 
-def _imported(path: Path) -> ModuleType:
-    """The file run as a module of its own; files beside it can be imported by it."""
-    name = f"groundtruth_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ProgramError(f"{path} cannot be imported as a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    except ProgramError:
-        raise
-    except Exception as error:
-        raise ProgramError(f"{path} fails when it is imported: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-def _declared_in(module: ModuleType) -> dict[str, Any]:
-    return {key: value for key, value in vars(module).items() if not key.startswith("__")}
-
-
-def _only(declared: dict[str, Any], path: Path) -> Program:
-    found = [value for value in declared.values() if isinstance(value, Program)]
-    if len(found) != 1:
-        shown = ", ".join(f"{path.name}:{value.function.__name__}" for value in found) or "none"
-        raise ProgramError(f"{path} declares {len(found)} programs ({shown}); name one: {path.name}:my_program.")
-    return found[0]
-
-
-def _named(attribute: str, declared: dict[str, Any], path: Path) -> Program:
-    by_name = {value.name: value for value in declared.values() if isinstance(value, Program)}
-    found = declared.get(attribute, by_name.get(attribute))
-    if found is None:
-        programs = [key for key, value in declared.items() if isinstance(value, Program)]
-        hint = did_you_mean(attribute, programs)
-        raise ProgramError(f"{path} has no program '{attribute}'.{hint} It declares: {', '.join(programs) or 'none'}.")
-    if not isinstance(found, Program):
-        raise ProgramError(
-            f"'{attribute}' in {path} is {_kind(found)}, not a program; decorate the function that builds it with "
-            "@program(vocab=..., max_seq_len=...) from groundtruth.programs."
-        )
-    found.build()
-    return found
-
-
-def _kind(value: object) -> str:
+def _describe_kind(value: object) -> str:
     return "an undecorated function" if inspect.isfunction(value) else f"of type {type(value).__name__}"

@@ -2,21 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from typing import Any
 
-from mib.errors import MethodError, did_you_mean
+from mib.errors import MethodError
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.featurizer_law import check_featurizer
 from mib.featurization.task import FeaturizationTask
-from mib.registry import check_parameters, check_signature, description_of, load_plugins, parameters_of
+from mib.method_signature import check_parameters, check_signature, description_of, parameters_of
+from mib.registry import Registry
 
 Method = Callable[..., Featurizer]
-
-PLUGINS = "mib.featurizers"
-"""Entry-point group: a package that names a module there has the module's ``@featurizer`` functions registered."""
-
-_methods: dict[str, "FeaturizerMethod"] = {}
 
 
 @dataclass(frozen=True)
@@ -88,6 +84,14 @@ CHECKED = 256
 """On how many pairs, at most, every returned featurizer is checked; they are spread over all of the task's."""
 
 
+FEATURIZERS: Registry[FeaturizerMethod] = Registry(
+    "featurizer", error=MethodError, builtins="mib.featurization.methods", plugins="mib.featurizers"
+)
+"""All featurization methods; a package adds its own by naming a module in the entry-point group ``mib.featurizers``."""
+
+get, names = FEATURIZERS.get, FEATURIZERS.names
+
+
 def featurizer(
     name: str, *, cost: str, source: str, needs: tuple[str, ...] = (), linear: bool = True
 ) -> Callable[[Method], FeaturizerMethod]:
@@ -103,15 +107,8 @@ def featurizer(
     Raises:
         MethodError: If the name is taken, the signature is wrong or a need is unknown.
     """
-
-    def register(function: Method) -> FeaturizerMethod:
-        method = as_featurizer(function, name=name, cost=cost, source=source, needs=needs, linear=linear)
-        if name in _methods:
-            raise MethodError(f"a featurizer named '{name}' is registered already: choose another name.")
-        _methods[name] = method
-        return method
-
-    return register
+    make = partial(as_featurizer, name=name, cost=cost, source=source, needs=needs, linear=linear)
+    return FEATURIZERS.register(make, name=name)
 
 
 def as_featurizer(
@@ -136,29 +133,3 @@ def as_featurizer(
         if need not in ("values", "isolation"):
             raise MethodError(f"featurizer '{name}': unknown need '{need}'. Known: values, isolation.")
     return FeaturizerMethod(name, function, cost, source, tuple(needs), linear)
-
-
-def get(name: str) -> FeaturizerMethod:
-    """The method of a name.
-
-    Raises:
-        MethodError: If there is none.
-    """
-    _load_plugins()
-    if name not in _methods:
-        raise MethodError(
-            f"unknown featurizer '{name}'.{did_you_mean(name, _methods)} Known: {', '.join(sorted(_methods))}."
-        )
-    return _methods[name]
-
-
-def names() -> tuple[str, ...]:
-    """Names of all registered methods, sorted."""
-    _load_plugins()
-    return tuple(sorted(_methods))
-
-
-@cache
-def _load_plugins() -> None:
-    """Import what installed packages name in the entry-point group, once."""
-    load_plugins(PLUGINS)

@@ -1,56 +1,5 @@
-"""Localization methods: one file each, found by name."""
+"""Circuit localization: tasks, and methods by name, one file each in ``methods``."""
 
-from mib.localization.methods import (
-    acdc,
-    activation_norm,
-    atp_star,
-    bootstrap_ilp,
-    clean_corrupted,
-    cpr_gaming,
-    eap,
-    eap_ig_activations,
-    eap_ig_inputs,
-    edge_pruning,
-    ensembles,
-    exact,
-    hisp,
-    ifr,
-    nap,
-    optimal_ablation,
-    random_scores,
-    relp,
-    subnetwork_probing,
-    ugs,
-    weight_norm,
-)
 from mib.localization.registry import Localizer, Scores, as_localizer, get, localizer, names
 
-__all__ = [
-    "Localizer",
-    "Scores",
-    "acdc",
-    "activation_norm",
-    "as_localizer",
-    "atp_star",
-    "bootstrap_ilp",
-    "clean_corrupted",
-    "cpr_gaming",
-    "eap",
-    "eap_ig_activations",
-    "eap_ig_inputs",
-    "edge_pruning",
-    "ensembles",
-    "exact",
-    "get",
-    "hisp",
-    "ifr",
-    "localizer",
-    "names",
-    "nap",
-    "optimal_ablation",
-    "random_scores",
-    "relp",
-    "subnetwork_probing",
-    "ugs",
-    "weight_norm",
-]
+__all__ = ["Localizer", "Scores", "as_localizer", "get", "localizer", "names"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from typing import Any
 
 from mib.engine import ABLATIONS, Ablation
@@ -11,16 +11,12 @@ from mib.errors import MethodError, did_you_mean
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.localization.objectives import require_gradient
 from mib.localization.task import LEVELS, Level, LocalizationTask
-from mib.registry import check_parameters, check_signature, description_of, load_plugins, parameters_of
+from mib.method_signature import check_parameters, check_signature, description_of, parameters_of
+from mib.registry import Registry
 
 Scores = EdgeScores | NodeScores | NeuronScores
 Method = Callable[..., Scores]
 RESULT: dict[Level, type[Scores]] = {"edge": EdgeScores, "node": NodeScores, "neuron": NeuronScores}
-
-PLUGINS = "mib.localizers"
-"""Entry-point group: a package that names a module there has the module's ``@localizer`` functions registered."""
-
-_methods: dict[str, "Localizer"] = {}
 
 
 @dataclass(frozen=True)
@@ -92,6 +88,14 @@ class Localizer:
         return scores.require_complete(by=self.name)
 
 
+LOCALIZERS: Registry[Localizer] = Registry(
+    "localizer", error=MethodError, builtins="mib.localization.methods", plugins="mib.localizers"
+)
+"""All localization methods; a package adds its own by naming a module in the entry-point group ``mib.localizers``."""
+
+get, names = LOCALIZERS.get, LOCALIZERS.names
+
+
 def localizer(
     name: str,
     *,
@@ -114,23 +118,16 @@ def localizer(
     Raises:
         MethodError: If the name is taken or empty, the function has no docstring or the wrong signature.
     """
-
-    def register(function: Method) -> Localizer:
-        method = as_localizer(
-            function,
-            name=name,
-            cost=cost,
-            source=source,
-            levels=levels,
-            ablations=ablations,
-            needs_gradient=needs_gradient,
-        )
-        if name in _methods:
-            raise MethodError(f"a localizer named '{name}' is registered already: choose another name.")
-        _methods[name] = method
-        return method
-
-    return register
+    make = partial(
+        as_localizer,
+        name=name,
+        cost=cost,
+        source=source,
+        levels=levels,
+        ablations=ablations,
+        needs_gradient=needs_gradient,
+    )
+    return LOCALIZERS.register(make, name=name)
 
 
 def as_localizer(
@@ -157,29 +154,3 @@ def as_localizer(
             raise MethodError(f"localizer '{name}': unknown level '{level}'.{did_you_mean(level, LEVELS)}")
     known: tuple[Ablation, ...] = tuple(check_ablation(ablation) for ablation in ablations)
     return Localizer(name, function, cost, source, tuple(levels), known, needs_gradient)
-
-
-def get(name: str) -> Localizer:
-    """The method of a name.
-
-    Raises:
-        MethodError: If there is none.
-    """
-    _load_plugins()
-    if name not in _methods:
-        raise MethodError(
-            f"unknown localizer '{name}'.{did_you_mean(name, _methods)} Known: {', '.join(sorted(_methods))}."
-        )
-    return _methods[name]
-
-
-def names() -> tuple[str, ...]:
-    """Names of all registered methods, sorted."""
-    _load_plugins()
-    return tuple(sorted(_methods))
-
-
-@cache
-def _load_plugins() -> None:
-    """Import what installed packages name in the entry-point group, once."""
-    load_plugins(PLUGINS)

@@ -9,7 +9,8 @@ import pytest
 import mib
 from mib.engine import Cost
 from mib.errors import MethodError, ScoreError
-from mib.localization import as_localizer, get, localizer, names, registry
+from mib.localization import as_localizer, get, localizer, names
+from mib.localization.registry import LOCALIZERS
 from mib.metrics import Accuracy
 from tests.mib.localization.test_methods import make_task, values
 
@@ -110,15 +111,16 @@ def test_installed_packages_bring_methods(tmp_path: Path, monkeypatch: pytest.Mo
     info = tmp_path / "brought-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: brought\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{registry.PLUGINS}]\nbrought = brought\n")
+    (info / "entry_points.txt").write_text(f"[{LOCALIZERS.plugins}]\nbrought = brought\n")
     (tmp_path / "brought.py").write_text(
         "import mib\n"
         "@mib.localization.localizer('brought', cost='0', source='a package')\n"
         "def brought(task):\n"
+        "    'Score nothing.'\n"
         "    return mib.EdgeScores(task.graph, [0.0] * len(task.graph.edges))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
-    registry._load_plugins.cache_clear()
+    monkeypatch.setattr(LOCALIZERS, "_entries", dict(LOCALIZERS._entries))
+    monkeypatch.setattr(LOCALIZERS, "_has_plugins", False)
     assert "brought" in names()
     assert isinstance(get("brought")(make_task()), mib.EdgeScores)

@@ -18,7 +18,7 @@ def test_mibs_tasks_are_there_by_its_names() -> None:
 
 
 def test_a_name_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_tasks", dict(registry._tasks))
+    monkeypatch.setattr(registry.TASKS, "_entries", dict(registry.TASKS._entries))
     with pytest.raises(TaskError, match="a task named 'ioi' is registered already"):
         tasks.register(tasks.get("ioi"))
     with pytest.raises(TaskError, match=r"task mine has no family 'other'\. It has: abc"):
@@ -28,7 +28,7 @@ def test_a_name_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_installed_packages_bring_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_tasks", dict(registry._tasks))
+    monkeypatch.setattr(registry.TASKS, "_entries", dict(registry.TASKS._entries))
     theirs = replace(tasks.get("ioi"), name="theirs")
     point = SimpleNamespace(load=lambda: registry.register(theirs))
     found: list[str] = []
@@ -38,8 +38,5 @@ def test_installed_packages_bring_tasks(monkeypatch: pytest.MonkeyPatch) -> None
         return [point]
 
     monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
-    registry._load_plugins.cache_clear()
-    try:
-        assert tasks.get("theirs") is theirs and found == ["mib.tasks"]
-    finally:
-        registry._load_plugins.cache_clear()
+    monkeypatch.setattr(registry.TASKS, "_has_plugins", False)
+    assert tasks.get("theirs") is theirs and found == ["mib.tasks"]

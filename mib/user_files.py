@@ -1,0 +1,69 @@
+"""Python files of a user's own, run as modules: once a process, as long as their text stays the same."""
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+_modules: dict[tuple[Path, str], ModuleType] = {}
+"""By resolved path and SHA-256 of the text, so that a file that was edited is run anew, and no other twice."""
+
+
+def split_spec(spec: str, *, kind: str, error: type[ValueError]) -> tuple[Path, str]:
+    """Split ``FILE.py:NAME`` into a resolved path and a name, which is empty for ``FILE.py``.
+
+    Args:
+        spec: The text that a user gave.
+        kind: The kind of thing that it should name, such as ``program``.
+        error: The error to raise.
+
+    Raises:
+        error: If it names no Python file, or the file does not exist.
+    """
+    path_text, colon, name = spec.rpartition(":")
+    if not colon or name.endswith(".py"):
+        path_text, name = spec, ""
+    path = Path(path_text).expanduser().resolve()
+    if path.suffix != ".py":
+        raise error(f"'{spec}' names no Python file; write my_file.py:my_{kind}.")
+    if not path.is_file():
+        raise error(f"no file {path}.")
+    return path, name
+
+
+def run_user_file(path: Path, *, error: type[ValueError], passing: tuple[type[Exception], ...] = ()) -> ModuleType:
+    """Run a Python file as a module of its own; it can import the files beside it.
+
+    Args:
+        path: Path of the file.
+        error: The error to raise if it fails.
+        passing: Further errors that are fit for a user as they are, such as a registration's.
+
+    Raises:
+        error: If the file cannot be imported, naming it and the reason.
+    """
+    path = path.resolve()
+    key = (path, hashlib.sha256(path.read_bytes()).hexdigest())
+    if key in _modules:
+        return _modules[key]
+    # Two files of one name in two folders are two modules; pickles of one process are read by the next.
+    name = f"user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise error(f"{path} cannot be imported as a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except (error, *passing):
+        del sys.modules[name]
+        raise
+    except Exception as cause:
+        del sys.modules[name]
+        raise error(f"{path} fails when it is imported: {type(cause).__name__}: {cause}") from cause
+    finally:
+        sys.path.remove(str(path.parent))
+    _modules[key] = module
+    return module
