@@ -1,17 +1,48 @@
-"""The Mechanistic Interpretability Benchmark on any model with TransformerLens hooks.
+"""The Mechanistic Interpretability Benchmark's two tracks on any model with TransformerLens hooks.
 
-``mib`` knows nothing of programs or of ground truth: a compiled model is to it just a model with hooks, and a task is
-just data and a metric.
+An independent implementation, not the benchmark's own code. ``mib`` knows nothing of programs or of ground truth: a
+compiled model is to it just a model with hooks, and a task is just data and a metric.
+
+Importing the package imports nothing heavy: every name is fetched from its module when it is first used (PEP 562).
 """
 
-from mib import featurization, localization, tasks
-from mib.engine import Engine
-from mib.errors import FormatError, GraphError, MethodError, MibError, ModelError, ScoreError, TaskError
-from mib.featurization import FeaturizationTask, Featurizer, Site
-from mib.graph import Edge, EdgeScores, Graph, NeuronScores, NodeScores
-from mib.learned import learned_model
-from mib.localization.task import LocalizationTask
-from mib.models import LoadedModel, load_model
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mib import featurization, localization, tasks
+    from mib.engine import Engine
+    from mib.errors import FormatError, GraphError, MethodError, MibError, ModelError, ScoreError, TaskError
+    from mib.featurization import FeaturizationTask, Featurizer
+    from mib.graph import Edge, EdgeScores, Graph, NeuronScores, NodeScores
+    from mib.learned import learned_model
+    from mib.localization.task import LocalizationTask
+    from mib.models import LoadedModel, load_model
+    from mib.site import Site
+
+_HOMES = {
+    "Edge": "mib.graph",
+    "EdgeScores": "mib.graph",
+    "Engine": "mib.engine",
+    "FeaturizationTask": "mib.featurization.task",
+    "Featurizer": "mib.featurization.featurizer",
+    "FormatError": "mib.errors",
+    "Graph": "mib.graph",
+    "GraphError": "mib.errors",
+    "LoadedModel": "mib.models",
+    "LocalizationTask": "mib.localization.task",
+    "MethodError": "mib.errors",
+    "MibError": "mib.errors",
+    "ModelError": "mib.errors",
+    "NeuronScores": "mib.graph",
+    "NodeScores": "mib.graph",
+    "ScoreError": "mib.errors",
+    "Site": "mib.site",
+    "TaskError": "mib.errors",
+    "learned_model": "mib.learned",
+    "load_model": "mib.models",
+}
+"""Module of each public name that is no module itself."""
 
 __all__ = [
     "Edge",
@@ -38,3 +69,16 @@ __all__ = [
     "localization",
     "tasks",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'mib' has no attribute '{name}'")
+    module = importlib.import_module(_HOMES.get(name, f"mib.{name}"))
+    value = getattr(module, name) if name in _HOMES else module
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,11 +12,9 @@ from torch import Tensor
 
 from mib.featurization.prefix_cache import Settled
 from mib.featurization.site_runs import Recording, record, resume, site_width
+from mib.featurization.task_data import TaskData
 from mib.models.adapters import Anatomy
 from mib.site import Site
-
-if TYPE_CHECKING:
-    from mib.featurization.task import FeaturizationTask
 
 CACHE = 2**24
 """Bytes of activations of one batch that run fastest at once on a CPU (measured by benchmarks/featurization.py)."""
@@ -50,7 +47,7 @@ class Pairs:
     memory: int
 
     @classmethod
-    def of(cls, task: FeaturizationTask) -> Pairs:
+    def of(cls, task: TaskData) -> Pairs:
         """The inputs of a task, those that occur several times once."""
         tokens, attention = torch.cat((task.base, task.source)), None
         rows = tokens

@@ -1,20 +1,16 @@
 """Hold a readout to its contract: numbers or scores of answers, of each row's own logits and example."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mib.engine.metric_contract import check_independent, name_of, together_and_alone
 from mib.errors import TaskError
-
-if TYPE_CHECKING:
-    from mib.featurization.task import FeaturizationTask
+from mib.featurization.task_data import TaskData
 
 
-def check_readout(task: FeaturizationTask) -> None:
+def check_readout(task: TaskData) -> None:
     """Try a task's readout on what the model puts out for its first and its last base.
 
     Raises:
@@ -43,12 +39,12 @@ def check_readout(task: FeaturizationTask) -> None:
     check_independent(what, logits, examples, together, alone)
 
 
-def _inputs(task: FeaturizationTask, end: Tensor, device: torch.device) -> tuple[Tensor, Tensor | None]:
+def _inputs(task: TaskData, end: Tensor, device: torch.device) -> tuple[Tensor, Tensor | None]:
     mask = task.base_attention_mask
     return task.base[end].to(device), None if mask is None else mask[end].to(device)
 
 
-def _checked(task: FeaturizationTask, what: str, found: Any, n_rows: int) -> Tensor:
+def _checked(task: TaskData, what: str, found: Any, n_rows: int) -> Tensor:
     """What a readout returned, if it is what the task expects."""
     n_places = task.expected.shape[1]
     if not isinstance(found, Tensor):

@@ -1,9 +1,6 @@
 """Whether the parts of a featurization task fit together."""
 
-from __future__ import annotations
-
 from math import inf
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,13 +8,11 @@ from torch import Tensor
 from mib.errors import TaskError, shorten
 from mib.featurization.readout_contract import check_readout
 from mib.featurization.site_runs import check_site
+from mib.featurization.task_data import TaskData
 from mib.tensor_checks import require_integers, require_tensor, require_whole_number
 
-if TYPE_CHECKING:
-    from mib.featurization.task import FeaturizationTask
 
-
-def check_task(task: FeaturizationTask) -> None:
+def check_task(task: TaskData) -> None:
     """Refuse a task whose parts do not fit together.
 
     Raises:
@@ -44,7 +39,7 @@ _INTEGERS = {
 }
 
 
-def _check_types(task: FeaturizationTask) -> None:
+def _check_types(task: TaskData) -> None:
     for name, holds in _INTEGERS.items():
         if (value := getattr(task, name)) is not None or name in ("base", "source"):
             require_integers(value, name, holds)
@@ -62,7 +57,7 @@ def _check_types(task: FeaturizationTask) -> None:
     require_whole_number(task.memory, "memory", least=1)
 
 
-def _check_inputs(task: FeaturizationTask) -> None:
+def _check_inputs(task: TaskData) -> None:
     if task.base.ndim != 2 or task.base.shape != task.source.shape or not len(task.base):
         raise TaskError(
             f"base has shape {tuple(task.base.shape)}, source {tuple(task.source.shape)}; expected one "
@@ -79,7 +74,7 @@ def _check_inputs(task: FeaturizationTask) -> None:
         _check_shape(task, name, task.base.shape)
 
 
-def _check_positions(task: FeaturizationTask) -> None:
+def _check_positions(task: TaskData) -> None:
     n_examples, n_positions = task.base.shape
     usual = task.site.indices(n_examples, n_positions) if task.base_positions is None else task.base_positions
     for name in ("base_positions", "source_positions"):
@@ -101,7 +96,7 @@ def _check_positions(task: FeaturizationTask) -> None:
         raise TaskError(f"base_positions names a position twice in examples {shorten(repeated)}.")
 
 
-def _check_predictions(task: FeaturizationTask) -> None:
+def _check_predictions(task: TaskData) -> None:
     expected, mask, n_outputs = task.expected, task.mask, task.anatomy.W_U.shape[1]
     places = (expected.shape[1:] if task.readout is not None else task.base.shape[1:]) if expected.ndim == 2 else ()
     if expected.shape != (len(task), *places) or mask.shape != expected.shape or mask.dtype != torch.bool:
@@ -129,7 +124,7 @@ def _check_predictions(task: FeaturizationTask) -> None:
         )
 
 
-def _check_labels(task: FeaturizationTask) -> None:
+def _check_labels(task: TaskData) -> None:
     for name in ("isolates", "family"):
         _check_shape(task, name, torch.Size([len(task)]))
     n_chosen = (
@@ -141,7 +136,7 @@ def _check_labels(task: FeaturizationTask) -> None:
         raise TaskError("base_values and source_values: give both or neither.")
 
 
-def _check_shape(task: FeaturizationTask, name: str, shape: torch.Size) -> None:
+def _check_shape(task: TaskData, name: str, shape: torch.Size) -> None:
     value: Tensor | None = getattr(task, name)
     if value is not None and value.shape != shape:
         raise TaskError(f"{name} has shape {tuple(value.shape)}; expected {tuple(shape)}.")

@@ -1,7 +1,7 @@
 """The tasks that come with the package: MIB's, and greater-than."""
 
 from mib.tasks import arc, arithmetic, greater_than, ioi, mcqa, ravel
-from mib.tasks.data_sources import HubData
+from mib.tasks.hub_data import HubData
 from mib.tasks.registry import register
 from mib.tasks.task import Task
 

@@ -1,9 +1,7 @@
 """A task on a model, for localization methods: pairs as token ids, and MIB's measure."""
 
-from __future__ import annotations
-
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
@@ -17,14 +15,12 @@ from mib.metrics.probability_difference import ProbabilityDifference
 from mib.models.adapters import Anatomy, decompose
 from mib.tasks.encoder import Encoder, pad_left
 from mib.tasks.pair_selection import Pair, Selection, check_right_on, right, select
+from mib.tasks.task_definition import TaskDefinition
 from mib.tasks.token_pairs import Data, Pairing
-
-if TYPE_CHECKING:
-    from mib.tasks.task import Task
 
 
 def localization(
-    task: Task,
+    task: TaskDefinition,
     model: Any,
     tokenizer: Any = None,
     *,
@@ -88,7 +84,7 @@ def localization(
 
 
 def selection(
-    task: Task,
+    task: TaskDefinition,
     model: Any,
     tokenizer: Any = None,
     *,
@@ -107,7 +103,7 @@ def selection(
 
 
 def accuracy(
-    task: Task,
+    task: TaskDefinition,
     model: Any,
     tokenizer: Any = None,
     *,
@@ -129,7 +125,7 @@ def accuracy(
 
 
 def pairing_of(
-    task: Task,
+    task: TaskDefinition,
     model: Any,
     tokenizer: Any,
     *,
@@ -180,7 +176,7 @@ def _select(
     return select(candidates, anatomy, padding=padding, n=n, right_on=kind, task=task)
 
 
-def _metric(task: Task, pairs: tuple[Pair, ...], pairing: Pairing, n_positions: int) -> Metric:
+def _metric(task: TaskDefinition, pairs: tuple[Pair, ...], pairing: Pairing, n_positions: int) -> Metric:
     if not task.candidates:
         answers, others = (torch.tensor([getattr(pair, name) for pair in pairs]) for name in ("answer", "other"))
         return LogitDifference.at_position(answers, others, n_positions=n_positions)

@@ -1,67 +1,22 @@
 """Where examples come from: made up, a local folder, or the hub; all in the same columns."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from mib.errors import FormatError, TaskError, did_you_mean
 from mib.tasks.data_parts import PARTS, check_part
 from mib.tasks.example import Example, Row
-
-if TYPE_CHECKING:
-    from mib.tasks.task import Task
+from mib.tasks.task_definition import TaskDefinition
 
 HUB = "hub"
 SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
-@dataclass(frozen=True)
-class HubData:
-    """A task's data set on the Hugging Face hub.
-
-    Attributes:
-        repository: Such as ``mib-bench/ioi``.
-        revision: The commit that is read; None where the newest one is, because no commit is known to us.
-        config: Of a data set with several.
-        splits: What the data set calls its parts, where not ``train``, ``validation`` and ``test``.
-    """
-
-    repository: str
-    revision: str | None
-    config: str | None = None
-    splits: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    def rows(self, split: str) -> Iterator[Row]:
-        """The rows of a part, in order.
-
-        Raises:
-            TaskError: If ``datasets`` is not installed or the data set cannot be had, in one line.
-        """
-        try:
-            import datasets
-        except ImportError:
-            raise TaskError(
-                f"{self.repository} is read with the package 'datasets', which is not installed: "
-                "pip install datasets. Or generate examples, or load a local folder."
-            ) from None
-        name = self.splits.get(split, split)
-        try:
-            yield from datasets.load_dataset(self.repository, self.config, split=name, revision=self.revision)  # pyright: ignore[reportReturnType]
-        except Exception as error:  # the hub's client raises many kinds
-            first = str(error).strip().partition("\n")[0]
-            raise TaskError(
-                f"cannot read split '{name}' of {self.repository} from the hub ({type(error).__name__}: {first}). "
-                "Without a connection, generate examples or load a local folder."
-            ) from error
-
-
 def examples_of(
-    task: Task, data: str | PathLike[str] | Sequence[Example] | None, *, split: str, seed: int
+    task: TaskDefinition, data: str | PathLike[str] | Sequence[Example] | None, *, split: str, seed: int
 ) -> Iterable[Example]:
     """Examples of a part of a task's data, one at a time.
 
@@ -98,7 +53,7 @@ def data_of(data: str | PathLike[str] | None, task: str) -> str | PathLike[str] 
     return folder if has_parts and not own.is_dir() else own
 
 
-def rows_of(task: Task, data: str | PathLike[str], *, split: str) -> Iterator[Row]:
+def rows_of(task: TaskDefinition, data: str | PathLike[str], *, split: str) -> Iterator[Row]:
     """Rows of a part of a task's data, from the hub or a local folder.
 
     Raises:
@@ -112,7 +67,7 @@ def rows_of(task: Task, data: str | PathLike[str], *, split: str) -> Iterator[Ro
     return read_rows(data, split)
 
 
-def _parsed(task: Task, rows: Iterable[Row], where: str) -> Iterator[Example]:
+def _parsed(task: TaskDefinition, rows: Iterable[Row], where: str) -> Iterator[Example]:
     for number, row in enumerate(rows, 1):
         try:
             yield task.parse(row)

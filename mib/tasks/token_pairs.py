@@ -1,19 +1,14 @@
 """From examples to pairs of token ids, or the reason why there is none."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING
 
 from mib.tasks.data_sources import examples_of
 from mib.tasks.encoder import Encoder
 from mib.tasks.example import Example, Prompt
 from mib.tasks.pair_selection import Pair, answer_tokens
-
-if TYPE_CHECKING:
-    from mib.tasks.task import Task
+from mib.tasks.task_definition import TaskDefinition
 
 Data = str | PathLike[str] | Sequence[Example] | None
 """Where examples come from: made up (None), ``hub``, a folder in MIB's columns, or the examples themselves."""
@@ -30,7 +25,7 @@ class Pairing:
         prefix: What to put before answers instead of the task's own space or nothing; None to leave them.
     """
 
-    task: Task
+    task: TaskDefinition
     encoder: Encoder
     families: tuple[str, ...]
     prefix: str | None = None

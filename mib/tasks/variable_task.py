@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,10 +21,8 @@ from mib.tasks.data_parts import PARTS
 from mib.tasks.encoder import LAST, place_of
 from mib.tasks.example import Prompt
 from mib.tasks.pair_selection import Pair, check_right_on, select
+from mib.tasks.task_definition import TaskDefinition
 from mib.tasks.token_pairs import Data, Pairing
-
-if TYPE_CHECKING:
-    from mib.tasks.task import Task
 
 EVERYWHERE = "all"
 """MIB's name for a site at every position."""
@@ -37,7 +35,7 @@ Labels = Literal["true", "arbitrary"]
 
 
 def featurization(
-    task: Task,
+    task: TaskDefinition,
     model: Any,
     tokenizer: Any = None,
     *,
