@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mib import featurization, localization, tasks
-    from mib.engine import Engine
+    from mib.engine.engine import Engine
     from mib.errors import FormatError, GraphError, MethodError, MibError, ModelError, ScoreError, TaskError
     from mib.featurization import FeaturizationTask, Featurizer
     from mib.graph import Edge, EdgeScores, Graph, NeuronScores, NodeScores

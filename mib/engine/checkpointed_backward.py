@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mib.engine.gradients import attend
-from mib.models.adapters import Anatomy, Context
-from mib.models.adapters.parts import Stream
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.parts import Context, Stream
 from mib.sublayers import (
     block_sublayers,
     is_mlp_sublayer,

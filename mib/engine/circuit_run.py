@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mib.graph import Graph
-from mib.models.adapters import Anatomy, Context
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.parts import Context
 from mib.sublayers import (
     EMBEDDINGS,
     block_sublayers,

@@ -17,7 +17,7 @@ from mib.engine.shape_checks import check_rows
 from mib.engine.single_cuts import FullRun, SingleCuts
 from mib.errors import TaskError
 from mib.graph import Edge
-from mib.models.adapters import Anatomy
+from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.parts import Stream
 from mib.sublayers import unembedding_sublayer
 

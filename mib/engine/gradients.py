@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.models.adapters import Anatomy, Block, Context
-from mib.models.adapters.parts import Stream
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.parts import Block, Context, Stream
 from mib.sublayers import block_sublayers, is_mlp_sublayer, split_sublayer
 
 Gradients = tuple[Float[Tensor, "row _destination position d_model"], ...]

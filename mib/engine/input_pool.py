@@ -17,7 +17,7 @@ from mib.engine.single_cuts import FullRun
 from mib.engine.source_changes import Changes, CompactOutputs, InMemoryChanges, StreamingChanges, StreamingOutputs
 from mib.errors import TaskError
 from mib.graph import Graph
-from mib.models.adapters import Model, decompose
+from mib.models.adapters.decompose import Model, decompose
 from mib.models.adapters.parts import Stream
 from mib.tensor_checks import as_mask, require_integers
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mib.engine.circuit_run import Outputs
 from mib.engine.rows import Indices
-from mib.models.adapters import Anatomy
+from mib.models.adapters.anatomy import Anatomy
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from mib.graph import Graph
-from mib.models.adapters import Anatomy
+from mib.models.adapters.anatomy import Anatomy
 
 Work = Literal["circuits", "inputs", "cuts", "gradients", "checkpointed"]
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mib.errors import TaskError
 from mib.graph import Graph
-from mib.models.adapters import Anatomy
+from mib.models.adapters.anatomy import Anatomy
 
 
 def check_pool(anatomy: Anatomy, graph: Graph, inputs: Tensor, attention_mask: Tensor | None) -> None:

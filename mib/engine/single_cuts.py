@@ -15,8 +15,8 @@ from torch import Tensor
 
 from mib.engine.circuit_run import Columns, Outputs
 from mib.engine.rows import Indices
-from mib.models.adapters import Anatomy, Context
-from mib.models.adapters.parts import PerHead, Stream
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.parts import Context, PerHead, Stream
 from mib.sublayers import EMBEDDINGS, reading_sublayers, split_sublayer, unembedding_sublayer, writing_sublayers
 
 

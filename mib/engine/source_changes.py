@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mib.engine.circuit_run import Columns, Outputs
-from mib.models.adapters import Anatomy
+from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.parts import PerHead, Stream
 from mib.sublayers import EMBEDDINGS, split_sublayer, writing_sublayers
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from mib.featurization.prefix_cache import Settled
 from mib.featurization.site_runs import Recording, record, resume, site_width
 from mib.featurization.task_data import TaskData
-from mib.models.adapters import Anatomy
+from mib.models.adapters.anatomy import Anatomy
 from mib.site import Site
 
 CACHE = 2**24

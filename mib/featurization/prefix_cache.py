@@ -13,8 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mib.featurization.site_runs import Recording, after_layer, next_layer
-from mib.models.adapters import Anatomy
-from mib.models.adapters.anatomy import Mask, Tokens
+from mib.models.adapters.anatomy import Anatomy, Mask, Tokens
 from mib.models.adapters.parts import Context, PerHead
 from mib.site import Site
 

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mib.errors import TaskError
-from mib.models.adapters import Anatomy, Attention
-from mib.models.adapters.anatomy import Mask, Tokens
+from mib.models.adapters.anatomy import Anatomy, Mask, Tokens
+from mib.models.adapters.parts import Attention
 from mib.site import Site
 
 Activation = Float[Tensor, "batch position d_site"]

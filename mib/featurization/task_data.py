@@ -8,7 +8,8 @@ from torch import Tensor
 
 from mib.featurization.readout import Readout
 from mib.featurization.splits import Split
-from mib.models.adapters import Anatomy, Model, decompose
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.decompose import Model, decompose
 from mib.site import Site
 
 

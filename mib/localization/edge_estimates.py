@@ -17,7 +17,7 @@ from mib.engine.checkpointed_backward import CheckpointedBackward
 from mib.engine.gradients import Gradients, Trace
 from mib.localization.gradient_products import embeddings, sum_of_products
 from mib.localization.task import Batch, LocalizationTask
-from mib.models.adapters import Anatomy
+from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.parts import Stream
 from mib.sublayers import next_sublayer
 

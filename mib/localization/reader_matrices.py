@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mib.graph import Graph
-from mib.models.adapters import Anatomy, Norm
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.parts import Norm
 from mib.sublayers import is_mlp_sublayer, reading_sublayers, split_sublayer, unembedding_sublayer
 
 COLUMNS = 4096

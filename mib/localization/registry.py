@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mib.engine import ABLATIONS, Ablation
-from mib.engine.ablations import check_ablation
+from mib.engine.ablations import ABLATIONS, Ablation, check_ablation
 from mib.errors import MethodError, did_you_mean
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.localization.objectives import require_gradient

@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from mib.models.adapters import Attention, Mlp, Norm
+from mib.models.adapters.parts import Attention, Mlp, Norm
 
 Part = TypeVar("Part", bound=Attention | Mlp | Norm)
 

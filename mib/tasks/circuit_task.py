@@ -4,19 +4,18 @@ from itertools import islice
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
 
-from mib.engine import Ablation, Metric
+from mib.engine.ablations import Ablation
+from mib.engine.metric import Metric
 from mib.errors import TaskError
 from mib.localization.task import Level, LocalizationTask
 from mib.metrics.answer_metrics import LogitDifference
 from mib.metrics.probability_difference import ProbabilityDifference
-from mib.models.adapters import Anatomy, decompose
-from mib.tasks.encoder import Encoder, pad_left
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.decompose import decompose
 from mib.tasks.pair_selection import Pair, Selection, check_right_on, right, select
 from mib.tasks.task_definition import TaskDefinition
-from mib.tasks.token_pairs import Data, Pairing
+from mib.tasks.token_pairs import Data, Pairing, make_pairing, pad_pairs
 
 
 def localization(
@@ -65,10 +64,10 @@ def localization(
             unknown.
         FormatError: If a data set is malformed.
     """
-    pairing = pairing_of(task, model, tokenizer, families=(family,), bos=bos, answer_prefix=answer_prefix)
+    pairing = make_pairing(task, model, tokenizer, families=(family,), bos=bos, answer_prefix=answer_prefix)
     anatomy = decompose(model)
     found = _select(pairing, anatomy, data=data, split=split, seed=seed, n=n, right_on=right_on)
-    tokens, masks = padded(found.pairs, pairing.encoder, anatomy)
+    tokens, masks = pad_pairs(found.pairs, pairing.encoder, anatomy)
     return LocalizationTask(
         model=model,
         clean=tokens[0],
@@ -98,7 +97,7 @@ def selection(
     answer_prefix: str | None = None,
 ) -> Selection:
     """The pairs that ``localization`` measures on, and how many were left out for which reason; arguments as there."""
-    pairing = pairing_of(task, model, tokenizer, families=(family,), bos=bos, answer_prefix=answer_prefix)
+    pairing = make_pairing(task, model, tokenizer, families=(family,), bos=bos, answer_prefix=answer_prefix)
     return _select(pairing, decompose(model), data=data, split=split, seed=seed, n=n, right_on=right_on)
 
 
@@ -115,52 +114,13 @@ def accuracy(
     answer_prefix: str | None = None,
 ) -> float:
     """The share of base prompts on which the model's likeliest token begins a right answer; arguments as there."""
-    pairing = pairing_of(task, model, tokenizer, families=(None,), bos=bos, answer_prefix=answer_prefix)
+    pairing = make_pairing(task, model, tokenizer, families=(None,), bos=bos, answer_prefix=answer_prefix)
     bases = [example.base for example in islice(pairing.examples(data, split=split, seed=seed), n)]
     if not bases:
         raise TaskError(f"task {task.name}: no prompt in the {split} part; n={n}.")
     prompts = [pairing.encoder.prompt(base.text) for base in bases]
     accepted = [pairing.accepted(base) for base in bases]
     return sum(right(decompose(model), prompts, accepted, padding=pairing.encoder.padding)) / len(bases)
-
-
-def pairing_of(
-    task: TaskDefinition,
-    model: Any,
-    tokenizer: Any,
-    *,
-    families: tuple[str | None, ...],
-    bos: bool | None,
-    answer_prefix: str | None,
-) -> Pairing:
-    """How examples become pairs; the tokenizer is the model's own unless another is given."""
-    tokenizer = getattr(model, "tokenizer", None) if tokenizer is None else tokenizer
-    names = tuple(task.default_family if name is None else task.check_family(name) for name in families)
-    return Pairing(task, Encoder(tokenizer, bos), names, answer_prefix)
-
-
-def padded(
-    pairs: tuple[Pair, ...], encoder: Encoder, anatomy: Anatomy
-) -> tuple[Int[Tensor, "two example position"], Bool[Tensor, "two example position"] | None]:
-    """Bases and counterfactuals of one length, padded on the left, on the model's device; no mask if none is padded.
-
-    Raises:
-        TaskError: If a token is not in the model's vocabulary.
-    """
-    sides = ([pair.base.ids for pair in pairs], [pair.source.ids for pair in pairs])
-    width = max(len(row) for rows in sides for row in rows)
-    padding = encoder.padding if encoder.padding < anatomy.n_vocabulary else 0
-    made = [pad_left(rows, padding=padding, width=width) for rows in sides]
-    device = anatomy.token_embedding.device
-    tokens, real = (torch.stack([side[i] for side in made]).to(device) for i in (0, 1))
-    answers = max(max(pair.answer, pair.other, *pair.accepted) for pair in pairs)
-    for most, size in ((int(tokens.max()), anatomy.n_vocabulary), (answers, anatomy.W_U.shape[1])):
-        if most >= size:
-            raise TaskError(
-                f"the tokenizer makes token {most}; the model has tokens 0 to {size - 1}. Use the model's own "
-                "tokenizer."
-            )
-    return tokens, None if bool(real.all()) else real
 
 
 def _select(

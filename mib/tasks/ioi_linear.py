@@ -20,9 +20,9 @@ from torch import Tensor
 from mib.errors import TaskError
 from mib.leaderboard.formats import IoiParameters
 from mib.localization.task import LocalizationTask
-from mib.tasks.builtin_tasks import IOI
 from mib.tasks.causal_model import CausalModel
 from mib.tasks.ioi import CAUSAL_MODEL
+from mib.tasks.registry import get
 from mib.tasks.token_pairs import Data
 
 GPT2_HEADS = ((7, 3), (7, 9), (8, 6), (8, 10))
@@ -110,7 +110,7 @@ def fit(
     """
     signals, differences = list[Float[Tensor, "example 3"]](), list[Float[Tensor, "example"]]()
     for family in FAMILIES:
-        task = IOI.localization(
+        task = get("ioi").localization(
             model, tokenizer, family=family, n=n, split=split, seed=seed, data=data, right_on=right_on,
             answer_prefix=answer_prefix, memory=memory,
         )  # fmt: skip

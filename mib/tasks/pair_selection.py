@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mib.errors import TaskError, did_you_mean
-from mib.models.adapters import Anatomy
+from mib.models.adapters.anatomy import Anatomy
 from mib.tasks.encoder import Encoder, Encoding, pad_left
 from mib.tasks.example import Example, Prompt
 

@@ -3,9 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from typing import Any
 
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from mib.errors import TaskError
+from mib.models.adapters.anatomy import Anatomy
 from mib.tasks.data_sources import examples_of
-from mib.tasks.encoder import Encoder
+from mib.tasks.encoder import Encoder, pad_left
 from mib.tasks.example import Example, Prompt
 from mib.tasks.pair_selection import Pair, answer_tokens
 from mib.tasks.task_definition import TaskDefinition
@@ -85,3 +92,42 @@ class Pairing:
 
     def _spelt(self, answer: str) -> str:
         return answer if self.prefix is None else self.prefix + answer.lstrip(" ")
+
+
+def make_pairing(
+    task: TaskDefinition,
+    model: Any,
+    tokenizer: Any,
+    *,
+    families: tuple[str | None, ...],
+    bos: bool | None,
+    answer_prefix: str | None,
+) -> Pairing:
+    """Say how examples of a task become pairs; the tokenizer is the model's own unless another is given."""
+    tokenizer = getattr(model, "tokenizer", None) if tokenizer is None else tokenizer
+    names = tuple(task.default_family if name is None else task.check_family(name) for name in families)
+    return Pairing(task, Encoder(tokenizer, bos), names, answer_prefix)
+
+
+def pad_pairs(
+    pairs: tuple[Pair, ...], encoder: Encoder, anatomy: Anatomy
+) -> tuple[Int[Tensor, "two example position"], Bool[Tensor, "two example position"] | None]:
+    """Pad bases and counterfactuals on the left to one length, on the model's device; no mask if none is padded.
+
+    Raises:
+        TaskError: If a token is not in the model's vocabulary.
+    """
+    sides = ([pair.base.ids for pair in pairs], [pair.source.ids for pair in pairs])
+    width = max(len(row) for rows in sides for row in rows)
+    padding = encoder.padding if encoder.padding < anatomy.n_vocabulary else 0
+    made = [pad_left(rows, padding=padding, width=width) for rows in sides]
+    device = anatomy.token_embedding.device
+    tokens, real = (torch.stack([side[i] for side in made]).to(device) for i in (0, 1))
+    answers = max(max(pair.answer, pair.other, *pair.accepted) for pair in pairs)
+    for most, size in ((int(tokens.max()), anatomy.n_vocabulary), (answers, anatomy.W_U.shape[1])):
+        if most >= size:
+            raise TaskError(
+                f"the tokenizer makes token {most}; the model has tokens 0 to {size - 1}. Use the model's own "
+                "tokenizer."
+            )
+    return tokens, None if bool(real.all()) else real

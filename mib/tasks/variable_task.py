@@ -12,17 +12,18 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mib.errors import TaskError, did_you_mean
-from mib.featurization import FeaturizationTask, Site
 from mib.featurization.splits import Split
-from mib.models.adapters import Anatomy, decompose
+from mib.featurization.task import FeaturizationTask
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.decompose import decompose
+from mib.site import Site
 from mib.tasks.causal_model import CausalModel, Settings
-from mib.tasks.circuit_task import padded, pairing_of
 from mib.tasks.data_parts import PARTS
 from mib.tasks.encoder import LAST, place_of
 from mib.tasks.example import Prompt
 from mib.tasks.pair_selection import Pair, check_right_on, select
 from mib.tasks.task_definition import TaskDefinition
-from mib.tasks.token_pairs import Data, Pairing
+from mib.tasks.token_pairs import Data, Pairing, make_pairing, pad_pairs
 
 EVERYWHERE = "all"
 """MIB's name for a site at every position."""
@@ -95,7 +96,7 @@ def featurization(
         known = get_args(Labels)
         raise TaskError(f"unknown labels '{labels}'.{did_you_mean(labels, known)} Known: {', '.join(known)}.")
     families = (family,) if family is None or isinstance(family, str) else tuple(family)
-    pairing = pairing_of(task, model, tokenizer, families=families, bos=bos, answer_prefix=answer_prefix)
+    pairing = make_pairing(task, model, tokenizer, families=families, bos=bos, answer_prefix=answer_prefix)
     interchange = _Interchange(pairing, hypothesis, variable, position)
     anatomy = decompose(model)
     found, parts = interchange.find(anatomy, data=data, split=split, seed=seed, n=n, right_on=right_on)
@@ -205,7 +206,7 @@ class _Interchange:
 def _built(interchange: _Interchange, found: list[Found], anatomy: Anatomy) -> dict[str, Any]:
     """The parts of a featurization task that the pairs give."""
     pairs = tuple(pair for pair, _ in found)
-    tokens, masks = padded(pairs, interchange.pairing.encoder, anatomy)
+    tokens, masks = pad_pairs(pairs, interchange.pairing.encoder, anatomy)
     device, n_positions = tokens.device, tokens.shape[2]
     wanted = torch.tensor([value for _, value in found], device=device)
     numbers = wanted.is_floating_point()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mib import tasks
 from mib.errors import TaskError, did_you_mean
-from mib.featurization import Featurizer
+from mib.featurization.featurizer import Featurizer
 from mib.leaderboard.formats import Cell, Unit, read_ioi_parameters, write_featurizer, write_ioi_parameters
 from mib.leaderboard.formats.featurizer_files import VARIABLES
 from mib.leaderboard.protocols import EVERYWHERE, PROTOCOLS, Places

@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from mib.engine import Ablation
-from mib.engine.ablations import check_ablation
+from mib.engine.ablations import Ablation, check_ablation
 from mib.errors import MethodError, MibError, TaskError
 from mib.leaderboard.submissions.submission_settings import record, settings_of
 from mib.models import LoadedModel, SharedModel, load_model

@@ -8,7 +8,7 @@ from mib.graph import EdgeScores, NodeScores
 from mib.localization.reader_matrices import reader
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
-from mib.models.adapters import Anatomy
+from mib.models.adapters.anatomy import Anatomy
 from mib.sublayers import reading_sublayers, writing_sublayers
 
 

@@ -18,8 +18,8 @@ from mib.graph import EdgeScores, NodeScores
 from mib.localization.registry import localizer
 from mib.localization.remade_parts import remade
 from mib.localization.task import Batch, LocalizationTask
-from mib.models.adapters import Anatomy, Attention, Block, Mlp
-from mib.models.adapters.parts import PerHead, Stream
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.parts import Attention, Block, Mlp, PerHead, Stream
 from mib.sublayers import attention_sublayer, is_mlp_sublayer, mlp_sublayer, unembedding_sublayer, writing_sublayers
 
 Dropped = Literal["layers", "none"]

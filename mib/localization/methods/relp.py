@@ -24,8 +24,8 @@ from mib.localization.edge_estimates import edge_estimates
 from mib.localization.registry import localizer
 from mib.localization.remade_parts import remade
 from mib.localization.task import LocalizationTask
-from mib.models.adapters import Anatomy, Attention, Block, Context, Mlp, Norm
-from mib.models.adapters.parts import PerHead, Stream
+from mib.models.adapters.anatomy import Anatomy
+from mib.models.adapters.parts import Attention, Block, Context, Mlp, Norm, PerHead, Stream
 
 
 @localizer(
