@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
@@ -224,6 +225,35 @@ class EdgeScores:
 
     def __getitem__(self, edge: Edge | str) -> float:
         return float(self.values[self.graph.index(edge)])
+
+    def __repr__(self) -> str:
+        best = ", ".join(f"{edge} {score:.3g}" for edge, score in self.top(3))
+        n_missing = int(np.isnan(self.flat).sum())
+        missing = f", {n_missing} without a score" if n_missing else ""
+        return f"EdgeScores({len(self.graph.edges)} edges{missing}; {best or 'none scored'})"
+
+    def _repr_html_(self) -> str:
+        """Table of the best edges, for notebooks."""
+        rows = "".join(f"<tr><td>{escape(str(edge))}</td><td>{score:.4g}</td></tr>" for edge, score in self.top(10))
+        caption = f"{min(10, len(self.graph.edges))} best of {len(self.graph.edges)} edges, by magnitude"
+        return f"<table><caption>{caption}</caption><tr><th>edge</th><th>score</th></tr>{rows}</table>"
+
+    def top(self, n: int) -> list[tuple[Edge, float]]:
+        """The most important edges and their scores, the most important first.
+
+        Args:
+            n: How many, at most; edges without a score are never among them. Equal magnitudes keep the order of
+                ``graph.edges``.
+
+        Raises:
+            ScoreError: If ``n`` is negative.
+        """
+        if n < 0:
+            raise ScoreError(f"n={n}: ask for 0 edges or more.")
+        scores = self.flat
+        # NaN sorts last whatever its sign, and is cut off; a stable sort keeps ties in the order of the graph.
+        order = np.argsort(-np.abs(scores), kind="stable")[: min(n, int((~np.isnan(scores)).sum()))]
+        return [(self.graph.edges[place], float(scores[place])) for place in order]
 
     def as_dict(self) -> dict[str, float]:
         """MIB's edge names and their scores."""
