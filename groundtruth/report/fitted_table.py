@@ -106,10 +106,10 @@ class FittedTable:
             yield Text(f"Left out at this width: {', '.join(names)}. {self.more}", "warn")
 
     def _table(self, kept: Sequence[int]) -> Table:
+        padding = self.gap - 1 if self.rule else self.gap
         table = Table(
             box=SIMPLE_HEAD if self.rule else None, pad_edge=False, show_edge=False, show_lines=self.lines,
-            show_header=any(column.heading for column in self.columns),
-            padding=(0, self.gap - 1 if self.rule else self.gap, 0, 0),
+            show_header=any(column.heading for column in self.columns), padding=(0, padding, 0, 0), header_style="none",
         )  # fmt: skip
         for index in kept:
             column = self.columns[index]
@@ -118,7 +118,8 @@ class FittedTable:
                 justify="right" if column.right else "left",
                 no_wrap=column.yields != "wraps",
                 overflow="ellipsis" if column.yields == "shortens" else "fold",
-                min_width=self._least(index),
+                # rich adds the padding to every least width, and takes it off the last column again.
+                min_width=self._least(index) - (padding if index == kept[-1] else 0),
                 header_style=column.style,
             )
         for row in self._rows:

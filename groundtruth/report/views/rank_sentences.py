@@ -48,10 +48,14 @@ def rank_sentence(question: str, agreements: Sequence[RankAgreement]) -> list[Te
     references = dict.fromkeys(one.reference for one in shown)
     common = f" with {next(iter(references))}" if len(references) == 1 else ""
     text = Text().append(question).append(f"Kendall tau{common}, {n} methods: ", "faint")
-    for index, one in enumerate(shown):
-        named = one.column if common else f"{one.column} with {one.reference}"
-        text.append(" · " if index else "").append(f"{named} ").append(f"{one.tau:.2f}", _mood(one.tau))
+    before = ""
+    for one in shown:
+        again = not common and one.column == before
+        text.append("" if not before else ", " if again else " · ")
+        text.append(f"{one.column} " if common else f"{'' if again else f'{one.column} with '}{one.reference} ")
+        text.append(f"{one.tau:.2f}", _mood(one.tau))
         text.append(f" ({one.interval[0]:.2f} to {one.interval[1]:.2f})", "faint")
+        before = one.column
     return [text]
 
 

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from mib.errors import ScoreError
-from mib.metrics.metric_validity import kendall_tau, metric_validity
+from mib.metrics.metric_validity import RESAMPLES, kendall_tau, metric_validity, tau_interval
 
 columns = st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=2, max_size=12)
 
@@ -83,3 +84,33 @@ def test_bad_arguments_are_errors() -> None:
         kendall_tau([1, 2], [1, 2, 3])
     with pytest.raises(ScoreError, match="a value is not finite"):
         kendall_tau([1, np.nan], [1, 2])
+
+
+def test_the_interval_is_that_of_drawing_methods_anew_on_all_models_together() -> None:
+    rng = np.random.default_rng(1)
+    names = [f"method{i}" for i in range(8)]
+    table = {
+        model: {
+            name: {"cmd": float(rng.normal()) - i, "auroc": i + float(rng.normal())} for i, name in enumerate(names)
+        }
+        for model in ("one", "two")
+    }
+    (found,) = metric_validity(table, metrics=["cmd"], exact=["auroc"])
+    taus: list[float] = []
+    for places in np.random.default_rng(0).integers(8, size=(RESAMPLES, 8)):
+        agreeing = ordered = others = 0.0
+        for rows in table.values():
+            drawn = [rows[names[place]] for place in places]
+            for i, j in itertools.combinations(range(8), 2):
+                a, b = (np.sign(drawn[i][c] - drawn[j][c]) for c in ("cmd", "auroc"))
+                agreeing, ordered, others = agreeing - a * b, ordered + a * a, others + b * b
+        if ordered * others:
+            taus.append(agreeing / np.sqrt(ordered * others))
+    assert found.interval == pytest.approx(tuple(np.quantile(taus, (0.025, 0.975))))
+    assert found.n_methods == 8
+
+
+def test_two_methods_alone_have_an_interval_that_says_nothing_new_and_one_has_none() -> None:
+    assert tau_interval([1.0, 2.0], [1.0, 2.0]) == (1.0, 1.0)
+    assert all(math.isnan(end) for end in tau_interval([1.0], [1.0]))
+    assert all(math.isnan(end) for end in tau_interval([], []))
