@@ -1,4 +1,4 @@
-"""The tiers: the same methods on the same models, tier by tier, each tier hard in another way."""
+"""A run on all tiers: the same methods on the same models, tier by tier, each hard in another way."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +67,7 @@ def tier_models(models: Sequence[str] | None = None) -> list[str]:
     """
     names = list(models) if models is not None else shipped_on_all_tiers()
     if wrong := [name for name in names if "@" in name]:
-        raise DomainError(f"'{wrong[0]}' is a variant already; give the tiers models without '@'.")
+        raise DomainError(f"'{wrong[0]}' is a variant already; give --tiers models without '@'.")
     variants = set(shipped_variants())
     tiers = {
         name: [*TIER_NAMES, *([SUPERPOSED.name] if f"{name}@{SUPERPOSED.name}" in variants else [])] for name in names
@@ -144,7 +144,7 @@ def _deviation(values: Iterable[float | None]) -> float:
 
 
 def tier_data(result: Result) -> dict[str, Any]:
-    """The tiers as JSON has it."""
+    """Return the tiers as JSON has them."""
     described = {RAW: "as compiled", **{tier.name: tier.description for tier in (*TIERS.values(), SUPERPOSED)}}
     return {
         "tiers": {name: described[name] for name in tiers_of(result)},

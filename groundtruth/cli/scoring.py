@@ -85,8 +85,8 @@ def bench(
             with all of them. Models are those that ship on all tiers, or any that are named. Circuits only.
         seed: Chooses the examples and seeds the methods.
         device: cpu, cuda, mps, or auto.
-        dtype: Of the models that methods see: float32 by default, float64 on the tiers, where rotated weights leave
-            float32 only three digits.
+        dtype: Precision of the models that methods see: float32 by default; float64 with --tiers, as rotated weights
+            leave float32 only three digits.
         jobs: Processes; by default one a CPU.
         out: Where the result files and the finished cells go.
         json: Print the result as JSON instead of the table.

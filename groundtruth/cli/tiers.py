@@ -1,4 +1,4 @@
-"""What ``groundtruth bench --tiers`` does with the outcomes of the tiers's cells."""
+"""Cells of ``groundtruth bench --tiers``, and the report of their outcomes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def tier_names(models: list[str] | None, level: str) -> list[str]:
-    """The models of the tiers, tier by tier.
+    """List the models of all tiers, tier by tier.
 
     Raises:
         DomainError: For a level without an AUROC, or a model that is a variant already.

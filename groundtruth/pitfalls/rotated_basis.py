@@ -23,12 +23,12 @@ def rotated_basis(*, seed: int = 0) -> Demonstration:
     plain = load("reverse")
     turned = SYMMETRIES["rotate"](plain, seed=seed)
     sizes = Sizes(train=300, validation=60, test=200)
-    exams = [
+    evaluators = [
         VariableEvaluator.of(m, "opposite", "resid_pre3", sizes=sizes, controls=False, seed=seed)
         for m in (plain, turned)
     ]
-    masks = [evaluator.score("dbm-sparse", {"steps": 200}) for evaluator in exams]
-    das = [evaluator.score("das", {"rank": 8, "steps": 200, "patience": 10}) for evaluator in exams]
+    masks = [evaluator.score("dbm-sparse", {"steps": 200}) for evaluator in evaluators]
+    das = [evaluator.score("das", {"rank": 8, "steps": 200, "patience": 10}) for evaluator in evaluators]
     return Demonstration(
         naive=(
             Finding("DBM's accuracy along the axes", masks[0].accuracy, least=0.95),

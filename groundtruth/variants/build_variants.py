@@ -54,7 +54,7 @@ def main() -> int:
         0, or 1 if one could not be built.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=MODELS, help="models; default: those that ship on the tiers")
+    parser.add_argument("names", nargs="*", default=MODELS, help="models; default: those that ship on all tiers")
     parser.add_argument(
         "--tiers", nargs="*", default=list(TIER_NAMES), choices=list(TIER_NAMES), help="tiers; default: all"
     )

@@ -1,4 +1,4 @@
-"""The tiers: one model on tiers that are each hard in another way, and on one that is hard in all of them."""
+"""Tiers: variants of one model that are each hard in another way, and one that is hard in all of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class Tier:
 
         Args:
             model: A compiled model.
-            seed: Of every random choice.
+            seed: Seed of every random choice.
 
         Raises:
             VariantError: If the model does not allow a step that is not optional.
@@ -73,19 +73,19 @@ TIERS: Mapping[str, Tier] = {
         Tier("all", "soft, redundant, distracted and rotated", ("soft", *_REPEAT, *_DISTRACT, *_TURN), _OPTIONAL),
     )
 }
-"""The tiers above the compiled model itself whose truth is exact, by name."""
+"""Tiers above the compiled model itself whose truth is exact, by name."""
 
 SUPERPOSED = Tier("superposed", "fewer dimensions than directions; its truth is measured, not exact", ("superposed",))
-"""A tier beside the tiers: its edges are live by witness, the rest is measured."""
+"""A tier apart: its edges are live by witness, the rest is measured."""
 
 
 def variant_of(model: CompiledModel, names: str, *, seed: int = 0) -> CompiledModel:
-    """A model on a tier, or after transformations: what ``reverse@all`` or ``reverse@decoys+rotate`` means.
+    """Make the variant that ``reverse@all`` or ``reverse@decoys+rotate`` names: a model on a tier, or transformed.
 
     Args:
         model: A compiled model.
-        names: What comes after ``@``: a tier, or names of transformations joined by ``+``.
-        seed: Of every random choice.
+        names: The part after ``@``: a tier, or names of transformations joined by ``+``.
+        seed: Seed of every random choice.
 
     Raises:
         VariantError: For an unknown name, or a model that does not allow a transformation.

@@ -19,7 +19,7 @@ from groundtruth.report.views.variable_sentences import QUESTION, variable_ranks
 LEGEND = (
     "IIA: interchange accuracy on pairs that a no-op gets wrong; iso: on isolation pairs. Exact: recall and precision "
     "of the subspace; inside: share of what is moved that is the variable's. Controls, where there is nothing to find: "
-    "IIA on shuffled weights, arbitrary labels, a variant program; gap: IIA less the highest of these."
+    "IIA on shuffled weights, arbitrary labels, another program; gap: IIA less the highest of these."
 )
 
 LANGUAGE_MODEL_LEGEND = (

@@ -82,7 +82,7 @@ def test_the_tier_names_every_tier():
     assert tier_models(["hist"]) == ["hist", *(f"hist@{tier}" for tier in TIERS), "hist@superposed"]
     assert tier_models(["sort"]) == ["sort", *(f"sort@{tier}" for tier in TIERS)]
     assert len(tier_models()) == len(shipped_on_all_tiers()) * len(TIER_NAMES) + len(_superposed())
-    with pytest.raises(DomainError, match="'hist@soft' is a variant already; give the tiers models without '@'"):
+    with pytest.raises(DomainError, match="'hist@soft' is a variant already; give --tiers models without '@'"):
         tier_models(["hist@soft"])
 
 
