@@ -35,7 +35,7 @@ def best_of_test(*, seed: int = 0) -> Demonstration:
     all numbers are means over many small splits.
 
     Args:
-        seed: Of the coins, the pairs and the subspaces.
+        seed: Seed of the coins, the pairs and the subspaces.
     """
     sizes = Sizes(train=1, validation=1, test=2_000)
     asked = featurization_task(load("contains_x"), "has_x", "resid_post1", sizes=sizes, seed=seed)

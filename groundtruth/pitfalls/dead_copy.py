@@ -25,7 +25,7 @@ def dead_copy(*, seed: int = 0) -> Demonstration:
     trained before and after that head, scored on held-out inputs, and their directions interchanged.
 
     Args:
-        seed: Of the pairs.
+        seed: Seed of the pairs.
     """
     model, sizes = load("reverse"), Sizes(train=300, validation=1, test=300)
     tasks = [

@@ -42,7 +42,7 @@ def dormant_pathway(*, seed: int = 0) -> Demonstration:
     after which a position selects nothing are left out: there the second head has nothing to say.
 
     Args:
-        seed: Of the pairs.
+        seed: Seed of the pairs.
     """
     model, dormant = _with_a_dormant_head(load("reverse"))
     opposite, remaining = (model.variable(name).variable for name in ("opposite", "remaining"))

@@ -24,7 +24,7 @@ def error_channel(*, seed: int = 0) -> Demonstration:
     predicted one; where features and error are of one input it gives that input back.
 
     Args:
-        seed: Of the network and of the pairs.
+        seed: Seed of the network and of the pairs.
     """
     model = load("contains_x")
     sizes = Sizes(train=1, validation=1, test=400)

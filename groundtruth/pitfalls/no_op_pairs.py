@@ -25,7 +25,7 @@ def no_op_pairs(*, seed: int = 0) -> Demonstration:
     variable swapped at all positions; the oracle is run beside the no-op.
 
     Args:
-        seed: Of the bootstrap; the pairs are all that there are.
+        seed: Seed of the bootstrap; the pairs are all that there are.
     """
     model = load("contains_x")
     task = _every_pair(model, length=4)

@@ -22,7 +22,7 @@ def nonlinear_map(*, seed: int = 0) -> Demonstration:
     does compute ``is_x`` the same method does no better, and often worse: saturated weights leave it no gradient.
 
     Args:
-        seed: Of the network, the pairs and the methods.
+        seed: Seed of the network, the pairs and the methods.
     """
     model = load("contains_x")
     task = featurization_task(model, "is_x", "resid_post0", sizes=Sizes(train=400, validation=80, test=200), seed=seed)

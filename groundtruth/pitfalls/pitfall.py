@@ -17,10 +17,10 @@ class Finding:
 
     Attributes:
         what: The metric, in words.
-        value: What was measured.
+        value: The measured number.
         least: The least that it may be; ``None``: no bound.
         most: The most that it may be; ``None``: no bound.
-        counts: Whether it is a whole number of something, not a share.
+        counts: True if it is a whole number of something, not a share.
     """
 
     what: str
@@ -31,12 +31,12 @@ class Finding:
 
     @property
     def holds(self) -> bool:
-        """Whether the number is within its bounds; NaN never is."""
+        """True if the number is within its bounds; NaN never is."""
         return (self.least is None or self.value >= self.least) and (self.most is None or self.value <= self.most)
 
     @property
     def bound(self) -> str:
-        """What it must be, in words."""
+        """Its bounds, in words."""
         if self.least is not None and self.most is not None:
             return f"{self.least:g} to {self.most:g}"
         return f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
@@ -44,11 +44,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What was measured.
+    """Numbers of one demonstration.
 
     Attributes:
-        naive: What a usual metric says.
-        truth: What the exact truth says.
+        naive: Numbers of a usual metric.
+        truth: Numbers of the exact truth.
     """
 
     naive: tuple[Finding, ...]
@@ -66,8 +66,8 @@ class Outcome:
 
     Attributes:
         pitfall: Which.
-        demonstration: What was measured.
-        seed: Of its random choices.
+        demonstration: Its numbers.
+        seed: Seed of its random choices.
         seconds: How long it took.
     """
 
@@ -78,7 +78,7 @@ class Outcome:
 
     @property
     def shown(self) -> bool:
-        """Whether every number is what the pitfall claims."""
+        """True if every number is what the pitfall claims."""
         return not self.demonstration.failures
 
 
@@ -102,14 +102,14 @@ class Pitfall:
 
     @property
     def description(self) -> str:
-        """What is demonstrated, in full: the docstring of its function, up to the arguments."""
+        """The demonstration in full: the docstring of its function, up to the arguments."""
         return " ".join((inspect.getdoc(self.measure) or "").partition("Args:")[0].replace("``", "").split())
 
     def run(self, *, seed: int = 0) -> Outcome:
         """Run the demonstration.
 
         Args:
-            seed: Of every random choice; the same seed gives the same numbers.
+            seed: Seed of every random choice; the same seed gives the same numbers.
         """
         start = time.perf_counter()
         found = self.measure(seed=seed)

@@ -16,7 +16,7 @@ def random_weights(weights: Weights, seed: int) -> Weights:
 
     Args:
         weights: Whose shapes to take.
-        seed: Of the draw.
+        seed: Seed of the draw.
     """
     generator = torch.Generator().manual_seed(seed)
     sums = {"W_E": 1, "W_pos": 1, "W_O": weights.d_head, "W_out": weights.d_mlp}
@@ -32,9 +32,9 @@ def on_a_random_network(task: FeaturizationTask, weights: Weights, seed: int) ->
     """The same pairs and predictions, of a network with random weights, held to them at the changed positions only.
 
     Args:
-        task: Of a compiled model.
-        weights: Of that model.
-        seed: Of the network.
+        task: Task on a compiled model.
+        weights: Weights of that model.
+        seed: Seed of the network.
     """
     changed = torch.zeros_like(task.mask).scatter(1, task.pairs.base_positions, True)
     model = CompiledTransformer(random_weights(weights, seed))
@@ -46,7 +46,7 @@ def share_right(model: CompiledModel, weights: Weights) -> float:
 
     Args:
         model: The model.
-        weights: Of its shape.
+        weights: Weights of its shape.
     """
     right = total = 0
     by_length: dict[int, list[tuple[object, ...]]] = {}

@@ -18,7 +18,7 @@ def rotated_basis(*, seed: int = 0) -> Demonstration:
     The mask is pressed to be small. DAS is run on both for comparison, with twice the dimensions that the variable has.
 
     Args:
-        seed: Of the rotation, the pairs and the methods.
+        seed: Seed of the rotation, the pairs and the methods.
     """
     plain = load("reverse")
     turned = SYMMETRIES["rotate"](plain, seed=seed)

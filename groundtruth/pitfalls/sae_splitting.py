@@ -30,7 +30,7 @@ def sae_splitting(*, seed: int = 0) -> Demonstration:
     the residual stream that holds token, position and ``is_x``, with as many active features as there are variables.
 
     Args:
-        seed: Of the pairs and of the autoencoder.
+        seed: Seed of the pairs and of the autoencoder.
     """
     sizes = Sizes(train=600, validation=1, test=300)
     task = featurization_task(load("contains_x"), "is_x", "resid_post0", sizes=sizes, seed=seed)

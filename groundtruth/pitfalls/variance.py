@@ -29,7 +29,7 @@ def variance(*, seed: int = 0) -> Demonstration:
     which nothing reads. Its outputs stay the same on every input.
 
     Args:
-        seed: Of the idle embeddings and of the pairs.
+        seed: Seed of the idle embeddings and of the pairs.
     """
     model = _with_idle_variance(load("hist"), seed)
     evaluator = VariableEvaluator.of(

@@ -18,7 +18,7 @@ def widened(weights: Weights, extra: int) -> Weights:
     """Weights with ``extra`` more residual dimensions, the last ones, all zeros.
 
     Args:
-        weights: Of a model.
+        weights: Weights of a model.
         extra: How many.
     """
     written: dict[str, Tensor] = {name: F.pad(getattr(weights, name), (0, extra)) for name in _LAST_AXIS}
@@ -31,7 +31,7 @@ def with_weights(model: CompiledModel, weights: Weights, name: str) -> CompiledM
 
     Args:
         model: Before; compiled, not rotated.
-        weights: What ``widened`` gave, with the new dimensions put to use.
+        weights: Weights from ``widened``, with the new dimensions put to use.
         name: Put after the model's name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What many properties of many methods ask for again: models by name, their variants, and tasks; none is handed out."""
+"""Cache of what many properties ask for again: models by name, their variants, and tasks; none is handed out."""
 
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,7 @@ DECOYS = Transformation("decoys", "heads and neurons that write where nothing re
 
 
 def model_of(named: CompiledModel | str) -> CompiledModel:
-    """A model, or what the command line would call it; a user's file is read again each time."""
+    """Return a model, or load what the command line would call it; a user's file is read again each time."""
     if isinstance(named, CompiledModel):
         return named
     return find_model(named) if is_file_spec(named) else _found(named)
@@ -24,19 +24,19 @@ def model_of(named: CompiledModel | str) -> CompiledModel:
 
 @lru_cache(maxsize=64)
 def variant_of(transformation: Transformation, model: CompiledModel, seed: int) -> Variant:
-    """The variant that a transformation makes of a model."""
+    """Make the variant that a transformation makes of a model."""
     return transformation.apply(model, seed=seed)
 
 
 @lru_cache(maxsize=64)
 def localization_task_of(model: CompiledModel, **how: Any) -> LocalizationTask:
-    """The task that properties of localization methods are asked about; to be copied before a method gets it."""
+    """Make the task that localization methods are held to; copy it before a method gets it."""
     return localization_task(model, **how)
 
 
 @lru_cache(maxsize=64)
 def featurization_task_of(model: CompiledModel, variable: str, site: str, **how: Any) -> FeaturizationTask:
-    """The same of featurizers."""
+    """Make the task that featurizers are held to; copy it before a method gets it."""
     return featurization_task(model, variable, site, **how)
 
 

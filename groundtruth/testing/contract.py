@@ -43,7 +43,7 @@ def check_method(method: LocalizerFunction, *, level: Level = "edge", n_pairs: i
 
     Args:
         method: A function of a task, or a registered method.
-        level: What it scores.
+        level: The kind of thing that it scores.
         n_pairs: How many examples a mock task has.
 
     Raises:

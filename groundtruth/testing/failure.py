@@ -1,4 +1,4 @@
-"""What a failed assertion says: the program, the input, the first wrong edge, and a line that repeats it."""
+"""Text of a failed assertion: the program, the input, the first wrong edge, and a line that repeats it."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -19,14 +19,14 @@ _TRIES = 3000
 
 
 _WIDTH = 84
-"""Of a line of a command: with its label and its sign of continuation, 100 columns."""
+"""Width of a line of a command; with its label and its sign of continuation, 100 columns."""
 
 
 class MethodFailure(AssertionError):
     """A method that does not do what must hold of it.
 
     Attributes:
-        headline: What went wrong, in one line.
+        headline: The failure in one line.
     """
 
     def __init__(self, headline: str, lines: list[tuple[str, str]]) -> None:
@@ -47,7 +47,7 @@ def program_text(model: CompiledModel) -> str:
 
 
 def model_spec(model: CompiledModel) -> str:
-    """How the command line names a model."""
+    """Write the name that the command line has for a model."""
     if (code := generator_code(model)) and not model.recipe:
         return f"gen:{code}"
     stored = model.folder is not None and model.folder.parent.name != "compiled_models"
@@ -55,7 +55,7 @@ def model_spec(model: CompiledModel) -> str:
 
 
 def method_spec(function: object, name: str) -> str:
-    """How the command line names a method: a registered one by name, one of a user's file by file and function."""
+    """Write how the command line names a method: a registered one by name, a user's by file and function."""
     module = getattr(function, "__module__", "")
     file = inspect.getsourcefile(function) if inspect.isfunction(function) else None
     if module.startswith("mib.") or file is None:
@@ -67,7 +67,7 @@ def method_spec(function: object, name: str) -> str:
 
 
 def command(*parts: str) -> str:
-    """A line for the shell, broken between its parts, as the shell takes it, where it is too long for a screen."""
+    """Write a line for the shell, broken between its parts where it is too long for a screen."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + 1 + len(part) <= _WIDTH:
@@ -78,12 +78,12 @@ def command(*parts: str) -> str:
 
 
 def smallest_witness(model: CompiledModel, edge: Edge, ablation: str, lengths: str) -> Witness | None:
-    """The shortest input, and counterfactual, on which cutting a live edge changes the output.
+    """Search for the shortest input, and counterfactual, on which cutting a live edge changes the output.
 
     Args:
         model: A compiled model.
-        edge: Of its graph.
-        ablation: What the edge carries when it is cut.
+        edge: An edge of its graph.
+        ablation: Kind of value that the edge carries when it is cut.
         lengths: Which inputs.
 
     Returns:
@@ -108,14 +108,14 @@ def smallest_witness(model: CompiledModel, edge: Edge, ablation: str, lengths: s
 
 
 def spell_witness(witness: Witness) -> str:
-    """A witness in one line."""
+    """Write a witness in one line."""
     spell = lambda values: " ".join("–" if value is None else str(value) for value in values)  # noqa: E731
     other = "" if witness.counterfactual is None else f"   counterfactual {spell(witness.counterfactual)}"
     return f"{spell(witness.clean)}{other}   output {spell(witness.output)}, cut: {spell(witness.cut_output)}"
 
 
 def _by_size(inputs: Sequence[Sequence[object]], rows: range, replacements: range) -> Iterator[tuple[int, int]]:
-    """Pairs of inputs, those with the fewest tokens first."""
+    """Order pairs of inputs, those with the fewest tokens first."""
     size = lambda pair: len(inputs[pair[0]]) + (len(inputs[pair[1]]) if len(replacements) > 1 else 0)  # noqa: E731
     few = range(min(len(rows), 120))
     pairs = [(row, other) for row in few for other in (few if len(replacements) > 1 else replacements)]

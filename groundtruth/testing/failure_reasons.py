@@ -149,9 +149,9 @@ _TINY_ON_HIST = ("atp-star", "clean-corrupted", "eap", "eap-ig-activations", "ea
 
 
 def by_rounding(method: str, test: str) -> bool:
-    """Whether it is the processor's rounding that decides if a built-in method lacks a property.
+    """Tell if it is the processor's rounding that decides whether a built-in method lacks a property.
 
-    So it is where scores tie or all but vanish, and with all that is expected of methods that are trained for a few
+    It decides where scores tie or all but vanish, and with all that is expected of methods that are trained for a few
     steps: training amplifies the last digit.
 
     Args:

@@ -43,7 +43,7 @@ class FeaturizerTrial(Trial[FeaturizationTask, Featurizer]):
 
     Attributes:
         variable: Name or label of the variable.
-        site: Where it is sought, such as ``resid_pre3``.
+        site: Site at which it is sought, such as ``resid_pre3``.
         sizes: How many pairs.
         labels: ``arbitrary`` for a hypothesis that is false of the model; see ``featurization_task``.
     """
@@ -134,7 +134,7 @@ class FeaturizerTrial(Trial[FeaturizationTask, Featurizer]):
 
         Args:
             other: The accuracy.
-            what: What went wrong if they differ, after the method's name.
+            what: The fault if they differ, after the method's name.
             check: The property, as ``groundtruth repro --property`` calls it.
             tolerance: By how much they may differ.
 

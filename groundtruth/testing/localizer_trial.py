@@ -31,7 +31,7 @@ class LocalizerTrial(Trial[LocalizationTask, EdgeScores]):
     """A localization method on a model.
 
     Attributes:
-        ablation: What flows along an edge that is cut.
+        ablation: Kind of value that a cut edge carries.
         lengths: Which inputs are taken; ``None``: the model's own.
         n_pairs: How many examples, at most.
     """

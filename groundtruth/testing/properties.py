@@ -117,8 +117,8 @@ def property_named(name: str, properties: Mapping[str, Property] = LOCALIZER_PRO
     """Return the property of a name.
 
     Args:
-        name: What ``--property`` calls it.
-        properties: Those to choose from: of localization methods, or ``FEATURIZER_PROPERTIES``.
+        name: Name for ``--property``.
+        properties: Choice of properties: those of localization methods, or ``FEATURIZER_PROPERTIES``.
 
     Raises:
         GroundTruthError: If there is none; the message offers the closest names.

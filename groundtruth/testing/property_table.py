@@ -22,7 +22,7 @@ from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
 
 KNOWN = Path(__file__).with_name("known.toml")
-"""What was measured."""
+"""File of the measured failures."""
 
 PAGE = Path("docs/properties.md")
 PROFILE = replace(PROFILES["smoke"], symmetries=None)
@@ -34,17 +34,17 @@ _MARKS = {kind: (f"<!-- {kind} -->\n", f"<!-- /{kind} -->\n") for kind in ("meth
 
 
 def methods() -> list[str]:
-    """Every registered method that scores edges, but those that only stand for a comparison of neurons."""
+    """List every registered method that scores edges."""
     return [name for name in localization.names() if "edge" in localization.get(name).levels]
 
 
 def method_named(name: str) -> Localizer | FeaturizerMethod:
-    """A built-in method of either kind; no two have one name."""
+    """Return a built-in method of either kind; no two have one name."""
     return localization.get(name) if name in localization.names() else featurization.get(name)
 
 
 def asked_of(name: str) -> list[Question]:
-    """What is asked of a built-in method."""
+    """List the questions for a built-in method."""
     if name in featurization.names():
         return list(featurizer_questions(PROFILE, accuracy=0.9))
     found = list(questions(PROFILE, auroc=0.9))
@@ -53,11 +53,11 @@ def asked_of(name: str) -> list[Question]:
 
 
 def measured(name: str, asked: Iterable[Question] | None = None) -> Known:
-    """What a built-in method lacks.
+    """Measure which properties a built-in method lacks.
 
     Args:
-        name: Of the method.
-        asked: What it is asked; default: all.
+        name: Name of the method.
+        asked: Questions; default: all.
 
     Raises:
         KeyError: If a property is lacking and no reason is known.
@@ -75,7 +75,7 @@ def measured(name: str, asked: Iterable[Question] | None = None) -> Known:
 
 
 def table(known: Mapping[str, Known]) -> str:
-    """A row a method, a letter where a property is lacking, and what letters mean.
+    """Write a row a method, a letter where a property is lacking, and what letters mean.
 
     Args:
         known: By method, all of one kind.
@@ -92,7 +92,7 @@ def table(known: Mapping[str, Known]) -> str:
 
 
 def _mark(item: Known, test: str, letters: Mapping[str, str]) -> str:
-    """The letter of the reason, in brackets where rounding decides; a dot where nothing is lacking."""
+    """Return the letter of the reason, in brackets where rounding decides; a dot where nothing is lacking."""
     if test not in item.expected:
         return "·"
     letter = letters[item.expected[test]]
@@ -100,7 +100,7 @@ def _mark(item: Known, test: str, letters: Mapping[str, str]) -> str:
 
 
 def with_tables(page: str, known: Mapping[str, Known]) -> str:
-    """The page, with what is known in its tables."""
+    """Put what is known into the tables of the page."""
     for kind, names in (("methods", methods()), ("featurizers", featurization.names())):
         begin, end = _MARKS[kind]
         rows = {name: known[name] for name in names if name in known}
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _heading(name: str) -> str:
-    """A column's heading: the property; where it is asked for in more than one place, also where."""
+    """Write a column's heading: the property; where it is asked for in more than one place, also where."""
     check, where = name.removesuffix("]").split("[")
     several = check in ("recovers", "finds", "no_mutation")
     short = where.partition("@")[0].replace(":", " ")

@@ -1,11 +1,11 @@
-"""What the pytest plug-in asks of a method, profile by profile. Nothing heavy is imported here."""
+"""Questions of the pytest plug-in about a method, profile by profile. Nothing heavy is imported here."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 RANDOM = "random programs"
-"""What stands in the place of a model's name where models are drawn."""
+"""Word in the place of a model's name where models are drawn."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Profile:
         n_few: The same for all other properties.
         examples: How many random programs Hypothesis draws.
         depth: Their layers, least and most.
-        derandomized: Whether the same programs are drawn in every run.
+        derandomized: True to draw the same programs in every run.
         found: Variables that featurizers must find, as ``model:variable@site``.
         sought: Variables that all other properties of featurizers are held to.
     """
@@ -102,7 +102,7 @@ class Question:
 
 
 def questions(profile: Profile, *, auroc: float, skipped: Collection[str] = ()) -> Iterator[Question]:
-    """What is asked of a localization method.
+    """List the questions for a localization method.
 
     Args:
         profile: How much.
@@ -121,7 +121,7 @@ def questions(profile: Profile, *, auroc: float, skipped: Collection[str] = ()) 
 
 
 def featurizer_questions(profile: Profile, *, accuracy: float, skipped: Collection[str] = ()) -> Iterator[Question]:
-    """What is asked of a featurizer.
+    """List the questions for a featurizer.
 
     Args:
         profile: How much.

@@ -1,6 +1,6 @@
 """Hypothesis strategies: random programs, compiled models whose circuits are proven, and tasks on them.
 
-What fails is shrunk towards the smallest program: few layers, few variables, the simplest functions, short inputs. The
+A failure is shrunk towards the smallest program: few layers, few variables, the simplest functions, short inputs. The
 program's text and its code are printed with the falsifying example; ``groundtruth show gen:CODE`` looks at it.
 
 >>> @given(compiled_models(depth=(1, 3)))
@@ -38,14 +38,14 @@ def programs(
     length: Range = (2, 4),
     causal: bool = True,
 ) -> st.SearchStrategy[Program]:
-    """Random RASP programs of which nothing is idle, with their domains; nearly all of them compile exactly.
+    """Draw random RASP programs of which nothing is idle, with their domains; nearly all of them compile exactly.
 
     Args:
         depth: Least and most layers of the compiled transformer.
-        heads: The same of the heads of its widest layer.
-        vocab: Of different tokens.
-        length: Of tokens of the longest input.
-        causal: Whether some are for causal attention.
+        heads: Least and most heads of its widest layer.
+        vocab: Numbers of different tokens.
+        length: Numbers of tokens of the longest input.
+        causal: True if some may be for causal attention.
 
     Raises:
         ProgramError: For bounds that are none.
@@ -63,15 +63,15 @@ def compiled_models(
     live: Range = (2, 40),
     causal: bool = True,
 ) -> st.SearchStrategy[CompiledModel]:
-    """Random models, equal to their programs on their whole domains, with every edge proven under resample ablation.
+    """Draw random models, equal to their programs on their domains, with every edge proven under resample ablation.
 
     Args:
         depth: Least and most layers.
-        heads: The same of the heads of the widest layer.
-        vocab: Of different tokens.
-        length: Of tokens of the longest input.
-        live: Of live edges.
-        causal: Whether some have causal attention.
+        heads: Least and most heads of the widest layer.
+        vocab: Numbers of different tokens.
+        length: Numbers of tokens of the longest input.
+        live: Numbers of live edges.
+        causal: True if some may have causal attention.
 
     Raises:
         ProgramError: For bounds that are none.
@@ -84,14 +84,14 @@ def compiled_models(
 def localization_tasks(
     draw: st.DrawFn, *, ablation: str = "resample", n_pairs: int = 64, seed: int = 0, **bounds: Any
 ) -> LocalizationTask:
-    """Localization tasks on random models. To judge scores, draw the model and make the task of it.
+    """Draw localization tasks on random models. To judge scores, draw the model and make the task of it.
 
     Args:
         draw: Given by Hypothesis.
-        ablation: What flows along an edge that is cut.
+        ablation: Kind of value that a cut edge carries.
         n_pairs: How many examples, at most.
-        seed: Of the examples.
-        bounds: Those of ``compiled_models``.
+        seed: Seed of the examples.
+        bounds: Bounds of ``compiled_models``.
     """
     model = draw(compiled_models(**bounds))
     try:
@@ -102,13 +102,13 @@ def localization_tasks(
 
 @st.composite
 def featurization_tasks(draw: st.DrawFn, *, sizes: Sizes = _SIZES, seed: int = 0, **bounds: Any) -> FeaturizationTask:
-    """Tasks of finding a variable of a random model at a site where it is live.
+    """Draw tasks of finding a variable of a random model at a site where it is live.
 
     Args:
         draw: Given by Hypothesis.
         sizes: How many pairs.
-        seed: Of the pairs.
-        bounds: Those of ``compiled_models``.
+        seed: Seed of the pairs.
+        bounds: Bounds of ``compiled_models``.
     """
     model, variable, site = draw(variable_places(**bounds))
     try:
@@ -119,11 +119,11 @@ def featurization_tasks(draw: st.DrawFn, *, sizes: Sizes = _SIZES, seed: int = 0
 
 @st.composite
 def variable_places(draw: st.DrawFn, **bounds: Any) -> tuple[CompiledModel, str, str]:
-    """A random model, the name of one of its variables, and a site where that is live and can be found.
+    """Draw a random model, the name of one of its variables, and a site where that is live and can be found.
 
     Args:
         draw: Given by Hypothesis.
-        bounds: Those of ``compiled_models``.
+        bounds: Bounds of ``compiled_models``.
     """
     model = draw(compiled_models(**bounds))
     stages = [(truth, stage) for truth in _sought(model) for stage in truth.stages if stage.state == "live"]

@@ -41,8 +41,8 @@ def assert_recovers(
         method: A function of a task, or the name of a registered method.
         model: A compiled model, or what the command line would call it.
         auroc: The least area under the ROC curve, in [0, 1].
-        ablation: What flows along an edge that is cut.
-        lengths: Which inputs; by default the model's own.
+        ablation: Kind of value that a cut edge carries.
+        lengths: Lengths of the inputs; by default the model's own.
         seed: Seed of the examples and the method.
         n_pairs: How many examples, at most.
         parameters: Hyper-parameters of the method.
@@ -93,8 +93,8 @@ def assert_exact_at_logits(
     Args:
         method: A function of a task, or the name of a registered method, whose scores are effects of cuts.
         model: A compiled model, or what the command line would call it.
-        ablation: What flows along an edge that is cut.
-        lengths: Which inputs; by default the model's own.
+        ablation: Kind of value that a cut edge carries.
+        lengths: Lengths of the inputs; by default the model's own.
         seed: Seed of the examples and the method.
         n_pairs: How many examples, at most.
         parameters: Hyper-parameters of the method.
@@ -133,7 +133,7 @@ def assert_finds_variable(
         method: A function of a task, or the name of a registered method.
         model: A compiled model, or what the command line would call it.
         variable: Its name or label.
-        site: Where it is sought.
+        site: Site at which it is sought.
         accuracy: The least interchange accuracy, in [0, 1].
         how: ``seed``, ``sizes``, ``dtype`` and ``parameters`` of the method.
 
@@ -167,7 +167,7 @@ def assert_makes_nothing_up(
         method: A function of a task, or the name of a registered method.
         model: A compiled model, or what the command line would call it.
         variable: Its name or label.
-        site: Where it is sought.
+        site: Site at which it is sought.
         accuracy: The greatest interchange accuracy on the false hypothesis.
         how: ``seed``, ``sizes``, ``dtype`` and ``parameters`` of the method.
 

@@ -122,8 +122,8 @@ def assert_ignores_decoys(
         model: A compiled model, or what the command line would call it.
         variant_seed: Seed of the decoys.
         tolerance: A share of the largest score; for a featurizer a difference of interchange accuracies.
-        share: Of the squared length of all that a featurizer's interchanges change, at most so much where only decoys
-            write.
+        share: Largest part, of the squared length of all that a featurizer's interchanges change, that may lie where
+            only decoys write.
         how: See ``assert_deterministic``.
 
     Raises:

@@ -56,7 +56,7 @@ class Trial(ABC, Generic[Task, Result]):
 
         Args:
             after: The other result.
-            what: What went wrong if they differ, after the method's name.
+            what: The fault if they differ, after the method's name.
             lines: Labels and texts that stand below the difference.
             check: The property, as ``groundtruth repro --property`` calls it.
             tolerance: How far they may differ; 0 for not a bit, ``None`` for what rounding does.
@@ -104,7 +104,7 @@ class Trial(ABC, Generic[Task, Result]):
         """Make what is raised if a property does not hold.
 
         Args:
-            what: What went wrong, after the method's name.
+            what: The fault, after the method's name.
             lines: Labels and texts that say where.
             check: The property, as ``groundtruth repro --property`` calls it.
         """

@@ -24,7 +24,7 @@ class Tier:
         name: After ``@`` in the name of a model.
         description: One line.
         steps: The transformations, in the order in which they are applied.
-        optional: Those that are left out where a model does not allow them.
+        optional: Steps that are left out where a model does not allow them.
     """
 
     name: str

@@ -28,7 +28,7 @@ class Variant:
     Attributes:
         original: The model that it was made from.
         model: The variant itself.
-        nodes: Where each node of the original is in the variant, by name (``a0.h1``, ``a0.h1<q>``, ``m0``, ``logits``).
+        nodes: Place of each node of the original in the variant, by name (``a0.h1``, ``a0.h1<q>``, ``m0``, ``logits``).
     """
 
     original: CompiledModel
@@ -37,7 +37,7 @@ class Variant:
 
     @cached_property
     def edges(self) -> Mapping[Edge, Edge]:
-        """Where each edge of the original is in the variant."""
+        """The place of each edge of the original in the variant."""
         return {e: Edge(self.nodes[e.source], self.nodes[e.destination]) for e in self.original.graph.edges}
 
     def then(self, symmetry: Transformation, *, seed: int = 0, **parameters: Any) -> Variant:
@@ -60,7 +60,7 @@ class Variant:
         """Edges whose truth, proven on the variant itself, is not what it was on the original; none if all is well.
 
         Args:
-            ablation: What a cut edge carries.
+            ablation: Kind of value that a cut edge carries.
             lengths: Which inputs; see ``CompiledModel.circuit``.
 
         Returns:
@@ -99,12 +99,12 @@ def _status(truth: EdgeTruth) -> str:
 
 
 class Made(NamedTuple):
-    """What a transformation gives.
+    """Outcome of a transformation.
 
     Attributes:
         model: The model that it made, not yet named.
-        nodes: Where the nodes of the model that it was given are in it.
-        measured: What it found out by itself, to be kept in the recipe.
+        nodes: Places in it of the nodes of the model that was given.
+        measured: Numbers that it found out by itself, to be kept in the recipe.
     """
 
     model: CompiledModel
@@ -135,8 +135,8 @@ class Transformation:
 
         Args:
             model: A compiled model, or a variant.
-            seed: Of every random choice; the same seed gives the same variant.
-            parameters: Of the transformation.
+            seed: Seed of every random choice; the same seed gives the same variant.
+            parameters: Parameters of the transformation.
 
         Raises:
             VariantError: If the model cannot be transformed so, or the variant decodes to something else on an input.
@@ -183,7 +183,7 @@ def same_nodes(model: CompiledModel) -> dict[str, str]:
 
 
 def moved_nodes(model: CompiledModel, layers: Sequence[int], heads: Sequence[Sequence[int]]) -> dict[str, str]:
-    """Where nodes are if layers and heads moved.
+    """Locate nodes if layers and heads moved.
 
     Args:
         model: Before.

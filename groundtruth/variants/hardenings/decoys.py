@@ -24,7 +24,7 @@ _SHARPNESS = 2.0
 """Standard deviation of a decoy's queries and keys: enough for its attention to follow what it reads."""
 
 _LOUDNESS = 3.0
-"""What a decoy writes is about this many times as long as a one-hot code."""
+"""Length of what a decoy writes, as a multiple of a one-hot code's."""
 
 Read = tuple[str, tuple[int, ...]]
 """An expression that can be read, and the directions that hold it."""

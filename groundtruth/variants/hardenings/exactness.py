@@ -1,4 +1,4 @@
-"""Whether a changed model still decodes to what the model decodes to, on the whole domain."""
+"""Comparison of a changed model with the model itself: the same outputs on the whole domain."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ class Exactness:
     """Compares changed models with one model, in float64 and in float32, in which methods see it.
 
     Args:
-        model: What its outputs should be.
+        model: Model with the outputs that are wanted.
     """
 
     def __init__(self, model: CompiledModel) -> None:
@@ -25,7 +25,7 @@ class Exactness:
         self._codes = [_codes(model, model.weights, batch) for batch in self._batches]
 
     def __call__(self, changed: CompiledModel) -> bool:
-        """Whether a model decodes to the same on every input, and padding disturbs it only if it disturbs the model."""
+        """Tell if a model decodes to the same on every input, and padding disturbs it only if it disturbs the model."""
         for kind in (torch.float32, torch.float64):
             weights = _cast(changed.weights, kind)
             for batch, codes in zip(self._batches, self._codes, strict=True):

@@ -46,7 +46,7 @@ def soften(
         rng: Not used: there is nothing random.
         attention: Factor of attention scores in (0, 1]; found by search if it is not given.
         slope: Factor of slopes in (0, 1]; found by search if it is not given.
-        exact_interchanges: Whether interchanges of variables must stay as exact as in the model; it takes longer.
+        exact_interchanges: True if interchanges of variables must stay as exact as in the model; it takes longer.
 
     Raises:
         VariantError: For a factor outside (0, 1].

@@ -32,8 +32,8 @@ STEPS, RATE = 200, 0.02
 def superpose(model: CompiledModel, rng: Generator, *, dimensions: int | None = None) -> Made:
     """Put the directions into fewer dimensions: as few as asked for, or as few as the search finds exact.
 
-    What is known of the variant is measured on it: its edges are live by witness, or inert or undecided after so many
-    pairs. No direction holds a variable by itself, so it has no exact variables. ``CompiledModel.certainty`` says so.
+    All that is known of the variant is measured on it: its edges are live by witness, or inert or undecided after so
+    many pairs. No direction holds a variable by itself, so it has no exact variables. ``CompiledModel.certainty`` says so.
 
     Args:
         model: A compiled model.
@@ -65,7 +65,7 @@ def superpose(model: CompiledModel, rng: Generator, *, dimensions: int | None = 
 
 
 def _reads(model: CompiledModel) -> list[tuple[Tensor, Tensor]]:
-    """What each half-layer reads: the domain's distinct states [state, direction] and the matrix by which."""
+    """Collect what each half-layer reads: the domain's distinct states [state, direction] and the matrix by which."""
     weights = model.weights
     inputs = model.domain.inputs(limit=1_000).tokens
     states: dict[int, list[Tensor]] = {half: [] for half in range(2 * weights.n_layers + 1)}

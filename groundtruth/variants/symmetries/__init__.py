@@ -39,7 +39,7 @@ def compose(model: CompiledModel, transformations: Sequence[Transformation], *, 
     Args:
         model: A compiled model.
         transformations: In the order in which they are applied.
-        seed: Of all their random choices.
+        seed: Seed of all their random choices.
     """
     variant = Variant(model, model, same_nodes(model))
     for index, transformation in enumerate(transformations):

@@ -29,7 +29,7 @@ def permute_neurons(model: CompiledModel, rng: Generator) -> Made:
 
 
 def scale_neurons(model: CompiledModel, rng: Generator) -> Made:
-    """What each neuron reads times a positive number and what it writes divided by it: ReLU is homogeneous."""
+    """Multiply what each neuron reads by a positive number and divide what it writes by it: ReLU is homogeneous."""
     weights = model.weights
     scale = torch.from_numpy(_SCALE ** rng.uniform(-1, 1, (weights.n_layers, weights.d_mlp)))
     scaled = replace(weights, W_in=weights.W_in * scale[:, None], W_out=weights.W_out / scale[:, :, None])
