@@ -33,7 +33,8 @@ def superpose(model: CompiledModel, rng: Generator, *, dimensions: int | None = 
     """Put the directions into fewer dimensions: as few as asked for, or as few as the search finds exact.
 
     All that is known of the variant is measured on it: its edges are live by witness, or inert or undecided after so
-    many pairs. No direction holds a variable by itself, so it has no exact variables. ``CompiledModel.certainty`` says so.
+    many pairs. No direction holds a variable by itself, so it has no exact variables, as ``CompiledModel.certainty``
+    says.
 
     Args:
         model: A compiled model.
