@@ -20,7 +20,7 @@ from groundtruth.compiled.liveness import Parts, decoys, without
 from groundtruth.compiled.provenance import Provenance
 from groundtruth.compiled.recipe import Step
 from groundtruth.errors import DomainError
-from groundtruth.rasp.expressions import trace
+from groundtruth.rasp.expressions import readable_names, trace
 from mib.errors import did_you_mean
 from mib.graph import Graph
 
@@ -206,9 +206,21 @@ class CompiledNetwork:
         return outputs
 
     def trace(self, tokens: Sequence[Any]) -> dict[str, list[Any]]:
-        """The value of every expression of the program at every position of an input, by label."""
+        """The value of every expression of the program at every position of an input.
+
+        Args:
+            tokens: An input of the model's domain, without BOS.
+
+        Returns:
+            By name as everywhere else; by label, such as ``hist_2``, where several expressions share a name.
+
+        Raises:
+            DomainError: If this is no input of the domain.
+        """
         self.domain.check(tokens)
-        return {label: list(values) for label, values in trace(self.program, tokens, causal=self.causal).items()}
+        names = readable_names(self.program)
+        found = trace(self.program, tokens, causal=self.causal)
+        return {names[label]: list(values) for label, values in found.items()}
 
     def __repr__(self) -> str:
         w = self.weights

@@ -8,7 +8,6 @@ import ast
 import copy
 import functools
 import linecache
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FunctionType
@@ -16,7 +15,7 @@ from typing import Any
 
 from tracr.rasp import rasp
 
-from groundtruth.rasp.expressions import children_first
+from groundtruth.rasp.expressions import children_first, readable_names
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ def listing(program: rasp.SOp) -> list[Line]:
         program: With labels of its own, as ``Program.build`` and compiled models have them.
     """
     sops = [e for e in children_first(program) if isinstance(e, rasp.SOp) and e.children]
-    taken = Counter(sop.name for sop in sops)
-    names = {id(sop): sop.name if taken[sop.name] == 1 else sop.label for sop in sops}
+    readable = readable_names(program)
+    names = {id(sop): readable[sop.label] for sop in sops}
     return [Line(names[id(sop)], _formula(sop, names), sop) for sop in sops]
 
 

@@ -5,6 +5,7 @@ compiles to depends on what was built before. A canonical copy has labels of its
 """
 
 import copy
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -74,6 +75,13 @@ def children_first(program: rasp.SOp) -> list[rasp.RASPExpr]:
 def evaluate(program: rasp.SOp, tokens: Values, *, causal: bool = False) -> list[Value]:
     """The program's output on one input: what ``rasp.evaluate`` (or ``causal_eval``) gives, each expression once."""
     return list(trace(program, tokens, causal=causal)[program.label])
+
+
+def readable_names(program: rasp.SOp) -> dict[str, str]:
+    """What to call each S-Op of a program, by label: its name, or its label where several S-Ops share the name."""
+    sops = {e.label: e.name for e in children_first(program) if isinstance(e, rasp.SOp)}
+    shared = Counter(sops.values())
+    return {label: name if shared[name] == 1 else label for label, name in sops.items()}
 
 
 def trace(program: rasp.SOp, tokens: Values, *, causal: bool = False) -> Mapping[str, Values]:

@@ -268,9 +268,8 @@ def _run(model: CompiledModel, tokens: Sequence[Any]) -> PositionTable:
     values = model.trace(tokens)
     rows = [(Text("tokens", "heading"), [Text(notation.spell_one(token), "heading") for token in tokens])]
     for line in program_lines(model):
-        if line.expression.label in values:
-            found = values[line.expression.label]
-            rows.append((Text(line.name, "variable"), [Text(notation.spell_one(value)) for value in found]))
+        if line.name in values:
+            rows.append((Text(line.name, "variable"), [Text(notation.spell_one(value)) for value in values[line.name]]))
     output = [Text(notation.spell_one(value), "good") for value in model.run(tokens)]
     rows.append((Text("the model", "heading"), output))
     return PositionTable([name for name, _ in rows], [texts for _, texts in rows])

@@ -225,7 +225,7 @@ def test_show_as_json_has_every_edge_with_its_proof(run) -> None:
     live = data["circuit"]["edges"]["m2->a3.h0<q>"]
     assert (live["status"], live["proof"]) == ("live", "witness")
     assert live["witness"]["output"] != live["witness"]["cut_output"]
-    assert data["run"]["output"] == data["run"]["values"]["reverse_1"]
+    assert data["run"]["output"] == data["run"]["values"]["reverse"]
 
 
 def test_show_can_list_every_edge_and_the_source(run) -> None:

@@ -11,7 +11,7 @@ from groundtruth.compiled.domain import BOS, PAD, Domain
 from groundtruth.compiled.forward import forward
 from groundtruth.compiler.compile_program import compile, compile_unchecked
 from groundtruth.compiler.craft import Settings
-from groundtruth.rasp.expressions import children_first, walk
+from groundtruth.rasp.expressions import children_first, trace, walk
 
 
 @functools.cache
@@ -24,7 +24,7 @@ def test_every_direction_holds_what_provenance_says(name):
     model = compiled(name)
     tokens = model.domain.sample(1, seed=11)[0]
     residual = forward(model.weights, model.encode([tokens])).residual[0, 1:]
-    trace = model.trace(tokens)
+    values = trace(model.program, tokens, causal=model.causal)
     encodings = {e.label: e for e in walk(model.program) if isinstance(e, rasp.SOp)}
     for dimension, direction in enumerate(model.provenance.directions):
         held = residual[:, dimension]
@@ -35,10 +35,10 @@ def test_every_direction_holds_what_provenance_says(name):
         elif direction.kind == "scratch":
             continue  # 1 / (width + 1): tested below
         elif direction.kind == "variable" and rasp.is_numerical(encodings[direction.expression]):
-            expected = [float(value) for value in trace[direction.expression]]
+            expected = [float(value) for value in values[direction.expression]]
         else:
-            values = {"tokens": tokens, "indices": range(len(tokens))} | trace
-            expected = [float(value is not None and value == direction.value) for value in values[direction.expression]]
+            given = {"tokens": tokens, "indices": range(len(tokens)), **values}
+            expected = [float(value is not None and value == direction.value) for value in given[direction.expression]]
         assert held.tolist() == pytest.approx(expected, abs=1e-6), direction
 
 
@@ -50,7 +50,7 @@ def test_scratch_holds_one_over_the_width_and_one(name):
     scratch = [(i, d.expression) for i, d in enumerate(model.provenance.directions) if d.kind == "scratch"]
     assert scratch
     for dimension, label in scratch:
-        expected = [1 / (width + 1) for width in model.trace(tokens)[label]]
+        expected = [1 / (width + 1) for width in trace(model.program, tokens, causal=model.causal)[label]]
         assert residual[:, dimension].tolist() == pytest.approx(expected)
 
 

@@ -11,7 +11,7 @@ from groundtruth.compiled.domain import Domain
 from groundtruth.compiler.compile_program import compile, compile_unchecked
 from groundtruth.compiler.craft import TRACR, Settings
 from groundtruth.compiler.diagnose import first_wrong, known_cause
-from groundtruth.rasp.expressions import children_first
+from groundtruth.rasp.expressions import children_first, trace
 
 
 def planted(model, label, *, kept=0.0):
@@ -30,7 +30,7 @@ def test_a_planted_fault_is_found(name):
     tokens = model.domain.sample(1, seed=8)[0]
     assert first_wrong(model, tokens) is None and known_cause(model, tokens) == ""
     for expression in written:
-        if any(model.trace(tokens)[expression.label]):
+        if any(trace(model.program, tokens, causal=model.causal)[expression.label]):
             found = first_wrong(planted(model, expression.label), tokens)
             assert found is not None and found.label == expression.label
 
