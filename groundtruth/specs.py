@@ -1,30 +1,26 @@
-"""Find what a user names: a model, a localization method in a file of theirs."""
+"""Find what a user names: a model, or a method in a file of theirs."""
 
-import ast
 import glob
-import hashlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from groundtruth.compiler.compile_program import compile
-from groundtruth.errors import ArtifactError, GroundTruthError
+from groundtruth.errors import ArtifactError
 from groundtruth.model import CompiledModel, load
 from groundtruth.programs import get, load_program, names
 from groundtruth.store.catalog import stored
 from groundtruth.store.write import MODEL
+from groundtruth.user_files import UserFile, UserFileError, run_file
 from mib.errors import MethodError, did_you_mean
 from mib.featurization import FeaturizerMethod, as_featurizer
 from mib.localization import Localizer, as_localizer
 from mib.localization.task import Level
 
-OWN_PACKAGES = {"groundtruth", "mib", "compiled_models"}
-"""Their source counts for every result anyway."""
+MethodT = TypeVar("MethodT", Localizer, FeaturizerMethod)
 
 GENERATED = "gen:"
 """What the code of a generated program follows where a model is named."""
@@ -84,33 +80,20 @@ def is_file_spec(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class UserMethod:
-    """A localization method from a user's file.
+class UserMethod(Generic[MethodT]):
+    """A method from a user's file.
 
     Attributes:
-        localizer: The method.
-        source_sha256: Of the file and of the files beside it that it imports.
+        method: The method, as a registered one.
+        source_sha256: SHA-256 of the file and of every source outside site-packages that it imports.
     """
 
-    localizer: Localizer
+    method: MethodT
     source_sha256: str
 
 
-@dataclass(frozen=True)
-class UserFeaturizer:
-    """A featurization method from a user's file.
-
-    Attributes:
-        method: The method.
-        source_sha256: Of the file and of the files beside it that it imports.
-    """
-
-    method: FeaturizerMethod
-    source_sha256: str
-
-
-def load_method(spec: str, *, level: Level = "edge") -> UserMethod:
-    """The method ``my_file.py:my_method``, from a file anywhere; the file is run.
+def load_localizer(spec: str, *, level: Level = "edge") -> UserMethod[Localizer]:
+    """Load the localization method ``my_file.py:my_method``, from a file anywhere; the file is run once a process.
 
     Args:
         spec: Path of a Python file, a colon, and the name of a function in it.
@@ -119,12 +102,12 @@ def load_method(spec: str, *, level: Level = "edge") -> UserMethod:
     Raises:
         MethodError: If the file or the function does not exist, or what is there is no method.
     """
-    found, name, path = _function(spec, "(task: mib.LocalizationTask) -> mib.EdgeScores")
-    return UserMethod(as_localizer(found, name=_label(found, name), levels=(level,)), _source_sha256(path))
+    found, name, file = _function(spec, "(task: mib.LocalizationTask) -> mib.EdgeScores")
+    return UserMethod(as_localizer(found, name=_label(found, name), levels=(level,)), file.sha256)
 
 
-def load_featurizer(spec: str) -> UserFeaturizer:
-    """The featurization method ``my_file.py:my_method``, from a file anywhere; the file is run.
+def load_featurizer(spec: str) -> UserMethod[FeaturizerMethod]:
+    """Load the featurization method ``my_file.py:my_method``, from a file anywhere; the file is run once a process.
 
     Args:
         spec: Path of a Python file, a colon, and the name of a function in it.
@@ -132,11 +115,11 @@ def load_featurizer(spec: str) -> UserFeaturizer:
     Raises:
         MethodError: If the file or the function does not exist, or what is there is no method.
     """
-    found, name, path = _function(spec, "(task: mib.FeaturizationTask) -> mib.Featurizer")
-    return UserFeaturizer(as_featurizer(found, name=_label(found, name)), _source_sha256(path))
+    found, name, file = _function(spec, "(task: mib.FeaturizationTask) -> mib.Featurizer")
+    return UserMethod(as_featurizer(found, name=_label(found, name)), file.sha256)
 
 
-def _function(spec: str, signature: str) -> tuple[Any, str, Path]:
+def _function(spec: str, signature: str) -> tuple[Any, str, UserFile]:
     """A function of a file, its name and the file."""
     path_text, colon, name = spec.rpartition(":")
     if not colon or not path_text.endswith(".py") or not name:
@@ -144,7 +127,11 @@ def _function(spec: str, signature: str) -> tuple[Any, str, Path]:
     path = Path(path_text).expanduser().resolve()
     if not path.is_file():
         raise MethodError(f"no file {path}.")
-    return _member(_run_file(path), name, path, signature), name, path
+    try:
+        file = run_file(path)
+    except UserFileError as error:
+        raise MethodError(str(error)) from error
+    return _member(file.module, name, path, signature), name, file
 
 
 def _label(found: Any, name: str) -> str:
@@ -169,57 +156,3 @@ def _is_own(value: Any, module: ModuleType) -> bool:
     if isinstance(value, Localizer | FeaturizerMethod):
         value = value.function
     return inspect.isfunction(value) and value.__module__ == module.__name__
-
-
-def _run_file(path: Path) -> ModuleType:
-    """The file run as a module of its own; files beside it can be imported by it."""
-    name = f"groundtruth_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise MethodError(f"{path} cannot be imported as a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    except (GroundTruthError, MethodError):
-        raise
-    except Exception as error:
-        raise MethodError(f"{path} fails when it is imported: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-def _source_sha256(path: Path) -> str:
-    """Of a file and of the files beside it that it imports, directly or not."""
-    found: dict[str, bytes] = {}
-    waiting = [path]
-    while waiting:
-        file = waiting.pop()
-        name = str(file.relative_to(path.parent))
-        if name not in found:
-            found[name] = file.read_bytes()
-            waiting += [other for module in _imports(found[name]) for other in _beside(path.parent, module)]
-    digest = hashlib.sha256()
-    for name in sorted(found):
-        digest.update(name.encode() + b"\0" + found[name] + b"\0")
-    return digest.hexdigest()
-
-
-def _imports(source: bytes) -> set[str]:
-    """The top-level names of the modules that a file imports."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {(node.module or "").partition(".")[0], *(alias.name for alias in node.names if node.level)}
-    return names - OWN_PACKAGES
-
-
-def _beside(folder: Path, module: str) -> list[Path]:
-    """The files of a module that lies in a folder; none for one that is installed."""
-    if (folder / f"{module}.py").is_file():
-        return [folder / f"{module}.py"]
-    return sorted((folder / module).rglob("*.py")) if module and (folder / module / "__init__.py").is_file() else []

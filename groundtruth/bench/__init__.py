@@ -1,21 +1,33 @@
 """The main job: methods on models, a cell at a time, kept by content and written as one result file."""
 
-from groundtruth.bench.cells import Cell, CellStore, Failed, Outcome, Skipped
-from groundtruth.bench.profiles import PROFILES, Profile, profile
-from groundtruth.bench.results import Result, Summary, result_of
-from groundtruth.bench.running import run_cells
+from groundtruth.bench.cell import Cell, CircuitSetting, Failed, Outcome, Skipped, VariableSetting
+from groundtruth.bench.cell_store import CellStore
+from groundtruth.bench.plan_cells import find_profile, plan_cells
+from groundtruth.bench.request import Profile, Request
+from groundtruth.bench.result import Result, result_of
+from groundtruth.bench.run_cells import run_cells
+from groundtruth.bench.summary import Spread, Summary
+from groundtruth.bench.track import Track
+from groundtruth.bench.tracks import TRACKS, find_track
 
 __all__ = [
-    "PROFILES",
+    "TRACKS",
     "Cell",
     "CellStore",
+    "CircuitSetting",
     "Failed",
     "Outcome",
     "Profile",
+    "Request",
     "Result",
     "Skipped",
+    "Spread",
     "Summary",
-    "profile",
+    "Track",
+    "VariableSetting",
+    "find_profile",
+    "find_track",
+    "plan_cells",
     "result_of",
     "run_cells",
 ]

@@ -1,4 +1,4 @@
-"""Read results of the circuit track from the JSON files that ``groundtruth bench`` writes, one or several as one."""
+"""Read results of a track from the JSON files that ``groundtruth bench`` writes, one or several as one."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,17 +7,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from groundtruth.bench.cells import SCHEMA_VERSION, Cell, Failed, Outcome, Skipped
-from groundtruth.bench.results import Result
+from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped, read_cell
+from groundtruth.bench.cell_store import SCHEMA_VERSION
+from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.variables.variable_scores import VariableScores
 
 _KINDS: Mapping[str, TypeAdapter[Any]] = {
-    "scored": TypeAdapter(CircuitScores),
+    "scored": TypeAdapter(CircuitScores | VariableScores),
     "skipped": TypeAdapter(Skipped),
     "failed": TypeAdapter(Failed),
 }
-_CELL = TypeAdapter(Cell)
 
 
 def read_results(paths: Iterable[Path]) -> Result:
@@ -39,7 +40,7 @@ def read_results(paths: Iterable[Path]) -> Result:
             settings |= data["settings"]
             seconds += data["seconds"]
         except (KeyError, TypeError, ValidationError) as error:
-            raise ArtifactError(f"{path} is no result of the circuit track: {type(error).__name__}: {error}") from error
+            raise ArtifactError(f"{path} is no result of a track: {type(error).__name__}: {error}") from error
     return Result(tuple(found.items()), settings, seconds)
 
 
@@ -57,5 +58,5 @@ def _data(path: Path) -> dict[str, Any]:
 
 
 def _outcome(given: Mapping[str, Any]) -> tuple[Cell, Outcome]:
-    kept = {name: value for name, value in given.items() if name not in ("key", "outcome", "cell")}
-    return _CELL.validate_python(given["cell"]), _KINDS[given["outcome"]].validate_python(kept)
+    kept = {name: value for name, value in given.items() if name not in ("key", "outcome", "cell", "values")}
+    return read_cell(given["cell"]), _KINDS[given["outcome"]].validate_python(kept)

@@ -3,57 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from groundtruth.bench.results import LOWER_IS_BETTER, Result
-from groundtruth.bench.variable_results import VariableResult
+from groundtruth.bench.result import Result
 from groundtruth.errors import DomainError
 from mib.errors import did_you_mean
 
-COLUMNS = (
-    "auroc",
-    "average_precision",
-    "precision",
-    "recall",
-    "f1",
-    "variables_auroc",
-    "structural_auroc",
-    "cpr",
-    "cmd",
-    "mib_cpr",
-    "mib_cmd",
-    "passes",
-    "seconds",
-)
 
-
-VARIABLE_COLUMNS = (
-    "accuracy",
-    "isolation",
-    "disentangle",
-    "recall",
-    "precision",
-    "f1",
-    "inside",
-    "carried",
-    "natural",
-    "selectivity",
-    "rank",
-    "shuffled",
-    "arbitrary",
-    "variant",
-    "illusion",
-    "mib_mean",
-    "mib_best",
-    "real_accuracy",
-    "real_mib_best",
-    "seconds",
-)
-"""Of the variable track."""
-
-_VARIABLES_LOWER = ("rank", "shuffled", "arbitrary", "variant", "illusion", "seconds")
-
-
-def parse(text: str | None, columns: Sequence[str] = COLUMNS) -> dict[str, float]:
-    """``auroc=0.9,f1=0.8`` as columns and numbers.
+def parse_thresholds(text: str | None, columns: Sequence[str]) -> dict[str, float]:
+    """Read ``auroc=0.9,f1=0.8`` as columns and numbers.
 
     Args:
         text: As the user wrote it.
@@ -86,21 +42,15 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def unmet(result: Result, method: str, thresholds: Mapping[str, float]) -> list[str]:
-    """A line for each threshold that a method does not meet under some ablation."""
+def unmet_thresholds(result: Result, method: str, thresholds: Mapping[str, float]) -> list[str]:
+    """Write a line for each threshold that a method does not meet under some ablation."""
     lines: list[str] = []
     for ablation in result.ablations:
         summary = next((s for s in result.summaries(ablation) if s.method == method), None)
         means = {name: spread.mean for name, spread in summary.columns.items()} if summary else {}
-        lines += _missed(means, thresholds, lower=LOWER_IS_BETTER, where=f" under {ablation} ablation")
+        where = f" under {ablation} ablation" if ablation else ""
+        lines += _missed(means, thresholds, lower=result.track.lower_is_better, where=where)
     return lines
-
-
-def unmet_of_variables(result: VariableResult, method: str, thresholds: Mapping[str, float]) -> list[str]:
-    """A line for each threshold that a method does not meet in the variable track."""
-    summary = next((s for s in result.summaries() if s.method == method), None)
-    means = {name: spread.mean for name, spread in summary.columns.items()} if summary else {}
-    return _missed(means, thresholds, lower=_VARIABLES_LOWER, where="")
 
 
 def _missed(

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from groundtruth.bench.cells import Failed
-from groundtruth.bench.results import Result
+from groundtruth.bench.cell import Failed
+from groundtruth.bench.result import Result
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.evaluator import ORACLE

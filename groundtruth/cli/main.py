@@ -8,8 +8,22 @@ from typing import Any
 import cyclopts
 
 from groundtruth import __version__
-from groundtruth.cli import generating, inspecting, reporting, scoring, submitting, tasks
-from groundtruth.cli import pitfalls as pitfalls
+from groundtruth.cli.bench import bench
+from groundtruth.cli.check import check
+from groundtruth.cli.compile import compile
+from groundtruth.cli.generate import generate
+from groundtruth.cli.methods import methods
+from groundtruth.cli.models import models
+from groundtruth.cli.pitfalls import pitfalls
+from groundtruth.cli.programs import programs
+from groundtruth.cli.report import report
+from groundtruth.cli.repro import repro
+from groundtruth.cli.score import score
+from groundtruth.cli.show import show
+from groundtruth.cli.submit import submission, submit
+from groundtruth.cli.tasks import tasks
+from groundtruth.cli.verify import verify
+from groundtruth.guarded_run import refuse_exit
 
 BAD_INPUT = 2
 """Exit code for what the user can put right: a name, a file, an option."""
@@ -33,13 +47,14 @@ app = cyclopts.App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-inspecting.register(app)
-scoring.register(app)
-pitfalls.register(app)
-generating.register(app)
-tasks.register(app)
-submitting.register(app)
-reporting.register(app)
+COMMANDS = (
+    programs, models, show, compile, verify, bench, score, check, methods, pitfalls, generate, repro, tasks, submit,
+    submission, report,
+)  # fmt: skip
+"""The commands in the order in which help lists them."""
+
+for _command in COMMANDS:
+    app.command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,12 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        code: Any = app(arguments, exit_on_error=False, print_error=False)
+        with refuse_exit():
+            code: Any = app(arguments, exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
         return _fail(str(error), hint=_usage(arguments))
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return INTERRUPTED
+    except SystemExit as error:  # no command of ours raises it, and a user's code must not decide our exit code
+        return _fail(
+            f"a method or program ended the process (exit code {error.code}). It must return or raise.", code=1
+        )
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe, such as head, has seen enough
         return 0

@@ -14,6 +14,8 @@ AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for machines
 Parameters = Annotated[list[str] | None, Parameter(name="--set", negative=())]
 Jobs = Annotated[int | None, Parameter(help="Processes; by default one a CPU.", validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**32))]
+Fresh = Annotated[bool, Parameter(help="Run every cell again, whatever earlier runs kept.")]
+CellTimeout = Annotated[float | None, Parameter(validator=Number(gt=0))]
 Names = Annotated[str | None, Parameter(help="Names, separated by commas.")]
 
 
@@ -111,6 +113,20 @@ def memory_in(text: str | None) -> int:
     if size < 1:
         raise TaskError(f"--memory {text}: write bytes, or such as 512MiB or 16GiB.")
     return size
+
+
+def require_level(level: str) -> Any:
+    """Give the level, if it is one.
+
+    Raises:
+        TaskError: If it is none.
+    """
+    from mib.errors import TaskError, did_you_mean
+    from mib.localization.task import LEVELS
+
+    if level not in LEVELS:
+        raise TaskError(f"unknown level '{level}'.{did_you_mean(level, LEVELS)} Choose from {', '.join(LEVELS)}.")
+    return level
 
 
 def flat(names: Sequence[str]) -> list[str]:

@@ -1,13 +1,6 @@
 """The command that demonstrates pitfalls."""
 
-from cyclopts import App
-
 from groundtruth.cli.options import AsJson, Seed, flat, print_json
-
-
-def register(app: App) -> None:
-    """Add the command."""
-    app.command(pitfalls)
 
 
 def pitfalls(*names: str, seed: Seed = 0, json: AsJson = False) -> int:

@@ -1,16 +1,11 @@
-"""Commands that look at the tasks of real models."""
+"""The command that lists the tasks of language models."""
 
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from groundtruth.cli.options import AsJson, Seed, print_json
-
-
-def register(app: App) -> None:
-    """Add these commands."""
-    app.command(tasks)
 
 
 def tasks(
@@ -24,7 +19,7 @@ def tasks(
     out: Annotated[Path | None, Parameter(help="Write n generated records to this folder.")] = None,
     json: AsJson = False,
 ) -> None:
-    """List the tasks for real models, or show some prompts of one with their counterfactuals.
+    """List the tasks for language models, or show some prompts of one with their counterfactuals.
 
     Args:
         name: A task, such as ioi; all are listed if none is named.

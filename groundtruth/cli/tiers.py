@@ -1,16 +1,16 @@
-"""Cells of ``groundtruth bench --tiers``, and the report of their outcomes."""
+"""What ``groundtruth bench --tiers`` does with the outcomes of the cells of the tiers."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundtruth.cli.running import show
+from groundtruth.cli.benchmark_run import RunOptions, exit_code
+from groundtruth.cli.options import print_json
 
 if TYPE_CHECKING:
     from groundtruth.bench import Result
 
 
-def tier_names(models: list[str] | None, level: str) -> list[str]:
-    """List the models of all tiers, tier by tier.
+def name_tier_models(models: list[str] | None, level: str) -> list[str]:
+    """Name the models of the tiers, tier by tier.
 
     Raises:
         DomainError: For a level without an AUROC, or a model that is a variant already.
@@ -23,15 +23,20 @@ def tier_names(models: list[str] | None, level: str) -> list[str]:
     return tier_models(models)
 
 
-def report_tiers(result: "Result", out: Path, name: str, json: bool) -> int:
-    """Write the result files with the tiers in them, print the table or JSON, and say whether a method failed."""
-    from groundtruth.bench.results import as_data
+def publish_tiers(result: "Result", options: RunOptions, name: str) -> int:
+    """Write the result files with the tiers in them, print the table or JSON, and give the exit code."""
+    from groundtruth.bench.result_data import result_data
     from groundtruth.bench.tiers_run import tier_data
     from groundtruth.files import to_json
+    from groundtruth.report.terminal import echo
     from groundtruth.report.views.tiers_view import tier_markdown, tier_view
     from groundtruth.report.views.track_report import result_csv, result_ending, write_contents
 
-    data = {**as_data(result), "tiers": tier_data(result)}
+    data = {**result_data(result), "tiers": tier_data(result)}
     contents = {"json": to_json(data), "csv": result_csv(result).encode(), "md": tier_markdown(result).encode()}
-    paths = write_contents(contents, out, name)
-    return show(result, json=json, data=lambda: data, view=lambda: (tier_view(result), result_ending(result, paths)))
+    paths = write_contents(contents, options.out, name)
+    if options.json:
+        print_json(data)
+    else:
+        echo(tier_view(result), result_ending(result, paths))
+    return exit_code(result)

@@ -14,6 +14,7 @@ from groundtruth.files import to_json
 from groundtruth.generated.bounds import Bounds
 from groundtruth.generated.lock import LOCK
 from groundtruth.generated.member import MODEL_NAME, Member
+from groundtruth.source_hash import source_sha256
 from groundtruth.store.write import MODEL, TRUTH, WEIGHTS
 from mib.errors import FormatError
 from mib.whole_files import files_named, remove_made, write_whole
@@ -53,9 +54,8 @@ class Job:
 
 def jobs_of(seed: int, numbers: Sequence[int], bounds: Bounds, workshop: Path) -> list[Job]:
     """Draws of a suite, each with a folder under a name of all that it depends on, the code too."""
-    from groundtruth.bench.cells import code_sha256
-
-    told = hashlib.sha256(f"{seed} {bounds} {code_sha256()}".encode()).hexdigest()[:16]
+    code = source_sha256("groundtruth.generated.suite")
+    told = hashlib.sha256(f"{seed} {bounds} {code}".encode()).hexdigest()[:16]
     return [Job(seed, number, bounds, workshop / f"{number}-{told}") for number in numbers]
 
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from groundtruth.specs import find_model, load_featurizer, load_method
+from groundtruth.specs import find_model, load_featurizer, load_localizer
 from groundtruth.testing.failure import MethodFailure
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
 from mib import featurization
@@ -21,7 +21,7 @@ def named_method(spec: str) -> Localizer:
         MethodError: If there is none.
     """
     if ".py:" in spec:
-        return load_method(spec).localizer
+        return load_localizer(spec).method
     return as_localizer(_imported(spec, FeaturizerMethod, "Featuriz")) if ":" in spec else get(spec)
 
 

@@ -1,9 +1,8 @@
 """A localization method on a compiled model: exact scores, MIB's scores, and what they cost."""
 
-import copy
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +23,7 @@ from groundtruth.evaluation.circuits.circuit_scores import (
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
 from groundtruth.evaluation.circuits.ranking_scores import ranked
 from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.own_task import own_copy
 from groundtruth.model import CompiledModel
 from groundtruth.truth.circuits.circuit import Circuit
 from mib.graph import EdgeScores, NodeScores
@@ -129,7 +129,7 @@ class CircuitEvaluator:
 
     def score(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> CircuitScores:
         """Run a method and score it. Errors as ``score``."""
-        task = replace(self.task, model=copy.deepcopy(self.task.model))
+        task = own_copy(self.task)
         name, scores, seconds = self._run(method, task, parameters or {})
         cost, n = task.engine.cost, len(task)
         forward, backward = cost.forward / n, cost.backward / n

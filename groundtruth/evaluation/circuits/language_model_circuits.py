@@ -1,9 +1,8 @@
 """Circuits of language models: the same localization methods on a task, beside compiled models, without any truth."""
 
-import copy
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import N_BOOTSTRAP, CircuitScores
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import parse_task, require_ability, shared_model
+from groundtruth.evaluation.own_task import own_copy
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
 from mib.localization import Localizer, Scores, as_localizer, get
 from mib.localization.registry import Method
@@ -119,7 +119,7 @@ class LanguageModelCircuitEvaluator:
         """
         if method == ORACLE:
             raise DomainError(f"there is no oracle for '{self.name}': what it computes is not known.")
-        task = _own(self.task)
+        task = own_copy(self.task, with_model=False)
         localizer = _localizer(method, task.level)
         start = time.perf_counter()
         scores = self._lent.run(localizer.name, lambda: localizer(task, **(parameters or {})))
@@ -148,12 +148,6 @@ class LanguageModelCircuitEvaluator:
             backward=cost.backward / n,
             seconds=seconds,
         )
-
-
-def _own(task: LocalizationTask) -> LocalizationTask:
-    """The task with an engine, a count of passes, inputs and a metric of its own, and the same model."""
-    names = ("clean", "counterfactual", "attention_mask", "counterfactual_mask", "metric")
-    return replace(task, **{name: copy.deepcopy(getattr(task, name)) for name in names})
 
 
 def _localizer(method: str | Method, level: Level) -> Localizer:

@@ -13,6 +13,7 @@ import mib
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import require_ability, shared_model
+from groundtruth.evaluation.own_task import require_unchanged
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
 from groundtruth.evaluation.variables.controls import Control, Kind
 from groundtruth.evaluation.variables.featurization_tasks import Sizes
@@ -248,4 +249,5 @@ class LanguageModelVariableEvaluator:
         if isinstance(method, Featurizer):
             return "featurizer", method
         known = as_method(method)
-        return known.name, self._lent.run(known.name, lambda: known(task, **parameters))
+        with require_unchanged(task):
+            return known.name, self._lent.run(known.name, lambda: known(task, **parameters))

@@ -1,10 +1,9 @@
 """A featurization method on a variable of a compiled model: exact scores, interchange scores, and controls."""
 
-import copy
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.own_task import own_copy
 from groundtruth.evaluation.variables.controls import Control, Kind, shuffled, site_of_variant, variant_of
 from groundtruth.evaluation.variables.featurization_tasks import (
     SIZES,
@@ -207,7 +207,7 @@ class VariableEvaluator:
         if method == ORACLE:
             return ORACLE, oracle(self.model, self.truth, self.site)
         known = as_method(method)
-        return known.name, known(replace(task, model=copy.deepcopy(task.model)), **parameters)
+        return known.name, known(own_copy(task), **parameters)
 
 
 _GRAIN = 1e-4

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from groundtruth.cli.options import AsJson, Parameters, Seed, memory_in, parameters_in, print_json, split
+from groundtruth.cli.options import AsJson, Parameters, Seed, memory_in, parameters_in, print_json, require_level, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 FAILED = 1
 
 
-def register(app: App) -> None:
-    """Add these commands."""
-    app.command(submit)
-    group = App(name="submission", help="Look at a submission to MIB's leaderboards.")
-    group.command(check)
-    app.command(group)
+submission = App(name="submission", help="Look at a submission to MIB's leaderboards.")
 
 
 def submit(
@@ -66,7 +61,7 @@ def submit(
         heads: Featurizers of ioi: layer.head, separated by commas; by default GPT-2's S-inhibition heads.
         n: How many pairs a task has.
         seed: Chooses the pairs and seeds the method.
-        data: hub for MIB's data sets, or a folder with a folder for each task; prompts are made up if neither is given.
+        data: hub for MIB's data sets, or a folder with a folder for each task; by default synthetic.
         right_on: Keep pairs only if the model is right on base or both, or any; by default as the track has it.
         answer_prefix: What answers begin with, in all of these tasks, instead of a space or nothing, as the task has
             it. MIB's letters of multiple choice have no space: --answer-prefix "".
@@ -115,9 +110,8 @@ class _Runner:
 def _runner(
     method: str, track: str, level: str, *, layers: str | None, heads: str | None, ablation: str | None
 ) -> _Runner:
-    from groundtruth.cli.scoring import require_level
     from groundtruth.errors import GroundTruthError
-    from groundtruth.specs import is_file_spec, load_featurizer, load_method
+    from groundtruth.specs import is_file_spec, load_featurizer, load_localizer
     from mib import featurization, localization
     from mib.errors import did_you_mean
     from mib.leaderboard.submissions import Places, write_circuits, write_featurizers
@@ -127,8 +121,8 @@ def _runner(
         if layers is not None or heads is not None:
             raise GroundTruthError("--layers and --heads are for --track featurizers; circuits score the whole model.")
         chosen = require_level(level)
-        found = load_method(method, level=chosen) if own else None
-        localizer = found.localizer if found else localization.get(method)
+        found = load_localizer(method, level=chosen) if own else None
+        localizer = found.method if found else localization.get(method)
         name = f"{method}@{found.source_sha256[:12]}" if found else method
         return _Runner(name, localizer.parameters, partial(write_circuits, localizer, level=chosen))
     if track != "featurizers":
@@ -143,6 +137,7 @@ def _runner(
     return _Runner(name, featurizer.parameters, partial(write_featurizers, featurizer, places=places))
 
 
+@submission.command
 def check(folder: Path, /, *, json: AsJson = False) -> int:
     """Say of each cell of a submission whether it is complete, and what is wrong or missing.
 

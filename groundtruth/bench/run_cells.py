@@ -4,35 +4,35 @@ import contextlib
 import traceback
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
-from groundtruth.bench.cells import Cell, CellStore, Failed, Outcome, Skipped, dtype_of
-from groundtruth.bench.variable_cells import VariableCell, variable_evaluator
-from groundtruth.devices import pick_device
+from groundtruth.bench.cell import Cell, CircuitSetting, Failed, Outcome, Skipped
+from groundtruth.bench.cell_key import cell_key
+from groundtruth.bench.cell_store import CellStore
+from groundtruth.bench.tracks import track_of
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
-from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import is_language_model
-from groundtruth.specs import find_model, is_file_spec, load_featurizer, load_method
+from groundtruth.guarded_run import guard_process
+from groundtruth.specs import is_file_spec
 from groundtruth.store.catalog import library
 from groundtruth.store.write import WEIGHTS
 from groundtruth.workers import Lost, run_batches
-from mib import featurization, localization
 from mib.errors import MethodError, MibError
+from mib.localization.task import Level
 
-AnyCell = TypeVar("AnyCell", Cell, VariableCell)
-
-Keyed = tuple[str, AnyCell]
+Keyed = tuple[str, Cell]
 
 
-def run_cells(cells: Sequence[AnyCell], store: CellStore, *, jobs: int = 1) -> Iterator[tuple[AnyCell, Outcome, bool]]:
-    """Outcomes as they come: first those that are known, then the others as they are run.
+def run_cells(
+    cells: Sequence[Cell], store: CellStore, *, jobs: int = 1, timeout: float | None = None
+) -> Iterator[tuple[Cell, Outcome, bool]]:
+    """Yield outcomes as they come: first those that are known, then the others as they are run.
 
     Whatever has come is kept: after an interruption a second call runs only the rest. Cells of one evaluator share its
     task and truth, but every method gets a fresh copy of the model.
@@ -40,38 +40,39 @@ def run_cells(cells: Sequence[AnyCell], store: CellStore, *, jobs: int = 1) -> I
     Args:
         cells: What to run.
         store: Where outcomes are looked up and kept.
-        jobs: How many processes; with 1, this one runs all.
+        jobs: How many processes; with 1, this one runs all, unless there is a time limit.
+        timeout: Seconds that a cell may take; one that takes longer has failed.
 
     Yields:
         The cell, its outcome, and whether it was known before.
     """
-    keyed = [(cell.key, cell) for cell in cells]
-    todo: list[Keyed[AnyCell]] = []
+    keyed = [(cell_key(cell), cell) for cell in cells]
+    todo: list[Keyed] = []
     for key, cell in keyed:
         known = store.get(key)
         if known is None:
             todo.append((key, cell))
         else:
             yield cell, known, True
-    exams = [list(group) for _, group in groupby(todo, key=lambda item: item[1].evaluator)]
-    with contextlib.closing(_run_all(exams, store, jobs)) as outcomes:  # an interruption ends the workers now
+    batches = [list(group) for _, group in groupby(todo, key=lambda item: item[1].evaluator)]
+    with contextlib.closing(
+        _run_all(batches, store, jobs, timeout)
+    ) as outcomes:  # an interruption ends the workers now
         for cell, outcome in outcomes:
             yield cell, outcome, False
 
 
 def _run_all(
-    exams: Sequence[list[Keyed[AnyCell]]], store: CellStore, jobs: int
-) -> Generator[tuple[AnyCell, Outcome], None, None]:
-    if jobs == 1 or len(exams) <= 1:
-        for evaluator in exams:
-            for key, cell in evaluator:
-                yield cell, _run_and_keep(store, (key, cell))
+    batches: Sequence[list[Keyed]], store: CellStore, jobs: int, timeout: float | None
+) -> Generator[tuple[Cell, Outcome], None, None]:
+    if timeout is None and (jobs == 1 or len(batches) <= 1):
+        for key, cell in (keyed for batch in batches for keyed in batch):
+            yield cell, _run_and_keep(store, (key, cell))
         return
-    largest_first = sorted(
-        exams, key=lambda evaluator: -_size(evaluator[0][1].model)
-    )  # lest one is left alone at the end
+    # Largest first, lest one is left alone at the end.
+    ordered = sorted(batches, key=lambda batch: -_size(batch[0][1].model))
     run = partial(_run_and_keep, store)
-    with contextlib.closing(run_batches(run, largest_first, processes=jobs)) as outcomes:
+    with contextlib.closing(run_batches(run, ordered, processes=jobs, timeout=timeout)) as outcomes:
         for (_, cell), outcome in outcomes:
             yield cell, Failed(str(outcome)) if isinstance(outcome, Lost) else outcome
 
@@ -84,17 +85,17 @@ def _size(model: str) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _run_and_keep(store: CellStore, keyed: Keyed[AnyCell]) -> Outcome:
+def _run_and_keep(store: CellStore, keyed: Keyed) -> Outcome:
     key, cell = keyed
     outcome = run_cell(cell)
     store.put(key, outcome)
     return outcome
 
 
-def run_cell(cell: Cell | VariableCell) -> Outcome:
-    """The outcome of one cell."""
+def run_cell(cell: Cell) -> Outcome:
+    """Run one cell. Whatever a user's method does is an outcome of it: it neither ends nor changes this process."""
     try:
-        evaluator = variable_evaluator(cell.evaluator) if isinstance(cell, VariableCell) else _evaluator(cell.evaluator)
+        evaluator = track_of(cell).evaluator(cell.evaluator)
     except DomainError as error:
         return Skipped(str(error), "model")
     except MibError as error:  # a checkpoint that cannot be read is no reason to lose the other models
@@ -103,12 +104,16 @@ def run_cell(cell: Cell | VariableCell) -> Outcome:
         return Failed(_told(error, cell.method))
     try:
         _refuse(cell, evaluator.task)
+        with guard_process():
+            scores = evaluator.score(_method(cell), dict(cell.parameters))
         # By what it was asked for: two files may have functions of one name.
-        return replace(evaluator.score(_method(cell), dict(cell.parameters)), method=cell.method)
+        return replace(scores, method=cell.method)
     except _CannotRun as error:
         return Skipped(str(error), "method")
     except MibError as error:
         return Failed(str(error))
+    except SystemExit as error:
+        return Failed(f"it ends the process, with exit code {error.code}: a method returns scores or raises")
     except Exception as error:  # whatever a user's method raises is an outcome of it, not of the benchmark
         return Failed(_told(error, cell.method))
 
@@ -117,22 +122,21 @@ class _CannotRun(Exception):
     pass
 
 
-def _method(cell: Cell | VariableCell) -> Any:
+def _level(cell: Cell) -> Level:
+    return cell.setting.level if isinstance(cell.setting, CircuitSetting) else "edge"
+
+
+def _method(cell: Cell) -> Any:
     """A user's method, or the name of one of ours."""
-    if not is_file_spec(cell.method):
-        return cell.method
-    if isinstance(cell, VariableCell):
-        return load_featurizer(cell.method).method
-    return load_method(cell.method, level=cell.level).localizer
+    return track_of(cell).methods.find(cell.method, _level(cell)) if is_file_spec(cell.method) else cell.method
 
 
-def _refuse(cell: Cell | VariableCell, task: Any) -> None:
+def _refuse(cell: Cell, task: Any) -> None:
     """Say why a registered method cannot run, before it is run."""
     if cell.method == ORACLE or is_file_spec(cell.method):
         return
-    registry = featurization if isinstance(cell, VariableCell) else localization
     try:
-        registry.get(cell.method).check(task, **dict(cell.parameters))
+        track_of(cell).methods.get(cell.method).check(task, **dict(cell.parameters))
     except MethodError as error:
         raise _CannotRun(str(error)) from error
 
@@ -151,32 +155,3 @@ def _place(error: BaseException, method: str) -> str:
     file = str(Path(method.rpartition(":")[0]).expanduser().resolve())
     frame = ([frame for frame in frames if frame.filename == file] or list(frames))[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}"
-
-
-@lru_cache(maxsize=1)
-def _evaluator(cell: Cell) -> CircuitEvaluator | LanguageModelCircuitEvaluator:
-    """The evaluator of a cell, kept for the next cell of it."""
-    if cell.task:
-        return LanguageModelCircuitEvaluator.of(
-            cell.model,
-            cell.task,
-            ablation=cell.ablation,
-            n_pairs=cell.n_pairs,
-            max_sizes=cell.max_sizes,
-            seed=cell.seed,
-            level=cell.level,
-            device=pick_device(cell.device),
-            dtype=dtype_of(cell.dtype),
-            prompts=cell.prompts,
-        )
-    return CircuitEvaluator.of(
-        find_model(cell.model),
-        ablation=cell.ablation,
-        lengths=cell.lengths,
-        n_pairs=cell.n_pairs,
-        max_sizes=cell.max_sizes,
-        seed=cell.seed,
-        level=cell.level,
-        device=pick_device(cell.device),
-        dtype=dtype_of(cell.dtype),
-    )

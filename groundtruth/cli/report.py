@@ -2,13 +2,6 @@
 
 from pathlib import Path
 
-from cyclopts import App
-
-
-def register(app: App) -> None:
-    """Add the command."""
-    app.command(report)
-
 
 def report(result: Path, /, *, html: Path | None = None) -> None:
     """Make one HTML page of a result of bench or score: tables, every model, wrong edges, and the true circuits.

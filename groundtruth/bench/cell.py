@@ -1,0 +1,170 @@
+"""One cell of a benchmark: a method on a model in a setting of one track, and what can come of it."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar, Literal
+
+from pydantic import TypeAdapter
+
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS
+from groundtruth.evaluation.prompts import MADE_UP, Prompts
+from groundtruth.evaluation.variables.featurization_tasks import SIZES, Sizes
+from groundtruth.evaluation.variables.variable_scores import VariableScores
+from mib.localization.task import Level
+from mib.metrics.faithfulness import MAX_SIZES
+
+
+@dataclass(frozen=True)
+class CircuitSetting:
+    """What a cell of the circuit track asks.
+
+    Attributes:
+        ablation: What flows along cut edges.
+        level: What the method scores.
+        lengths: Which inputs; ``None``: the model's own.
+        n_pairs: How many examples, at most.
+        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+    """
+
+    ablation: str = "resample"
+    level: Level = "edge"
+    lengths: str | None = None
+    n_pairs: int = N_PAIRS
+    max_sizes: int = MAX_SIZES
+
+    track: ClassVar[str] = "circuits"
+
+    def place(self, subject: str) -> str:
+        """Name what methods are compared on: the subject itself."""
+        return subject
+
+
+@dataclass(frozen=True)
+class VariableSetting:
+    """What a cell of the variable track asks.
+
+    Attributes:
+        variable: Name or label of the variable.
+        site: Where it is sought; of a language model with the name of a position, ``residual.1.post@last``.
+        sizes: How many pairs to learn from, choose by and score on.
+        controls: Whether the method is also run where there is nothing to find.
+    """
+
+    variable: str
+    site: str
+    sizes: Sizes = SIZES
+    controls: bool = True
+
+    track: ClassVar[str] = "variables"
+
+    @property
+    def ablation(self) -> str:
+        """Empty: variables are swapped, not ablated."""
+        return ""
+
+    def place(self, subject: str) -> str:
+        """Name what methods are compared on: the variable at its site, ``reverse:opposite@residual.2.post``."""
+        return f"{subject}:{self.variable}@{self.site}"
+
+
+Setting = CircuitSetting | VariableSetting
+
+SETTINGS: dict[str, type[CircuitSetting] | type[VariableSetting]] = {
+    kind.track: kind for kind in (CircuitSetting, VariableSetting)
+}
+"""The kind of setting of each track."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is run.
+
+    Attributes:
+        method: Its name, or ``my_file.py:my_method``.
+        model: Its name, folder, or ``my_file.py:my_program``.
+        setting: What is asked of the method on the model, in the terms of one track.
+        seed: Seed of examples and method.
+        device: Where it is run.
+        dtype: Type of the numbers of the model that the method sees.
+        parameters: Hyper-parameters of the method that are not the default.
+        task: What a language model is scored on, ``task`` or ``task:family``; empty for a compiled one.
+        prompts: Where a language model's examples come from, and how they are read.
+    """
+
+    method: str
+    model: str
+    setting: Setting = CircuitSetting()
+    seed: int = 0
+    device: str = "cpu"
+    dtype: str = "float32"
+    parameters: tuple[tuple[str, Any], ...] = ()
+    task: str = ""
+    prompts: Prompts = MADE_UP
+
+    @property
+    def subject(self) -> str:
+        """The model, of a language model with its task: ``learned/ioi``."""
+        return f"{self.model}/{self.task}" if self.task else self.model
+
+    @property
+    def place(self) -> str:
+        """What methods are compared on, as one name."""
+        return self.setting.place(self.subject)
+
+    @property
+    def ablation(self) -> str:
+        """What flows along cut edges; empty in a track that cuts none."""
+        return self.setting.ablation
+
+    @property
+    def evaluator(self) -> "Cell":
+        """The cell without its method: cells with the same evaluator share model, task and truth."""
+        return replace(self, method="", parameters=())
+
+
+def cell_fields(cell: Cell) -> dict[str, Any]:
+    """Write a cell as JSON has it: flat, the fields of its setting among its own."""
+    own = asdict(cell)
+    return {**own.pop("setting"), **own}
+
+
+def read_cell(data: dict[str, Any]) -> Cell:
+    """Read a cell from what ``cell_fields`` gives.
+
+    Raises:
+        ValidationError: If a field is missing or of another kind.
+    """
+    setting = VariableSetting if "variable" in data else CircuitSetting
+    names = {field.name for field in fields(setting)}
+    own = {name: value for name, value in data.items() if name not in names}
+    return _CELL.validate_python({**own, "setting": {name: data[name] for name in names if name in data}})
+
+
+_CELL = TypeAdapter(Cell)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A cell that has no scores, for a reason that will not change.
+
+    Attributes:
+        reason: Such as that the model has no live edge, or that the method cannot run with the ablation.
+        scope: Whether any ``model`` task is impossible or only this ``method`` cannot run on it.
+    """
+
+    reason: str
+    scope: Literal["model", "method"]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A cell whose method broke its contract or raised.
+
+    Attributes:
+        error: What happened.
+    """
+
+    error: str
+
+
+Outcome = CircuitScores | VariableScores | Skipped | Failed

@@ -1,0 +1,98 @@
+"""The key of a cell: a hash of everything that its outcome depends on."""
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import groundtruth
+from groundtruth.bench.cell import Cell, CircuitSetting, cell_fields
+from groundtruth.bench.cell_store import SCHEMA_VERSION
+from groundtruth.bench.track import Track
+from groundtruth.bench.tracks import track_of
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model
+from groundtruth.source_hash import source_sha256
+from groundtruth.specs import find_model, is_file_spec
+from groundtruth.store.catalog import stored
+from groundtruth.user_files import package_sha256
+from mib.localization.task import Level
+
+
+def cell_key(cell: Cell) -> str:
+    """SHA-256 of all that the outcome depends on: the cell, the sources of method, model and evaluator, and versions.
+
+    Not covered is what a method reads while it runs: data files, the network, the environment.
+
+    Raises:
+        MethodError: If the method is in a file that cannot be loaded.
+        GroundTruthError: If the model cannot be found.
+    """
+    track = track_of(cell)
+    level = cell.setting.level if isinstance(cell.setting, CircuitSetting) else "edge"
+    given = {
+        "schema_version": SCHEMA_VERSION,
+        "track": track.name,
+        "cell": cell_fields(cell),
+        "method": _method_sha256(track, cell.method, level),
+        "model": model_sha256(cell.model),
+        "data": cell.prompts.sha256(cell.task.partition(":")[0]),
+        "code": evaluator_sha256(track),
+        "versions": versions(),
+    }
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+
+
+def evaluator_sha256(track: Track) -> str:
+    """SHA-256 of the source of a track's evaluators and of all of ours that they import."""
+    return source_sha256(*track.evaluator_modules)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what computes the numbers."""
+    packages = ("torch", "numpy", "scipy", "scikit-learn", "transformer-lens", "tracr-pypi")
+    found = {name: metadata.version(name) for name in packages}
+    return {"groundtruth": groundtruth.__version__, "python": platform.python_version(), **found}
+
+
+@cache
+def model_sha256(name: str) -> str:
+    """SHA-256 of a model: of its files where it is stored, else of its weights, inputs and values.
+
+    Raises:
+        GroundTruthError: If the model cannot be found.
+    """
+    if is_language_model(name):
+        return checkpoint_sha256(name)
+    folder = stored(name) or Path(name)
+    digest = hashlib.sha256()
+    if folder.is_dir():
+        for path in sorted(folder.glob("model.*")) + sorted(folder.glob("truth.json")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return digest.hexdigest()
+    model = find_model(name)
+    for label, array in sorted(model.weights.arrays().items()):
+        digest.update(label.encode() + b"\0" + array.tobytes() + b"\0")
+    digest.update(repr((list(model.domain.inputs()), model.token_values, model.decoder, model.causal)).encode())
+    return digest.hexdigest()
+
+
+def _method_sha256(track: Track, method: str, level: Level) -> str:
+    """Of the sources of a user's method or a plug-in's; those of our own are part of the evaluator's."""
+    if is_file_spec(method):
+        return track.methods.load(method, level).source_sha256
+    return ORACLE if method == ORACLE else registered_sha256(method, track.methods.get(method).function)
+
+
+def registered_sha256(method: str, function: Callable[..., Any]) -> str:
+    """Tell a registered method: by its name if it is ours, else by the sources of its package."""
+    if function.__module__.startswith("mib."):
+        return method
+    module = sys.modules.get(function.__module__)
+    return method if module is None else package_sha256(module)

@@ -1,0 +1,131 @@
+"""Which models the circuit track runs, and how much of each, unless told otherwise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from groundtruth.bench.cell import CircuitSetting
+from groundtruth.bench.request import Profile, Request, Subject
+from groundtruth.errors import DomainError
+from groundtruth.evaluation.circuits.language_model_circuits import N_LANGUAGE_MODEL_PAIRS
+from groundtruth.evaluation.language_models import is_language_model, tasks_of
+from groundtruth.specs import models_in
+from groundtruth.store.catalog import shipped, summaries
+from groundtruth.truth.circuits.circuit import require_ablation
+from mib.learned import NAME as LEARNED
+
+
+@dataclass(frozen=True)
+class CircuitChoice:
+    """A choice of models and ablations.
+
+    Attributes:
+        ablations: What flows along cut edges.
+        max_edges: Larger shipped models are left out; ``None`` for no limit.
+        n_models: How many of the shipped models; ``None`` for all.
+        n_pairs: How many examples a task has, at most.
+        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        tasks: What the learned model is scored on; with none it is left out.
+        n_language_model_pairs: How many pairs a task on a language model has.
+    """
+
+    ablations: tuple[str, ...]
+    max_edges: int | None
+    n_models: int | None
+    n_pairs: int
+    max_sizes: int
+    tasks: tuple[str, ...] = ()
+    n_language_model_pairs: int = N_LANGUAGE_MODEL_PAIRS
+
+    def models(self) -> list[str]:
+        """Name the models, sorted."""
+        if self.max_edges is None and self.n_models is None:
+            return shipped()
+        small = [s for s in summaries() if self.max_edges is None or s["edges"] <= self.max_edges]
+        return sorted(s["name"] for s in (small if self.n_models is None else _spread(small, self.n_models)))
+
+
+def _spread(models: Sequence[Mapping[str, Any]], n: int) -> list[Mapping[str, Any]]:
+    """Choose so many models, as many of each family as there are, and of each family small and large ones."""
+    families: dict[str, list[Mapping[str, Any]]] = {}
+    for model in sorted(models, key=lambda model: (model["edges"], model["name"])):
+        families.setdefault(model["family"], []).append(model)
+    chosen: list[Mapping[str, Any]] = []
+    for index, name in enumerate(sorted(families)):
+        members = families[name]
+        share = min(len(members), round((n - len(chosen)) / (len(families) - index)))
+        chosen += [members[(2 * i + 1) * len(members) // (2 * share)] for i in range(share)]
+    return chosen
+
+
+CIRCUIT_PROFILES: Mapping[str, Profile] = {
+    p.name: p
+    for p in (
+        Profile("smoke", "a few small models, to see that all works", CircuitChoice(("resample",), 62, 7, 64, 17)),
+        Profile(
+            "default",
+            "three models of each family, of up to 150 edges, and the learned one",
+            CircuitChoice(("resample",), 150, 21, 128, 33, ("ioi", "mcqa", "arithmetic-addition"), 16),
+            too_slow=("acdc", "cpr-gaming"),
+        ),
+        Profile(
+            "full",
+            "every model under every ablation, at up to 129 sizes, and the learned one on all its tasks",
+            CircuitChoice(
+                ("resample", "zero", "mean", "mean-positional"),
+                None,
+                None,
+                256,
+                129,
+                ("ioi", "mcqa", "arithmetic-addition", "arithmetic-subtraction", "greater-than"),
+            ),
+        ),
+    )
+}
+
+
+def circuit_subjects(profile: Profile, request: Request) -> list[Subject]:
+    """List the models of a request, each under every ablation: compiled ones first, then language models.
+
+    Raises:
+        DomainError: If an ablation is unknown, or a language model has no task.
+        TaskError: If a task is unknown.
+    """
+    choice: CircuitChoice = profile.choice
+    ablations = [require_ablation(name) for name in (request.ablations or choice.ablations)]
+    compiled, language_models = _told_apart(choice, request.named, request.tasks)
+    common: dict[str, Any] = {"level": request.level, "max_sizes": choice.max_sizes}
+    return [
+        Subject(model, CircuitSetting(ablation, n_pairs=choice.n_pairs, **common))
+        for ablation, model in product(ablations, compiled)
+    ] + [
+        Subject(model, CircuitSetting(ablation, n_pairs=choice.n_language_model_pairs, **common), task)
+        for ablation, (model, task) in product(ablations, language_models)
+    ]
+
+
+def _told_apart(
+    chosen: CircuitChoice, models: Sequence[str], tasks: Sequence[str] | None
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Compiled models; and language models, each with a task."""
+    compiled: list[str] = []
+    language_models: dict[tuple[str, str], None] = {}
+    for name in models:
+        if name == "default":
+            compiled += chosen.models()
+            language_models |= {(LEARNED, task): None for task in (tasks_of(LEARNED, tasks) if tasks else chosen.tasks)}
+        elif is_language_model(name):
+            language_models |= {(name, task): None for task in tasks_of(name, tasks)}
+        else:
+            compiled += models_in([name])
+    if tasks and not language_models:
+        gone = [name for name in models if name.startswith((".", "/", "~")) and not Path(name).expanduser().exists()]
+        if gone:
+            raise DomainError(f"no folder '{gone[0]}'. Give the folder that holds config.json and model.safetensors.")
+        raise DomainError(
+            f"--task {','.join(tasks)} is for language models, and there is none among {', '.join(models)}. Name one, "
+            f"such as --models {LEARNED}."
+        )
+    return compiled, list(language_models)

@@ -1,0 +1,119 @@
+"""The circuit track: localization methods against exact circuits."""
+
+from functools import lru_cache
+from typing import Any
+
+from groundtruth.bench.cell import Cell, CircuitSetting
+from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
+from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES, circuit_subjects
+from groundtruth.bench.circuit_values import (
+    average_circuits,
+    circuit_record,
+    circuit_values,
+    exact_fraction,
+)
+from groundtruth.bench.request import dtype_of
+from groundtruth.bench.track import Methods, Scoring, Track
+from groundtruth.devices import pick_device
+from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
+from groundtruth.evaluation.evaluator import ORACLE, Evaluator
+from groundtruth.specs import UserMethod, find_model, load_localizer
+from groundtruth.testing.contract import Promise, check_method
+from mib import localization
+from mib.localization import Localizer
+from mib.localization.task import Level
+
+COMPARED = ("random", "eap", "eap-ig-inputs", "exact")
+"""Methods for edges beside one's own: chance, and the usual gradient and exact ones."""
+
+
+def circuit_methods(level: Level) -> list[str]:
+    """Name the oracle, then the registered methods that score a level."""
+    known = [name for name in localization.names() if level in localization.get(name).levels]
+    return ([] if level == "neuron" else [ORACLE]) + known
+
+
+def compared_methods(level: Level) -> list[str]:
+    """Name the methods beside which one's own is shown; where no few are the usual ones, all."""
+    usual = COMPARED if level == "edge" else ()
+    return [name for name in circuit_methods(level) if name == ORACLE or not usual or name in usual]
+
+
+def _registered() -> list[Localizer]:
+    return [localization.get(name) for name in localization.names()]
+
+
+def _load(spec: str, level: Level) -> UserMethod[Localizer]:
+    return load_localizer(spec, level=level)
+
+
+def _check(method: Any, level: Level) -> list[Promise]:
+    return check_method(method, level=level)
+
+
+@lru_cache(maxsize=1)
+def circuit_evaluator(cell: Cell) -> Evaluator[CircuitScores]:
+    """Make the evaluator of a cell, kept for the next cell of it.
+
+    Raises:
+        DomainError: If there is nothing to localize, or no task can be made of the model.
+        GroundTruthError: If there is no such model.
+        MibError: If a language model or its task cannot be found or read.
+    """
+    setting = cell.setting
+    if not isinstance(setting, CircuitSetting):
+        raise TypeError("a cell of the circuit track has a CircuitSetting")
+    asked: dict[str, Any] = {
+        "ablation": setting.ablation,
+        "n_pairs": setting.n_pairs,
+        "max_sizes": setting.max_sizes,
+        "seed": cell.seed,
+        "level": setting.level,
+        "device": pick_device(cell.device),
+        "dtype": dtype_of(cell.dtype),
+    }
+    if cell.task:
+        return LanguageModelCircuitEvaluator.of(cell.model, cell.task, prompts=cell.prompts, **asked)
+    return CircuitEvaluator.of(find_model(cell.model), lengths=setting.lengths, **asked)
+
+
+CIRCUITS = Track(
+    name="circuits",
+    methods=Methods(
+        get=localization.get,
+        registered=_registered,
+        names=circuit_methods,
+        load=_load,
+        always=(),
+        compared=compared_methods,
+        check=_check,
+    ),
+    profiles=CIRCUIT_PROFILES,
+    subjects=circuit_subjects,
+    evaluator=circuit_evaluator,
+    evaluator_modules=(
+        "groundtruth.evaluation.circuits.circuit_evaluator",
+        "groundtruth.evaluation.circuits.language_model_circuits",
+    ),
+    columns=CIRCUIT_COLUMNS,
+    scoring=Scoring(
+        values=circuit_values,
+        average=average_circuits,
+        fractions=exact_fraction,
+        group=lambda _: "",
+        record=circuit_record,
+        metrics=("cpr", "cmd", "mib_cpr", "mib_cmd"),
+        exact=("auroc", "average_precision", "f1"),
+        predictors=("auroc", "average_precision", "f1", "cmd", "cpr"),
+        predicted=("real_cmd", "real_mib_cmd"),
+        language_model_columns=("mib_cpr", "mib_cmd", "cpr", "cmd"),
+        ranked_by=("auroc", "cpr"),
+    ),
+    thresholds=(
+        "auroc", "average_precision", "precision", "recall", "f1", "variables_auroc", "structural_auroc", "cpr", "cmd",
+        "mib_cpr", "mib_cmd", "passes", "seconds",
+    ),
+    options=frozenset({"ablation", "level", "tiers"}),
+)  # fmt: skip

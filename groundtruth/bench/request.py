@@ -1,0 +1,114 @@
+"""What a user asks of a benchmark, and the profiles that say what is run unless told otherwise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from groundtruth.bench.cell import Setting
+from groundtruth.errors import DomainError
+from groundtruth.evaluation.prompts import MADE_UP, Prompts
+from mib.localization.task import Level
+
+Parameters = Mapping[str, Mapping[str, Any]]
+"""By method: hyper-parameters that are not the default."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A choice of models, methods and sizes.
+
+    Attributes:
+        name: What it is called.
+        description: One line.
+        choice: Which models or places, and how much of each, in the terms of the track.
+        methods: Which of the registered methods; ``None`` for all.
+        parameters: Hyper-parameters of methods.
+        seeds: How many seeds.
+        too_slow: Methods that run on the profile's own language model only when they are asked for.
+    """
+
+    name: str
+    description: str
+    choice: Any
+    methods: tuple[str, ...] | None = None
+    parameters: Parameters = field(default_factory=dict[str, Mapping[str, Any]])
+    seeds: int = 1
+    too_slow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for; ``None`` stands for the profile's own choice.
+
+    Attributes:
+        profile: Name of the profile.
+        models: Names of models, in the variable track also ``model:variable@site``; ``default`` stands for the
+            profile's own. Language models among them: ``learned``, which ships, ``gpt2`` and its like, an id on the
+            hub, a folder with a checkpoint.
+        tasks: What language models are scored on, each ``task`` or ``task:family``; of ``learned`` by default all
+            that it can do.
+        methods: Names, or ``my_file.py:my_method``.
+        ablations: What flows along cut edges.
+        level: What is scored.
+        seed: The first seed, of examples and methods.
+        device: Where to run.
+        dtype: Type of the numbers of the models that methods see; ``None``: see ``dtype_for``.
+        prompts: Where the examples of language models come from, and how they are read.
+        parameters: Hyper-parameters that are not the profile's, by method.
+    """
+
+    profile: str = "default"
+    models: Sequence[str] | None = None
+    tasks: Sequence[str] | None = None
+    methods: Sequence[str] | None = None
+    ablations: Sequence[str] | None = None
+    level: Level = "edge"
+    seed: int = 0
+    device: str = "cpu"
+    dtype: str | None = None
+    prompts: Prompts = MADE_UP
+    parameters: Parameters = field(default_factory=dict[str, Mapping[str, Any]])
+
+    def dtype_for(self, subject: "Subject") -> str:
+        """Choose the dtype for a subject: the one asked for, else float64 for compiled models on the CPU.
+
+        In float32 residues of rounding reach 3e-4 of the largest score on compiled models, enough for a perfect ranking
+        that is none. Language models are large, and accelerators slow or unable in float64.
+        """
+        return self.dtype or ("float64" if self.device == "cpu" and not subject.task else "float32")
+
+    @property
+    def named(self) -> Sequence[str]:
+        """The models that are named, or ``default`` alone."""
+        return self.models or ["default"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model in a setting, on which all methods and seeds are run.
+
+    Attributes:
+        model: Its name.
+        setting: What is asked there.
+        task: What a language model is scored on; empty for a compiled one.
+        quick: Whether methods that are too slow there are left out unless they are asked for.
+    """
+
+    model: str
+    setting: Setting
+    task: str = ""
+    quick: bool = True
+
+
+def dtype_of(name: str) -> torch.dtype:
+    """Find the dtype of a name such as ``float32``.
+
+    Raises:
+        DomainError: If it is no floating-point dtype.
+    """
+    found = getattr(torch, name, None)
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise DomainError(f"dtype='{name}' is none of a model. Choose from float32, float64, bfloat16, float16.")
+    return found

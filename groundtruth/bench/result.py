@@ -1,0 +1,186 @@
+"""The result of a benchmark: what was run, on what, and what each method reached over the models."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped
+from groundtruth.bench.rank_prediction import LANGUAGE_MODEL, Prediction, predictions
+from groundtruth.bench.summary import Summary
+from groundtruth.bench.track import Track
+from groundtruth.bench.tracks import TRACKS, track_of
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.variables.variable_scores import VariableScores
+from mib.errors import ScoreError
+from mib.metrics.metric_validity import Validity, metric_validity
+
+Scores = CircuitScores | VariableScores
+
+
+@dataclass(frozen=True)
+class Result:
+    """All outcomes of a run of one track.
+
+    Attributes:
+        outcomes: Every cell with its outcome, in the order in which they were asked for.
+        settings: How it was run: profile, seed, device, dtype, command.
+        seconds: Wall time of this run, known cells included.
+    """
+
+    outcomes: tuple[tuple[Cell, Outcome], ...]
+    settings: Mapping[str, Any]
+    seconds: float
+
+    @property
+    def track(self) -> Track:
+        """The track that the cells belong to; the first there is of none."""
+        return track_of(self.outcomes[0][0]) if self.outcomes else next(iter(TRACKS.values()))
+
+    @property
+    def has_compiled(self) -> bool:
+        """Whether any model was compiled; if none was, the table is about language models."""
+        return any(not cell.task for cell, _ in self.outcomes)
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods in the order in which they were asked for."""
+        return list(dict.fromkeys(cell.method for cell, _ in self.outcomes))
+
+    @property
+    def models(self) -> list[str]:
+        """The models in the order in which they were asked for."""
+        return list(dict.fromkeys(cell.model for cell, _ in self.outcomes))
+
+    @property
+    def places(self) -> list[str]:
+        """What methods are compared on, in the order in which it was asked for: models, or variables at sites."""
+        return list(dict.fromkeys(cell.place for cell, _ in self.outcomes))
+
+    @property
+    def ablations(self) -> list[str]:
+        """The ablations in the order in which they were asked for; one empty name in a track that cuts no edges."""
+        return list(dict.fromkeys(cell.ablation for cell, _ in self.outcomes))
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds in ascending order."""
+        return sorted({cell.seed for cell, _ in self.outcomes})
+
+    @property
+    def failures(self) -> list[tuple[Cell, Failed]]:
+        """Cells whose method broke its contract or raised."""
+        return [(cell, outcome) for cell, outcome in self.outcomes if isinstance(outcome, Failed)]
+
+    def scores(self, ablation: str | None = None) -> list[Any]:
+        """List what was scored, under one ablation or all."""
+        return [o for c, o in self.outcomes if isinstance(o, Scores) and ablation in (None, c.ablation)]
+
+    def compiled_scores(self, ablation: str | None = None) -> list[Any]:
+        """List what was scored on compiled models, whose truth is known."""
+        return [scores for scores in self.scores(ablation) if not scores.task]
+
+    def language_model_scores(self, ablation: str | None = None) -> list[Any]:
+        """List what was scored on language models."""
+        return [scores for scores in self.scores(ablation) if scores.task]
+
+    def skipped(self, ablation: str | None = None) -> dict[str, Skipped]:
+        """Give what was left out, by place, or by method and place where only the method cannot run."""
+        return {
+            cell.place if outcome.scope == "model" else f"{cell.method} on {cell.place}": outcome
+            for cell, outcome in self.outcomes
+            if isinstance(outcome, Skipped) and ablation in (None, cell.ablation)
+        }
+
+    def summaries(self, ablation: str = "") -> list[Summary]:
+        """Summarize each method that has a score: the oracle first, then kind by kind by its rank.
+
+        Args:
+            ablation: One of ``ablations``; empty in a track that cuts no edges.
+        """
+        found = [self._summary(method, ablation) for method in self.methods]
+        scored = [summary for summary in found if summary.n_scored or summary.n_failed]
+        return sorted(scored, key=self._standing)
+
+    def _summary(self, method: str, ablation: str) -> Summary:
+        own = [o for c, o in self.outcomes if c.method == method and c.ablation == ablation]
+        scored = [o for o in own if isinstance(o, Scores)]
+        chosen = [scores for scores in scored if not scores.task] if self.has_compiled else scored
+        scoring = self.track.scoring
+        columns = scoring.average(chosen)
+        if self.has_compiled:
+            beside = scoring.average([scores for scores in scored if scores.task])
+            shown = [name for name in scoring.language_model_columns if name in beside]
+            columns |= {LANGUAGE_MODEL + name: beside[name] for name in shown}
+        return Summary(
+            method=method,
+            ablation=ablation,
+            n_scored=len(chosen),
+            n_failed=sum(isinstance(o, Failed) for o in own),
+            columns=columns,
+            fractions=scoring.fractions(chosen),
+            group=scoring.group(scored),
+        )
+
+    def _standing(self, summary: Summary) -> tuple[bool, str, float]:
+        ranked = (summary.columns.get(name) for name in self.track.scoring.ranked_by)
+        best = next((spread for spread in ranked if spread is not None), None)
+        return summary.method != ORACLE, summary.group, -best.mean if best else 1.0
+
+    def validity(self, ablation: str = "") -> tuple[Validity, ...]:
+        """Say whether each metric ranks methods as each exact score does; the oracle, which is none, is left out."""
+        scoring = self.track.scoring
+        table = self._table(ablation)
+        known = {name for methods in table.values() for columns in methods.values() for name in columns}
+        try:
+            return metric_validity(
+                table,
+                metrics=[name for name in scoring.metrics if name in known],
+                exact=[name for name in scoring.exact if name in known],
+                lower_is_better=self.track.lower_is_better,
+            )
+        except ScoreError:
+            return ()  # nothing was scored against a truth
+
+    def _table(self, ablation: str) -> dict[str, dict[str, dict[str, float]]]:
+        """By place, method and column: the mean over seeds on compiled models."""
+        found: dict[str, dict[str, dict[str, list[float]]]] = {}
+        for cell, scores in self.outcomes:
+            if not isinstance(scores, Scores) or cell.ablation != ablation or cell.task or cell.method == ORACLE:
+                continue
+            columns = found.setdefault(cell.place, {}).setdefault(cell.method, {})
+            for name, value in self.track.scoring.values(scores).items():
+                if value is not None:
+                    columns.setdefault(name, []).append(value)
+        return {
+            place: {
+                method: {name: statistics.fmean(values) for name, values in columns.items()}
+                for method, columns in methods.items()
+            }
+            for place, methods in found.items()
+        }
+
+    def predictions(self, ablation: str = "") -> tuple[Prediction, ...]:
+        """Say how far the rank of a method on compiled models predicts that on language models."""
+        scoring, lower = self.track.scoring, self.track.lower_is_better
+        return predictions(
+            {s.method: {name: c.mean for name, c in s.columns.items()} for s in self.summaries(ablation)},
+            predictors=scoring.predictors,
+            predicted_columns=scoring.predicted,
+            lower_is_better=lower,
+        )
+
+
+def result_of(outcomes: Iterable[tuple[Cell, Outcome]], *, seconds: float, **settings: Any) -> Result:
+    """Gather outcomes as a result."""
+    return Result(tuple(outcomes), settings, seconds)
+
+
+def by_task(rows: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """Sort the scores of language models by subject, ``model/task``, and method."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row.task:
+            found.setdefault(f"{row.model}/{row.task}", {})[row.method] = row
+    return found

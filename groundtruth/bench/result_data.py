@@ -1,0 +1,77 @@
+"""A result as JSON has it: schema, environment, hashes, summaries, validity, and every cell."""
+
+import math
+import os
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped, cell_fields
+from groundtruth.bench.cell_key import cell_key, evaluator_sha256, model_sha256, versions
+from groundtruth.bench.cell_store import SCHEMA_VERSION
+from groundtruth.bench.result import Result
+from groundtruth.bench.tracks import track_of
+from mib.metrics.metric_validity import Validity
+
+
+def result_data(result: Result) -> dict[str, Any]:
+    """Write a result as JSON has it."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "track": result.track.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": result.seconds,
+        "settings": dict(result.settings),
+        "environment": environment(),
+        "code_sha256": evaluator_sha256(result.track),
+        "models_sha256": {name: model_sha256(name) for name in result.models},
+        "summaries": [asdict(s) for ablation in result.ablations for s in result.summaries(ablation)],
+        "metric_validity": [
+            {"ablation": ablation, **validity_data(entry)}
+            for ablation in result.ablations
+            for entry in result.validity(ablation)
+        ],
+        "rank_prediction": [
+            {"ablation": ablation, **asdict(entry)}
+            for ablation in result.ablations
+            for entry in result.predictions(ablation)
+        ],
+        "cells": [cell_data(cell, outcome) for cell, outcome in result.outcomes],
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Say where and with what it was run."""
+    return {
+        "versions": versions(),
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def cell_data(cell: Cell, outcome: Outcome) -> dict[str, Any]:
+    """Write one cell as JSON has it; a scored one with the values of its columns."""
+    kind = type(outcome).__name__.lower() if isinstance(outcome, Failed | Skipped) else "scored"
+    values = {"values": track_of(cell).scoring.values(outcome)} if kind == "scored" else {}
+    return {"key": cell_key(cell), "outcome": kind, "cell": cell_fields(cell), **asdict(outcome), **values}
+
+
+def validity_data(entry: Validity) -> dict[str, Any]:
+    """Write one agreement of rankings as JSON has it."""
+    return {
+        "metric": entry.metric,
+        "exact": entry.exact,
+        "kendall_tau": or_none(entry.overall.tau),
+        "n_pairs": entry.overall.n_pairs,
+        "per_place": {place: or_none(agreement.tau) for place, agreement in entry.per_model.items()},
+    }
+
+
+def or_none(value: float) -> float | None:
+    """Write a number as JSON has it: NaN is none."""
+    return None if math.isnan(value) else value

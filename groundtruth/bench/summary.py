@@ -1,0 +1,43 @@
+"""What one method reached over all models or places of a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A column over models, or over places and seeds.
+
+    Attributes:
+        mean: Mean over models or places that have a value.
+        std: Standard deviation over models; of places with several seeds that over seeds, in the mean over places.
+        n: Over how many models or places.
+    """
+
+    mean: float
+    std: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One method over all that it was scored on, under one ablation where the track has any.
+
+    Attributes:
+        method: Its name.
+        ablation: What flowed along cut edges; empty in a track that cuts none.
+        n_scored: How many scores it has; if any model is compiled, language models do not count.
+        n_failed: How often it failed.
+        columns: Mean and spread of each column that has a value; those of language models beside compiled ones begin
+            with ``real_``.
+        fractions: Columns that count: how many of how many.
+        group: Kind of method; methods are ranked within it.
+    """
+
+    method: str
+    ablation: str
+    n_scored: int
+    n_failed: int
+    columns: Mapping[str, Spread]
+    fractions: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    group: str = ""

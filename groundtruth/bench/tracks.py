@@ -1,0 +1,38 @@
+"""The tracks of the benchmark by name."""
+
+from collections.abc import Mapping
+
+from groundtruth.bench.cell import Cell
+from groundtruth.bench.circuit_track import CIRCUITS
+from groundtruth.bench.track import Track
+from groundtruth.bench.variable_track import VARIABLES
+from groundtruth.errors import DomainError
+from mib.errors import did_you_mean
+
+TRACKS: Mapping[str, Track] = {track.name: track for track in (CIRCUITS, VARIABLES)}
+
+
+def find_track(name: str, **options: object) -> Track:
+    """Find a track by name.
+
+    Args:
+        name: As the user wrote it.
+        options: Options of the command line that not every track has, with what was given for them.
+
+    Raises:
+        DomainError: If there is no such track, or an option does not belong to it.
+    """
+    if name not in TRACKS:
+        raise DomainError(f"unknown track '{name}'.{did_you_mean(name, TRACKS)} Choose from {', '.join(TRACKS)}.")
+    track = TRACKS[name]
+    for option, value in options.items():
+        if value is not None and option not in track.options:
+            owners = " and ".join(other.name for other in TRACKS.values() if option in other.options)
+            why = "variables are swapped, not ablated, and have no edges. " if track is VARIABLES else ""
+            raise DomainError(f"--{option} is an option of --track {owners}: {why}Leave it out.")
+    return track
+
+
+def track_of(cell: Cell) -> Track:
+    """Find the track that a cell belongs to."""
+    return TRACKS[cell.setting.track]

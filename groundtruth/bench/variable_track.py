@@ -1,0 +1,121 @@
+"""The variable track: featurization methods against exact variables."""
+
+from functools import lru_cache
+from typing import Any
+
+from groundtruth.bench.cell import Cell, VariableSetting
+from groundtruth.bench.request import dtype_of
+from groundtruth.bench.track import Methods, Scoring, Track
+from groundtruth.bench.variable_columns import VARIABLE_COLUMNS
+from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, variable_subjects
+from groundtruth.bench.variable_values import (
+    average_variables,
+    count_illusions,
+    group_by_kind,
+    variable_record,
+    variable_values,
+)
+from groundtruth.devices import pick_device
+from groundtruth.evaluation.evaluator import ORACLE, Evaluator
+from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
+from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
+from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.specs import UserMethod, find_model, load_featurizer
+from groundtruth.testing.contract import Promise, check_featurizer_method
+from mib import featurization
+from mib.featurization import FeaturizerMethod
+from mib.localization.task import Level
+
+BASELINES = (ORACLE, "no-op", "full-vector", "random-k")
+"""Methods beside every table, whatever was asked for."""
+
+COMPARED = ("das", "dbm", "linear-probe", "pca")
+"""Methods beside one's own, unless others are asked for."""
+
+
+def _names(_: Level) -> list[str]:
+    return featurization.names()
+
+
+def _compared(_: Level) -> list[str]:
+    return list(COMPARED)
+
+
+def _registered() -> list[FeaturizerMethod]:
+    return [featurization.get(name) for name in featurization.names()]
+
+
+def _load(spec: str, _: Level) -> UserMethod[FeaturizerMethod]:
+    return load_featurizer(spec)
+
+
+def _check(method: Any, _: Level) -> list[Promise]:
+    return check_featurizer_method(method)
+
+
+@lru_cache(maxsize=1)
+def variable_evaluator(cell: Cell) -> Evaluator[VariableScores]:
+    """Make the evaluator of a cell, kept for the next cell of it.
+
+    Raises:
+        DomainError: If no interchange of the variable changes the output.
+        GroundTruthError: If there is no such model, variable or site.
+        MibError: If a language model, its task, variable or site are not there.
+    """
+    setting = cell.setting
+    if not isinstance(setting, VariableSetting):
+        raise TypeError("a cell of the variable track has a VariableSetting")
+    asked: dict[str, Any] = {
+        "controls": setting.controls, "sizes": setting.sizes, "seed": cell.seed, "device": pick_device(cell.device),
+        "dtype": dtype_of(cell.dtype),
+    }  # fmt: skip
+    if cell.task:
+        where = (cell.model, cell.task, setting.variable, setting.site)
+        return LanguageModelVariableEvaluator.of(*where, prompts=cell.prompts, **asked)
+    return VariableEvaluator.of(_model(cell.model), setting.variable, setting.site, **asked)
+
+
+_model = lru_cache(maxsize=2)(find_model)
+"""Models by name, kept for the next cell: their variables may have to be proven."""
+
+VARIABLES = Track(
+    name="variables",
+    methods=Methods(
+        get=featurization.get,
+        registered=_registered,
+        names=_names,
+        load=_load,
+        always=BASELINES,
+        compared=_compared,
+        check=_check,
+    ),
+    profiles=VARIABLE_PROFILES,
+    subjects=variable_subjects,
+    evaluator=variable_evaluator,
+    evaluator_modules=(
+        "groundtruth.evaluation.variables.variable_evaluator",
+        "groundtruth.evaluation.variables.language_model_variables",
+    ),
+    columns=VARIABLE_COLUMNS,
+    scoring=Scoring(
+        values=variable_values,
+        average=average_variables,
+        fractions=count_illusions,
+        group=group_by_kind,
+        record=variable_record,
+        metrics=("accuracy", "disentangle", "all_pairs", "validation"),
+        exact=("recall", "precision", "f1", "inside", "carried"),
+        predictors=("accuracy", "disentangle", "recall", "precision", "f1", "inside", "carried"),
+        predicted=("real_accuracy", "real_mib_best"),
+        language_model_columns=(
+            "accuracy", "isolation", "disentangle", "mib", "mib_mean", "mib_best", "mib_best_on_test", "selectivity",
+            "rank",
+        ),
+        ranked_by=("f1", "inside", "accuracy", "real_accuracy"),
+    ),
+    thresholds=(
+        "accuracy", "isolation", "disentangle", "recall", "precision", "f1", "inside", "carried", "natural",
+        "selectivity", "rank", "shuffled", "arbitrary", "variant", "illusion", "mib_mean", "mib_best", "real_accuracy",
+        "real_mib_best", "seconds",
+    ),
+)  # fmt: skip

@@ -1,0 +1,47 @@
+"""The command that shows one model."""
+
+from groundtruth.cli.options import AsJson, print_json
+
+
+def show(
+    name: str,
+    /,
+    *,
+    ablation: str = "resample",
+    lengths: str | None = None,
+    input: str | None = None,
+    edges: bool = False,
+    variables: bool = False,
+    source: bool = False,
+    json: AsJson = False,
+) -> None:
+    """Show one model: its program, layers, exact circuit with reasons, and a run.
+
+    Args:
+        name: A shipped model, the folder of a stored one, a program of the library, or my_file.py:my_program; with
+            @ and a tier (reverse@rotated) or transformations (reverse@decoys+rotate), that variant.
+        ablation: Whose circuit to draw: resample, zero, mean or mean-positional.
+        lengths: fixed (inputs of the greatest length) or mixed (all lengths, padded on the right).
+        input: The tokens of the run, such as "1 2 3".
+        edges: List every edge with its status and proof, instead of the tree.
+        variables: List the variables too: where each is written, how long it is live, and who reads it.
+        source: Print the Python text of the program too.
+        json: Print JSON, for machines.
+    """
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.model_view import model_data, model_view
+    from groundtruth.specs import find_model
+
+    model = find_model(name)
+    circuit = model.circuit(ablation=ablation, lengths=lengths)
+    tokens = None if input is None else tokens_of(model.domain.vocab, input)
+    if json:
+        print_json(model_data(model, circuit, tokens, variables=variables))
+    else:
+        echo(model_view(model, circuit, tokens, every_edge=edges, source=source, variables=variables))
+
+
+def tokens_of(vocab: tuple[object, ...], text: str) -> list[object]:
+    """Read tokens separated by spaces or commas; what is no token stays text and is refused later."""
+    known = {str(token): token for token in vocab}
+    return [known.get(word, word) for word in text.replace(",", " ").split()]

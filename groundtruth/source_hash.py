@@ -1,0 +1,76 @@
+"""What code stands on: the modules of our packages that it imports, read from the source, and one hash of them."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGES = ("groundtruth", "mib")
+"""Packages whose modules count; others count by their version."""
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@cache
+def import_closure(*roots: str) -> tuple[str, ...]:
+    """Name the modules that some modules import, directly or not, with the packages that hold them; sorted.
+
+    Imports inside functions count; those under ``if TYPE_CHECKING`` do not, for they are never run.
+
+    Args:
+        roots: Names of modules, such as ``groundtruth.evaluation.circuits.circuit_evaluator``.
+    """
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name in found or _file_of(name) is None:
+            continue
+        found.add(name)
+        parent = name.rpartition(".")[0]
+        waiting += [*_imported_by(name), *([parent] if parent else [])]
+    return tuple(sorted(found))
+
+
+@cache
+def source_sha256(*roots: str) -> str:
+    """SHA-256 of the source of modules and of all of ours that they import."""
+    digest = hashlib.sha256()
+    for name in import_closure(*roots):
+        path = _file_of(name)
+        digest.update(name.encode() + b"\0" + (path.read_bytes() if path else b"") + b"\0")
+    return digest.hexdigest()
+
+
+def _file_of(name: str) -> Path | None:
+    """The source of a module of ours; ``None`` if there is none of that name."""
+    if name.partition(".")[0] not in PACKAGES:
+        return None
+    base = _ROOT.joinpath(*name.split("."))
+    return next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
+
+
+@cache
+def _imported_by(name: str) -> tuple[str, ...]:
+    path = _file_of(name)
+    if path is None:
+        return ()
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    return tuple(_imports(ast.parse(path.read_bytes()), package))
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            base = ".".join(filter(None, (above, node.module)))
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)  # a name may be a module of the package
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for other in node.orelse:
+                yield from _imports(ast.Module([other], []), package)
+        else:
+            yield from _imports(node, package)

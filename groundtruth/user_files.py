@@ -1,0 +1,189 @@
+"""Run a user's Python file once a process, and tell which sources it stands on."""
+
+import ast
+import hashlib
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+from groundtruth.errors import GroundTruthError
+from groundtruth.guarded_run import guard_process
+from mib.errors import MibError
+
+OWN_PACKAGES = {"groundtruth", "mib", "compiled_models"}
+"""Packages whose source is told from a user's: it counts by what an evaluator imports of it."""
+
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+class UserFileError(GroundTruthError):
+    """A user's file that cannot be imported."""
+
+
+@dataclass(frozen=True)
+class UserFile:
+    """A file of a user's that was run.
+
+    Attributes:
+        path: The file.
+        module: What running it made.
+        imported: Modules that running it imported and whose source lies outside site-packages, with that source.
+        sha256: SHA-256 of the file, as it was run, and of every source outside site-packages that it imports.
+    """
+
+    path: Path
+    module: ModuleType
+    imported: tuple[tuple[str, Path], ...]
+    sha256: str
+
+
+_files: dict[Path, UserFile] = {}
+"""The files that this process has run."""
+
+
+def run_file(path: Path) -> UserFile:
+    """Run a file as a module of its own; files beside it can be imported by it.
+
+    It is run once a process: a checkpoint that it loads is loaded once, however many methods and programs it holds. If
+    it or what it imports has changed since, it is run again.
+
+    Raises:
+        UserFileError: If it raises, or ends the process.
+        GroundTruthError: If it raises one itself.
+        MibError: Likewise.
+    """
+    known = _files.get(path)
+    if known is not None and _sha256(path, known.imported) == known.sha256:
+        return known
+    for name, _ in known.imported if known else ():
+        sys.modules.pop(name, None)  # else the changed file would import what it imported before
+    before = set(sys.modules)
+    module = _execute(path)
+    imported = tuple(
+        (name, source)
+        for name in sorted(set(sys.modules) - before - {module.__name__})
+        if (source := _source_of(name)) is not None
+    )
+    _files[path] = UserFile(path, module, imported, _sha256(path, imported))
+    return _files[path]
+
+
+def _sha256(path: Path, imported: Iterable[tuple[str, Path]]) -> str:
+    return sources_sha256([path, *(source for _, source in imported if source.is_file())])
+
+
+def _execute(path: Path) -> ModuleType:
+    name = _module_name(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserFileError(f"{path} cannot be imported as a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        with guard_process(restore=False):
+            spec.loader.exec_module(module)
+    except (GroundTruthError, MibError):
+        del sys.modules[name]
+        raise
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        said = f"it ends the process (exit code {error.code})" if isinstance(error, SystemExit) else str(error)
+        kind = "SystemExit" if isinstance(error, SystemExit) else type(error).__name__
+        raise UserFileError(f"{path} fails when it is imported: {kind}: {said}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def _module_name(path: Path) -> str:
+    """Name the module of a file, so that two files of one name in two folders do not replace each other."""
+    name = f"groundtruth_user_{path.stem}"
+    known = sys.modules.get(name)
+    if known is None or known.__file__ == str(path):
+        return name
+    return f"{name}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+def sources_sha256(roots: list[Path]) -> str:
+    """SHA-256 of source files and of all that they import, directly or not, from outside site-packages.
+
+    Imports are read from the source, so that one inside a function counts too; what code imports by a name that it
+    makes up counts if it was imported while the file was run.
+    """
+    found: dict[str, bytes] = {}
+    waiting = list(roots)
+    while waiting:
+        path = waiting.pop()
+        # By its place below the first file's folder where it lies there: a moved project keeps its hashes.
+        name = path.relative_to(roots[0].parent).as_posix() if path.is_relative_to(roots[0].parent) else str(path)
+        if name not in found:
+            found[name] = path.read_bytes()
+            waiting += [source for module in _imports(found[name]) for source in _sources(module, roots[0].parent)]
+    digest = hashlib.sha256()
+    for name in sorted(found):
+        digest.update(name.encode() + b"\0" + found[name] + b"\0")
+    return digest.hexdigest()
+
+
+def package_sha256(module: ModuleType) -> str:
+    """SHA-256 of a plug-in: of its module, the package that holds it, and all that these import from elsewhere."""
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return hashlib.sha256(module.__name__.encode()).hexdigest()
+    top = sys.modules.get(module.__name__.partition(".")[0], module)
+    roots = [Path(folder) for folder in getattr(top, "__path__", ())]
+    return sources_sha256([Path(file), *(path for folder in roots for path in sorted(folder.rglob("*.py")))])
+
+
+@lru_cache(maxsize=4096)
+def _imports(source: bytes) -> set[str]:
+    """The top-level names of the modules that a source file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {(node.module or "").partition(".")[0], *(alias.name for alias in node.names if node.level)}
+    return names - OWN_PACKAGES - {""}
+
+
+def _sources(module: str, folder: Path) -> Iterator[Path]:
+    """The source files of a top-level module or package; none of one that is installed or comes with Python."""
+    if (folder / f"{module}.py").is_file():
+        yield folder / f"{module}.py"
+        return
+    if (folder / module / "__init__.py").is_file():
+        yield from sorted((folder / module).rglob("*.py"))
+        return
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return  # such as __main__, which has no spec
+    if spec is None:
+        return
+    for place in spec.submodule_search_locations or ():
+        if _is_user_source(Path(place)):
+            yield from sorted(Path(place).rglob("*.py"))
+    if spec.origin is not None and spec.origin.endswith(".py") and _is_user_source(Path(spec.origin)):
+        yield Path(spec.origin)
+
+
+def _source_of(name: str) -> Path | None:
+    """The source of a loaded module, unless it is installed, comes with Python or is ours."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if name.partition(".")[0] in OWN_PACKAGES or not isinstance(file, str) or not file.endswith(".py"):
+        return None
+    return Path(file) if _is_user_source(Path(file)) and Path(file).is_file() else None
+
+
+def _is_user_source(path: Path) -> bool:
+    standard = {Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib")}
+    found = path.resolve()
+    inside = any(found.is_relative_to(root) for root in standard)
+    return not inside and not any(part in _INSTALLED for part in found.parts)
