@@ -86,7 +86,13 @@ __all__ = [
 ]
 
 
+_ROOMS = ("bench", "generated", "pitfalls", "programs", "strategies", "testing", "variants")
+"""Modules that are public as they are."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"groundtruth.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'groundtruth' has no attribute '{name}'")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -95,4 +101,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *_ROOMS, "__version__"})

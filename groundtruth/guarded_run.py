@@ -4,7 +4,7 @@ import contextlib
 import os
 import random
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any, NoReturn
 
 
@@ -45,7 +45,7 @@ def guard_process(*, restore: bool = True) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _restored() -> Iterator[None]:
+def _restored() -> Generator[None]:
     import numpy as np
     import torch
 

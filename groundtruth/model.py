@@ -33,7 +33,10 @@ def load(name: str | Path) -> CompiledModel:
 
     Raises:
         ArtifactError: If there is none; the message offers the closest names.
+        DomainError: If it is neither a name nor a path.
     """
+    if not isinstance(name, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance] - whoever calls may not type
+        raise DomainError(f"name={name!r} is neither a name nor a path. Write such as groundtruth.load('reverse').")
     folder = find_folder(name)
     return CompiledModel.of(read_model(folder), folder=folder)
 

@@ -143,6 +143,18 @@ class Result:
         except ScoreError:
             return ()  # nothing was scored against a truth
 
+    def records(self) -> list[dict[str, Any]]:
+        """List the scores as flat records, as a CSV file has them."""
+        return [self.track.scoring.record(scores) for scores in self.scores()]
+
+    def to_frame(self) -> Any:
+        """Give the scores as a pandas data frame, or as a list of records where pandas is not installed."""
+        try:
+            import pandas as pd
+        except ImportError:
+            return self.records()
+        return pd.DataFrame.from_records(self.records())
+
     def _table(self, ablation: str) -> dict[str, dict[str, dict[str, float]]]:
         """By place, method and column: the mean over seeds on compiled models."""
         found: dict[str, dict[str, dict[str, list[float]]]] = {}

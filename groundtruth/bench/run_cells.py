@@ -100,7 +100,7 @@ def run_cell(cell: Cell) -> Outcome:
         return Skipped(str(error), "model")
     except MibError as error:  # a checkpoint that cannot be read is no reason to lose the other models
         return Failed(str(error))
-    except (MemoryError, RuntimeError) as error:  # nor is one that is too large
+    except Exception as error:  # nor is one that is too large, or that a library gives up on
         return Failed(_told(error, cell.method))
     try:
         _refuse(cell, evaluator.task)

@@ -34,7 +34,7 @@ COMPARED = ("das", "dbm", "linear-probe", "pca")
 
 
 def _names(_: Level) -> list[str]:
-    return featurization.names()
+    return list(featurization.names())
 
 
 def _compared(_: Level) -> list[str]:

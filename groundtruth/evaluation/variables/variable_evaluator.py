@@ -27,7 +27,7 @@ from groundtruth.evaluation.variables.state_movement import movement_of
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.evaluation.variables.variable_oracle import oracle
 from groundtruth.evaluation.variables.variable_scores import ExactVariableScores, VariableScores
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, load
 from groundtruth.truth.circuits.patched_runs import distinct
 from groundtruth.truth.variables import Site, VariableTruth
 from mib.errors import MethodError
@@ -42,7 +42,7 @@ KINDS: tuple[Kind, ...] = ("shuffled", "arbitrary", "variant")
 
 def score_featurizer(
     method: str | Method | Featurizer,
-    model: CompiledModel,
+    model: CompiledModel | str,
     variable: str | VariableTruth,
     site: Site | TaskSite | str,
     *,
@@ -55,7 +55,7 @@ def score_featurizer(
     Args:
         method: A function of a task, the name of a registered one, ``oracle``, or a featurizer that was found already
             (which has no controls).
-        model: A compiled model.
+        model: A compiled model, or the name or folder of a stored one.
         variable: Its name or label, or itself.
         site: Where it is sought; see ``featurization_task``.
         parameters: Hyper-parameters of the method.
@@ -71,7 +71,8 @@ def score_featurizer(
         >>> row = score_featurizer("das", groundtruth.load("reverse"), "opposite", "resid_pre3")
         >>> row.accuracy, row.overlap.recall, row.overlap.precision, row.illusion
     """
-    return VariableEvaluator.of(model, variable, site, controls=controls, **task).score(method, parameters or {})
+    known = load(model) if isinstance(model, str) else model
+    return VariableEvaluator.of(known, variable, site, controls=controls, **task).score(method, parameters or {})
 
 
 @dataclass(frozen=True, eq=False)

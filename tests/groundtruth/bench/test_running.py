@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,53 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
             theirs.mib_cpr,
             theirs.forward,
         )
+
+
+ENDING = """import os
+import sys
+
+import torch
+
+def leaves(task):
+    sys.exit(0)
+
+def leaves_at_once(task):
+    os._exit(0)
+
+def vandal(task):
+    task.clean.copy_(task.counterfactual)
+    torch.set_grad_enabled(False)
+    raise RuntimeError("too late")
+"""
+
+
+@pytest.mark.parametrize("name", ["leaves", "leaves_at_once"])
+def test_a_method_that_ends_the_process_has_failed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "ending.py").write_text(ENDING)
+    ((_, outcome, _),) = run_cells(cells(f"{tmp_path}/ending.py:{name}", models=("hist",)), CellStore(tmp_path))
+    assert isinstance(outcome, Failed)
+    assert "it ends the process, with exit code 0" in outcome.error
+
+
+def test_what_a_method_does_to_its_task_or_to_torch_reaches_no_other(tmp_path: Path) -> None:
+    (tmp_path / "ending.py").write_text(ENDING)
+    alone = cells("exact", models=("hist",))
+    ((_, wanted, _),) = run_cells(alone, CellStore(tmp_path / "alone"))
+    after = cells(f"{tmp_path}/ending.py:vandal", "exact", models=("hist",))
+    found = {cell.method: outcome for cell, outcome, _ in run_cells(after, CellStore(tmp_path / "after"))}
+    assert isinstance(wanted, CircuitScores)
+    assert replace(found["exact"], seconds=wanted.seconds) == wanted
+
+
+def test_a_cell_that_takes_too_long_has_failed(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\n\ndef endless(task):\n    time.sleep(600)\n")
+    wanted = cells(f"{tmp_path}/slow.py:endless", models=("hist",))
+    ((_, outcome, _),) = run_cells(wanted, CellStore(tmp_path / "cells"), timeout=5.0)
+    assert outcome == Failed("it was stopped after 5 s, its time limit")
+
+
+def test_fresh_runs_again_what_is_known(file: Path, tmp_path: Path) -> None:
+    wanted = cells(f"{file}:counting", models=("hist",))
+    list(run_cells(wanted, CellStore(tmp_path / "cells")))
+    ((_, _, known),) = run_cells(wanted, CellStore(tmp_path / "cells", fresh=True))
+    assert (known, runs(file)) == (False, 2)

@@ -1,0 +1,66 @@
+"""Score several methods on several models, from Python."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from groundtruth.bench.cell_store import CellStore
+from groundtruth.bench.plan_cells import plan_cells
+from groundtruth.bench.request import Request
+from groundtruth.bench.result import Result, result_of
+from groundtruth.bench.run_cells import run_cells
+from groundtruth.bench.tracks import find_track
+from mib.errors import MethodError
+
+
+def run_methods(
+    methods: Sequence[str] | str | None = None,
+    models: Sequence[str] | str | None = None,
+    *,
+    track: str = "circuits",
+    jobs: int = 1,
+    out: str | Path | None = None,
+    **asked: Any,
+) -> Result:
+    """Score several methods on several models.
+
+    Args:
+        methods: Names of registered methods, or ``my_file.py:my_method``; ``None``: all of the profile.
+        models: Names of models; ``None``: those of the profile.
+        track: ``circuits`` or ``variables``.
+        jobs: Processes. A script that asks for several keeps its code under ``if __name__ == "__main__":``.
+        out: Folder that keeps finished cells, so that they are not run again; ``None`` keeps none.
+        asked: Other fields of ``Request``: ``profile``, ``tasks``, ``ablations``, ``level``, ``seed``, ``device``,
+            ``dtype``, ``prompts``, ``parameters``.
+
+    Raises:
+        DomainError: If a track, profile, ablation, dtype or device is unknown, or nothing is left to run.
+        MethodError: If a method is unknown, or is a function: a process of its own could not find it.
+        ArtifactError: If a model is unknown.
+
+    Example:
+        >>> result = groundtruth.bench(["eap", "exact"], ["hist", "reverse"], profile="smoke")
+        >>> result.to_frame()
+    """
+    named = {"methods": _listed(methods, "methods"), "models": _listed(models, "models")}
+    cells = plan_cells(find_track(track), Request(**named, **asked))
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as nowhere:
+        store = CellStore(Path(nowhere if out is None else out) / "cells")
+        found = {cell: outcome for cell, outcome, _ in run_cells(cells, store, jobs=jobs)}
+    seconds = time.perf_counter() - start
+    return result_of([(cell, found[cell]) for cell in cells], seconds=seconds, track=track)
+
+
+def _listed(names: Sequence[str] | str | None, what: str) -> list[str] | None:
+    if names is None or isinstance(names, str):
+        return None if names is None else [names]
+    for name in names:
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - whoever calls may not type
+            raise MethodError(
+                f"{what} are named by text, not by a {type(name).__name__}: a name, or my_file.py:my_method. For a "
+                "function on one model there is groundtruth.score."
+            )
+    return list(names)
