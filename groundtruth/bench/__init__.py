@@ -47,5 +47,5 @@ class _CallablePackage(ModuleType):
         return run_methods(*arguments, **options)
 
 
-# The benchmark's package and the function that runs it have one name, and whoever writes groundtruth.bench may mean either.
+# The package and the function that runs it share a name: whoever writes groundtruth.bench may mean either.
 sys.modules[__name__].__class__ = _CallablePackage
