@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mib
-from groundtruth.bench.variable_profiles import PARAMETERS, places_of
+from groundtruth.bench.variable_subjects import PARAMETERS, places_of
 from groundtruth.evaluation.variables import Sizes, VariableEvaluator, oracle
 from groundtruth.specs import find_model
 
