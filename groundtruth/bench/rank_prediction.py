@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from groundtruth.evaluation.evaluator import ORACLE
-from mib.metrics.metric_validity import kendall_tau
+from mib.metrics.metric_validity import kendall_tau, tau_interval
 
 LANGUAGE_MODEL = "real_"
 """Prefix of the columns of language models in a summary that has compiled models too."""
@@ -23,12 +23,14 @@ class Prediction:
         predicted: Column over the tasks of language models.
         tau: Kendall's tau-b over methods, 1 if both rank alike, each from its best to its worst.
         n_methods: How many have a value in both columns; the oracle is no method.
+        interval: Ends of the 95 % interval of tau, by bootstrap over methods.
     """
 
     column: str
     predicted: str
     tau: float
     n_methods: int
+    interval: tuple[float, float]
 
 
 def predictions(
@@ -53,7 +55,8 @@ def predictions(
             if len(both) < LEAST_METHODS:
                 continue
             signs = [-1 if name in lower_is_better else 1 for name in (column, predicted)]
-            tau = kendall_tau([signs[0] * m[column] for m in both], [signs[1] * m[predicted] for m in both])
+            ranked = [signs[0] * m[column] for m in both], [signs[1] * m[predicted] for m in both]
+            tau = kendall_tau(*ranked)
             if not math.isnan(tau):
-                found.append(Prediction(column, predicted, tau, len(both)))
+                found.append(Prediction(column, predicted, tau, len(both), tau_interval(*ranked)))
     return tuple(found)

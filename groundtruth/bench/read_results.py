@@ -36,7 +36,7 @@ def read_results(paths: Iterable[Path]) -> Result:
     for path in paths:
         data = _data(path)
         try:
-            found |= dict(map(_outcome, data["cells"]))
+            found |= dict(map(read_outcome, data["cells"]))
             settings |= data["settings"]
             seconds += data["seconds"]
         except (KeyError, TypeError, ValidationError) as error:
@@ -57,6 +57,12 @@ def _data(path: Path) -> dict[str, Any]:
     return data
 
 
-def _outcome(given: Mapping[str, Any]) -> tuple[Cell, Outcome]:
+def read_outcome(given: Mapping[str, Any]) -> tuple[Cell, Outcome]:
+    """Read one cell with its outcome, as a result file has it.
+
+    Raises:
+        KeyError: If an entry is missing.
+        ValidationError: If one is not what it should be.
+    """
     kept = {name: value for name, value in given.items() if name not in ("key", "outcome", "cell", "values")}
     return read_cell(given["cell"]), _KINDS[given["outcome"]].validate_python(kept)

@@ -35,7 +35,7 @@ def result_data(result: Result) -> dict[str, Any]:
             for entry in result.validity(ablation)
         ],
         "rank_prediction": [
-            {"ablation": ablation, **asdict(entry)}
+            {"ablation": ablation, **asdict(entry), "interval": [or_none(end) for end in entry.interval]}
             for ablation in result.ablations
             for entry in result.predictions(ablation)
         ],
@@ -67,6 +67,8 @@ def validity_data(entry: Validity) -> dict[str, Any]:
         "metric": entry.metric,
         "exact": entry.exact,
         "kendall_tau": or_none(entry.overall.tau),
+        "interval": [or_none(end) for end in entry.interval],
+        "n_methods": entry.n_methods,
         "n_pairs": entry.overall.n_pairs,
         "per_place": {place: or_none(agreement.tau) for place, agreement in entry.per_model.items()},
     }

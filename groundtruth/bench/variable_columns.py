@@ -17,6 +17,7 @@ VARIABLE_COLUMNS: tuple[Column, ...] = (
     Column(name="natural", heading="natural", place="page", priority=23),
     Column(name="carried", heading="carried", place="page", priority=24),
     Column(name="rank", heading="rank", format="count", better="lower", priority=12),
+    Column(name="minimal_rank", heading="rank to find", format="count", place="data"),
     # Controls: interchange accuracy where there is nothing to find.
     Column(name="shuffled", heading="shuf\xadfled", better="lower", priority=8),
     Column(name="arbitrary", heading="arbi\xadtrary", better="lower", priority=9),

@@ -26,6 +26,8 @@ def bench(
     jobs: Jobs = None,
     cell_timeout: CellTimeout = None,
     fresh: Fresh = False,
+    columns: str | None = None,
+    wide: bool = False,
     out: Path = Path("results"),
     json: AsJson = False,
 ) -> int:
@@ -61,6 +63,8 @@ def bench(
         jobs: Processes; by default one a CPU.
         cell_timeout: Seconds that one method may take on one model; one that takes longer has failed there.
         fresh: Run every cell again, whatever is in OUT/cells.
+        columns: Columns of the table, separated by commas, instead of those that fit.
+        wide: Show every column, however long the lines become.
         out: Where the result files and the finished cells go.
         json: Print the result as JSON instead of the table.
     """
@@ -83,7 +87,7 @@ def bench(
         dtype=dtype or ("float64" if tiers else None),
         prompts=prompts,
     )
-    options = RunOptions(out, jobs, json, fresh, cell_timeout)
+    options = RunOptions(out, jobs, json, fresh, cell_timeout, columns, wide)
     result = run_request(chosen, request, options)
     if tiers:
         return publish_tiers(result, options, name_run(chosen, request, "tiers"))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groundtruth.cli.options import memory_in, print_json
+from groundtruth.cli.options import memory_in, print_json, split
 
 if TYPE_CHECKING:
     from groundtruth.bench import Request, Result, Track
@@ -27,6 +27,8 @@ class RunOptions:
         json: Whether to print JSON.
         fresh: Whether cells of earlier runs are run again.
         timeout: Seconds that a cell may take.
+        columns: Columns of the table, separated by commas; ``None``: those that fit.
+        wide: Whether the table has every column, however long its lines become.
     """
 
     out: Path
@@ -34,6 +36,8 @@ class RunOptions:
     json: bool = False
     fresh: bool = False
     timeout: float | None = None
+    columns: str | None = None
+    wide: bool = False
 
 
 def read_prompts(data: str | None, answer_prefix: str | None, memory: str | None) -> "Prompts":
@@ -60,8 +64,10 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
 
     from groundtruth.bench import CellStore, plan_cells, result_of, run_cells
     from groundtruth.report.progress import tracked
+    from groundtruth.report.standing import choose_columns
 
     torch.set_num_threads(1)
+    choose_columns(track.columns, "screen", split(options.columns, "--columns"))  # a wrong name is told before the run
     cells = plan_cells(track, request)
     start, known, processes = time.perf_counter(), 0, options.jobs or os.cpu_count() or 1
     found: dict[Cell, Outcome] = {}
@@ -117,7 +123,9 @@ def publish_result(result: "Result", options: RunOptions, name: str, *, own: str
     if options.json:
         print_json(result_data(result))
     else:
-        echo(result_view(result, own=own), result_ending(result, paths, own=own))
+        columns = split(options.columns, "--columns")
+        view = result_view(result, own=own, columns=columns, wide=options.wide)
+        echo(view, result_ending(result, paths, own=own))
     return exit_code(result, own=own)
 
 

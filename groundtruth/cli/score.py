@@ -46,6 +46,8 @@ def score(
     jobs: Jobs = None,
     cell_timeout: CellTimeout = None,
     fresh: Fresh = False,
+    columns: str | None = None,
+    wide: bool = False,
     out: Path = Path("results"),
     json: AsJson = False,
 ) -> int:
@@ -83,6 +85,8 @@ def score(
         jobs: Processes; by default one a CPU.
         cell_timeout: Seconds that one method may take on one model; one that takes longer has failed there.
         fresh: Run every cell again, whatever is in OUT/cells.
+        columns: Columns of the table, separated by commas, instead of those that fit.
+        wide: Show every column, however long the lines become.
         out: Where the result files and the finished cells go.
         json: Print the result as JSON instead of the table.
     """
@@ -108,7 +112,7 @@ def score(
         prompts=prompts,
         parameters={method: parameters},
     )
-    options = RunOptions(out, jobs, json, fresh, cell_timeout)
+    options = RunOptions(out, jobs, json, fresh, cell_timeout, columns, wide)
     result = run_request(chosen, request, options, method=method, parameters=parameters)
     name = name_run(chosen, request, method.rpartition(":")[2], settings={"cwd": str(Path.cwd())})
     code = publish_result(result, options, name, own=method)

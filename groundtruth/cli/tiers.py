@@ -38,5 +38,5 @@ def publish_tiers(result: "Result", options: RunOptions, name: str) -> int:
     if options.json:
         print_json(data)
     else:
-        echo(tier_view(result), result_ending(result, paths))
+        echo(tier_view(result, wide=options.wide), result_ending(result, paths))
     return exit_code(result)

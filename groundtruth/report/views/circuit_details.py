@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from groundtruth.bench.cells import Failed, Skipped
-from groundtruth.bench.results import Result
+from groundtruth.bench.cell import Failed, Skipped
+from groundtruth.bench.result import Result
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.model import load
 from groundtruth.report import notation
@@ -21,7 +21,7 @@ def circuit_details(result: Result) -> list[Details]:
             heat_map=_heat_map(result, ablation),
             not_scored=tuple(dict.fromkeys(_not_scored(result, ablation))),
             folds=(
-                ("Edges or nodes on the wrong side of the true size", tuple(_wrong(result.rows(ablation)))),
+                ("Edges or nodes on the wrong side of the true size", tuple(_wrong(result.scores(ablation)))),
                 ("The true circuits", tuple(_true_circuits(result.compiled_scores(ablation)))),
             ),
         )
@@ -30,7 +30,7 @@ def circuit_details(result: Result) -> list[Details]:
 
 
 def _heat_map(result: Result, ablation: str) -> HeatMap:
-    rows = result.rows(ablation)
+    rows = result.scores(ablation)
     subjects = list(dict.fromkeys(map(_subject, rows)))
     found = {(row.method, _subject(row)): _cell(row) for row in rows}
     methods = [summary.method for summary in result.summaries(ablation)]

@@ -6,8 +6,8 @@ from rich.text import Text
 
 from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
 from groundtruth.bench.column import Place
-from groundtruth.bench.language_model_results import by_task
-from groundtruth.bench.results import Result, Summary
+from groundtruth.bench.result import Result, by_task
+from groundtruth.bench.summary import Summary
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import notation
@@ -53,12 +53,12 @@ def circuit_scores(result: Result, ablation: str) -> list[MethodScores]:
 
 
 def _scores(summary: Summary) -> MethodScores:
-    has_spread = summary.n_models >= LEAST_VALUES
+    has_spread = summary.n_scored >= LEAST_VALUES
     return MethodScores(
         summary.method,
         means={name: column.mean for name, column in summary.columns.items()},
         spreads={name: column.std for name, column in summary.columns.items()} if has_spread else {},
-        fractions={"exact": (summary.n_exact, summary.n_models)} if "f1" in summary.columns else {},
+        fractions=summary.fractions,
         n_failed=summary.n_failed,
         is_oracle=summary.method == ORACLE,
     )
@@ -89,7 +89,7 @@ def _legend(result: Result, ablation: str) -> Iterator[str]:
     rows = result.language_model_scores(ablation)
     if result.compiled_scores(ablation):
         yield "Exact scores: against the live edges."
-    if any(summary.n_models >= LEAST_VALUES for summary in result.summaries(ablation)):
+    if any(summary.n_scored >= LEAST_VALUES for summary in result.summaries(ablation)):
         yield "±: standard deviation over models."
     if rows and result.compiled_scores(ablation):
         pairs = max(row.n_examples for row in rows)

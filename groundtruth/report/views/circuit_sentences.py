@@ -6,7 +6,7 @@ from statistics import fmean
 
 from rich.text import Text
 
-from groundtruth.bench.results import Result
+from groundtruth.bench.result import Result
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, WrongEdge
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import notation
@@ -39,7 +39,7 @@ def circuit_sentences(result: Result, ablation: str, *, own: str = "") -> Iterat
         ablation: What flowed along cut edges.
         own: The user's method, of which alone failures are told.
     """
-    rows = result.rows(ablation)
+    rows = result.scores(ablation)
     yield from sampled_sentences(rows)
     yield from skipped_sentences(result, ablation)
     yield from rank_sentence("Do the metrics rank methods as the truth does? ", circuit_ranks(result, ablation))
@@ -77,12 +77,13 @@ def skipped_sentences(result: Result, ablation: str) -> Iterator[Text]:
     yield from (_faint(f"Left out: {reason}") for reason in reasons)
     if models:
         yield _faint(f"Left out, nothing to localize under {ablation}: {', '.join(models)}")
-    yield from (_faint(f"Left out: {outcome.reason}") for outcome in skipped.values() if outcome.scope == "method")
+    unable = dict.fromkeys(outcome.reason for outcome in skipped.values() if outcome.scope == "method")
+    yield from (_faint(f"Left out: {reason}") for reason in unable)
 
 
 def worst_model(result: Result, method: str) -> str | None:
     """Name the compiled model on which a method ranks the true edges lowest; ``None`` where it is right on all."""
-    rows = [row for row in result.rows() if row.method == method and row.live and _auroc(row) < 1]
+    rows = [row for row in result.scores() if row.method == method and row.live and _auroc(row) < 1]
     return min(rows, key=_auroc).model if rows else None
 
 

@@ -1,6 +1,7 @@
 """Lists: programs, models, methods, and the outcome of a compile."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,26 @@ def featurizer_data(method: FeaturizerMethod) -> dict[str, Any]:
         "source": method.source,
         "parameters": {name: _plain(value) for name, value in method.parameters.items()},
     }
+
+
+@dataclass(frozen=True)
+class MethodListing:
+    """How the methods of a track are listed.
+
+    Attributes:
+        table: Lists some methods for a reader.
+        data: Writes one method as JSON has it.
+    """
+
+    table: Callable[[Sequence[Any]], RenderableType]
+    data: Callable[[Any], dict[str, Any]]
+
+
+LISTED_METHODS: Mapping[str, MethodListing] = {
+    "circuits": MethodListing(methods_table, method_data),
+    "variables": MethodListing(featurizers_table, featurizer_data),
+}
+"""How the methods of each track are listed."""
 
 
 def compiled_view(model: CompiledModel, circuit: Circuit, folder: Path | None) -> RenderableType:

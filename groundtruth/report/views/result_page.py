@@ -7,24 +7,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from groundtruth.bench.cells import SCHEMA_VERSION, Cell, Failed, Skipped
-from groundtruth.bench.results import Result
-from groundtruth.bench.variable_cells import VariableCell
-from groundtruth.bench.variable_results import VariableResult
+from groundtruth.bench.cell_store import SCHEMA_VERSION
+from groundtruth.bench.read_results import read_outcome
+from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report.html import Page, html_page
-from groundtruth.report.views.track_report import TRACK_REPORTS, AnyResult
+from groundtruth.report.views.track_report import TRACK_REPORTS
 
 WANTED = ("schema_version", "created", "seconds", "settings", "environment", "cells")
 """Keys that a result file must have."""
-
-_TRACKS: Mapping[str, tuple[type[AnyResult], TypeAdapter[Any], TypeAdapter[Any]]] = {
-    "circuits": (Result, TypeAdapter(Cell), TypeAdapter(CircuitScores)),
-    "variables": (VariableResult, TypeAdapter(VariableCell), TypeAdapter(VariableScores)),
-}
-_OTHERS: Mapping[str, TypeAdapter[Any]] = {"skipped": TypeAdapter(Skipped), "failed": TypeAdapter(Failed)}
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -59,7 +50,7 @@ def result_page(data: Mapping[str, Any]) -> str:
     try:
         result = _result(data)
         versions = {str(name): str(version) for name, version in data["environment"]["versions"].items()}
-        report = TRACK_REPORTS[type(result)]
+        report = TRACK_REPORTS[result.track.name]
         page = Page(
             heading=report.heading,
             sections=report.sections(result, place="page"),
@@ -79,12 +70,7 @@ def result_page(data: Mapping[str, Any]) -> str:
     return html_page(page)
 
 
-def _result(data: Mapping[str, Any]) -> AnyResult:
-    kind, cells, scores = _TRACKS[data.get("track", "circuits")]
-    readers = {"scored": scores, **_OTHERS}
-    outcomes = tuple(
-        (cells.validate_python(given["cell"]), readers[given["outcome"]].validate_python(given))
-        for given in data["cells"]
-    )
+def _result(data: Mapping[str, Any]) -> Result:
+    outcomes = tuple(map(read_outcome, data["cells"]))
     seconds = TypeAdapter(float).validate_python(data["seconds"])
-    return kind(outcomes, TypeAdapter(dict[str, Any]).validate_python(data["settings"]), seconds)
+    return Result(outcomes, TypeAdapter(dict[str, Any]).validate_python(data["settings"]), seconds)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from groundtruth.bench.read_results import read_results
-from groundtruth.bench.results import Result
+from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
 from groundtruth.files import write_whole
 from groundtruth.report.views.tiers_view import tier_markdown

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from groundtruth.bench.column import Column
-from groundtruth.bench.results import Result
+from groundtruth.bench.result import Result
 from groundtruth.bench.tiers_run import TIER_NAMES, Climb, climbs, tiers_of
 from groundtruth.evaluation.circuits.ranking_scores import RESOLUTION
 from groundtruth.evaluation.evaluator import ORACLE

@@ -8,9 +8,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.bench.outcomes import Outcomes
-from groundtruth.bench.results import Result, as_data, flat_rows
-from groundtruth.bench.variable_results import VariableResult, flat_variable_rows, variable_data
+from groundtruth.bench.result import Result
+from groundtruth.bench.result_data import result_data
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.files import to_json, write_whole
 from groundtruth.report import notation
@@ -28,8 +27,6 @@ from groundtruth.report.views.variable_sentences import most_illusory_model
 N_FAILURES = 5
 """How many failed cells are shown."""
 
-AnyResult = Result | VariableResult
-
 
 @dataclass(frozen=True)
 class TrackReport:
@@ -39,8 +36,6 @@ class TrackReport:
         heading: Title of the page.
         sections: Reports a result for a place, with the user's method and columns.
         details: What a page adds to each section.
-        data: The result as JSON has it.
-        records: The result as CSV has it: one record a score.
         place: Names where a cell was scored.
         worst: Names the model on which a method does worst, if there is one.
         options: Options of commands that go on with this track.
@@ -50,30 +45,24 @@ class TrackReport:
     heading: str
     sections: Callable[..., list[Section]]
     details: Callable[[Any], list[Details]]
-    data: Callable[[Any], dict[str, Any]]
-    records: Callable[[Any], list[dict[str, Any]]]
     place: Callable[[Any], str]
     worst: Callable[[Any, str], str | None]
     options: str = ""
     show_options: str = ""
 
 
-TRACK_REPORTS: Mapping[type[Outcomes[Any]], TrackReport] = {
-    Result: TrackReport(
+TRACK_REPORTS: Mapping[str, TrackReport] = {
+    "circuits": TrackReport(
         heading="Circuit localization against exact circuits",
         sections=circuit_sections,
         details=circuit_details,
-        data=as_data,
-        records=lambda result: flat_rows(result.rows()),
         place=lambda cell: f"{cell.subject}, {cell.ablation}",
         worst=worst_model,
     ),
-    VariableResult: TrackReport(
+    "variables": TrackReport(
         heading="Variable localization",
         sections=variable_sections,
         details=variable_details,
-        data=variable_data,
-        records=flat_variable_rows,
         place=lambda cell: f"{cell.place}, seed {cell.seed}",
         worst=most_illusory_model,
         options=" --track variables",
@@ -83,7 +72,7 @@ TRACK_REPORTS: Mapping[type[Outcomes[Any]], TrackReport] = {
 
 
 def result_view(
-    result: AnyResult, *, own: str = "", columns: Sequence[str] | None = None, wide: bool = False
+    result: Result, *, own: str = "", columns: Sequence[str] | None = None, wide: bool = False
 ) -> RenderableType:
     """Print a result: one table a section, with what it means in words.
 
@@ -97,21 +86,21 @@ def result_view(
         DomainError: If there is no column of such a name.
     """
     place = "page" if wide else "screen"
-    sections = TRACK_REPORTS[type(result)].sections(result, own=own, place=place, columns=columns)
+    sections = TRACK_REPORTS[result.track.name].sections(result, own=own, place=place, columns=columns)
     return Group(*(section_view(section, wide=wide) for section in sections))
 
 
-def result_markdown(result: AnyResult) -> str:
+def result_markdown(result: Result) -> str:
     """Write a result as Markdown."""
-    return markdown_report(TRACK_REPORTS[type(result)].sections(result, place="page"), result.settings)
+    return markdown_report(TRACK_REPORTS[result.track.name].sections(result, place="page"), result.settings)
 
 
-def result_csv(result: AnyResult) -> str:
+def result_csv(result: Result) -> str:
     """Write a result as CSV, one line a score."""
-    return csv_text(TRACK_REPORTS[type(result)].records(result))
+    return csv_text(result.records())
 
 
-def write_result(result: AnyResult, folder: Path, name: str) -> list[Path]:
+def write_result(result: Result, folder: Path, name: str) -> list[Path]:
     """Write ``name.json``, ``name.csv`` and ``name.md``, each whole or not at all.
 
     Args:
@@ -120,7 +109,7 @@ def write_result(result: AnyResult, folder: Path, name: str) -> list[Path]:
         name: Without suffix.
     """
     contents = {
-        "json": to_json(TRACK_REPORTS[type(result)].data(result)),
+        "json": to_json(result_data(result)),
         "csv": result_csv(result).encode(),
         "md": result_markdown(result).encode(),
     }
@@ -136,7 +125,7 @@ def write_contents(contents: Mapping[str, bytes], folder: Path, name: str) -> li
     return paths
 
 
-def result_ending(result: AnyResult, paths: Sequence[Path], *, own: str = "") -> RenderableType:
+def result_ending(result: Result, paths: Sequence[Path], *, own: str = "") -> RenderableType:
     """Say what failed, how long it took, where it is written, and what to do next.
 
     Args:
@@ -144,7 +133,7 @@ def result_ending(result: AnyResult, paths: Sequence[Path], *, own: str = "") ->
         paths: Where the result files are; the first is the JSON file.
         own: The user's method.
     """
-    report = TRACK_REPORTS[type(result)]
+    report = TRACK_REPORTS[result.track.name]
     failures = [f"{cell.method} on {report.place(cell)}: {failed.error}" for cell, failed in result.failures]
     lines = [Text.assemble(("failed  ", "bad"), failure) for failure in failures[:N_FAILURES]]
     if len(failures) > N_FAILURES:
@@ -157,9 +146,9 @@ def result_ending(result: AnyResult, paths: Sequence[Path], *, own: str = "") ->
     return Group(*lines, _next(result, paths, own))
 
 
-def _next(result: AnyResult, paths: Sequence[Path], own: str) -> Group:
+def _next(result: Result, paths: Sequence[Path], own: str) -> Group:
     """Commands that go on from this run: its page, the model with most to learn from, a method of one's own."""
-    report = TRACK_REPORTS[type(result)]
+    report = TRACK_REPORTS[result.track.name]
     commands = [f"groundtruth report {paths[0]}"]
     told = own or next((method for method in result.methods if method not in (ORACLE, "random")), "")
     if (model := report.worst(result, told)) is not None:

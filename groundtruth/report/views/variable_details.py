@@ -3,21 +3,21 @@
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from groundtruth.bench.cells import Failed, Skipped
-from groundtruth.bench.variable_results import VariableResult
+from groundtruth.bench.cell import Failed, Skipped
+from groundtruth.bench.result import Result
 from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report import notation
 from groundtruth.report.section import Details, HeatCell, HeatMap
 
 
-def variable_details(result: VariableResult) -> list[Details]:
+def variable_details(result: Result) -> list[Details]:
     """Detail the one section of ``variable_sections``."""
     return [Details(_heat_map(result), tuple(dict.fromkeys(_not_scored(result))))]
 
 
-def _heat_map(result: VariableResult) -> HeatMap:
+def _heat_map(result: Result) -> HeatMap:
     found: dict[tuple[str, str], list[VariableScores]] = {}
-    for row in result.rows:
+    for row in result.scores():
         found.setdefault((row.method, _place(row)), []).append(row)
     places = list(dict.fromkeys(place for _, place in found))
     lines = tuple(
@@ -41,7 +41,7 @@ def _cell(seeds: Sequence[VariableScores] | None) -> HeatCell | None:
     return HeatCell(_place(seeds[0]), notation.number(value), round(55 * max(0.0, min(1.0, value))), detail)
 
 
-def _not_scored(result: VariableResult) -> Iterator[str]:
+def _not_scored(result: Result) -> Iterator[str]:
     for cell, outcome in result.outcomes:
         if isinstance(outcome, Failed):
             yield f"failed: {cell.method} on {cell.place}, seed {cell.seed}: {outcome.error}"

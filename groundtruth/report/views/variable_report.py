@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from groundtruth.bench.column import Column, Place
+from groundtruth.bench.result import Result
+from groundtruth.bench.summary import Summary
 from groundtruth.bench.variable_columns import LANGUAGE_MODEL_VARIABLE_COLUMNS, VARIABLE_COLUMNS
-from groundtruth.bench.variable_results import VariableResult, VariableSummary
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report import notation
@@ -35,7 +36,7 @@ MOST_PLACES = 9
 
 
 def variable_sections(
-    result: VariableResult, *, own: str = "", place: Place = "screen", columns: Sequence[str] | None = None
+    result: Result, *, own: str = "", place: Place = "screen", columns: Sequence[str] | None = None
 ) -> list[Section]:
     """Report one section.
 
@@ -61,31 +62,30 @@ def variable_sections(
     ]
 
 
-def variable_scores(result: VariableResult) -> list[MethodScores]:
+def variable_scores(result: Result) -> list[MethodScores]:
     """Take each method's scores over all variables and seeds."""
     return [_scores(summary) for summary in result.summaries()]
 
 
-def _scores(summary: VariableSummary) -> MethodScores:
-    is_exact = "illusion" in summary.columns
+def _scores(summary: Summary) -> MethodScores:
     return MethodScores(
         summary.method,
         means={name: column.mean for name, column in summary.columns.items()},
         # A spread over seeds within a place: each place tells as many deviations as it has seeds beyond the first.
-        spreads={n: c.std for n, c in summary.columns.items() if summary.n_rows - c.n >= LEAST_VALUES - 1},
-        fractions={"illusion": (summary.n_illusions, summary.n_rows)} if is_exact else {},
+        spreads={n: c.std for n, c in summary.columns.items() if summary.n_scored - c.n >= LEAST_VALUES - 1},
+        fractions=summary.fractions,
         alarming=("illusion",),
         n_failed=summary.n_failed,
         is_oracle=summary.method == ORACLE,
-        group="linear" if summary.linear else "features",
+        group=summary.group or "subspaces",
     )
 
 
-def _columns(result: VariableResult) -> tuple[Column, ...]:
+def _columns(result: Result) -> tuple[Column, ...]:
     return VARIABLE_COLUMNS if result.has_compiled else LANGUAGE_MODEL_VARIABLE_COLUMNS
 
 
-def _title(result: VariableResult) -> Text:
+def _title(result: Result) -> Text:
     settings = [str(result.settings[key]) for key in ("dtype", "device") if key in result.settings]
     return Text.assemble(
         ("Variable localization", "heading"),
@@ -95,11 +95,11 @@ def _title(result: VariableResult) -> Text:
     )
 
 
-def sought_in(result: VariableResult) -> str:
+def sought_in(result: Result) -> str:
     """Say what was sought and where: ``3 variables at 4 sites and learned (ioi: output_token)``."""
-    compiled = {(row.model, row.variable) for row in result.compiled_scores}
-    sites = {(row.model, row.variable, row.site) for row in result.compiled_scores}
-    learned = _language_models(result.language_model_scores)
+    compiled = {(row.model, row.variable) for row in result.compiled_scores()}
+    sites = {(row.model, row.variable, row.site) for row in result.compiled_scores()}
+    learned = _language_models(result.language_model_scores())
     parts = [f"{notation.plural(len(compiled), 'variable')} at {notation.plural(len(sites), 'site')}"]
     return " and ".join([*(parts if compiled or not learned else []), *learned])
 
@@ -109,22 +109,22 @@ def _language_models(rows: Sequence[VariableScores]) -> list[str]:
     return grouped(sought, lambda task, variables: f"{task}: {', '.join(variables)}", between="; ")
 
 
-def _legend(result: VariableResult) -> Iterator[str]:
+def _legend(result: Result) -> Iterator[str]:
     yield LEGEND if result.has_compiled else LANGUAGE_MODEL_LEGEND
     if any(scores.spreads for scores in variable_scores(result)):
         yield "±: standard deviation over seeds."
-    rows = result.language_model_scores
-    if rows and result.compiled_scores:
+    rows = result.language_model_scores()
+    if rows and result.compiled_scores():
         sites = ", ".join(dict.fromkeys(row.site for row in rows))
         pairs = max(row.n_test for row in rows)
         yield f"LM: the mean over {', '.join(_language_models(rows))} at {sites}, {pairs} held-out pairs each; no truth"
         yield "is known there. MIB: on all of them, the mean over families. Ranks and variants are in the result files."
 
 
-def _place_grid(result: VariableResult) -> Iterator[Grid]:
+def _place_grid(result: Result) -> Iterator[Grid]:
     """IIA of each method on each variable by layer and position, where only language models were scored."""
     values: dict[tuple[str, str, str], dict[str, list[float]]] = {}
-    for row in result.language_model_scores:
+    for row in result.language_model_scores():
         values.setdefault((row.subject, row.variable, row.site), {}).setdefault(row.method, []).append(row.accuracy)
     if result.has_compiled or not 2 <= len(values) <= MOST_PLACES:
         return

@@ -5,7 +5,8 @@ from statistics import fmean
 
 from rich.text import Text
 
-from groundtruth.bench.variable_results import VariableResult, VariableSummary
+from groundtruth.bench.result import Result
+from groundtruth.bench.summary import Summary
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.variables.variable_scores import HIGH, LOW, VariableScores
 from groundtruth.report import notation
@@ -42,7 +43,7 @@ _CONTROLS = {
 }
 
 
-def variable_sentences(result: VariableResult, *, own: str = "") -> Iterator[Text]:
+def variable_sentences(result: Result, *, own: str = "") -> Iterator[Text]:
     """Say what was found, one finding a line.
 
     Args:
@@ -52,15 +53,15 @@ def variable_sentences(result: VariableResult, *, own: str = "") -> Iterator[Tex
     summaries = [summary for summary in result.summaries() if summary.method != ORACLE]
     yield from rank_sentence(f"{QUESTION} ", variable_ranks(result))
     yield from rank_sentence(PREDICTS, predicted_variable_ranks(result))
-    yield from _illusions(result.compiled_scores, own)
+    yield from _illusions(result.compiled_scores(), own)
     yield from _false_finds(summaries)
     yield from _layers(result)
     yield from _minimal(result)
-    for name, outcome in result.skipped.items():
+    for name, outcome in result.skipped().items():
         yield Text().append(f"Left out: {name}: {outcome.reason}", "faint")
 
 
-def variable_ranks(result: VariableResult) -> list[RankAgreement]:
+def variable_ranks(result: Result) -> list[RankAgreement]:
     """Take the rank correlation of interchange accuracies with exact scores."""
     return [
         RankAgreement(METRICS[entry.metric], EXACT[entry.exact], entry.overall.tau, entry.interval, entry.n_methods)
@@ -69,7 +70,7 @@ def variable_ranks(result: VariableResult) -> list[RankAgreement]:
     ]
 
 
-def predicted_variable_ranks(result: VariableResult) -> list[RankAgreement]:
+def predicted_variable_ranks(result: Result) -> list[RankAgreement]:
     """Take the rank correlation of columns over compiled models with IIA on language models."""
     return [
         RankAgreement(PREDICTORS[entry.column], "IIA there", entry.tau, entry.interval, entry.n_methods)
@@ -78,9 +79,9 @@ def predicted_variable_ranks(result: VariableResult) -> list[RankAgreement]:
     ]
 
 
-def most_illusory_model(result: VariableResult, method: str) -> str | None:
+def most_illusory_model(result: Result, method: str) -> str | None:
     """Name the compiled model on which a method's precision is lowest; ``None`` where it is right everywhere."""
-    rows = [(_precision(row), row.model) for row in result.compiled_scores if row.method == method]
+    rows = [(_precision(row), row.model) for row in result.compiled_scores() if row.method == method]
     worst = min(rows, default=(1.0, ""))
     return worst[1] if worst[0] < 1 else None
 
@@ -122,7 +123,7 @@ def _spent(rows: Sequence[VariableScores]) -> str:
     return ", ".join(f"{shares[name]:.0%} in {_WHERE[name]}" for name in largest if shares[name] >= 0.05)
 
 
-def _false_finds(summaries: Sequence[VariableSummary]) -> Iterator[Text]:
+def _false_finds(summaries: Sequence[Summary]) -> Iterator[Text]:
     """Which methods find as much where there is nothing."""
     reached = {
         summary.method: {kind: found.mean for kind, found in summary.columns.items() if kind in _CONTROLS}
@@ -135,10 +136,10 @@ def _false_finds(summaries: Sequence[VariableSummary]) -> Iterator[Text]:
         yield text.append(f" finds where there is nothing: IIA {', '.join(high)}.")
 
 
-def _layers(result: VariableResult) -> Iterator[Text]:
+def _layers(result: Result) -> Iterator[Text]:
     """What choosing the best layer on the scored split adds, as MIB does."""
     sites: dict[tuple[str, str], set[str]] = {}
-    for row in result.rows:
+    for row in result.scores():
         sites.setdefault((row.subject, row.variable), set()).add(row.site)
     if not any(len(found) > 1 for found in sites.values()):
         return
@@ -155,8 +156,8 @@ def _layers(result: VariableResult) -> Iterator[Text]:
         )
 
 
-def _minimal(result: VariableResult) -> Iterator[Text]:
-    ranks = {(row.model, row.variable, row.site): row.minimal_rank for row in result.compiled_scores}
+def _minimal(result: Result) -> Iterator[Text]:
+    ranks = {(row.model, row.variable, row.site): row.minimal_rank for row in result.compiled_scores()}
     if ranks:
         listed = ", ".join(f"{model}:{variable} {rank}" for (model, variable, _), rank in ranks.items())
         yield Text().append(f"Dimensions to be found: {listed}.", "faint")

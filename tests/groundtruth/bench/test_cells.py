@@ -1,16 +1,20 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from groundtruth.bench.cells import Cell, CellStore, Failed, Skipped, dtype_of, model_sha256
-from groundtruth.bench.running import run_cell
+from groundtruth.bench import cell_key as keys
+from groundtruth.bench.cell import Cell, Failed, Skipped, cell_fields, read_cell
+from groundtruth.bench.cell_key import cell_key, model_sha256
+from groundtruth.bench.cell_store import CellStore
+from groundtruth.bench.request import dtype_of
+from groundtruth.bench.run_cells import run_cell
 from groundtruth.errors import ArtifactError, DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from mib.errors import MethodError
-
-CELL = Cell("eap", "hist", n_pairs=8, max_sizes=3)
+from tests.groundtruth.bench.cell_makers import circuit_cell, variable_cell
 
 METHOD = """import mib
 import helper
@@ -20,51 +24,59 @@ def ones(task):
 """
 
 
+def cell(method: str = "eap", model: str = "hist", **options: Any) -> Cell:
+    return circuit_cell(method, model, **{"n_pairs": 8, "max_sizes": 3, **options})
+
+
+CELL = cell()
+
+
 def test_a_cell_is_named_by_all_that_its_outcome_depends_on() -> None:
     changed = [
-        replace(CELL, method="exact"),
-        replace(CELL, model="reverse"),
-        replace(CELL, ablation="zero"),
-        replace(CELL, level="node"),
-        replace(CELL, seed=1),
-        replace(CELL, lengths="fixed"),
-        replace(CELL, n_pairs=9),
-        replace(CELL, max_sizes=4),
-        replace(CELL, dtype="float64"),
-        replace(CELL, parameters=(("steps", 3),)),
+        cell(method="exact"),
+        cell(model="reverse"),
+        cell(ablation="zero"),
+        cell(level="node"),
+        cell(seed=1),
+        cell(lengths="fixed"),
+        cell(n_pairs=9),
+        cell(max_sizes=4),
+        cell(dtype="float64"),
+        cell(parameters=(("steps", 3),)),
     ]
-    keys = [cell.key for cell in (CELL, *changed)]
-    assert len(set(keys)) == len(keys)
-    assert replace(CELL).key == CELL.key
+    names = [cell_key(one) for one in (CELL, *changed)]
+    assert len(set(names)) == len(names)
+    assert cell_key(replace(CELL)) == cell_key(CELL)
+
+
+@pytest.mark.parametrize("one", [CELL, variable_cell("das", "reverse", "opposite", "residual.2.post", controls=False)])
+def test_a_cell_is_read_as_it_is_written_and_is_flat_there(one: Cell) -> None:
+    data = json.loads(json.dumps(cell_fields(one)))
+    assert read_cell(data) == one
+    assert "setting" not in data
 
 
 def test_another_version_or_another_source_is_another_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    from groundtruth.bench import cells
-
-    key = CELL.key
-    monkeypatch.setattr(cells, "versions", lambda: {"torch": "0"})
-    assert CELL.key != key
+    key = cell_key(CELL)
+    monkeypatch.setattr(keys, "versions", lambda: {"torch": "0"})
+    assert cell_key(CELL) != key
     monkeypatch.undo()
-    monkeypatch.setattr(cells, "code_sha256", lambda: "0")
-    assert CELL.key != key
+    monkeypatch.setattr(keys, "source_sha256", lambda *_: "0")
+    assert cell_key(CELL) != key
 
 
 def test_a_change_in_a_users_file_or_in_what_it_imports_is_another_cell(tmp_path: Path) -> None:
-    from groundtruth.bench.cells import _method_sha256
-
     file, helper = tmp_path / "mine.py", tmp_path / "helper.py"
     file.write_text(METHOD)
     helper.write_text("VALUE = 1.0")
-    cell = replace(CELL, method=f"{file}:ones")
-    seen = {cell.key}
+    mine = replace(CELL, method=f"{file}:ones")
+    seen = {cell_key(mine)}
     for path, text in ((helper, "VALUE = 2.0"), (file, METHOD + "\n# other")):
         path.write_text(text)
-        _method_sha256.cache_clear()  # within one process a file is read once
-        seen.add(cell.key)
+        seen.add(cell_key(mine))
     assert len(seen) == 3
     (tmp_path / "unrelated.py").write_text("VALUE = 3.0")
-    _method_sha256.cache_clear()
-    assert cell.key in seen
+    assert cell_key(mine) in seen
 
 
 def test_a_stored_outcome_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -93,6 +105,6 @@ def test_unknown_models_methods_and_dtypes_are_refused() -> None:
     with pytest.raises(ArtifactError, match="unknown model 'hits'. Did you mean: hist"):
         model_sha256("hits")
     with pytest.raises(MethodError, match="unknown localizer 'eep'. Did you mean: eap"):
-        _ = replace(CELL, method="eep").key
+        cell_key(replace(CELL, method="eep"))
     with pytest.raises(DomainError, match="dtype='int8' is none of a model. Choose from float32"):
         dtype_of("int8")

@@ -3,10 +3,11 @@
 import pytest
 
 from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
+from groundtruth.bench.circuit_values import circuit_values
 from groundtruth.bench.column import Column, column_names, lower_is_better
-from groundtruth.bench.results import columns_of
 from groundtruth.bench.variable_columns import VARIABLE_COLUMNS
-from groundtruth.bench.variable_results import REAL_COLUMNS, variable_columns
+from groundtruth.bench.variable_track import VARIABLES
+from groundtruth.bench.variable_values import variable_values
 from tests.groundtruth.bench.variable_rows import row as variable_row
 from tests.groundtruth.report.test_page import row as circuit_row
 
@@ -20,9 +21,11 @@ def test_names_are_unique_and_each_shown_column_has_a_priority_of_its_own(column
 
 
 def test_every_value_of_a_summary_has_a_column() -> None:
-    circuit, variable = columns_of(circuit_row("eap", 0.5)), variable_columns(variable_row("das", 0.5))
+    circuit, variable = circuit_values(circuit_row("eap", 0.5)), variable_values(variable_row("das", 0.5))
     assert set(circuit) <= set(column_names(CIRCUIT_COLUMNS))
-    assert {*variable, *(f"real_{name}" for name in REAL_COLUMNS)} <= set(column_names(VARIABLE_COLUMNS))
+    assert {*variable, *(f"real_{name}" for name in VARIABLES.scoring.language_model_columns)} <= set(
+        column_names(VARIABLE_COLUMNS)
+    )
 
 
 def test_less_is_better_of_costs_controls_and_distances_alone() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Outcome, run_cells
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from tests.groundtruth.bench.cell_makers import circuit_cell
 
 METHODS = """import os
 import signal
@@ -60,7 +61,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def cells(file: Path, name: str) -> list[Cell]:
-    return [Cell(f"{file}:{name}", model, n_pairs=8, max_sizes=3) for model in MODELS]
+    return [circuit_cell(f"{file}:{name}", model, n_pairs=8, max_sizes=3) for model in MODELS]
 
 
 def runs(file: Path, name: str) -> str:

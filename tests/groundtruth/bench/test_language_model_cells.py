@@ -13,11 +13,12 @@ import torch
 from rich.console import Console
 
 import mib
-from groundtruth.bench import Cell, CellStore, Failed, Skipped, profile, result_of, run_cells
-from groundtruth.bench.language_model_results import predictions
-from groundtruth.bench.profiles import cells_of
-from groundtruth.bench.results import as_data
-from groundtruth.bench.running import run_cell
+from groundtruth.bench import Cell, CellStore, Failed, Skipped, result_of, run_cells
+from groundtruth.bench.cell_key import cell_key
+from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES
+from groundtruth.bench.rank_prediction import predictions
+from groundtruth.bench.result_data import result_data
+from groundtruth.bench.run_cells import run_cell
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
@@ -35,6 +36,7 @@ from mib.localization import as_localizer
 from mib.metrics import LogitDifference
 from mib.metrics.faithfulness import areas, mib_areas
 from mib.models.fingerprints import Fingerprint
+from tests.groundtruth.bench.cell_makers import circuit_cell, planned
 from tests.mib.checkpoints import ARCHITECTURES, make_checkpoint
 
 
@@ -59,7 +61,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cell(checkpoint: Path, method: str = "eap", task: str = "greater-than") -> Cell:
-    return Cell(method, str(checkpoint), task=task, n_pairs=6, max_sizes=5)
+    return circuit_cell(method, str(checkpoint), task=task, n_pairs=6, max_sizes=5)
 
 
 def scored(checkpoint: Path, method: str = "eap") -> CircuitScores:
@@ -90,9 +92,7 @@ def test_a_folder_is_what_lies_in_it(checkpoint: Path) -> None:
 
 
 def test_language_models_have_a_cell_a_task_and_no_oracle(checkpoint: Path) -> None:
-    cells = cells_of(
-        profile("smoke"), models=["hist", str(checkpoint)], methods=[ORACLE, "eap"], tasks=["ioi", "greater-than"]
-    )
+    cells = planned("smoke", models=["hist", str(checkpoint)], methods=[ORACLE, "eap"], tasks=["ioi", "greater-than"])
     assert [(c.method, c.subject) for c in cells] == [
         (ORACLE, "hist"),
         ("eap", "hist"),
@@ -102,25 +102,25 @@ def test_language_models_have_a_cell_a_task_and_no_oracle(checkpoint: Path) -> N
 
 
 def test_default_stands_for_the_models_of_the_profile() -> None:
-    named = cells_of(profile("smoke"), models=["default", "hist"], methods=["eap"])
-    alone = cells_of(profile("smoke"), methods=["eap"])
+    named = planned("smoke", models=["default", "hist"], methods=["eap"])
+    alone = planned("smoke", methods=["eap"])
     assert [c.model for c in named if not c.task] == [*(c.model for c in alone if not c.task), "hist"]
 
 
 @pytest.mark.parametrize("name", ["default", "full"])
 def test_profiles_score_the_learned_model_on_what_it_can_do(name: str) -> None:
-    cells = cells_of(profile(name), methods=["eap"], ablations=["resample"])
+    cells = planned(name, methods=["eap"], ablations=["resample"])
     real = [c.task for c in cells if c.model == learned.NAME]
     assert real and set(real) <= set(learned.tasks())
-    assert {c.n_pairs for c in cells if c.task} == {profile(name).n_language_model_pairs}
+    assert {c.setting.n_pairs for c in cells if c.task} == {CIRCUIT_PROFILES[name].choice.n_language_model_pairs}
 
 
 def test_slow_methods_run_on_language_models_only_when_asked_for() -> None:
-    by_default = {c.method for c in cells_of(profile("default")) if c.task}
-    asked = {c.method for c in cells_of(profile("default"), methods=["acdc", "eap"]) if c.task}
+    by_default = {c.method for c in planned("default") if c.task}
+    asked = {c.method for c in planned("default", methods=["acdc", "eap"]) if c.task}
     assert "acdc" not in by_default and {"eap", "exact", "edge-pruning"} <= by_default
     assert asked == {"acdc", "eap"}
-    assert "acdc" in {c.method for c in cells_of(profile("default")) if not c.task}
+    assert "acdc" in {c.method for c in planned("default") if not c.task}
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,18 @@ def test_models_and_tasks_that_do_not_go_together(
     models: list[str], tasks: list[str] | None, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        cells_of(profile("smoke"), models=models, tasks=tasks)
+        planned("smoke", models=models, tasks=tasks)
 
 
 def test_the_key_follows_the_files_of_the_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(checkpoint, other)
     (other / "config.json").write_text((other / "config.json").read_text() + "\n")
-    keys = {Cell("eap", str(folder), task=task).key for folder in (checkpoint, other) for task in ("ioi", "mcqa")}
+    keys = {
+        cell_key(circuit_cell("eap", str(folder), task=task))
+        for folder in (checkpoint, other)
+        for task in ("ioi", "mcqa")
+    }
     assert len(keys) == 4
 
 
@@ -185,7 +189,7 @@ def test_a_corrupt_checkpoint_fails_alone(checkpoint: Path, tmp_path: Path) -> N
     shutil.copytree(checkpoint, broken)
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
-    cells = [cell(broken), cell(checkpoint), Cell("eap", "copy_first", n_pairs=6, max_sizes=3)]
+    cells = [cell(broken), cell(checkpoint), circuit_cell("eap", "copy_first", n_pairs=6, max_sizes=3)]
     outcomes = [outcome for _, outcome, _ in run_cells(cells, CellStore(tmp_path / "cells"))]
     assert isinstance(outcomes[0], Failed)
     assert "broken" in outcomes[0].error
@@ -335,23 +339,23 @@ def test_prompts_of_a_folder_are_what_is_searched_and_measured_on(checkpoint: Pa
 
 def test_the_key_follows_the_prompts(checkpoint: Path, prompts: Prompts) -> None:
     own = replace(cell(checkpoint), prompts=prompts)
-    before = own.key
+    before = cell_key(own)
     tasks.get("greater-than").write(Path(str(prompts.data)) / "greater-than", 41, seed=5, split="test")
-    assert len({cell(checkpoint).key, before, own.key}) == 3
+    assert len({cell_key(cell(checkpoint)), before, cell_key(own)}) == 3
 
 
 def test_prompts_are_for_language_models(prompts: Prompts) -> None:
     with pytest.raises(
         DomainError, match="--data, --answer-prefix and --memory are for language models, and there is n"
     ):
-        cells_of(profile("smoke"), models=["hist"], prompts=prompts)
+        planned("smoke", models=["hist"], prompts=prompts)
     with pytest.raises(DomainError, match="data='gone': no such folder. Write hub, or one with a folder"):
-        cells_of(profile("smoke"), models=["learned"], prompts=Prompts("gone"))
+        planned("smoke", models=["learned"], prompts=Prompts("gone"))
 
 
 def test_parameters_are_the_method_s_alone() -> None:
-    cells = cells_of(
-        profile("smoke"), models=["hist"], methods=["eap", "eap-ig-inputs"], parameters={"eap-ig-inputs": {"steps": 2}}
+    cells = planned(
+        "smoke", models=["hist"], methods=["eap", "eap-ig-inputs"], parameters={"eap-ig-inputs": {"steps": 2}}
     )
     assert {c.method: c.parameters for c in cells} == {"eap": (), "eap-ig-inputs": (("steps", 2),)}
 
@@ -384,11 +388,13 @@ def test_of_few_methods_no_rank_correlation_is_told() -> None:
 @pytest.mark.slow
 def test_one_table_has_exact_columns_where_truth_is_known_and_mibs_everywhere(checkpoint: Path, tmp_path: Path) -> None:
     methods = ["oracle", "eap", "eap-ig-inputs", "eap-ig-activations", "random", "weight-norm"]
-    chosen = [Cell(method, model, n_pairs=8, max_sizes=5) for model in ("hist", "reverse") for method in methods]
+    chosen = [
+        circuit_cell(method, model, n_pairs=8, max_sizes=5) for model in ("hist", "reverse") for method in methods
+    ]
     chosen += [cell(checkpoint, method) for method in methods[1:]]
     result = result_of([(c, o) for c, o, _ in run_cells(chosen, CellStore(tmp_path / "cells"))], seconds=1.0)
     eap = next(s for s in result.summaries("resample") if s.method == "eap")
-    assert eap.n_models == 2
+    assert eap.n_scored == 2
     assert eap.columns["real_cmd"].mean == scored(checkpoint).cmd
     assert eap.columns["cmd"].mean != eap.columns["real_cmd"].mean
     screen = Console(width=100, theme=THEME)
@@ -398,7 +404,7 @@ def test_one_table_has_exact_columns_where_truth_is_known_and_mibs_everywhere(ch
     assert "2 models and tiny (greater-than)" in text
     assert "predict its rank on language models? Kendall tau with CMD there, 5 methods: AUROC" in text
     assert max(map(len, captured.get().splitlines())) <= 100
-    data = as_data(result)
+    data = result_data(result)
     told = {(entry["column"], entry["predicted"]) for entry in data["rank_prediction"]}
     assert ("auroc", "real_cmd") in told
     assert json.dumps(data)

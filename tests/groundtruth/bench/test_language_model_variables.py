@@ -8,9 +8,11 @@ import torch
 
 import mib
 from groundtruth.bench import CellStore, Failed, Skipped, run_cells
-from groundtruth.bench.running import run_cell
-from groundtruth.bench.variable_cells import VariableCell
-from groundtruth.bench.variable_profiles import BASELINES, variable_cells_of, variable_profile
+from groundtruth.bench.cell import Cell
+from groundtruth.bench.cell_key import cell_key
+from groundtruth.bench.run_cells import run_cell
+from groundtruth.bench.variable_subjects import VARIABLE_PROFILES
+from groundtruth.bench.variable_track import BASELINES, VARIABLES
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.prompts import MADE_UP, Prompts
@@ -22,6 +24,7 @@ from groundtruth.evaluation.variables.variable_scores import VariableScores
 from mib import MethodError, TaskError, learned, tasks
 from mib.featurization import FeaturizationTask, Featurizer
 from mib.leaderboard.protocols import PROTOCOLS
+from tests.groundtruth.bench.cell_makers import planned, variable_cell
 
 SIZES = Sizes(24, 8, 8)
 LAST_LAYER = learned.training_log()["recipe"]["n_layers"] - 1
@@ -29,8 +32,8 @@ END = f"residual.{LAST_LAYER}.post@last"
 SOUGHT = [name for name in learned.tasks() if name in PROTOCOLS]
 
 
-def cell(method: str = "full-vector", *, site: str = END, task: str = "ioi", **more: Any) -> VariableCell:
-    return VariableCell(method, "learned", "output_token", site, 0, SIZES, task=task, **more)
+def cell(method: str = "full-vector", *, site: str = END, task: str = "ioi", **more: Any) -> Cell:
+    return variable_cell(method, "learned", "output_token", site, 0, SIZES, task=task, **more)
 
 
 @pytest.fixture(scope="module")
@@ -42,26 +45,26 @@ def evaluator() -> LanguageModelVariableEvaluator:
 
 
 def test_the_default_seeks_one_variable_of_each_of_mibs_tasks_that_the_learned_model_can_do() -> None:
-    cells = [c for c in variable_cells_of(variable_profile("default")) if c.task]
+    cells = [c for c in planned("default", VARIABLES) if c.task]
     assert {c.task for c in cells} == set(SOUGHT)
-    named = variable_cells_of(variable_profile("default"), models=["learned"], methods=["pca"])
+    named = planned("default", VARIABLES, models=["learned"], methods=["pca"])
     assert {c.task for c in named} == {name for name in learned.tasks() if tasks.get(name).variables}
-    assert all(len({(c.variable, c.site) for c in cells if c.task == task}) == 1 for task in SOUGHT)
-    assert not any(c.controls or c.method == ORACLE for c in cells)
+    assert all(len({(c.setting.variable, c.setting.site) for c in cells if c.task == task}) == 1 for task in SOUGHT)
+    assert not any(c.setting.controls or c.method == ORACLE for c in cells)
     assert sorted({c.seed for c in cells}) == [0, 1, 2]
-    assert not {c.method for c in cells} & set(variable_profile("default").too_slow)
+    assert not {c.method for c in cells} & set(VARIABLE_PROFILES["default"].too_slow)
     assert {"das", "dbm", "no-op", "full-vector"} <= {c.method for c in cells}
 
 
 def test_a_model_that_is_named_is_sought_behind_every_block_with_controls() -> None:
-    cells = variable_cells_of(variable_profile("default"), models=["learned"], methods=["das-search"])
-    assert {c.site for c in cells} == {f"residual.{layer}.post@last" for layer in range(LAST_LAYER + 1)}
-    assert all(c.controls for c in cells)
+    cells = planned("default", VARIABLES, models=["learned"], methods=["das-search"])
+    assert {c.setting.site for c in cells} == {f"residual.{layer}.post@last" for layer in range(LAST_LAYER + 1)}
+    assert all(c.setting.controls for c in cells)
     assert {c.method for c in cells} == {"das-search", *BASELINES} - {ORACLE}
 
 
 def test_default_stands_for_the_places_of_the_profile() -> None:
-    both = variable_cells_of(variable_profile("smoke"), models=["default", "learned"], tasks=["ioi"], methods=["das"])
+    both = planned("smoke", VARIABLES, models=["default", "learned"], tasks=["ioi"], methods=["das"])
     assert {c.subject for c in both} == {"second_step", "learned/ioi"}
 
 
@@ -104,11 +107,11 @@ def test_places_that_do_not_exist_are_refused(
 
 def test_a_task_needs_a_language_model() -> None:
     with pytest.raises(DomainError, match="--task ioi is for language models, and there is none among reverse"):
-        variable_cells_of(variable_profile("smoke"), models=["reverse"], tasks=["ioi"])
+        planned("smoke", VARIABLES, models=["reverse"], tasks=["ioi"])
 
 
 def test_the_key_tells_tasks_apart() -> None:
-    assert cell().key != cell(task="ioi:s2_io_flip").key
+    assert cell_key(cell()) != cell_key(cell(task="ioi:s2_io_flip"))
 
 
 @pytest.fixture
@@ -133,14 +136,14 @@ def test_pairs_of_a_folder_are_what_is_learned_from_and_scored_on(prompts: Promp
 
 def test_the_key_follows_the_pairs_files(prompts: Prompts) -> None:
     own = cell(prompts=prompts)
-    before = own.key
+    before = cell_key(own)
     tasks.get("ioi").write(Path(str(prompts.data)) / "ioi", 61, seed=5, split="test")
-    assert len({cell().key, before, own.key}) == 3
+    assert len({cell_key(cell()), before, cell_key(own)}) == 3
 
 
 def test_prompts_are_handed_to_the_cells_of_language_models_alone(prompts: Prompts) -> None:
-    cells = variable_cells_of(
-        variable_profile("smoke"), models=["default", "learned"], tasks=["ioi"], methods=["das"], prompts=prompts,
+    cells = planned(
+        "smoke", VARIABLES, models=["default", "learned"], tasks=["ioi"], methods=["das"], prompts=prompts,
         parameters={"das": {"steps": 7}},
     )  # fmt: skip
     assert {c.task: c.prompts for c in cells} == {"": MADE_UP, "ioi": prompts}

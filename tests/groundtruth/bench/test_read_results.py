@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.bench.cells import Cell, Failed, Skipped
-from groundtruth.bench.profiles import methods_of
+from groundtruth.bench.cell import Failed, Skipped
+from groundtruth.bench.circuit_track import circuit_methods
 from groundtruth.bench.read_results import read_results
-from groundtruth.bench.results import Result, as_data
+from groundtruth.bench.result import Result
+from groundtruth.bench.result_data import result_data
 from groundtruth.bench.tiers_run import tier_models
 from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.files import to_json
 from groundtruth.report.views.tiers_page import BEGIN, END, main
+from tests.groundtruth.bench.cell_makers import circuit_cell
 
 
 def _row(method, model, auroc):
@@ -28,19 +30,19 @@ def _row(method, model, auroc):
 
 
 def _written(path, outcomes):
-    path.write_bytes(to_json(as_data(Result(tuple(outcomes), {"seed": 0}, 2.0))))
+    path.write_bytes(to_json(result_data(Result(tuple(outcomes), {"seed": 0}, 2.0))))
     return path
 
 
 def _cells(method, auroc, models=("hist",)):
-    return [(Cell(method, name), _row(method, name, auroc)) for name in tier_models(models)]
+    return [(circuit_cell(method, name), _row(method, name, auroc)) for name in tier_models(models)]
 
 
 def test_a_result_is_read_as_it_was_written(tmp_path):
     outcomes = [
         *_cells("random", 0.5),
-        (Cell("ifr", "hist", parameters=(("steps", 3),)), Skipped("there is nothing to localize", "model")),
-        (Cell("eap", "hist"), Failed("broken")),
+        (circuit_cell("ifr", "hist", parameters=(("steps", 3),)), Skipped("there is nothing to localize", "model")),
+        (circuit_cell("eap", "hist"), Failed("broken")),
     ]
     found = read_results([_written(tmp_path / "a.json", outcomes)])
     assert found.outcomes == tuple(outcomes)
@@ -48,10 +50,10 @@ def test_a_result_is_read_as_it_was_written(tmp_path):
 
 
 def test_of_a_cell_in_several_files_the_last_counts(tmp_path):
-    first = _written(tmp_path / "a.json", [*_cells("random", 0.5), (Cell("eap", "hist"), Failed("broken"))])
-    second = _written(tmp_path / "b.json", [(Cell("eap", "hist"), _row("eap", "hist", 0.75))])
+    first = _written(tmp_path / "a.json", [*_cells("random", 0.5), (circuit_cell("eap", "hist"), Failed("broken"))])
+    second = _written(tmp_path / "b.json", [(circuit_cell("eap", "hist"), _row("eap", "hist", 0.75))])
     found = dict(read_results([first, second]).outcomes)
-    assert found[Cell("eap", "hist")] == _row("eap", "hist", 0.75)
+    assert found[circuit_cell("eap", "hist")] == _row("eap", "hist", 0.75)
     assert len(found) == len(tier_models(["hist"])) + 1
 
 
@@ -60,8 +62,8 @@ def test_of_a_cell_in_several_files_the_last_counts(tmp_path):
     [
         ("[", "is not JSON"),
         ("[]", "has schema_version None; this version reads 2"),
-        ('{"schema_version": 2}', "is no result of the circuit track: KeyError: 'cells'"),
-        ('{"schema_version": 2, "cells": [{"outcome": "scored", "cell": {}}]}', "is no result of the circuit track"),
+        ('{"schema_version": 2}', "is no result of a track: KeyError: 'cells'"),
+        ('{"schema_version": 2, "cells": [{"outcome": "scored", "cell": {}}]}', "is no result of a track"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, message):
@@ -97,5 +99,5 @@ def test_a_page_shows_the_tables_between_its_marks_and_keeps_the_rest(tmp_path, 
 def test_the_page_that_ships_has_a_table_of_every_method_under_resample_ablation():
     text = (Path(__file__).parents[3] / "docs" / "tiers.md").read_text()
     tables = text.partition(BEGIN)[2].partition(END)[0]
-    for method in methods_of("edge"):
+    for method in circuit_methods("edge"):
         assert re.search(rf"^\| {method}( \(\d+ models?\))? \|", tables, re.MULTILINE), method

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from groundtruth.bench import Cell, Failed, Skipped, profile, result_of
-from groundtruth.bench.profiles import PROFILES, cells_of
-from groundtruth.bench.results import Result, as_data
-from groundtruth.bench.thresholds import parse, unmet
+from groundtruth.bench import Failed, Skipped, find_profile, result_of
+from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES
+from groundtruth.bench.circuit_track import CIRCUITS
+from groundtruth.bench.result import Result
+from groundtruth.bench.result_data import result_data
+from groundtruth.bench.thresholds import parse_thresholds, unmet_thresholds
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.report.terminal import THEME
 from groundtruth.report.views.track_report import result_csv, result_ending, result_markdown, result_view, write_result
+from tests.groundtruth.bench.cell_makers import circuit_cell, planned
 
 
 def row(method: str, model: str, auroc: float, cpr: float, cmd: float) -> CircuitScores:
@@ -51,7 +54,9 @@ def result() -> Result:
         ("poor", "hist"): (0.5, 1.9, 0.6),
         ("poor", "reverse"): (0.6, 1.5, 0.5),
     }
-    outcomes = [(Cell(method, model), row(method, model, *numbers)) for (method, model), numbers in values.items()]
+    outcomes = [
+        (circuit_cell(method, model), row(method, model, *numbers)) for (method, model), numbers in values.items()
+    ]
     return result_of(outcomes, seconds=3.0, seed=0, level="edge")
 
 
@@ -66,7 +71,7 @@ def test_a_summary_has_mean_spread_and_the_number_of_exact_recoveries(result: Re
     assert [s.method for s in (oracle, good, poor)] == ["oracle", "good", "poor"]
     assert good.columns["auroc"].mean == pytest.approx(0.9)
     assert good.columns["auroc"].std == pytest.approx(0.1414, abs=1e-4)
-    assert (good.n_exact, good.n_models, poor.n_exact) == (1, 2, 0)
+    assert (good.fractions["exact"], good.n_scored, poor.fractions["exact"]) == ((1, 2), 2, (0, 2))
     assert good.columns["passes"].mean == 3.0
 
 
@@ -99,9 +104,9 @@ def test_the_best_of_a_column_is_marked_and_the_oracle_is_not_in_the_race(result
 
 def test_skipped_and_failed_cells_are_told(result: Result) -> None:
     more = (
-        (Cell("good", "odd"), Skipped("no edge of 'odd' is live: there is nothing to localize.", "model")),
-        (Cell("other", "hist"), Skipped("other cannot run with ablation='resample'.", "method")),
-        (Cell("poor", "sort"), Failed("ZeroDivisionError: division by zero (x.py, line 1)")),
+        (circuit_cell("good", "odd"), Skipped("no edge of 'odd' is live: there is nothing to localize.", "model")),
+        (circuit_cell("other", "hist"), Skipped("other cannot run with ablation='resample'.", "method")),
+        (circuit_cell("poor", "sort"), Failed("ZeroDivisionError: division by zero (x.py, line 1)")),
     )
     fuller = replace(result, outcomes=(*result.outcomes, *more))
     text = " ".join(printed(result_view(fuller), result_ending(fuller, [Path("results/x.json")])).split())
@@ -112,8 +117,8 @@ def test_skipped_and_failed_cells_are_told(result: Result) -> None:
 
 
 def test_the_files_hold_every_row(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Cell, "key", property(lambda cell: f"{cell.method}/{cell.model}"))
-    monkeypatch.setattr("groundtruth.bench.outcomes.model_sha256", lambda name: f"sha of {name}")
+    monkeypatch.setattr("groundtruth.bench.result_data.cell_key", lambda cell: f"{cell.method}/{cell.model}")
+    monkeypatch.setattr("groundtruth.bench.result_data.model_sha256", lambda name: f"sha of {name}")
     paths = write_result(result, tmp_path / "new", "run")
     assert [path.name for path in paths] == ["run.json", "run.csv", "run.md"]
     data = json.loads(paths[0].read_text())
@@ -131,40 +136,40 @@ def test_the_files_hold_every_row(result: Result, tmp_path: Path, monkeypatch: p
     }
     records = list(csv.DictReader(io.StringIO(result_csv(result))))
     assert [(r["method"], r["model"], float(r["auroc"])) for r in records][3] == ("good", "reverse", 0.8)
-    assert as_data(result)["cells"][0]["key"] == "oracle/hist"
+    assert result_data(result)["cells"][0]["key"] == "oracle/hist"
 
 
 def test_thresholds_are_parsed_and_held(result: Result) -> None:
-    assert parse("auroc=0.9, cmd=0.35") == {"auroc": 0.9, "cmd": 0.35}
-    assert parse(None) == {}
-    assert unmet(result, "good", {"auroc": 0.9, "cmd": 0.35}) == []
-    assert unmet(result, "good", {"auroc": 0.91, "cmd": 0.3}) == [
+    assert parse_thresholds("auroc=0.9, cmd=0.35", CIRCUITS.thresholds) == {"auroc": 0.9, "cmd": 0.35}
+    assert parse_thresholds(None, CIRCUITS.thresholds) == {}
+    assert unmet_thresholds(result, "good", {"auroc": 0.9, "cmd": 0.35}) == []
+    assert unmet_thresholds(result, "good", {"auroc": 0.91, "cmd": 0.3}) == [
         "not met: auroc is 0.9000 under resample ablation, wanted at least 0.91",
         "not met: cmd is 0.3500 under resample ablation, wanted at most 0.3",
     ]
-    assert unmet(result, "absent", {"auroc": 0.1}) == ["not met: auroc has no value under resample ablation"]
+    assert unmet_thresholds(result, "absent", {"auroc": 0.1}) == ["not met: auroc has no value under resample ablation"]
     with pytest.raises(DomainError, match="unknown column 'aurok'. Did you mean: auroc"):
-        parse("aurok=1")
+        parse_thresholds("aurok=1", CIRCUITS.thresholds)
     with pytest.raises(DomainError, match="'auroc>1' is no threshold|unknown column"):
-        parse("auroc>1")
+        parse_thresholds("auroc>1", CIRCUITS.thresholds)
     with pytest.raises(DomainError, match="'auroc=high' is no threshold; write auroc=NUMBER"):
-        parse("auroc=high")
+        parse_thresholds("auroc=high", CIRCUITS.thresholds)
 
 
-@pytest.mark.parametrize("name", list(PROFILES))
+@pytest.mark.parametrize("name", list(CIRCUIT_PROFILES))
 def test_a_profile_draws_on_every_family(name: str) -> None:
     from groundtruth.store.catalog import summaries
 
     families = {s["name"]: s["family"] for s in summaries()}
-    chosen = profile(name).models()
+    chosen = CIRCUIT_PROFILES[name].choice.models()
     assert len(set(chosen)) == len(chosen)
     assert {families[model] for model in chosen} == set(families.values())
-    limit = profile(name).n_models
+    limit = CIRCUIT_PROFILES[name].choice.n_models
     assert limit is None or len(chosen) <= limit
 
 
 def test_cells_are_the_product_of_what_is_asked_for() -> None:
-    cells = cells_of(profile("smoke"), models=["a", "b"], methods=["eap", "exact"], ablations=["zero", "mean"])
+    cells = planned("smoke", models=["a", "b"], methods=["eap", "exact"], ablations=["zero", "mean"])
     assert [(c.ablation, c.model, c.method) for c in cells[:3]] == [
         ("zero", "a", "eap"),
         ("zero", "a", "exact"),
@@ -172,4 +177,4 @@ def test_cells_are_the_product_of_what_is_asked_for() -> None:
     ]
     assert len(cells) == 8
     with pytest.raises(DomainError, match="unknown profile 'smok'. Did you mean: smoke"):
-        profile("smok")
+        find_profile(CIRCUITS, "smok")

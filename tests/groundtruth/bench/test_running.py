@@ -6,6 +6,7 @@ import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, run_cells
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from tests.groundtruth.bench.cell_makers import circuit_cell
 
 COUNTING = """import mib
 from pathlib import Path
@@ -33,7 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def cells(*methods: str, models: tuple[str, ...] = ("hist", "copy_first")) -> list[Cell]:
-    return [Cell(method, model, n_pairs=8, max_sizes=3) for model in models for method in methods]
+    return [circuit_cell(method, model, n_pairs=8, max_sizes=3) for model in models for method in methods]
 
 
 def runs(file: Path) -> int:
@@ -84,7 +85,7 @@ def always_one():
 
 def test_a_model_without_live_edges_is_left_out_and_says_why(tmp_path: Path) -> None:
     (tmp_path / "constant.py").write_text(CONSTANT)
-    cell = Cell("eap", f"{tmp_path}/constant.py:always_one", lengths="fixed", n_pairs=8, max_sizes=3)
+    cell = circuit_cell("eap", f"{tmp_path}/constant.py:always_one", lengths="fixed", n_pairs=8, max_sizes=3)
     ((_, outcome, _),) = run_cells([cell], CellStore(tmp_path))
     assert isinstance(outcome, Skipped)
     assert outcome.scope == "model"
@@ -92,7 +93,7 @@ def test_a_model_without_live_edges_is_left_out_and_says_why(tmp_path: Path) -> 
 
 
 def test_a_method_that_cannot_run_is_left_out_and_says_why(tmp_path: Path) -> None:
-    cell = Cell("nap", "hist", n_pairs=8, max_sizes=3)
+    cell = circuit_cell("nap", "hist", n_pairs=8, max_sizes=3)
     ((_, outcome, _),) = run_cells([cell], CellStore(tmp_path))
     assert outcome == Skipped("nap scores node and neuron, not level='edge'.", "method")
 

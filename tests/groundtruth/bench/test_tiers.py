@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 import groundtruth
-from groundtruth.bench.cells import Cell, Failed
-from groundtruth.bench.results import Result
+from groundtruth.bench.cell import Failed
+from groundtruth.bench.result import Result
 from groundtruth.bench.tiers_run import TIER_NAMES, climbs, shipped_on_all_tiers, tier_data, tier_models
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, DomainError, VariantError
@@ -18,6 +18,7 @@ from groundtruth.store.catalog import library, shipped, shipped_variants, stored
 from groundtruth.store.read import read_circuits
 from groundtruth.variants.build_variants import MODELS, NEED_EVERY_DIMENSION
 from groundtruth.variants.tiers import RAW, TIERS, TRANSFORMATIONS
+from tests.groundtruth.bench.cell_makers import circuit_cell
 
 
 def _run(capsys, *arguments):
@@ -116,7 +117,7 @@ def _result(scores):
     outcomes = []
     for (method, model), auroc in scores.items():
         outcome = Failed("broken") if auroc is None else _row(method, model, auroc)
-        outcomes.append((Cell(method, model), outcome))
+        outcomes.append((circuit_cell(method, model), outcome))
     return Result(tuple(outcomes), {}, 0.0)
 
 
@@ -151,10 +152,10 @@ def test_what_is_measured_is_no_exact_score():
     (climb,) = climbs(result, "resample")
     assert set(climb.n_exact) == set(TIER_NAMES)
     (summary,) = result.summaries("resample")
-    assert (summary.n_exact, summary.columns["measured_auroc"].mean) == (len(TIER_NAMES), 1.0)
+    assert (summary.fractions["exact"][0], summary.columns["measured_auroc"].mean) == (len(TIER_NAMES), 1.0)
     only = _result({("a", "hist@superposed"): 1.0})
     assert "auroc" not in only.summaries("resample")[0].columns
-    assert only.summaries("resample")[0].n_exact == 0
+    assert only.summaries("resample")[0].fractions["exact"][0] == 0
 
 
 def test_scores_that_differ_by_rounding_alone_are_told():

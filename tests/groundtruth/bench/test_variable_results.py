@@ -7,16 +7,19 @@ import json
 import pytest
 from rich.console import Console
 
-from groundtruth.bench.cells import Failed, Skipped
-from groundtruth.bench.thresholds import VARIABLE_COLUMNS, parse, unmet_of_variables
-from groundtruth.bench.variable_cells import VariableCell
-from groundtruth.bench.variable_results import VariableResult, mib_columns, variable_columns, variable_data
+from groundtruth.bench.cell import Failed, Skipped
+from groundtruth.bench.result import Result
+from groundtruth.bench.result_data import result_data
+from groundtruth.bench.thresholds import parse_thresholds, unmet_thresholds
+from groundtruth.bench.variable_track import VARIABLES
+from groundtruth.bench.variable_values import mib_values, variable_values
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.variables.controls import Control
 from groundtruth.files import to_json
 from groundtruth.report.terminal import THEME
 from groundtruth.report.views.track_report import result_csv, result_markdown, result_view
 from groundtruth.report.views.variable_sentences import variable_sentences
+from tests.groundtruth.bench.cell_makers import variable_cell
 from tests.groundtruth.bench.variable_rows import language_model_row, result, row
 
 
@@ -30,7 +33,8 @@ def test_means_are_over_variables_and_spreads_over_seeds() -> None:
     accuracy = found.columns["accuracy"]
     assert accuracy.mean == pytest.approx((0.3 + 0.9) / 2)
     assert accuracy.std == pytest.approx((0.02**0.5 + 0.0) / 2)
-    assert (accuracy.n, found.n_rows, found.rank, found.minimal_rank) == (2, 4, 8.0, 4.0)
+    assert (accuracy.n, found.n_scored) == (2, 4)
+    assert (found.columns["rank"].mean, found.columns["minimal_rank"].mean) == (8.0, 4.0)
 
 
 def test_the_oracle_stands_first_and_methods_without_a_subspace_last() -> None:
@@ -45,16 +49,16 @@ def test_the_oracle_stands_first_and_methods_without_a_subspace_last() -> None:
 
 
 def test_f1_is_the_harmonic_mean_and_0_where_nothing_was_found() -> None:
-    assert variable_columns(row("a", 1.0, recall=1.0, precision=0.5))["f1"] == pytest.approx(2 / 3)
-    assert variable_columns(row("a", 0.0, recall=0.0, precision=None))["f1"] == 0.0
+    assert variable_values(row("a", 1.0, recall=1.0, precision=0.5))["f1"] == pytest.approx(2 / 3)
+    assert variable_values(row("a", 0.0, recall=0.0, precision=None))["f1"] == 0.0
 
 
 def test_selectivity_is_the_gap_to_the_highest_control() -> None:
     controls = (Control("shuffled", 0.1), Control("arbitrary", 0.3), Control("variant", None, "no variant"))
-    columns = variable_columns(row("das", 0.9, controls=controls))
+    columns = variable_values(row("das", 0.9, controls=controls))
     assert columns["selectivity"] == pytest.approx(0.6)
     assert (columns["shuffled"], columns["arbitrary"], columns["variant"]) == (0.1, 0.3, None)
-    assert variable_columns(row("das", 0.9))["selectivity"] is None
+    assert variable_values(row("das", 0.9))["selectivity"] is None
 
 
 def test_mibs_summary_chooses_layers_on_the_validation_split() -> None:
@@ -64,7 +68,7 @@ def test_mibs_summary_chooses_layers_on_the_validation_split() -> None:
         row("das", 0.3, site="residual.1.mid", validation=0.9),
     ]
     # Layer 1 has two places: the one with the better validation accuracy is its own, though it scores less.
-    assert mib_columns(rows) == pytest.approx({"mib_mean": 0.6, "mib_best": 0.3, "mib_best_on_test": 0.9})
+    assert mib_values(rows) == pytest.approx({"mib_mean": 0.6, "mib_best": 0.3, "mib_best_on_test": 0.9})
 
 
 @pytest.mark.parametrize(("recalls", "tau"), [((0.2, 0.5, 0.9), 1.0), ((0.9, 0.5, 0.2), -1.0)])
@@ -76,14 +80,14 @@ def test_validity_says_whether_accuracy_ranks_methods_as_recall_does(recalls: tu
 
 
 def test_files_hold_every_row_and_no_nan() -> None:
-    failed = (VariableCell("pca", "reverse", "opposite", "residual.2.post"), Failed("ValueError: no"))
+    failed = (variable_cell("pca", "reverse", "opposite", "residual.2.post"), Failed("ValueError: no"))
     found = result(
         row("das", 0.95, precision=0.3),
         row("no-op", 0.0, recall=0.0, precision=None, inside=None),
         others=(failed,),
         profile="smoke",
     )
-    data = json.loads(to_json(variable_data(found)))
+    data = json.loads(to_json(result_data(found)))
     assert data["track"] == "variables"
     assert [cell["outcome"] for cell in data["cells"]] == ["scored", "scored", "failed"]
     assert data["cells"][0]["illusion"] is True
@@ -115,7 +119,7 @@ def test_words_name_illusions_and_what_is_found_where_there_is_nothing() -> None
 
 
 def test_what_was_left_out_is_told() -> None:
-    skipped = (VariableCell("mdas", "hist", "hist", "residual.0.post"), Skipped("no isolation pairs", "method"))
+    skipped = (variable_cell("mdas", "hist", "hist", "residual.0.post"), Skipped("no isolation pairs", "method"))
     text = "\n".join(line.plain for line in variable_sentences(result(row("das", 0.5), others=(skipped,))))
     assert "Left out: mdas on hist:hist@residual.0.post: no isolation pairs" in text
 
@@ -136,15 +140,17 @@ def test_the_table_fits_a_hundred_columns() -> None:
 
 def test_thresholds_of_this_track() -> None:
     found = result(row("mine", 0.9, recall=0.4, controls=(Control("shuffled", 0.2),)))
-    assert unmet_of_variables(found, "mine", parse("accuracy=0.8,shuffled=0.3", VARIABLE_COLUMNS)) == []
-    lines = unmet_of_variables(found, "mine", parse("recall=0.5,shuffled=0.1,variant=0.5", VARIABLE_COLUMNS))
+    assert unmet_thresholds(found, "mine", parse_thresholds("accuracy=0.8,shuffled=0.3", VARIABLES.thresholds)) == []
+    lines = unmet_thresholds(
+        found, "mine", parse_thresholds("recall=0.5,shuffled=0.1,variant=0.5", VARIABLES.thresholds)
+    )
     assert lines == [
         "not met: recall is 0.4000, wanted at least 0.5",
         "not met: shuffled is 0.2000, wanted at most 0.1",
         "not met: variant has no value",
     ]
     with pytest.raises(DomainError, match=r"unknown column 'precison'. Did you mean: precision"):
-        parse("precison=1", VARIABLE_COLUMNS)
+        parse_thresholds("precison=1", VARIABLES.thresholds)
 
 
 # -- language models beside compiled ones -----------------------------------------------------------------------------
@@ -157,10 +163,10 @@ def test_mibs_summary_on_a_language_model_is_over_families_positions_and_layers(
         language_model_row("das", 0.0, site="residual.1.post@last", families=(("a", 0.6, 0.2), ("b", 0.6, 0.2))),
     ]
     # The first layer's place is chosen by validation (0.9 over 0.1), and so is the layer.
-    assert mib_columns(rows) == pytest.approx({"mib_mean": 0.45, "mib_best": 0.3, "mib_best_on_test": 0.9})
+    assert mib_values(rows) == pytest.approx({"mib_mean": 0.45, "mib_best": 0.3, "mib_best_on_test": 0.9})
 
 
-def mixed() -> VariableResult:
+def mixed() -> Result:
     order = ("das", "dbm", "pca", "svd", "lda")
     compiled = [row(name, 0.1 * i, recall=0.2 * i, precision=0.3) for i, name in enumerate(order)]
     real = [language_model_row(name, 0.9 - 0.1 * i, seed=seed) for i, name in enumerate(order) for seed in (0, 1)]
@@ -172,7 +178,7 @@ def test_columns_of_language_models_stand_beside_those_of_compiled_ones() -> Non
     assert found["dbm"].columns["accuracy"].mean == pytest.approx(0.1)
     assert found["dbm"].columns["real_accuracy"].mean == pytest.approx(0.8)
     assert found["dbm"].columns["real_mib_best"].mean == pytest.approx(0.5)
-    assert (found["dbm"].n_rows, found["dbm"].minimal_rank) == (1, 4.0)
+    assert (found["dbm"].n_scored, found["dbm"].columns["minimal_rank"].mean) == (1, 4.0)
     assert "real_accuracy" not in found["oracle"].columns
     assert {entry.overall.n_methods for entry in mixed().validity()} == {5}
 
@@ -196,7 +202,7 @@ def test_a_table_of_both_fits_the_screen_and_all_files_have_both() -> None:
     assert max(map(len, text.splitlines())) <= 100
     assert "1 variable at 1 site and learned (arithmetic-addition: ones_carry)" in " ".join(text.split())
     assert "10 held-out pairs each; no truth is known there" in " ".join(text.split())
-    data = json.loads(to_json(variable_data(mixed())))
+    data = json.loads(to_json(result_data(mixed())))
     assert ("recall", "real_accuracy") in {(e["column"], e["predicted"]) for e in data["rank_prediction"]}
     lines = list(csv.DictReader(io.StringIO(result_csv(mixed()))))
     assert {line["task"] for line in lines} == {"", "arithmetic-addition"}

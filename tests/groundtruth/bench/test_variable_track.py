@@ -5,15 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.bench import CellStore, Failed, Skipped, run_cells
-from groundtruth.bench.variable_cells import VariableCell
-from groundtruth.bench.variable_profiles import (
-    BASELINES,
-    VARIABLE_PROFILES,
-    places_of,
-    variable_cells_of,
-    variable_profile,
-)
+from groundtruth.bench import CellStore, Failed, Skipped, find_profile, run_cells
+from groundtruth.bench.cell import Cell
+from groundtruth.bench.cell_key import cell_key
+from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, places_of
+from groundtruth.bench.variable_track import BASELINES, VARIABLES
 from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.evaluation.variables import Sizes, VariableScores
 from groundtruth.evaluation.variables.featurization_tasks import ground_of
@@ -23,6 +19,7 @@ from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import load
 from groundtruth.truth.variables import Site
 from mib.errors import MethodError
+from tests.groundtruth.bench.cell_makers import planned, variable_cell
 
 SIZES = Sizes(40, 10, 30)
 
@@ -36,8 +33,8 @@ def failing(task):
 """
 
 
-def cell(method: str, variable: str = "step", site: str = "residual.1.mid", **options: object) -> VariableCell:
-    return replace(VariableCell(method, "second_step", variable, site, sizes=SIZES), **options)
+def cell(method: str, variable: str = "step", site: str = "residual.1.mid", **options: object) -> Cell:
+    return variable_cell(method, "second_step", variable, site, **{"sizes": SIZES, **options})
 
 
 def test_a_second_run_knows_the_outcomes_of_the_first(tmp_path: Path) -> None:
@@ -62,7 +59,7 @@ def test_what_cannot_be_run_is_skipped_and_what_fails_is_told(tmp_path: Path) ->
     file.write_text(MINE)
     wanted = [
         cell("no-op", "step", "residual.1.post"),
-        replace(cell("mdas"), model="hist", variable="hist", site="residual.0.post"),
+        replace(cell("mdas", "hist", "residual.0.post"), model="hist"),
         cell(f"{file}:failing"),
     ]
     dead, unable, failed = (outcome for _, outcome, _ in run_cells(wanted, CellStore(tmp_path / "cells")))
@@ -87,24 +84,24 @@ def test_the_key_covers_all_that_the_outcome_depends_on() -> None:
         cell("das", dtype="float64"),
         replace(first, model="hist"),
     ]
-    assert len({first.key, *(other.key for other in others)}) == 1 + len(others)
-    assert cell("das").key == first.key
+    assert len({cell_key(first), *(cell_key(other) for other in others)}) == 1 + len(others)
+    assert cell_key(cell("das")) == cell_key(first)
 
 
 @pytest.mark.parametrize("profile", ["smoke", "default"])
 def test_profiles_seek_variables_that_are_live_beside_others(profile: str) -> None:
-    for name, variable, site in variable_profile(profile).chosen():
+    for name, variable, site in VARIABLE_PROFILES[profile].choice.chosen():
         model = load(name)
         truth, place = model.variable(variable), Site.of(task_site(site))
         assert truth.at(place).state != "dead"
         assert truth.at(place).certified
         assert Landscape.of(ground_of(model), truth, place).others.shape[1] > 0
         assert truth.variable.label != model.program.label  # not the output itself
-    assert variable_profile(profile).seeds >= 3
+    assert VARIABLE_PROFILES[profile].seeds >= 3
 
 
 def test_baselines_stand_beside_whatever_is_asked_for() -> None:
-    cells = variable_cells_of(VARIABLE_PROFILES["smoke"], methods=["das"], seed=5)
+    cells = planned("smoke", VARIABLES, methods=["das"], seed=5)
     assert [c.method for c in cells if c.seed == 5] == [*BASELINES, "das"]
     assert sorted({c.seed for c in cells}) == [5, 6, 7]
     assert dict(cells[-1].parameters) == {"rank": 8, "steps": 300}
@@ -132,6 +129,6 @@ def test_places_that_do_not_exist_are_refused(name: str, message: str) -> None:
 
 def test_unknown_profiles_and_methods_are_refused() -> None:
     with pytest.raises(DomainError, match="unknown profile 'smok'. Did you mean: smoke"):
-        variable_profile("smok")
+        find_profile(VARIABLES, "smok")
     with pytest.raises(MethodError, match="unknown featurizer 'dsa'"):
-        variable_cells_of(VARIABLE_PROFILES["smoke"], methods=["dsa"])
+        planned("smoke", VARIABLES, methods=["dsa"])

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from groundtruth.bench.cells import Outcome
-from groundtruth.bench.variable_cells import VariableCell
-from groundtruth.bench.variable_results import VariableResult, variable_result_of
+from groundtruth.bench.cell import Cell, Outcome
+from groundtruth.bench.result import Result, result_of
 from groundtruth.evaluation.variables.controls import Control
 from groundtruth.evaluation.variables.overlap import Energy, Overlap
 from groundtruth.evaluation.variables.state_movement import Movement
 from groundtruth.evaluation.variables.variable_scores import ExactVariableScores, FamilyScore, VariableScores
+from tests.groundtruth.bench.cell_makers import variable_cell
 
 
 def row(
@@ -74,8 +74,6 @@ def language_model_row(
     )
 
 
-def result(
-    *rows: VariableScores, others: tuple[tuple[VariableCell, Outcome], ...] = (), **settings: Any
-) -> VariableResult:
-    cells = [(VariableCell(r.method, r.model, r.variable, r.site, r.seed, task=r.task), r) for r in rows]
-    return variable_result_of([*cells, *others], seconds=1.0, **settings)
+def result(*rows: VariableScores, others: tuple[tuple[Cell, Outcome], ...] = (), **settings: Any) -> Result:
+    cells = [(variable_cell(r.method, r.model, r.variable, r.site, r.seed, task=r.task), r) for r in rows]
+    return result_of([*cells, *others], seconds=1.0, **settings)

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from groundtruth.bench import Cell, Failed, Skipped, result_of
-from groundtruth.bench.results import as_data
+from groundtruth.bench import Failed, Skipped, result_of
+from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.report.views.result_page import read_result, result_page
+from tests.groundtruth.bench.cell_makers import circuit_cell
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -31,13 +32,13 @@ def row(method: str, auroc: float, wrong: tuple[WrongEdge, ...] = ()) -> Circuit
 def data(**changes: Any) -> dict[str, Any]:
     missed = WrongEdge("input->a0.h0<q>", "missed", 0.0, "live", f"tokens for {HOSTILE}")
     outcomes = [
-        (Cell("oracle", "hist"), row("oracle", 1.0)),
-        (Cell("exact", "hist"), row("exact", 0.9)),
-        (Cell("eap", "hist"), row("eap", 0.55, (missed,))),
-        (Cell("ifr", "hist"), Failed(f"raised {HOSTILE}")),
-        (Cell("exact", "length"), Skipped("nothing to localize", "model")),
+        (circuit_cell("oracle", "hist"), row("oracle", 1.0)),
+        (circuit_cell("exact", "hist"), row("exact", 0.9)),
+        (circuit_cell("eap", "hist"), row("eap", 0.55, (missed,))),
+        (circuit_cell("ifr", "hist"), Failed(f"raised {HOSTILE}")),
+        (circuit_cell("exact", "length"), Skipped("nothing to localize", "model")),
     ]
-    return {**as_data(result_of(outcomes, seconds=1.0, profile="smoke")), **changes}
+    return {**result_data(result_of(outcomes, seconds=1.0, profile="smoke")), **changes}
 
 
 class _Outline(HTMLParser):
@@ -114,5 +115,5 @@ def test_the_command_writes_the_page_beside_the_result(tmp_path: Path, capsys: p
 
 def test_cells_without_truth_show_their_cpr() -> None:
     without = replace(row("nap", 0.9), truth=None, level="neuron")
-    page = result_page(as_data(result_of([(Cell("nap", "hist", level="neuron"), without)], seconds=1.0)))
+    page = result_page(result_data(result_of([(circuit_cell("nap", "hist", level="neuron"), without)], seconds=1.0)))
     assert re.search(r'>hist</th><td>0.50</td><td class="text">CPR 0.500 \(0.400 to 0.600\), CMD', page)

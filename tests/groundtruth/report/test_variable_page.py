@@ -5,24 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.bench.cells import Failed, Skipped
-from groundtruth.bench.variable_cells import VariableCell
-from groundtruth.bench.variable_results import variable_data
+from groundtruth.bench.cell import Failed, Skipped
+from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
 from groundtruth.files import to_json
 from groundtruth.report.views.result_page import result_page
+from tests.groundtruth.bench.cell_makers import variable_cell
 from tests.groundtruth.bench.variable_rows import language_model_row, result, row
 from tests.groundtruth.report.test_page import HOSTILE, _Outline
 
 
 def data(*, real: bool = True, compiled: bool = True) -> dict[str, object]:
-    place = VariableCell("das", "reverse", "opposite", "residual.2.post")
+    place = variable_cell("das", "reverse", "opposite", "residual.2.post")
     others = ((place, Failed(f"raised {HOSTILE}")), (place, Skipped("no pairs here", "method"))) if compiled else ()
     rows = [row("das", 0.25, precision=0.4), row("pca", 0.5)] if compiled else []
     learned = [language_model_row("das", 0.75), language_model_row("pca", 1.0)] if real else []
     found = result(*rows, *learned, others=others, profile="smoke")
-    return json.loads(to_json(variable_data(found)))
+    return json.loads(to_json(result_data(found)))
 
 
 def test_every_tag_is_closed_and_nothing_hostile_becomes_one() -> None:
