@@ -145,7 +145,11 @@ def package_sha256(module: ModuleType) -> str:
 def _imports(source: bytes) -> set[str]:
     """The top-level names of the modules that a source file imports."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # a package may hold templates, or code for another version of Python
+        return names
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -56,7 +56,7 @@ class Landscape:
             truth: The variable, which need not be written at the site: then ``live`` is empty.
             site: Of the model.
         """
-        model = ground.model
+        model = ground.model if isinstance(ground.model, CompiledModel) else CompiledModel.of(ground.model)
         written = _written(model, site)
         readable = orthonormal(_into(model, site) @ ground.readable(site.half))
         unread = _rest(readable)

@@ -251,3 +251,16 @@ def test_a_fault_is_its_own_and_a_second_run_does_only_what_is_missing(tmp_path:
     assert again["full-vector"] == (first[2], True)
     outcome, known = again[f"{file}:broken"]
     assert isinstance(outcome, VariableScores) and not known
+
+
+def test_a_method_that_writes_into_its_task_is_refused_and_the_task_is_put_back(
+    evaluator: LanguageModelVariableEvaluator,
+) -> None:
+    def vandal(task: mib.FeaturizationTask) -> mib.Featurizer:
+        task.base.zero_()
+        return mib.featurization.get("no-op").function(task)
+
+    before = evaluator.task.learnable.base.clone()
+    with pytest.raises(MethodError, match="the method changed task.base, which other methods are given too"):
+        evaluator.score(vandal)
+    assert torch.equal(evaluator.task.learnable.base, before)
