@@ -55,9 +55,8 @@ def run_cells(
         else:
             yield cell, known, True
     batches = [list(group) for _, group in groupby(todo, key=lambda item: item[1].evaluator)]
-    with contextlib.closing(
-        _run_all(batches, store, jobs, timeout)
-    ) as outcomes:  # an interruption ends the workers now
+    # Closing ends the workers at once when the caller is interrupted.
+    with contextlib.closing(_run_all(batches, store, jobs, timeout)) as outcomes:
         for cell, outcome in outcomes:
             yield cell, outcome, False
 
