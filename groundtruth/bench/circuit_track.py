@@ -1,7 +1,7 @@
 """The circuit track: localization methods against exact circuits."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from groundtruth.bench.cell import Cell, CircuitSetting
 from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
@@ -20,10 +20,12 @@ from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
 from groundtruth.evaluation.evaluator import ORACLE, Evaluator
 from groundtruth.specs import UserMethod, find_model, load_localizer
-from groundtruth.testing.contract import Promise, check_method
 from mib import localization
 from mib.localization import Localizer
 from mib.localization.task import Level
+
+if TYPE_CHECKING:
+    from groundtruth.testing.contract import Promise
 
 COMPARED = ("random", "eap", "eap-ig-inputs", "exact")
 """Methods for edges beside one's own: chance, and the usual gradient and exact ones."""
@@ -49,7 +51,9 @@ def _load(spec: str, level: Level) -> UserMethod[Localizer]:
     return load_localizer(spec, level=level)
 
 
-def _check(method: Any, level: Level) -> list[Promise]:
+def _check(method: Any, level: Level) -> "list[Promise]":
+    from groundtruth.testing.contract import check_method  # brings Hypothesis along, which no run needs
+
     return check_method(method, level=level)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from groundtruth.bench.cell import Cell
 from groundtruth.bench.column import Column, lower_is_better
@@ -10,8 +10,10 @@ from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.bench.summary import Spread
 from groundtruth.evaluation.evaluator import ORACLE, Evaluator
 from groundtruth.specs import UserMethod, is_file_spec
-from groundtruth.testing.contract import Promise
 from mib.localization.task import Level
+
+if TYPE_CHECKING:
+    from groundtruth.testing.contract import Promise
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Methods:
     load: Callable[[str, Level], UserMethod[Any]]
     always: tuple[str, ...]
     compared: Callable[[Level], list[str]]
-    check: Callable[[Any, Level], list[Promise]]
+    check: "Callable[[Any, Level], list[Promise]]"
 
     def find(self, name: str, level: Level = "edge") -> Any:
         """Find a method by what a user would call it: a registered one's name, or ``my_file.py:my_method``.

@@ -1,7 +1,7 @@
 """The variable track: featurization methods against exact variables."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from groundtruth.bench.cell import Cell, VariableSetting
 from groundtruth.bench.request import dtype_of
@@ -21,10 +21,12 @@ from groundtruth.evaluation.variables.language_model_variables import LanguageMo
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
 from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.specs import UserMethod, find_model, load_featurizer
-from groundtruth.testing.contract import Promise, check_featurizer_method
 from mib import featurization
 from mib.featurization import FeaturizerMethod
 from mib.localization.task import Level
+
+if TYPE_CHECKING:
+    from groundtruth.testing.contract import Promise
 
 BASELINES = (ORACLE, "no-op", "full-vector", "random-k")
 """Methods beside every table, whatever was asked for."""
@@ -49,7 +51,9 @@ def _load(spec: str, _: Level) -> UserMethod[FeaturizerMethod]:
     return load_featurizer(spec)
 
 
-def _check(method: Any, _: Level) -> list[Promise]:
+def _check(method: Any, _: Level) -> "list[Promise]":
+    from groundtruth.testing.contract import check_featurizer_method  # brings Hypothesis along, which no run needs
+
     return check_featurizer_method(method)
 
 

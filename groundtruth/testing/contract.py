@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from groundtruth.guarded_run import guard_process
 from groundtruth.testing import clauses
 from groundtruth.testing.clauses import Clause, MockRun, Track
 from groundtruth.testing.mock_tasks import mock_featurization_tasks, mock_localization_tasks
@@ -107,14 +108,15 @@ def _run(function: Callable[[Any], Any], task: Any, name: str, inputs: tuple[str
     copies = {field: getattr(task, field).clone() for field in inputs}
     before = Snapshot.of(replace(task, model=copy.deepcopy(task.model), **copies), inputs)
     try:
-        return MockRun(name, before, function(before.task))
+        with guard_process():
+            return MockRun(name, before, function(before.task))
     except MibError as error:
         return MockRun(name, before, None, str(error))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return MockRun(name, before, None, _describe_raised(error))
 
 
-def _describe_raised(error: Exception) -> str:
+def _describe_raised(error: BaseException) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"raised {type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})"
 

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from groundtruth.bench.cell import Cell
+from groundtruth.bench.result import result_of
 
 from groundtruth import load
-from groundtruth.bench.cells import Cell
-from groundtruth.bench.results import result_of
 from groundtruth.compiled.domain import BOS
 from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.evaluation.circuits.circuit_evaluator import score
