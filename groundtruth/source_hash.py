@@ -2,12 +2,15 @@
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 PACKAGES = ("groundtruth", "mib")
 """Packages whose modules count; others count by their version."""
+
+_MODULE = re.compile(rf"({'|'.join(PACKAGES)})(\.[a-z_]\w*)+")
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,7 +19,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 def import_closure(*roots: str) -> tuple[str, ...]:
     """Name the modules that some modules import, directly or not, with the packages that hold them; sorted.
 
-    Imports inside functions count; those under ``if TYPE_CHECKING`` do not, for they are never run.
+    Imports inside functions count; those under ``if TYPE_CHECKING`` do not, for they are never run. A text that is the
+    name of a module counts as its import, with all modules of a package: so registries name their built-in entries.
 
     Args:
         roots: Names of modules, such as ``groundtruth.evaluation.circuits.circuit_evaluator``.
@@ -57,7 +61,24 @@ def _imported_by(name: str) -> tuple[str, ...]:
     if path is None:
         return ()
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    return tuple(_imports(ast.parse(path.read_bytes()), package))
+    tree = ast.parse(path.read_bytes())
+    # What a user fetches from groundtruth by a public name is nothing that an evaluator runs.
+    named = () if name == "groundtruth" else _named_in(tree)
+    return (*_imports(tree, package), *named)
+
+
+def _named_in(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _MODULE.fullmatch(node.value):
+            yield node.value
+            yield from _inside(node.value)
+
+
+def _inside(package: str) -> Iterator[str]:
+    """The modules of a package; none if it is no package of ours."""
+    path = _file_of(package)
+    if path is not None and path.name == "__init__.py":
+        yield from (f"{package}.{file.stem}" for file in sorted(path.parent.glob("*.py")) if file != path)
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from groundtruth.model import CompiledModel, load
 from groundtruth.programs import get, load_program, names
 from groundtruth.store.catalog import stored
 from groundtruth.store.write import MODEL
-from groundtruth.user_files import UserFile, UserFileError, run_file
+from groundtruth.user_sources import UserFile, load_user_file
 from mib.errors import MethodError, did_you_mean
 from mib.featurization import FeaturizerMethod, as_featurizer
 from mib.localization import Localizer, as_localizer
@@ -127,10 +127,7 @@ def _function(spec: str, signature: str) -> tuple[Any, str, UserFile]:
     path = Path(path_text).expanduser().resolve()
     if not path.is_file():
         raise MethodError(f"no file {path}.")
-    try:
-        file = run_file(path)
-    except UserFileError as error:
-        raise MethodError(str(error)) from error
+    file = load_user_file(path, error=MethodError)
     return _member(file.module, name, path, signature), name, file
 
 

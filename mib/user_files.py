@@ -60,6 +60,9 @@ def run_user_file(path: Path, *, error: type[ValueError], passing: tuple[type[Ex
     except (error, *passing):
         del sys.modules[name]
         raise
+    except SystemExit as cause:  # a file that ends the process would decide our exit code
+        del sys.modules[name]
+        raise error(f"{path} fails when it is imported: it ends the process (exit code {cause.code}).") from cause
     except Exception as cause:
         del sys.modules[name]
         raise error(f"{path} fails when it is imported: {type(cause).__name__}: {cause}") from cause
@@ -67,3 +70,9 @@ def run_user_file(path: Path, *, error: type[ValueError], passing: tuple[type[Ex
         sys.path.remove(str(path.parent))
     _modules[key] = module
     return module
+
+
+def forget_user_file(path: Path) -> None:
+    """Have a file run anew when it is next asked for, as where a module that it imports has changed."""
+    for key in [key for key in _modules if key[0] == path.resolve()]:
+        del _modules[key]

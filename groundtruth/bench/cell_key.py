@@ -20,7 +20,7 @@ from groundtruth.evaluation.language_models import checkpoint_sha256, is_languag
 from groundtruth.source_hash import source_sha256
 from groundtruth.specs import find_model, is_file_spec
 from groundtruth.store.catalog import stored
-from groundtruth.user_files import package_sha256
+from groundtruth.user_sources import package_sha256
 from mib.localization.task import Level
 
 

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from groundtruth.bench.cell import Cell
-from groundtruth.bench.result import result_of
 
 from groundtruth import load
+from groundtruth.bench.cell import Cell
+from groundtruth.bench.result import result_of
 from groundtruth.compiled.domain import BOS
 from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.evaluation.circuits.circuit_evaluator import score
@@ -143,7 +143,8 @@ def test_a_truth_of_a_sample_is_no_exact_score(model, blind):
     assert row.truth.live is not None
     assert row.truth.live.exact  # of what is judged
     assert (
-        result_of([(Cell("oracle", sampled.name), row)], seconds=0.0).summaries("resample")[0].fractions["exact"][0] == 0
+        result_of([(Cell("oracle", sampled.name), row)], seconds=0.0).summaries("resample")[0].fractions["exact"][0]
+        == 0
     )
     assert "Truth of a sample of the domain: detect_pattern(abc)" in next(sampled_sentences([row])).plain
 

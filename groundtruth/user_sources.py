@@ -1,4 +1,4 @@
-"""Run a user's Python file once a process, and tell which sources it stands on."""
+"""Which sources a user's file or a plug-in stands on: all that it imports from outside site-packages."""
 
 import ast
 import hashlib
@@ -14,15 +14,12 @@ from types import ModuleType
 from groundtruth.errors import GroundTruthError
 from groundtruth.guarded_run import guard_process
 from mib.errors import MibError
+from mib.user_files import forget_user_file, run_user_file
 
 OWN_PACKAGES = {"groundtruth", "mib", "compiled_models"}
 """Packages whose source is told from a user's: it counts by what an evaluator imports of it."""
 
 _INSTALLED = ("site-packages", "dist-packages")
-
-
-class UserFileError(GroundTruthError):
-    """A user's file that cannot be imported."""
 
 
 @dataclass(frozen=True)
@@ -46,24 +43,31 @@ _files: dict[Path, UserFile] = {}
 """The files that this process has run."""
 
 
-def run_file(path: Path) -> UserFile:
-    """Run a file as a module of its own; files beside it can be imported by it.
+def load_user_file(path: Path, *, error: type[ValueError]) -> UserFile:
+    """Run a user's file, and tell which sources it stands on.
 
     It is run once a process: a checkpoint that it loads is loaded once, however many methods and programs it holds. If
     it or what it imports has changed since, it is run again.
 
+    Args:
+        path: The file.
+        error: The error to raise if it fails, or ends the process.
+
     Raises:
-        UserFileError: If it raises, or ends the process.
-        GroundTruthError: If it raises one itself.
+        error: Naming the file and the reason.
+        GroundTruthError: If the file raises one itself.
         MibError: Likewise.
     """
     known = _files.get(path)
     if known is not None and _sha256(path, known.imported) == known.sha256:
         return known
-    for name, _ in known.imported if known else ():
-        sys.modules.pop(name, None)  # else the changed file would import what it imported before
+    if known is not None:
+        forget_user_file(path)
+        for name, _ in known.imported:
+            sys.modules.pop(name, None)  # else the changed file would import what it imported before
     before = set(sys.modules)
-    module = _execute(path)
+    with guard_process(restore=False):
+        module = run_user_file(path, error=error, passing=(GroundTruthError, MibError))
     imported = tuple(
         (name, source)
         for name in sorted(set(sys.modules) - before - {module.__name__})
@@ -75,39 +79,6 @@ def run_file(path: Path) -> UserFile:
 
 def _sha256(path: Path, imported: Iterable[tuple[str, Path]]) -> str:
     return sources_sha256([path, *(source for _, source in imported if source.is_file())])
-
-
-def _execute(path: Path) -> ModuleType:
-    name = _module_name(path)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserFileError(f"{path} cannot be imported as a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))
-    try:
-        with guard_process(restore=False):
-            spec.loader.exec_module(module)
-    except (GroundTruthError, MibError):
-        del sys.modules[name]
-        raise
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        said = f"it ends the process (exit code {error.code})" if isinstance(error, SystemExit) else str(error)
-        kind = "SystemExit" if isinstance(error, SystemExit) else type(error).__name__
-        raise UserFileError(f"{path} fails when it is imported: {kind}: {said}") from error
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-def _module_name(path: Path) -> str:
-    """Name the module of a file, so that two files of one name in two folders do not replace each other."""
-    name = f"groundtruth_user_{path.stem}"
-    known = sys.modules.get(name)
-    if known is None or known.__file__ == str(path):
-        return name
-    return f"{name}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def sources_sha256(roots: list[Path]) -> str:

@@ -8,9 +8,10 @@ import pytest
 
 from groundtruth.bench import CellStore, run_cells
 from groundtruth.errors import ProgramError
+from groundtruth.guarded_run import refuse_exit
 from groundtruth.programs import load_program
 from groundtruth.specs import load_localizer
-from groundtruth.user_files import run_file
+from groundtruth.user_sources import load_user_file
 from mib.errors import MethodError
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
@@ -68,7 +69,7 @@ def test_two_files_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None
     for folder, value in (("a", 1), ("b", 2)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "same.py").write_text(f"VALUE = {value}\ndef value():\n    return VALUE\n")
-    first, second = (run_file(tmp_path / folder / "same.py").module for folder in ("a", "b"))
+    first, second = (load_user_file(tmp_path / folder / "same.py", error=MethodError).module for folder in ("a", "b"))
     assert (first.value(), second.value()) == (1, 2)
     assert first.__name__ != second.__name__
 
@@ -95,25 +96,25 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_hash_covers_a_package_elsewhere_on_the_path(package: Path, tmp_path: Path, text: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(text)
-    before = run_file(file).sha256
+    before = load_user_file(file, error=MethodError).sha256
     (package / "unrelated.txt").write_text("x")
-    assert run_file(file).sha256 == before
+    assert load_user_file(file, error=MethodError).sha256 == before
     (package / "deep.py").write_text("VALUE = 2.0  # another size\n")
-    assert run_file(file).sha256 != before
+    assert load_user_file(file, error=MethodError).sha256 != before
 
 
 def test_the_hash_leaves_out_what_is_installed(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("import json\nimport numpy\nimport mib\n")
-    assert run_file(file).imported == ()
+    assert load_user_file(file, error=MethodError).imported == ()
 
 
 @pytest.mark.parametrize("ending", ["import sys; sys.exit(0)", "import os; os._exit(0)", "raise SystemExit"])
 def test_a_file_that_ends_the_process_is_an_error(tmp_path: Path, ending: str) -> None:
     file = tmp_path / "leaves.py"
     file.write_text(f"def mine(task):\n    return None\n{ending}\n")
-    with pytest.raises(MethodError, match="fails when it is imported: SystemExit: it ends the process"):
+    with pytest.raises(MethodError, match="fails when it is imported: it ends the process"):
         load_localizer(f"{file}:mine")
-    with pytest.raises(ProgramError, match="fails when it is imported: SystemExit: it ends the process"):
+    with pytest.raises(ProgramError, match="fails when it is imported: it ends the process"), refuse_exit():
         load_program(f"{file}:mine")
     assert os._exit.__module__ in ("posix", "nt")
