@@ -58,8 +58,8 @@ def bench(
             with all of them. Models are those that ship on all tiers, or any that are named. Circuits only.
         seed: Chooses the examples and seeds the methods.
         device: cpu, cuda, mps, or auto.
-        dtype: Of the models that methods see; by default float64 for compiled models on the CPU and on the tiers, where
-            float32 leaves only three digits, and float32 elsewhere.
+        dtype: Precision of the models that methods see; by default float64 for compiled models on the CPU and with
+            --tiers, as rotated weights leave float32 only three digits; else float32.
         jobs: Processes; by default one a CPU.
         cell_timeout: Seconds that one method may take on one model; one that takes longer has failed there.
         fresh: Run every cell again, whatever is in OUT/cells.

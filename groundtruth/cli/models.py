@@ -8,7 +8,7 @@ def models(*, family: str | None = None, variants: bool = False, json: AsJson = 
 
     Args:
         family: Only those of one family, such as sorting.
-        variants: List the harder variants of the tiers that ship instead, and how certain their truth is.
+        variants: List the harder variants that ship instead, and how certain their truth is.
         json: Print JSON, for machines.
     """
     from groundtruth.model import load

@@ -80,8 +80,8 @@ def score(
         profile: smoke, default or full: which models, how many examples.
         seed: Chooses the examples and seeds the methods.
         device: cpu, cuda, mps, or auto.
-        dtype: Of the models that methods see; by default float64 for compiled models on the CPU, float32 elsewhere. The
-            truth is float64.
+        dtype: Precision of the models that methods see; by default float64 for compiled models on the CPU, else
+            float32. The truth is float64.
         jobs: Processes; by default one a CPU.
         cell_timeout: Seconds that one method may take on one model; one that takes longer has failed there.
         fresh: Run every cell again, whatever is in OUT/cells.

@@ -1,4 +1,4 @@
-"""What ``groundtruth bench --tiers`` does with the outcomes of the cells of the tiers."""
+"""Cells of ``groundtruth bench --tiers``, and the report of their outcomes."""
 
 from typing import TYPE_CHECKING
 
