@@ -1,8 +1,8 @@
-"""Which built-in method has which property, and why not where one has not: what docs/properties.md shows.
+"""Table of the built-in methods and their properties, with the reason for every gap: docs/properties.md shows it.
 
 ``python -m groundtruth.testing.property_table`` asks every built-in method what the plug-in's smallest profile asks,
-and for all symmetries; it writes known.toml, which the project's own tests expect, and the tables of the page.
-``--methods`` asks some again, ``--page`` only writes the page.
+and for all symmetries. It writes expected_failures.toml, which the project's own tests expect, and the tables of the
+page. ``--methods`` asks some again, ``--page`` only writes the page.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from mib import featurization, localization
 from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
 
-KNOWN = Path(__file__).with_name("known.toml")
+KNOWN = Path(__file__).with_name("expected_failures.toml")
 """File of the measured failures."""
 
 PAGE = Path("docs/properties.md")

@@ -1,6 +1,6 @@
 """Our own methods under our own plug-in: every built-in method passes its smallest profile, but for what is known.
 
-What is known is in groundtruth/testing/known.toml, and shown in docs/properties.md. A failure that is not there fails
+What is known is in groundtruth/testing/expected_failures.toml, and shown in docs/properties.md. A failure that is not there fails
 here, and so does one that is there and does not happen.
 """
 
