@@ -1,7 +1,7 @@
 """Our own methods under our own plug-in: every built-in method passes its smallest profile, but for what is known.
 
-What is known is in groundtruth/testing/expected_failures.toml, and shown in docs/properties.md. A failure that is not there fails
-here, and so does one that is there and does not happen.
+groundtruth/testing/expected_failures.toml holds what is known, and docs/properties.md shows it. A failure that is not
+there fails here, and so does one that is there and does not happen.
 """
 
 import pytest
