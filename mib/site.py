@@ -1,7 +1,8 @@
 """Sites: where in a model a featurizer reads and writes."""
 
+import re
 from dataclasses import dataclass, replace
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import torch
 from jaxtyping import Int
@@ -13,6 +14,17 @@ Kind = Literal["residual", "head", "mlp"]
 Stage = Literal["pre", "mid", "post"]
 Output = Literal["z", "result"]
 
+_SPELLINGS: tuple[tuple[re.Pattern[str], dict[str, Any]], ...] = (
+    (re.compile(r"residual\.(?P<layer>-?\d+)\.(?P<stage>\w+)"), {"kind": "residual"}),
+    (re.compile(r"resid_(?P<stage>pre|mid|post)(?P<layer>\d+)"), {"kind": "residual"}),
+    (re.compile(r"blocks\.(?P<layer>\d+)\.hook_resid_(?P<stage>\w+)"), {"kind": "residual"}),
+    (re.compile(r"a(?P<layer>-?\d+)\.h(?P<head>-?\d+)\.(?P<output>\w+)"), {"kind": "head"}),
+    (re.compile(r"a(?P<layer>\d+)\.h(?P<head>\d+)"), {"kind": "head", "output": "result"}),
+    (re.compile(r"m(?P<layer>-?\d+)"), {"kind": "mlp"}),
+    (re.compile(r"blocks\.(?P<layer>\d+)\.hook_mlp_out"), {"kind": "mlp"}),
+)
+"""Spellings that are read, with what a site of each is; ``str`` writes the first of its kind."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -22,11 +34,11 @@ class Site:
 
     Attributes:
         kind: The residual stream, one attention head's output, or an MLP's output.
-        layer: Which block, from 0.
-        stage: Of the residual stream: before the block, between attention and MLP, or after the block.
-        head: Which attention head.
-        output: Of a head: ``z`` is the value that it mixed, [d_head]; ``result`` is what it writes, [d_model].
-        positions: Where in the sequence; negative ones count from the end; None is everywhere.
+        layer: Number of the block, from 0.
+        stage: Place in the residual stream: before the block, between attention and MLP, or after the block.
+        head: Number of the attention head.
+        output: Output of a head: ``z`` is the value that it mixed, [d_head]; ``result`` is what it writes, [d_model].
+        positions: Places in the sequence; negative ones count from the end; None is everywhere.
     """
 
     kind: Kind
@@ -57,7 +69,7 @@ class Site:
         """The residual stream around a block.
 
         Args:
-            layer: Which block.
+            layer: Number of the block.
             stage: ``pre``, ``mid`` (between attention and MLP) or ``post``.
             positions: One, several, or None for all.
         """
@@ -77,30 +89,30 @@ class Site:
 
     @classmethod
     def parse(cls, name: str) -> Self:
-        """A site from what ``str`` makes of it.
+        """Read a site from its name, in the spelling of ``str`` or in that of a graph, of truth files or of hooks.
+
+        ``resid_post2`` and ``blocks.2.hook_resid_post`` are ``residual.2.post``; ``a1.h0`` is ``a1.h0.result``.
+        Positions follow after ``@``.
 
         Raises:
             TaskError: If the name is no site.
         """
         body, _, where = name.partition("@")
+        reason = ""
         try:
             positions = tuple(int(part) for part in where.split(",")) if where else None
-            match body.split("."):
-                case ["residual", layer, stage]:
-                    return cls("residual", _number(layer, ""), stage=stage, positions=positions)  # pyright: ignore[reportArgumentType]
-                case [layer, head, output]:
-                    number = _number(head, "h")
-                    return cls("head", _number(layer, "a"), head=number, output=output, positions=positions)  # pyright: ignore[reportArgumentType]
-                case [layer]:
-                    return cls("mlp", _number(layer, "m"), positions=positions)
-                case _:
-                    raise ValueError(body)
-        except ValueError as error:
-            reason = f" {error}" if isinstance(error, TaskError) else ""
-            hint = did_you_mean(name, ("residual.0.post", "a0.h0.z", "m0"))
-            raise TaskError(
-                f"'{name}' is no site.{reason}{hint} Sites look like residual.2.post@3, a1.h0.z@2,3 or m0."
-            ) from None
+            for pattern, arguments in _SPELLINGS:
+                if match := pattern.fullmatch(body):
+                    parts = match.groupdict()
+                    numbers = {key: int(parts[key]) for key in ("layer", "head") if key in parts}
+                    words = {key: parts[key] for key in ("stage", "output") if key in parts}
+                    return cls(**(arguments | words | numbers), positions=positions)
+        except TaskError as error:
+            reason = f" {error}"
+        except ValueError:
+            pass  # a position that is no number
+        hint = did_you_mean(name, ("residual.0.post", "a0.h0.z", "m0"))
+        raise TaskError(f"'{name}' is no site.{reason}{hint} Sites look like residual.2.post@3, a1.h0.z@2,3 or m0.")
 
     def __str__(self) -> str:
         match self.kind:
@@ -114,9 +126,9 @@ class Site:
 
     @property
     def hook(self) -> str:
-        """The TransformerLens hook point whose value this is (of a head: its row of it).
+        """The TransformerLens hook point whose value this is; for a head, its row of that value.
 
-        Of a ``TransformerBridge`` the point of ``mid`` is the MLP's input alone: patching it there leaves out the
+        On a ``TransformerBridge`` the point of ``mid`` is the MLP's input alone: patching it there leaves out the
         skip connection, which a site does not.
         """
         match self.kind:
@@ -148,12 +160,6 @@ class Site:
 
 def _several(positions: int | tuple[int, ...] | None) -> tuple[int, ...] | None:
     return (positions,) if isinstance(positions, int) else positions
-
-
-def _number(text: str, prefix: str) -> int:
-    if not text.startswith(prefix):
-        raise ValueError(text)
-    return int(text[len(prefix) :])
 
 
 def _listed(names: tuple[str | None, ...]) -> str:

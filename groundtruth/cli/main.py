@@ -22,6 +22,7 @@ from groundtruth.cli.score import score
 from groundtruth.cli.show import show
 from groundtruth.cli.submit import submission, submit
 from groundtruth.cli.tasks import tasks
+from groundtruth.cli.test_circuit import test_circuit
 from groundtruth.cli.verify import verify
 from groundtruth.guarded_run import refuse_exit
 
@@ -48,8 +49,8 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 COMMANDS = (
-    programs, models, show, compile, verify, bench, score, check, methods, pitfalls, generate, repro, tasks, submit,
-    submission, report,
+    programs, models, show, compile, verify, bench, score, check, methods, test_circuit, pitfalls, generate, repro, tasks,
+    submit, submission, report,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 

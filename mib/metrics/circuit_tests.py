@@ -5,10 +5,13 @@ two runs is the mean squared difference of their performances. Distances below r
 Source: Shi et al. (2024), https://arxiv.org/abs/2410.13032, and https://github.com/blei-lab/circuitry.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mib.errors import ScoreError
+from mib.errors import ScoreError, shorten
 from mib.localization.task import LocalizationTask
 from mib.metrics.circuit_selection import Circuits
 from mib.metrics.hypothesis_tests import (
@@ -139,3 +142,135 @@ def _checked(task: LocalizationTask, kept: Kept) -> Kept:
             f"kept has shape {kept.shape} and dtype {kept.dtype}; expected bool {shape}: [source, destination]."
         )
     return kept & task.graph.edge_mask
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One of the tests in a line.
+
+    Attributes:
+        name: Name of the test, such as ``equivalence``.
+        question: The question that it asks.
+        holds: Whether the answer is what a circuit should give; None where the test does not apply.
+        p_value: Its p-value; NaN where it does not apply.
+        detail: What was measured, in words.
+    """
+
+    name: str
+    question: str
+    holds: bool | None
+    p_value: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class CircuitTests:
+    """All tests of one circuit.
+
+    Attributes:
+        n_edges: Edges of the circuit.
+        n_examples: Examples that it was run on.
+        equivalence: See the function of that name, as for the others.
+        independence: Of the model without the circuit.
+        minimality: Of every edge; None for a circuit without edges, or with all of them.
+        sufficiency: Against random circuits.
+        partial_necessity: Against cutting random circuits.
+    """
+
+    n_edges: int
+    n_examples: int
+    equivalence: EquivalenceTest
+    independence: IndependenceTest
+    minimality: MinimalityTest | None
+    sufficiency: QuantileTest
+    partial_necessity: QuantileTest
+
+    def verdicts(self, *, level: float = 0.05) -> tuple[Verdict, ...]:
+        """What each test says at a level of significance, in the order of the paper.
+
+        Partial necessity comes last and is no part of ``rejected``: where a behaviour runs through one bottleneck, any
+        random circuit that holds it does as much harm when it is cut, so that even the exact circuit fails.
+
+        A test whose hypothesis speaks for the circuit (equivalence, independence, minimality) holds until it is
+        rejected; one that compares with random circuits (sufficiency, partial necessity) holds when it is.
+
+        Args:
+            level: The p-value below which a hypothesis is rejected.
+        """
+        equal, rest, minimal = self.equivalence, self.independence, self.minimality
+        superfluous = () if minimal is None else minimal.superfluous(level=level)
+        return (
+            Verdict(
+                "equivalence",
+                "Does the circuit perform as the model does?",
+                equal.p_value >= level,
+                equal.p_value,
+                f"ahead of the model on {equal.win_share:.0%}, equal on {equal.n_ties} of {equal.n_examples} examples",
+            ),
+            Verdict(
+                "independence",
+                "Is nothing of the task left without it?",
+                rest.p_value >= level,
+                rest.p_value,
+                f"HSIC {rest.hsic:.3g} against {rest.n_permutations} permutations",
+            ),
+            Verdict(
+                "minimality",
+                "Is every edge needed?",
+                None if minimal is None else not superfluous,
+                float("nan") if minimal is None else min(minimal.adjusted.values()),
+                "needs a circuit with some edges, not all" if minimal is None else _list_superfluous(superfluous),
+            ),
+            _against_random_verdict(
+                "sufficiency", "Is it closer to the model than random circuits?", self.sufficiency, level
+            ),
+            _against_random_verdict(
+                "partial necessity",
+                "Does cutting it hurt more than cutting random ones?",
+                self.partial_necessity,
+                level,
+            ),
+        )
+
+    def rejected(self, *, level: float = 0.05) -> tuple[str, ...]:
+        """Names of the tests that speak against the circuit, partial necessity aside (see ``verdicts``)."""
+        return tuple(verdict.name for verdict in self.verdicts(level=level)[:-1] if verdict.holds is False)
+
+
+def run_circuit_tests(
+    task: LocalizationTask, kept: Kept, *, n_random: int = 100, n_permutations: int = 1000, quantile: float = 0.9
+) -> CircuitTests:
+    """Run all tests on one circuit.
+
+    Args:
+        task: The model and its examples; its seed seeds random circuits and permutations.
+        kept: The circuit.
+        n_random: How many random circuits to compare with.
+        n_permutations: How many random orders to compare with.
+        quantile: The share of random circuits that the circuit must beat.
+
+    Raises:
+        ScoreError: If the circuit is none of the task's graph, or a number is out of range.
+    """
+    kept = _checked(task, kept)
+    n_edges = int(kept.sum())
+    # Minimality inflates the circuit by random paths: there must be an edge to knock out and one to add.
+    testable = 0 < n_edges < int(task.graph.edge_mask.sum())
+    return CircuitTests(
+        n_edges,
+        len(task),
+        equivalence(task, kept),
+        independence(task, kept, n_permutations=n_permutations),
+        minimality(task, kept, n_random=n_random, quantile=quantile) if testable else None,
+        sufficiency(task, kept, n_random=n_random, quantile=quantile),
+        partial_necessity(task, kept, n_random=n_random, quantile=quantile),
+    )
+
+
+def _against_random_verdict(name: str, question: str, test: QuantileTest, level: float) -> Verdict:
+    detail = f"beats {test.n_beaten} of {len(test.reference)} random circuits, must beat {test.quantile:.0%}"
+    return Verdict(name, question, test.p_value < level, test.p_value, detail)
+
+
+def _list_superfluous(edges: Sequence[str]) -> str:
+    return f"{len(edges)} superfluous: {shorten(edges)}" if edges else "no edge is superfluous"

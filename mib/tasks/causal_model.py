@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mib.errors import TaskError, did_you_mean
 
@@ -99,3 +99,9 @@ class CausalModel:
         for name, (parents, mechanism) in self.mechanisms.items():
             values[name] = fixed[name] if name in fixed else mechanism(*(values[parent] for parent in parents))
         return values
+
+
+if TYPE_CHECKING:
+    import mib.causal_model
+
+    _: type[mib.causal_model.CausalModel[Settings, Settings]] = CausalModel

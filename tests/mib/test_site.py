@@ -35,7 +35,37 @@ def test_names_are_those_of_the_graph_and_of_the_hooks() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["", "residual", "residual.1", "residual.1.after", "a1.h.z", "h1.a0.z", "m", "m0@x"])
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("resid_post2", "residual.2.post"),
+        ("resid_mid0@-1", "residual.0.mid@-1"),
+        ("blocks.1.hook_resid_pre", "residual.1.pre"),
+        ("a1.h0", "a1.h0.result"),
+        ("a1.h0@2,3", "a1.h0.result@2,3"),
+        ("blocks.0.hook_mlp_out", "m0"),
+    ],
+)
+def test_other_spellings_are_read_as_the_one_that_is_written(alias: str, name: str) -> None:
+    assert Site.parse(alias) == Site.parse(name) and str(Site.parse(alias)) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resid0",
+        "resid_after1",
+        "a1.h0.",
+        "",
+        "residual",
+        "residual.1",
+        "residual.1.after",
+        "a1.h.z",
+        "h1.a0.z",
+        "m",
+        "m0@x",
+    ],
+)
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(TaskError, match=f"'{name}' is no site"):
         Site.parse(name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
@@ -55,11 +54,8 @@ class CausalModel:
         self.program = NumberedProgram(
             model.program, causal=model.causal, vocab=model.domain.vocab, max_seq_len=model.domain.max_seq_len
         )
-
-    @cached_property
-    def variables(self) -> dict[str, str]:
+        self.variables = {label: sop.name for label, sop in self.program.sops.items()}
         """The name of each variable, by label, each after those that it is computed from."""
-        return {label: sop.name for label, sop in self.program.sops.items()}
 
     @property
     def output(self) -> str:
@@ -222,3 +218,9 @@ def _roles(sop: rasp.SOp, operand: str) -> tuple[str, ...]:
     if isinstance(sop, rasp.Aggregate):
         parts["value"] = sop.sop
     return tuple(role for role, part in parts.items() if part.label == operand)
+
+
+if TYPE_CHECKING:
+    import mib.causal_model
+
+    _: type[mib.causal_model.CausalModel[Tokens, Source]] = CausalModel

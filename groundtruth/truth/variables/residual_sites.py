@@ -1,13 +1,11 @@
 """Places in a transformer where a variable can be read off and replaced."""
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal
 
+import mib.site
 from groundtruth.errors import GroundTruthError
-
-if TYPE_CHECKING:
-    import mib.site
+from mib.errors import TaskError
 
 SiteKind = Literal["embed", "pos_embed", "head_value", "head_result", "mlp_out", "resid_pre", "resid_mid", "resid_post"]
 
@@ -60,7 +58,7 @@ class Site:
         return _HOOKS[self.kind].format(layer=self.layer)
 
     @classmethod
-    def of(cls, site: "mib.site.Site") -> "Site":
+    def of(cls, site: mib.site.Site) -> "Site":
         """The site that a featurization task names, whatever its positions."""
         if site.kind == "residual":
             kinds: dict[str | None, SiteKind] = {"pre": "resid_pre", "mid": "resid_mid", "post": "resid_post"}
@@ -79,19 +77,22 @@ class Site:
 
     @classmethod
     def parse(cls, name: str) -> "Site":
-        """The site of a name.
+        """The site of a name, in the spelling of truth files or in any other that ``mib.site.Site`` reads.
 
         Raises:
-            GroundTruthError: If no site has such a name.
+            GroundTruthError: If no site has such a name, or it names positions.
         """
-        for kind in get_args(SiteKind):
-            pattern = re.escape(_NAMES[kind]).replace(r"\{layer\}", r"(\d+)").replace(r"\{head\}", r"(\d+)")
-            if (match := re.fullmatch(pattern, name)) is not None:
-                numbers = [int(number) for number in match.groups()]
-                return cls(kind, *numbers)
-        raise GroundTruthError(
-            f"'{name}' is no site; write resid_pre0, resid_mid0, resid_post0, a0.h0.z, a0.h0, m0, input or pos."
-        )
+        if name in ("input", "pos"):
+            return cls("embed" if name == "input" else "pos_embed")
+        try:
+            site = mib.site.Site.parse(name)
+        except TaskError:
+            site = None
+        if site is None or site.positions is not None:
+            raise GroundTruthError(
+                f"'{name}' is no site; write resid_pre0, resid_mid0, resid_post0, a0.h0.z, a0.h0, m0, input or pos."
+            )
+        return cls.of(site)
 
 
 def residual_sites(n_layers: int, *, since: int) -> list[Site]:

@@ -1,0 +1,69 @@
+"""Circuits that somebody proposes, as edges of a task's graph: from a circuit file, or the top of a ranking."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groundtruth.errors import GroundTruthError
+from mib.graph import Graph
+from mib.leaderboard.formats import read_circuit
+from mib.localization.registry import Scores
+from mib.localization.task import LocalizationTask
+from mib.metrics.circuit_selection import n_scored, select
+
+Kept = NDArray[np.bool_]
+
+
+def read_candidate(path: Path, task: LocalizationTask, top: int | None) -> tuple[LocalizationTask, Kept]:
+    """Read a circuit file as a circuit of a task.
+
+    Args:
+        path: A circuit file of MIB, ``.json`` or ``.pt``.
+        task: The task that the circuit is to be run on.
+        top: How many of the best scored edges to take; None for the edges that the file says are in the graph.
+
+    Returns:
+        The task, on the file's graph where that leaves out the position embedding, and the circuit.
+
+    Raises:
+        FormatError: If the file is malformed.
+        GroundTruthError: If it is of another architecture, or names no circuit and ``top`` is None.
+    """
+    circuit = read_circuit(path)
+    graph = circuit.graph
+    if replace(task.graph, pos=graph.pos) != graph:
+        raise GroundTruthError(
+            f"{path} is of another model: it has {_describe(graph)}, the model {_describe(task.graph)}."
+        )
+    task = replace(task, graph=graph)
+    if top is not None:
+        scores = circuit.node_scores or circuit.neuron_scores or circuit.scores
+        return task, take_top(scores, top, name=str(path))
+    if np.array_equal(circuit.edges, graph.edge_mask):
+        raise GroundTruthError(f"{path} ranks edges, all of which are in the graph: say by --top how many to take.")
+    return task, circuit.edges
+
+
+def take_top(scores: Scores, top: int | None, *, name: str) -> Kept:
+    """Take the circuit of the best edges, nodes or neurons of a ranking, by magnitude, pruned to what is connected.
+
+    Args:
+        scores: The ranking.
+        top: How many to take.
+        name: Name of what made the ranking, for errors.
+
+    Raises:
+        GroundTruthError: If ``top`` is None, or not among the possible sizes.
+    """
+    most = n_scored(scores)
+    if top is None or not 1 <= top <= most:
+        given = "ranks edges and names no circuit" if top is None else f"ranks {most} parts, not top={top}"
+        raise GroundTruthError(f"{name} {given}: say by --top how many to take, from 1 to {most}.")
+    return select(scores, [top]).kept[0]
+
+
+def _describe(graph: Graph) -> str:
+    order = "parallel" if graph.parallel else "sequential"
+    return f"{graph.n_layers} layers x {graph.n_heads} heads, d_model {graph.d_model}, {order}"
