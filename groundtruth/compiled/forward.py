@@ -14,6 +14,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mib.sublayers import block_sublayers, split_sublayer
+
 NAMES = ("W_E", "W_pos", "W_Q", "W_K", "W_V", "W_O", "W_in", "W_out", "W_U")
 
 
@@ -189,17 +191,17 @@ def logits(weights: Weights, tokens: Int[Tensor, "batch position"]) -> Float[Ten
     return residual @ weights.W_U
 
 
-def logits_from(weights: Weights, half: int, residual: Float[Tensor, "batch position d_model"]) -> Tensor:
+def logits_from(weights: Weights, sublayer: int, residual: Float[Tensor, "batch position d_model"]) -> Tensor:
     """The output [batch, position, output] that follows from a residual stream in the middle.
 
     Args:
         weights: The model.
-        half: The half-layer that reads the stream: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding.
+        sublayer: The sublayer that reads the stream, by its number in ``mib.sublayers``.
         residual: The stream.
     """
-    for step in range(half, 2 * weights.n_layers):
-        layer = step // 2
-        if step % 2:
+    for current in block_sublayers(weights.n_layers, start=sublayer):
+        layer, is_mlp = split_sublayer(current)
+        if is_mlp:
             residual = residual + feed_forward(weights, layer, residual)
         else:
             heads = [attend(weights, layer, h, residual, residual, residual) for h in weights.busy_heads[layer]]

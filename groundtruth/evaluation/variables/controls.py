@@ -15,6 +15,7 @@ from groundtruth.model import CompiledModel
 from groundtruth.truth.variables import Site
 from mib.featurization.task import FeaturizationTask
 from mib.site import Site as TaskSite
+from mib.sublayers import split_sublayer, unembedding_sublayer
 
 Kind = Literal["shuffled", "arbitrary", "variant"]
 
@@ -71,5 +72,7 @@ def site_of_variant(site: TaskSite, model: CompiledModel, variant: CompiledModel
     if not place.residual:
         return None
     layers, own = variant.weights.n_layers, model.weights.n_layers
-    half = min(2 * layers, max(1, round(place.half / (2 * own) * 2 * layers)))
-    return TaskSite.residual((half - 1) // 2, "mid" if half % 2 else "post")
+    last, own_last = unembedding_sublayer(layers), unembedding_sublayer(own)
+    reader = min(last, max(1, round(place.half / own_last * last)))
+    layer, is_mlp = split_sublayer(reader - 1)  # the sublayer that writes what the reader reads
+    return TaskSite.residual(layer, "post" if is_mlp else "mid")

@@ -19,6 +19,7 @@ from groundtruth.variants.hardenings.directions import (
     with_neurons,
 )
 from groundtruth.variants.variant import Made, same_nodes
+from mib.sublayers import EMBEDDINGS, attention_sublayer, mlp_sublayer
 
 _SHARPNESS = 2.0
 """Standard deviation of a decoy's queries and keys: enough for its attention to follow what it reads."""
@@ -76,7 +77,7 @@ class _Making:
 
     def add_heads(self, layer: int) -> None:
         weights = self.made.weights
-        known, size = _held(self.made, 2 * layer), weights.d_head
+        known, size = _held(self.made, attention_sublayer(layer)), weights.d_head
         named: dict[tuple[int, int], Head] = {}
         for head in range(weights.n_heads - self.heads, weights.n_heads):
             for matrix, scale in ((weights.W_Q, _SHARPNESS), (weights.W_K, _SHARPNESS), (weights.W_V, 1.0)):
@@ -90,7 +91,7 @@ class _Making:
 
     def add_neurons(self, layer: int) -> None:
         weights = self.made.weights
-        known = _held(self.made, 2 * layer + 1)
+        known = _held(self.made, mlp_sublayer(layer))
         named: list[Neuron] = []
         for neuron in range(weights.d_mlp - self.neurons, weights.d_mlp):
             chosen = [known[int(self.rng.integers(len(known)))] for _ in range(2)]
@@ -105,13 +106,15 @@ class _Making:
         return torch.from_numpy(self.rng.standard_normal((rows, columns)))
 
 
-def _held(model: CompiledModel, half: int) -> list[Read]:
-    """The expressions that are in the residual stream when a half-layer reads it: no later component writes them."""
+def _held(model: CompiledModel, sublayer: int) -> list[Read]:
+    """The expressions that are in the residual stream when a sublayer reads it: no later component writes them."""
     later = torch.zeros(model.weights.d_model, dtype=torch.bool)
     for source in model.graph.sources:
         place = model.graph.locate(source)
-        written_at = {"head": 2 * place.layer, "mlp": 2 * place.layer + 1}.get(place.kind, -1)
-        if written_at >= half:
+        written_at = {"head": attention_sublayer(place.layer), "mlp": mlp_sublayer(place.layer)}.get(
+            place.kind, EMBEDDINGS
+        )
+        if written_at >= sublayer:
             later |= writing(model.weights, place).ne(0).any(0)
     found: dict[str, list[int]] = {}
     for index, direction in enumerate(model.provenance.directions):

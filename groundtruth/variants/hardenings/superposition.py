@@ -24,6 +24,7 @@ from groundtruth.variants.hardenings.directions import in_directions
 from groundtruth.variants.hardenings.exactness import Exactness
 from groundtruth.variants.symmetries.residual_basis import isometry
 from groundtruth.variants.variant import Made, same_nodes
+from mib.sublayers import attention_sublayer, mlp_sublayer, reading_sublayers, split_sublayer, unembedding_sublayer
 
 STEPS, RATE = 200, 0.02
 """Steps of Adam, and its rate, for each width that is tried."""
@@ -66,30 +67,31 @@ def superpose(model: CompiledModel, rng: Generator, *, dimensions: int | None = 
 
 
 def _reads(model: CompiledModel) -> list[tuple[Tensor, Tensor]]:
-    """Collect what each half-layer reads: the domain's distinct states [state, direction] and the matrix by which."""
+    """Collect what each sublayer reads: the domain's distinct states [state, direction] and the matrix by which."""
     weights = model.weights
     inputs = model.domain.inputs(limit=1_000).tokens
-    states: dict[int, list[Tensor]] = {half: [] for half in range(2 * weights.n_layers + 1)}
+    states: dict[int, list[Tensor]] = {sublayer: [] for sublayer in reading_sublayers(weights.n_layers)}
     for indices in batches_of_one_length(inputs):
         found = forward(weights, model.encode([inputs[i] for i in indices]))
         stream = found.embed + found.pos
         for layer in range(weights.n_layers):
-            states[2 * layer].append(stream.flatten(0, 1))
+            states[attention_sublayer(layer)].append(stream.flatten(0, 1))
             stream = stream + found.heads[layer].sum(2)
-            states[2 * layer + 1].append(stream.flatten(0, 1))
+            states[mlp_sublayer(layer)].append(stream.flatten(0, 1))
             stream = stream + found.mlps[layer]
-        states[2 * weights.n_layers].append(stream.flatten(0, 1))
+        states[unembedding_sublayer(weights.n_layers)].append(stream.flatten(0, 1))
     return [
-        (torch.unique(torch.cat(states[half]).round(decimals=9), dim=0), _reading(weights, half)) for half in states
+        (torch.unique(torch.cat(states[sublayer]).round(decimals=9), dim=0), _reading(weights, sublayer))
+        for sublayer in states
     ]
 
 
-def _reading(weights: Weights, half: int) -> Tensor:
-    """All that a half-layer reads by, each column on a scale of 1 [direction, column]."""
-    layer = half // 2
+def _reading(weights: Weights, sublayer: int) -> Tensor:
+    """All that a sublayer reads by, each column on a scale of 1 [direction, column]."""
+    layer, is_mlp = split_sublayer(sublayer)
     if layer == weights.n_layers:
         matrix = weights.W_U
-    elif half % 2:
+    elif is_mlp:
         matrix = weights.W_in[layer]
     else:
         parts = (weights.W_Q[layer], weights.W_K[layer], weights.W_V[layer])
