@@ -132,7 +132,7 @@ class Graph:
 
     @cached_property
     def edge_mask(self) -> NDArray[np.bool_]:
-        """Which [source, destination] pairs are edges."""
+        """Return which [source, destination] pairs are edges."""
         mask = np.arange(len(self.sources))[:, None] < self.n_readable[None, :]
         mask.setflags(write=False)
         return mask
@@ -150,7 +150,7 @@ class Graph:
         return rows, columns
 
     def locate(self, node: str) -> Place:
-        """Where a node sits.
+        """Return where a node sits.
 
         Raises:
             GraphError: If the graph has no such node.

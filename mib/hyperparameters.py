@@ -94,7 +94,7 @@ def check_value(where: str, name: str, value: object, annotation: Any) -> None:
 
 
 def _allows(annotation: Any, value: object) -> bool:
-    """Whether a value is of an annotation, as far as that is known here."""
+    """Return whether a value is of an annotation, as far as that is known here."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         bounds = [extra for extra in arguments[1:] if isinstance(extra, Within)]

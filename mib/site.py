@@ -84,7 +84,7 @@ class Site:
 
     @classmethod
     def at_mlp(cls, layer: int, *, positions: int | tuple[int, ...] | None = None) -> Self:
-        """What one MLP writes."""
+        """Return what one MLP writes."""
         return cls("mlp", layer, positions=_several(positions))
 
     @classmethod

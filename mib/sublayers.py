@@ -29,7 +29,7 @@ def split_sublayer(sublayer: int) -> tuple[int, bool]:
 
 
 def is_mlp_sublayer(sublayer: int) -> bool:
-    """Whether a sublayer is an MLP."""
+    """Return whether a sublayer is an MLP."""
     return sublayer >= 0 and sublayer & 1 == 1
 
 

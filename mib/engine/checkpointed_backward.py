@@ -74,7 +74,7 @@ class CheckpointedBackward:
         """Visit the gradients of a number at all destinations, from the logits to ``first``.
 
         Args:
-            loss: Of the logits.
+            loss: Number to differentiate, from the logits.
             visit: Called once a sublayer.
 
         Returns:

@@ -43,11 +43,11 @@ class Columns:
         return slice(start + width - 1, start + width) if is_mlp else slice(start, start + width - 1)
 
     def readable(self, sublayer: int) -> int:
-        """How many sources the destinations of a sublayer can read."""
+        """Return how many sources the destinations of a sublayer can read."""
         return int(self.graph.n_readable[self.of(sublayer).start])
 
     def written(self, sublayer: int) -> int:
-        """How many sources are computed before a sublayer (in parallel blocks an MLP cannot read all of them)."""
+        """Count the sources computed before a sublayer (in parallel blocks an MLP cannot read all of them)."""
         return self.readable(sublayer) + (
             self.graph.n_heads if self.graph.parallel and is_mlp_sublayer(sublayer) else 0
         )
@@ -66,7 +66,7 @@ class Columns:
         return slice(first + heads, first + heads + 1) if is_mlp else slice(first, first + heads)
 
     def share(self, start: int) -> float:
-        """Which share of the forward pass a run that starts at a sublayer is."""
+        """Return which share of the forward pass a run that starts at a sublayer is."""
         return 1 - start / self.n_sublayers
 
     def sublayer_of_each_destination(self) -> list[int]:
@@ -79,7 +79,7 @@ class Columns:
 def constant_stream(
     anatomy: Anatomy, sublayer: int, position: Float[Tensor, "#row position d_model"] | None
 ) -> Float[Tensor, "#row #position d_model"] | None:
-    """What flows beside the sources into a sublayer: the position embedding (unless a source) and attention biases."""
+    """Sum what else flows into a sublayer: the position embedding (unless a source) and attention biases."""
     layer, is_mlp = split_sublayer(sublayer)
     n_biases = layer + 1 if is_mlp and not anatomy.parallel else layer
     total = position
@@ -140,7 +140,7 @@ class CircuitRun:
         return attention.share(attention.write(mixed))
 
     def _read(self, sublayer: int, written: Outputs) -> Float[Tensor, "row destination position d_model"]:
-        """What the destinations of a sublayer read; one shared axis if no row cuts anything there."""
+        """Return what the destinations of a sublayer read; one shared axis if no row cuts anything there."""
         columns, n_sources = Columns(self.graph).of(sublayer), Columns(self.graph).readable(sublayer)
         written = written[:, :n_sources]
         kept = self.kept[:, :n_sources, columns].transpose(1, 2)

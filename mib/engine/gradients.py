@@ -99,7 +99,7 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
 
 
 def attend(block: Block, read: Float[Tensor, "row destination position d_model"], context: Context) -> Stream:
-    """What a layer's attention writes, from what each head's q, k and v read; or from one input that all share."""
+    """Run a layer's attention, from what each head's q, k and v read or from one input that all share."""
     attention = block.attention
     q, k, v = read.chunk(3, dim=1) if read.shape[1] > 1 else (read, read, read)
     mixed = attention.mix(attention.queries(q, context), attention.keys(k, context), attention.values(v), context)

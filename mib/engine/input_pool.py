@@ -69,7 +69,7 @@ class Pool:
 
     @torch.no_grad()
     def outputs(self, indices: Indices) -> Outputs:
-        """What each source writes in the full run of some inputs, [row, source, position, d_model].
+        """Return what each source writes in the full run of some inputs, [row, source, position, d_model].
 
         Kept from the first time on if the whole pool's outputs fit into half of the memory.
         """
@@ -95,7 +95,7 @@ class Pool:
 
     @torch.no_grad()
     def ablated(self, counterfactual: Indices | None) -> Outputs | None:
-        """What flows along cut edges: [row | 1, source, position | 1, d_model]; None for zeros.
+        """Return what flows along cut edges: [row | 1, source, position | 1, d_model]; None for zeros.
 
         Args:
             counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
@@ -114,12 +114,12 @@ class Pool:
         return self._fixed
 
     def position(self, inputs: Indices) -> Stream:
-        """What the position embedding writes on some inputs, [row | 1, position, d_model]."""
+        """Return what the position embedding writes on some inputs, [row | 1, position, d_model]."""
         return self.anatomy.position(*self.tokens(inputs))
 
     @torch.no_grad()
     def differences(self, clean: Indices, counterfactual: Indices | None = None) -> Outputs:
-        """What cutting changes in each source's output: ablated - clean, [row, source, position, d_model]."""
+        """Return what cutting changes in each source's output: ablated - clean, [row, source, position, d_model]."""
         outputs = self.outputs(clean)
         ablated = self.ablated(counterfactual)
         return -outputs if ablated is None else ablated - outputs
@@ -154,7 +154,7 @@ class Pool:
 
     @property
     def gradient_work(self) -> Work:
-        """What taking gradients and changes of some rows amounts to: a sublayer at a time if it must be."""
+        """Return what taking gradients and changes of some rows amounts to: a sublayer at a time if it must be."""
         return "checkpointed" if self.must_stream else "gradients"
 
     def chunks(self, rows: Indices, *, work: Work = "circuits") -> Iterator[Indices]:
@@ -167,7 +167,7 @@ class Pool:
         return iter(rows.to(self.inputs.device).split(self.rows_at_once(work)))
 
     def rows_at_once(self, work: Work) -> int:
-        """How many rows of some work fit into the memory."""
+        """Return how many rows of some work fit into the memory."""
         return rows_that_fit(self.anatomy, self.graph, self.inputs.shape[1], memory=self.memory, work=work)
 
     def count(self, rows: int, share: float) -> None:

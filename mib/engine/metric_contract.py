@@ -60,7 +60,7 @@ def check_metric(metric: Metric, logits: Logits, examples: Examples, *, shape: t
         metric: Called with logits and examples.
         logits: What the model puts out for some examples, [row, position, output].
         examples: Their numbers.
-        shape: Of the task's inputs, [example, position].
+        shape: Shape of the task's inputs, [example, position].
 
     Raises:
         TaskError: If it is of other inputs, fails, is not finite, gives anything but one number a row, or lets rows
@@ -142,7 +142,7 @@ def check_independent(what: str, logits: Logits, examples: Examples, together: T
 
 
 def name_of(metric: object) -> str:
-    """What a metric is called in errors: the function's name, or its class's."""
+    """Return what a metric is called in errors: the function's name, or its class's."""
     return str(getattr(metric, "__name__", type(metric).__name__))
 
 

@@ -22,12 +22,12 @@ WORTH_A_CALL = 512
 
 
 def bytes_of_outputs(anatomy: Anatomy, graph: Graph, n_positions: int) -> int:
-    """What the outputs of all sources on one input take."""
+    """Return what the outputs of all sources on one input take."""
     return len(graph.sources) * n_positions * graph.d_model * anatomy.token_embedding.element_size()
 
 
 def bytes_of_a_row(anatomy: Anatomy, graph: Graph, n_positions: int, *, work: Work) -> int:
-    """What some work on one row takes at its peak, beside the model; see ``rows_that_fit``."""
+    """Return what some work on one row takes at its peak, beside the model; see ``rows_that_fit``."""
     size, heads, d_model = anatomy.token_embedding.element_size(), graph.n_heads, graph.d_model
     width = max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0)
     layer = n_positions * (8 * heads * d_model + 4 * width + 3 * heads * n_positions) * size
@@ -45,7 +45,7 @@ def bytes_of_a_row(anatomy: Anatomy, graph: Graph, n_positions: int, *, work: Wo
 
 
 def rows_that_fit(anatomy: Anatomy, graph: Graph, n_positions: int, *, memory: int, work: Work) -> int:
-    """How many rows to run at once; at least one.
+    """Return how many rows to run at once; at least one.
 
     Args:
         anatomy: The model.

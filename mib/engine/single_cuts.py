@@ -154,7 +154,7 @@ class SingleCuts:
 
     @cached_property
     def _active(self) -> Bool[Tensor, "source input"]:
-        """Which sources the ablation changes at all."""
+        """Return which sources the ablation changes at all."""
         return (self.changes != 0).flatten(2).any(2).T
 
     def edges(self, wanted: Bool[Tensor, "source destination"]) -> Iterator[CutRows]:

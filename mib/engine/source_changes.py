@@ -130,7 +130,7 @@ class StreamingOutputs(_BySublayer):
 
     @torch.no_grad()
     def of(self, sublayer: int) -> Written:
-        """What the sources that a sublayer computes write."""
+        """Return what the sources that a sublayer computes write."""
         if sublayer == EMBEDDINGS:
             return self.compact.embeddings
         layer, is_mlp = split_sublayer(sublayer)

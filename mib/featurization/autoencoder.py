@@ -26,8 +26,8 @@ class SaeTraining:
         expansion: Features a dimension.
         k: Active features a vector, of the last two.
         l1: Weight of the penalty, of the first.
-        learning_rate: Of Adam.
-        steps: Of the optimizer.
+        learning_rate: Learning rate of Adam.
+        steps: Steps of the optimizer.
         batch_size: Vectors a step.
     """
 
@@ -96,7 +96,7 @@ class SparseAutoencoder(nn.Module):
 
     @property
     def n_features(self) -> int:
-        """How many features there are."""
+        """Return how many features there are."""
         return len(self.decoder)
 
     def decode(self, features: Float[Tensor, "*batch feature"]) -> Float[Tensor, "*batch d_site"]:

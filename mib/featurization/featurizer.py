@@ -94,7 +94,7 @@ class Featurizer:
 
     @property
     def rank(self) -> int:
-        """How many features are swapped."""
+        """Return how many features are swapped."""
         return len(self.indices)
 
     @property

@@ -15,7 +15,7 @@ from mib.errors import MethodError
 from mib.featurization.featurizer import Featurizer, Law, orthonormality_error
 
 TOLERANCE = 1e-3
-"""Of the largest entry: what single precision and a deep bijection may lose."""
+"""Share of the largest entry: what single precision and a deep bijection may lose."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class FeaturizerCheck:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong, in words; empty if the law is kept."""
+        """Return what is wrong, in words; empty if the law is kept."""
         laws = {
             "bijection": ("round_trip", "mixed", "leak", "crowd", "rotation"),
             "dictionary": ("round_trip", "bent", "crowd", "rotation"),
@@ -55,7 +55,7 @@ class FeaturizerCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether the law is kept."""
+        """Return whether the law is kept."""
         return not self.problems
 
 
@@ -168,7 +168,7 @@ def _mixtures(featurizer: Featurizer, features: Tensor, others: Tensor) -> list[
 
 
 def _bent(featurizer: Featurizer, one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> float:
-    """How far the inverse of points on a line is from the line through the inverses."""
+    """Return how far the inverse of points on a line is from the line through the inverses."""
     start, end = featurizer.inverse(*one), featurizer.inverse(*other)
     off = 0.0
     for share in (0.5, 2.0):
@@ -178,7 +178,7 @@ def _bent(featurizer: Featurizer, one: tuple[Tensor, Tensor], other: tuple[Tenso
 
 
 def _crowd(featurizer: Featurizer, x: Tensor, features: Tensor, error: Tensor) -> float:
-    """How far results for vectors in other company differ: in reverse order, and half of them alone."""
+    """Return how far results for vectors in other company differ: in reverse order, and half of them alone."""
     half = x[: max(1, len(x) // 2)]
     reverse, reverse_error = featurizer.featurize(x.flip(0))
     part, part_error = featurizer.featurize(half)

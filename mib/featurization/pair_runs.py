@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mib.featurization.prefix_cache import Settled
+from mib.featurization.prefix_cache import PrefixCache
 from mib.featurization.site_runs import Recording, record, resume, site_width
 from mib.featurization.task_data import TaskData
 from mib.models.adapters.anatomy import Anatomy
@@ -74,7 +74,7 @@ class Pairs:
         """Some of the examples; the recordings are shared."""
         names = ("base", "source", "base_positions", "source_positions")
         chosen = replace(self, **{name: getattr(self, name)[examples] for name in names})
-        for name in ("_recorded", "_settled"):
+        for name in ("_recorded", "_prefix"):
             if name in self.__dict__:
                 chosen.__dict__[name] = getattr(self, name)
         return chosen
@@ -103,9 +103,9 @@ class Pairs:
         patched = recording.activation.scatter(1, index, activations.to(recording.activation.dtype))
         mask = None if self.attention is None else self.attention[rows]
         changed = Recording(patched, recording.others)
-        if self._settled is None:
+        if self._prefix is None:
             return resume(self.anatomy, self.site, changed, self.inputs[rows], mask)
-        return self._settled.rows(rows).resume(self.anatomy, self.site, changed, self.inputs[rows], mask)
+        return self._prefix.rows(rows).resume(self.anatomy, self.site, changed, self.inputs[rows], mask)
 
     def batches(self, examples: Int[Tensor, "chosen"]) -> Iterator[Int[Tensor, "batch"]]:
         """Examples in batches that fit into the memory, and on a CPU into its caches."""
@@ -113,7 +113,7 @@ class Pairs:
 
     @cached_property
     def rows_at_once(self) -> int:
-        """How many examples to run at once."""
+        """Return how many examples to run at once."""
         anatomy, n_positions = self.anatomy, self.inputs.shape[1]
         hidden = max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0)
         heads = anatomy.n_heads * (4 * anatomy.d_model + n_positions)
@@ -135,20 +135,20 @@ class Pairs:
         return Recording(torch.cat([part.activation for part in parts]), others)
 
     @cached_property
-    def _settled(self) -> Settled | None:
+    def _prefix(self) -> PrefixCache | None:
         """The bases before the first position of the site; None where that is less than half, or does not fit."""
         first, n_positions = int(self.base_positions.min()), self.inputs.shape[1]
         if self._recorded is None or not self.anatomy.causal or 2 * first < n_positions:
             return None
-        needed = len(self.inputs) * Settled.size(self.anatomy, self.site, first=first)
+        needed = len(self.inputs) * PrefixCache.size(self.anatomy, self.site, first=first)
         if needed * self.anatomy.token_embedding.element_size() > self.memory // 4:
             return None
-        parts = [self._settle(rows, first) for rows in torch.arange(len(self.inputs)).split(self.rows_at_once)]
+        parts = [self._cache_prefix(rows, first) for rows in torch.arange(len(self.inputs)).split(self.rows_at_once)]
         keys, values = (
             tuple(map(torch.cat, zip(*(getattr(part, name) for part in parts), strict=True)))
             for name in ("keys", "values")
         )
-        return Settled(first, keys, values, torch.cat([part.logits for part in parts]))
+        return PrefixCache(first, keys, values, torch.cat([part.logits for part in parts]))
 
     @cached_property
     def _chosen(self) -> tuple[Tensor, Tensor]:
@@ -158,10 +158,10 @@ class Pairs:
         everything = self._recorded.activation
         return _at(everything, self.base_positions, self.base), _at(everything, self.source_positions, self.source)
 
-    def _settle(self, rows: Tensor, first: int) -> Settled:
+    def _cache_prefix(self, rows: Tensor, first: int) -> PrefixCache:
         recording = self._record(rows) if self._recorded is None else self._recorded.rows(rows)
         mask = None if self.attention is None else self.attention[rows]
-        return Settled.of(self.anatomy, self.site, recording, self.inputs[rows], mask, first=first)
+        return PrefixCache.of(self.anatomy, self.site, recording, self.inputs[rows], mask, first=first)
 
     def _record(self, rows: Tensor) -> Recording:
         mask = None if self.attention is None else self.attention[rows]

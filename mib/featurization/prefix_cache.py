@@ -19,13 +19,13 @@ from mib.site import Site
 
 
 @dataclass(frozen=True, eq=False)
-class Settled:
-    """The base runs of some inputs, at the positions before the first that is touched.
+class PrefixCache:
+    """Base runs of some inputs, at the positions before the first that is touched.
 
     Attributes:
-        first: The first position that is touched.
-        keys: Of each layer behind the site, [input, head, first, d_head].
-        values: The same.
+        first: First position that is touched.
+        keys: Keys of each layer behind the site, [input, head, first, d_head].
+        values: Values of these layers, in the same shape.
         logits: [input, first, output].
     """
 
@@ -44,7 +44,7 @@ class Settled:
         Args:
             anatomy: A causal model.
             site: Where it was recorded.
-            recording: Of these inputs.
+            recording: Recording of these inputs at the site.
             tokens: The inputs.
             mask: True for real tokens.
             first: The first position that interchanges will touch.
@@ -66,15 +66,15 @@ class Settled:
         widths = [block.attention.W_K.shape[0] * block.attention.W_K.shape[2] for block in anatomy.blocks]
         return first * (2 * sum(widths[next_layer(site) :]) + anatomy.W_U.shape[1])
 
-    def rows(self, index: Int[Tensor, "chosen"]) -> "Settled":
-        """Of some inputs, in any order, with repetitions."""
+    def rows(self, index: Int[Tensor, "chosen"]) -> "PrefixCache":
+        """Take some inputs, in any order, with repetitions."""
         keys, values = (tuple(layer[index] for layer in side) for side in (self.keys, self.values))
-        return Settled(self.first, keys, values, self.logits[index])
+        return PrefixCache(self.first, keys, values, self.logits[index])
 
     def resume(
         self, anatomy: Anatomy, site: Site, recording: Recording, tokens: Tokens, mask: Mask | None = None
     ) -> Float[Tensor, "batch position output"]:
-        """What ``running.resume`` gives, from the first touched position on; arguments as there, of the same rows."""
+        """Do as ``site_runs.resume``, from the first touched position on; arguments as there, of the same rows."""
         context = _cut_context(anatomy.context(tokens, mask), self.first)
         stream = after_layer(anatomy, site, _cut(recording, slice(self.first, None)))
         for layer, keys, values in zip(range(next_layer(site), anatomy.n_layers), self.keys, self.values, strict=True):

@@ -33,7 +33,7 @@ class Answers:
 
     @property
     def categorical(self) -> bool:
-        """Whether one of several outputs is expected, not a number."""
+        """Return whether one of several outputs is expected, not a number."""
         return not self.expected.is_floating_point()
 
     def loss(self, logits: Logits, examples: Examples) -> Float[Tensor, ""]:
@@ -48,11 +48,11 @@ class Answers:
         return losses.mean()
 
     def n_places(self, examples: Examples) -> int:
-        """How many places count in some examples: the weight of their loss in that of a larger batch."""
+        """Return how many places count in some examples: the weight of their loss in that of a larger batch."""
         return int(self.mask[examples.to(self.mask.device)].sum())
 
     def right(self, logits: Logits, examples: Examples) -> Bool[Tensor, "batch"]:
-        """Whether the output is as expected at every place that counts."""
+        """Return whether the output is as expected at every place that counts."""
         wanted, counts = self._of(examples, logits)
         if self.categorical:
             right = self._scores(logits, examples).argmax(-1) == wanted

@@ -38,7 +38,7 @@ class Split:
 
         Args:
             n: How many examples.
-            seed: Of the shuffle.
+            seed: Seed of the shuffle.
             validation: Share to choose by.
             test: Share to be scored on.
 

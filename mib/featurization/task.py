@@ -44,7 +44,7 @@ class FeaturizationTask(TaskData):
 
     @cached_property
     def answers(self) -> Answers:
-        """What is expected of the output, and how it is judged."""
+        """Return what is expected of the output, and how it is judged."""
         return Answers(self.expected, self.mask, self.readout, self.tolerance)
 
     @property
@@ -70,7 +70,7 @@ class FeaturizationTask(TaskData):
 
         Args:
             examples: Which, in their new order.
-            split: Of the examples by their new numbers; default: all of them to learn from.
+            split: Parts of the examples by their new numbers; default: all of them to learn from.
         """
         kept = {name: getattr(self, name) for name in _PER_EXAMPLE}
         order = torch.arange(len(examples), device=examples.device)
@@ -127,7 +127,7 @@ class FeaturizationTask(TaskData):
         *,
         examples: Int[Tensor, "batch"] | None = None,
     ) -> Bool[Tensor, "batch"]:
-        """Whether each interchange gives all that is expected; arguments as of ``interchange``."""
+        """Return whether each interchange gives all that is expected; arguments as of ``interchange``."""
         examples = self.everything if examples is None else examples
         chosen = featurizer if indices is None else featurizer.select(indices)
         judged = [self.answers.right(self._swapped(chosen, batch), batch) for batch in self.pairs.batches(examples)]

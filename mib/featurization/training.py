@@ -61,7 +61,7 @@ def learn(
         task: What to learn.
         swap: The interchange, softened where it must be to have gradients.
         found: The featurizer as it is now, with hard choices, in tensors of its own.
-        optimizer: Of what ``swap`` learns.
+        optimizer: Optimizer of all that ``swap`` learns.
         training: How long, in what batches.
         examples: What to learn from; default: the training split.
         penalty: Added to the loss.
@@ -78,7 +78,7 @@ def learn(
         if anneal is not None:
             anneal((step - 1) / max(1, training.steps - 1))
         _step(task, swap, optimizer, penalty, batch)
-        if (step % EVERY == 0 or step == training.steps) and choice.made(training.patience):
+        if (step % EVERY == 0 or step == training.steps) and choice.is_final(training.patience):
             break
     return choice.best
 
@@ -122,7 +122,7 @@ class _Choice:
         self.best = found()
 
     @torch.no_grad()
-    def made(self, patience: int | None) -> bool:
+    def is_final(self, patience: int | None) -> bool:
         """Look at what is found now; whether neither accuracy nor loss was better for too long."""
         candidate = self._found()
         if not len(self._task.split.validation):

@@ -18,7 +18,7 @@ class Protocol:
 
     Attributes:
         name: What the track calls the task.
-        families: Of counterfactuals, pooled.
+        families: Families of counterfactuals, pooled.
         positions: Where residual streams are read, by the track's names; empty where heads are read instead.
     """
 

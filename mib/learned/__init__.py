@@ -19,7 +19,7 @@ def learned_model(*, device: str = "cpu", dtype: str = "float32") -> "LoadedMode
 
     Args:
         device: Where to put it.
-        dtype: Of its weights, which are stored in float32.
+        dtype: Dtype of its weights, which are stored in float32.
     """
     from mib.models import load_model
 

@@ -34,15 +34,15 @@ class Measured:
 
     Attributes:
         task: Name of the task.
-        family: Of counterfactuals.
+        family: Family of counterfactuals.
         n: How many pairs.
-        seed: Of the pairs.
+        seed: Seed of the pairs.
         metric: Name of the class of the metric.
         ablation: What flowed along the cut edge.
         full: The metric of the whole model, in the mean over pairs.
         empty: The metric with all edges cut.
         scores: The loss an edge; negative where the metric rises.
-        standard_errors: Of the scores, over pairs.
+        standard_errors: Standard errors of the scores, over pairs.
     """
 
     task: str
@@ -86,11 +86,11 @@ def measure(model: LoadedModel, task: str, family: str, *, n: int = N_PAIRS, see
     Source: Vig et al. (2020), https://arxiv.org/abs/2004.12265; edges as in MIB, https://arxiv.org/abs/2504.13151.
 
     Args:
-        model: A real model.
+        model: A language model.
         task: Name of the task.
-        family: Of counterfactuals.
+        family: Family of counterfactuals.
         n: How many pairs.
-        seed: Of the pairs.
+        seed: Seed of the pairs.
 
     Raises:
         TaskError: If there are fewer pairs.

@@ -68,17 +68,17 @@ class Recipe:
         steps: Updates.
         warmup: Updates until the first learning rate is reached.
         peaks: The learning rate from an update on, from where it falls to 0 at the next one, or at the end.
-        weight_decay: Of matrices; biases and layer norms have none.
+        weight_decay: Weight decay of matrices; biases and layer norms have none.
         parts: Which parts of the data are trained on from an update on.
         beta_2: Of AdamW.
         clip: Largest norm of a gradient.
         mixtures: The mixture of tasks from an update on, until the next one.
         left_out: Families of counterfactuals, by task, that are not trained on from an update on.
         drills: Sequences of each kind of drill in a batch from an update on.
-        attention_scale: Of initial weights of queries, keys and values, relative to GPT-2's: at a width of 128 its
+        attention_scale: Scale of the initial queries, keys and values, relative to GPT-2's: at a width of 128 its
             own are so small that every attention starts out uniform.
         n_drawn: Base prompts of each task that training draws from.
-        seed: Of the weights, the prompts and the batches.
+        seed: Seed of the weights, the prompts and the batches.
     """
 
     n_layers: int = 3
@@ -120,7 +120,7 @@ class Recipe:
         return self.mixtures[_last(self.mixtures, step)]
 
     def stage(self, step: int) -> Stage:
-        """What an update draws its prompts from."""
+        """Return what an update draws its prompts from."""
         parts, left_out = self.parts[_last(self.parts, step)], self.left_out[_last(self.left_out, step)]
         return Stage(tuple(self.mixture(step)), parts, left_out)
 
@@ -140,5 +140,5 @@ class Recipe:
 
 
 def _last(starts: Iterable[int], step: int) -> int:
-    """Of what begins at some updates, the last that has begun."""
+    """Take the last of what begins at some updates that has begun."""
     return max(start for start in starts if start <= step)

@@ -81,7 +81,7 @@ def prompts_of(
         task: Name of a task that can be generated.
         tokenizer: With one token for every word of the task.
         n: How many base prompts are drawn; those of small tasks repeat.
-        seed: Of the draws.
+        seed: Seed of the draws.
         part: Which part of the data; no counterfactual of another part is taken.
         related: Whether counterfactuals are taken too.
         left_out: Families of counterfactuals that are not.

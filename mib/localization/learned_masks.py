@@ -30,7 +30,7 @@ class Parts:
     level: Level
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self.graph.edges) if self.level == "edge" else len(self.graph.sources)
 
     def kept(self, weights: Weights) -> Float[Tensor, "row source destination"]:
@@ -80,7 +80,7 @@ class HardConcrete:
         return torch.sigmoid(log_alpha - self.temperature * math.log(-self.low / self.high))
 
     def log_alpha(self, middle: Float[Tensor, "*many part"]) -> Float[Tensor, "*many part"]:
-        """Where the value without noise is ``middle``, strictly between ``low`` and ``high``."""
+        """Return where the value without noise is ``middle``, strictly between ``low`` and ``high``."""
         return self.temperature * torch.logit((middle - self.low) / (self.high - self.low))
 
     def _stretch(self, logit: Float[Tensor, "*many part"]) -> Float[Tensor, "*many part"]:
@@ -124,7 +124,7 @@ def backward(
 
     Args:
         task: The model and its inputs.
-        loss: Of each run; lower is better.
+        loss: Loss of each run; lower is better.
         parts: What the weights are of.
         weights: One row for all examples or one for each, with a gradient.
         examples: Which examples to run.

@@ -76,7 +76,7 @@ class Loss:
 
 
 def positions_read(task: LocalizationTask) -> Bool[Tensor, "example position"]:
-    """Which positions' logits a task's metric depends on; all real ones if it has no gradient that tells.
+    """Return which positions' logits a task's metric depends on; all real ones if it has no gradient that tells.
 
     The gradient is taken beside the model's own logits, where that of a squared distance would vanish.
     """

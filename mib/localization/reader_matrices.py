@@ -12,7 +12,7 @@ from mib.models.adapters.parts import Norm
 from mib.sublayers import is_mlp_sublayer, reading_sublayers, split_sublayer, unembedding_sublayer
 
 COLUMNS = 4096
-"""Of a map, at a time."""
+"""Columns of a map that are taken at a time."""
 
 
 def readers(anatomy: Anatomy) -> Iterator[Float[Tensor, "destination d_model d_read"]]:
@@ -27,7 +27,7 @@ def readers(anatomy: Anatomy) -> Iterator[Float[Tensor, "destination d_model d_r
 
 
 def n_readers(anatomy: Anatomy, sublayer: int) -> int:
-    """How many destinations a sublayer has."""
+    """Return how many destinations a sublayer has."""
     heads_read = sublayer != unembedding_sublayer(anatomy.n_layers) and not is_mlp_sublayer(sublayer)
     return 3 * anatomy.n_heads if heads_read else 1
 

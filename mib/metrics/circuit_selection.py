@@ -49,7 +49,7 @@ class Circuits:
 
     @property
     def edge_counts(self) -> NDArray[np.int64]:
-        """How many edges each circuit has."""
+        """Return how many edges each circuit has."""
         return np.count_nonzero(self.kept, axis=(1, 2))
 
     @property
@@ -122,7 +122,7 @@ def select(
 
 
 def n_scored(scores: AnyScores) -> int:
-    """How many edges, nodes or neurons have a score."""
+    """Return how many edges, nodes or neurons have a score."""
     values = scores.flat if isinstance(scores, EdgeScores) else scores.values
     return int(np.count_nonzero(~np.isnan(values)))
 
@@ -198,7 +198,7 @@ def owners(graph: Graph) -> NDArray[np.int64]:
 
 
 def strengths(values: NDArray[np.float64], ranking: Ranking) -> NDArray[np.float64]:
-    """What to sort scores by: higher is better, and unscored parts (NaN) are infinitely good.
+    """Return what to sort scores by: higher is better, and unscored parts (NaN) are infinitely good.
 
     Raises:
         ScoreError: If a score is infinite or the ranking is unknown.

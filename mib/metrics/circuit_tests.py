@@ -170,11 +170,11 @@ class CircuitTests:
     Attributes:
         n_edges: Edges of the circuit.
         n_examples: Examples that it was run on.
-        equivalence: See the function of that name, as for the others.
-        independence: Of the model without the circuit.
-        minimality: Of every edge; None for a circuit without edges, or with all of them.
-        sufficiency: Against random circuits.
-        partial_necessity: Against cutting random circuits.
+        equivalence: Test of the circuit against the model; see the functions of these names.
+        independence: Test of the model without the circuit.
+        minimality: Test of every edge; None for a circuit without edges, or with all of them.
+        sufficiency: Test against random circuits.
+        partial_necessity: Test against cutting random circuits.
     """
 
     n_edges: int
@@ -186,7 +186,7 @@ class CircuitTests:
     partial_necessity: QuantileTest
 
     def verdicts(self, *, level: float = 0.05) -> tuple[Verdict, ...]:
-        """What each test says at a level of significance, in the order of the paper.
+        """Return what each test says at a level of significance, in the order of the paper.
 
         Partial necessity comes last and is no part of ``rejected``: where a behaviour runs through one bottleneck, any
         random circuit that holds it does as much harm when it is cut, so that even the exact circuit fails.

@@ -43,7 +43,7 @@ class EquivalenceTest:
 
     @property
     def identical(self) -> bool:
-        """Whether circuit and model perform the same on every example."""
+        """Return whether circuit and model perform the same on every example."""
         return self.n_ties == self.n_examples
 
 
@@ -213,12 +213,12 @@ def minimality_test(changes: dict[str, float], reference: ArrayLike, *, quantile
 
 
 def rounding(*performances: NDArray[np.float64]) -> float:
-    """What counts as a rounding error beside these performances."""
+    """Return what counts as a rounding error beside these performances."""
     return ROUNDING * max(float(np.abs(values).max(initial=0.0)) for values in performances)
 
 
 def _n_beaten(candidate: float, values: NDArray[np.float64]) -> int:
-    """How many values a candidate exceeds by more than a rounding error."""
+    """Return how many values a candidate exceeds by more than a rounding error."""
     margin = ROUNDING * np.maximum(abs(candidate), np.abs(values))
     return int((candidate - values > margin).sum())
 

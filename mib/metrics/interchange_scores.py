@@ -78,7 +78,7 @@ def interchange_scores(
         featurizer: What to swap in.
         indices: Which features to swap; default: those that the featurizer selects.
         examples: Which pairs; default: the test split, or all pairs where it is empty.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
         resamples: How often pairs are drawn anew.
 
     Source: interchange intervention accuracy: Geiger et al. 2021, arXiv 2106.02997; cause and isolation: Huang et al.
@@ -104,7 +104,7 @@ def scores_of(
         right: Whether each pair came out as predicted.
         distinguishes: Whether it goes wrong if nothing is swapped.
         isolates: Whether it is an isolation pair.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
         resamples: How often pairs are drawn anew.
     """
     rng = np.random.default_rng(seed)
@@ -121,7 +121,7 @@ def scores_of(
 
 
 def distinguishing(task: FeaturizationTask, *, examples: Int[Tensor, "chosen"] | None = None) -> Bool[Tensor, "chosen"]:
-    """Which pairs go wrong if nothing is swapped: only these say anything about a featurizer."""
+    """Return which pairs go wrong if nothing is swapped: only these say anything about a featurizer."""
     return ~task.right(Featurizer.subspace(torch.zeros(task.width, 0)), examples=examples)
 
 
@@ -164,7 +164,7 @@ def bootstrap(right: Bool[Tensor, "pair"], *, seed: int = 0, resamples: int = RE
 
     Args:
         right: Whether each pair counts.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
         resamples: How often pairs are drawn anew.
     """
     return _bootstrapped(right, np.random.default_rng(seed), resamples)[0]
@@ -178,7 +178,7 @@ class MibAggregate:
         by_layer: Mean over data sets at the position chosen in each layer.
         positions: The position chosen in each layer.
         mean: Over layers.
-        best: Of the layer chosen.
+        best: Score of the layer chosen.
         layer: That layer.
     """
 
@@ -198,7 +198,7 @@ def mib_aggregate(
     """Mean over data sets, best position of each layer, then mean and best over layers.
 
     Args:
-        scores: Of one method, for each data set and site; NaN where there is no such site.
+        scores: Scores of one method, for each data set and site; NaN where there is no such site.
         choose_by: The same on another split, by which positions and layer are chosen. Default: ``scores`` itself, as
             MIB does, which makes every maximum optimistic.
         better: Whether higher or lower is better (MIB's squared error of IOI).

@@ -73,7 +73,7 @@ def measure(task: LocalizationTask, circuits: Circuits) -> Measurement:
 
 
 def _is_swap(task: LocalizationTask) -> bool:
-    """Whether the empty circuit is the plain run on the counterfactual inputs."""
+    """Return whether the empty circuit is the plain run on the counterfactual inputs."""
     return task.ablation == "resample" and task.counterfactual_mask is None
 
 
@@ -142,7 +142,7 @@ def _plain(task: LocalizationTask, *, clean: bool) -> NDArray[np.float64]:
 
 
 def _circuits_at_once(task: LocalizationTask) -> int:
-    """How many circuits have their masks and logits in half of the task's memory."""
+    """Return how many circuits have their masks and logits in half of the task's memory."""
     anatomy, graph = task.engine.anatomy, task.graph
     masks = len(graph.sources) * (len(graph.destinations) + graph.d_model)
     logits = task.clean.shape[1] * anatomy.W_U.shape[1] * anatomy.W_U.element_size()

@@ -105,7 +105,7 @@ def at_true_size(
 def exact_recovery(
     scores: EdgeScores, truth: EdgeFlags, *, leave_out: EdgeFlags | None = None, ranking: Ranking = "absolute"
 ) -> bool:
-    """Whether every true edge scores above every other edge and none scores exactly 0; a tie is no recovery.
+    """Return whether every true edge scores above every other edge and none scores exactly 0; a tie is no recovery.
 
     Arguments and errors as ``edge_auroc``, but all edges may be true, or none (then all scores must be 0).
     """
@@ -157,7 +157,7 @@ def _judge(scores: EdgeScores, truth: EdgeFlags, leave_out: EdgeFlags | None, ra
 def _flags(
     scores: EdgeScores, truth: EdgeFlags, leave_out: EdgeFlags | None
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which edges are true, and which are not, of those that are judged."""
+    """Return which edges are true, and which are not, of those that are judged."""
     true = _flat(scores, truth, "truth")
     judged = ~_flat(scores, leave_out, "leave_out") if leave_out is not None else np.ones_like(true)
     return true & judged, ~true & judged

@@ -57,7 +57,7 @@ def precision(found: Float[Tensor, "d k"], target: Float[Tensor, "d l"]) -> floa
 
 
 def span_rank(directions: Float[Tensor, "d k"]) -> int:
-    """How many dimensions some directions span."""
+    """Return how many dimensions some directions span."""
     return _basis(directions, "directions").shape[1]
 
 

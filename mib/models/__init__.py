@@ -1,4 +1,4 @@
-"""Real models: loaded by name, hub id or folder, unprocessed, with every hook, and taken apart for the engine."""
+"""Language models: loaded by name, hub id or folder, unprocessed, with every hook, and decomposed for the engine."""
 
 from mib.models.load import load_model
 from mib.models.loaded_model import LoadedModel

@@ -15,10 +15,10 @@ CHUNK = 2**26
 """Bytes that are brought to the CPU at a time."""
 
 _LENS = ("fwd_hooks", "bwd_hooks")
-"""Where TransformerLens keeps what was hooked onto a module."""
+"""Attribute in which TransformerLens keeps what was hooked onto a module."""
 
 _TORCH = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-"""Where torch does."""
+"""Attributes in which torch does."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Fingerprint:
         return cls(found, modules, frozenset(hooks_on(loaded.model)))
 
     def changes(self, now: "Fingerprint") -> str:
-        """What is different now, in words; empty if nothing is."""
+        """Return what is different now, in words; empty if nothing is."""
         tensors: dict[str, str] = {}  # by content: of names for the same memory the first is enough
         for name, (_, content) in {**now.tensors, **self.tensors}.items():
             if self.tensors.get(name) != now.tensors.get(name):
@@ -87,7 +87,7 @@ def _shown(name: str) -> str:
 
 
 def _tensors(loaded: LoadedModel) -> Iterator[tuple[str, Tensor]]:
-    """What a run can read: the module's tensors, then those of the parts that the engine runs."""
+    """Yield what a run can read: the module's tensors, then those of the parts that the engine runs."""
     yield from loaded.model.named_parameters(remove_duplicate=False)
     yield from loaded.model.named_buffers(remove_duplicate=False)
     yield from _inside(loaded.anatomy, "anatomy")

@@ -35,7 +35,7 @@ def load_model(
         name: ``learned``, the model that ships; ``gpt2``, ``qwen2.5``, ``gemma2`` or ``llama3``, any id on the Hugging
             Face hub, or a folder in the Hugging Face checkpoint format: ``config.json``, safetensors, tokenizer.
         device: Where to put it.
-        dtype: Of the weights, however they are stored: a torch dtype or its name. ``bfloat16`` halves the memory of
+        dtype: Type of the weights, however stored: a torch dtype or its name. ``bfloat16`` halves the memory of
             large models; scores are summed in float32 or better all the same.
         revision: Branch, tag or commit, of a model on the hub.
 

@@ -1,4 +1,4 @@
-"""A real model that is ready for tasks."""
+"""A language model that is ready for tasks."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,12 +32,12 @@ class LoadedModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.anatomy.token_embedding.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights."""
+        """Dtype of the weights."""
         return self.anatomy.token_embedding.dtype
 
     def __repr__(self) -> str:

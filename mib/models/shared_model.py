@@ -62,14 +62,14 @@ class SharedModel:
         return self._known[0]
 
     def made_for(self, owner: object, make: Callable[[LoadedModel], Made]) -> Made:
-        """What ``make`` makes of the model, such as a task; kept until the model is given up or the owner is gone."""
+        """Make something of the model, such as a task; it is kept until the model is given up or the owner is gone."""
         loaded = self.model
         if owner not in self._made:
             self._made[owner] = make(loaded)
         return self._made[owner]
 
     def run(self, by: str, use: Callable[[], Made]) -> Made:
-        """What a method gives, if it left the model as it was; an error of its own comes before that.
+        """Return what a method gives, if it left the model as it was; an error of its own comes before that.
 
         Args:
             by: The method's name.

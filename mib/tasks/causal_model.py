@@ -60,7 +60,7 @@ class CausalModel:
         return name
 
     def moves(self, name: str) -> bool:
-        """Whether the output follows from a variable at all.
+        """Return whether the output follows from a variable at all.
 
         Raises:
             TaskError: If there is no such variable.

@@ -45,10 +45,10 @@ def localization(
         task: The task.
         model: A ``mib.LoadedModel``, or anything that ``mib.models.adapters.decompose`` takes apart.
         tokenizer: A fast tokenizer; default: the model's own.
-        family: Of counterfactuals; default: MIB's.
+        family: Family of counterfactuals; default: MIB's.
         n: How many pairs; None for all of a data set.
         split: ``train`` (to find circuits on), ``validation`` or ``test`` (to score them on).
-        seed: Of made-up examples and of every random choice of a method.
+        seed: Seed of generated examples and of every random choice of a method.
         data: None to make examples up; ``hub`` for MIB's; a folder in MIB's columns; or examples.
         right_on: Keep pairs only if the model is right on the ``base`` or on ``both`` prompts; MIB's circuit track
             keeps ``any``.

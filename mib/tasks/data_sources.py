@@ -1,4 +1,4 @@
-"""Where examples come from: made up, a local folder, or the hub; all in the same columns."""
+"""Sources of examples: generated, a local folder, or the hub; all in the same columns."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ def examples_of(
         data: None to make them up, as long as there are new ones; ``hub``; a folder in MIB's columns; or the examples
             themselves.
         split: Which part.
-        seed: Of what is made up.
+        seed: Seed of generated examples.
 
     Raises:
         TaskError: If the task has no such source.
@@ -39,7 +39,7 @@ def examples_of(
 
 
 def data_of(data: str | PathLike[str] | None, task: str) -> str | PathLike[str] | None:
-    """Where the examples of one task come from, of data for several.
+    """Return where the examples of one task come from, of data for several.
 
     Args:
         data: None, ``hub``, or a folder with a folder for each task; of one task alone its own folder will do.

@@ -55,13 +55,13 @@ class Encoder:
 
     @cached_property
     def start(self) -> tuple[int, ...]:
-        """What prompts begin with: the beginning-of-sequence token, or nothing."""
+        """Return what prompts begin with: the beginning-of-sequence token, or nothing."""
         token = self.tokenizer.bos_token_id
         return () if token is None or self.bos is False else (int(token),)
 
     @cached_property
     def padding(self) -> int:
-        """What shorter prompts are filled up with; attention skips it."""
+        """Return what shorter prompts are filled up with; attention skips it."""
         tokenizer = self.tokenizer
         found = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, 0)
         return next(int(token) for token in found if token is not None)

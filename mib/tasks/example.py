@@ -10,7 +10,7 @@ Row = Mapping[str, Any]
 """One record of a data set, in MIB's columns."""
 
 Span = tuple[int, int]
-"""Where something stands in a prompt: its first character, and the one after its last."""
+"""Place of something in a prompt: its first character, and the one after its last."""
 
 SUFFIX = "_counterfactual"
 """What MIB's columns of counterfactuals end in; a family's name is the column without it."""
@@ -56,12 +56,12 @@ class Example:
 
     @property
     def prompt(self) -> str:
-        """What the model reads."""
+        """Return what the model reads."""
         return self.base.text
 
     @property
     def answer(self) -> str:
-        """What it should say next."""
+        """Return what it should say next."""
         return self.base.answer
 
     @property

@@ -14,7 +14,7 @@ class HubData:
     Attributes:
         repository: Such as ``mib-bench/ioi``.
         revision: The commit that is read; None where the newest one is, because no commit is known to us.
-        config: Of a data set with several.
+        config: Config of a data set with several.
         splits: What the data set calls its parts, where not ``train``, ``validation`` and ``test``.
     """
 

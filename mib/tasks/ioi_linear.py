@@ -99,7 +99,7 @@ def fit(
         heads: (layer, head) of each head that gives what it gives on the counterfactual; others follow.
         n: How many pairs of each family.
         split: The part of the data.
-        seed: Of made-up examples.
+        seed: Seed of generated examples.
         data: As of ``Task.localization``.
         right_on: As of ``Task.localization``; MIB keeps pairs with the model right on ``both``.
         answer_prefix: As of ``Task.localization``.

@@ -16,7 +16,7 @@ from mib.tasks.encoder import Encoder, Encoding, pad_left
 from mib.tasks.example import Example, Prompt
 
 RightOn = Literal["any", "base", "both"]
-"""Where the model must be right: on no prompt in particular, on the base, on base and counterfactual."""
+"""Prompts on which the model must be right: on no prompt in particular, on the base, on base and counterfactual."""
 
 WASTE, ENOUGH = 20, 200
 """How many pairs are tried for each that is wanted, at most; and how many are tried in any case."""
@@ -30,7 +30,7 @@ class Pair:
 
     Attributes:
         example: What the prompt is of.
-        family: Of the counterfactual.
+        family: Family of the counterfactual.
         base: Tokens of the prompt.
         source: Tokens of the counterfactual.
         answer: First token of the answer.
@@ -59,7 +59,7 @@ class Selection:
     """Pairs, and what became of those that are not among them.
 
     Attributes:
-        pairs: Those that were kept.
+        pairs: Pairs that were kept.
         left_out: How many were not, by reason.
     """
 
@@ -117,7 +117,7 @@ def last_logits(
 def right(
     anatomy: Anatomy, prompts: Sequence[Encoding], accepted: Sequence[Sequence[int]], *, padding: int
 ) -> list[bool]:
-    """Whether the model's likeliest token is one that begins a right answer, for each prompt.
+    """Return whether the model's likeliest token is one that begins a right answer, for each prompt.
 
     Args:
         anatomy: The model.
@@ -189,7 +189,7 @@ def _judged(
 
 
 def _wrong(pairs: Sequence[Pair], anatomy: Anatomy, padding: int, right_on: RightOn) -> list[str]:
-    """Why each pair must go, or nothing."""
+    """Return why each pair must go, or nothing."""
     reasons = ["" for _ in pairs]
     if right_on == "any" or not pairs:
         return reasons

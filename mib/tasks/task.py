@@ -36,5 +36,5 @@ class Task(TaskDefinition):
         return list(islice(examples_of(self, data, split=split, seed=0), n))
 
     def write(self, folder: str | PathLike[str], n: int, *, seed: int = 0, split: str = "train") -> Path:
-        """Write made-up rows as a local data set that ``load`` reads; returns the file."""
+        """Write generated rows as a local data set that ``load`` reads; returns the file."""
         return write_rows(folder, split, self.rows(n, seed=seed, split=split))

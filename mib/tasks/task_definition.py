@@ -12,7 +12,7 @@ from mib.tasks.example import SUFFIX, Example, Prompt, Row
 from mib.tasks.hub_data import HubData
 
 Draw = Callable[[random.Random, Part], Row]
-"""Makes up a row of a part of the data."""
+"""Generates a row of a part of the data."""
 
 Contrast = Callable[[Example, Prompt], str]
 """The wrong answer that an example's right one is set against, given the counterfactual."""
@@ -37,7 +37,7 @@ class TaskDefinition:
         families: The families of counterfactuals, by MIB's names; of a data set on the hub there may be more.
         default_family: The one that MIB's circuit track patches with.
         parse: An example from a row in MIB's columns.
-        draw: A row of a part of the data, from a random generator; None if prompts cannot be made up.
+        draw: A row of a part of the data, from a random generator; None if prompts cannot be generated.
         words: All words of drawn prompts and answers; None if ``draw`` is.
         causal_model: The hypothesis; None if it depends on the row (ARC's number of choices).
         variables: The variables of it that MIB's causal-variable track seeks.
@@ -85,15 +85,15 @@ class TaskDefinition:
         return name
 
     def stream(self, *, seed: int = 0, split: str = "train", distinct: bool = True) -> Iterator[Row]:
-        """Made-up rows in MIB's columns, one at a time; the same ones for the same arguments.
+        """Generate rows in MIB's columns, one at a time; the same ones for the same arguments.
 
         Args:
-            seed: Of every choice.
+            seed: Seed of every choice.
             split: ``train``, ``validation`` or ``test``; the parts share no base prompt, whatever the seed.
             distinct: Whether every base prompt is another. Then the stream ends when no new ones are found.
 
         Raises:
-            TaskError: If the task cannot be made up.
+            TaskError: If the task cannot be generated.
         """
         part = check_part(split)
         if self.draw is None:
@@ -132,7 +132,7 @@ class TaskDefinition:
         return found
 
     def generate(self, n: int, *, seed: int = 0, split: str = "train", distinct: bool = True) -> list[Example]:
-        """Made-up examples; arguments and errors as of ``rows``."""
+        """Generate examples; arguments and errors as of ``rows``."""
         return [self.parse(row) for row in self.rows(n, seed=seed, split=split, distinct=distinct)]
 
     def vocabulary(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from mib.tasks.pair_selection import Pair, answer_tokens
 from mib.tasks.task_definition import TaskDefinition
 
 Data = str | PathLike[str] | Sequence[Example] | None
-"""Where examples come from: made up (None), ``hub``, a folder in MIB's columns, or the examples themselves."""
+"""Source of examples: generated (None), ``hub``, a folder in MIB's columns, or the examples themselves."""
 
 
 @dataclass(frozen=True, eq=False)

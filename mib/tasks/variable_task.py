@@ -29,7 +29,7 @@ EVERYWHERE = "all"
 """MIB's name for a site at every position."""
 
 SHARE = 0.2
-"""Of the pairs, in validation and in test."""
+"""Share of the pairs in validation, and in test."""
 
 Labels = Literal["true", "arbitrary"]
 """Which values prompts are said to have of the variable."""
@@ -61,16 +61,16 @@ def featurization(
         task: The task.
         model: A ``mib.LoadedModel``, or anything that ``mib.models.adapters.decompose`` takes apart.
         tokenizer: A fast tokenizer; default: the model's own.
-        variable: Of the causal model; it is taken from the counterfactual.
+        variable: Variable of the causal model; it is taken from the counterfactual.
         site: Where it is sought; its own positions, if it has any, are replaced.
         position: A place in the prompts by name, in bases and counterfactuals each where it stands there (its last
             token); ``last``, or ``all`` for every position at once.
-        family: Of counterfactuals, one or several; default: MIB's.
+        family: Family of counterfactuals, one or several; default: MIB's.
         n: How many pairs.
         split: A part to take all pairs from, parted anew by ``seed``. Default: 60, 20 and 20 % of the pairs from the
             data's own train, validation and test parts, which share no prompt; examples that are given have no parts,
             and are parted by ``seed``.
-        seed: Of made-up examples and of every random choice of a method.
+        seed: Seed of generated examples and of every random choice of a method.
         data: None to make examples up; ``hub`` for MIB's; a folder in MIB's columns; or examples.
         right_on: Keep pairs only if the model is right on the ``base`` or on ``both`` prompts; MIB keeps ``both``.
         causal_model: Another hypothesis than the task's; one whose output is a number predicts the difference of
@@ -159,7 +159,7 @@ class _Interchange:
         return [(pair, predictions[pair]) for pair in chosen.pairs]
 
     def predict(self, pair: Pair) -> float | int | str:
-        """What the hypothesis says: a number, the token of an answer, or why there is neither."""
+        """Return what the hypothesis says: a number, the token of an answer, or why there is neither."""
         if self.position == EVERYWHERE and len(pair.base.ids) != len(pair.source.ids):
             return "base and counterfactual differ in their number of tokens"
         sources = {self.variable: self._settings(pair.counterfactual)}
@@ -180,7 +180,7 @@ class _Interchange:
         return self.instead.get(prompt.text, prompt.variables)
 
     def places(self, pairs: Sequence[Pair], n_positions: int) -> tuple[Tensor, Tensor] | None:
-        """Where the position is in each base and source, [example, 1]; None for everywhere."""
+        """Return where the position is in each base and source, [example, 1]; None for everywhere."""
         if self.position == EVERYWHERE:
             return None
         bases = [place_of(pair.example.base, pair.base, self.position) for pair in pairs]
@@ -198,7 +198,7 @@ class _Interchange:
         return base, source
 
     def isolated(self, pairs: Sequence[Pair]) -> Bool[Tensor, "example"] | None:
-        """Which prompts ask for something else."""
+        """Return which prompts ask for something else."""
         asks = self.pairing.task.isolates
         return None if asks is None else torch.tensor([asks(pair.example.base, self.variable) for pair in pairs])
 

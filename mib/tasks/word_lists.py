@@ -1,4 +1,4 @@
-"""The words that prompts are made up from."""
+"""Words that prompts are generated from."""
 
 # fmt: off
 NAMES = (

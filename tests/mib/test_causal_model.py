@@ -9,7 +9,9 @@ from groundtruth.truth.variables.rasp_causal_model import CausalModel as Program
 from mib import tasks
 from mib.causal_model import CausalModel
 
-HYPOTHESES = [name for name in tasks.names() if tasks.get(name).causal_model is not None]
+HYPOTHESES = [
+    name for name in tasks.names() if tasks.get(name).causal_model is not None and tasks.get(name).draw is not None
+]
 
 
 def laws(model: CausalModel[Any, Any], base: Any, other: Any, taken: Any) -> None:

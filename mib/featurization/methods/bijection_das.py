@@ -32,8 +32,8 @@ def bijection_das(
         rank: How many coordinates are swapped; half of the site's dimensions where it has fewer than twice as many.
         blocks: Couplings of the network; more can do more.
         hidden: Neurons of each of its functions.
-        learning_rate: Of AdamW.
-        steps: Of the optimizer, at most.
+        learning_rate: Learning rate of AdamW.
+        steps: Steps of the optimizer, at most.
         batch_size: Pairs a step.
         patience: Looks at the validation split, one every 25 steps, without a better accuracy or loss before it stops.
     """

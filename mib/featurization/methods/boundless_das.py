@@ -27,11 +27,12 @@ def boundless_das(
 
     Args:
         task: What to find.
-        learning_rate: Of Adam, for the rotation; published is 1e-3, over tens of thousands of pairs.
-        boundary_rate: Of Adam, for the boundary.
+        learning_rate: Learning rate of Adam, for the rotation; published is 1e-3, over tens of thousands of pairs.
+        boundary_rate: Boundary rate of Adam, for the boundary.
         pressure: Weight of the share of dimensions in the loss.
-        temperatures: Of the mask at the first and at the last step, linear in between; published for 4096 dimensions.
-        steps: Of the optimizer; the schedule ends with the last. The best on the way is kept.
+        temperatures: Temperatures of the mask at the first and at the last step, linear in between; published for
+            4096 dimensions.
+        steps: Steps of the optimizer; the schedule ends with the last. The best on the way is kept.
         batch_size: Pairs a step.
     """
     generator = task.generator()

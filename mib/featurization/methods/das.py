@@ -29,7 +29,7 @@ def das(
     Args:
         task: What to find; isolation pairs are left out (``mdas`` learns from them too).
         rank: Dimensions; MIB uses 16 for pointers, 32 by default. The site's own where it has fewer.
-        learning_rate: Of AdamW without weight decay.
+        learning_rate: Learning rate of AdamW without weight decay.
         steps: At most; MIB runs 1 to 8 epochs over thousands of pairs.
         batch_size: Pairs a step.
         patience: Looks at the validation split, one every 25 steps, without a better accuracy or loss before
@@ -122,7 +122,7 @@ def aligned(
         task: What to find.
         examples: What to learn from.
         rank: Dimensions.
-        learning_rate: Of AdamW.
+        learning_rate: Learning rate of AdamW.
         training: How long, in what batches.
         restarts: Random starts, of which the one with the best validation accuracy is kept.
     """

@@ -29,9 +29,9 @@ def dbm(
     Args:
         task: What to find.
         sparsity: Weight of the sum of the mask in the loss. MIB's baselines have 0: nothing presses for few features.
-        learning_rate: Of AdamW without weight decay.
-        temperatures: Of the mask at the first and at the last step; linear in between.
-        steps: Of the optimizer; the schedule ends with the last. The best on the way is kept.
+        learning_rate: Learning rate of AdamW without weight decay.
+        temperatures: Temperatures of the mask at the first and at the last step; linear in between.
+        steps: Steps of the optimizer; the schedule ends with the last. The best on the way is kept.
         batch_size: Pairs a step.
     """
     dimensions = Featurizer.subspace(torch.eye(task.width))
@@ -131,9 +131,9 @@ def masked(
         task: What to find.
         features: The basis, which is not learned: any featurizer, a pre-trained autoencoder for one.
         sparsity: Weight of the sum of g in the loss.
-        learning_rate: Of AdamW.
+        learning_rate: Learning rate of AdamW.
         temperatures: T at the first and at the last step.
-        steps: Of the optimizer.
+        steps: Steps of the optimizer.
         batch_size: Pairs a step.
     """
     gate = Gate(features.n_features, temperatures).to(task.anatomy.token_embedding)

@@ -33,10 +33,10 @@ def dbm_sae(
         error: Whether what the autoencoder does not reconstruct is kept from the base, or ``dropped``.
         expansion: Features a dimension.
         l1: Weight of the autoencoder's penalty.
-        sae_steps: Of the autoencoder's optimizer.
+        sae_steps: Sae steps of the autoencoder's optimizer.
         sparsity: Weight of the sum of the mask; see ``dbm``.
-        learning_rate: Of the mask's optimizer.
-        steps: Of the mask's optimizer.
+        learning_rate: Learning rate of the mask's optimizer.
+        steps: Steps of the mask's optimizer.
         batch_size: Pairs a step of the mask.
     """
     training = SaeTraining("standard", expansion=expansion, l1=l1, steps=sae_steps)

@@ -115,7 +115,7 @@ def render(place: Sequence[int | str], *, root: str = "") -> str:
 
 
 def no_edge(graph: Graph, name: str, path: Path) -> FormatError:
-    """Why a name that a file gives is no edge of its graph; to be raised by the caller."""
+    """Return why a name that a file gives is no edge of its graph; to be raised by the caller."""
     try:
         graph.index(name)
     except GraphError as error:

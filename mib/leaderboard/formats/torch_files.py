@@ -32,7 +32,7 @@ def load_torch_file(path: Path) -> object:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, from a text of torch's that advises to unpickle, in colours, before it comes to the reason."""
+    """Find the reason in a text of torch's that first advises to unpickle, in colours."""
     if asked := GLOBAL.search(str(error)):
         advice = "Write arrays as tensors: torch.from_numpy(array)" if "numpy" in asked[1] else "Leave it out"
         return (

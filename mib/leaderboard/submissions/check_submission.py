@@ -37,7 +37,7 @@ class CellReport:
     """What there is of a cell of the leaderboard.
 
     Attributes:
-        name: Of its folder.
+        name: Name of its folder.
         state: ``complete``, ``faulty`` or ``absent``.
         holds: What is in it, in words.
         problems: What is wrong or missing.
@@ -57,7 +57,7 @@ class SubmissionReport:
         folder: Where it is.
         track: What it holds.
         cells: All cells of the leaderboard, in its order.
-        problems: Of the submission as a whole.
+        problems: Problems of the submission as a whole.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class SubmissionReport:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing that is there is faulty, and nothing that must be there is missing."""
+        """Return whether nothing that is there is faulty, and nothing that must be there is missing."""
         return not self.problems and all(cell.state != "faulty" for cell in self.cells)
 
 
@@ -202,7 +202,7 @@ def _too_few(cells: Sequence[CellReport]) -> list[str]:
 
 
 def _ioi(folder: Path, names: Sequence[str]) -> list[str]:
-    """What is missing of the parameters of IOI's causal model."""
+    """Return what is missing of the parameters of IOI's causal model."""
     cells = [featurizer_files.CELLS[name] for name in names if name in featurizer_files.CELLS]
     needed = {cell.model for cell in cells if cell.task == "ioi_task"}
     if not needed:

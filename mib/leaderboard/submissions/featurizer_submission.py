@@ -67,11 +67,11 @@ class _Cell:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Name of its folder."""
         return str(Cell(PROTOCOLS[self.task].name, MODELS[self.model].architecture, self.variable))
 
     def job(self) -> Job:
-        """What makes it."""
+        """Return what makes it."""
         layers, heads = self.places.layers, self.places.heads
         chosen = {"layers": None if layers is None else [*layers], "heads": heads and [[*head] for head in heads]}
         return Job(self.name, self.model, self.setup.settings(self.model, **chosen), self.make)

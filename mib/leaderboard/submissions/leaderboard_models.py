@@ -52,7 +52,7 @@ def sizes(graph: Graph) -> str:
 
 
 def parse_models(names: list[str]) -> dict[str, str | Path]:
-    """Which models to run for which of the leaderboard's.
+    """Return which models to run for which of the leaderboard's.
 
     Args:
         names: ``gpt2``, or ``gpt2=FOLDER`` for a checkpoint of it, or one that stands in for it.

@@ -45,7 +45,7 @@ class Setup:
         models: What to load for each of the leaderboard's names.
         method: Identifies the method, with the version of its code where it has one.
         n: How many pairs a task has.
-        seed: Of the pairs and the method.
+        seed: Seed of the pairs and the method.
         data: Where examples come from: ``hub`` for MIB's, a folder with a folder for each task, or None to make them
             up.
         right_on: Keep pairs only if the model is right on their ``base``, on ``both`` prompts, or ``any``; default: as
@@ -55,7 +55,7 @@ class Setup:
         parameters: Hyper-parameters of the method that are not the default.
         memory: Bytes that a run may use beside the model.
         device: Where models are put.
-        dtype: Of the models.
+        dtype: Dtype of the models.
     """
 
     out: Path
@@ -77,7 +77,7 @@ class Setup:
             raise TaskError("ablation='optimal' needs constants: choose resample, zero, mean or mean-positional.")
 
     def data_of(self, task: str) -> str | PathLike[str] | None:
-        """Where a task's examples come from."""
+        """Return where a task's examples come from."""
         return data_of(self.data, task)
 
     def load(self, model: str) -> LoadedModel:
@@ -151,7 +151,7 @@ def _make(setup: Setup, lent: SharedModel, job: Job) -> str:
 
 
 def _attempt(make: Callable[[], Any]) -> tuple[Any, str]:
-    """What it gives, or None and why."""
+    """Return what it gives, or None and why."""
     try:
         return make(), ""
     except (MemoryError, torch.OutOfMemoryError) as error:

@@ -73,7 +73,7 @@ def leave_out(anatomy: Anatomy, layer: int) -> Anatomy:
 
 
 def _passes_with_effect(task: LocalizationTask, parts: Sequence[str], n_passes: int) -> Float[Tensor, "part"]:
-    """How many passes leave something of each part: all but its own layer's; embeddings and logits are in no layer."""
+    """Count the passes that leave something of each part: all but its own layer's, if it is in a layer."""
     inside = [0 <= task.graph.locate(part).layer < task.graph.n_layers for part in parts]
     return n_passes - torch.tensor(inside, dtype=torch.float64) * (n_passes > 1)
 
@@ -129,7 +129,7 @@ def _edge_effects(
 def _query_key_changes(
     task: LocalizationTask, batch: Batch, difference: Tensor
 ) -> Iterator[tuple[int, int, int, Stream]]:
-    """What cutting each edge into a query or key adds to the stream after its head's layer of attention."""
+    """Yield what cutting each edge into a query or key adds to the stream after its head's layer of attention."""
     engine, graph = task.engine, task.graph
     full = FullRun.of(engine.anatomy, *engine.tokens(batch.clean))
     engine.count(len(batch.clean), 1.0)

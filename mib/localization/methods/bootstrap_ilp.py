@@ -34,7 +34,7 @@ def bootstrap_ilp(
         task: What to localize.
         steps: Points of EAP-IG-inputs, whose scores are resampled.
         resamples: Bootstrap resamples of the examples.
-        confidence: Of the percentile interval over resamples.
+        confidence: Confidence of the percentile interval over resamples.
         positive_share: Share of each circuit's edges, at least, with a positive score; tuned per model by the paper.
         time_limit: Seconds a size, see ``select_by_program``.
     """

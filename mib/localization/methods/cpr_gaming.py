@@ -40,14 +40,14 @@ def cpr_gaming(
 
     Args:
         task: What to localize.
-        share: Of the edges that are left, how many elimination throws out after trying each.
+        share: Share of the edges that are left which elimination throws out after trying each.
         rounds: How often the best of some moves is made, if it is an improvement.
         proposals: Moves tried in a round, each of an edge to another rank.
         sizes: How many circuit sizes the area is taken over, at least 2.
         examples: How many examples the metric is taken over.
     """
     generator, effects = task.generator(), EdgeScores(task.graph, exact(task).values)
-    by_effect = _settled(torch.from_numpy(effects.flat)).argsort(descending=True, stable=True)
+    by_effect = _round_off(torch.from_numpy(effects.flat)).argsort(descending=True, stable=True)
     chosen, grid = draw_examples(task, examples, generator), every_size(effects, limit=sizes)
     starts = torch.stack((eliminate(task, share, chosen), by_effect))
     reached = areas(task, starts, grid, chosen)
@@ -71,7 +71,7 @@ def eliminate(task: LocalizationTask, share: float, examples: Examples) -> Order
         without = kept.repeat(len(left), 1, 1)
         without[torch.arange(len(left)), rows[left], columns[left]] = False
         metric = mean_of_circuits(task, task.metric, without, examples)
-        best = _settled(metric).argsort(descending=True, stable=True)
+        best = _round_off(metric).argsort(descending=True, stable=True)
         out, left = left[best].tensor_split([math.ceil(share * len(left))])
         kept[rows[out], columns[out]] = False
         thrown.append(out)
@@ -88,10 +88,10 @@ def areas(
     kept = torch.zeros(*best.shape[:2], *task.graph.edge_mask.shape, dtype=torch.bool)
     kept[:, :, rows, columns] = best
     metric = mean_of_circuits(task, task.metric, kept.flatten(0, 1), examples).unflatten(0, (len(orders), -1))
-    return _settled(torch.trapezoid(metric, torch.tensor(sizes, dtype=torch.float64), dim=1))
+    return _round_off(torch.trapezoid(metric, torch.tensor(sizes, dtype=torch.float64), dim=1))
 
 
-def _settled(values: Tensor) -> Tensor:
+def _round_off(values: Tensor) -> Tensor:
     """Values without the digits that the order of additions decides, so that what is equal ties."""
     largest = values.abs().max().clamp(min=1e-300)
     return torch.round(values / largest, decimals=6) * largest

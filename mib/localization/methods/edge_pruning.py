@@ -33,8 +33,8 @@ def edge_pruning(
         task: What to localize.
         steps: Steps of Adam. Published for IOI: 3000, at both rates 0.8; for Tracr models: 6000, at 0.03 and 0.001.
         examples: Examples a step, all of which share one draw of the mask.
-        learning_rate: Of Adam, on the masks.
-        multiplier_rate: Of Adam, on the Lagrange multipliers, which climb where the masks descend.
+        learning_rate: Learning rate of Adam, on the masks.
+        multiplier_rate: Multiplier rate of Adam, on the Lagrange multipliers, which climb where the masks descend.
         sparsity: Target share of edges whose mask is closed; published: from 0.94 to above 1, which none can reach.
         warmup: Share of the steps in which the target rises from 0.
         start: Every mask's first value (without noise).

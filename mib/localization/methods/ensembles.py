@@ -60,8 +60,8 @@ def ensemble_sequential(
         ig_steps: Points of integrated gradients.
         steps: Steps of Adam, as for ``edge-pruning``.
         examples: Examples a step.
-        learning_rate: Of the masks.
-        multiplier_rate: Of the Lagrange multipliers.
+        learning_rate: Learning rate of the masks.
+        multiplier_rate: Multiplier rate of the Lagrange multipliers.
         start_sparsity: InnerShare of closed masks at first.
         sparsity: Target share of closed masks.
         softness: How gradually first values rise with rank, see ``warm_start``.

@@ -11,7 +11,7 @@ SOURCE = "Vig et al. 2020, arXiv 2004.12265; edges as in MIB (arXiv 2504.13151),
 
 @localizer("exact", cost="E x F at most", source=SOURCE)
 def exact(task: LocalizationTask) -> EdgeScores:
-    """How much the metric falls when an edge alone is cut, in the mean over examples."""
+    """Measure how much the metric falls when an edge alone is cut, in the mean over examples."""
     everything = task.everything
     uncut, cut = task.engine.measure_single_cuts(task.metric, everything.clean, everything.counterfactual)
     return EdgeScores(task.graph, (uncut[:, None, None] - cut).mean(0, dtype=torch.float64).cpu().numpy())
@@ -19,7 +19,7 @@ def exact(task: LocalizationTask) -> EdgeScores:
 
 @localizer("exact-node", cost="N x F at most", source=SOURCE, levels=("node",))
 def exact_node(task: LocalizationTask) -> NodeScores:
-    """How much the metric falls when all outgoing edges of a node are cut, in the mean over examples."""
+    """Measure how much the metric falls when all outgoing edges of a node are cut, in the mean over examples."""
     everything = task.everything
     uncut, cut = task.engine.measure_node_cuts(task.metric, everything.clean, everything.counterfactual)
     return NodeScores(task.graph, (uncut[:, None] - cut).mean(0, dtype=torch.float64).cpu().numpy())
@@ -27,7 +27,7 @@ def exact_node(task: LocalizationTask) -> NodeScores:
 
 @localizer("exact-neuron", cost="N x d_model x F at most", source=SOURCE, levels=("neuron",))
 def exact_neuron(task: LocalizationTask) -> NeuronScores:
-    """How much the metric falls when one dimension of a node's output is cut for all its readers, in the mean."""
+    """Measure how much the metric falls when one dimension of a node's output is cut for all readers, in the mean."""
     everything = task.everything
     uncut, cut = task.engine.measure_neuron_cuts(task.metric, everything.clean, everything.counterfactual)
     return NeuronScores(task.graph, (uncut[:, None, None] - cut).mean(0, dtype=torch.float64).cpu().numpy())

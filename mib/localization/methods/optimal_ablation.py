@@ -36,13 +36,13 @@ def optimal_ablation(
     learning_rate: Rate = 0.02,
     estimate: Estimate = "exact",
 ) -> EdgeScores:
-    """How much the metric falls when an edge alone carries its source's optimal constant; ignores the task's ablation.
+    """Measure how much the metric falls when an edge alone carries its optimal constant, whatever the ablation.
 
     Args:
         task: What to localize.
         steps: Steps of Adam for the constants, see ``optimal_constants``.
         examples: Examples a step.
-        learning_rate: Of Adam.
+        learning_rate: Learning rate of Adam.
         estimate: Cut every edge (``exact``), or estimate the cuts to first order (``attribution``).
     """
     constants = optimal_constants(task, steps=steps, examples=examples, learning_rate=learning_rate)
@@ -63,7 +63,7 @@ def optimal_constants(
         task: The model, its inputs and its metric.
         steps: Steps of Adam.
         examples: Examples a step.
-        learning_rate: Of Adam; published: 0.001, with thousands of steps.
+        learning_rate: Learning rate of Adam; published: 0.001, with thousands of steps.
 
     Returns:
         Constants for ``LocalizationTask(ablation="optimal", constants=...)``.
@@ -89,7 +89,7 @@ def with_constants(task: LocalizationTask, constants: Constants) -> Localization
 
 
 def mean_outputs(task: LocalizationTask) -> Constants:
-    """What each source writes, averaged over the tokens of an example and over examples."""
+    """Return what each source writes, averaged over the tokens of an example and over examples."""
     total = torch.zeros(len(task.graph.sources), task.graph.d_model, dtype=torch.float64)
     for batch in task.batches():
         outputs, weights = task.engine.outputs(batch.clean), task.engine.position_weights(batch.clean)

@@ -28,7 +28,7 @@ def subnetwork_probing(
         task: What to localize.
         steps: Steps of Adam. Published: 3000 at a rate of 0.001; the default keeps the product.
         examples: Examples a step, all of which share one draw of the mask.
-        learning_rate: Of Adam.
+        learning_rate: Learning rate of Adam.
         penalty: On the expected share of open parts, where a loss of 1 is that of the empty circuit.
         start: Every mask's first value (without noise).
         objective: What the loss compares, see ``Loss``.

@@ -33,7 +33,7 @@ def ugs(
         steps: Steps of Adam.
         examples: Examples a step.
         samples: Masks drawn for each of them.
-        learning_rate: Of Adam, on theta, where alpha = sigmoid(theta).
+        learning_rate: Learning rate of Adam, on theta, where alpha = sigmoid(theta).
         penalty: On the mean of alpha, where a loss of 1 is that of the empty circuit.
         start: theta at first.
         objective: What the loss compares, see ``Loss``.

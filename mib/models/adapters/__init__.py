@@ -1,4 +1,4 @@
-"""Models taken apart into pure functions, so that patching never needs hooks at run time."""
+"""Models decomposed into pure functions, so that patching never needs hooks at run time."""
 
 from mib.models.adapters.anatomy import Anatomy, Rotary
 from mib.models.adapters.decompose import Decomposed, Model, decompose

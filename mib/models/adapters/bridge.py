@@ -1,4 +1,4 @@
-"""Real models, as TransformerLens's ``TransformerBridge`` presents them: GPT-2, Llama, Qwen, Gemma 2, Pythia, ..."""
+"""Language models, as TransformerLens's ``TransformerBridge`` presents them: GPT-2, Llama, Qwen, Gemma 2, ..."""
 
 import copy
 from typing import Any
@@ -18,7 +18,7 @@ KNOWN = ("gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma", "gem
 
 
 def is_bridge(model: nn.Module) -> bool:
-    """Whether a model is a ``TransformerBridge``, found without importing TransformerLens."""
+    """Return whether a model is a ``TransformerBridge``, found without importing TransformerLens."""
     return any(kind.__name__ == "TransformerBridge" for kind in type(model).__mro__)
 
 
@@ -53,7 +53,7 @@ def refusal(bridge: Any, otherwise: str) -> TaskError:
 
 
 def decompose_ends(bridge: Any, blocks: tuple[Block, ...]) -> Anatomy:
-    """What is before and behind a bridge's blocks, with blocks that were taken apart already."""
+    """Return what is before and behind a bridge's blocks, with blocks that were taken apart already."""
     W_E, config = bridge.embed.W_E.detach(), bridge.original_model.config
     scale = getattr(bridge.embed.original_component, "embed_scale", None)
     return Anatomy(
@@ -121,7 +121,7 @@ def _window(bridge: Any) -> int | None:
 
 
 def _width(bridge: Any, block: Any, layer: int) -> int | None:
-    """How many positions a layer sees; None for all.
+    """Return how many positions a layer sees; None for all.
 
     Hugging Face makes masks from the configuration: by ``layer_types`` where there are any, else, unless the layer has
     a width of its own, the same for every layer.

@@ -44,7 +44,7 @@ class Norm:
         return normalised if self.bias is None else normalised + self.bias
 
     def factor(self, x: Float[Tensor, "*axes d_model"]) -> Float[Tensor, "*axes d_model"]:
-        """What a root-mean-square norm multiplies its input by: linear once this factor is fixed."""
+        """Return what a root-mean-square norm multiplies its input by: linear once this factor is fixed."""
         factor = torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
         return factor.expand_as(x) if self.weight is None else factor * self.weight
 
@@ -133,15 +133,15 @@ class Attention:
         return torch.matmul(torch.softmax(scores, dim=-1), values)
 
     def write(self, mixed: PerHead, head: int | None = None) -> Inputs:
-        """What each head writes before the post norm, without the bias that no head owns."""
+        """Return what each head writes before the post norm, without the bias that no head owns."""
         return torch.matmul(mixed, self.W_O if head is None else self.W_O[head : head + 1])
 
     def share(self, written: Inputs) -> Inputs:
-        """What each head adds to the residual stream: its share of the post-normed sum of all heads."""
+        """Return what each head adds to the residual stream: its share of the post-normed sum of all heads."""
         return written if self.post is None else written * self.post.factor(written.sum(1, keepdim=True))
 
     def total(self, mixed: PerHead) -> Stream:
-        """What all heads together add to the residual stream, with the bias."""
+        """Return what all heads together add to the residual stream, with the bias."""
         return self.finish(self.sum_heads(mixed))
 
     def sum_heads(self, mixed: PerHead) -> Stream:
@@ -182,7 +182,7 @@ class Mlp:
     post: Norm | None = None
 
     def __call__(self, x: Float[Tensor, "*axes d_model"]) -> Float[Tensor, "*axes d_model"]:
-        """What the MLP adds to the residual stream."""
+        """Return what the MLP adds to the residual stream."""
         x = normalise(self.norm, x)
         hidden = _affine(x, self.W_in, self.b_in)
         gate = hidden if self.W_gate is None else _affine(x, self.W_gate, self.b_gate)
@@ -201,7 +201,7 @@ class Block:
 def causal_bias(
     n: int, *, causal: bool, window: int | None, mask: Bool[Tensor, "batch position"] | None, like: Tensor
 ) -> Float[Tensor, "batch 1 query key"] | None:
-    """What is added to attention scores so that no position sees the future, padding, or beyond its window.
+    """Return what is added to attention scores so that no position sees the future, padding, or beyond its window.
 
     Args:
         n: Number of positions.
