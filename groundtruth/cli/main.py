@@ -49,8 +49,8 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 COMMANDS = (
-    programs, models, show, compile, verify, bench, score, check, methods, test_circuit, pitfalls, generate, repro, tasks,
-    submit, submission, report,
+    programs, models, show, compile, verify, bench, score, check, methods, test_circuit, pitfalls, generate, repro,
+    tasks, submit, submission, report,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 

@@ -103,8 +103,11 @@ def _find_circuit(
         for edge in find_model(model).circuit(ablation=task.ablation).edges:
             kept[task.graph.index(edge)] = True
         return task, kept
-    from groundtruth.specs import is_file_spec, load_method
+    from groundtruth.guarded_run import guard_process
+    from groundtruth.specs import is_file_spec, load_localizer
     from mib.localization import get
 
-    method = load_method(circuit).localizer if is_file_spec(circuit) else get(circuit)
-    return task, take_top(method(task), top, name=circuit)
+    with guard_process():
+        method = load_localizer(circuit).method if is_file_spec(circuit) else get(circuit)
+        scores = method(task)
+    return task, take_top(scores, top, name=circuit)
