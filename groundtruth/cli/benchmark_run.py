@@ -9,46 +9,118 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from groundtruth.cli.options import memory_in, print_json, split
+from cyclopts import Parameter
+
+from groundtruth.cli.options import CellTimeout, Jobs, Seed, memory_in, print_json, require_level, split
 
 if TYPE_CHECKING:
     from groundtruth.bench import Request, Result, Track
     from groundtruth.bench.cell import Cell, Outcome
-    from groundtruth.evaluation.prompts import Prompts
 
 
-@dataclass(frozen=True)
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What bench and score are asked alike.
+
+    Attributes:
+        track: circuits, or variables: featurization methods against the exact variables.
+        profile: smoke (seconds), default (under five minutes on 2 CPUs; variables: under six) or full: which models,
+            and how many examples.
+        models: Names, separated by commas, instead of the profile's; of variables also model:variable@site.
+            Language models too: learned (it ships), gpt2, a hub id, or the folder of a checkpoint; default stands for
+            the profile's own.
+        task: What language models are scored on, such as ioi or ioi:s1_io_flip; several separated by commas.
+        data: What these prompts are: hub for MIB's data sets, or a folder with a folder for each task (parts train and
+            test, of variables also validation, in MIB's columns); synthetic if neither is given.
+        answer_prefix: What answers of language models' tasks begin with, instead of the task's own space or nothing.
+        memory: How much a run on a language model may use beside it, such as 16GiB; by default 2GiB.
+        ablation: resample, zero, mean, mean-positional; several separated by commas. Circuits only.
+        level: What is scored: edge (the default), node or neuron. Circuits only.
+        seed: Chooses the examples and seeds the methods.
+        device: cpu, cuda, mps, or auto.
+        dtype: Precision of the models that methods see; by default float64 for compiled models on the CPU and with
+            --tiers, as rotated weights leave float32 only three digits; else float32. The truth is float64.
+    """
+
+    track: str = "circuits"
+    profile: str = "default"
+    models: str | None = None
+    task: str | None = None
+    data: str | None = None
+    answer_prefix: str | None = None
+    memory: str | None = None
+    ablation: str | None = None
+    level: str | None = None
+    seed: Seed = 0
+    device: str = "cpu"
+    dtype: str | None = None
+
+    def find_track(self, **options: object) -> "Track":
+        """Find the track, if it has the options that were given.
+
+        Raises:
+            DomainError: If there is no such track, or an option does not belong to it.
+        """
+        from groundtruth.bench import find_track
+
+        return find_track(self.track, ablation=self.ablation, level=self.level, **options)
+
+    @property
+    def scored(self) -> Any:
+        """The level that is scored.
+
+        Raises:
+            TaskError: If there is no such level.
+        """
+        return require_level(self.level or "edge")
+
+    def request(self, methods: Sequence[str] | None, **others: Any) -> "Request":
+        """Make the request of a run.
+
+        Args:
+            methods: Names of methods, or ``None`` for all.
+            others: Fields of the request that differ from what is said here.
+        """
+        from groundtruth.bench import Request
+        from groundtruth.evaluation.prompts import Prompts
+
+        said: dict[str, Any] = {
+            "profile": self.profile, "models": split(self.models, "--models"), "tasks": split(self.task, "--task"),
+            "ablations": split(self.ablation, "--ablation"), "level": self.scored, "seed": self.seed,
+            "device": self.device, "dtype": self.dtype,
+            "prompts": Prompts(self.data, self.answer_prefix, memory_in(self.memory)),
+        }  # fmt: skip
+        return Request(**{**said, "methods": methods, **others})
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """How a run goes, whatever it is of.
 
     Attributes:
-        out: Folder of the result files and, below it, of the finished cells.
-        jobs: Processes; ``None``: one a CPU.
-        json: Whether to print JSON.
-        fresh: Whether cells of earlier runs are run again.
-        timeout: Seconds that a cell may take.
-        columns: Columns of the table, separated by commas; ``None``: those that fit.
-        wide: Whether the table has every column, however long its lines become.
+        jobs: Processes; by default one a CPU.
+        cell_timeout: Seconds that one method may take on one model; one that takes longer has failed there.
+        fresh: Run every cell again, whatever is in OUT/cells.
+        columns: Columns of the table, separated by commas, instead of those that fit.
+        wide: Show every column, however long the lines become.
+        out: Where the result files and the finished cells go.
+        json: Print the result as JSON instead of the table.
     """
 
-    out: Path
-    jobs: int | None = None
-    json: bool = False
+    jobs: Jobs = None
+    cell_timeout: CellTimeout = None
     fresh: bool = False
-    timeout: float | None = None
     columns: str | None = None
     wide: bool = False
+    out: Path = Path("results")
+    json: bool = False
 
 
-def read_prompts(data: str | None, answer_prefix: str | None, memory: str | None) -> "Prompts":
-    """Read the options that say where language models' prompts come from.
-
-    Raises:
-        TaskError: If the memory is no size.
-    """
-    from groundtruth.evaluation.prompts import Prompts
-
-    return Prompts(data, answer_prefix, memory_in(memory))
+ASKED = Asked()
+RUN_OPTIONS = RunOptions()
+"""What holds unless the user says otherwise."""
 
 
 def run_request(track: "Track", request: "Request", options: RunOptions, **settings: Any) -> "Result":
@@ -72,7 +144,7 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     start, known, processes = time.perf_counter(), 0, options.jobs or os.cpu_count() or 1
     found: dict[Cell, Outcome] = {}
     store = CellStore(options.out / "cells", fresh=options.fresh)
-    outcomes = run_cells(cells, store, jobs=processes, timeout=options.timeout)
+    outcomes = run_cells(cells, store, jobs=processes, timeout=options.cell_timeout)
     for cell, outcome, was_known in tracked("scoring", outcomes, total=len(cells)):
         found[cell] = outcome
         known += was_known

@@ -14,7 +14,6 @@ AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for machines
 Parameters = Annotated[list[str] | None, Parameter(name="--set", negative=())]
 Jobs = Annotated[int | None, Parameter(help="Processes; by default one a CPU.", validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**32))]
-Fresh = Annotated[bool, Parameter(help="Run every cell again, whatever earlier runs kept.")]
 CellTimeout = Annotated[float | None, Parameter(validator=Number(gt=0))]
 Names = Annotated[str | None, Parameter(help="Names, separated by commas.")]
 
