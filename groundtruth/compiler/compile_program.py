@@ -54,6 +54,7 @@ def compile(
     settings: Settings | None = None,
     check_limit: int = CHECK_LIMIT,
     seed: int = 0,
+    report: Callable[[int, int], None] | None = None,
 ) -> CompiledModel:
     """Compile a RASP program to a transformer that is checked against it on its declared domain.
 
@@ -69,6 +70,7 @@ def compile(
         settings: How weights are made; by default exactly (see ``groundtruth.compiler.craft.Settings``).
         check_limit: Domains up to this size are checked whole, larger ones on a sample of this size.
         seed: Of that sample.
+        report: Called during the check with the number of inputs that are done, and of all.
 
     Returns:
         The model, with the outcome of the check in ``model.check``.
@@ -86,7 +88,7 @@ def compile(
                 f"program '{program.name}' declares its own inputs; compile it without vocab=, max_seq_len=, "
                 "min_seq_len=, causal=, valid=, inputs= and name=, or compile its S-Op, program.build(), with others."
             )
-        return _compile_registered(program, _Checks(settings, check_limit, seed))
+        return _compile_registered(program, _Checks(settings, check_limit, seed, report))
     sop = require_supported(program)
     if inputs is not None:
         if (max_seq_len, min_seq_len, valid) != (None, 1, None):
@@ -98,7 +100,7 @@ def compile(
         )
     else:
         domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
-    return _compile_checked(sop, domain, causal, name or sop.name, _Checks(settings, check_limit, seed))
+    return _compile_checked(sop, domain, causal, name or sop.name, _Checks(settings, check_limit, seed, report))
 
 
 def compile_unchecked(
@@ -129,7 +131,14 @@ def compile_unchecked(
     )
 
 
-def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0, program: rasp.SOp | None = None) -> Check:
+def check(
+    model: CompiledNetwork,
+    *,
+    limit: int = CHECK_LIMIT,
+    seed: int = 0,
+    program: rasp.SOp | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> Check:
     """Compare a model with its program on its domain.
 
     Args:
@@ -137,6 +146,7 @@ def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0, pr
         limit: Domains up to this size are run whole, larger ones on a sample of this size.
         seed: Of that sample.
         program: What to compare it with; by default its own program.
+        report: Called with the number of inputs that are done, and of all.
 
     Raises:
         DomainError: If the domain has no input.
@@ -148,7 +158,7 @@ def check(model: CompiledNetwork, *, limit: int = CHECK_LIMIT, seed: int = 0, pr
         raise DomainError(f"no valid input of {model.domain} was found, so there is nothing on which to be right.")
     program = program or model.program
     _require_stateless(model, program, inputs.tokens)
-    wrong = np.flatnonzero(_differ(model, program, inputs.tokens))
+    wrong = np.flatnonzero(_differ(model, program, inputs.tokens, report))
     if len(wrong):
         from groundtruth.compiler.diagnose import known_cause
 
@@ -189,10 +199,15 @@ def _require_apart(name: str, values: Sequence[Any]) -> None:
             )
 
 
-def _differ(model: CompiledNetwork, program: rasp.SOp, inputs: Sequence[Tokens]) -> NDArray[np.bool_]:
+def _differ(
+    model: CompiledNetwork,
+    program: rasp.SOp,
+    inputs: Sequence[Tokens],
+    report: Callable[[int, int], None] | None,
+) -> NDArray[np.bool_]:
     """On which inputs a model differs from a program at any position."""
     wrong = np.zeros(len(inputs), dtype=bool)
-    forward, numbers = DistinctForward(model.weights), set[Any]()
+    forward, numbers, done = DistinctForward(model.weights), set[Any](), 0
     for indices in batches_of_one_length(inputs):
         batch = [inputs[i] for i in indices]
         expected = _evaluated(model, program, batch)
@@ -201,6 +216,9 @@ def _differ(model: CompiledNetwork, program: rasp.SOp, inputs: Sequence[Tokens])
         actual = model.decoder.codes(forward.logits(model.encode(batch))[:, 1:])
         codes = model.decoder.encode(expected.values)[torch.from_numpy(expected.codes)]
         wrong[indices] = model.decoder.differ(actual, codes).any(-1).numpy()
+        done += len(batch)
+        if report is not None:
+            report(done, len(inputs))
     _require_apart(model.name, [*numbers])
     return wrong
 
@@ -233,11 +251,13 @@ class _Checks:
         settings: How weights are made; ``None`` = exactly.
         limit: The most inputs that are checked.
         seed: Seed of the sample, where they are not all.
+        report: Told how far the check is.
     """
 
     settings: Settings | None
     limit: int
     seed: int
+    report: Callable[[int, int], None] | None
 
 
 def _compile_registered(program: Program, how: _Checks) -> CompiledModel:
@@ -280,5 +300,5 @@ def _compile_pruned(sop: rasp.SOp, domain: Domain, causal: bool, name: str, how:
 
 def _checked(model: CompiledModel, original: rasp.SOp, how: _Checks) -> CompiledModel:
     """The model with what was found about it: that it equals its program, and whether padding disturbs it."""
-    found = check(model, limit=how.limit, seed=how.seed, program=original)
+    found = check(model, limit=how.limit, seed=how.seed, program=original, report=how.report)
     return replace(model, check=found, pad_safe=is_pad_safe(model, limit=how.limit, seed=how.seed))

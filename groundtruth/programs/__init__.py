@@ -7,19 +7,21 @@ from groundtruth.programs.registry import (
     Program,
     families,
     get,
-    load_program,
     names,
     program,
 )
+from groundtruth.programs.user_files import UndeclaredProgram, find_program, load_program
 
 __all__ = [
     "FAMILIES",
     "Line",
     "Program",
+    "UndeclaredProgram",
     "arithmetic",
     "brackets",
     "counting",
     "families",
+    "find_program",
     "get",
     "listing",
     "load_program",

@@ -1,10 +1,12 @@
-"""The registry of programs: one decorator, checked when a program is declared, and lookup by name or by file."""
+"""The registry of programs: one decorator, checked when a program is declared, and lookup by name."""
 
+import contextlib
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from tracr.rasp import rasp
 
@@ -17,7 +19,7 @@ from mib.registry import Registry
 
 Oracle: TypeAlias = Callable[[Any], Sequence[Any]]
 
-FAMILIES = ("sequence", "counting", "sorting", "brackets", "logic", "arithmetic", "text")
+FAMILIES = ("sequence", "counting", "sorting", "brackets", "logic", "arithmetic", "text", "prediction")
 """The families of the library, in the order in which they are listed; programs of one's own are ``custom``."""
 
 
@@ -88,16 +90,43 @@ PROGRAMS: Registry[Program] = Registry(
 
 get = PROGRAMS.get
 
+_keep_refused: ContextVar[bool] = ContextVar("keep_refused", default=False)
+
+
+@dataclass(frozen=True)
+class RefusedProgram:
+    """What stands in a file where a program was declared that is none, so that the others of the file can be used.
+
+    Attributes:
+        name: What it was to be called.
+        error: Why it is none.
+    """
+
+    name: str
+    error: ProgramError
+
+
+@contextlib.contextmanager
+def keep_refused() -> Generator[None]:
+    """Let a declaration that fails leave a `RefusedProgram` and no error."""
+    token = _keep_refused.set(True)
+    try:
+        yield
+    finally:
+        _keep_refused.reset(token)
+
 
 def program(
     name: str | None = None,
     *,
-    vocab: Iterable[Token],
-    max_seq_len: int,
+    vocab: Iterable[Token] | None = None,
+    max_seq_len: int | None = None,
     min_seq_len: int = 1,
     family: str = "custom",
     causal: bool = False,
     valid: Callable[[Tokens], bool] | None = None,
+    inputs: Iterable[Sequence[Token]] | None = None,
+    inputs_text: str = "",
     pad_safe: bool = False,
     source: str = "",
     oracle: Oracle | None = None,
@@ -106,12 +135,14 @@ def program(
 
     Args:
         name: Unique name; by default that of the function.
-        vocab: The tokens: all numbers or all strings.
+        vocab: The tokens: all numbers, all strings, all booleans or all tuples of these.
         max_seq_len: Length of the longest input, without BOS.
         min_seq_len: Length of the shortest input.
         family: What the program is about.
         causal: Whether attention sees only the past.
         valid: Which sequences of tokens are inputs; its docstring says so in words.
+        inputs: The inputs themselves, in the place of lengths and rule; ``vocab`` may add tokens.
+        inputs_text: What these inputs are, in words.
         pad_safe: Claim that padding on the right changes nothing; the tests of the library prove theirs.
         source: Where the algorithm comes from.
         oracle: The same function in plain Python.
@@ -128,7 +159,12 @@ def program(
         label = name or function.__name__
         _check_arguments(function, label)
         try:
-            domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
+            if inputs is not None:
+                domain = Domain.of(inputs, vocab=vocab, text=inputs_text)
+            elif vocab is None or max_seq_len is None:
+                raise ProgramError(f"program '{label}' needs vocab= and max_seq_len=, or inputs=.")
+            else:
+                domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
         except DomainError as error:
             raise ProgramError(f"program '{label}': {error}") from error
         return Program(
@@ -143,7 +179,17 @@ def program(
             function=function,
         )
 
-    return PROGRAMS.register(declare, name=name)
+    register = PROGRAMS.register(declare, name=name)
+
+    def register_or_keep(function: Callable[[], rasp.SOp]) -> Program:
+        try:
+            return register(function)
+        except ProgramError as error:
+            if not _keep_refused.get():
+                raise
+            return cast(Program, RefusedProgram(name or function.__name__, error))
+
+    return register_or_keep
 
 
 def names(*, family: str | None = None) -> list[str]:
@@ -165,31 +211,7 @@ def families() -> list[str]:
     return [family for family in FAMILIES if family in present] + sorted(present - set(FAMILIES))
 
 
-def load_program(spec: str) -> Program:
-    """The program ``my_file.py:my_program``, from a file anywhere; the file is run.
-
-    Args:
-        spec: Path of a Python file, a colon, and the name of a decorated function in it. The name can be left
-            out if the file declares one program.
-
-    Raises:
-        ProgramError: If the file or the program does not exist, or what is there is no program.
-    """
-    declared, name = PROGRAMS.load_file(spec)
-    if not isinstance(declared, Program):
-        raise ProgramError(
-            f"'{name}' in {spec.rpartition(':')[0]} is {_describe_kind(declared)}, not a program; decorate the "
-            "function that builds it with @program(vocab=..., max_seq_len=...) from groundtruth.programs."
-        )
-    declared.build()
-    return declared
-
-
 def _check_arguments(function: Callable[[], object], label: str) -> None:
     required = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
     if required:
         raise ProgramError(f"program '{label}' needs arguments ({', '.join(required)}); a program takes none.")
-
-
-def _describe_kind(value: object) -> str:
-    return "an undecorated function" if inspect.isfunction(value) else f"of type {type(value).__name__}"

@@ -1,6 +1,7 @@
 """A progress bar on standard error, where that is a terminal; elsewhere nothing."""
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -18,8 +19,28 @@ def tracked(label: str, items: Iterable[Item], *, total: int) -> Iterator[Item]:
         items: Anything that yields.
         total: How many there will be.
     """
+    with _bar() as bar:
+        task = bar.add_task(label, total=total)
+        for item in items:
+            yield item
+            bar.advance(task)
+
+
+@contextlib.contextmanager
+def count_up(label: str) -> Generator[Callable[[int, int], None]]:
+    """A bar that is told how far something is: call what this gives with what is done, and with all there is to do.
+
+    Args:
+        label: What is being done.
+    """
+    with _bar() as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _bar() -> Progress:
     screen = console(stderr=True)
-    with Progress(
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
@@ -29,8 +50,4 @@ def tracked(label: str, items: Iterable[Item], *, total: int) -> Iterator[Item]:
         console=screen,
         transient=True,
         disable=not screen.is_terminal,
-    ) as bar:
-        task = bar.add_task(label, total=total)
-        for item in items:
-            yield item
-            bar.advance(task)
+    )
