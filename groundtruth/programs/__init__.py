@@ -1,6 +1,6 @@
 """The library of RASP programs, a module a family, and the registry that declares, lists and loads them."""
 
-from groundtruth.programs import arithmetic, brackets, counting, logic, sequence, sorting, text
+from groundtruth.programs import arithmetic, brackets, counting, logic, prediction, sequence, sorting, text
 from groundtruth.programs.formulas import Line, listing
 from groundtruth.programs.registry import (
     FAMILIES,
@@ -27,6 +27,7 @@ __all__ = [
     "load_program",
     "logic",
     "names",
+    "prediction",
     "program",
     "sequence",
     "sorting",

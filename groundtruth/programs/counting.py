@@ -17,6 +17,7 @@ from groundtruth.programs.shorthand import (
     combine,
     count,
     indices,
+    linear,
     mean,
     number,
     select,
@@ -296,3 +297,38 @@ def mode() -> SOp:
     priority = combine("priority", lambda n, i: 10 * n - i, _hist(), indices)
     ahead = count("ahead", select("more_frequent", priority, priority, GT))
     return aggregate("mode", select("winner", ahead, tokens, lambda k, q: k == 0), tokens)
+
+
+@program(
+    "count_first",
+    family="counting",
+    vocab=(1, 2, 3),
+    max_seq_len=5,
+    pad_safe=True,
+    source="own; the query of the counting head is moved by a head",
+    oracle=lambda t: [t.count(t[0])] * len(t),
+)
+def count_first() -> SOp:
+    """How often the first token occurs."""
+    first = aggregate("first", select("at_first", indices, indices, lambda k, q: k == 0), tokens)
+    return count("count_first", select("same_as_first", tokens, first, EQ))
+
+
+@program(
+    "frac_x_alone",
+    family="counting",
+    vocab=("a", "x", "y"),
+    max_seq_len=5,
+    pad_safe=True,
+    source="own; a term with coefficient 0: in the text, dead in the weights",
+    oracle=lambda t: [t.count("x") / len(t)] * len(t),
+)
+def frac_x_alone() -> SOp:
+    """The fraction of x, plus zero times the fraction of y."""
+    everywhere = select("everywhere", tokens, tokens, TRUE)
+    shares = [mean(f"frac_{each}", everywhere, _is_token(each)) for each in "xy"]
+    return linear("weighted", *shares, factors=(1, 0))
+
+
+def _is_token(wanted: str) -> SOp:
+    return number(f"is_{wanted}", lambda token: token == wanted, tokens)

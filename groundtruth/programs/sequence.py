@@ -264,3 +264,62 @@ def evens_then_odds() -> SOp:
         return 2 * i if i < n_even else 2 * (i - n_even) + 1
 
     return _take("unshuffled", combine("origin", origin_of, length(), indices), tokens)
+
+
+@program(
+    "flip_halves",
+    family="sequence",
+    vocab=(1, 2, 3),
+    max_seq_len=5,
+    pad_safe=True,
+    source="InterpBench-like",
+    oracle=lambda t: (*t[(len(t) + 1) // 2 :], *t[len(t) // 2 : (len(t) + 1) // 2], *t[: len(t) // 2]),
+)
+def flip_halves() -> SOp:
+    """The second half before the first; the middle of an odd number stays."""
+
+    def origin_of(n: int, i: int) -> int:
+        half = n // 2
+        return i + n - half if i < half else i if i < n - half else i - (n - half)
+
+    return _take("flipped", combine("origin", origin_of, length(), indices), tokens)
+
+
+def _neighbour(name: str, step: int) -> SOp:
+    """The token so many positions further on; ``None`` where there is none."""
+    return aggregate(name, select(f"at_{name}", indices, indices, lambda k, q: k == q + step), tokens)
+
+
+@program(
+    "local_maxima",
+    family="sequence",
+    vocab=(1, 2, 3),
+    max_seq_len=5,
+    pad_safe=True,
+    source="InterpBench-like",
+    oracle=lambda t: [None if i in (0, len(t) - 1) else t[i - 1] < token > t[i + 1] for i, token in enumerate(t)],
+)
+def local_maxima() -> SOp:
+    """Whether the token is larger than both neighbours; nothing at the borders, which have but one."""
+    above_left = combine("above_left", lambda token, left: token > left, tokens, _neighbour("left", -1))
+    above_right = combine("above_right", lambda token, right: token > right, tokens, _neighbour("right", 1))
+    return combine("local_maximum", lambda x, y: x and y, above_left, above_right)
+
+
+@program(
+    "trend",
+    family="sequence",
+    vocab=(1, 2, 3),
+    max_seq_len=5,
+    pad_safe=True,
+    source="InterpBench-like",
+    oracle=lambda t: [
+        "start" if i == 0 else "up" if token > t[i - 1] else "down" if token < t[i - 1] else "flat"
+        for i, token in enumerate(t)
+    ],
+)
+def trend() -> SOp:
+    """Whether the token is above, below or equal to the one before it."""
+    before = aggregate("before", select("just_before", indices, indices, lambda k, q: k == max(q - 1, 0)), tokens)
+    moved = combine("moved", lambda t, b: "up" if t > b else "down" if t < b else "flat", tokens, before)
+    return combine("trend", lambda label, i: label if i else "start", moved, indices)
