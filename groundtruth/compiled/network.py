@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -65,7 +65,7 @@ class CompiledNetwork:
         description: One line.
         family: What the program is about.
         rasp_source: The program's text, as far as it is known.
-        pad_safe: Whether padding on the right changes no output at the positions of the input, on the whole domain.
+        padding: Whether padding on the right is harmless (``pad_safe``), or how to find out when that is asked for.
         frame: Where each direction of the provenance lies in the residual stream [direction, d_model], orthonormal
             rows; ``None``: direction i is dimension i.
         recipe: The transformations that made it from a compiled model; empty for a compiled model itself.
@@ -84,10 +84,15 @@ class CompiledNetwork:
     description: str = field(default="", kw_only=True)
     family: str = field(default="custom", kw_only=True)
     rasp_source: str = field(default="", kw_only=True)
-    pad_safe: bool = field(default=False, kw_only=True)
+    padding: bool | Callable[[CompiledNetwork], bool] = field(default=False, kw_only=True)
     frame: Tensor | None = field(default=None, kw_only=True)
     recipe: tuple[Step, ...] = field(default=(), kw_only=True)
     certainty: Certainty = field(default="exact", kw_only=True)
+
+    @cached_property
+    def pad_safe(self) -> bool:
+        """Whether padding on the right changes no output at the positions of the input, on the whole domain."""
+        return self.padding if isinstance(self.padding, bool) else self.padding(self)
 
     @cached_property
     def aligned(self) -> Weights:

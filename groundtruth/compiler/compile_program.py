@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -299,6 +300,6 @@ def _compile_pruned(sop: rasp.SOp, domain: Domain, causal: bool, name: str, how:
 
 
 def _checked(model: CompiledModel, original: rasp.SOp, how: _Checks) -> CompiledModel:
-    """The model with what was found about it: that it equals its program, and whether padding disturbs it."""
+    """The model with what was found about it; whether padding disturbs it is found out when that is asked for."""
     found = check(model, limit=how.limit, seed=how.seed, program=original, report=how.report)
-    return replace(model, check=found, pad_safe=is_pad_safe(model, limit=how.limit, seed=how.seed))
+    return replace(model, check=found, padding=partial(is_pad_safe, limit=how.limit, seed=how.seed))

@@ -67,7 +67,7 @@ def read_model(folder: Path) -> CompiledNetwork:
         description=data.description,
         family=data.family,
         rasp_source=data.rasp_source,
-        pad_safe=data.pad_safe,
+        padding=data.pad_safe,
         certainty=data.certainty,
         frame=torch.from_numpy(arrays[FRAME]) if FRAME in arrays else None,
         recipe=tuple(

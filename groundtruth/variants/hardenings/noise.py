@@ -40,7 +40,7 @@ def add_noise(model: CompiledModel, rng: Generator, *, level: float | None = Non
     found = level or _tolerance(bare, draws)
     made = _noisy(bare, draws, found)
     measured = () if level is not None else (("level", found),)
-    return Made(back(replace(made, pad_safe=is_pad_safe(made)), model), same_nodes(model), measured)
+    return Made(back(replace(made, padding=is_pad_safe(made)), model), same_nodes(model), measured)
 
 
 def _noisy(model: CompiledModel, draws: dict[str, Tensor], level: float) -> CompiledModel:

@@ -62,7 +62,7 @@ def soften(
     made = softened(model, *factors)
     found = zip(("attention", "slope"), factors, strict=True)
     measured = tuple((name, value) for name, value in found if name not in given)
-    return Made(replace(made, pad_safe=is_pad_safe(made)), same_nodes(model), measured)
+    return Made(replace(made, padding=is_pad_safe(made)), same_nodes(model), measured)
 
 
 def _with_exact_interchanges(model: CompiledModel, least: tuple[float, float]) -> tuple[float, float]:

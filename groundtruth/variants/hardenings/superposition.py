@@ -63,7 +63,7 @@ def superpose(model: CompiledModel, rng: Generator, *, dimensions: int | None = 
     made, coherence = best
     measured = {"directions": directions, "coherence": coherence}
     measured |= {} if dimensions is not None else {"dimensions": made.weights.d_model}
-    return Made(replace(made, pad_safe=is_pad_safe(made)), same_nodes(model), tuple(measured.items()))
+    return Made(replace(made, padding=is_pad_safe(made)), same_nodes(model), tuple(measured.items()))
 
 
 def _reads(model: CompiledModel) -> list[tuple[Tensor, Tensor]]:

@@ -28,7 +28,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["score", "eap", "--models", ""], f"--models '' {NOTHING}"),
         (["score", "eap", "--models", "hist", "--ablation", ","], f"--ablation ',' {NOTHING}"),
         (["bench", "--track", "variables", "--methods", ""], f"--methods '' {NOTHING}"),
-        (["show", ""], "unknown model ''. `groundtruth models` lists all 97; a folder with a stored model works too."),
+        (["show", ""], "unknown model ''. `groundtruth models` lists all 104; a folder with a stored model works too."),
         (
             ["score", "eap", "--jobs", "0"],
             'Invalid value "0" for --jobs. Must be >= 1. See `groundtruth score --help`.',
