@@ -134,16 +134,18 @@ class DistinctForward:
     def _pattern(self, stream: "_Stream", head: _Head) -> Tensor:
         w, (batch, n) = self.weights, stream.shape
         (queries, at_query), (keys, at_key) = stream.project(head.query), stream.project(head.key)
+        if _is_periodic(at_query, n) and _is_periodic(at_key, n):  # what is read are positions: one row stands for all
+            batch, at_query, at_key = 1, at_query[:n], at_key[:n]
         if len(queries) * len(keys) <= max(_ENTRIES, batch * n * n):
             places = (at_query * len(keys)).reshape(batch, n, 1) + at_key.reshape(batch, 1, n)
             scores = (queries @ keys.T / w.attn_scale).flatten()[torch.from_numpy(places)]
         else:
-            every_query = queries[torch.from_numpy(at_query)].unflatten(0, stream.shape)
-            every_key = keys[torch.from_numpy(at_key)].unflatten(0, stream.shape)
+            every_query = queries[torch.from_numpy(at_query)].unflatten(0, (batch, n))
+            every_key = keys[torch.from_numpy(at_key)].unflatten(0, (batch, n))
             scores = every_query @ every_key.transpose(-1, -2) / w.attn_scale
         if w.causal:
             scores.masked_fill_(torch.ones(n, n, dtype=torch.bool).triu(1), -torch.inf)
-        return scores.softmax(-1)
+        return scores.softmax(-1).expand(stream.shape[0], n, n)
 
 
 class _Stream:
@@ -153,7 +155,8 @@ class _Stream:
         self.shape = tokens.shape
         batch, n = tokens.shape
         self._writers: list[_Writer] = []
-        self._mixtures: dict[tuple[int, ...], _Mixture] = {}
+        self._mixtures: dict[tuple[tuple[int, tuple[int, ...]], ...], _Mixture] = {}
+        self._restrictions: dict[tuple[int, tuple[int, ...]], _Writer] = {}
         every = np.arange(weights.d_model)
         self.write(every, weights.W_E, tokens.flatten().numpy())
         self.write(every, weights.W_pos[:n], np.tile(np.arange(n), batch))
@@ -175,23 +178,41 @@ class _Stream:
         return vectors @ linear.matrix, place
 
     def _read(self, directions: _Places) -> tuple[Tensor, _Places]:
-        heard = [i for i, writer in enumerate(self._writers) if np.isin(directions, writer.directions).any()]
-        key = tuple(heard)
+        heard: list[tuple[int, _Places, _Writer]] = []
+        for i, writer in enumerate(self._writers):
+            _, to, of = np.intersect1d(directions, writer.directions, assume_unique=True, return_indices=True)
+            if len(of):
+                heard.append((i, to, self._restricted(i, of)))
+        key = tuple((i, tuple(writer.directions.tolist())) for i, _, writer in heard)
         if key not in self._mixtures:
-            self._mixtures[key] = self._mixed([self._writers[i] for i in heard])
+            self._mixtures[key] = self._mixed([writer for _, _, writer in heard])
         mixture = self._mixtures[key]
         vectors = torch.zeros(mixture.size, len(directions), dtype=torch.float64)
-        for i, part in zip(heard, mixture.parts, strict=True):
-            writer = self._writers[i]
-            _, to, of = np.intersect1d(directions, writer.directions, assume_unique=True, return_indices=True)
-            vectors[:, to] += writer.table[:, of][torch.from_numpy(part)]
+        for (_, to, writer), part in zip(heard, mixture.parts, strict=True):
+            vectors[:, to] += writer.table[torch.from_numpy(part)]
         return vectors, mixture.place
+
+    def _restricted(self, i: int, of: _Places) -> _Writer:
+        """A writer as one sees it who reads some of its directions only: of vectors that are the same there, one."""
+        key = (i, tuple(of.tolist()))
+        if key not in self._restrictions:
+            writer = self._writers[i]
+            table = writer.table[:, of]
+            first, number = _number_rows(table)
+            self._restrictions[key] = _Writer(
+                writer.directions[of], table[torch.from_numpy(first)], number[writer.place]
+            )
+        return self._restrictions[key]
 
     def _mixed(self, writers: Sequence[_Writer]) -> _Mixture:
         place, size, parts = np.zeros(self.shape[0] * self.shape[1], dtype=np.int64), 1, list[_Places]()
         for writer in writers:
-            present, place = _renumber(place * len(writer.table) + writer.place, size * len(writer.table))
-            parts = [part[present // len(writer.table)] for part in parts] + [present % len(writer.table)]
+            n = len(writer.table)
+            if n == 1:  # the same everywhere
+                parts.append(np.zeros(size, dtype=np.int64))
+                continue
+            present, place = _renumber(place * n + writer.place, size * n)
+            parts = [part[present // n] for part in parts] + [present % n]
             size = len(present)
         return _Mixture(parts, place)
 
@@ -239,6 +260,12 @@ def _number_rows(matrix: Tensor) -> tuple[_Places, _Places]:
         return first, place
     every = np.arange(len(matrix))  # two rows have one product with the probe: as good as never
     return every, every
+
+
+def _is_periodic(place: _Places, n: int) -> bool:
+    """Whether the numbers of all inputs are those of the first."""
+    rows = place.reshape(-1, n)
+    return bool((rows == rows[:1]).all())
 
 
 def _nonzero(mask: Tensor) -> _Places:

@@ -125,13 +125,18 @@ def _pattern(selector: rasp.RASPExpr, inputs: Sequence[Values], known: dict[int,
         evaluate = causal_eval.evaluate if causal else rasp.evaluate
         return np.array([evaluate(selector, tokens) for tokens in inputs], dtype=bool)
     keys, queries = known[id(selector.keys)], known[id(selector.queries)]
+    shape = (*queries.codes.shape, keys.codes.shape[1])
+    if isinstance(selector.keys, rasp.IndicesType) and isinstance(selector.queries, rasp.IndicesType):
+        keys, queries = (
+            Column(column.codes[:1], column.values) for column in (keys, queries)
+        )  # one row stands for all
     pairs = queries.codes[:, :, None] * len(keys.values) + keys.codes[:, None, :]
     present = np.flatnonzero(np.bincount(pairs.ravel()))
     selected = np.zeros(len(queries.values) * len(keys.values), dtype=bool)
     for pair in present.tolist():
         query, key = divmod(pair, len(keys.values))
         selected[pair] = bool(selector.predicate(keys.values[key], queries.values[query]))
-    return selected[pairs]
+    return np.broadcast_to(selected[pairs], shape)
 
 
 class _Numbering:
@@ -203,7 +208,22 @@ def _zipped(f: Callable[[Value, Value], Value], fst: Column, snd: Column) -> Col
 
 
 def _counted(pattern: Pattern) -> Column:
-    return _renumbered(pattern.sum(-1, dtype=np.int64), lambda width: width)
+    return _renumbered(_widths(pattern), lambda width: width)
+
+
+def _widths(pattern: Pattern) -> Codes:
+    """How many keys each query selects [input, query]."""
+    if pattern.strides[0]:
+        return pattern.sum(-1, dtype=np.int64)
+    return np.tile(pattern[0].sum(-1, dtype=np.int64), (len(pattern), 1))  # the same for every input
+
+
+def _totals(pattern: Pattern, numbers: Codes) -> Codes:
+    """The sum of the whole numbers that each query selects [input, query]; exact, since they are small."""
+    held = numbers.astype(np.float64)
+    if pattern.strides[0]:
+        return np.matmul(pattern.astype(np.float64), held[:, :, None])[:, :, 0].astype(np.int64)
+    return (held @ pattern[0].T.astype(np.float64)).astype(np.int64)  # the same for every input
 
 
 def _averaged(pattern: Pattern, sop: Column, default: Value) -> Column:
@@ -214,15 +234,15 @@ def _averaged(pattern: Pattern, sop: Column, default: Value) -> Column:
     for each distinct row of selected values.
     """
     n_values = len(sop.values)
-    widths = pattern.sum(-1, dtype=np.int64)
-    codes = np.where(pattern, sop.codes[:, None, :], -1).max(-1)
+    widths = _widths(pattern)
+    codes = _totals(pattern, sop.codes)  # where one is selected, that is its code
     codes[widths == 0] = n_values
     several = widths > 1
     if not several.any():
         return _renumbered(codes, [*sop.values, default].__getitem__)
     if all(type(value) in (int, bool) and abs(value) < _EXACT for value in sop.values):
         numbers = np.array([int(value) for value in sop.values], dtype=np.int64)
-        totals = np.where(pattern, numbers[sop.codes][:, None, :], 0).sum(-1)[several]
+        totals = _totals(pattern, numbers[sop.codes])[several]
         base = pattern.shape[-1] + 1
         sums, which = np.unique(totals * base + widths[several], return_inverse=True)
         means = [(total // base) / (total % base) for total in sums.tolist()]

@@ -164,7 +164,7 @@ def test_what_makes_no_task_is_refused() -> None:
     with pytest.raises(DomainError, match="n_pairs=0 leaves no example"):
         localization_task(model("hist"), n_pairs=0)
     with pytest.raises(DomainError, match="lengths='mixed' pads inputs to one length, and padding changes"):
-        localization_task(replace(model("hist"), pad_safe=False), lengths="mixed")
+        localization_task(replace(model("hist"), padding=False), lengths="mixed")
     with pytest.raises(DomainError, match="ablation='resampel' is unknown. Did you mean: resample"):
         localization_task(model("hist"), ablation="resampel")
     constant = compile(rasp.Map(lambda _: 1, rasp.tokens).named("one"), vocab="ab", max_seq_len=3, name="always")
