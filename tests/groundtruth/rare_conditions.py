@@ -78,7 +78,7 @@ TURNED = (
 RARE = {
     "abc": Rare(
         lambda n: lib.detect_pattern(rasp.tokens, "abc"),
-        (tuple("abcd"), 4),
+        (tuple("abcd"), 3),
         (tuple(LETTERS), 6),
         (
             *("input->m0", "m0->a1.h0<v>", "m0->a1.h1<v>", "m0->m2", "a1.h0->m1", "a1.h1->m1", "m1->m2"),

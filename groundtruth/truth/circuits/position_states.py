@@ -48,9 +48,10 @@ class ValueTable:
     def number(self, vectors: Array) -> Ids:
         """The class of each vector [row, d_model]; a new one for what was not seen before."""
         seen = vectors if self._basis is None else vectors @ self._basis
-        # The grid is that of a row's own size, and part of its key, so that equal keys mean close rows.
+        # The grid is that of a row's own size, and part of its key, so that equal keys mean close rows. It changes a
+        # little above each power of two, lest rounding part two rows whose largest number is one.
         sizes = np.abs(seen).max(1, initial=1.0)
-        exponents = np.ceil(np.log2(sizes)).clip(min=0)
+        exponents = np.ceil(np.log2(sizes) - 0.1).clip(min=0)
         keys = np.round(seen / (TOLERANCE * 2.0 ** exponents[:, None])) + 0.0
         table = np.ascontiguousarray(np.concatenate([exponents[:, None], keys], axis=1))
         ids = np.empty(len(table), dtype=np.int64)

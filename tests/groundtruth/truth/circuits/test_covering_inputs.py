@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from tracr.compiler import lib
+from tracr.rasp import rasp
 
 from groundtruth.compiled.domain import Domain
 from groundtruth.programs.shorthand import apply, tokens
@@ -20,6 +22,12 @@ def test_a_rare_condition_is_met_and_missed(name, condition):
     label = next(e.label for e in walk(program) if condition in (None, e.name))
     found = covering_inputs(program, Domain(vocab, n))
     assert {value for tokens in found for value in trace(program, tokens)[label]} >= {True, False}
+
+
+def test_a_pattern_is_met_letter_by_letter():
+    program = canonical(lib.detect_pattern(rasp.tokens, "abcde"))
+    found = covering_inputs(program, Domain(LETTERS, 6))
+    assert any(True in evaluate(program, tokens) for tokens in found)
 
 
 def test_chance_does_not_meet_it():
