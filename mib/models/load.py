@@ -71,8 +71,8 @@ def _dtype(dtype: str | torch.dtype) -> torch.dtype:
 def _device(device: str | torch.device) -> torch.device:
     try:
         return torch.device(device)
-    except RuntimeError as error:
-        raise ModelError(f"device='{device}' is none: write 'cpu', 'cuda', 'cuda:1' or 'mps'.") from error
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(f"device={device!r} is none: write 'cpu', 'cuda', 'cuda:1' or 'mps'.") from error
 
 
 def _move(checkpoint: Checkpoint, source: Source, device: torch.device) -> None:

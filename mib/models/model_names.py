@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from mib.errors import ModelError, did_you_mean
@@ -44,6 +45,11 @@ class Source:
         Raises:
             ModelError: If the folder does not exist, or a folder is given a revision.
         """
+        if not isinstance(name, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ModelError(
+                f"name is a {type(name).__name__}; expected one of {', '.join(MODELS)}, a hub id, or a folder. A model "
+                "that is loaded already needs no loading: tasks take it as it is."
+            )
         text = str(name)
         if text == NAME and revision is None:
             return cls(text, str(CHECKPOINT), local=True)

@@ -49,4 +49,4 @@ def families_in(row: Row) -> list[str]:
 
 
 def _present(value: Any) -> bool:
-    return value is not None and value.get("prompt") is not None
+    return value is not None and (not hasattr(value, "get") or value.get("prompt") is not None)

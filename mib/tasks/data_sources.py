@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
-from mib.errors import FormatError, TaskError, did_you_mean
+from mib.errors import FormatError, MibError, TaskError, did_you_mean, first_line
 from mib.tasks.data_parts import PARTS, check_part
 from mib.tasks.example import Example, Row
 from mib.tasks.task_definition import TaskDefinition
@@ -35,7 +35,20 @@ def examples_of(
         return (task.parse(row) for row in task.stream(seed=seed, split=split))
     if isinstance(data, str | PathLike):
         return _parsed(task, rows_of(task, data, split=split), f"{data}: {split}")
-    return data
+    return _checked(data)
+
+
+def _checked(data: object) -> Iterator[Example]:
+    """Examples that a user gives, each looked at before it is used."""
+    if not isinstance(data, Iterable):
+        raise TaskError(f"data is a {type(data).__name__}; expected None, 'hub', a folder, or a sequence of examples.")
+    for number, example in enumerate(cast("Iterable[object]", data)):
+        if not isinstance(example, Example):
+            raise TaskError(
+                f"data[{number}] is a {type(example).__name__}; expected a mib.tasks.Example. Of a record in MIB's "
+                "columns make one by task.parse(record), or give the folder that the records are in."
+            )
+        yield example
 
 
 def data_of(data: str | PathLike[str] | None, task: str) -> str | PathLike[str] | None:
@@ -71,8 +84,11 @@ def _parsed(task: TaskDefinition, rows: Iterable[Row], where: str) -> Iterator[E
     for number, row in enumerate(rows, 1):
         try:
             yield task.parse(row)
-        except FormatError as error:
+        except MibError as error:
             raise FormatError(f"{where}, record {number}: not as task {task.name} has it: {error}") from error
+        except Exception as error:  # a value of a kind that no record of MIB's has, anywhere inside
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise FormatError(f"{where}, record {number}: not as task {task.name} has it: {reason}.") from error
 
 
 def write_rows(folder: str | PathLike[str], split: str, rows: Iterable[Row]) -> Path:
@@ -114,16 +130,15 @@ def _read(path: Path) -> Iterator[Row]:
     if path.suffix == ".parquet":
         yield from _read_parquet(path)
     elif path.suffix == ".json":
-        rows = _json(path.read_text(encoding="utf-8"), path, "file")
+        rows = _json(_bytes(path), path, "file")
         if not isinstance(rows, list):
             raise FormatError(f"{path}: top level: expected a list of records, found {type(rows).__name__}.")
         for place, row in enumerate(cast("list[object]", rows)):
             yield _row(row, path, f"[{place}]")
     else:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield _row(_json(line, path, f"line {number}"), path, f"line {number}")
+        for number, line in enumerate(_bytes(path).split(b"\n"), 1):
+            if line.strip():
+                yield _row(_json(line, path, f"line {number}"), path, f"line {number}")
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:
@@ -132,9 +147,11 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     except ImportError:
         raise TaskError(f"{path} needs the package 'pyarrow': pip install pyarrow.") from None
     try:
-        yield from parquet.read_table(path).to_pylist()
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{path}: file: is no Parquet file: {error}.") from error
+        rows: list[object] = parquet.read_table(path).to_pylist()
+    except Exception as error:  # pyarrow's own errors, and Python's
+        raise FormatError(f"{path}: file: is no Parquet file: {first_line(error)}.") from error
+    for number, row in enumerate(rows):
+        yield _row(row, path, f"[{number}]")
 
 
 def _row(value: object, path: Path, place: str) -> Row:
@@ -143,8 +160,19 @@ def _row(value: object, path: Path, place: str) -> Row:
     return cast("dict[str, Any]", value)
 
 
-def _json(text: str, path: Path, place: str) -> object:
+def _bytes(path: Path) -> bytes:
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise FormatError(f"{path}: {place}: is no JSON: {error}.") from error
+        return path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"{path}: file: cannot be read: {error.strerror or error}.") from error
+
+
+def _json(text: bytes, path: Path, place: str) -> object:
+    try:
+        return json.loads(text.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            f"{path}: {place}: is no UTF-8: byte {error.start + 1} is {text[error.start]:#04x}."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: {place}: is no JSON: {first_line(error)}.") from error

@@ -23,6 +23,12 @@ WASTE, ENOUGH = 20, 200
 
 _BATCH = 64
 
+SEVERAL_TOKENS = "an answer is several tokens"
+OTHER_LENGTHS = "the answers differ in their number of tokens"
+SAME_TOKEN = "the answers begin with the same token"
+ANSWERS = {SEVERAL_TOKENS, OTHER_LENGTHS, SAME_TOKEN}
+"""Reasons to leave a pair out that lie in how a tokenizer splits its answers."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pair:
@@ -94,11 +100,11 @@ def answer_tokens(encoder: Encoder, answer: str, other: str, *, single: bool) ->
     """
     one, two = encoder.answer(answer), encoder.answer(other)
     if single and max(len(one), len(two)) > 1:
-        return "an answer is several tokens"
+        return SEVERAL_TOKENS
     if len(one) != len(two):
-        return "the answers differ in their number of tokens"
+        return OTHER_LENGTHS
     if one[0] == two[0]:
-        return "the answers begin with the same token"
+        return SAME_TOKEN
     return one[0], two[0]
 
 
@@ -168,13 +174,27 @@ def select(
             break
     selection = Selection(tuple(kept), dict(left_out))
     if not kept or (n is not None and len(kept) < n):
-        wrong = any("the model is wrong" in reason for reason in left_out)
-        unable = "The model may not be able to do the task; right_on='any' asks it nothing."
         raise TaskError(
             f"task {task}: of {len(kept) + left_out.total()} pairs tried, {selection}; wanted {n or 'at least one'}. "
-            f"{unable if wrong else 'Ask for fewer.'}"
+            f"{_advice(left_out, len(kept))}"
         )
     return selection
+
+
+def _advice(left_out: Counter[str], n_kept: int) -> str:
+    """What to do about too few pairs, by why they were left out."""
+    if any("the model is wrong" in reason for reason in left_out):
+        return "The model may not be able to do the task; right_on='any' asks it nothing."
+    if n_kept:
+        return "Ask for fewer."
+    if not left_out:
+        return "There is no example at all: look at the data and its split."
+    if {*left_out} & ANSWERS:
+        return (
+            "No pair is usable, however few are asked for: this tokenizer does not tell the task's answers apart by "
+            "their first tokens. Try another answer_prefix, such as '', or another task."
+        )
+    return "No pair is usable, however few are asked for: give other data, or name another family."
 
 
 def _judged(

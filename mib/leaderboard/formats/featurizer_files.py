@@ -34,6 +34,16 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 }
 """The variables of each task; a cell's folder is named ``<task>_<model>_<variable>``."""
 
+TASK_MODELS: Mapping[str, tuple[str, ...]] = {
+    "ioi_task": MODELS,
+    "4_answer_MCQA": MODELS[1:],
+    "ARC_easy": MODELS[2:],
+    "arithmetic": MODELS[2:],
+    "ravel_task": MODELS[2:],
+}
+"""The models of each task. MIB's verifier passes over the folder of any other pair without a word.
+Source: ``VALID_TASK_MODELS`` in ``verify_submission.py`` of the MIB causal variable track."""
+
 IOI_KEYS = ("bias", "token_coeff", "position_coeff")
 
 MOST = 1e9
@@ -55,8 +65,16 @@ class Cell:
     variable: str
 
     def __post_init__(self) -> None:
-        if self.model not in MODELS or self.variable not in VARIABLES.get(self.task, ()):
-            raise FormatError(f"MIB has no cell {self}; tasks and variables: {dict(VARIABLES)}, models: {MODELS}.")
+        if self.task not in VARIABLES:
+            raise FormatError(
+                f"MIB has no cell {self}: no task '{self.task}'.{did_you_mean(self.task, VARIABLES)} Tasks: "
+                f"{', '.join(VARIABLES)}."
+            )
+        for name, value, known in (
+            ("variable", self.variable, VARIABLES[self.task]), ("model", self.model, TASK_MODELS[self.task])
+        ):  # fmt: skip
+            if value not in known:
+                raise FormatError(f"MIB has no cell {self}: {self.task} has the {name}s {', '.join(known)}.")
 
     def __str__(self) -> str:
         return f"{self.task}_{self.model}_{self.variable}"
@@ -64,7 +82,8 @@ class Cell:
 
 CELLS: Mapping[str, Cell] = {
     str(cell): cell
-    for cell in (Cell(task, model, name) for task, names in VARIABLES.items() for model in MODELS for name in names)
+    for task, names in VARIABLES.items()
+    for cell in (Cell(task, model, name) for model in TASK_MODELS[task] for name in names)
 }
 """All cells by the name of their folder."""
 
@@ -231,7 +250,10 @@ def write_ioi_parameters(path: str | PathLike[str], parameters: Mapping[str, Ioi
         model: dict(zip(IOI_KEYS, (found.bias, found.token, found.position), strict=True))
         for model, found in parameters.items()
     }
-    Path(path).write_text(json.dumps(entries, indent=2) + "\n")
+    try:
+        Path(path).write_text(json.dumps(entries, indent=2) + "\n")
+    except OSError as error:
+        raise malformed(Path(path), "file", f"cannot be written: {error.strerror or error}") from error
 
 
 def _prefix(folder: Path, unit: str | Unit) -> Path:
@@ -320,5 +342,7 @@ def _number(entries: Mapping[str, object], key: str, path: Path, place: str) -> 
 def _json(path: Path) -> object:
     try:
         return json.loads(path.read_bytes())
+    except OSError as error:
+        raise malformed(path, "file", f"cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise malformed(path, "file", f"is no JSON: {error}") from error

@@ -22,7 +22,10 @@ def load_torch_file(path: Path) -> object:
     Raises:
         FormatError: If it is damaged, or holds anything else, naming that.
     """
-    data = io.BytesIO(path.read_bytes())
+    try:
+        data = io.BytesIO(path.read_bytes())
+    except OSError as error:
+        raise malformed(path, "file", f"cannot be read: {error.strerror or error}") from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

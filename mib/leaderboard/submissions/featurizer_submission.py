@@ -3,13 +3,14 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from mib import tasks
 from mib.errors import TaskError, did_you_mean
 from mib.featurization.featurizer import Featurizer
 from mib.leaderboard.formats import Cell, Unit, read_ioi_parameters, write_featurizer, write_ioi_parameters
-from mib.leaderboard.formats.featurizer_files import VARIABLES
+from mib.leaderboard.formats.featurizer_files import TASK_MODELS, VARIABLES
 from mib.leaderboard.protocols import EVERYWHERE, PROTOCOLS, Places
 from mib.leaderboard.submissions.check_submission import IOI_FILE
 from mib.leaderboard.submissions.leaderboard_models import MODELS
@@ -36,7 +37,7 @@ def write_featurizers(
         places: Which layers and heads; default: all layers, and GPT-2's S-inhibition heads for IOI.
 
     Raises:
-        TaskError: If a task is none of the track's.
+        TaskError: If a task is none of the track's, or has no cell with any of the models.
     """
     for name in task_names:
         if name not in PROTOCOLS:
@@ -45,13 +46,23 @@ def write_featurizers(
                 f"{', '.join(PROTOCOLS)}."
             )
     where = Places() if places is None else places
+    pairs = [(task, model) for model in setup.models for task in task_names]
+    known = [(task, model) for task, model in pairs if MODELS[model].architecture in TASK_MODELS[PROTOCOLS[task].name]]
+    if not known:
+        there = "; ".join(f"{task}: {', '.join(TASK_MODELS[PROTOCOLS[task].name])}" for task in task_names)
+        raise TaskError(f"no cell of the leaderboard joins these tasks and models. There are {there}.")
     jobs = [
         _Cell(task, model, variable, setup, where, method).job()
-        for model in setup.models
-        for task in task_names
+        for task, model in known
         for variable in VARIABLES[PROTOCOLS[task].name]
     ]
-    return run(setup, jobs)
+    others = [(PROTOCOLS[task].name, MODELS[model].architecture) for task, model in pairs if (task, model) not in known]
+    skipped = [
+        Outcome(f"{task}_{model}_{variable}", "skipped", "the leaderboard has no such cell")
+        for task, model in others
+        for variable in VARIABLES[task]
+    ]
+    return chain(skipped, run(setup, jobs))
 
 
 @dataclass(frozen=True)

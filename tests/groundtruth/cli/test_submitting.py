@@ -61,12 +61,12 @@ def test_a_method_without_numbers_fails_its_cell(folder: Path, capsys: pytest.Ca
 
 def test_featurizers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(
-        capsys, "submit", "pca", "--track", "featurizers", "--models", f"gpt2={folder}/gpt2", "--layers", "1",
+        capsys, "submit", "pca", "--track", "featurizers", "--models", f"gemma2={folder}/gpt2", "--layers", "1",
         "--tasks", "arithmetic-addition", "--n", "5", "--right-on", "any", "--out", str(folder / "featurizers"),
     )  # fmt: skip
-    assert code == 0 and "arithmetic_GPT2LMHeadModel_ones_carry   written   2 units" in out
+    assert code == 0 and "arithmetic_Gemma2ForCausalLM_ones_carry   written   2 units" in out
     code, out, _ = run(capsys, "submission", "check", str(folder / "featurizers"))
-    assert code == 1 and "a submission of featurizers" in out and "32 rows, the site 768 dimensions" in out
+    assert code == 1 and "a submission of featurizers" in out and "32 rows, the site 2304 dimensions" in out
 
 
 @pytest.mark.parametrize(

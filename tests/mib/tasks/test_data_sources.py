@@ -120,6 +120,65 @@ def test_malformed_files_are_refused_by_place(tmp_path: Path) -> None:
         ioi.load(tmp_path, split="validation")
 
 
+def test_bytes_that_are_no_text_are_refused_by_place(tmp_path: Path) -> None:
+    ioi = tasks.get("ioi")
+    path = ioi.write(tmp_path, 3)
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], lines[1][:20] + b"\xff" + lines[1][21:], lines[2]]))
+    with pytest.raises(FormatError, match=r"train\.jsonl: line 2: is no UTF-8: byte 21 is 0xff"):
+        ioi.load(tmp_path)
+    path.unlink()
+    (tmp_path / "train.json").write_bytes(b'["\x80"]')
+    with pytest.raises(FormatError, match=r"train\.json: file: is no UTF-8: byte 3 is 0x80"):
+        ioi.load(tmp_path)
+    (tmp_path / "train.json").write_text("[" * 100_000)
+    with pytest.raises(FormatError, match=r"train\.json: file: is no JSON"):
+        ioi.load(tmp_path)
+    (tmp_path / "train.json").unlink()
+    (tmp_path / "train.jsonl").mkdir()
+    with pytest.raises(FormatError, match=r"train\.jsonl: file: cannot be read: Is a directory"):
+        ioi.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_whatever_a_record_holds_it_is_read_or_refused_by_place(name: str, tmp_path: Path) -> None:
+    """Every value of a record in turn, at any depth, becomes something of another kind."""
+    task = tasks.get(name)
+    row, refused = task.rows(1)[0], 0
+    for place in places_in(row):
+        for value in ("a string", 7, None, [], {}, ["x"], {"prompt": "x"}, True, -1e300):
+            (tmp_path / "train.json").write_text(json.dumps([changed(row, place, value)]))
+            try:
+                task.load(tmp_path)
+            except FormatError as error:
+                refused += 1
+                assert str(error).startswith(f"{tmp_path}: train, record 1: not as task {name} has it: ")
+                assert "\n" not in str(error)
+    assert refused > 10
+
+
+def places_in(value: object) -> list[tuple[Any, ...]]:
+    """Paths to everything in a record."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [(key, *rest) for key, item in inside for rest in [(), *places_in(item)]]
+
+
+def changed(value: Any, place: tuple[Any, ...], to: object) -> Any:
+    """A copy in which one place holds something else."""
+    if not place:
+        return to
+    copy = value.copy()
+    copy[place[0]] = changed(value[place[0]], place[1:], to)
+    return copy
+
+
+@pytest.mark.parametrize("data", [[{"prompt": "x"}], ["x"], [None], 3, {"a": 1}])
+def test_data_that_are_no_examples_are_refused(data: Any) -> None:
+    ioi = tasks.get("ioi")
+    with pytest.raises(TaskError, match="data(.0.)? is a (dict|str|NoneType|int); expected"):
+        ioi.localization(model_for(word_level("ioi")), word_level("ioi"), n=1, data=data)
+
+
 def test_labels_that_contradict_the_operands_are_refused(tmp_path: Path) -> None:
     addition = tasks.get("arithmetic-addition")
     row = {**addition.rows(1)[0], "label": "7"}

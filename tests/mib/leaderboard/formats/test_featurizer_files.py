@@ -231,7 +231,7 @@ class Payload:
 
 def test_nothing_of_a_submission_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    cell = tmp_path / "submission" / "4_answer_MCQA_GPT2LMHeadModel_answer"
+    cell = tmp_path / "submission" / "4_answer_MCQA_Qwen2ForCausalLM_answer"
     write_featurizer(cell, UNIT, Featurizer.subspace(rotation()))
     for name in ("featurizer.py", "token_position.py"):
         (tmp_path / "submission" / name).write_text("open('pwned', 'w')")
@@ -314,8 +314,12 @@ def test_what_mibs_files_cannot_hold_is_refused(tmp_path: Path) -> None:
         write_featurizer(tmp_path, UNIT, nonlinear)
     with pytest.raises(FormatError, match="has no feature; to swap nothing"):
         write_featurizer(tmp_path, UNIT, Featurizer.subspace(torch.zeros(D, 0)))
-    with pytest.raises(FormatError, match="MIB has no cell"):
+    with pytest.raises(FormatError, match="MIB has no cell .*: ravel_task has the variables Country, Continent, Lang"):
         Cell("ravel_task", "LlamaForCausalLM", "answer")
+    with pytest.raises(FormatError, match="MIB has no cell .*: ravel_task has the models Gemma2ForCausalLM, LlamaFor"):
+        Cell("ravel_task", "GPT2LMHeadModel", "Country")
+    with pytest.raises(FormatError, match="no task 'ravel'. Did you mean: ravel_task"):
+        Cell("ravel", "LlamaForCausalLM", "Country")
 
 
 @pytest.mark.parametrize(

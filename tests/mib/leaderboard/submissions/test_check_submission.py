@@ -82,26 +82,39 @@ def test_one_task_or_model_is_too_few(tmp_path: Path) -> None:
     assert found.problems == ("at least 2 tasks and 2 models are needed; found 'ioi' on 'gpt2'",)
 
 
+UNIT = Unit("ResidualStream", 0, "last_token")
+
+
 def subspace(width: int) -> Featurizer:
     return Featurizer.subspace(torch.eye(width)[:, :2])
 
 
+def test_only_pairs_of_task_and_model_that_mib_evaluates_are_cells(tmp_path: Path) -> None:
+    write_featurizer(tmp_path / "ravel_task_LlamaForCausalLM_Country", UNIT, subspace(4096))
+    found = check_submission(tmp_path)
+    assert found.ready and len(found.cells) == 26
+    write_featurizer(tmp_path / "ravel_task_GPT2LMHeadModel_Country", UNIT, subspace(768))
+    found = check_submission(tmp_path)
+    assert not found.ready
+    assert found.problems[0].startswith("'ravel_task_GPT2LMHeadModel_Country' is no cell of the leaderboard. Did you")
+
+
 def test_featurizers_are_looked_at_unit_by_unit(tmp_path: Path) -> None:
-    cell = tmp_path / "4_answer_MCQA_GPT2LMHeadModel_answer"
+    cell = tmp_path / "4_answer_MCQA_Qwen2ForCausalLM_answer"
     for layer in range(3):
-        write_featurizer(cell, Unit("ResidualStream", layer, "last_token"), subspace(768))
+        write_featurizer(cell, Unit("ResidualStream", layer, "last_token"), subspace(896))
     found = check_submission(tmp_path)
     assert found.ready and found.track == "featurizers"
     assert report(tmp_path, cell.name).holds == "3 units"
     (cell / "ResidualStream(Layer-1,Token-last_token)_indices").unlink()
     (cell / "ResidualStream(Layer-2,Token-last_token)_featurizer").unlink()
     write_featurizer(cell, Unit("ResidualStream", 11, "correct_symbol"), subspace(32))
-    write_featurizer(cell, Unit("ResidualStream", 12, "correct_symbol"), subspace(768))
+    write_featurizer(cell, Unit("ResidualStream", 24, "correct_symbol"), subspace(896))
     known = report(tmp_path, cell.name)
     assert known.state == "faulty" and known.holds == "1 of 5 units"
     no_indices, wrong_width, no_layer, no_featurizer = known.problems  # in the order of the files' names
-    assert "32 rows, the site 768 dimensions" in wrong_width
-    assert "Layer-12" in no_layer and "has 12 layers x 12 heads" in no_layer
+    assert "32 rows, the site 896 dimensions" in wrong_width
+    assert "Layer-24" in no_layer and "has 24 layers x 14 heads" in no_layer
     assert no_indices == "ResidualStream(Layer-1,Token-last_token): without _indices"
     assert no_featurizer == "ResidualStream(Layer-2,Token-last_token): without _featurizer"
 

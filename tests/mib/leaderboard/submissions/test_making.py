@@ -128,14 +128,14 @@ def test_data_sets_in_folders(setup: Setup, tmp_path: Path) -> None:
 
 
 def test_featurizers_of_every_unit_are_written(setup: Setup) -> None:
-    setup = replace(setup, n=10, models={"gpt2": setup.models["gpt2"]}, right_on="any")
+    setup = replace(setup, n=10, models={"gemma2": setup.models["gpt2"]}, right_on="any")
     places = Places(layers=(2,), heads=((0, 1), (1, 3)))
     method = featurizer("pca")
     found = states(write_featurizers(method, ["arithmetic-addition", "ioi"], setup, places=places))
-    cells = ("arithmetic_GPT2LMHeadModel_ones_carry", "ioi_task_GPT2LMHeadModel_output_token",
-             "ioi_task_GPT2LMHeadModel_output_position")  # fmt: skip
+    cells = ("arithmetic_Gemma2ForCausalLM_ones_carry", "ioi_task_Gemma2ForCausalLM_output_token",
+             "ioi_task_Gemma2ForCausalLM_output_position")  # fmt: skip
     assert found == dict.fromkeys(cells, "written")
-    model = load_model(setup.models["gpt2"])
+    model = load_model(setup.models["gemma2"])
     unit = Unit("ResidualStream", 2, "op2_last")
     task = tasks.get("arithmetic-addition").featurization(
         model, variable="ones_carry", site=unit.site(), position="op2_last", family=("random", "ones_carry"), n=10,
@@ -146,13 +146,27 @@ def test_featurizers_of_every_unit_are_written(setup: Setup) -> None:
     torch.testing.assert_close(written @ written.T, wanted @ wanted.T, atol=1e-5, rtol=0)
     names = {path.name for path in (setup.out / cells[1]).iterdir()}
     assert "AttentionHead(Layer:0,Head:1,Token:all)_featurizer" in names and len(names) == 6
-    assert list(read_ioi_parameters(setup.out / "ioi_linear_params.json")) == ["gpt2"]
+    assert list(read_ioi_parameters(setup.out / "ioi_linear_params.json")) == ["gemma"]
     again = write_featurizers(method, ["arithmetic-addition", "ioi"], setup, places=places)
     assert set(states(again).values()) == {"kept"}
 
 
+def test_featurizers_that_the_track_would_pass_over_are_not_written(setup: Setup) -> None:
+    folder = setup.models["gpt2"]
+    setup = replace(setup, n=10, models={"gpt2": folder, "gemma2": folder}, right_on="any")
+    places, method = Places(layers=(2,)), featurizer("pca")
+    found = states(write_featurizers(method, ["arithmetic-addition"], setup, places=places))
+    assert found == {
+        "arithmetic_GPT2LMHeadModel_ones_carry": "skipped", "arithmetic_Gemma2ForCausalLM_ones_carry": "written"
+    }  # fmt: skip
+    assert not (setup.out / "arithmetic_GPT2LMHeadModel_ones_carry").exists()
+    alone = replace(setup, models={"gpt2": folder})
+    with pytest.raises(TaskError, match="There are arithmetic-addition: Gemma2ForCausalLM, LlamaForCausalLM"):
+        write_featurizers(method, ["arithmetic-addition"], alone, places=places)
+
+
 def test_a_model_that_cannot_do_the_task_is_told(setup: Setup) -> None:
-    setup = replace(setup, n=10, models={"gpt2": setup.models["gpt2"]})
+    setup = replace(setup, n=10, models={"gemma2": setup.models["gpt2"]})
     (outcome,) = write_featurizers(featurizer("pca"), ["arithmetic-addition"], setup, places=Places(layers=(0,)))
     assert outcome.state == "failed" and "The model may not be able to do the task" in outcome.detail
     assert not (setup.out / outcome.cell).exists()
