@@ -15,5 +15,5 @@ def my_method(task: mib.LocalizationTask) -> mib.EdgeScores:
         for step, gradient in enumerate(trace.destination_gradients(loss)):
             n = task.engine.columns.readable(step)
             product = torch.einsum("espd,ecpd->sc", changed[:, :n], gradient)
-            scores[:n, task.engine.columns.of(step)] -= product.double()
+            scores[:n, task.engine.columns.of(step)] -= product.cpu().double()
     return mib.EdgeScores(task.graph, (scores / len(task)).numpy())

@@ -46,6 +46,8 @@ def check_constants(graph: Graph, constants: Tensor | None) -> None:
     shape = (len(graph.sources), graph.d_model)
     if constants is not None and tuple(constants.shape) != shape:
         raise TaskError(f"constants have shape {tuple(constants.shape)}; expected {shape}: [source, d_model].")
+    if constants is not None and not bool(constants.isfinite().all()):
+        raise TaskError("constants are not finite: give a number for every source and dimension.")
 
 
 def check_rows(

@@ -25,6 +25,10 @@ from tests.mib.localization.test_methods import N, make_task
         ),
         ({"counterfactual_mask": torch.ones(N, 6, dtype=torch.bool)}, "give both or neither"),
         ({"ablation": "optimal", "constants": None}, "constants=None, but the ablation is 'optimal'"),
+        (
+            {"ablation": "optimal", "constants": torch.full((7, 8), torch.nan)},
+            "constants are not finite: give a number for every source",
+        ),
         ({"metric": "logit difference"}, "metric is a str; expected a callable"),
         ({"clean": [[1, 2]]}, "clean is a list; expected a torch tensor of token ids"),
         ({"counterfactual": None}, "counterfactual is a NoneType; expected a torch tensor"),

@@ -309,9 +309,17 @@ def test_the_reason_why_an_architecture_is_refused_is_true(tmp_path: Path, confi
     assert reason in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("name", [object(), 3, None, b"gpt2", ["gpt2"]])
+def test_what_is_no_name_is_refused(name: Any) -> None:
+    assert refusal(name).startswith(
+        f"name is a {type(name).__name__}; expected one of gpt2, qwen2.5, gemma2, llama3, a"
+    )
+
+
 def test_devices_and_dtypes_that_are_not_here_are_refused(copied: Path) -> None:
     assert refusal(copied, dtype="int8").startswith("dtype='int8' is none of a model. Choose from float32,")
     assert refusal(copied, dtype=torch.int64).startswith("dtype=torch.int64 is none of a model.")
+    assert refusal(copied, device=None).startswith("device=None is none: write 'cpu'")
     assert refusal(copied, device="tpu").startswith("device='tpu' is none: write 'cpu', 'cuda'")
     if not torch.cuda.is_available():
         assert refusal(copied, device="cuda").startswith("device='cuda' cannot be used: ")
