@@ -59,7 +59,7 @@ def test_each_faulty_cell_says_what_is_wrong(tmp_path: Path) -> None:
     assert problem.startswith("importances.pt: ")
     (tmp_path / "arc-easy_llama3").mkdir()
     (problem,) = report(tmp_path, "arc-easy_llama3").problems
-    assert "holds 0 circuit files; expected importances.json" in problem
+    assert "holds 0 circuit files; expected one file of importances" in problem
     (tmp_path / "arc-easy_gpt2").mkdir()
     found = check_submission(tmp_path)
     assert found.problems[0].startswith("'arc-easy_gpt2' is no cell of the leaderboard. Did you mean: arc-easy_gemma2")
@@ -112,7 +112,7 @@ def test_featurizers_are_looked_at_unit_by_unit(tmp_path: Path) -> None:
     write_featurizer(cell, Unit("ResidualStream", 24, "correct_symbol"), subspace(896))
     known = report(tmp_path, cell.name)
     assert known.state == "faulty" and known.holds == "1 of 5 units"
-    no_indices, wrong_width, no_layer, no_featurizer = known.problems  # in the order of the files' names
+    no_indices, wrong_width, no_featurizer, no_layer = known.problems  # in the order of the files' names
     assert "32 rows, the site 896 dimensions" in wrong_width
     assert "Layer-24" in no_layer and "has 24 layers x 14 heads" in no_layer
     assert no_indices == "ResidualStream(Layer-1,Token-last_token): without _indices"
