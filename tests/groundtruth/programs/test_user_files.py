@@ -6,6 +6,7 @@ from tracr.rasp import rasp
 from groundtruth import programs
 from groundtruth.errors import ProgramError
 from groundtruth.programs import Program, UndeclaredProgram, find_program, load_program
+from groundtruth.programs.registry import PROGRAMS
 
 THEIRS = '''
 from tracr.rasp import rasp
@@ -67,7 +68,7 @@ def theirs(tmp_path):
     path = tmp_path / "theirs.py"
     path.write_text(THEIRS)
     yield path
-    programs.registry._programs.pop("fine_here", None)
+    PROGRAMS._entries.pop("fine_here", None)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_makers_s_ops_and_classes_are_programs_as_they_are(theirs, name, tokens,
         ("VALUE", "'VALUE' in .* is of type int; name an S-Op, or a function or a class that makes one"),
         ("Nothing", "'Nothing' in .* is of type Nothing; name an S-Op"),
         ("peek", "has no program 'peek'.* It declares: fine_here"),
-        ("hist", "program 'hist' of .* is already declared in .*counting.py"),
+        ("hist", "a program named 'hist' is registered already by .*counting.py"),
         ("silent", "program 'silent' has no docstring"),
     ],
 )
