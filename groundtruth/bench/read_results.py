@@ -14,11 +14,11 @@ from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.variables.variable_scores import VariableScores
 
-_KINDS: Mapping[str, TypeAdapter[Any]] = {
-    "scored": TypeAdapter(CircuitScores | VariableScores),
-    "skipped": TypeAdapter(Skipped),
-    "failed": TypeAdapter(Failed),
+_SCORES: Mapping[str, TypeAdapter[Any]] = {
+    "circuits": TypeAdapter(CircuitScores),
+    "variables": TypeAdapter(VariableScores),
 }
+_OTHERS: Mapping[str, TypeAdapter[Any]] = {"skipped": TypeAdapter(Skipped), "failed": TypeAdapter(Failed)}
 
 
 def read_results(paths: Iterable[Path]) -> Result:
@@ -65,4 +65,7 @@ def read_outcome(given: Mapping[str, Any]) -> tuple[Cell, Outcome]:
         ValidationError: If one is not what it should be.
     """
     kept = {name: value for name, value in given.items() if name not in ("key", "outcome", "cell", "values")}
-    return read_cell(given["cell"]), _KINDS[given["outcome"]].validate_python(kept)
+    cell = read_cell(given["cell"])
+    # By the track of the cell, so that an error names the entry that is missing there.
+    adapters = {"scored": _SCORES[cell.setting.track], **_OTHERS}
+    return cell, adapters[given["outcome"]].validate_python(kept)

@@ -90,7 +90,7 @@ def test_files_hold_every_row_and_no_nan() -> None:
     data = json.loads(to_json(result_data(found)))
     assert data["track"] == "variables"
     assert [cell["outcome"] for cell in data["cells"]] == ["scored", "scored", "failed"]
-    assert data["cells"][0]["illusion"] is True
+    assert data["cells"][0]["values"]["illusion"] == 1.0
     assert data["cells"][0]["truth"]["overlap"]["energy"]["dead"] == 0.3
     assert {entry["exact"] for entry in data["metric_validity"]} >= {"recall", "inside"}
     table = list(csv.DictReader(io.StringIO(result_csv(found))))
