@@ -34,6 +34,9 @@ INCOMPLETE = 1
 
 INTERRUPTED = 130
 
+LIBRARY_BARS = ("TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
+"""Variables that keep libraries from drawing progress bars of their own; workers inherit them."""
+
 app = cyclopts.App(
     name="groundtruth",
     help=(
@@ -69,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # One thread a process: small models gain nothing from more, and sums come out the same whatever the machine.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # One progress bar, ours: libraries draw theirs in every worker, all onto the same line of the terminal.
+    for name in LIBRARY_BARS:
+        os.environ.setdefault(name, "1")
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
