@@ -1,13 +1,13 @@
 """The tracks of the benchmark by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from groundtruth.bench.cell import Cell
 from groundtruth.bench.circuit_track import CIRCUITS
 from groundtruth.bench.track import Track
 from groundtruth.bench.variable_track import VARIABLES
 from groundtruth.errors import DomainError
-from mib.errors import did_you_mean
+from mib.errors import MethodError, did_you_mean
 
 TRACKS: Mapping[str, Track] = {track.name: track for track in (CIRCUITS, VARIABLES)}
 
@@ -31,6 +31,26 @@ def find_track(name: str, **options: object) -> Track:
             why = "variables are swapped, not ablated, and have no edges. " if track is VARIABLES else ""
             raise DomainError(f"--{option} is an option of --track {owners}: {why}Leave it out.")
     return track
+
+
+def refuse_methods_of_others(track: Track, names: Iterable[str]) -> None:
+    """Refuse names that only another track knows, and tell the option that leads there.
+
+    Args:
+        track: The track that was asked for.
+        names: Methods as the user wrote them; those that no track knows are left to the registry's own error.
+
+    Raises:
+        MethodError: If a name is a method of another track alone.
+    """
+    own = {method.name for method in track.methods.registered()}
+    for name in names:
+        owners = [
+            other.name for other in TRACKS.values()
+            if name not in own and any(name == method.name for method in other.methods.registered())
+        ]  # fmt: skip
+        if owners:
+            raise MethodError(f"'{name}' is a method of the track of {owners[0]}. Add --track {owners[0]}.")
 
 
 def track_of(cell: Cell) -> Track:

@@ -135,11 +135,13 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     import torch
 
     from groundtruth.bench import CellStore, plan_cells, result_of, run_cells
+    from groundtruth.bench.tracks import refuse_methods_of_others
     from groundtruth.report.progress import tracked
     from groundtruth.report.standing import choose_columns
 
     torch.set_num_threads(1)
     choose_columns(track.columns, "screen", split(options.columns, "--columns"))  # a wrong name is told before the run
+    refuse_methods_of_others(track, request.methods or ())
     cells = plan_cells(track, request)
     start, known, processes = time.perf_counter(), 0, options.jobs or os.cpu_count() or 1
     found: dict[Cell, Outcome] = {}

@@ -16,10 +16,13 @@ def check(method: str, /, *, track: str = "circuits", level: str | None = None, 
         json: Print JSON, for machines.
     """
     from groundtruth.bench import find_track
+    from groundtruth.bench.tracks import refuse_methods_of_others
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.contract_view import contract_data, contract_table
 
-    methods, scored = find_track(track, level=level).methods, require_level(level or "edge")
+    found, scored = find_track(track, level=level), require_level(level or "edge")
+    refuse_methods_of_others(found, [method])
+    methods = found.methods
     known = methods.find(method, scored)
     promises = methods.check(known, scored)
     if json:

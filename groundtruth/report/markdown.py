@@ -34,8 +34,8 @@ def _section(section: Section) -> str:
     grids = [_grid(grid) for grid in section.grids if grid.place == "screen"]
     blocks = [
         f"### {markdown_text(section.title.plain)}",
-        _standing(section.standing),
-        markdown_text(section.legend),
+        _standing(section.standing) if section.standing.lines else "Nothing was scored.",
+        markdown_text(section.legend) if section.standing.lines else "",
         *grids,
         markdown_list(line.plain for line in section.sentences),
     ]

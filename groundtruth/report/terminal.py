@@ -120,8 +120,11 @@ def section_view(section: Section, *, wide: bool = False) -> RenderableType:
         section: What to print.
         wide: Keep every column, however long the lines become.
     """
-    parts: list[RenderableType] = [section.title, standing_table(section.standing, wide=wide)]
-    parts.append(Text(section.legend, "faint"))
+    parts: list[RenderableType] = [section.title]
+    if section.standing.lines:
+        parts += [standing_table(section.standing, wide=wide), Text(section.legend, "faint")]
+    else:
+        parts.append(Text("Nothing was scored.", "warn"))
     parts += [_grid_table(grid) for grid in section.grids if grid.place == "screen"]
     return Group(*parts, Padding(bullets(section.sentences), (0, 0, 1, 0)))
 

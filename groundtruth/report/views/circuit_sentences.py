@@ -6,12 +6,14 @@ from statistics import fmean
 
 from rich.text import Text
 
+from groundtruth.bench.cell import Skipped
 from groundtruth.bench.result import Result
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, WrongEdge
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import notation
 from groundtruth.report.views.language_models import PREDICTS
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
+from mib import localization
 
 MARGIN = 0.02
 """A CPR above the true circuit's by less than this is not told."""
@@ -77,8 +79,20 @@ def skipped_sentences(result: Result, ablation: str) -> Iterator[Text]:
     yield from (_faint(f"Left out: {reason}") for reason in reasons)
     if models:
         yield _faint(f"Left out, nothing to localize under {ablation}: {', '.join(models)}")
-    unable = dict.fromkeys(outcome.reason for outcome in skipped.values() if outcome.scope == "method")
-    yield from (_faint(f"Left out: {reason}") for reason in unable)
+    level = result.settings.get("level", "edge")
+    unable = [
+        f"Left out: {outcome.reason}{_level_hint(cell.method, level)}"
+        for cell, outcome in result.outcomes
+        if isinstance(outcome, Skipped) and outcome.scope == "method" and cell.ablation == ablation
+    ]
+    yield from map(_faint, dict.fromkeys(unable))
+
+
+def _level_hint(method: str, level: str) -> str:
+    """Tell the option that a registered method needs, where it scores another level than was asked for."""
+    if method not in localization.names() or level in localization.get(method).levels:
+        return ""
+    return f" Add --level {localization.get(method).levels[0]}."
 
 
 def worst_model(result: Result, method: str) -> str | None:

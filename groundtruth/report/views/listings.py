@@ -119,7 +119,10 @@ def methods_table(methods: Sequence[Localizer]) -> RenderableType:
         parts.append(Padding(Text(method.description).append(f" {method.source}", "faint"), (0, 0, 0, 4)))
     legend = "F, B: forward and backward passes over the data; E edges, N nodes, L layers, m steps"
     parts.append(Text(f"\n{notation.plural(len(methods), 'method')} · {legend}", "faint"))
-    return Group(*parts, Text("groundtruth bench --methods NAME,NAME"))
+    levels = {level for method in methods for level in method.levels}
+    for_all = not methods or all("edge" in method.levels for method in methods)
+    option = "" if for_all else f" --level {'LEVEL' if len(levels) > 1 else levels.pop()}"
+    return Group(*parts, Text(f"groundtruth bench --methods NAME,NAME{option}"))
 
 
 def method_data(method: Localizer) -> dict[str, Any]:
