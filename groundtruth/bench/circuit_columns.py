@@ -5,7 +5,7 @@ from groundtruth.bench.column import Column
 CIRCUIT_COLUMNS: tuple[Column, ...] = (
     # Against the exact circuit.
     Column(name="auroc", heading="AUROC", spread=True, marked=True, priority=0),
-    Column(name="average_precision", heading="AP", spread=True, marked=True, priority=4),
+    Column(name="average_precision", heading="AP", marked=True, priority=4),
     Column(name="f1", heading="F1 @|C|", marked=True, priority=5),
     Column(name="exact", heading="exact", format="fraction", marked=True, priority=2),
     # Without a truth. CPR can go past the true circuit's own, so its largest value is not the best one.
