@@ -10,6 +10,7 @@ imported before a method is asked for: pytest starts as fast as without it.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from mib.localization import Localizer
 
 MARK = "groundtruth"
+ENOUGH = 0.9
+"""Area, and accuracy, that a method must reach unless asked otherwise."""
+
 Kind = Literal["method", "featurizer"]
 
 _KNOWN = pytest.StashKey["dict[str, Known]"]()
@@ -48,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("accuracy", "SHARE", "interchange accuracy of a featurizer on every variable"),
     ):
         group.addoption(
-            f"--groundtruth-{name}", type=float, default=0.9, metavar=metavar, help=f"the least {what} (default: 0.9)"
+            f"--groundtruth-{name}", type=float, metavar=metavar, help=f"the least {what} (default: {ENOUGH})"
         )
     group.addoption(
         "--groundtruth-known",
@@ -66,7 +70,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
+    """Declare the marker; refuse options that nothing would come of.
+
+    Raises:
+        UsageError: For an option about methods where none is named.
+    """
+    kinds = {"auroc": ("method",), "accuracy": ("featurizer",)}
+    for name in ("auroc", "accuracy", "known", "skip"):
+        needed = kinds.get(name, ("method", "featurizer"))
+        given = _option(config, f"groundtruth_{name}") not in (None, [])
+        if given and not any(_option(config, f"groundtruth_{kind}") for kind in needed):
+            options = " or ".join(f"--groundtruth-{kind} SPEC" for kind in needed)
+            raise pytest.UsageError(f"--groundtruth-{name} is about a method, and none is named: add {options}.")
     config.addinivalue_line(
         "markers", f"{MARK}(models=...): about localization methods; models: for the fixture groundtruth_model"
     )
@@ -110,10 +125,16 @@ def groundtruth_model(request: pytest.FixtureRequest) -> CompiledModel:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the tests of every method that was asked for."""
+    """Add the tests of every method that was asked for.
+
+    Raises:
+        UsageError: For a method that cannot be had, a property that is none, or a file of known failures that is wrong.
+    """
     kinds: tuple[Kind, ...] = ("method", "featurizer")
     for kind in kinds:
         for spec in _option(config, f"groundtruth_{kind}"):
+            _require_method(kind, spec)
+            _warn_of_misspelt(config, spec)
             items += [
                 MethodItem.from_parent(
                     session, name=f"{_last_name(spec)}::{question.name}", kind=kind, spec=spec, question=question
@@ -155,11 +176,7 @@ class MethodItem(pytest.Item):
         path = _option(self.config, "groundtruth_known")
         if path is None:
             return None
-        if _KNOWN not in self.config.stash:
-            from groundtruth.testing.expected_failures import read_known
-
-            self.config.stash[_KNOWN] = read_known(path)
-        return self.config.stash[_KNOWN].get(_last_name(self._spec))
+        return _read_known(self.config, path).get(_last_name(self._spec))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What went wrong, without the inside of the plug-in."""
@@ -174,20 +191,65 @@ class MethodItem(pytest.Item):
         return self.config.rootpath, None, self.name
 
 
+def _require_method(kind: Kind, spec: str) -> None:
+    """See that a method can be had, once for all that is asked of it."""
+    from groundtruth.testing.reproduce import named_featurizer, named_method
+
+    try:
+        named_method(spec) if kind == "method" else named_featurizer(spec)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything when it is imported
+        ours = type(error).__name__ in ("MethodError", "GroundTruthError")
+        told = str(error) if ours else f"'{spec}' cannot be imported: {type(error).__name__}: {error}"
+        raise pytest.UsageError(f"--groundtruth-{kind}: {told}") from error
+
+
+def _read_known(config: pytest.Config, path: Path) -> dict[str, Known]:
+    """What the file of known failures says, read once."""
+    if _KNOWN not in config.stash:
+        from groundtruth.errors import GroundTruthError
+        from groundtruth.testing.expected_failures import read_known
+
+        try:
+            config.stash[_KNOWN] = read_known(path)
+        except GroundTruthError as error:
+            raise pytest.UsageError(f"--groundtruth-known: {error}") from error
+    return config.stash[_KNOWN]
+
+
+def _warn_of_misspelt(config: pytest.Config, spec: str) -> None:
+    """Say if a file of known failures has nothing on a method, but on one with nearly its name."""
+    from mib.errors import did_you_mean
+
+    if (path := _option(config, "groundtruth_known")) is None:
+        return
+    known, name = _read_known(config, path), _last_name(spec)
+    if name not in known and (hint := did_you_mean(name, known)):
+        warnings.warn(pytest.PytestWarning(f"{path} says nothing of [{name}].{hint}"), stacklevel=2)
+
+
 _OURS = ("GroundTruthError", "MethodFailure", "MibError")
 
 
 def _asked(config: pytest.Config, kind: Kind) -> Iterator[Question]:
     """What is asked of a method of a kind."""
+    from groundtruth.errors import GroundTruthError
     from groundtruth.testing.properties import FEATURIZER_PROPERTIES, PROPERTIES, property_named
 
     skipped = {name for text in _option(config, "groundtruth_skip") for name in text.split(",") if name}
     for name in skipped:
-        property_named(name, {**FEATURIZER_PROPERTIES, **PROPERTIES})
+        try:
+            property_named(name, {**FEATURIZER_PROPERTIES, **PROPERTIES})
+        except GroundTruthError as error:
+            raise pytest.UsageError(f"--groundtruth-skip: {error}") from error
     if kind == "method":
-        return questions(_profile(config), auroc=_option(config, "groundtruth_auroc"), skipped=skipped)
-    accuracy = _option(config, "groundtruth_accuracy")
-    return featurizer_questions(_profile(config), accuracy=accuracy, skipped=skipped)
+        return questions(_profile(config), auroc=_least(config, "auroc"), skipped=skipped)
+    return featurizer_questions(_profile(config), accuracy=_least(config, "accuracy"), skipped=skipped)
+
+
+def _least(config: pytest.Config, name: str) -> float:
+    """What a method must reach."""
+    given = _option(config, f"groundtruth_{name}")
+    return ENOUGH if given is None else given
 
 
 def _profile(config: pytest.Config) -> Profile:

@@ -19,8 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.errors import GroundTruthError
+from groundtruth.files import write_whole
+from groundtruth.pytest_profiles import PROFILES, RANDOM
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, PROPERTIES
 from mib.errors import did_you_mean
+from mib.plain_text import printable
 
 TABLES = ("fails", "may_fail")
 
@@ -55,7 +58,7 @@ def read_known(path: Path) -> dict[str, Known]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise GroundTruthError(f"no file of known failures at {path}: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, or no UTF-8
         raise GroundTruthError(f"{path} is no TOML: {error}") from error
     return {method: _known(path, method, table) for method, table in content.items()}
 
@@ -78,15 +81,23 @@ def write_known(path: Path, known: Mapping[str, Known], *, header: str) -> None:
             if tests or table == "fails":
                 lines.append(f"[{method}.{table}]")
             lines += [f"{json.dumps(name)} = {json.dumps(reason)}" for name, reason in tests.items()]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(path, ("\n".join(lines) + "\n").encode())
 
 
 def _known(path: Path, method: str, table: Any) -> Known:
-    extra = set(table) - {"parameters", *TABLES} if isinstance(table, dict) else {repr(table)}
+    extra = {repr(table)} if not isinstance(table, dict) else set(table) - {"parameters", *TABLES}
     if extra:
-        found = ", ".join(sorted(extra))
-        raise GroundTruthError(f"{path}: [{method}] holds {found}; it may hold 'parameters', 'fails' and 'may_fail'.")
-    known = Known(table.get("parameters", {}), *(table.get(name, {}) for name in TABLES))
+        found = ", ".join(sorted(map(_brief, extra)))
+        raise GroundTruthError(
+            f"{path}: [{printable(method)}] holds {found}; it may hold 'parameters', 'fails' and 'may_fail'."
+        )
+    parts = [table.get(name, {}) for name in ("parameters", *TABLES)]
+    for name, part in zip(("parameters", *TABLES), parts, strict=True):
+        if not isinstance(part, dict):
+            raise GroundTruthError(
+                f"{path}: '{name}' of [{printable(method)}] is {_brief(repr(part))}; write a table: [{method}.{name}]."
+            )
+    known = Known(*parts)
     if both := sorted(set(known.fails) & set(known.may_fail)):
         raise GroundTruthError(f"{path}: [{method}] has '{both[0]}' in both 'fails' and 'may_fail'; keep one.")
     for name in TABLES:
@@ -94,12 +105,28 @@ def _known(path: Path, method: str, table: Any) -> Known:
     return known
 
 
-def _check(path: Path, where: str, tests: Mapping[str, str]) -> None:
+def _check(path: Path, where: str, tests: Mapping[str, Any]) -> None:
     names = {*PROPERTIES, *FEATURIZER_PROPERTIES}
     for test, reason in tests.items():
-        check = test.partition("[")[0]
+        check, place = test.partition("[")[0], test.partition("[")[2].removesuffix("]")
         if check not in names or not test.endswith("]"):
             hint = did_you_mean(check, names)
-            raise GroundTruthError(f"{path}: [{where}] names '{test}'; write property[model].{hint}")
-        if not isinstance(reason, str) or not reason:  # pyright: ignore[reportUnnecessaryIsInstance] - a user's file
-            raise GroundTruthError(f"{path}: [{where}] gives no reason for '{test}'; write it in quotes.")
+            raise GroundTruthError(f"{path}: [{printable(where)}] names '{_brief(test)}'; write property[model].{hint}")
+        if place not in _places():
+            hint = did_you_mean(place, _places())
+            raise GroundTruthError(
+                f"{path}: [{printable(where)}] names '{_brief(test)}', which no profile asks for.{hint} There are "
+                f"{', '.join(_places())}."
+            )
+        if not isinstance(reason, str) or not reason:
+            raise GroundTruthError(f"{path}: [{printable(where)}] gives no reason for '{test}'; write it in quotes.")
+
+
+def _places() -> list[str]:
+    """Models, and variables at sites, that a profile of the pytest plug-in asks about."""
+    every = (place for p in PROFILES.values() for place in (*p.recovered, *p.examined, *p.found, *p.sought))
+    return [RANDOM, *dict.fromkeys(every)]
+
+
+def _brief(text: str) -> str:
+    return printable(text if len(text) <= 60 else f"{text[:57]}...")

@@ -88,8 +88,11 @@ def test_properties_that_are_known_to_fail_can_be_left_out(project):
     assert "recovers" not in result.stdout.str() and "deterministic" not in result.stdout.str()
     assert "unseeded::scale_equivariant[hist]" in result.stdout.str()
     unknown = project.runpytest_inprocess("--groundtruth-method", "methods:exact", "--groundtruth-skip", "recover")
-    assert unknown.ret != 0
-    assert "unknown property 'recover'. Did you mean: recovers" in unknown.stdout.str() + unknown.stderr.str()
+    assert unknown.ret == pytest.ExitCode.USAGE_ERROR
+    assert (
+        "ERROR: --groundtruth-skip: unknown property 'recover'. Did you mean: recovers"
+        in unknown.stdout.str() + unknown.stderr.str()
+    )
 
 
 def test_a_threshold_is_asked_for(project):
@@ -160,8 +163,11 @@ def test_known_failures_are_expected_and_must_happen(project):
     better.assert_outcomes(failed=1, deselected=9)
     better.stdout.fnmatch_lines(["*XPASS(strict)*this is not so"])
     missing = project.runpytest_inprocess("--groundtruth-method", "methods:exact", "--groundtruth-known", "no.toml")
-    assert missing.ret != 0
-    assert "no file of known failures at no.toml" in missing.stdout.str() + missing.stderr.str()
+    assert missing.ret == pytest.ExitCode.USAGE_ERROR
+    assert (
+        "ERROR: --groundtruth-known: no file of known failures at no.toml"
+        in missing.stdout.str() + missing.stderr.str()
+    )
 
 
 def test_what_rounding_decides_may_pass_or_fail(project):
@@ -195,7 +201,8 @@ def test_parameters_of_the_file_reach_the_method(project):
 
 def test_a_method_of_the_other_kind_is_sent_to_its_option(project):
     wrong = project.runpytest_inprocess("--groundtruth-method", "methods:probe", "-k", "deterministic")
-    wrong.stdout.fnmatch_lines(["'methods:probe' is a featurizer: give it to --groundtruth-featurizer."])
+    told = "ERROR: --groundtruth-method: 'methods:probe' is a featurizer: give it to --groundtruth-featurizer."
+    assert told in wrong.stdout.str() + wrong.stderr.str()
 
 
 def test_without_a_method_nothing_is_added(project):
@@ -207,8 +214,45 @@ def test_an_error_of_the_method_is_shown_as_what_it_is(project):
     result = project.runpytest_inprocess("--groundtruth-method", "methods:crash", "-k", "deterministic")
     result.assert_outcomes(failed=1, deselected=9)
     result.stdout.fnmatch_lines(["*IndexError*"])
-    missing = project.runpytest_inprocess("--groundtruth-method", "methods:nothing", "-k", "deterministic")
-    missing.stdout.fnmatch_lines(["'methods:nothing' cannot be imported:*"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--groundtruth-method", "methods:nothing"), "--groundtruth-method: 'methods:nothing' cannot be imported: "),
+        (("--groundtruth-method", "broken:f"), "'broken:f' cannot be imported: ZeroDivisionError: division by zero"),
+        (("--groundtruth-method", "leaves:f"), "'leaves:f' cannot be imported: SystemExit: 0"),
+        (("--groundtruth-method", "broken.py:f"), "broken.py fails when it is imported: ZeroDivisionError"),
+        (("--groundtruth-featurizer", "no-such"), "--groundtruth-featurizer: unknown featurizer 'no-such'"),
+        (
+            ("--groundtruth-auroc", "0.9"),
+            "--groundtruth-auroc is about a method, and none is named: add --groundtruth-",
+        ),
+        (("--groundtruth-auroc", "0.0"), "--groundtruth-auroc is about a method, and none is named"),
+        (("--groundtruth-accuracy", "1", "--groundtruth-method", "eap"), "add --groundtruth-featurizer SPEC."),
+        (("--groundtruth-known", "known.toml"), "add --groundtruth-method SPEC or --groundtruth-featurizer SPEC."),
+        (("--groundtruth-skip", "recovers"), "--groundtruth-skip is about a method, and none is named"),
+        (
+            ("--groundtruth-known", "wrong.toml", "--groundtruth-method", "eap"),
+            "--groundtruth-known: wrong.toml: [eap.fails] names 'recovers[hsit]', which no profile asks for.",
+        ),
+    ],
+)
+def test_what_cannot_be_run_is_one_usage_error(project, arguments, told):
+    project.makepyfile(broken="1 / 0", leaves="raise SystemExit(0)")
+    project.makefile(".toml", wrong='[eap.fails]\n"recovers[hsit]" = "why"')
+    result = project.runpytest_inprocess(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    lines = [line for line in (*result.outlines, *result.errlines) if line.startswith("ERROR: ")]
+    assert len(lines) == 1 and told in lines[0]
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
+def test_a_misspelt_method_in_a_file_of_known_failures_is_said(project):
+    known = project.makefile(".toml", known='[exct.fails]\n"recovers[hist]" = "why"')
+    asked = ("--groundtruth-method", "methods:exact", "--groundtruth-known", str(known), "--collect-only")
+    result = project.runpytest_inprocess(*asked)
+    result.stdout.fnmatch_lines(["*PytestWarning: *known.toml says nothing of [[]exact]. Did you mean: exct?*"])
 
 
 def test_pytest_starts_without_what_is_heavy():

@@ -35,6 +35,16 @@ def test_what_is_written_is_read_back(tmp_path):
         ("[m]\nsteps = 3", r"\[m\] holds steps; it may hold 'parameters', 'fails' and 'may_fail'"),
         ("m = 3", r"\[m\] holds 3"),
         ("[m", "is no TOML"),
+        ('[m]\nfails = "recovers[hist]"', r"'fails' of \[m\] is 'recovers\[hist\]'; write a table: \[m.fails\]"),
+        ("[m]\nfails = 3", r"'fails' of \[m\] is 3; write a table"),
+        ("[m]\nparameters = [1]", r"'parameters' of \[m\] is \[1\]; write a table"),
+        ("[m.fails]\n'recovers[hist]' = 3", "gives no reason for"),
+        (
+            "[m.fails]\n'recovers[hsit]' = 'why'",
+            r"names 'recovers\[hsit\]', which no profile asks for. Did you mean: hist, sort\? There are random",
+        ),
+        ("[[m]]\nfails = 3", r"\[m\] holds \[\{'fails': 3\}\]"),
+        ('["\\u001b[2J"]\nsteps = 3', r"\[\\x1b\[2J\] holds steps"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, text, told):
