@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mib.errors import FormatError
+from mib.whole_files import write_whole
 
 NAME = "learned"
 """What ``mib.load_model`` and the command line call it."""
@@ -42,22 +43,24 @@ def read(path: Path) -> dict[str, Any]:
     """A JSON file of this folder.
 
     Raises:
-        FormatError: If it is not there or of another schema.
+        FormatError: If it is not there, no JSON or of another schema.
     """
     if not path.is_file():
         raise FormatError(f"no file {path}: `make learned-model` writes it.")
-    data = json.loads(path.read_text())
-    if data.get("schema_version") != SCHEMA_VERSION:
-        raise FormatError(f"{path} has schema_version {data.get('schema_version')!r}; expected {SCHEMA_VERSION}.")
+    try:
+        data = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is no JSON: {error}. `make learned-model` writes it.") from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise FormatError(f"{path} has schema_version {version!r}; expected {SCHEMA_VERSION}.")
     return data
 
 
 def write(path: Path, data: dict[str, Any]) -> None:
     """Write a JSON file, whole or not at all, with one line for each item two levels down."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(_spelt({"schema_version": SCHEMA_VERSION, **data}, depth=2) + "\n")
-    partial.replace(path)
+    write_whole(path, f"{_spelt({'schema_version': SCHEMA_VERSION, **data}, depth=2)}\n".encode())
 
 
 def _spelt(data: Any, depth: int, indent: str = "") -> str:

@@ -4,6 +4,7 @@ A run that is stopped continues where its last state was kept, and ends with the
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from mib.learned.training_prompts import Prompts, answer_logits, prompts_of
 from mib.learned.vocabulary import BOS, PAD, SPECIAL, tokenizer_of, words_of
 from mib.tasks.data_parts import Part
 from mib.tasks.mcqa import DIGITS, LETTERS
+from mib.whole_files import write_whole
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
@@ -241,6 +243,9 @@ def drill_loss(model: nn.Module, drill: Drill) -> Float[Tensor, ""]:
 
 _WEIGHTS, _OPTIMIZER, _PROGRESS = "weights.safetensors", "optimizer.safetensors", "progress.json"
 
+_OF_A_STEP = rf"[0-9]+-({_WEIGHTS}|{_OPTIMIZER})"
+"""Names of the files that an earlier step has left."""
+
 
 def _keep(folder: Path, recipe: Recipe, model: nn.Module, optimizer: torch.optim.Optimizer, log: Log) -> None:
     """Write the state; the file of the progress, which says that the others are whole, last."""
@@ -255,11 +260,9 @@ def _keep(folder: Path, recipe: Recipe, model: nn.Module, optimizer: torch.optim
     save_file(weights, folder / f"{step}-{_WEIGHTS}")
     save_file(moments, folder / f"{step}-{_OPTIMIZER}")
     progress = {"step": step, "recipe": asdict(recipe), "log": log}
-    partial = folder / f"{_PROGRESS}.partial"
-    partial.write_text(json.dumps(progress))
-    partial.replace(folder / _PROGRESS)
-    for old in folder.glob("*.safetensors"):
-        if not old.name.startswith(f"{step}-"):
+    write_whole(folder / _PROGRESS, json.dumps(progress).encode())
+    for old in folder.glob("*.safetensors"):  # the folder may hold others' weights, such as a checkpoint
+        if re.fullmatch(_OF_A_STEP, old.name) and not old.name.startswith(f"{step}-"):
             old.unlink()
 
 

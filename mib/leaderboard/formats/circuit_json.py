@@ -33,6 +33,7 @@ from mib.leaderboard.formats.place_names import (
     no_edge,
     no_infinity,
 )
+from mib.whole_files import write_whole
 
 
 def _flag(value: object) -> object:
@@ -103,7 +104,7 @@ def write_json(path: Path, circuit: CircuitFile) -> None:
             "in_graph": bool(circuit.edges[row, column]),
         }
     document = {"cfg": config_of(graph, path), "nodes": {**nodes, "logits": {"in_graph": True}}, "edges": edges}
-    path.write_text(json.dumps(document), encoding="utf-8")
+    write_whole(path, json.dumps(document).encode())
 
 
 def _parse(path: Path) -> object:

@@ -29,6 +29,7 @@ from mib.leaderboard.formats.place_names import (
     refuse_unknown,
 )
 from mib.leaderboard.formats.torch_files import load_torch_file
+from mib.whole_files import write_whole
 
 _REQUIRED = ("cfg", "src_nodes", "dst_nodes", "edges_scores", "edges_in_graph", "nodes_in_graph")
 _OPTIONAL = ("nodes_scores", "neurons_in_graph", "neurons_scores")
@@ -87,7 +88,7 @@ def write_pt(path: Path, circuit: CircuitFile) -> None:
         entries["neurons_scores"] = _narrow(circuit.neuron_scores.values)
     buffer = io.BytesIO()  # a file would get its own name into its bytes
     torch.save(entries, buffer)
-    path.write_bytes(buffer.getvalue())
+    write_whole(path, buffer.getvalue())
 
 
 def _read_graph(entries: Mapping[str, object], path: Path) -> Graph:

@@ -20,6 +20,7 @@ from mib.featurization.featurizer import Featurizer
 from mib.leaderboard.formats.featurizer_pt import read_module, write_modules
 from mib.leaderboard.formats.place_names import as_mapping, malformed
 from mib.leaderboard.formats.units import Unit
+from mib.whole_files import write_whole
 
 FORWARD, INVERSE, INDICES = "_featurizer", "_inverse_featurizer", "_indices"
 
@@ -169,7 +170,7 @@ def write_featurizer(
     identity = rotation.shape[0] == rotation.shape[1] and torch.equal(rotation, torch.eye(len(rotation)).to(rotation))
     write_modules(prefix, None if identity else rotation, featurizer.n_features)
     selected = None if featurizer.selected is None else list(featurizer.selected)
-    prefix.with_name(prefix.name + INDICES).write_text(json.dumps(selected))
+    write_whole(prefix.with_name(prefix.name + INDICES), json.dumps(selected).encode())
 
 
 def read_featurizer_cell(folder: str | PathLike[str], *, width: int | None = None) -> dict[Unit, Featurizer]:
@@ -251,7 +252,7 @@ def write_ioi_parameters(path: str | PathLike[str], parameters: Mapping[str, Ioi
         for model, found in parameters.items()
     }
     try:
-        Path(path).write_text(json.dumps(entries, indent=2) + "\n")
+        write_whole(Path(path), f"{json.dumps(entries, indent=2)}\n".encode())
     except OSError as error:
         raise malformed(Path(path), "file", f"cannot be written: {error.strerror or error}") from error
 

@@ -20,6 +20,7 @@ from mib.errors import did_you_mean
 from mib.featurization.featurizer import orthonormality_error
 from mib.leaderboard.formats.place_names import as_mapping, malformed, refuse_unknown
 from mib.leaderboard.formats.torch_files import load_torch_file
+from mib.whole_files import write_whole
 
 SUBSPACE = ("SubspaceFeaturizerModule", "SubspaceInverseFeaturizerModule")
 IDENTITY = ("IdentityFeaturizerModule", "IdentityInverseFeaturizerModule")
@@ -103,7 +104,7 @@ def write_modules(prefix: Path, rotation: Float[Tensor, "d k"] | None, n_feature
     for suffix in ("_featurizer", "_inverse_featurizer"):
         buffer = io.BytesIO()  # a file would get its own name into its bytes
         torch.save({"model_info": info, "state_dict": state}, buffer)
-        prefix.with_name(prefix.name + suffix).write_bytes(buffer.getvalue())
+        write_whole(prefix.with_name(prefix.name + suffix), buffer.getvalue())
 
 
 class _Rotate(nn.Module):

@@ -84,7 +84,5 @@ def _cells(
 
 def _write(folder: Path, scores: EdgeScores | NodeScores | NeuronScores) -> str:
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder.parent / f"{folder.name}.part.json"
-    write_circuit(part, scores)
-    part.replace(folder / "importances.json")
+    write_circuit(folder / "importances.json", scores)
     return f"{scores.values.size:,} scores" if not isinstance(scores, EdgeScores) else f"{scores.flat.size:,} edges"

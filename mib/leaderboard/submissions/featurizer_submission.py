@@ -1,6 +1,5 @@
 """A submission of featurizers: for each task, model and variable, one for each layer and token position of MIB's."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,9 +13,10 @@ from mib.leaderboard.formats.featurizer_files import TASK_MODELS, VARIABLES
 from mib.leaderboard.protocols import EVERYWHERE, PROTOCOLS, Places
 from mib.leaderboard.submissions.check_submission import IOI_FILE
 from mib.leaderboard.submissions.leaderboard_models import MODELS
-from mib.leaderboard.submissions.run_submission import Job, Outcome, Setup, run
+from mib.leaderboard.submissions.run_submission import OF_A_CELL, Job, Outcome, Setup, run
 from mib.models import LoadedModel
 from mib.tasks import CausalModel, ioi_linear
+from mib.whole_files import remove_made
 
 Method = Callable[..., Featurizer]
 
@@ -92,10 +92,10 @@ class _Cell:
         units = self.places.units(self.task, self.model, loaded.anatomy.n_layers)
         hypothesis = self._linear(loaded) if self.task == "ioi" else None
         folder, part = self.setup.out / self.name, self.setup.out / f".{self.name}.part"
-        for stale in (folder, part):
-            shutil.rmtree(stale, ignore_errors=True)
+        remove_made(part, OF_A_CELL)
         for unit in units:
             self._write(part, unit, loaded, hypothesis)
+        remove_made(folder, OF_A_CELL)
         part.rename(folder)
         return f"{len(units)} unit{'s' * (len(units) != 1)}"
 

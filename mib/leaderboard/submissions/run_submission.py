@@ -1,7 +1,6 @@
 """Make the cells of a submission, a model at a time; what is finished is kept, and what fails leaves the rest alone."""
 
 import gc
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -16,8 +15,12 @@ from mib.errors import MethodError, MibError, TaskError
 from mib.leaderboard.submissions.submission_settings import record, settings_of
 from mib.models import LoadedModel, SharedModel, load_model
 from mib.tasks.data_sources import data_of
+from mib.whole_files import remove_made
 
 State = Literal["written", "kept", "failed", "skipped"]
+
+OF_A_CELL = r"\.?(importances\.json|[^/]+_(featurizer|indices))(\.[0-9a-f]+)?"
+"""Files that are written into the folder of a cell, and what an interruption leaves of them."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def _make(setup: Setup, lent: SharedModel, job: Job) -> str:
     try:
         return lent.run(setup.method, lambda: job.make(lent.model))
     except MethodError:
-        shutil.rmtree(setup.out / job.cell, ignore_errors=True)
+        remove_made(setup.out / job.cell, OF_A_CELL)
         raise
 
 

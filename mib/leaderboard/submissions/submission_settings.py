@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mib.errors import FormatError
+from mib.whole_files import write_whole
 
 FILE = "submission.json"
 SCHEMA_VERSION = 1
@@ -22,17 +23,20 @@ def settings_of(folder: Path) -> dict[str, Any]:
         return {}
     try:
         stored = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: file: is no JSON: {error}. Delete it to make all cells again.") from error
     if not isinstance(stored, dict) or stored.get("schema_version") != SCHEMA_VERSION:  # pyright: ignore[reportUnknownMemberType]
         raise FormatError(f"{path}: schema_version: expected {SCHEMA_VERSION}. Delete it to make all cells again.")
-    return dict(stored["cells"])
+    cells = stored.get("cells")
+    if not isinstance(cells, dict) or not all(isinstance(cell, dict) for cell in cells.values()):
+        raise FormatError(
+            f"{path}: cells: expected the settings of each cell by its name. Delete it to make all cells again."
+        )
+    return cells
 
 
 def record(folder: Path, cell: str, settings: Mapping[str, Any]) -> None:
     """Note that a cell is finished, and with which settings."""
     cells = {**settings_of(folder), cell: dict(settings)}
     text = json.dumps({"schema_version": SCHEMA_VERSION, "cells": dict(sorted(cells.items()))}, indent=2)
-    part = folder / f"{FILE}.part"
-    part.write_text(text + "\n")
-    part.replace(folder / FILE)
+    write_whole(folder / FILE, f"{text}\n".encode())
