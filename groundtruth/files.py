@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import math
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from mib.whole_files import write_beside, write_whole
 
-__all__ = ["sha256", "to_json", "write_beside", "write_whole"]
+__all__ = ["from_json", "sha256", "to_json", "write_beside", "write_whole"]
 
 
 def sha256(content: bytes) -> str:
@@ -21,6 +22,27 @@ def to_json(data: Any) -> bytes:
     UTF-8 has no lone surrogates, which errors and file names may hold: they are spelt out.
     """
     return (re.sub("[\ud800-\udfff]", _spell_surrogate, _lines(data, depth=2)) + "\n").encode()
+
+
+def from_json(content: bytes) -> Any:
+    """Read JSON, as strictly as ``to_json`` writes it.
+
+    Raises:
+        ValueError: If it is no JSON or no UTF-8, nests too deeply, or holds NaN or an infinity, which JSON has not.
+    """
+    try:
+        return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_constant(text)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
 
 
 def _spell_surrogate(found: re.Match[str]) -> str:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from groundtruth.bench.cell import Failed, Outcome, Skipped
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.variables.variable_scores import VariableScores
-from groundtruth.files import to_json, write_whole
+from groundtruth.files import from_json, to_json, write_whole
 
 SCHEMA_VERSION = 2
 """Version of a stored cell and of a result file."""
@@ -42,8 +42,8 @@ class CellStore:
         if self.fresh:
             return None
         try:
-            stored = _STORED.validate_json((self.folder / f"{key}.json").read_bytes())
-        except (OSError, ValidationError):
+            stored = _STORED.validate_python(from_json((self.folder / f"{key}.json").read_bytes()))
+        except (OSError, ValueError):  # what pydantic raises is one too
             return None
         return stored.outcome if stored.schema_version == SCHEMA_VERSION else None
 

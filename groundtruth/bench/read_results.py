@@ -1,11 +1,10 @@
 """Read results of a track from the JSON files that ``groundtruth bench`` writes, one or several as one."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped, read_cell
 from groundtruth.bench.cell_store import SCHEMA_VERSION
@@ -13,6 +12,7 @@ from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.files import from_json
 
 _SCORES: Mapping[str, TypeAdapter[Any]] = {
     "circuits": TypeAdapter(CircuitScores),
@@ -39,14 +39,15 @@ def read_results(paths: Iterable[Path]) -> Result:
             found |= dict(map(read_outcome, data["cells"]))
             settings |= data["settings"]
             seconds += data["seconds"]
-        except (KeyError, TypeError, ValidationError) as error:
-            raise ArtifactError(f"{path} is no result of a track: {type(error).__name__}: {error}") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:  # what pydantic raises is one too
+            first = str(error).strip().replace("\n", " ")
+            raise ArtifactError(f"{path} is no result of a track: {type(error).__name__}: {first}") from error
     return Result(tuple(found.items()), settings, seconds)
 
 
 def _data(path: Path) -> dict[str, Any]:
     try:
-        data: Any = json.loads(path.read_bytes())
+        data: Any = from_json(path.read_bytes())
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}.") from error
     except ValueError as error:

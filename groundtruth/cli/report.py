@@ -14,13 +14,17 @@ def report(result: Path, /, *, html: Path | None = None) -> None:
     """
     from rich.text import Text
 
+    from groundtruth.errors import ArtifactError, GroundTruthError
     from groundtruth.files import write_whole
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.result_page import read_result, result_page
 
     data = read_result(result)
     path = html or result.with_suffix(".html")
-    page = result_page(data)
+    try:
+        page = result_page(data)
+    except GroundTruthError as error:
+        raise ArtifactError(f"{result}: {error}") from error
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page.encode())
     echo(Text(f"{path}  ({len(page) / 1024:,.0f} KiB; open it in a browser)"))

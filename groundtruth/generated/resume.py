@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from groundtruth.errors import ProgramError
-from groundtruth.files import to_json
+from groundtruth.files import from_json, to_json
 from groundtruth.generated.bounds import Bounds
 from groundtruth.generated.lock import LOCK
 from groundtruth.generated.member import MODEL_NAME, Member
@@ -159,8 +159,8 @@ def _manifest(suite: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        data = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        data = from_json(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise ProgramError(f"{path} is not JSON: {error}. Name another folder.") from error
     return data if isinstance(data, dict) else {}
 
@@ -175,10 +175,10 @@ def _remove(folder: Path, made: str) -> None:
 def _read(file: Path) -> Member | str | None:
     """What was kept of a draw; nothing if it is not what ``kept`` writes, so that the draw is made again."""
     try:
-        data = json.loads(file.read_bytes())
+        data = from_json(file.read_bytes())
         if isinstance(data, dict) and isinstance(reason := data.get("rejected"), str):
             return reason
         member = _MEMBER.validate_json(json.dumps(data["member"]), strict=True)
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, ValidationError):
+    except (OSError, ValueError, KeyError, TypeError):  # what pydantic raises is a ValueError
         return None
     return member if MODEL_NAME.fullmatch(member.name) else None

@@ -1,17 +1,20 @@
 """The shipped models and variants: where they lie, and the index of what they are."""
 
-import json
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from groundtruth.errors import ArtifactError
-from groundtruth.files import to_json, write_whole
+from groundtruth.files import from_json, to_json, write_whole
 from groundtruth.store.read import read_circuits, read_model
+from groundtruth.store.schema import SummaryData
 from groundtruth.store.write import MODEL
 from mib.errors import did_you_mean
 
 INDEX = "index.json"
+_SUMMARIES = TypeAdapter(list[SummaryData])
 
 
 def library() -> Path:
@@ -67,14 +70,21 @@ def summaries() -> list[dict[str, Any]]:
     """One entry for each shipped model, from the index: name, family, description, sizes, domain, live edges.
 
     Raises:
-        ArtifactError: If the index is missing or not JSON.
+        ArtifactError: If the index is missing or is not what ``write_index`` writes.
     """
     path = library() / INDEX
     try:
-        entries: list[dict[str, Any]] = json.loads(path.read_text())["models"]
+        entries = _SUMMARIES.validate_python(from_json(path.read_bytes())["models"])
+    except ValidationError as error:
+        raise ArtifactError(f"cannot read the index {path}: {_first(error)}.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"cannot read the index {path}: {error}.") from error
-    return entries
+    return [entry.model_dump() for entry in entries]
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_context=False)[0]
+    return f"models.{'.'.join(map(str, found['loc']))}: {found['msg']}"
 
 
 def write_index(folder: Path) -> None:

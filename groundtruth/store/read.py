@@ -1,8 +1,7 @@
 """Read a compiled model and its proven circuits from a folder; nothing is unpickled and no code is run."""
 
-import json
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
 from groundtruth.compiled.recipe import Step
 from groundtruth.errors import ArtifactError, DomainError, ProofError
-from groundtruth.files import sha256
+from groundtruth.files import from_json, sha256
 from groundtruth.store.consistency import require_consistent
 from groundtruth.store.json_values import unpack
 from groundtruth.store.rebuild import rebuild
@@ -151,7 +150,7 @@ def _content(path: Path) -> bytes:
 
 def _parsed(kind: type[Data], path: Path) -> Data:
     try:
-        raw: Any = json.loads(_content(path), parse_constant=_refuse_constant)
+        raw: Any = from_json(_content(path))
         version: Any = raw.get("schema_version") if isinstance(raw, dict) else None  # pyright: ignore[reportUnknownMemberType]
         if isinstance(version, bool) or version != SCHEMA_VERSION:
             raise ArtifactError(f"{path} has schema_version {version!r}; this version reads {SCHEMA_VERSION}.")
@@ -162,12 +161,8 @@ def _parsed(kind: type[Data], path: Path) -> Data:
         raise ArtifactError(f"{path}: {place}: {first['msg']}.") from error
     except ArtifactError:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ArtifactError(f"{path} is not JSON: {error}.") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number of JSON")
 
 
 def _arrays(path: Path, expected: str) -> dict[str, NDArray[np.float64]]:

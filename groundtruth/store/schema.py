@@ -339,6 +339,42 @@ class VariableData(_Strict):
     stages: list[StageData]
 
 
+class SummaryData(_Strict):
+    """One shipped model in the index: what ``groundtruth models`` lists without reading the model.
+
+    Attributes:
+        name: Of the model and of its folder.
+        family: What the program is about.
+        description: One line.
+        layers: Of the compiled transformer.
+        heads: Of its widest layer.
+        d_model: Width of the residual stream.
+        d_mlp: Width of the MLPs.
+        domain: Declared inputs, in words.
+        inputs: How many inputs were run.
+        causal: Whether attention sees only the past.
+        pad_safe: Whether padding on the right changes nothing.
+        output: Whether it gives values or a number.
+        edges: How many there are.
+        live: Live edges by ``ablation/lengths``.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    family: str
+    description: str
+    layers: Count
+    heads: Count
+    d_model: Count
+    d_mlp: Count
+    domain: str
+    inputs: Count
+    causal: bool
+    pad_safe: bool
+    output: Literal["categorical", "numerical"]
+    edges: Count
+    live: dict[str, Count]
+
+
 class HoldsData(_Strict):
     """What an artifact holds that does not hold everything.
 
