@@ -20,8 +20,8 @@ from typing import Any
 
 from groundtruth.errors import GroundTruthError
 from groundtruth.files import write_whole
-from groundtruth.pytest_profiles import PROFILES, RANDOM
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, PROPERTIES
+from groundtruth.testing.pytest_profiles import PROFILES, RANDOM
 from mib.errors import did_you_mean
 from mib.plain_text import printable
 

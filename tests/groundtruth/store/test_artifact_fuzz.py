@@ -1,10 +1,9 @@
 """Whatever a stored model says, reading it gives a model or an ArtifactError, and verifying it an outcome."""
 
-import copy
 import hashlib
 import json
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundtruth import CompiledModel, load, verify
@@ -13,65 +12,9 @@ from groundtruth.store.read import read_circuits, read_variables
 from groundtruth.truth.circuits.circuit import Circuit
 from tests.groundtruth.store.conftest import SMALL
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS, read, rehash
+from tests.mutations import MUTATED, mutated
 
-FUZZED = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-3, 40)
-    | st.sampled_from([2**70, -(10**30), 1e308, 0.5, -0.0])
-    | st.text(max_size=4)
-    | st.sampled_from(
-        ["tokens", "indices", "hist_1", "a0.h0->m0", "live", "inert", "zero", "compiler_bos", "map", "none"]
-    )
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["tuple", "kind", "edges", "x"]), inner, max_size=2)
-    ),
-    max_leaves=6,
-)
-
-
-def paths(data, path=()):
-    """The place of everything in a JSON value."""
-    yield path
-    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    for key, value in items:
-        yield from paths(value, (*path, key))
-
-
-@st.composite
-def mutated(draw, data):
-    """A JSON value with one to three changes: something replaced, removed, doubled, or exchanged for its neighbour."""
-    data = copy.deepcopy(data)
-    for _ in range(draw(st.integers(1, 3))):
-        *path, last = draw(st.sampled_from([path for path in paths(data) if path] or [(0,)]))
-        parent = data
-        for part in path:
-            parent = parent[part]
-        if not isinstance(parent, dict | list) or not parent:
-            continue
-        match draw(st.sampled_from(["replace", "replace", "remove", "double", "exchange", "rename"])):
-            case "replace":
-                parent[last] = draw(VALUES)
-            case "remove":
-                del parent[last]
-            case "double" if isinstance(parent, list):
-                parent.append(parent[last])
-            case "exchange":
-                other = draw(st.sampled_from(list(parent) if isinstance(parent, dict) else list(range(len(parent)))))
-                parent[last], parent[other] = parent[other], parent[last]
-            case "rename" if isinstance(parent, dict):
-                parent[draw(st.text(max_size=3))] = parent.pop(last)
-            case _:
-                pass
-    return data
+FUZZED = settings(MUTATED, max_examples=150)
 
 
 def read_all(folder):
