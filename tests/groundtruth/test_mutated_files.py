@@ -13,8 +13,7 @@ from groundtruth.errors import ArtifactError, GroundTruthError, ProgramError
 from groundtruth.files import to_json
 from groundtruth.generated import Bounds
 from groundtruth.generated.resume import MANIFEST, WORKSHOP, Job, kept, require_folder
-from groundtruth.report.page import read_result, result_page
-from groundtruth.report.variable_page import variable_page
+from groundtruth.report.views.result_page import read_result, result_page
 from groundtruth.store import catalog
 from groundtruth.store.measurements import read_measurements
 from groundtruth.testing.expected_failures import Known, read_known
@@ -121,7 +120,7 @@ def test_results_and_their_pages(results, tmp_path, data, track):
         require_one_line(error, path)
     else:
         try:
-            page = variable_page(found) if found.get("track") == "variables" else result_page(found)
+            page = result_page(found)
         except GroundTruthError as error:
             assert "\n" not in str(error)
         else:

@@ -1,6 +1,5 @@
 """A result file as one HTML page: the file is read and checked as a whole, then reported like the run that wrote it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from groundtruth.bench.cell_store import SCHEMA_VERSION
 from groundtruth.bench.read_results import read_outcome
 from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
+from groundtruth.files import from_json
 from groundtruth.report.html import Page, html_page
 from groundtruth.report.views.track_report import TRACK_REPORTS
 
@@ -25,10 +25,10 @@ def read_result(path: Path) -> dict[str, Any]:
         ArtifactError: If it is no such file, or of another schema.
     """
     try:
-        data = json.loads(path.read_bytes())
+        data = from_json(path.read_bytes())
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}. Name a .json file that bench wrote.") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ArtifactError(f"{path} is no JSON: {error}.") from None
     missing = [key for key in WANTED if not isinstance(data, dict) or key not in data]
     if missing:
