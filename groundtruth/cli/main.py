@@ -25,6 +25,7 @@ from groundtruth.cli.tasks import tasks
 from groundtruth.cli.test_circuit import test_circuit
 from groundtruth.cli.verify import verify
 from groundtruth.guarded_run import refuse_exit
+from mib.plain_text import printable
 
 BAD_INPUT = 2
 """Exit code for what the user can put right: a name, a file, an option."""
@@ -120,7 +121,7 @@ def _code(error: ValueError) -> int:
 
 
 def _fail(message: str, *, hint: str = "", code: int = BAD_INPUT) -> int:
-    sys.stderr.write(f"error: {message.strip()}{hint}\n")
+    sys.stderr.write(f"error: {printable(message.strip(), lines=True)}{hint}\n")
     return code
 
 

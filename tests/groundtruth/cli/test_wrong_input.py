@@ -106,3 +106,13 @@ def test_no_method_beside_ones_own_is_a_choice(capsys: pytest.CaptureFixture[str
     assert left.value.code == 0
     shown = capsys.readouterr().out
     assert "\neap " in shown and "\nrandom " not in shown
+
+
+@pytest.mark.parametrize("name", ["\x1b[2Jhist", "hist\udcff", "\u202ehist"])
+def test_no_name_reaches_the_terminal_as_an_escape_sequence(capsys, name):
+    with pytest.raises(SystemExit) as left:
+        main(["show", name])
+    told = capsys.readouterr().err
+    assert left.value.code == 2
+    assert told.startswith("error: unknown model '") and told.strip().isprintable()
+    assert name.encode("unicode_escape").decode() in told
