@@ -100,7 +100,10 @@ def _refusal(method: FeaturizerMethod, task: FeaturizationTask) -> str:
 def _run_twice(
     function: Callable[[Any], Any], task: Any, name: str, inputs: tuple[str, str]
 ) -> tuple[MockRun, MockRun]:
-    return _run(function, task, name, inputs), _run(function, task, name, inputs)
+    # One guard around both: global generators that are put back in between would give an unseeded method the same
+    # numbers twice.
+    with guard_process():
+        return _run(function, task, name, inputs), _run(function, task, name, inputs)
 
 
 def _run(function: Callable[[Any], Any], task: Any, name: str, inputs: tuple[str, str]) -> MockRun:
@@ -108,8 +111,7 @@ def _run(function: Callable[[Any], Any], task: Any, name: str, inputs: tuple[str
     copies = {field: getattr(task, field).clone() for field in inputs}
     before = Snapshot.of(replace(task, model=copy.deepcopy(task.model), **copies), inputs)
     try:
-        with guard_process():
-            return MockRun(name, before, function(before.task))
+        return MockRun(name, before, function(before.task))
     except MibError as error:
         return MockRun(name, before, None, str(error))
     except (Exception, SystemExit) as error:

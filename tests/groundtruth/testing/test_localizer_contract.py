@@ -52,9 +52,13 @@ def test_unscored_edges_are_named(value: float) -> None:
     assert "no finite score for 1 of 13 edges: 'input->a0.h0<v>'" in next(iter(found.values()))
 
 
-def test_unseeded_randomness_is_told() -> None:
-    found = broken(lambda task: mib.EdgeScores(task.graph, torch.randn(len(task.graph.edges)).numpy()))
+@pytest.mark.parametrize("draw", [lambda n: torch.randn(n).numpy(), np.random.randn], ids=["torch", "numpy"])
+def test_unseeded_randomness_is_told(draw) -> None:
+    found = broken(lambda task: mib.EdgeScores(task.graph, draw(len(task.graph.edges))))
     assert "Draw random numbers from task.generator()" in found["the same seed gives the same scores"]
+
+
+def test_what_the_tasks_generator_draws_is_no_breach() -> None:
     seeded = lambda task: mib.EdgeScores(  # noqa: E731
         task.graph, torch.randn(len(task.graph.edges), generator=task.generator()).numpy()
     )
