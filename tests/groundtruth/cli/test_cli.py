@@ -282,11 +282,11 @@ def test_bench_prints_a_table_and_writes_three_files(files: Path, run) -> None:
     assert done.code == 0
     assert "Circuit localization · 2 models · resample ablation" in done.words
     assert max(map(len, done.out.splitlines())) <= 100
-    written = sorted((files / "results").glob("*-smoke.*"))
+    written = sorted((files / "results").glob("*-smoke-*"))
     assert [path.suffix for path in written] == [".csv", ".json", ".md"]
     data = json.loads(written[1].read_text())
     assert [cell["method"] for cell in data["cells"]] == ["oracle", "eap", "random"] * 2
-    assert data["cells"][0]["live"]["exact"] is True
+    assert data["cells"][0]["truth"]["live"]["exact"] is True
     assert data["settings"]["seed"] == 0
 
 
@@ -305,7 +305,7 @@ def test_score_puts_my_method_beside_the_baselines(files: Path, run) -> None:
     assert done.code == 0
     for name in ("mine", "oracle", "random", "eap", "exact"):
         assert name in done.out
-    data = json.loads(next((files / "results").glob("*-mine.json")).read_text())
+    data = json.loads(next((files / "results").glob("*-mine-*.json")).read_text())
     by_method = {s["method"]: s["columns"]["auroc"]["mean"] for s in data["summaries"]}
     assert by_method["m.py:mine"] == by_method["exact"]
 

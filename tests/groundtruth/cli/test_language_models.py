@@ -28,11 +28,11 @@ def test_a_method_is_scored_on_the_learned_model_and_a_compiled_one(
     assert "no truth is known there" in text
     cells = json.loads(next(tmp_path.glob("*.json")).read_text())["cells"]
     real = [cell for cell in cells if cell["cell"]["task"]]
-    assert [(cell["method"], cell["model"], cell["live"]) for cell in real] == [
+    assert [(cell["method"], cell["model"], cell["truth"]) for cell in real] == [
         ("eap", "learned", None),
         ("random", "learned", None),
     ]
-    assert all(cell["live"] for cell in cells if not cell["cell"]["task"])
+    assert all(cell["truth"]["live"] for cell in cells if not cell["cell"]["task"])
 
 
 def test_a_featurizer_is_scored_on_prompts_of_a_folder_with_parameters_of_its_own(

@@ -49,7 +49,7 @@ def test_a_method_of_ones_own_beside_the_baselines(folder: Path, capsys: pytest.
     ]  # fmt: skip
     assert "3 seeds from 0" in out
     assert all(len(line) <= 100 for line in out.splitlines())
-    files = sorted(path.suffix for path in (folder / "results").glob("*-variables-difference.*"))
+    files = sorted(path.suffix for path in (folder / "results").glob("*-variables-difference-*"))
     assert files == [".csv", ".json", ".md"]
     code, out, _ = run(capsys, *arguments, "--json")
     data = json.loads(out)
@@ -58,7 +58,7 @@ def test_a_method_of_ones_own_beside_the_baselines(folder: Path, capsys: pytest.
     rows = {(cell["method"], cell["seed"]): cell for cell in data["cells"]}
     assert rows["oracle", 0]["accuracy"] == 1.0
     assert rows["no-op", 0]["accuracy"] == 0.0
-    assert rows["full-vector", 2]["overlap"]["recall"] == pytest.approx(1.0)
+    assert rows["full-vector", 2]["truth"]["overlap"]["recall"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
