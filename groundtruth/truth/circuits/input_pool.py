@@ -1,19 +1,28 @@
 """The inputs that a proof about edges runs on: the whole domain where it is small, else inputs chosen to matter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import torch
 
 from groundtruth.compiled.domain import Tokens
 from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.errors import DomainError
 from groundtruth.truth.circuits.circuit import Lengths
 from groundtruth.truth.circuits.covering_inputs import covering_inputs, with_edits
+from groundtruth.truth.circuits.patched_runs import Rows, Runs, every_pair
 
 POOL_LIMIT = 4_000
 """Domains up to this size are run whole."""
 
 SAMPLE_SIZE = 1_000
 """So many inputs of a larger domain are run. Value classes decide what they do not show, so that more seldom help."""
+
+MEMORY_LIMIT = 16 * 2**30
+"""Bytes that the full runs of a proof may take; more is refused before anything is allocated."""
+
+_COVERING, _EDITS = 100, 40
+"""So many covering inputs are paired with each other, and each with so many of its single-token edits."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +99,38 @@ def _checked(model: CompiledNetwork, tokens: Sequence[object], lengths: range) -
             f"of {lengths.stop - 1}. Leave it out, or use lengths='mixed'."
         )
     return checked
+
+
+def require_memory(model: CompiledNetwork, inputs: int, positions: int) -> None:
+    """Refuse full runs that would take more than ``MEMORY_LIMIT``: each source's output is held once."""
+    w = model.weights
+    sources = w.n_layers * (w.n_heads + 1) + 2
+    needed = 8 * inputs * positions * w.d_model * sources
+    if needed > MEMORY_LIMIT:
+        fitting = max(1, inputs * MEMORY_LIMIT // needed)
+        raise DomainError(
+            f"proving the circuit of '{model.name}' would hold {needed / 2**30:,.0f} GiB of outputs ({inputs:,} inputs "
+            f"x {positions} positions x {sources:,} sources x {w.d_model:,} dimensions); at most "
+            f"{MEMORY_LIMIT / 2**30:.0f} GiB are. Run fewer inputs, budget={fitting}, or a model with fewer heads."
+        )
+
+
+def covering_pairs(runs: Runs, replacements: Rows, covering: int) -> Iterator[tuple[Rows, Rows]]:
+    """Batches of (inputs, replacements): each of the first inputs with each other, and then with its neighbours.
+
+    Args:
+        runs: Of the model.
+        replacements: Those to choose from.
+        covering: How many inputs, the first ones, show something that the others do not.
+    """
+    first = torch.arange(min(covering, len(runs.tokens), _COVERING))
+    near = replacements[replacements < len(first)] if runs.ablation == "resample" else replacements
+    yield from every_pair(runs, first, near)
+    if runs.ablation != "resample":
+        yield from every_pair(runs, torch.arange(len(runs.tokens)), replacements)
+        return
+    for row in first.tolist():
+        edits = replacements[(runs.tokens[replacements] != runs.tokens[row]).sum(1) == 1][:_EDITS]
+        if len(edits):
+            yield torch.full_like(edits, row), edits
+            yield edits, torch.full_like(edits, row)

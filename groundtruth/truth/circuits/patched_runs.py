@@ -30,9 +30,6 @@ RUN_LIMIT = 200_000
 _SMALL = 24
 """Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
 
-_COVERING, _EDITS = 100, 40
-"""So many covering inputs are paired with each other, and each with so many of its single-token edits."""
-
 _ROWS_IN_MEMORY = 2**22
 """Numbers of one intermediate result that a batch of runs may hold."""
 
@@ -349,27 +346,6 @@ def distinct(values: Tensor) -> tuple[Tensor, Tensor]:
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return torch.from_numpy(first[order]), torch.from_numpy(rank[group.reshape(-1)])
-
-
-def covering_pairs(runs: Runs, replacements: Rows, covering: int) -> Iterator[tuple[Rows, Rows]]:
-    """Batches of (inputs, replacements): each of the first inputs with each other, and then with its neighbours.
-
-    Args:
-        runs: Of the model.
-        replacements: Those to choose from.
-        covering: How many inputs, the first ones, show something that the others do not.
-    """
-    first = torch.arange(min(covering, len(runs.tokens), _COVERING))
-    near = replacements[replacements < len(first)] if runs.ablation == "resample" else replacements
-    yield from every_pair(runs, first, near)
-    if runs.ablation != "resample":
-        yield from every_pair(runs, torch.arange(len(runs.tokens)), replacements)
-        return
-    for row in first.tolist():
-        edits = replacements[(runs.tokens[replacements] != runs.tokens[row]).sum(1) == 1][:_EDITS]
-        if len(edits):
-            yield torch.full_like(edits, row), edits
-            yield edits, torch.full_like(edits, row)
 
 
 def likely_pairs(runs: Runs, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:

@@ -27,13 +27,12 @@ from groundtruth.truth.circuits.circuit import (
     require_lengths,
 )
 from groundtruth.truth.circuits.family import minimal_circuits
-from groundtruth.truth.circuits.input_pool import InputPool, input_pool
+from groundtruth.truth.circuits.input_pool import InputPool, covering_pairs, input_pool, require_memory
 from groundtruth.truth.circuits.patched_runs import (
     RUN_LIMIT,
     TOLERANCE,
     Rows,
     Runs,
-    covering_pairs,
     distinct,
     every_pair,
     largest,
@@ -44,9 +43,6 @@ from groundtruth.truth.circuits.reasons import structure, unread
 from groundtruth.truth.circuits.sufficiency import prove_sufficiency
 from groundtruth.truth.circuits.value_classes import ValueClasses
 from mib.graph import Edge, Letter, Place
-
-MEMORY_LIMIT = 16 * 2**30
-"""Bytes that the full runs of a proof may take; more is refused before anything is allocated."""
 
 _NEAR = 48
 """So many first inputs of a sample are paired with each other before anything else is tried."""
@@ -136,26 +132,12 @@ def ground(
         )
     chosen = input_pool(model, which, inputs=inputs, budget=budget, searched=searched)
     positions = max(len(item) for item in chosen.inputs)
-    _require_memory(model, len(chosen.inputs), positions + 1)
+    require_memory(model, len(chosen.inputs), positions + 1)
     tokens = model.encode(chosen.inputs, length=positions)
     counts = pool(tokens, special=(model.bos_id, model.pad_id))
     mean_over = torch.tensor(chosen.drawn) if chosen.drawn else None
     runs = Runs(model.core, model.graph, model.decoder, tokens, counts, kind, mean_over)
     return Ground(model, which, chosen, runs)
-
-
-def _require_memory(model: CompiledNetwork, inputs: int, positions: int) -> None:
-    """Refuse full runs that would take more than ``MEMORY_LIMIT``: each source's output is held once."""
-    w = model.weights
-    sources = w.n_layers * (w.n_heads + 1) + 2
-    needed = 8 * inputs * positions * w.d_model * sources
-    if needed > MEMORY_LIMIT:
-        fitting = max(1, inputs * MEMORY_LIMIT // needed)
-        raise DomainError(
-            f"proving the circuit of '{model.name}' would hold {needed / 2**30:,.0f} GiB of outputs ({inputs:,} inputs "
-            f"x {positions} positions x {sources:,} sources x {w.d_model:,} dimensions); at most "
-            f"{MEMORY_LIMIT / 2**30:.0f} GiB are. Run fewer inputs, budget={fitting}, or a model with fewer heads."
-        )
 
 
 def prove(

@@ -78,7 +78,7 @@ def test_a_budget_runs_a_larger_domain_whole(model):
 
 
 def test_runs_that_do_not_fit_into_memory_are_refused_before_any_is_made(monkeypatch):
-    monkeypatch.setattr(prover, "MEMORY_LIMIT", 10_000)
+    monkeypatch.setattr(input_pool, "MEMORY_LIMIT", 10_000)
     monkeypatch.setattr(prover, "Runs", None)  # nothing may be run
     with pytest.raises(DomainError, match=r"would hold .* GiB of outputs \(.* inputs x 6 positions x .*budget=\d+"):
         ground(load("hist"), "resample", "fixed")
