@@ -86,7 +86,7 @@ __all__ = [
 ]
 
 
-_ROOMS = ("bench", "generated", "pitfalls", "programs", "strategies", "testing", "variants")
+_ROOMS = ("bench", "generated", "pitfalls", "programs", "testing", "variants")
 """Modules that are public as they are."""
 
 
