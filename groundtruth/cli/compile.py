@@ -34,13 +34,13 @@ def compile(
         out: Write the model and its proven circuits to this folder.
         json: Print JSON, for machines.
     """
+    if out is not None:
+        require_writable(out)
     from groundtruth.cli.compile_options import compile_as_given
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.listings import compiled_view
     from groundtruth.report.views.model_view import model_data
 
-    if out is not None:
-        require_writable(out)
     model = compile_as_given(spec, vocab=vocab, length=length, causal=causal, inputs=inputs, check_limit=check_limit)
     circuit = model.circuit()
     if out is not None:
