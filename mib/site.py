@@ -104,8 +104,8 @@ class Site:
             for pattern, arguments in _SPELLINGS:
                 if match := pattern.fullmatch(body):
                     parts = match.groupdict()
-                    numbers = {key: int(parts[key]) for key in ("layer", "head") if key in parts}
-                    words = {key: parts[key] for key in ("stage", "output") if key in parts}
+                    numbers: dict[str, Any] = {key: int(parts[key]) for key in ("layer", "head") if key in parts}
+                    words: dict[str, Any] = {key: parts[key] for key in ("stage", "output") if key in parts}
                     return cls(**(arguments | words | numbers), positions=positions)
         except TaskError as error:
             reason = f" {error}"

@@ -114,7 +114,7 @@ def _stage(data: StageData, variable: Variable) -> Stage:
     return Stage(
         state=data.state,
         sites=sites,
-        readers=variable.readers_since(sites[0].half) if sites else (),
+        readers=variable.readers_since(sites[0].sublayer) if sites else (),
         rank=data.rank,
         interchanges=tuple(_interchanges(item) for item in data.interchanges),
         runs=data.runs,

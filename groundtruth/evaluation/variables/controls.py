@@ -73,6 +73,6 @@ def site_of_variant(site: TaskSite, model: CompiledModel, variant: CompiledModel
         return None
     layers, own = variant.weights.n_layers, model.weights.n_layers
     last, own_last = unembedding_sublayer(layers), unembedding_sublayer(own)
-    reader = min(last, max(1, round(place.half / own_last * last)))
+    reader = min(last, max(1, round(place.sublayer / own_last * last)))
     layer, is_mlp = split_sublayer(reader - 1)  # the sublayer that writes what the reader reads
     return TaskSite.residual(layer, "post" if is_mlp else "mid")

@@ -39,4 +39,4 @@ def _candidates(model: CompiledModel) -> Iterator[tuple[tuple[bool, bool, int, i
                 name = str(truth.variable)
                 place = (name if names.count(name) == 1 else truth.variable.label, str(task_site(site[0])))
                 given = truth.variable.label in ("tokens", "indices")
-                yield (given, "one position" not in kinds, -others, site[0].half, truth.variable.label), place
+                yield (given, "one position" not in kinds, -others, site[0].sublayer, truth.variable.label), place

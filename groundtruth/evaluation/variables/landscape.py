@@ -58,7 +58,7 @@ class Landscape:
         """
         model = ground.model if isinstance(ground.model, CompiledModel) else CompiledModel.of(ground.model)
         written = _written(model, site)
-        readable = orthonormal(_into(model, site) @ ground.readable(site.half))
+        readable = orthonormal(_into(model, site) @ ground.readable(site.sublayer))
         unread = _rest(readable)
         own = [truth.variable.span_at(site, model.weights)] if truth in written else []
         others = [other.variable.span_at(site, model.weights) for other in written if other is not truth]
@@ -73,7 +73,7 @@ class Landscape:
 def _written(model: CompiledModel, site: Site) -> list[VariableTruth]:
     """The variables whose values a site holds: all so far in a residual stream, its own at a component."""
     if site.residual:
-        return [truth for truth in model.variables() if truth.variable.since <= site.half]
+        return [truth for truth in model.variables() if truth.variable.since <= site.sublayer]
     writer = Site("head_result", site.layer, site.head) if site.kind == "head_value" else site
     return [truth for truth in model.variables() if truth.variable.writer == writer]
 

@@ -19,6 +19,7 @@ from groundtruth.truth.circuits.patched_runs import Runs
 from groundtruth.truth.circuits.prover import default_lengths, ground
 from groundtruth.truth.circuits.reasons import structure
 from mib.graph import Edge
+from mib.sublayers import unembedding_sublayer
 
 SCHEMA_VERSION = 1
 
@@ -143,7 +144,7 @@ def _effect(runs: Runs, edge: Edge, rows: Tensor, replacements: Tensor, margin: 
     )
     key = place.letter if place.kind == "head" else ""
     cut = runs.logits_after(place, rows, runs.node_output(place, rows, {key: delta}))
-    full = (runs.streams[2 * runs.weights.n_layers] @ runs.weights.W_U)[rows]
+    full = (runs.streams[unembedding_sublayer(runs.weights.n_layers)] @ runs.weights.W_U)[rows]
     change = runs.decoder.read(cut - full)
     chosen = change.gather(-1, runs.decoder.read(full).argmax(-1, keepdim=True))
     moved = torch.maximum(change.abs(), (change - chosen).abs()).amax(-1)

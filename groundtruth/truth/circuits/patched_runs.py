@@ -18,6 +18,7 @@ from groundtruth.compiled.forward import Weights, forward, logits_from, mix
 from groundtruth.truth.circuits.circuit import Ablation
 from groundtruth.truth.circuits.reasons import reading
 from mib.graph import LETTERS, Graph, Letter, Place
+from mib.sublayers import attention_sublayer, mlp_sublayer, next_sublayer, unembedding_sublayer
 
 TOLERANCE = 1e-11
 """Two contributions this close, relative to the largest, are the same: float64 rounding, nothing else, lies below.
@@ -77,25 +78,25 @@ class Runs:
 
     @cached_property
     def streams(self) -> dict[int, Tensor]:
-        """The residual stream that each half-layer reads [input, position, d_model]; key 2l attention, 2l+1 MLP."""
+        """The residual stream that each sublayer reads [input, position, d_model], numbered by ``mib.sublayers``."""
         total = self.outputs["input"] + self.outputs["pos"]
         found: dict[int, Tensor] = {}
         for layer in range(self.weights.n_layers):
-            found[2 * layer] = total
+            found[attention_sublayer(layer)] = total
             total = total + sum(self.outputs[f"a{layer}.h{head}"] for head in range(self.weights.n_heads))
-            found[2 * layer + 1] = total
+            found[mlp_sublayer(layer)] = total
             total = total + self.outputs[f"m{layer}"]
-        found[2 * self.weights.n_layers] = total
+        found[unembedding_sublayer(self.weights.n_layers)] = total
         return found
 
     @cached_property
     def codes(self) -> Tensor:
         """What the whole model decodes to on each input [input, position]."""
-        return self.decoder.codes(self.streams[2 * self.weights.n_layers] @ self.weights.W_U)
+        return self.decoder.codes(self.streams[unembedding_sublayer(self.weights.n_layers)] @ self.weights.W_U)
 
     def stream(self, place: Place) -> Tensor:
         """The residual stream that a destination reads."""
-        return self.streams[{"head": 2 * place.layer, "mlp": 2 * place.layer + 1}.get(place.kind, 2 * place.layer)]
+        return self.streams[mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer)]
 
     def reading(self, place: Place) -> Tensor:
         """The matrix by which a destination reads the residual stream [d_model, read]."""
@@ -146,13 +147,13 @@ class Runs:
     def full_output(self, place: Place) -> Tensor:
         """What a head, an MLP or the unembedding gives on each input in the full run."""
         if place.kind == "logits":
-            return self.streams[2 * self.weights.n_layers] @ self.weights.W_U
+            return self.streams[unembedding_sublayer(self.weights.n_layers)] @ self.weights.W_U
         name = f"m{place.layer}" if place.kind == "mlp" else f"a{place.layer}.h{place.head}"
         return self.outputs[name]
 
-    def half_after(self, place: Place) -> int:
-        """The first half-layer that reads what a node writes (the attention of block l is 2l, its MLP 2l+1)."""
-        return 2 * place.layer + (2 if place.kind == "mlp" else 1)
+    def sublayer_after(self, place: Place) -> int:
+        """The first sublayer that reads what a node writes."""
+        return next_sublayer(mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer))
 
     def codes_after(self, place: Place, rows: Rows, output: Tensor) -> Tensor:
         """What the model decodes to if one node gives another output and all after it follows.
@@ -164,18 +165,18 @@ class Runs:
         """
         if place.kind == "logits":
             return self.decoder.codes(output)
-        half = self.half_after(place)
-        return self.continuations.codes(half, self._stream_after(place, half, rows, output))
+        sublayer = self.sublayer_after(place)
+        return self.continuations.codes(sublayer, self._stream_after(place, sublayer, rows, output))
 
     def logits_after(self, place: Place, rows: Rows, output: Tensor) -> Tensor:
         """The logits [row, position, output] if one node gives another output; arguments as of ``codes_after``."""
         if place.kind == "logits":
             return output
-        half = self.half_after(place)
-        return logits_from(self.weights, half, self._stream_after(place, half, rows, output))
+        sublayer = self.sublayer_after(place)
+        return logits_from(self.weights, sublayer, self._stream_after(place, sublayer, rows, output))
 
-    def _stream_after(self, place: Place, half: int, rows: Rows, output: Tensor) -> Tensor:
-        return self.streams[half][rows] + output - self.full_output(place)[rows]
+    def _stream_after(self, place: Place, sublayer: int, rows: Rows, output: Tensor) -> Tensor:
+        return self.streams[sublayer][rows] + output - self.full_output(place)[rows]
 
     def others(self, place: Place, cut: dict[Letter | str, Tensor], *, afterwards: bool) -> Tensor:
         """All that a run with one cut edge depends on besides what the edge carries, one row an input.
@@ -191,9 +192,9 @@ class Runs:
             total = self.stream(at) @ self.reading(at)
             parts.append(unit(total - cut[letter] if letter in cut else total).flatten(1))
         if afterwards and place.kind != "logits":
-            half = self.half_after(place)
-            rest = self.streams[half] - self.full_output(place)
-            parts.append((rest @ self.continuations.basis(half)).flatten(1))
+            sublayer = self.sublayer_after(place)
+            rest = self.streams[sublayer] - self.full_output(place)
+            parts.append((rest @ self.continuations.basis(sublayer)).flatten(1))
         return torch.cat(parts, dim=1)
 
     @cached_property
@@ -267,44 +268,44 @@ class Continuations:
         self._bases: dict[int, Tensor] = {}
         self._known: dict[int, dict[tuple[int, int], Tensor]] = {}
 
-    def codes(self, half: int, residual: Tensor) -> Tensor:
+    def codes(self, sublayer: int, residual: Tensor) -> Tensor:
         """What comes out [row, position].
 
         Args:
-            half: The half-layer that reads the stream: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding.
+            sublayer: The sublayer that reads the stream, by its number in ``mib.sublayers``.
             residual: The stream [row, position, d_model].
         """
-        known = self._known.setdefault(half, {})
-        keys = self._keys(half, residual)
+        known = self._known.setdefault(sublayer, {})
+        keys = self._keys(sublayer, residual)
         unique, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         names = [(int(a), int(b)) for a, b in unique]
         new = [i for i, name in enumerate(names) if name not in known]
         size = _rows_a_batch(self._weights, residual.shape[1])
         for start in range(0, len(new), size):
             chosen = new[start : start + size]
-            output = logits_from(self._weights, half, residual[torch.from_numpy(first[chosen])])
+            output = logits_from(self._weights, sublayer, residual[torch.from_numpy(first[chosen])])
             run = self._decoder.codes(output)
             known |= {names[i]: row for i, row in zip(chosen, run, strict=True)}
         return torch.stack([known[name] for name in names])[torch.from_numpy(inverse.reshape(-1))]
 
-    def _keys(self, half: int, residual: Tensor) -> NDArray[np.int64]:
+    def _keys(self, sublayer: int, residual: Tensor) -> NDArray[np.int64]:
         """Two 64-bit hashes of what is read of each stream later on [row, 2]."""
-        state = (residual @ self.basis(half)).flatten(1)
+        state = (residual @ self.basis(sublayer)).flatten(1)
         return _hashes((state / TOLERANCE).round().to(torch.int64).numpy())
 
-    def basis(self, half: int) -> Tensor:
-        """Orthonormal columns that span all that a half-layer and those after it read [d_model, rank]."""
-        if half not in self._bases:
+    def basis(self, sublayer: int) -> Tensor:
+        """Orthonormal columns that span all that a sublayer and those after it read [d_model, rank]."""
+        if sublayer not in self._bases:
             w = self._weights
             parts = [w.W_U]
             for layer in range(w.n_layers):
-                if 2 * layer >= half:
+                if attention_sublayer(layer) >= sublayer:
                     parts += [matrix[layer, head] for head in w.busy_heads[layer] for matrix in (w.W_Q, w.W_K, w.W_V)]
-                if 2 * layer + 1 >= half:
+                if mlp_sublayer(layer) >= sublayer:
                     parts.append(w.W_in[layer])
             left, values, _ = torch.linalg.svd(torch.cat([unit(part) for part in parts], dim=1), full_matrices=False)
-            self._bases[half] = left[:, values > 1e-10 * values.max()]
-        return self._bases[half]
+            self._bases[sublayer] = left[:, values > 1e-10 * values.max()]
+        return self._bases[sublayer]
 
 
 def _rows_of(stream: Tensor, matrix: Tensor, rows: Rows) -> Tensor:

@@ -23,6 +23,7 @@ from groundtruth.truth.circuits.attention_outcomes import (
 from groundtruth.truth.circuits.patched_runs import TOLERANCE, Runs
 from groundtruth.truth.circuits.reasons import reading, writing
 from mib.graph import LETTERS, Edge, Place
+from mib.sublayers import split_sublayer
 
 Array: TypeAlias = NDArray[np.float64]
 Ids: TypeAlias = NDArray[np.int64]
@@ -74,7 +75,7 @@ class ValueTable:
 
 @dataclass
 class States:
-    """Sets of states before some half-layer.
+    """Sets of states before some sublayer.
 
     Attributes:
         rows: The states of each position [state, column].
@@ -113,13 +114,13 @@ class ValueSpace:
         """The classes of what a source writes; two are one if nothing after it tells them apart."""
         if source not in self._tables:
             place = self.runs.graph.locate(source)
-            half = self.runs.half_after(place) if place.kind in ("head", "mlp") else 0
-            self._tables[source] = ValueTable(self.basis(half))
+            sublayer = self.runs.sublayer_after(place) if place.kind in ("head", "mlp") else 0
+            self._tables[source] = ValueTable(self.basis(sublayer))
         return self._tables[source]
 
-    def basis(self, half: int) -> Array:
-        """Columns that span all that a half-layer and those after it read [d_model, rank]."""
-        return self.runs.continuations.basis(half).numpy()
+    def basis(self, sublayer: int) -> Array:
+        """Columns that span all that a sublayer and those after it read [d_model, rank]."""
+        return self.runs.continuations.basis(sublayer).numpy()
 
     def read(self, source: str, destination: str) -> Array:
         """What a destination reads of each class of a source [class, read]."""
@@ -179,25 +180,25 @@ class Passage:
         for edge in cut:
             self._cut.setdefault(edge.destination, set()).add(edge.source)
 
-    def through_half(self, states: States, half: int) -> None:
-        """Let the heads of a block (even halves) or its MLP (odd halves) write, and merge what is alike from then on.
+    def through_sublayer(self, states: States, sublayer: int) -> None:
+        """Let the heads of a block, or its MLP, write, and merge what is alike from then on.
 
         Raises:
             TooManyClasses: If there are too many states, or what differs cannot be followed.
         """
-        layer, weights = half // 2, self._space.weights
-        nodes = [f"m{layer}"] if half % 2 else [f"a{layer}.h{head}" for head in weights.busy_heads[layer]]
+        (layer, is_mlp), weights = split_sublayer(sublayer), self._space.weights
+        nodes = [f"m{layer}"] if is_mlp else [f"a{layer}.h{head}" for head in weights.busy_heads[layer]]
         for node in nodes:
-            destinations = [node] if half % 2 else [f"{node}<{letter}>" for letter in LETTERS]
+            destinations = [node] if is_mlp else [f"{node}<{letter}>" for letter in LETTERS]
             self._add_puts(states, destinations)
             if self.is_unknown(states, destinations):
                 states.unknown.add(node)
-            elif half % 2:
+            elif is_mlp:
                 self._write_mlp(states, node)
             else:
                 self._write_head(states, self._runs.graph.locate(node), node)
             self._drop_puts(states, destinations)
-        self._merge(states, half + 1)
+        self._merge(states, sublayer + 1)
 
     def logits(self, states: States, position: int) -> tuple[Array, Array]:
         """The logits of the full run and of the cut run in each state of a position [state, output].
@@ -333,8 +334,8 @@ class Passage:
         Returns:
             They, and the vector of each value.
         """
-        half, weights = self._runs.half_after(place), self._space.weights
-        tables = {"q": ValueTable(), "k": ValueTable(), "v": ValueTable(self._space.basis(half))}
+        sublayer, weights = self._runs.sublayer_after(place), self._space.weights
+        tables = {"q": ValueTable(), "k": ValueTable(), "v": ValueTable(self._space.basis(sublayer))}
         w_o = weights.W_O[place.layer, place.head].numpy()
         offers: dict[str, list[Ids]] = {}
         for letter, table in tables.items():
@@ -357,9 +358,9 @@ class Passage:
         ids = dict(zip(names, self._space.table(node).number(np.array(means)), strict=True))
         return np.array([ids[bag] for bag in bags])
 
-    def _merge(self, states: States, half: int) -> None:
-        """Number alike what nothing from a half-layer on tells apart, so that states that differ in it are one."""
-        basis = self._space.basis(half)
+    def _merge(self, states: States, sublayer: int) -> None:
+        """Number alike what nothing from a sublayer on tells apart, so that states that differ in it are one."""
+        basis = self._space.basis(sublayer)
         for index, (_, source) in enumerate(states.columns):
             vectors = self._space.table(source).vectors
             ids = ValueTable(basis).number(vectors)

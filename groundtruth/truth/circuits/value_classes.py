@@ -32,6 +32,7 @@ from groundtruth.truth.circuits.circuit import Proof
 from groundtruth.truth.circuits.patched_runs import TOLERANCE, Runs
 from groundtruth.truth.circuits.position_states import Array, Ids, Passage, States, ValueSpace, ValueTable
 from mib.graph import Edge, Place
+from mib.sublayers import attention_sublayer, mlp_sublayer, unembedding_sublayer
 
 
 class ValueClasses:
@@ -46,11 +47,11 @@ class ValueClasses:
     def __init__(self, runs: Runs, alphabets: Sequence[Sequence[Sequence[int]]], counted: Sequence[int]) -> None:
         self._runs, self._alphabets, self._counted = runs, alphabets, counted
         self._space = ValueSpace(runs)
-        self._n_halves = 2 * runs.weights.n_layers
+        self._n_sublayers = unembedding_sublayer(runs.weights.n_layers)
 
     @cached_property
     def _full(self) -> tuple[list[list[States]], dict[str, list[Ids]]]:
-        """For each length the states before every half-layer; and all that each source can write at each position."""
+        """For each length the states before every sublayer; and all that each source can write at each position."""
         snapshots: list[list[States]] = []
         written: dict[str, list[Ids]] = {}
         for alphabet in self._alphabets:
@@ -58,8 +59,8 @@ class ValueClasses:
             for index, source in enumerate(("input", "pos")):
                 passage.written[source] = [np.unique(rows[:, index]) for rows in states.rows]
             own = [states.copy()]
-            for half in range(self._n_halves):
-                passage.through_half(states, half)
+            for sublayer in range(self._n_sublayers):
+                passage.through_sublayer(states, sublayer)
                 own.append(states.copy())
             snapshots.append(own)
             for source, ids in passage.written.items():
@@ -137,7 +138,7 @@ class ValueClasses:
         other = edge.destination.replace(f"<{place.letter}>", "<k>" if place.letter == "q" else "<q>")
         partners = list[Array]()
         for snapshots in self._full[0]:
-            states, passage = snapshots[2 * place.layer], Passage(self._space)
+            states, passage = snapshots[attention_sublayer(place.layer)], Passage(self._space)
             if passage.is_unknown(states, [other]):
                 return False
             partners += [passage.reads(states, p, "full", other)[0] for p in range(len(states.rows))]
@@ -187,9 +188,9 @@ class ValueClasses:
         first = min(self._half(self._runs.graph.locate(edge.destination)) for edge in cut)
         last = max(self._half(self._runs.graph.locate(edge.destination)) for edge in cut)
         states, passage = self._full[0][index][first].copy(), Passage(self._space, cut, puts)
-        for half in range(first, self._n_halves):
-            passage.through_half(states, half)
-            if half >= last and not states.differs:
+        for sublayer in range(first, self._n_sublayers):
+            passage.through_sublayer(states, sublayer)
+            if sublayer >= last and not states.differs:
                 # Step 1: whatever differs is read by nothing from here on.
                 return "exhaustive" if passage.changed else "absorbed"
         equal = True
@@ -200,9 +201,9 @@ class ValueClasses:
                 return None
             size = max(1.0, float(full.abs().max()))
             equal = equal and float((other - full).abs().max()) <= TOLERANCE * size
-        return "absorbed" if equal and first == self._n_halves else "exhaustive"
+        return "absorbed" if equal and first == self._n_sublayers else "exhaustive"
 
     @staticmethod
     def _half(place: Place) -> int:
-        """The half-layer in which a destination reads."""
-        return 2 * place.layer + (place.kind == "mlp")
+        """The sublayer in which a destination reads."""
+        return mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer)

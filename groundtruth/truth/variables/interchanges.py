@@ -92,13 +92,13 @@ class Laboratory:
 
     def certified(self, stage: Stage) -> Stage:
         """The stage with its interchanges, run where its next reader reads, which is where all its sites lead."""
-        half = min(reader.half(self._variable.n_layers) for reader in stage.readers)
-        bases = [self._bases(pool, half, stage) for pool in range(len(self._rows))]
+        sublayer = min(reader.sublayer(self._variable.n_layers) for reader in stage.readers)
+        bases = [self._bases(pool, sublayer, stage) for pool in range(len(self._rows))]
         exhaustive = sum(len(b.first) * len(r.codes) for b, r in zip(bases, self._rows, strict=True)) <= PAIR_LIMIT
         tally = _Tally()
         for pool in range(len(self._rows)):
             batch = self._every(pool, bases[pool]) if exhaustive else self._some(pool)
-            self._count(tally, pool, half, stage, bases[pool].rest, batch)
+            self._count(tally, pool, sublayer, stage, bases[pool].rest, batch)
         found = [
             Interchanges(
                 pairs=kind,
@@ -114,12 +114,12 @@ class Laboratory:
         ]
         return replace(stage, interchanges=tuple(found), runs=tally.runs)
 
-    def _bases(self, pool: int, half: int, stage: Stage) -> _Bases:
+    def _bases(self, pool: int, sublayer: int, stage: Stage) -> _Bases:
         """The inputs of one length, by what later components and the program read of them."""
         inputs, variable, program = self._ground.pools[pool], self._variable, self._ground.program
-        stream = inputs.streams[half].clone()
+        stream = inputs.streams[sublayer].clone()
         stream[:, 1:] -= stream[:, 1:] @ variable.span @ variable.span.T
-        groups = [distinct(stream @ self._ground.readable(half))[1]]
+        groups = [distinct(stream @ self._ground.readable(sublayer))[1]]
         groups += [_grouped(inputs.columns[label]) for label in sorted(self._read_beside(stage))]
         rest = _grouped(torch.stack(groups, dim=1).numpy())
         whole = [rest, _grouped(inputs.columns[variable.label]), _grouped(inputs.columns[program.output])]
@@ -192,7 +192,7 @@ class Laboratory:
         ours, theirs = rng.integers(length, size=count), rng.integers(other, size=count)
         return ours[ours != theirs], theirs[ours != theirs]
 
-    def _count(self, tally: _Tally, pool: int, half: int, stage: Stage, rest: Ints, batch: _Batch) -> None:
+    def _count(self, tally: _Tally, pool: int, sublayer: int, stage: Stage, rest: Ints, batch: _Batch) -> None:
         """Make the distinct runs of a batch and count what comes out."""
         ground, put = self._ground, self._rows[pool]
         inputs, label = ground.pools[pool], self._variable.label
@@ -200,7 +200,7 @@ class Laboratory:
         codes = np.where(codes == KEEP, inputs.columns[label][batch.base], codes)
         which = _grouped(np.concatenate([rest[batch.base][:, None], codes], axis=1)).numpy()
         _, first = np.unique(which, return_index=True)
-        results = list(self._results(pool, half, stage, batch.base[first], codes[first]))
+        results = list(self._results(pool, sublayer, stage, batch.base[first], codes[first]))
         outputs, actual = (torch.cat(parts) for parts in zip(*results, strict=True))
         expected, undefined = ground.encoded(outputs.numpy()), (outputs == 0).any(1)
         own = ground.output_codes[pool][torch.from_numpy(batch.base)]
@@ -221,17 +221,19 @@ class Laboratory:
                     pool, put, batch, int(hits[0]), expected=given, actual=ground.decoder.decode(actual[run])
                 )
 
-    def _results(self, pool: int, half: int, stage: Stage, base: Ints, put: Codes) -> Iterator[tuple[Tensor, Tensor]]:
+    def _results(
+        self, pool: int, sublayer: int, stage: Stage, base: Ints, put: Codes
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """What the program gives, as numbers, and the model, as the decoder's codes, both [run, position]."""
         ground, variable = self._ground, self._variable
         inputs, program = ground.pools[pool], ground.program
         readers = self._program_readers(stage)
         again = program.recomputed({variable.label: readers})
         needed = {program.output, variable.label}.union(*(program.operands[label] for label in again))
-        suffix = ground.suffix(half)
-        span, streams = variable.span[suffix.kept], inputs.streams[half][..., suffix.kept]
-        states = self._states(half)
-        held = inputs.streams[half][:, 1:] @ variable.span
+        suffix = ground.suffix(sublayer)
+        span, streams = variable.span[suffix.kept], inputs.streams[sublayer][..., suffix.kept]
+        states = self._states(sublayer)
+        held = inputs.streams[sublayer][:, 1:] @ variable.span
         size = max(64, _NUMBERS_IN_MEMORY // streams[0].numel())
         for start in range(0, len(base), size):
             rows, codes = base[start : start + size], put[start : start + size]
@@ -242,12 +244,12 @@ class Laboratory:
             stream[:, 1:] += (states[torch.from_numpy(codes)] - held[torch.from_numpy(rows)]) @ span.T
             yield torch.from_numpy(output), ground.decoder.codes(suffix.logits(stream)[:, 1:])
 
-    def _states(self, half: int) -> Tensor:
+    def _states(self, sublayer: int) -> Tensor:
         """What a source holds of the variable when it has a value, in coordinates of its span [code, coordinate]."""
         numbers, label = self._ground.program.numbers[self._variable.label], self._variable.label
         states = torch.zeros(len(numbers.values), self._variable.span.shape[1], dtype=torch.float64)
         for pool in reversed(self._ground.pools):
-            held = (pool.streams[half][:, 1:] @ self._variable.span).flatten(0, 1)
+            held = (pool.streams[sublayer][:, 1:] @ self._variable.span).flatten(0, 1)
             codes, first = np.unique(pool.columns[label], return_index=True)
             states[torch.from_numpy(codes)] = held[torch.from_numpy(first)]
         return states

@@ -73,7 +73,7 @@ def _stages(ground: Ground, variable: Variable, seed: int) -> list[Stage]:
         sites.insert(0, replace(writer, kind="head_value"))
     stages: list[Stage] = []
     for site in sites:
-        readers = variable.readers_since(site.half)
+        readers = variable.readers_since(site.sublayer)
         if stages and stages[-1].readers == readers:
             stages[-1] = replace(stages[-1], sites=(*stages[-1].sites, site))
         else:

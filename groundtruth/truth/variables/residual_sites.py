@@ -6,6 +6,7 @@ from typing import Literal
 import mib.site
 from groundtruth.errors import GroundTruthError
 from mib.errors import TaskError
+from mib.sublayers import attention_sublayer
 
 SiteKind = Literal["embed", "pos_embed", "head_value", "head_result", "mlp_out", "resid_pre", "resid_mid", "resid_post"]
 
@@ -29,8 +30,14 @@ _HOOKS: dict[SiteKind, str] = {
     "resid_mid": "blocks.{layer}.hook_resid_mid",
     "resid_post": "blocks.{layer}.hook_resid_post",
 }
-_STEPS: dict[SiteKind, int] = {"head_value": 1, "head_result": 1, "resid_mid": 1, "mlp_out": 2, "resid_post": 2}
-"""How many half-layers of its block lie before a site."""
+_BEFORE: dict[SiteKind, int] = {
+    "head_value": 1,
+    "head_result": 1,
+    "resid_mid": 1,
+    "mlp_out": 2,
+    "resid_post": 2,
+}
+"""How many sublayers of its block lie before a site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +55,9 @@ class Site:
     head: int | None = None
 
     @property
-    def half(self) -> int:
-        """The first half-layer that can read it: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding."""
-        return 2 * self.layer + _STEPS.get(self.kind, 0)
+    def sublayer(self) -> int:
+        """The first sublayer that can read it, by its number in ``mib.sublayers``."""
+        return attention_sublayer(self.layer) + _BEFORE.get(self.kind, 0)
 
     @property
     def hook(self) -> str:
@@ -96,11 +103,11 @@ class Site:
 
 
 def residual_sites(n_layers: int, *, since: int) -> list[Site]:
-    """The residual streams that a half-layer or a later one reads, in the order of computation.
+    """The residual streams that a sublayer or a later one reads, in the order of computation.
 
     Args:
         n_layers: Of the model.
-        since: The half-layer.
+        since: The sublayer.
     """
     kinds: tuple[SiteKind, ...] = ("resid_pre", "resid_mid", "resid_post")
-    return [site for layer in range(n_layers) for kind in kinds if (site := Site(kind, layer)).half >= since]
+    return [site for layer in range(n_layers) for kind in kinds if (site := Site(kind, layer)).sublayer >= since]

@@ -1,40 +1,42 @@
-"""What a model does from one half-layer on, without the dimensions, heads and neurons that change nothing there."""
+"""What a model does from one sublayer on, without the dimensions, heads and neurons that change nothing there."""
 
 import torch
 from torch import Tensor
 
 from groundtruth.compiled.forward import Weights
+from mib.sublayers import block_sublayers, reading_sublayers, split_sublayer
 
 
 class Suffix:
-    """A model from a half-layer on.
+    """A model from a sublayer on.
 
     Left out are residual dimensions that nothing reads any more, coordinates of heads that are zero on one side,
     and heads and neurons that read nothing or write nothing that is read later. What is left gives the same logits.
 
     Args:
         weights: Of the model.
-        half: Where it starts: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding.
+        sublayer: Where it starts, by its number in ``mib.sublayers``.
 
     Attributes:
         kept: Which residual dimensions are read [d_model].
     """
 
-    def __init__(self, weights: Weights, half: int) -> None:
+    def __init__(self, weights: Weights, sublayer: int) -> None:
         self._scale, self._causal = weights.attn_scale, weights.causal
-        read = [_read(weights, step) for step in range(half, 2 * weights.n_layers + 1)]
+        read = [_read(weights, later) for later in reading_sublayers(weights.n_layers, start=sublayer)]
         needed = [torch.stack(read[index:]).any(0) for index in range(len(read))]
         self.kept = needed[0]
         self._unembed = weights.W_U[self.kept]
-        self._steps: list[list[tuple[Tensor, ...]]] = []
-        for step, later in zip(range(half, 2 * weights.n_layers), needed[1:], strict=True):
-            parts = _neurons if step % 2 else _heads
-            self._steps.append(parts(weights, step // 2, self.kept, later))
+        self._parts: list[list[tuple[Tensor, ...]]] = []
+        for current, later in zip(block_sublayers(weights.n_layers, start=sublayer), needed[1:], strict=True):
+            layer, is_mlp = split_sublayer(current)
+            parts = _neurons if is_mlp else _heads
+            self._parts.append(parts(weights, layer, self.kept, later))
 
     def logits(self, residual: Tensor) -> Tensor:
         """The logits [row, position, output] of residual streams in the dimensions kept [row, position, kept]."""
         stream = residual
-        for parts in self._steps:
+        for parts in self._parts:
             for written in [self._head(stream, *part) if len(part) == 4 else _mlp(stream, *part) for part in parts]:
                 stream = stream + written
         return stream @ self._unembed
@@ -51,12 +53,12 @@ def _mlp(stream: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
     return (stream @ w_in).relu_() @ w_out
 
 
-def _read(weights: Weights, half: int) -> Tensor:
-    """Which residual dimensions a half-layer reads [d_model]."""
-    layer = half // 2
+def _read(weights: Weights, sublayer: int) -> Tensor:
+    """Which residual dimensions a sublayer reads [d_model]."""
+    layer, is_mlp = split_sublayer(sublayer)
     if layer == weights.n_layers:
         return weights.W_U.any(1)
-    if half % 2:
+    if is_mlp:
         return weights.W_in[layer].any(1)
     return torch.stack([w[layer].any(2).any(0) for w in (weights.W_Q, weights.W_K, weights.W_V)]).any(0)
 

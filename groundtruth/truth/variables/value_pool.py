@@ -28,7 +28,7 @@ class Pool:
     Attributes:
         inputs: The inputs, without BOS.
         columns: The program's values on them.
-        streams: The residual stream that each half-layer reads [input, position, d_model], BOS at position 0.
+        streams: The residual stream that each sublayer reads [input, position, d_model], BOS at position 0.
     """
 
     inputs: Sequence[Tokens]
@@ -94,12 +94,12 @@ class Ground:
         """Reads the model's output."""
         return self.model.decoder
 
-    def readable(self, half: int) -> Tensor:
-        """Orthonormal columns that span all that a half-layer and those after it read [d_model, rank]."""
-        return self._readable.basis(half)
+    def readable(self, sublayer: int) -> Tensor:
+        """Orthonormal columns that span all that a sublayer and those after it read [d_model, rank]."""
+        return self._readable.basis(sublayer)
 
-    def suffix(self, half: int) -> Suffix:
-        """The model from a half-layer on: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding."""
-        if half not in self._suffixes:
-            self._suffixes[half] = Suffix(self.model.core, half)
-        return self._suffixes[half]
+    def suffix(self, sublayer: int) -> Suffix:
+        """The model from a sublayer on, by its number in ``mib.sublayers``."""
+        if sublayer not in self._suffixes:
+            self._suffixes[sublayer] = Suffix(self.model.core, sublayer)
+        return self._suffixes[sublayer]

@@ -14,6 +14,7 @@ from groundtruth.compiled.provenance import Provenance
 from groundtruth.errors import GroundTruthError
 from groundtruth.rasp.interning import UNEMBEDDING
 from groundtruth.truth.variables.residual_sites import Site
+from mib.sublayers import attention_sublayer, mlp_sublayer, unembedding_sublayer
 
 Encoding = Literal["one-hot", "number", "reciprocal"]
 
@@ -33,12 +34,12 @@ class Reader:
     expression: str | None
     neurons: tuple[int, ...] = ()
 
-    def half(self, n_layers: int) -> int:
-        """The half-layer in which it reads: 2l attention, 2l+1 MLP of block l, 2 n_layers the unembedding."""
+    def sublayer(self, n_layers: int) -> int:
+        """The sublayer in which it reads, by its number in ``mib.sublayers``."""
         if self.destination == UNEMBEDDING:
-            return 2 * n_layers
+            return unembedding_sublayer(n_layers)
         layer = int(self.destination[1:].partition(".")[0])
-        return 2 * layer + (self.destination[0] == "m")
+        return mlp_sublayer(layer) if self.destination[0] == "m" else attention_sublayer(layer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,12 +149,12 @@ class Variable:
 
     @property
     def since(self) -> int:
-        """The first half-layer that can read it."""
-        return self.writer.half
+        """The first sublayer that can read it."""
+        return self.writer.sublayer
 
-    def readers_since(self, half: int) -> tuple[Reader, ...]:
-        """The readers that read in a half-layer or later."""
-        return tuple(reader for reader in self.readers if reader.half(self.n_layers) >= half)
+    def readers_since(self, sublayer: int) -> tuple[Reader, ...]:
+        """The readers that read in a sublayer or later."""
+        return tuple(reader for reader in self.readers if reader.sublayer(self.n_layers) >= sublayer)
 
 
 def dimensions(provenance: Provenance, label: str, encoding: Encoding) -> dict[int, Any]:
