@@ -192,6 +192,7 @@ class Graph:
     def _count_before(self, destination: str) -> int:
         place = self.locate(destination)
         embeddings = 2 if self.pos else 1
+        # Sources are listed as they are computed, so whatever a destination can read is a prefix of them.
         if place.kind == "mlp" and not self.parallel:
             return embeddings + place.layer * (self.n_heads + 1) + self.n_heads
         return embeddings + place.layer * (self.n_heads + 1)

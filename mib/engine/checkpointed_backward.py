@@ -96,6 +96,7 @@ class CheckpointedBackward:
         for sublayer in reversed(block_sublayers(self.anatomy.n_layers, start=self.first)):
             if not parallel or is_mlp_sublayer(sublayer):
                 entering = gradient  # both sublayers of a parallel block write to the stream after the block
+            # The stream around a sublayer of a parallel block holds what the other one of the block writes.
             other = around[other_of_block(sublayer) - self.first] if parallel and around else None
             inside = self._gradients_inside(sublayer, entering if other is None else entering + other)
             visit(sublayer, inside)

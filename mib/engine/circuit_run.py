@@ -81,6 +81,7 @@ def constant_stream(
 ) -> Float[Tensor, "#row #position d_model"] | None:
     """Sum what else flows into a sublayer: the position embedding (unless a source) and attention biases."""
     layer, is_mlp = split_sublayer(sublayer)
+    # The bias of a block's own attention is written before its MLP reads, unless both read the same stream.
     n_biases = layer + 1 if is_mlp and not anatomy.parallel else layer
     total = position
     for block in anatomy.blocks[:n_biases]:
@@ -132,7 +133,7 @@ class CircuitRun:
         if is_mlp:
             return block.mlp(inputs)
         attention = block.attention
-        shared = inputs.shape[1] == 1
+        shared = inputs.shape[1] == 1  # all of q, k and v read the same
         q, k, v = (inputs, inputs, inputs) if shared else inputs.chunk(3, dim=1)
         mixed = attention.mix(
             attention.queries(q, self.context), attention.keys(k, self.context), attention.values(v), self.context
@@ -146,6 +147,8 @@ class CircuitRun:
         kept = self.kept[:, :n_sources, columns].transpose(1, 2)
         total = constant_stream(self.anatomy, sublayer, self.position)
         total = None if total is None else total[:, None]
+        # Where no row cuts anything here, all destinations read one sum, without a matrix product.
+        # Not while gradients of the mask are wanted, which are there even where every edge is kept.
         if not kept.requires_grad and bool((kept == 1).all()):
             shared = written.sum(1, keepdim=True)
             return shared if total is None else shared + total

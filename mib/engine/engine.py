@@ -71,6 +71,7 @@ class Engine(Pool):
             TaskError: If a shape or an index does not fit.
         """
         rows = self._rows(kept, clean, counterfactual, neurons)
+        # Rows that start at the same sublayer run together: nothing before their first cut is run again.
         starts = self._first_sublayers(rows)
         result: Tensor | None = None
         for start in torch.unique(starts).tolist():
@@ -263,6 +264,7 @@ class Engine(Pool):
         if stream is None:
             stream = self.anatomy.embed(tokens) + self.anatomy.position(tokens, mask)
         share = self.columns.share(first)
+        # A backward pass is counted as long as the forward pass that it goes back through.
         self.count(len(inputs), share)
         self.cost.backward += len(inputs) * share
         context = self.anatomy.context(tokens, mask)
@@ -329,6 +331,7 @@ class Engine(Pool):
 
     def _first_sublayers(self, rows: Rows) -> Int[Tensor, "row"]:
         """The first sublayer whose destinations read a cut edge, per row; the unembedding if none does."""
+        # A neuron may be cut at the embeddings, so that everything after them may change.
         if rows.neurons is not None:
             return torch.zeros(len(rows), dtype=torch.long, device=rows.clean.device)
         cut = ((~rows.kept.bool()) & self._edges(None)).any(1)

@@ -76,6 +76,7 @@ class Pool:
         indices = indices.to(self.inputs.device)
         if self._cache is not None:
             return self._cache(indices)
+        # Too many to keep: at least no input is run twice for one request.
         unique, places = torch.unique(indices, return_inverse=True)
         return self._record(unique)[places]
 

@@ -30,6 +30,7 @@ def bytes_of_a_row(anatomy: Anatomy, graph: Graph, n_positions: int, *, work: Wo
     """Return what some work on one row takes at its peak, beside the model; see ``rows_that_fit``."""
     size, heads, d_model = anatomy.token_embedding.element_size(), graph.n_heads, graph.d_model
     width = max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0)
+    # A bound from above on what is alive at once in a layer: docs/memory.md compares it with counted bytes.
     layer = n_positions * (8 * heads * d_model + 4 * width + 3 * heads * n_positions) * size
     logits = 3 * n_positions * anatomy.W_U.shape[1] * size
     outputs = bytes_of_outputs(anatomy, graph, n_positions)
@@ -57,6 +58,7 @@ def rows_that_fit(anatomy: Anatomy, graph: Graph, n_positions: int, *, memory: i
             computed, and ``checkpointed`` keeps what one layer computed, and residual streams.
     """
     size = anatomy.token_embedding.element_size()
+    # Half of the memory is for a batch; the other half for what is kept between batches.
     most = memory // 2 // bytes_of_a_row(anatomy, graph, n_positions, work=work)
     if anatomy.token_embedding.device.type == "cpu":
         width = max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0)

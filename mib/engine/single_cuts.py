@@ -95,6 +95,7 @@ class FullRun:
         q = attention.queries(inputs, context, head) if letter == "q" else run.queries[rows, one]
         k = attention.keys(inputs, context, head) if letter == "k" else run.keys[rows, one]
         v = attention.values(inputs, head) if letter == "v" else run.values[rows, one]
+        # Heads add up, so the other heads' sum is kept and only this head's difference is written out.
         difference = attention.mix(q, k, v, context) - run.mixed[rows, one]
         summed = run.summed[rows] + attention.write(difference, head)[:, 0]
         return before, before + attention.finish(summed)
@@ -217,6 +218,7 @@ class SingleCuts:
         else:
             place = self.columns.graph.locate(self.columns.graph.destinations[column])
             before, middle = full.cut_head(layer, place.head, place.letter, inputs, change)
+            # A saturated softmax often swallows a change whole; what is equal to the bit here is equal at the logits.
             changed = (middle != full.layers[layer].middle[inputs]).flatten(1).any(1)
             if not bool(changed.all()):
                 before, middle, sources, inputs = (x[changed] for x in (before, middle, sources, inputs))

@@ -109,7 +109,7 @@ class _BySublayer:
         n_sources = self.columns.readable(sublayer)
         for writer in writing_sublayers(self.columns.graph.n_layers):
             rows = self.columns.writers(writer)
-            if rows.start >= n_sources:
+            if rows.start >= n_sources:  # sources are numbered as they are computed, so none that follows is read
                 return
             yield rows, self.of(writer)
 
@@ -163,7 +163,8 @@ class StreamingChanges(_BySublayer):
         layer, is_mlp = split_sublayer(sublayer)
         writes_heads = sublayer != EMBEDDINGS and not is_mlp
         compact, attention = self.ablated, self.anatomy.blocks[layer].attention if writes_heads else None
-        if isinstance(compact, CompactOutputs) and attention and attention.post is None:  # linear: one product
+        # Without a norm after it the output matrix is linear: one product of the difference, not two.
+        if isinstance(compact, CompactOutputs) and attention and attention.post is None:
             return attention.write(compact.mixed[layer] - self.clean.mixed[layer])
         clean = self._outputs(self.clean, sublayer)
         if compact is None:

@@ -119,6 +119,7 @@ class Pairs:
         heads = anatomy.n_heads * (4 * anatomy.d_model + n_positions)
         floats = n_positions * (8 * anatomy.d_model + 2 * hidden + heads + 3 * anatomy.W_U.shape[1])
         needed = floats * anatomy.token_embedding.element_size()
+        # Half of the memory is for a batch, the other half for the recordings that are kept.
         most = self.memory // 2 // needed
         if anatomy.token_embedding.device.type == "cpu":
             most = min(most, max(CACHE // needed, 1 + 512 // n_positions))
@@ -128,6 +129,7 @@ class Pairs:
     def _recorded(self) -> Recording | None:
         """All inputs' recordings; None if they do not fit into half of the memory."""
         size = self.anatomy.token_embedding.element_size()
+        # At most three tensors an input: the activation and two others (see ``site_runs.record``).
         if 3 * self.inputs.numel() * self.anatomy.d_model * size > self.memory // 2:
             return None
         parts = [self._record(rows) for rows in torch.arange(len(self.inputs)).split(self.rows_at_once)]
@@ -138,6 +140,7 @@ class Pairs:
     def _prefix(self) -> PrefixCache | None:
         """The bases before the first position of the site; None where that is less than half, or does not fit."""
         first, n_positions = int(self.base_positions.min()), self.inputs.shape[1]
+        # Without causal attention there is no prefix: every position sees the change.
         if self._recorded is None or not self.anatomy.causal or 2 * first < n_positions:
             return None
         needed = len(self.inputs) * PrefixCache.size(self.anatomy, self.site, first=first)

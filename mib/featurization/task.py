@@ -12,6 +12,7 @@ from torch import Tensor
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.pair_runs import Pairs
 from mib.featurization.readout import Answers, Readout
+from mib.featurization.readout_contract import check_readout
 from mib.featurization.splits import Split
 from mib.featurization.task_checks import check_task
 from mib.featurization.task_data import TaskData
@@ -36,6 +37,7 @@ class FeaturizationTask(TaskData):
         if self.split is None:  # pyright: ignore[reportUnnecessaryComparison]
             object.__setattr__(self, "split", Split.random(len(self.base), seed=self.seed))
         check_task(self)
+        check_readout(self)  # last: it runs the model, which needs parts that fit together
 
     @cached_property
     def pairs(self) -> Pairs:

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from mib.errors import TaskError, shorten
-from mib.featurization.readout_contract import check_readout
 from mib.featurization.site_runs import check_site
 from mib.featurization.task_data import TaskData
 from mib.tensor_checks import require_integers, require_tensor, require_whole_number
@@ -25,7 +24,6 @@ def check_task(task: TaskData) -> None:
     _check_predictions(task)
     _check_labels(task)
     task.split.check(len(task))
-    check_readout(task)
 
 
 _INTEGERS = {

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from mib import tasks
 from mib.errors import TaskError
 from mib.tasks.data_parts import Part
 from mib.tasks.example import Example, Prompt
+from mib.tasks.registry import get as get_task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -89,7 +89,7 @@ def prompts_of(
     Raises:
         TaskError: If the tokenizer has no single token for an answer.
     """
-    examples = tasks.get(task).generate(n, seed=seed, split=part, distinct=False)
+    examples = get_task(task).generate(n, seed=seed, split=part, distinct=False)
     prompts = [p for example in examples for p in _asked(example, related, left_out)]
     ids: list[list[int]] = tokenizer([prompt.text for prompt in prompts])["input_ids"]  # pyright: ignore[reportAssignmentType]
     width = max(map(len, ids))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mib import tasks
+from mib.tasks.registry import get as get_task
 from mib.tasks.word_pieces import PIECE
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ PAD, BOS, UNKNOWN = SPECIAL = "<pad>", "<bos>", "<unk>"
 
 def words_of(names: Iterable[str]) -> list[str]:
     """The special tokens, then every word that prompts and answers of some tasks use, sorted."""
-    return [*SPECIAL, *sorted({word for name in names for word in tasks.get(name).vocabulary()})]
+    return [*SPECIAL, *sorted({word for name in names for word in get_task(name).vocabulary()})]
 
 
 def tokenizer_of(words: list[str]) -> "PreTrainedTokenizerFast":

@@ -126,6 +126,7 @@ class InMemoryEstimate(_Runs):
     def after(self, sublayer: int, change: Stream) -> Stream:
         """See ``EdgeEstimate``."""
         following = next_sublayer(sublayer, parallel=self.task.graph.parallel)
+        # ``after`` has one entry a sublayer from 0 on: the one before ``following`` is the stream that this reads.
         stream = self._clean.after[following - 1].detach() + change
         run = self.task.engine.trace(self.batch.clean, stream=stream, first=following, through=self.through)
         gradients, start = run.gradients_and_start(self.loss(run.logits))

@@ -40,6 +40,8 @@ def sum_of_products(
     for sublayer, gradient in gradients:
         columns, read = task.engine.columns.of(sublayer), _precise(gradient).flatten(2).mT
         for rows, change in changes.before(sublayer):
+            # Over positions and dimensions in single precision: a matrix product; over examples, of which there may
+            # be many of either sign, in double.
             product = torch.matmul(_precise(change).flatten(2), read)
             if weights is None:
                 scores[rows, columns] = -product.sum(0, dtype=torch.float64).cpu()

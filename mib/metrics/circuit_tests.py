@@ -71,6 +71,7 @@ def minimality(task: LocalizationTask, kept: Kept, *, n_random: int = 100, quant
     graph, kept = task.graph, _checked(task, kept)
     inflated, less = inflated_circuits(graph, kept, n_random, np.random.default_rng(task.seed))
     edges = np.argwhere(kept)
+    # All circuits in one batch: each edge knocked out alone, and random larger circuits with one added edge removed.
     knocked_out = np.repeat(kept[None], len(edges), axis=0)
     knocked_out[np.arange(len(edges)), edges[:, 0], edges[:, 1]] = False
     measurement = _measure(task, np.concatenate([kept[None], knocked_out, inflated, less]))

@@ -170,6 +170,7 @@ def independence_test(
     as_large = 0
     for _ in range(n_permutations):
         order = rng.permutation(len(one))
+        # The slack keeps an order that gives the same sum in another order of addition from counting as smaller.
         as_large += float((centred * kernel[np.ix_(order, order)]).sum()) / scale >= observed * (1 - 1e-9) - 1e-15
     return IndependenceTest(observed, (1 + as_large) / (1 + n_permutations), n_permutations)
 
