@@ -52,8 +52,8 @@ def model(request: pytest.FixtureRequest, checkpoints: dict[str, Path]) -> mib.L
 @pytest.mark.parametrize("site", SITES, ids=str)
 def test_logits_and_gradients_are_those_of_all_positions(model: mib.LoadedModel, site: Site) -> None:
     task = made(model, site)
-    assert task.pairs._settled is not None
-    assert task.pairs._settled.first == FIRST
+    assert task.pairs._prefix is not None
+    assert task.pairs._prefix.first == FIRST
     examples = torch.tensor([5, 0, 3, 0])
     new = torch.randn(4, 2, task.width, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     short, long = new.clone().requires_grad_(), new.clone().requires_grad_()
@@ -83,7 +83,7 @@ def test_all_positions_are_run_where_few_are_spared_or_nothing_more_fits(
     model: mib.LoadedModel, at: int, memory: int
 ) -> None:
     task = made(model, Site.residual(0), at=at, memory=memory)
-    assert task.pairs._settled is None
+    assert task.pairs._prefix is None
     generous = replace(task, memory=2**30)
     source = task.activations()[1]
     torch.testing.assert_close(task.logits(task.everything, source), generous.logits(task.everything, source))
