@@ -3,6 +3,7 @@
 import re
 import runpy
 import shlex
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,7 +44,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def parsed(command: str) -> dict[str, Any]:
     """The arguments that a command would run with."""
     _, bound, _ = app.parse_args(shlex.split(command)[1:], exit_on_error=False, print_error=False)
-    return dict(bound.arguments)
+    given: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        # Options that commands share are one value of several fields.
+        given |= {k: v for k, v in vars(value).items() if v is not None} if is_dataclass(value) else {name: value}
+    return given
 
 
 @pytest.mark.parametrize("command", COMMANDS)
