@@ -16,7 +16,7 @@ import mib
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, result_of, run_cells
 from groundtruth.bench.cell_key import cell_key
 from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES
-from groundtruth.bench.rank_prediction import predictions
+from groundtruth.bench.rank_prediction import Prediction, predictions
 from groundtruth.bench.result_data import result_data
 from groundtruth.bench.run_cells import run_cell
 from groundtruth.errors import DomainError
@@ -371,18 +371,22 @@ def means(cmd: list[float]) -> dict[str, dict[str, float]]:
     return {**methods, ORACLE: {"auroc": 1.0, "real_cmd": 9.0}, "elsewhere": {"auroc": 0.1}}
 
 
+def predicted_of(columns: dict[str, dict[str, float]]) -> tuple[Prediction, ...]:
+    return predictions(columns, predictors=["auroc"], predicted_columns=["real_cmd"], lower_is_better=["real_cmd"])
+
+
 @pytest.mark.parametrize(
     ("cmd", "tau"),
     [([0.1, 0.2, 0.3, 0.4], 1.0), ([0.4, 0.3, 0.2, 0.1], -1.0), ([0.2, 0.1, 0.3, 0.4], 2 / 3)],
 )
 def test_a_high_auroc_predicts_a_low_cmd(cmd: list[float], tau: float) -> None:
-    (found,) = predictions(means(cmd))
+    (found,) = predicted_of(means(cmd))
     assert (found.column, found.predicted, found.n_methods) == ("auroc", "real_cmd", 4)
     assert found.tau == pytest.approx(tau)
 
 
 def test_of_few_methods_no_rank_correlation_is_told() -> None:
-    assert predictions(means([0.1, 0.2, 0.3])) == ()
+    assert predicted_of(means([0.1, 0.2, 0.3])) == ()
 
 
 @pytest.mark.slow
