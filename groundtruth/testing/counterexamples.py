@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import FlakyFailure
 
 from groundtruth.model import CompiledModel
@@ -17,6 +17,19 @@ from mib.localization import Localizer
 
 _UNCHECKED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 """Health checks that do not fit: a program is compiled, compared on its whole domain, and proven, which takes time."""
+
+
+_SEED_OF_MODELS = (
+    26822331225113151946502452434338091502972455723030680326631270560722249906987378205700610614670388132847185365593685
+)
+_SEED_OF_VARIABLES = (
+    16177626078058802491457983405616798083055739826635366421558604722384175076849815294171795150948849408818464318839237
+)
+"""Seeds of the programs that are drawn when nothing is left to chance.
+
+By itself Hypothesis takes the hash of the test's source text there, so that a change of wording here would hold
+methods to other programs. These are the hashes of the tests with which ``expected_failures.toml`` was measured.
+"""
 
 
 def search(
@@ -53,13 +66,15 @@ def search(
                 require_applicable(FeaturizerTrial.of(method, model, variable, site))
                 asked(method, model, variable=variable, site=site, **how)
 
-        _run(settled(given(variable_places(depth=depth))(holds_of_variable)))
+        drawn = given(variable_places(depth=depth))(holds_of_variable)
+        _run(settled(seed(_SEED_OF_VARIABLES)(drawn) if derandomized else drawn))
     else:
 
         def holds(model: CompiledModel) -> None:
             property_named(check)(method, model, **how)
 
-        _run(settled(given(compiled_models(depth=depth))(holds)))
+        drawn = given(compiled_models(depth=depth))(holds)
+        _run(settled(seed(_SEED_OF_MODELS)(drawn) if derandomized else drawn))
 
 
 def _settings(examples: int, derandomized: bool, shrink: bool) -> Callable[[Callable[[], None]], Callable[[], None]]:
