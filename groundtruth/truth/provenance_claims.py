@@ -20,6 +20,7 @@ from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.compiled.provenance import Direction, Head, Neuron
 from groundtruth.compiled.recipe import BLURRING
 from groundtruth.errors import GroundTruthError
+from groundtruth.rasp.annotations import is_clean_at_bos
 from groundtruth.rasp.expressions import walk
 
 SCRATCH = "_selector_width_attn_output"
@@ -261,7 +262,9 @@ class _Claims:
         match neuron.role:
             case "compute" if isinstance(sop, rasp.Map | rasp.SequenceMap | rasp.SelectorWidth):
                 return self._not_of(read, sop) or self._strange(written, "variable", label)
-            case "clean_bos" if isinstance(sop, rasp.SelectorWidth) and {d.kind for d in read} == {"bos"}:
+            case "clean_bos" if (isinstance(sop, rasp.SelectorWidth) or is_clean_at_bos(sop)) and {
+                d.kind for d in read
+            } == {"bos"}:
                 return self._strange(written, ("scratch", "variable"), label) if written else "it writes nothing"
             case "backup" if any(d.kind == "copy" and d.expression == label for d in read):
                 return self._strange(written, "variable", label) if written else "it writes nothing"

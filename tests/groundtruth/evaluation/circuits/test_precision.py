@@ -39,7 +39,7 @@ def test_the_bound_is_relative_to_the_largest_logit():
 def test_the_command_says_what_is_left_out_and_what_to_do(tmp_path, capsys):
     given = ["bench", "--models", "hist@rotated,hist", "--methods", "oracle,exact", "--profile", "smoke", "--jobs", "1"]
     with pytest.raises(SystemExit) as left:
-        main([*given, "--out", str(tmp_path)])
+        main([*given, "--dtype", "float32", "--out", str(tmp_path)])
     printed = " ".join(capsys.readouterr().out.split())
     assert not left.value.code
     assert "Left out: in float32 the logits of 'hist@rotated' are off by" in printed
