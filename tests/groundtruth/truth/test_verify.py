@@ -298,10 +298,10 @@ def test_a_wrong_reason_is_caught(copied):
     assert all(f"{edge} (the reason is another)" in detail for detail in found.values())
 
 
-@pytest.mark.parametrize(("key", "value"), [("inputs", 3), ("exhaustive", False)])
-def test_a_circuit_on_other_inputs_is_caught(copied, key, value):
+@pytest.mark.parametrize("claim", [{"inputs": 3}, {"exhaustive": False, "coverage": "sample"}])
+def test_a_circuit_on_other_inputs_is_caught(copied, claim):
     folder = copied()
-    told = lie(folder, "zero", "fixed", lambda c: c.update({key: value}))
+    told = lie(folder, "zero", "fixed", lambda c: c.update(claim))
     assert "it speaks of" in told
 
 

@@ -108,7 +108,7 @@ def test_a_wrong_measurement_is_found(folder, place, value, message):
     part |= value
     (folder / MEASURED).write_text(json.dumps(data))
     with pytest.raises(GroundTruthError, match=message):
-        require_measurements(groundtruth.load(folder))
+        require_measurements(groundtruth.load(folder), folder)
 
 
 def test_a_movement_that_is_all_rounding_may_be_another_on_another_processor(folder):
@@ -117,7 +117,7 @@ def test_a_movement_that_is_all_rounding_may_be_another_on_another_processor(fol
     assert effect["changed"] == 0 and 0 < effect["moved"] < 1e-8
     effect["moved"] *= 100
     (folder / MEASURED).write_text(json.dumps(data))
-    assert require_measurements(groundtruth.load(folder)).startswith("least margin")
+    assert require_measurements(groundtruth.load(folder), folder).startswith("least margin")
 
 
 def test_files_that_cannot_be_read_are_refused(folder):
@@ -134,7 +134,7 @@ def test_files_that_cannot_be_read_are_refused(folder):
             read_measurements(folder)
     path.unlink()
     with pytest.raises(ArtifactError, match=r"cannot read .*measured.json"):
-        require_measurements(groundtruth.load(folder))
+        require_measurements(groundtruth.load(folder), folder)
 
 
 def test_measurements_are_taken_where_none_are_stored():
@@ -157,4 +157,4 @@ def test_they_are_shown(capsys):
     assert f"{NAME}" in printed and f"{len(SUPERPOSED)} of them in superposition" in printed
     with pytest.raises(SystemExit):
         main(["show", NAME, "--json"])
-    assert json.loads(capsys.readouterr().out)["measured"]["margin"] == measurements(groundtruth.load(NAME)).margin
+    assert json.loads(capsys.readouterr().out)["measured"]["margin"] == measurements(groundtruth.load(NAME), None).margin
