@@ -69,7 +69,7 @@ def test_a_wrong_method_is_told_what_is_wrong_and_how_to_repeat_it(project):
             "unseeded misses a live edge on a generated program",
             "*groundtruth repro gen:1* --method methods.py:unseeded --property recovers*",
             "*--auroc 0.9 *",
-            "unseeded gives other scores when it is run again on 'hist'",
+            "unseeded gives another result when it is run again on 'hist'",
         ]
     )
     assert "Traceback" not in result.stdout.str()
@@ -138,7 +138,7 @@ def test_a_wrong_featurizer_is_told_what_is_wrong(project):
             "idle misses a variable on a generated program",
             "*input * swapped in from *",
             "*groundtruth repro gen:1* --method methods.py:idle*",
-            "unseeded-subspace finds something else when it is run again on 'hist'",
+            "unseeded-subspace gives another result when it is run again on 'hist'",
             "*draw random numbers from task.generator()",
         ]
     )

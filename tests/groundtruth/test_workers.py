@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -163,7 +164,10 @@ def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, how: sig
         f"if __name__ == '__main__':\n    list(run_batches(tell_and_sleep, [[{str(tmp_path)!r}]] * 2, processes=2))\n"
     )
     root = Path(__file__).parents[2]
-    parent = subprocess.Popen([sys.executable, str(script)], cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    # A shell's background job is started with SIGINT ignored, and so would all that it starts be.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    parent = subprocess.Popen([sys.executable, str(script)], cwd=root, env=environment, preexec_fn=heed)
     try:
         deadline = time.monotonic() + 120
         while len(list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < deadline:

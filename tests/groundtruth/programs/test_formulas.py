@@ -1,3 +1,5 @@
+import inspect
+
 import pytest
 from tracr.rasp import rasp
 
@@ -61,8 +63,13 @@ def test_every_formula_of_a_map_computes_its_variable(name):
             if not isinstance(line.expression, rasp.Map | rasp.SequenceMap):
                 continue
             function = getattr(line.expression, "f", None)
-            known = dict(getattr(function, "__globals__", {})) | {function.__name__: function}
+            enclosed = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
+            known = {**getattr(function, "__globals__", {}), **enclosed, function.__name__: function}
+            given = [child.label for child in line.expression.children]
             for position in range(len(tokens)):
+                if any(values[label][position] is None for label in given):
+                    assert values[line.expression.label][position] is None  # RASP maps nothing to nothing
+                    continue
                 here = {variable: values[label][position] for variable, label in labels.items()}
                 computed = eval(line.formula, known, here)
                 assert computed == pytest.approx(values[line.expression.label][position]), line

@@ -46,7 +46,7 @@ def test_a_missing_file_is_named(copied, file):
         (b'{"schema_version": 1', "is not JSON: Expecting ',' delimiter: line 1 column 21"),
         (b'\xff{"schema_version": 1}', "is not JSON: 'utf-8' codec"),
         (b'{"schema_version": NaN}', "is not JSON: NaN is not a number of JSON"),
-        (b"[" * 100_000, "is not JSON: maximum recursion depth"),
+        (b"[" * 100_000, "is not JSON: it nests too deeply"),
         (b"[1]", "has schema_version None; this version reads 1"),
         (b"{}", "has schema_version None; this version reads 1"),
         (b'{"schema_version": 2}', "has schema_version 2; this version reads 1"),

@@ -157,4 +157,6 @@ def test_they_are_shown(capsys):
     assert f"{NAME}" in printed and f"{len(SUPERPOSED)} of them in superposition" in printed
     with pytest.raises(SystemExit):
         main(["show", NAME, "--json"])
-    assert json.loads(capsys.readouterr().out)["measured"]["margin"] == measurements(groundtruth.load(NAME), None).margin
+    assert (
+        json.loads(capsys.readouterr().out)["measured"]["margin"] == measurements(groundtruth.load(NAME), None).margin
+    )
