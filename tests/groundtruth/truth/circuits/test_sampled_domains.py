@@ -62,7 +62,7 @@ def test_an_input_that_is_given_shows_it(model, blind):
 def test_an_input_outside_the_domain_is_refused(model, given, told):
     wide = RARE["abc"].compiled(*RARE["abc"].small) if len(given) == 2 else model
     if len(given) == 2:
-        told = "has 2 tokens; allowed are 4 to 4"
+        told = "has 2 tokens; allowed are 3 to 3"
         given = ("a", "b")
     with pytest.raises(DomainError, match=told):
         wide.circuit("resample", "fixed", inputs=[given])
