@@ -91,7 +91,8 @@ class Asked:
             "device": self.device, "dtype": self.dtype,
             "prompts": Prompts(self.data, self.answer_prefix, memory_in(self.memory)),
         }  # fmt: skip
-        return Request(**{**said, "methods": methods, **others})
+        said |= {"methods": methods, **others}
+        return Request(**said)
 
 
 @Parameter(name="*")

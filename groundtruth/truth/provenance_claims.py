@@ -262,9 +262,7 @@ class _Claims:
         match neuron.role:
             case "compute" if isinstance(sop, rasp.Map | rasp.SequenceMap | rasp.SelectorWidth):
                 return self._not_of(read, sop) or self._strange(written, "variable", label)
-            case "clean_bos" if (isinstance(sop, rasp.SelectorWidth) or is_clean_at_bos(sop)) and {
-                d.kind for d in read
-            } == {"bos"}:
+            case "clean_bos" if self._cleans(sop) and {d.kind for d in read} == {"bos"}:
                 return self._strange(written, ("scratch", "variable"), label) if written else "it writes nothing"
             case "backup" if any(d.kind == "copy" and d.expression == label for d in read):
                 return self._strange(written, "variable", label) if written else "it writes nothing"
@@ -272,6 +270,10 @@ class _Claims:
                 return self._strange(written, "decoy", None)
             case _:
                 return f"it does not do so for '{label}'"
+
+    def _cleans(self, sop: rasp.SOp | None) -> bool:
+        """Whether what an expression writes at BOS is taken away: a width's always, another's after a repair."""
+        return isinstance(sop, rasp.SelectorWidth) or (sop is not None and is_clean_at_bos(sop))
 
     def _not_of(self, read: Iterable[Direction], sop: rasp.SOp) -> str | None:
         """What a neuron reads that is no part of an expression, nor the constant."""
