@@ -69,5 +69,5 @@ def test_masks_over_autoencoder_features_find_the_variable() -> None:
 def test_unknown_architectures_and_errors_are_refused() -> None:
     with pytest.raises(MethodError, match=r"unknown architecture 'topk'. Did you mean: top-k"):
         SaeTraining("topk")  # type: ignore[arg-type]
-    with pytest.raises(MethodError, match="error='ignored'; use 'kept' or 'dropped'"):
+    with pytest.raises(MethodError, match="error='ignored'. Expected one of kept, dropped"):
         get("dbm-sae")(adder.task(), error="ignored")

@@ -11,7 +11,7 @@ from mib.errors import FormatError
 from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
 from mib.leaderboard.formats import CircuitFile, read_circuit, write_circuit
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[3] / "golden"
 MODELS = ("gpt2-random", "relu-bidirectional")
 SMALL = Graph(n_layers=2, n_heads=2, d_model=3)
 
