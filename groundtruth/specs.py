@@ -10,11 +10,13 @@ from typing import Any, Generic, TypeVar
 
 from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import ArtifactError
+from groundtruth.generated import from_code
 from groundtruth.model import CompiledModel, load
 from groundtruth.programs import get, load_program, names
 from groundtruth.store.catalog import stored
 from groundtruth.store.write import MODEL
 from groundtruth.user_sources import UserFile, load_user_file
+from groundtruth.variants.tiers import variant_of
 from mib.errors import MethodError, did_you_mean
 from mib.featurization import FeaturizerMethod, as_featurizer
 from mib.localization import Localizer, as_localizer
@@ -41,12 +43,8 @@ def find_model(name: str) -> CompiledModel:
     """
     base, at, variant = name.rpartition("@")
     if at and base and stored(name) is None and not Path(name).is_dir() and not is_file_spec(variant):
-        from groundtruth.variants.tiers import variant_of
-
         return variant_of(find_model(base), variant)
     if name.startswith(GENERATED):
-        from groundtruth.generated import from_code
-
         return compile(from_code(name.removeprefix(GENERATED)).program)
     if stored(name) is None and not Path(name).is_dir():
         if is_file_spec(name):

@@ -62,6 +62,11 @@ class VariableSetting:
         """Empty: variables are swapped, not ablated."""
         return ""
 
+    @property
+    def level(self) -> Level:
+        """The level of methods that have none: they find a subspace, and score no parts."""
+        return "edge"
+
     def place(self, subject: str) -> str:
         """Name what methods are compared on: the variable at its site, ``reverse:opposite@residual.2.post``."""
         return f"{subject}:{self.variable}@{self.site}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import groundtruth
-from groundtruth.bench.cell import Cell, CircuitSetting, cell_fields
+from groundtruth.bench.cell import Cell, cell_fields
 from groundtruth.bench.cell_store import SCHEMA_VERSION
 from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import track_of
@@ -34,12 +34,11 @@ def cell_key(cell: Cell) -> str:
         GroundTruthError: If the model cannot be found.
     """
     track = track_of(cell)
-    level = cell.setting.level if isinstance(cell.setting, CircuitSetting) else "edge"
     given = {
         "schema_version": SCHEMA_VERSION,
         "track": track.name,
         "cell": cell_fields(cell),
-        "method": _method_sha256(track, cell.method, level),
+        "method": _method_sha256(track, cell.method, cell.setting.level),
         "model": model_sha256(cell.model),
         "data": cell.prompts.sha256(cell.task.partition(":")[0]),
         "code": evaluator_sha256(track),

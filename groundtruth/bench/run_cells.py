@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from groundtruth.bench.cell import Cell, CircuitSetting, Failed, Outcome, Skipped
+from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped
 from groundtruth.bench.cell_key import cell_key
 from groundtruth.bench.cell_store import CellStore
 from groundtruth.bench.tracks import track_of
@@ -24,7 +24,6 @@ from groundtruth.store.catalog import library
 from groundtruth.store.write import WEIGHTS
 from groundtruth.workers import Lost, run_batches
 from mib.errors import MethodError, MibError
-from mib.localization.task import Level
 
 Keyed = tuple[str, Cell]
 
@@ -121,13 +120,9 @@ class _CannotRun(Exception):
     pass
 
 
-def _level(cell: Cell) -> Level:
-    return cell.setting.level if isinstance(cell.setting, CircuitSetting) else "edge"
-
-
 def _method(cell: Cell) -> Any:
     """A user's method, or the name of one of ours."""
-    return track_of(cell).methods.find(cell.method, _level(cell)) if is_file_spec(cell.method) else cell.method
+    return track_of(cell).methods.find(cell.method, cell.setting.level) if is_file_spec(cell.method) else cell.method
 
 
 def _refuse(cell: Cell, task: Any) -> None:

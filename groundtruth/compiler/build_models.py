@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from groundtruth import programs
+from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import load
 from groundtruth.store.catalog import library, write_index
@@ -45,9 +47,6 @@ def build(job: Job) -> str:
     Returns:
         A line: the name, the seconds it took, and how many edges stayed undecided over all circuits.
     """
-    from groundtruth import programs
-    from groundtruth.compiler.compile_program import compile
-
     name, folder, keep = job
     start = time.perf_counter()
     stored = folder / name
@@ -109,8 +108,6 @@ def _tried(function: Callable[[AnyJob], str], job: AnyJob) -> str | NotBuilt:
 
 def main() -> int:
     """Build the programs named on the command line, or all, and the index; 1 if one could not be built."""
-    from groundtruth import programs
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="programs to build; default: the whole library")
     parser.add_argument("--out", type=Path, default=library(), help="folder of all models")

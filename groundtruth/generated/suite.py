@@ -23,6 +23,7 @@ from groundtruth.generated.grammar import Stuck
 from groundtruth.generated.lock import locked
 from groundtruth.generated.member import Member
 from groundtruth.generated.resume import WORKSHOP, Job, clear, jobs_of, kept, publish, require_folder
+from groundtruth.store.write import save
 from groundtruth.workers import Lost, run_in_order
 
 SCHEMA_VERSION = 1
@@ -209,8 +210,6 @@ def _drawn(job: Job) -> Member | str:
         return "nothing fits any more"
     except Rejected as error:
         return error.reason
-    from groundtruth.store.write import save
-
     model = judged.model
     kinds = ("fixed", "mixed") if model.pad_safe and len(model.domain.lengths) > 1 else ("fixed",)
     save(model, job.folder / model.name, [model.circuit("resample", lengths) for lengths in kinds])

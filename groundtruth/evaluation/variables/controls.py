@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, load
 from groundtruth.truth.variables import Site
 from mib.featurization.task import FeaturizationTask
 from mib.site import Site as TaskSite
@@ -57,21 +57,19 @@ def shuffled(task: FeaturizationTask, seed: int) -> FeaturizationTask:
     return replace(task, model=model)
 
 
-def variant_of(model: CompiledModel) -> CompiledModel | None:
+def find_other_program(model: CompiledModel) -> CompiledModel | None:
     """Another shipped program with the same behaviour; ``None`` where the library has none."""
-    from groundtruth.model import load
-
     names = next((group for group in SAME_BEHAVIOUR if model.name in group), ())
     other = next((name for name in names if name != model.name), None)
     return None if other is None or model.folder is None else load(other)
 
 
-def site_of_variant(site: TaskSite, model: CompiledModel, variant: CompiledModel) -> TaskSite | None:
-    """The residual stream of a variant at the same share of its depth, at least one half-layer in; else ``None``."""
+def site_in_other_program(site: TaskSite, model: CompiledModel, other: CompiledModel) -> TaskSite | None:
+    """Another program's residual stream at the same share of its depth, one sublayer in at least; else ``None``."""
     place = Site.of(site)
     if not place.residual:
         return None
-    layers, own = variant.weights.n_layers, model.weights.n_layers
+    layers, own = other.weights.n_layers, model.weights.n_layers
     last, own_last = unembedding_sublayer(layers), unembedding_sublayer(own)
     reader = min(last, max(1, round(place.sublayer / own_last * last)))
     layer, is_mlp = split_sublayer(reader - 1)  # the sublayer that writes what the reader reads

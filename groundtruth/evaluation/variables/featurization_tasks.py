@@ -125,7 +125,7 @@ def featurization_task(
     return task
 
 
-def variant_task(
+def other_program_task(
     model: CompiledModel,
     variable: str | VariableTruth,
     site: Site | TaskSite | str,

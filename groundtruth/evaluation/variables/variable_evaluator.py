@@ -13,13 +13,13 @@ from torch import Tensor
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.own_task import own_copy
-from groundtruth.evaluation.variables.controls import Control, Kind, shuffled, site_of_variant, variant_of
+from groundtruth.evaluation.variables.controls import Control, Kind, find_other_program, shuffled, site_in_other_program
 from groundtruth.evaluation.variables.featurization_tasks import (
     SIZES,
     Sizes,
     featurization_task,
     ground_of,
-    variant_task,
+    other_program_task,
 )
 from groundtruth.evaluation.variables.landscape import Landscape
 from groundtruth.evaluation.variables.overlap import overlap_of
@@ -175,15 +175,16 @@ class VariableEvaluator:
         return found
 
     def _variant(self) -> FeaturizationTask | str:
-        variant = variant_of(self.model)
+        variant = find_other_program(self.model)
         if variant is None:
             return "no other program with the same behaviour in the library"
-        site = site_of_variant(self.site, self.model, variant)
+        site = site_in_other_program(self.site, self.model, variant)
         if site is None or self.sought.get("readers") == "all":
             return "only for what is live in a residual stream"
         sought = {key: value for key, value in self.sought.items() if key != "readers"}
         return (
-            variant_task(self.model, self.truth, self.site, variant, site, **sought) or "no pairs that both models take"
+            other_program_task(self.model, self.truth, self.site, variant, site, **sought)
+            or "no pairs that both models take"
         )
 
     def _controls(self, method: str | Method, parameters: Mapping[str, Any]) -> list[Control]:

@@ -10,7 +10,8 @@ from torch import Tensor
 from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
 from groundtruth.errors import VariantError
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, load
+from groundtruth.store.catalog import summaries
 from groundtruth.variants.hardenings.directions import back, in_directions, resized, widen
 from groundtruth.variants.symmetries.insertions import spread_layers
 from groundtruth.variants.variant import Made, same_nodes
@@ -31,8 +32,6 @@ def add_guest(model: CompiledModel, rng: Generator, *, guest: str = "") -> Made:
     Raises:
         VariantError: If the guest does not take the model's inputs, or no shipped model does.
     """
-    from groundtruth.model import load
-
     other = load(guest) if guest else _any_guest(model, rng)
     bare = in_directions(model)
     return Made(back(_sum([bare, other])[0], model), same_nodes(model), () if guest else (("guest", other.name),))
@@ -160,9 +159,6 @@ def _misfit(model: CompiledModel, other: CompiledModel) -> str:
 
 
 def _any_guest(model: CompiledModel, rng: Generator) -> CompiledModel:
-    from groundtruth.model import load
-    from groundtruth.store.catalog import summaries
-
     own, depth, bare = model.name.partition("@")[0], model.weights.n_layers, in_directions(model)
     allowed = [s for s in summaries() if s["layers"] <= depth and s["heads"] == 1 and s["name"] != own]
     fitting: list[CompiledModel] = []

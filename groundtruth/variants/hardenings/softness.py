@@ -14,6 +14,7 @@ from numpy.random import Generator
 from groundtruth.compiler.padding import is_pad_safe
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
+from groundtruth.truth.variables import prove_variables
 from groundtruth.variants.hardenings.exactness import Exactness
 from groundtruth.variants.variant import Made, same_nodes
 
@@ -82,8 +83,6 @@ def _with_exact_interchanges(model: CompiledModel, least: tuple[float, float]) -
 
 
 def _wrong_interchanges(model: CompiledModel) -> int:
-    from groundtruth.truth.variables import prove_variables  # it imports models, which know how they were made
-
     return sum(item.wrong for truth in prove_variables(model) for stage in truth.stages for item in stage.interchanges)
 
 

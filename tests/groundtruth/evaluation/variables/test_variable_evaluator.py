@@ -17,7 +17,7 @@ from groundtruth.evaluation.variables import (
     oracle,
     score_featurizer,
 )
-from groundtruth.evaluation.variables.controls import SAME_BEHAVIOUR, site_of_variant, variant_of
+from groundtruth.evaluation.variables.controls import SAME_BEHAVIOUR, find_other_program, site_in_other_program
 from groundtruth.evaluation.variables.featurization_tasks import ground_of
 from groundtruth.evaluation.variables.overlap import overlap_of
 from groundtruth.model import CompiledModel, load
@@ -230,12 +230,12 @@ def test_programs_of_the_same_behaviour_agree_on_every_input_that_they_share(nam
 
 def test_a_variant_is_asked_at_the_same_depth_with_its_own_tokens() -> None:
     compiled = load("contains_x_twice_told")
-    variant = variant_of(compiled)
+    variant = find_other_program(compiled)
     assert variant is not None
     assert variant.name == "contains_x"
-    site = site_of_variant(mib.Site.residual(1, "post"), compiled, variant)
+    site = site_in_other_program(mib.Site.residual(1, "post"), compiled, variant)
     assert str(site) == "residual.0.post"
-    assert site_of_variant(mib.Site.at_mlp(1), compiled, variant) is None
+    assert site_in_other_program(mib.Site.at_mlp(1), compiled, variant) is None
     task = VariableEvaluator.of(compiled, "counted", "resid_post1", sizes=SMALL).control_tasks["variant"]
     assert not isinstance(task, str)
     assert task.anatomy.d_model == variant.weights.d_model

@@ -29,5 +29,5 @@ def test_scores_are_ranks() -> None:
 
 
 def test_parameters_out_of_range_are_refused() -> None:
-    with pytest.raises(MethodError, match="sizes=1, proposals=8, share=0.1; expected at least 2 sizes"):
+    with pytest.raises(MethodError, match="cpr-gaming: sizes=1. Expected an integer from 2 on."):
         get("cpr-gaming")(make_task(), sizes=1)
