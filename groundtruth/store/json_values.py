@@ -7,6 +7,8 @@ from pydantic import PlainValidator
 _DEPTH = 8
 """Tuples in tuples in tuples end here."""
 
+_SCALARS = (str, bool, int, float, type(None))
+
 
 def pack(value: Any) -> Any:
     """A RASP value as JSON."""
@@ -18,17 +20,21 @@ def unpack(value: Any) -> Any:
     return tuple(unpack(item) for item in value["tuple"]) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType]
 
 
-def _packed(value: Any, depth: int = _DEPTH) -> Any:
+def _packed(value: Any) -> Any:
     """What ``pack`` could have written, as it is."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
+    if not isinstance(value, _SCALARS):
+        _require_tuple(value, _DEPTH)
+    return value
+
+
+def _require_tuple(value: Any, depth: int) -> None:
     items = value.get("tuple") if isinstance(value, dict) and len(value) == 1 else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportUnknownArgumentType]
     if not isinstance(items, list) or not depth:
         raise ValueError('a value is null, a boolean, a number, a string, or {"tuple": [...]} of values')
     for item in items:  # pyright: ignore[reportUnknownVariableType]
-        _packed(item, depth - 1)
-    return value  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(item, _SCALARS):
+            _require_tuple(item, depth - 1)
 
 
-Packed = Annotated[Any, PlainValidator(lambda value: _packed(value))]
+Packed = Annotated[Any, PlainValidator(_packed)]
 """A field of a schema that holds a packed value."""

@@ -85,7 +85,9 @@ def _operand(built: _Built, label: str, kind: type[_Kind], *, of: str) -> _Kind:
 
 
 def _lookup(label: str, rows: Sequence[tuple[Any, ...]]) -> Callable[..., Any]:
-    known = {tuple(unpack(x) for x in row[:-1]): unpack(row[-1]) for row in rows}
+    if any(isinstance(item, dict) for row in rows for item in row):  # tuples are rare, and tables of 7,000 rows are not
+        rows = [tuple(map(unpack, row)) for row in rows]
+    known = {row[:-1]: row[-1] for row in rows}
     if len(known) < len(rows):
         raise ArtifactError(f"program: the table of '{label}' has a row twice.")
 
