@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from groundtruth.evaluation.evaluator import ORACLE
 from mib.metrics.metric_validity import kendall_tau, tau_interval
 
 LANGUAGE_MODEL = "real_"
@@ -22,7 +21,7 @@ class Prediction:
         column: Column over compiled models.
         predicted: Column over the tasks of language models.
         tau: Kendall's tau-b over methods, 1 if both rank alike, each from its best to its worst.
-        n_methods: How many have a value in both columns; the oracle is no method.
+        n_methods: How many have a value in both columns.
         interval: Ends of the 95 % interval of tau, by bootstrap over methods.
     """
 
@@ -43,7 +42,7 @@ def predictions(
     """Every rank correlation that there are enough methods for.
 
     Args:
-        means: By method: the mean of each column.
+        means: By method, controls left out: the mean of each column.
         predictors: Columns over compiled models.
         predicted_columns: Columns over language models.
         lower_is_better: Columns in which less is better.
@@ -51,7 +50,7 @@ def predictions(
     found: list[Prediction] = []
     for column in predictors:
         for predicted in predicted_columns:
-            both = [m for name, m in means.items() if name != ORACLE and column in m and predicted in m]
+            both = [m for m in means.values() if column in m and predicted in m]
             if len(both) < LEAST_METHODS:
                 continue
             signs = [-1 if name in lower_is_better else 1 for name in (column, predicted)]

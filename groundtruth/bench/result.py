@@ -18,6 +18,9 @@ from mib.metrics.metric_validity import Validity, metric_validity
 
 Scores = CircuitScores | VariableScores
 
+CONTROLS = "controls"
+"""Group of what methods are compared with: the oracle, chance, what is blind to the task."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -94,7 +97,7 @@ class Result:
         }
 
     def summaries(self, ablation: str = "") -> list[Summary]:
-        """Summarize each method that has a score: the oracle first, then kind by kind by its rank.
+        """Summarize each method that has a score: kind by kind by its rank, controls last.
 
         Args:
             ablation: One of ``ablations``; empty in a track that cuts no edges.
@@ -120,16 +123,17 @@ class Result:
             n_failed=sum(isinstance(o, Failed) for o in own),
             columns=columns,
             fractions=scoring.fractions(chosen),
-            group=scoring.group(scored),
+            group=CONTROLS if self.track.is_control(method) else scoring.group(scored),
+            is_control=self.track.is_control(method),
         )
 
-    def _standing(self, summary: Summary) -> tuple[bool, str, float]:
+    def _standing(self, summary: Summary) -> tuple[bool, str, bool, float]:
         ranked = (summary.columns.get(name) for name in self.track.scoring.ranked_by)
         best = next((spread for spread in ranked if spread is not None), None)
-        return summary.method != ORACLE, summary.group, -best.mean if best else 1.0
+        return summary.is_control, summary.group, summary.method != ORACLE, -best.mean if best else 1.0
 
     def validity(self, ablation: str = "") -> tuple[Validity, ...]:
-        """Say whether each metric ranks methods as each exact score does; the oracle, which is none, is left out."""
+        """Say whether each metric ranks methods as each exact score does; controls are left out."""
         scoring = self.track.scoring
         table = self._table(ablation)
         known = {name for methods in table.values() for columns in methods.values() for name in columns}
@@ -158,8 +162,9 @@ class Result:
     def _table(self, ablation: str) -> dict[str, dict[str, dict[str, float]]]:
         """By place, method and column: the mean over seeds on compiled models."""
         found: dict[str, dict[str, dict[str, list[float]]]] = {}
+        controls = {method for method in self.methods if self.track.is_control(method)}
         for cell, scores in self.outcomes:
-            if not isinstance(scores, Scores) or cell.ablation != ablation or cell.task or cell.method == ORACLE:
+            if not isinstance(scores, Scores) or cell.ablation != ablation or cell.task or cell.method in controls:
                 continue
             columns = found.setdefault(cell.place, {}).setdefault(cell.method, {})
             for name, value in self.track.scoring.values(scores).items():
@@ -177,7 +182,11 @@ class Result:
         """Say how far the rank of a method on compiled models predicts that on language models."""
         scoring, lower = self.track.scoring, self.track.lower_is_better
         return predictions(
-            {s.method: {name: c.mean for name, c in s.columns.items()} for s in self.summaries(ablation)},
+            {
+                summary.method: {name: column.mean for name, column in summary.columns.items()}
+                for summary in self.summaries(ablation)
+                if not summary.is_control
+            },
             predictors=scoring.predictors,
             predicted_columns=scoring.predicted,
             lower_is_better=lower,

@@ -32,6 +32,7 @@ class Summary:
             with ``real_``.
         fractions: Columns that count: how many of how many.
         group: Kind of method; methods are ranked within it.
+        is_control: Whether it is shown apart, and not ranked with methods.
     """
 
     method: str
@@ -41,3 +42,4 @@ class Summary:
     columns: Mapping[str, Spread]
     fractions: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     group: str = ""
+    is_control: bool = False

@@ -9,7 +9,6 @@ from groundtruth.bench.cell import Failed
 from groundtruth.bench.result import Result
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.store.catalog import shipped_variants
 from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
 
@@ -30,6 +29,7 @@ class Climb:
         rounded: The same of the scores in multiples of a millionth of the largest: what does not rest on rounding.
         n_exact: On how many of the models it recovered the live edges exactly, by tier with an exact truth.
         n_failed: On how many it failed, by tier.
+        is_control: Whether it is shown apart, and not ranked.
     """
 
     method: str
@@ -39,6 +39,7 @@ class Climb:
     rounded: Mapping[str, Mapping[str, float | None]]
     n_exact: Mapping[str, int]
     n_failed: Mapping[str, int]
+    is_control: bool = False
 
     @property
     def auroc(self) -> dict[str, float | None]:
@@ -83,10 +84,10 @@ def shipped_on_all_tiers() -> list[str]:
 
 
 def climbs(result: Result, ablation: str) -> list[Climb]:
-    """Each method's scores tier by tier: the oracle first, then by falling AUROC over the tiers with an exact truth."""
+    """Each method's scores tier by tier: by falling AUROC over the tiers with an exact truth, controls last."""
     found = [_climb(result, method, ablation) for method in result.methods]
     scored = [climb for climb in found if climb.models or any(climb.n_failed.values())]
-    return sorted(scored, key=lambda climb: (climb.method != ORACLE, -(_mean(map(climb.auroc.get, TIER_NAMES)) or 0.0)))
+    return sorted(scored, key=lambda climb: (climb.is_control, -(_mean(map(climb.auroc.get, TIER_NAMES)) or 0.0)))
 
 
 def _climb(result: Result, method: str, ablation: str) -> Climb:
@@ -114,6 +115,7 @@ def _climb(result: Result, method: str, ablation: str) -> Climb:
         },
         n_exact={tier: sum(row.live.exact for row in chosen[tier].values() if row.live) for tier in TIER_NAMES},
         n_failed=failed,
+        is_control=result.track.is_control(method),
     )
 
 

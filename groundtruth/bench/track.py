@@ -114,6 +114,14 @@ class Track:
     thresholds: tuple[str, ...]
     options: frozenset[str] = frozenset()
 
+    def is_control(self, method: str) -> bool:
+        """Tell whether a method is something to compare contestants with, and not ranked: the oracle among them.
+
+        Args:
+            method: As a cell names it; a user's own method is a contestant.
+        """
+        return method == ORACLE or any(one.control for one in self.methods.registered() if one.name == method)
+
     @property
     def lower_is_better(self) -> tuple[str, ...]:
         """The columns in which less is better."""

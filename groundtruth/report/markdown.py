@@ -50,7 +50,7 @@ def _standing(standing: Standing) -> str:
 
 def _method(line: Line) -> str:
     failed = f" ({line.n_failed} failed)" if line.n_failed else ""
-    return markdown_code(line.method) + failed
+    return markdown_code(line.method) + (" (control)" if line.is_control else "") + failed
 
 
 def _entry(entry: Entry) -> str:

@@ -12,6 +12,9 @@ from mib.errors import did_you_mean
 LEAST_VALUES = 5
 """A spread of fewer values, or a rank correlation over fewer methods, says too little to be shown."""
 
+CONTROLS_BELOW = "Below the last line: controls, which are not ranked."
+"""What a legend says of a table that has controls."""
+
 Mark = Literal["plain", "best", "alarming", "none"]
 
 
@@ -26,7 +29,7 @@ class MethodScores:
         fractions: Numerator and denominator of each column of fractions.
         alarming: Columns in which any value but 0 is bad news.
         n_failed: How many cells it failed on.
-        is_oracle: Whether it is given the truth, and so not ranked.
+        is_control: Whether it is shown apart, and not ranked.
         group: Kind of method; a line is drawn where one kind ends.
     """
 
@@ -36,7 +39,7 @@ class MethodScores:
     fractions: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     alarming: Collection[str] = ()
     n_failed: int = 0
-    is_oracle: bool = False
+    is_control: bool = False
     group: str = ""
 
 
@@ -63,7 +66,7 @@ class Line:
         method: Its name.
         entries: One for each column, by name.
         is_own: Whether it is the user's own method.
-        is_oracle: Whether it is given the truth.
+        is_control: Whether it is not ranked.
         n_failed: How many cells it failed on.
         group: Kind of method.
     """
@@ -71,7 +74,7 @@ class Line:
     method: str
     entries: Mapping[str, Entry]
     is_own: bool = False
-    is_oracle: bool = False
+    is_control: bool = False
     n_failed: int = 0
     group: str = ""
 
@@ -104,7 +107,7 @@ def standing_of(scores: Sequence[MethodScores], columns: Iterable[Column], *, ow
             one.method,
             {column.name: _entry(one, column, best[column.name]) for column in shown},
             is_own=one.method == own,
-            is_oracle=one.is_oracle,
+            is_control=one.is_control,
             n_failed=one.n_failed,
             group=one.group,
         )
@@ -161,7 +164,7 @@ def _best(scores: Sequence[MethodScores], column: Column) -> str | None:
 
     Texts are compared, not numbers: what prints alike is alike, so that a difference of rounding crowns nobody.
     """
-    ranked = [one for one in scores if not one.is_oracle and _has(one, column)]
+    ranked = [one for one in scores if not one.is_control and _has(one, column)]
     if not ranked or not column.marked:
         return None
     best = (min if column.better == "lower" else max)(ranked, key=lambda one: _value(one, column))
@@ -175,6 +178,6 @@ def _entry(scores: MethodScores, column: Column, best: str | None) -> Entry:
         return Entry(notation.NONE, mark="none")
     text = _text(scores, column)
     spread = notation.spread(scores.spreads[column.name]) if column.spread and column.name in scores.spreads else ""
-    if text == best and not scores.is_oracle:
+    if text == best and not scores.is_control:
         return Entry(text, spread, "best")
     return Entry(text, spread, "alarming" if column.name in scores.alarming and _value(scores, column) else "plain")

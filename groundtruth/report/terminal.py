@@ -144,8 +144,8 @@ def standing_table(standing: Standing, *, wide: bool = False) -> FittedTable:
     for index, line in enumerate(standing.lines):
         following = standing.lines[index + 1].group if index + 1 < len(standing.lines) else line.group
         cells = [_entry_text(line.entries[column.name]) for column in standing.columns]
-        last = following != line.group and bool(line.group)
-        table.add_row(method_text(line), *cells, style="faint" if line.is_oracle else "", end_section=last)
+        last = following != line.group
+        table.add_row(method_text(line), *cells, style="faint" if line.is_control else "", end_section=last)
     return table
 
 

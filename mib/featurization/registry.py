@@ -26,6 +26,8 @@ class FeaturizerMethod:
         source: Where the method was published.
         needs: What a task must have for it: ``values`` (of the variable, for probes), ``isolation`` pairs.
         linear: Whether what it finds is a subspace.
+        control: Whether it is no contestant but something to compare contestants with. Tables show controls apart and
+            do not rank them.
     """
 
     name: str
@@ -34,6 +36,7 @@ class FeaturizerMethod:
     source: str
     needs: tuple[str, ...]
     linear: bool
+    control: bool = False
 
     @property
     def description(self) -> str:
@@ -93,7 +96,13 @@ get, names = FEATURIZERS.get, FEATURIZERS.names
 
 
 def featurizer(
-    name: str, *, cost: str, source: str, needs: tuple[str, ...] = (), linear: bool = True
+    name: str,
+    *,
+    cost: str,
+    source: str,
+    needs: tuple[str, ...] = (),
+    linear: bool = True,
+    control: bool = False,
 ) -> Callable[[Method], FeaturizerMethod]:
     """Register a method.
 
@@ -103,11 +112,12 @@ def featurizer(
         source: Where the method was published.
         needs: What a task must have for it: ``values``, ``isolation``.
         linear: Whether what it finds is a subspace.
+        control: Whether it is something to compare methods with, and not ranked itself.
 
     Raises:
         MethodError: If the name is taken, the signature is wrong or a need is unknown.
     """
-    make = partial(as_featurizer, name=name, cost=cost, source=source, needs=needs, linear=linear)
+    make = partial(as_featurizer, name=name, cost=cost, source=source, needs=needs, linear=linear, control=control)
     return FEATURIZERS.register(make, name=name)
 
 
@@ -119,6 +129,7 @@ def as_featurizer(
     source: str = "not stated",
     needs: tuple[str, ...] = (),
     linear: bool = True,
+    control: bool = False,
 ) -> FeaturizerMethod:
     """A function as a method, checked but not registered; what a user's own file is wrapped in.
 
@@ -132,4 +143,4 @@ def as_featurizer(
     for need in needs:
         if need not in ("values", "isolation"):
             raise MethodError(f"featurizer '{name}': unknown need '{need}'. Known: values, isolation.")
-    return FeaturizerMethod(name, function, cost, source, tuple(needs), linear)
+    return FeaturizerMethod(name, function, cost, source, tuple(needs), linear, control)

@@ -30,6 +30,8 @@ class Localizer:
         levels: What it can score.
         ablations: What may flow along the edges that it cuts, or imagines to cut.
         needs_gradient: Whether it differentiates the task's metric.
+        control: Whether it is no contestant but something to compare contestants with: chance, what is blind to the
+            task, what is trained on the metric itself. Tables show controls apart and do not rank them.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Localizer:
     levels: tuple[Level, ...]
     ablations: tuple[Ablation, ...]
     needs_gradient: bool = False
+    control: bool = False
 
     @property
     def description(self) -> str:
@@ -103,6 +106,7 @@ def localizer(
     levels: tuple[Level, ...] = ("edge",),
     ablations: tuple[Ablation, ...] = ABLATIONS,
     needs_gradient: bool = False,
+    control: bool = False,
 ) -> Callable[[Method], Localizer]:
     """Register a method.
 
@@ -113,6 +117,7 @@ def localizer(
         levels: What it can score.
         ablations: Which ablations it can run with.
         needs_gradient: Whether it differentiates the metric; one without a gradient is then refused before it starts.
+        control: Whether it is something to compare methods with, and not ranked itself.
 
     Raises:
         MethodError: If the name is taken or empty, the function has no docstring or the wrong signature.
@@ -125,6 +130,7 @@ def localizer(
         levels=levels,
         ablations=ablations,
         needs_gradient=needs_gradient,
+        control=control,
     )
     return LOCALIZERS.register(make, name=name)
 
@@ -138,6 +144,7 @@ def as_localizer(
     levels: tuple[Level, ...] = ("edge",),
     ablations: tuple[Ablation, ...] = ABLATIONS,
     needs_gradient: bool = False,
+    control: bool = False,
 ) -> Localizer:
     """A function as a method, checked but not registered; what a user's own file is wrapped in.
 
@@ -152,4 +159,4 @@ def as_localizer(
         if level not in LEVELS:
             raise MethodError(f"localizer '{name}': unknown level '{level}'.{did_you_mean(level, LEVELS)}")
     known: tuple[Ablation, ...] = tuple(check_ablation(ablation) for ablation in ablations)
-    return Localizer(name, function, cost, source, tuple(levels), known, needs_gradient)
+    return Localizer(name, function, cost, source, tuple(levels), known, needs_gradient, control)

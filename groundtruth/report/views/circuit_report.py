@@ -9,10 +9,9 @@ from groundtruth.bench.column import Place
 from groundtruth.bench.result import Result, by_task
 from groundtruth.bench.summary import Summary
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
-from groundtruth.report.standing import LEAST_VALUES, MethodScores, choose_columns, standing_of
+from groundtruth.report.standing import CONTROLS_BELOW, LEAST_VALUES, MethodScores, choose_columns, standing_of
 from groundtruth.report.views.circuit_sentences import circuit_ranks, circuit_sentences
 from groundtruth.report.views.language_models import grouped, short_name
 from groundtruth.report.views.rank_sentences import rank_grid
@@ -60,7 +59,8 @@ def _scores(summary: Summary) -> MethodScores:
         spreads={name: column.std for name, column in summary.columns.items()} if has_spread else {},
         fractions=summary.fractions,
         n_failed=summary.n_failed,
-        is_oracle=summary.method == ORACLE,
+        is_control=summary.is_control,
+        group=summary.group,
     )
 
 
@@ -89,6 +89,8 @@ def _legend(result: Result, ablation: str) -> Iterator[str]:
     rows = result.language_model_scores(ablation)
     if result.compiled_scores(ablation):
         yield "Exact scores: against the live edges."
+    if any(summary.is_control for summary in result.summaries(ablation)):
+        yield CONTROLS_BELOW
     if any(summary.n_scored >= LEAST_VALUES for summary in result.summaries(ablation)):
         yield "±: standard deviation over models."
     if rows and result.compiled_scores(ablation):

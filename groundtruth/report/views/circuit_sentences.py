@@ -7,6 +7,7 @@ from statistics import fmean
 from rich.text import Text
 
 from groundtruth.bench.cell import Skipped
+from groundtruth.bench.circuit_track import CIRCUITS
 from groundtruth.bench.result import Result
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, WrongEdge
 from groundtruth.evaluation.evaluator import ORACLE
@@ -129,7 +130,7 @@ def _failures(rows: Sequence[CircuitScores], own: str) -> Iterator[Text]:
     """For the methods that miss most live edges, or the user's own: how many, of what kind, and the worst model."""
     by_method: dict[str, list[CircuitScores]] = {}
     for row in rows:
-        if row.method not in (ORACLE, "random") and row.live is not None:
+        if not CIRCUITS.is_control(row.method) and row.live is not None:
             by_method.setdefault(row.method, []).append(row)
     told = {own: by_method[own]} if own in by_method else by_method
     worst = sorted((method for method in told if _missed(told[method])), key=lambda method: -_missed(told[method]))

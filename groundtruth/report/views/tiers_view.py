@@ -7,10 +7,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from groundtruth.bench.column import Column
-from groundtruth.bench.result import Result
+from groundtruth.bench.result import CONTROLS, Result
 from groundtruth.bench.tiers_run import TIER_NAMES, Climb, climbs, tiers_of
 from groundtruth.evaluation.circuits.ranking_scores import RESOLUTION
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import notation
 from groundtruth.report.markdown import markdown_list, markdown_table, markdown_text
 from groundtruth.report.section import Section
@@ -69,7 +68,8 @@ def _scores(climb: Climb, tiers: Sequence[str]) -> MethodScores:
         spreads={tier: climb.spread[tier] for tier in tiers if len(climb.values[tier]) >= LEAST_VALUES},
         alarming=[tier for tier in tiers if fall(climb, tier) >= FALL],
         n_failed=sum(climb.n_failed.values()),
-        is_oracle=climb.method == ORACLE,
+        is_control=climb.is_control,
+        group=CONTROLS if climb.is_control else "",
     )
 
 
@@ -82,14 +82,14 @@ def entry(climb: Climb, tier: str) -> str:
 def falls_in_words(found: Sequence[Climb], tiers: Sequence[str] = TIER_NAMES) -> Iterator[Text]:
     """For each tier, which methods lose there, the hardest hit first."""
     for tier in tiers[1:]:
-        lost = {climb.method: fall(climb, tier) for climb in found}
+        lost = {climb.method: fall(climb, tier) for climb in found if not climb.is_control}
         yield _losing(lost, tier) or Text(f"{tier}: no method loses {FALL} AUROC")
 
 
 def residues_in_words(found: Sequence[Climb], tiers: Sequence[str] = TIER_NAMES) -> Iterator[Text]:
     """For each tier, whose AUROC rests on differences of scores that may be rounding, if any does."""
     for tier in tiers:
-        lost = {climb.method: residue(climb, tier) for climb in found}
+        lost = {climb.method: residue(climb, tier) for climb in found if not climb.is_control}
         told = _losing(lost, f"{tier}, scores rounded to {RESOLUTION:g} of the largest")
         if told is not None:
             yield told

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from groundtruth.bench.result import Result
 from groundtruth.bench.result_data import result_data
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.files import to_json, write_whole
 from groundtruth.report import notation
 from groundtruth.report.csv_file import csv_text
@@ -150,7 +149,7 @@ def _next(result: Result, paths: Sequence[Path], own: str) -> Group:
     """Commands that go on from this run: its page, the model with most to learn from, a method of one's own."""
     report = TRACK_REPORTS[result.track.name]
     commands = [f"groundtruth report {paths[0]}"]
-    told = own or next((method for method in result.methods if method not in (ORACLE, "random")), "")
+    told = own or next((method for method in result.methods if not result.track.is_control(method)), "")
     if (model := report.worst(result, told)) is not None:
         commands.insert(0, f"groundtruth show {model}{report.show_options}")
     if not own:

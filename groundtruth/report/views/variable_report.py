@@ -8,11 +8,10 @@ from groundtruth.bench.column import Column, Place
 from groundtruth.bench.result import Result
 from groundtruth.bench.summary import Summary
 from groundtruth.bench.variable_columns import LANGUAGE_MODEL_VARIABLE_COLUMNS, VARIABLE_COLUMNS
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
-from groundtruth.report.standing import LEAST_VALUES, MethodScores, choose_columns, standing_of
+from groundtruth.report.standing import CONTROLS_BELOW, LEAST_VALUES, MethodScores, choose_columns, standing_of
 from groundtruth.report.views.language_models import grouped
 from groundtruth.report.views.rank_sentences import rank_grid
 from groundtruth.report.views.variable_sentences import QUESTION, variable_ranks, variable_sentences
@@ -76,7 +75,7 @@ def _scores(summary: Summary) -> MethodScores:
         fractions=summary.fractions,
         alarming=("illusion",),
         n_failed=summary.n_failed,
-        is_oracle=summary.method == ORACLE,
+        is_control=summary.is_control,
         group=summary.group or "subspaces",
     )
 
@@ -113,6 +112,8 @@ def _legend(result: Result) -> Iterator[str]:
     yield LEGEND if result.has_compiled else LANGUAGE_MODEL_LEGEND
     if any(scores.spreads for scores in variable_scores(result)):
         yield "±: standard deviation over seeds."
+    if any(scores.is_control for scores in variable_scores(result)):
+        yield CONTROLS_BELOW
     rows = result.language_model_scores()
     if rows and result.compiled_scores():
         sites = ", ".join(dict.fromkeys(row.site for row in rows))

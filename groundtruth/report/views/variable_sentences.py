@@ -50,7 +50,7 @@ def variable_sentences(result: Result, *, own: str = "") -> Iterator[Text]:
         result: What was run.
         own: The user's method, which is told of first.
     """
-    summaries = [summary for summary in result.summaries() if summary.method != ORACLE]
+    summaries = [summary for summary in result.summaries() if not summary.is_control]
     yield from rank_sentence(f"{QUESTION} ", variable_ranks(result))
     yield from rank_sentence(PREDICTS, predicted_variable_ranks(result))
     yield from _illusions(result.compiled_scores(), own)
@@ -146,7 +146,7 @@ def _layers(result: Result) -> Iterator[Text]:
     gains = {
         summary.method: summary.columns["mib_best_on_test"].mean - summary.columns["mib_best"].mean
         for summary in result.summaries()
-        if summary.method != ORACLE and "mib_best" in summary.columns
+        if not summary.is_control and "mib_best" in summary.columns
     }
     if gains:
         worst = max(gains, key=lambda method: gains[method])

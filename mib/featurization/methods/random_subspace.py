@@ -8,7 +8,7 @@ from mib.featurization.task import FeaturizationTask
 from mib.hyperparameters import Count
 
 
-@featurizer("random-k", cost="0", source="control of Arora et al. 2024 (CausalGym), arXiv 2402.12560")
+@featurizer("random-k", cost="0", source="control of Arora et al. 2024 (CausalGym), arXiv 2402.12560", control=True)
 def random_k(task: FeaturizationTask, *, rank: Count = 16) -> Featurizer:
     """A uniformly random subspace, seeded by the task.
 

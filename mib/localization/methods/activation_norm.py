@@ -12,7 +12,7 @@ from mib.models.adapters.anatomy import Anatomy
 from mib.sublayers import reading_sublayers, writing_sublayers
 
 
-@localizer("activation-norm", cost="2F", source="a baseline of this suite", levels=("edge", "node"))
+@localizer("activation-norm", cost="2F", source="a baseline of this suite", levels=("edge", "node"), control=True)
 def activation_norm(task: LocalizationTask) -> EdgeScores | NodeScores:
     """L2 norm of what cutting changes in the destination's projection, in the mean over positions and examples.
 

@@ -24,7 +24,12 @@ Order = Int[Tensor, "edge"]
 Examples = Int[Tensor, "example"]
 
 
-@localizer("cpr-gaming", cost="E x F of a batch / share, E x F, rounds", source="a counterexample of this suite")
+@localizer(
+    "cpr-gaming",
+    cost="E x F of a batch / share, E x F, rounds",
+    source="a counterexample of this suite",
+    control=True,
+)
 def cpr_gaming(
     task: LocalizationTask,
     *,

@@ -7,7 +7,7 @@ from mib.localization.registry import Scores, localizer
 from mib.localization.task import LocalizationTask
 
 
-@localizer("random", cost="0", source="MIB, arXiv 2504.13151", levels=("edge", "node", "neuron"))
+@localizer("random", cost="0", source="MIB, arXiv 2504.13151", levels=("edge", "node", "neuron"), control=True)
 def random_scores(task: LocalizationTask) -> Scores:
     """Standard normal scores, seeded by the task."""
     graph, generator = task.graph, task.generator()

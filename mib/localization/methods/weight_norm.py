@@ -10,7 +10,7 @@ from mib.localization.task import LocalizationTask
 SOURCE = "composition scores: Elhage et al. 2021, A mathematical framework for transformer circuits"
 
 
-@localizer("weight-norm", cost="0", source=SOURCE, levels=("edge", "node"))
+@localizer("weight-norm", cost="0", source=SOURCE, levels=("edge", "node"), control=True)
 def weight_norm(task: LocalizationTask) -> EdgeScores | NodeScores:
     """|W_write W_read| / (|W_write| |W_read|) in the Frobenius norm; a node scores |W_write|.
 

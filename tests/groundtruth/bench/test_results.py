@@ -67,8 +67,9 @@ def printed(*parts: object) -> str:
 
 
 def test_a_summary_has_mean_spread_and_the_number_of_exact_recoveries(result: Result) -> None:
-    oracle, good, poor = result.summaries("resample")
-    assert [s.method for s in (oracle, good, poor)] == ["oracle", "good", "poor"]
+    good, poor, oracle = result.summaries("resample")
+    assert [s.method for s in (good, poor, oracle)] == ["good", "poor", "oracle"]
+    assert [s.is_control for s in (good, poor, oracle)] == [False, False, True]
     assert good.columns["auroc"].mean == pytest.approx(0.9)
     assert good.columns["auroc"].std == pytest.approx(0.1414, abs=1e-4)
     assert (good.fractions["exact"], good.n_scored, poor.fractions["exact"]) == ((1, 2), 2, (0, 2))
@@ -96,7 +97,8 @@ def test_the_report_fits_100_columns_and_says_what_it_found(result: Result) -> N
 
 
 def test_the_best_of_a_column_is_marked_and_the_oracle_is_not_in_the_race(result: Result) -> None:
-    lines = {line.split(" | ")[0].strip("| `"): line for line in result_markdown(result).splitlines() if "| `" in line}
+    rows = [line for line in result_markdown(result).splitlines() if "| `" in line]
+    lines = {line.split("`")[1]: line for line in rows}
     assert lines["good"].count("**") == 2 * 6  # AUROC, AP, F1, exact, CMD, MIB's CMD
     assert "**" not in lines["oracle"]
     assert "**" not in lines["poor"]

@@ -69,8 +69,8 @@ def test_the_page_holds_tables_wrong_edges_failures_and_the_true_circuit() -> No
     assert outline.open == []
     for told in ("0.55", "input->a0.h0<q>", "nothing to localize", "4 live of 13", "└─ m0"):
         assert told in outline.text
-    (exact,) = re.findall(r'<a href="#method-1-2">exact</a></th>\s*<td class="best">0.90</td>', page)
-    assert not re.search(r">oracle</a></th>\s*<td class=\"best\">", page)
+    (exact,) = re.findall(r'<a href="#method-1-1">exact</a></th>\s*<td class="best">0.90</td>', page)
+    assert not re.search(r">oracle</a> \(control\)</th>\s*<td class=\"best\">", page)
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:

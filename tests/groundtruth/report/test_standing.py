@@ -19,8 +19,8 @@ PASSES = Column(name="passes", heading="passes", format="count", better="lower")
 EXACT = Column(name="exact", heading="exact", format="fraction", marked=True)
 
 
-def scores(method: str, *, is_oracle: bool = False, exact: tuple[int, int] = (0, 3), **means: float) -> MethodScores:
-    return MethodScores(method, means, fractions={"exact": exact}, is_oracle=is_oracle)
+def scores(method: str, *, is_control: bool = False, exact: tuple[int, int] = (0, 3), **means: float) -> MethodScores:
+    return MethodScores(method, means, fractions={"exact": exact}, is_control=is_control)
 
 
 def marks(column: Column, *lines: MethodScores) -> list[str]:
@@ -28,7 +28,7 @@ def marks(column: Column, *lines: MethodScores) -> list[str]:
 
 
 def test_the_best_is_the_highest_or_the_lowest_as_the_column_says_and_never_the_oracle() -> None:
-    oracle = scores("oracle", is_oracle=True, auroc=1.0, cmd=0.0)
+    oracle = scores("oracle", is_control=True, auroc=1.0, cmd=0.0)
     lines = (oracle, scores("a", auroc=0.9, cmd=0.3), scores("b", auroc=0.7, cmd=0.1))
     assert marks(AUROC, *lines) == ["plain", "best", "plain"]
     assert marks(CMD, *lines) == ["plain", "plain", "best"]
