@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
@@ -16,6 +16,7 @@ from groundtruth.store.catalog import find_folder
 from groundtruth.store.measurements import write_measurements
 from groundtruth.store.read import read_circuits, read_model, read_variables
 from groundtruth.store.write import save
+from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
 from groundtruth.truth.circuits.prover import default_lengths, prove
 from groundtruth.truth.variables import VariableTruth, prove_variables
@@ -64,9 +65,7 @@ class CompiledModel(CompiledNetwork):
     @cached_property
     def transformer(self) -> CompiledTransformer:
         """The model as a float32 module with TransformerLens hooks (imports TransformerLens)."""
-        from groundtruth.compiled.torch_module import CompiledTransformer
-
-        return CompiledTransformer(self.weights, dtype=torch.float32)
+        return self.module(torch.float32)
 
     def circuit(
         self,
@@ -160,3 +159,7 @@ class CompiledModel(CompiledNetwork):
         save(self, Path(folder), circuits, variables=self.variables())
         if self.certainty == "measured":
             write_measurements(self, Path(folder))
+
+
+KnownModel: TypeAlias = CompiledModel | TrainedModel
+"""A model whose circuit is known: evaluators, tables and views take either."""

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from tracr.rasp import rasp
 
 from groundtruth.compiled.decoder import Decoder
-from groundtruth.compiled.domain import BOS, PAD, Domain
+from groundtruth.compiled.domain import Domain
 from groundtruth.compiled.forward import Weights, forward
 from groundtruth.compiled.frame import aligned, chopped
 from groundtruth.compiled.liveness import Parts, decoys, without
+from groundtruth.compiled.program_network import ProgramNetwork
 from groundtruth.compiled.provenance import Provenance
 from groundtruth.compiled.recipe import Step
-from groundtruth.errors import DomainError
-from groundtruth.rasp.expressions import readable_names, trace
-from mib.errors import did_you_mean
 from mib.graph import Graph
+
+if TYPE_CHECKING:
+    from groundtruth.compiled.torch_module import CompiledTransformer
 
 Certainty = Literal["exact", "measured"]
 
@@ -49,8 +49,8 @@ class Check:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class CompiledNetwork:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompiledNetwork(ProgramNetwork):
     """A transformer with its program, its domain and the provenance of its weights.
 
     Attributes:
@@ -140,93 +140,12 @@ class CompiledNetwork:
         w = self.weights
         return Graph(w.n_layers, w.n_heads, w.d_model, pos=True)
 
-    @cached_property
-    def token_ids(self) -> dict[Any, int]:
-        """The id of each token."""
-        return {value: index for index, value in enumerate(self.token_values)}
+    def logits(self, ids: Tensor) -> Tensor:
+        """The output in float64 [batch, position, output]; arguments as of ``ProgramNetwork.logits``."""
+        return forward(self.weights, ids).logits
 
-    @property
-    def bos_id(self) -> int:
-        """The id of BOS."""
-        return self.token_ids[BOS]
+    def module(self, dtype: torch.dtype = torch.float32) -> CompiledTransformer:
+        """A fresh copy of the network as a module with TransformerLens hooks (imports TransformerLens)."""
+        from groundtruth.compiled.torch_module import CompiledTransformer
 
-    @property
-    def pad_id(self) -> int:
-        """The id of PAD."""
-        return self.token_ids[PAD]
-
-    def encode(self, inputs: Sequence[Sequence[Any]], *, length: int | None = None) -> Tensor:
-        """Token ids [input, position], BOS first, padded on the right.
-
-        Args:
-            inputs: Sequences of tokens, without BOS.
-            length: Pad to this many tokens (without BOS); by default to the longest input.
-
-        Raises:
-            DomainError: For a token that the model does not know, or an input that is too long.
-        """
-        lengths = np.array([len(tokens) for tokens in inputs], dtype=np.int64)
-        width = int(lengths.max(initial=0)) if length is None else length
-        if lengths.max(initial=0) > self.domain.max_seq_len:
-            tokens = next(tokens for tokens in inputs if len(tokens) > self.domain.max_seq_len)
-            raise DomainError(
-                f"'{' '.join(map(str, tokens))}' has {len(tokens)} tokens; '{self.name}' takes "
-                f"{self.domain.max_seq_len}."
-            )
-        ids = np.full((len(inputs), width + 1), self.pad_id, dtype=np.int64)
-        ids[:, 0] = self.bos_id
-        try:
-            # In the order in which the mask lists its places: row by row.
-            given = [self.token_ids[token] for tokens in inputs for token in tokens]
-        except KeyError as error:
-            token = error.args[0]
-            hint = did_you_mean(str(token), map(str, self.domain.vocab))
-            allowed = " ".join(map(str, self.domain.vocab))
-            raise DomainError(f"token {token!r} is not in the vocabulary of '{self.name}': {allowed}.{hint}") from None
-        ids[:, 1:][np.arange(width) < lengths[:, None]] = given
-        return torch.from_numpy(ids)
-
-    def run(self, tokens: Sequence[Any]) -> list[Any]:
-        """The decoded output on one input, without BOS.
-
-        Args:
-            tokens: An input of the model's domain, without BOS.
-
-        Raises:
-            DomainError: If it is none.
-        """
-        self.domain.check(tokens)
-        return self.run_many([tokens])[0]
-
-    def run_many(self, inputs: Sequence[Sequence[Any]]) -> list[list[Any]]:
-        """The decoded outputs on many inputs, those of one length in one batch and none of them padded."""
-        outputs: list[list[Any]] = [[] for _ in inputs]
-        by_length: dict[int, list[int]] = {}
-        for index, tokens in enumerate(inputs):
-            by_length.setdefault(len(tokens), []).append(index)
-        for indices in by_length.values():
-            codes = self.decoder.codes(forward(self.weights, self.encode([inputs[i] for i in indices])).logits[:, 1:])
-            for index, row in zip(indices, codes, strict=True):
-                outputs[index] = self.decoder.decode(row)
-        return outputs
-
-    def trace(self, tokens: Sequence[Any]) -> dict[str, list[Any]]:
-        """The value of every expression of the program at every position of an input.
-
-        Args:
-            tokens: An input of the model's domain, without BOS.
-
-        Returns:
-            By name as everywhere else; by label, such as ``hist_2``, where several expressions share a name.
-
-        Raises:
-            DomainError: If this is no input of the domain.
-        """
-        self.domain.check(tokens)
-        names = readable_names(self.program)
-        found = trace(self.program, tokens, causal=self.causal)
-        return {names[label]: list(values) for label, values in found.items()}
-
-    def __repr__(self) -> str:
-        w = self.weights
-        return f"{type(self).__name__}({self.name!r}, {w.n_layers} layers x {w.n_heads} heads, d_model {w.d_model})"
+        return CompiledTransformer(self.weights, dtype=dtype)

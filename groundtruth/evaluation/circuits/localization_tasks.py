@@ -10,7 +10,6 @@ from torch import Tensor
 
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import Pair, Tokens
-from groundtruth.compiled.forward import forward
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.answer_difference import AnswerDifference
 from groundtruth.evaluation.circuits.precision import require_precision
@@ -75,9 +74,7 @@ def localization_task(
     if n_pairs < 1:
         raise DomainError(f"n_pairs={n_pairs} leaves no example; use at least 1.")
     examples = _examples(model, kind, which, n_pairs, seed)
-    from groundtruth.compiled.torch_module import CompiledTransformer
-
-    module = CompiledTransformer(model.weights, dtype=dtype).to(device)
+    module = model.module(dtype).to(device)
     clean, counterfactual = examples.clean.to(device), examples.counterfactual.to(device)
     require_precision(model, module, dtype, clean, counterfactual)
     return LocalizationTask(
@@ -152,7 +149,7 @@ def _examples(model: CompiledModel, ablation: Ablation, lengths: Lengths, n: int
 def _encoded(model: CompiledModel, pairs: Sequence[Pair], width: int) -> _Examples:
     """Run pairs, padded to one length, and mark the positions where the metric compares answers."""
     clean, counterfactual = (model.encode([pair[i] for pair in pairs], length=width) for i in (0, 1))
-    answers, others = (model.decoder.codes(forward(model.weights, ids).logits) for ids in (clean, counterfactual))
+    answers, others = (model.decoder.codes(model.logits(ids)) for ids in (clean, counterfactual))
     real = (clean != model.bos_id) & (clean != model.pad_id)
     differ = real & model.decoder.differ(answers, others)
     mask = differ if model.decoder.categorical else real & differ.any(1, keepdim=True)

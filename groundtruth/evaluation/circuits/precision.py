@@ -7,7 +7,6 @@ rotation has mixed them, rounding is multiplied by that much.
 import torch
 from torch import Tensor, nn
 
-from groundtruth.compiled.forward import logits
 from groundtruth.errors import DomainError
 from groundtruth.model import CompiledModel
 
@@ -35,7 +34,7 @@ def require_precision(model: CompiledModel, module: nn.Module, dtype: torch.dtyp
         real = (ids != model.bos_id) & (ids != model.pad_id)
         with torch.no_grad():
             found = module(tokens).cpu().double()[real]
-        wanted = logits(model.weights, ids)[real]
+        wanted = model.logits(ids)[real]
         off, scale = float((found - wanted).abs().max()), max(1.0, float(wanted.abs().max()))
         if not off <= OFF * scale:
             name = str(dtype).removeprefix("torch.")

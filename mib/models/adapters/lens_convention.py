@@ -1,6 +1,7 @@
 """Models that keep their weights as TransformerLens does: ``blocks[l].attn.W_Q`` is [head, d_model, d_head]."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -58,7 +59,8 @@ def decompose_convention(model: nn.Module) -> Anatomy:
 
 UNKNOWN = {
     "use_local_attn": (None, False),
-    "positional_embedding_type": (None, "standard"),
+    "positional_embedding_type": (None, "standard", "rotary"),
+    "rotary_adjacent_pairs": (None, False),
     "output_logits_soft_cap": (None, -1, -1.0, 0),
     "attn_scores_soft_cap": (None, -1, -1.0, 0),
     "use_normalization_before_and_after": (None, False),
@@ -97,7 +99,33 @@ def _parts(model: nn.Module) -> Anatomy:
         b_U=nonzero(getattr(parts.unembed, "b_U", None)),
         causal=getattr(cfg, "attention_dir", "causal") == "causal",
         parallel=not mlp_norm,
+        rotary=RotaryTables.of(cfg) if getattr(cfg, "positional_embedding_type", None) == "rotary" else None,
     )
+
+
+@dataclass(frozen=True)
+class RotaryTables:
+    """Cosines and sines of rotary positions in Hugging Face's half-split layout (Su et al. 2021, arXiv 2104.09864).
+
+    Attributes:
+        width: How many dimensions of a head are turned.
+        base: Wavelengths grow to this, times 2 pi.
+    """
+
+    width: int
+    base: float
+
+    @classmethod
+    def of(cls, cfg: Any) -> "RotaryTables":
+        """The tables that a configuration in TransformerLens's names asks for."""
+        return cls(int(getattr(cfg, "rotary_dim", None) or cfg.d_head), float(getattr(cfg, "rotary_base", 10_000.0)))
+
+    def __call__(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Look the tables up [batch, position, width]."""
+        exponents = torch.arange(0, self.width, 2, dtype=torch.float64, device=positions.device) / self.width
+        angles = positions[..., None].double() * self.base**-exponents
+        angles = torch.cat((angles, angles), dim=-1)
+        return angles.cos(), angles.sin()
 
 
 def _attention(cfg: Any, attn: Any, norm: Norm | None) -> Attention:

@@ -1,0 +1,222 @@
+"""What was shown of a trained network by running its whole domain: plain values, and the circuits that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from groundtruth.compiled.domain import Tokens
+from groundtruth.rasp.expressions import readable_names
+from groundtruth.trained.trained_network import TrainedNetwork
+from groundtruth.truth.circuits.circuit import (
+    Ablation,
+    Circuit,
+    EdgeTruth,
+    Proof,
+    Reason,
+    Status,
+    Sufficiency,
+    Witness,
+)
+from mib.graph import Edge
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What came of many runs.
+
+    Attributes:
+        runs: How many there were.
+        wrong: In how many the output was not what it should be.
+        margin: The smallest distance of the right answer's logit from any other; negative where one was wrong.
+        worst: The input of the run with that margin, and the donor where there was one.
+    """
+
+    runs: int
+    wrong: int
+    margin: float
+    worst: tuple[Tokens, ...] = ()
+
+    def __str__(self) -> str:
+        pair = ", cut edges from ".join(" ".join(map(str, tokens)) for tokens in self.worst)
+        where = f" on {pair}" if pair else ""
+        return f"{self.wrong:,} of {self.runs:,} runs wrong, smallest margin {self.margin:.3g}{where}"
+
+
+@dataclass(frozen=True)
+class EdgeRecord:
+    """One edge cut alone, on every pair of the domain.
+
+    Attributes:
+        edge: Which one.
+        status: ``absent``, ``inert`` or ``live``.
+        proof: ``zero``: what the source can write is not read. ``constant``: what is cut and what is put there never
+            differ. ``exhaustive``: no output changes on any pair. ``witness``: one does.
+        claim: The runs; of an edge that is absent or constant there are none.
+        moved: The largest movement of a logit over all pairs.
+        witness: A run in which the output changes.
+    """
+
+    edge: Edge
+    status: Status
+    proof: Proof
+    claim: Claim
+    moved: float
+    witness: Witness | None = None
+
+    @property
+    def changed(self) -> float:
+        """The share of pairs on which an output changes."""
+        return self.claim.wrong / self.claim.runs if self.claim.runs else 0.0
+
+
+@dataclass(frozen=True)
+class AblationRecord:
+    """All that was shown under one ablation.
+
+    Attributes:
+        ablation: What a cut edge carries.
+        edges: Each edge cut alone, in the order of the graph.
+        joint: All needless edges cut together.
+        subsets: Random sets of needless edges cut together, each on a random pair.
+        sufficiency: Whether the live edges alone reproduce the network.
+        minimal_circuits: The minimal circuits that were found; the live edges where these suffice.
+        complete: Whether these are all minimal circuits.
+    """
+
+    ablation: Ablation
+    edges: tuple[EdgeRecord, ...]
+    joint: Claim
+    subsets: Claim
+    sufficiency: Sufficiency
+    minimal_circuits: tuple[tuple[Edge, ...], ...]
+    complete: bool
+
+    def of_status(self, status: Status) -> tuple[EdgeRecord, ...]:
+        """The records of edges of a status."""
+        return tuple(record for record in self.edges if record.status == status)
+
+    @property
+    def gap(self) -> float:
+        """The movement of a logit that the weakest live edge makes, over that of the loudest other edge."""
+        live = min((record.moved for record in self.of_status("live")), default=0.0)
+        others = max((record.moved for record in self.edges if record.status != "live"), default=0.0)
+        return live / others if others else float("inf")
+
+
+@dataclass(frozen=True)
+class InterchangeRecord:
+    """The interchange of one unit's expressions, on every pair of the domain.
+
+    Attributes:
+        expressions: Labels of the expressions.
+        components: Whose outputs are replaced.
+        claim: The runs on pairs on which the program has an output.
+    """
+
+    expressions: tuple[str, ...]
+    components: tuple[str, ...]
+    claim: Claim
+
+    @property
+    def accuracy(self) -> float:
+        """The share of pairs on which network and program agree after the interchange."""
+        return 1.0 - self.claim.wrong / self.claim.runs if self.claim.runs else 1.0
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was shown of a trained network on its whole domain, every pair of inputs included.
+
+    Attributes:
+        inputs: How many inputs the domain has.
+        behaviour: Every input.
+        records: One for each ablation; ``resample`` is first.
+        interchanges: One for each unit of the correspondence.
+        seed: Draws the random subsets.
+        cells: How many (edge, pair) runs were made, those decided by algebra left out.
+        rechecked: How many of them were made again in float64.
+        float32_error: The largest difference between the logits of both precisions on the domain.
+        seconds: CPU time that it took.
+    """
+
+    inputs: int
+    behaviour: Claim
+    records: tuple[AblationRecord, ...]
+    interchanges: tuple[InterchangeRecord, ...]
+    seed: int
+    cells: int
+    rechecked: int
+    float32_error: float
+    seconds: float
+
+    def under(self, ablation: str) -> AblationRecord:
+        """The record of an ablation."""
+        return next(record for record in self.records if record.ablation == ablation)
+
+    def failures(self, network: TrainedNetwork, *, variables: bool = True) -> Iterator[str]:
+        """Everything that keeps the network from being certified, in words that name edge, pair and margin.
+
+        Args:
+            network: The network.
+            variables: Whether interchanges of variables must be right on every pair.
+        """
+        if self.behaviour.wrong:
+            yield f"behaviour: {self.behaviour}"
+        record = self.under("resample")
+        needless = set(network.correspondence.needless(network.graph))
+        for found in record.edges:
+            if found.status == "live" and found.edge in needless:
+                yield f"needless edge {found.edge} is live: {found.claim}"
+        if not record.of_status("live"):
+            yield "no edge is live: there is no circuit"
+        for name, claim in (("all needless edges cut together", record.joint), ("random subsets", record.subsets)):
+            if claim.wrong:
+                yield f"{name}: {claim}"
+        for item in self.interchanges if variables else ():
+            if item.claim.wrong:
+                yield f"interchange of {', '.join(item.expressions)} on {', '.join(item.components)}: {item.claim}"
+
+    def circuit(self, network: TrainedNetwork, ablation: Ablation) -> Circuit:
+        """The circuit under an ablation, in the form in which the project keeps every circuit."""
+        record = self.under(ablation)
+        joint = {edge for circuit in record.minimal_circuits for edge in circuit}
+        truths = [
+            EdgeTruth(
+                edge=found.edge,
+                status=found.status,
+                proof=found.proof,
+                reason=reason_of(network, found.edge, found.status),
+                tried=found.claim.runs,
+                witness=found.witness,
+            )
+            for found in record.edges
+        ]
+        truths = [replace(t, redundant=t.edge in joint and t.status != "live") for t in truths]
+        return Circuit(
+            graph=network.graph,
+            ablation=ablation,
+            lengths="fixed",
+            inputs=self.inputs,
+            exhaustive=True,
+            truths=tuple(truths),
+            sufficiency=record.sufficiency,
+            minimal_circuits=record.minimal_circuits,
+            complete=record.complete,
+        )
+
+
+def reason_of(network: TrainedNetwork, edge: Edge, status: Status) -> Reason:
+    """Why an edge is there, from the correspondence: what lives on its source, and on its destination."""
+    if status == "absent":
+        return Reason("nothing", (), ())
+    names = readable_names(network.program)
+    correspondence = network.correspondence
+    destination = edge.destination.split("<")[0]
+    used = (network.program.label,) if destination == "logits" else correspondence.held_by(destination)
+    travels = correspondence.held_by(edge.source)
+    if edge not in correspondence.edges or not travels:
+        return Reason("nothing", (), ())
+    carries = "position" if edge.source == "pos" else "variable"
+    spelled = tuple(names.get(label, label) for label in travels)
+    return Reason(carries, spelled, tuple(names.get(label, label) for label in used))

@@ -1,0 +1,203 @@
+"""The forward pass of a trained transformer as plain functions, in which single edges can be cut.
+
+What a destination reads is the residual stream before its norm. A cut edge puts a donor's value there in place of the
+source's own, as ``mib``'s engine does; so the norm of a destination sees what was put there. The certificate and
+training run on this; ``trained_transformer.TrainedTransformer`` is the same as a module, and a test holds both equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from groundtruth.trained.architecture import Architecture
+from groundtruth.trained.trained_weights import TrainedWeights
+from mib.sublayers import block_sublayers, split_sublayer
+
+EPS = 1e-5
+"""Added to the variance in every norm."""
+
+ROTARY_BASE = 10_000.0
+
+Stream = Float[Tensor, "row position d_model"]
+PerHead = Float[Tensor, "row #head position d_model"]
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Which edges are cut in each row, and what they carry instead.
+
+    Attributes:
+        mask: 1 where an edge is cut, 0 elsewhere [row or 1, source, destination], in the order of the graph.
+        donors: What each source writes in the runs that cut edges take their values from [source, row, position,
+            d_model].
+    """
+
+    mask: Float[Tensor, "#row source destination"]
+    donors: Float[Tensor, "source row position d_model"]
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What every source writes, and what comes out.
+
+    Attributes:
+        sources: In the order of the graph [source, row, position, d_model].
+        logits: [row, position, output].
+    """
+
+    sources: Float[Tensor, "source row position d_model"]
+    logits: Float[Tensor, "row position output"]
+
+
+def normalise(shape: Architecture, stream: Tensor, gain: Tensor | None) -> Tensor:
+    """What a destination makes of the residual stream before it multiplies it by its matrix."""
+    if not shape.norm:
+        return stream
+    if shape.style == "llama":
+        return F.rms_norm(stream, stream.shape[-1:], gain, EPS)
+    return F.layer_norm(stream, stream.shape[-1:], gain, None, EPS)
+
+
+def rotate(shape: Architecture, vectors: Float[Tensor, "*axes position d_head"]) -> Tensor:
+    """Queries or keys turned by their positions, in Hugging Face's layout (Su et al. 2021, arXiv 2104.09864)."""
+    if not shape.rotary:
+        return vectors
+    cos, sin = rotary_tables(shape, vectors.shape[-2], like=vectors)
+    first, second = vectors.chunk(2, dim=-1)
+    return vectors * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+def rotary_tables(shape: Architecture, n_positions: int, *, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [position, d_head] of rotary positions."""
+    exponents = torch.arange(0, shape.d_head, 2, dtype=torch.float64) / shape.d_head
+    angles = torch.arange(n_positions, dtype=torch.float64)[:, None] * ROTARY_BASE**-exponents
+    angles = torch.cat((angles, angles), dim=-1)
+    return angles.cos().to(like), angles.sin().to(like)
+
+
+def project(
+    shape: Architecture, weights: TrainedWeights, layer: int, letter: str, read: PerHead, head: int | None = None
+) -> Float[Tensor, "row head position d_head"]:
+    """Queries, keys or values of all heads, or of one, from what each head reads.
+
+    Args:
+        shape: The architecture.
+        weights: Its weights.
+        layer: Which block.
+        letter: ``q``, ``k`` or ``v``.
+        read: The residual stream before the norm, for each head or one for all.
+        head: Which head; ``None`` = all.
+    """
+    matrix = {"q": weights.W_Q, "k": weights.W_K, "v": weights.W_V}[letter][layer]
+    if letter != "q" and shape.kv_heads != shape.n_heads:
+        matrix = matrix.repeat_interleave(shape.n_heads // shape.kv_heads, dim=0)
+    if head is not None:
+        matrix = matrix[head : head + 1]
+    gain = None if weights.attn_gain is None else weights.attn_gain[layer]
+    projected = normalise(shape, read, gain) @ matrix
+    return projected if letter == "v" else rotate(shape, projected)
+
+
+def attention_pattern(shape: Architecture, queries: Tensor, keys: Tensor) -> Tensor:
+    """How much each query attends to each key [..., query, key]."""
+    return attention_scores(shape, queries, keys).softmax(-1)
+
+
+def attention_scores(shape: Architecture, queries: Tensor, keys: Tensor) -> Tensor:
+    """Attention scores [..., query, key]; minus infinity at what a query does not see."""
+    scores = queries @ keys.transpose(-1, -2) / shape.d_head**0.5
+    if shape.causal:
+        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+        scores = scores.masked_fill(future, -torch.inf)
+    return scores
+
+
+def feed_forward(shape: Architecture, weights: TrainedWeights, layer: int, read: Tensor) -> Tensor:
+    """What an MLP writes, from the residual stream before its norm [..., d_model]."""
+    gain = None if weights.mlp_gain is None else weights.mlp_gain[layer]
+    normed = normalise(shape, read, gain)
+    hidden = normed @ weights.W_in[layer]
+    if weights.W_gate is not None:
+        return (F.silu(normed @ weights.W_gate[layer]) * hidden) @ weights.W_out[layer]
+    if weights.b_in is None or weights.b_out is None:
+        return F.gelu(hidden, approximate="tanh") @ weights.W_out[layer]
+    return F.gelu(hidden + weights.b_in[layer], approximate="tanh") @ weights.W_out[layer] + weights.b_out[layer]
+
+
+def unembed(shape: Architecture, weights: TrainedWeights, read: Tensor) -> Tensor:
+    """Logits from the last residual stream before its norm."""
+    return normalise(shape, read, weights.final_gain) @ weights.W_U
+
+
+def embed(weights: TrainedWeights, ids: Int[Tensor, "row position"]) -> list[Stream]:
+    """What the embeddings write: of tokens, and of positions where there are such."""
+    tokens = weights.W_E[ids]
+    return [tokens] if weights.W_pos is None else [tokens, weights.W_pos[: ids.shape[1]].expand_as(tokens)]
+
+
+def forward(
+    shape: Architecture, weights: TrainedWeights, ids: Int[Tensor, "row position"], cut: Cut | None = None
+) -> Outputs:
+    """Run the whole model, with some edges cut.
+
+    Args:
+        shape: Its architecture.
+        weights: Its weights, in any dtype.
+        ids: Token ids, BOS first.
+        cut: Which edges are cut in which row.
+    """
+    written = embed(weights, ids)
+    stream = written[0] if len(written) == 1 else written[0] + written[1]
+    heads, column = shape.n_heads, 0
+    for layer in range(shape.n_layers):
+        parts: list[Tensor] = []
+        for letter in "qkv":
+            read = _read(stream, written, cut, column, heads)
+            parts.append(project(shape, weights, layer, letter, read))
+            column += heads
+        results = attention_pattern(shape, parts[0], parts[1]) @ parts[2] @ weights.W_O[layer]
+        written += list(results.unbind(1))
+        stream = stream + results.sum(1)
+        written.append(feed_forward(shape, weights, layer, _read(stream, written, cut, column, 1)[:, 0]))
+        column += 1
+        stream = stream + written[-1]
+    logits = unembed(shape, weights, _read(stream, written, cut, column, 1)[:, 0])
+    return Outputs(torch.stack(written), logits)
+
+
+def _read(stream: Stream, written: list[Tensor], cut: Cut | None, column: int, n: int) -> PerHead:
+    """What some destinations read, side by side: the stream, with each cut source's donor in place of its own."""
+    if cut is None:
+        return stream[:, None]
+    n_sources = len(written)
+    mask = cut.mask[:, :n_sources, column : column + n]
+    change = cut.donors[:n_sources] - torch.stack(written)
+    if mask.shape[0] == 1:
+        return stream[:, None] + torch.einsum("sh,srpd->rhpd", mask[0], change)
+    return stream[:, None] + torch.einsum("rsh,srpd->rhpd", mask, change)
+
+
+def logits_from(shape: Architecture, weights: TrainedWeights, sublayer: int, stream: Stream) -> Tensor:
+    """The output that follows from a residual stream in the middle [row, position, output].
+
+    Args:
+        shape: The architecture.
+        weights: Its weights.
+        sublayer: The sublayer that reads the stream, by its number in ``mib.sublayers``.
+        stream: The stream.
+    """
+    for current in block_sublayers(shape.n_layers, start=sublayer):
+        layer, is_mlp = split_sublayer(current)
+        if is_mlp:
+            stream = stream + feed_forward(shape, weights, layer, stream)
+        else:
+            read = stream[:, None]
+            queries, keys, values = (project(shape, weights, layer, letter, read) for letter in "qkv")
+            mixed = attention_pattern(shape, queries, keys) @ values
+            stream = stream + mixed.transpose(1, 2).flatten(2) @ weights.W_O[layer].flatten(0, 1)
+    return unembed(shape, weights, stream)

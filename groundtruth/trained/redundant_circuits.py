@@ -1,0 +1,82 @@
+"""Whether the live edges of a trained network suffice, and which other edges it takes where they do not."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+from groundtruth.trained.certificate import EdgeRecord
+from groundtruth.truth.circuits.circuit import Sufficiency
+from mib.graph import Edge, Graph
+
+_ALL_SUBSETS_UP_TO = 12
+"""With at most this many candidates every set of them is tried, smallest first."""
+
+_ORDERS = 3
+"""Else this many orders of deletion are tried, each of which gives one minimal circuit."""
+
+Circuits = tuple[tuple[Edge, ...], ...]
+Trial = Callable[[tuple[Edge, ...]], bool]
+"""Whether the network gives the same on every pair when these edges are cut together."""
+
+
+def find_circuits(
+    graph: Graph, records: Sequence[EdgeRecord], needed: Sequence[Edge], unchanged: Trial, *, n_pairs: int
+) -> tuple[Sufficiency, Circuits, bool]:
+    """Run the live edges alone on every pair; where they do not suffice, look for minimal sets to add to them.
+
+    Sets are looked for among the needed edges if these suffice together, else among all that are not live.
+
+    Args:
+        graph: The network's graph.
+        records: Each edge with its status.
+        needed: The edges of the correspondence.
+        unchanged: Runs a set of cuts on every pair.
+        n_pairs: How many pairs that is.
+
+    Returns:
+        Whether the live edges suffice, the circuits that were found, and whether these are all.
+    """
+    live = tuple(record.edge for record in records if record.status == "live")
+    loose = [record.edge for record in records if record.status == "inert" and record.proof != "constant"]
+    constant = [record.edge for record in records if record.proof == "constant"]
+
+    def reproduces(added: Sequence[Edge]) -> bool:
+        return unchanged(tuple(edge for edge in (*loose, *constant) if edge not in set(added)))
+
+    if reproduces(()):
+        return Sufficiency(True, "exhaustive", n_pairs), (live,), True
+    wanted = set(needed)
+    candidates = [edge for edge in loose if edge in wanted]
+    if not reproduces(candidates):
+        candidates = loose
+    few = len(candidates) <= _ALL_SUBSETS_UP_TO
+    sets = _by_size(candidates, reproduces) if few else _by_deletion(candidates, reproduces)
+    position = {edge: index for index, edge in enumerate(graph.edges)}
+    found = {tuple(sorted((*live, *added), key=position.__getitem__)) for added in sets}
+    return Sufficiency(False, "exhaustive", n_pairs), tuple(sorted(found, key=lambda c: (len(c), str(c)))), False
+
+
+def _by_size(candidates: Sequence[Edge], reproduces: Callable[[Sequence[Edge]], bool]) -> Iterator[frozenset[Edge]]:
+    found: list[frozenset[Edge]] = []
+    for size in range(len(candidates) + 1):
+        for chosen in itertools.combinations(candidates, size):
+            added = frozenset(chosen)
+            if not any(smaller <= added for smaller in found) and reproduces(chosen):
+                found.append(added)
+                yield added
+
+
+def _by_deletion(candidates: Sequence[Edge], reproduces: Callable[[Sequence[Edge]], bool]) -> Iterator[frozenset[Edge]]:
+    if not reproduces(candidates):
+        return
+    for seed in range(_ORDERS):
+        kept, before = set(candidates), -1
+        order = random.Random(seed).sample(list(candidates), len(candidates))
+        while len(kept) != before:
+            before = len(kept)
+            for edge in order:
+                if edge in kept and reproduces([e for e in candidates if e in kept and e != edge]):
+                    kept.discard(edge)
+        yield frozenset(kept)

@@ -1,0 +1,108 @@
+"""A trained model: what a user holds. It certifies itself where no certificate was read with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from groundtruth.compiled.network import Certainty
+from groundtruth.errors import DomainError
+from groundtruth.trained.certificate import Certificate
+from groundtruth.trained.certify_network import certify
+from groundtruth.trained.trained_network import TrainedNetwork
+from groundtruth.truth.circuits.circuit import ABLATIONS, Circuit, require_ablation, require_lengths
+from groundtruth.truth.variables import VariableTruth
+
+if TYPE_CHECKING:
+    from groundtruth.trained.trained_transformer import TrainedTransformer
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedModel(TrainedNetwork):
+    """A trained network with its certificate: evaluators, tables and views take it as they take a compiled model.
+
+    Attributes:
+        folder: Where it was read from; ``None`` for a model just trained.
+        given: The certificate that was read with it; by default the domain is enumerated when it is first asked for.
+    """
+
+    folder: Path | None = field(default=None, kw_only=True)
+    given: Certificate | None = field(default=None, kw_only=True)
+
+    @classmethod
+    def of(
+        cls, network: TrainedNetwork, *, folder: Path | None = None, certificate: Certificate | None = None
+    ) -> TrainedModel:
+        """Make a model of a network.
+
+        Args:
+            network: The weights with their program.
+            folder: Where the network was read from.
+            certificate: What was shown of it.
+        """
+        values = {item.name: getattr(network, item.name) for item in fields(TrainedNetwork)}
+        return cls(**values, folder=folder, given=certificate)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What enumerating the domain showed: read with the model, or made now."""
+        return self.given or certify(self)
+
+    @property
+    def certainty(self) -> Certainty:
+        """``exact``: every status is decided on the whole domain."""
+        return "exact"
+
+    @cached_property
+    def transformer(self) -> TrainedTransformer:
+        """The model as a float32 module with TransformerLens hooks (imports TransformerLens)."""
+        return self.module(torch.float32)
+
+    def circuit(
+        self,
+        ablation: str = "resample",
+        lengths: str | None = None,
+        *,
+        inputs: Sequence[Sequence[Any]] = (),
+        budget: int | None = None,
+    ) -> Circuit:
+        """The certified circuit: a status and a proof for every edge.
+
+        Args:
+            ablation: What a cut edge carries: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
+            lengths: ``fixed``; a trained model has inputs of one length.
+            inputs: Not used: every input of the domain is run.
+            budget: Not used either.
+
+        Raises:
+            DomainError: For an unknown ablation, or mixed lengths.
+        """
+        kind = require_ablation(ablation)
+        if require_lengths(lengths or "fixed") == "mixed":
+            raise DomainError(
+                f"lengths='mixed' asks for inputs of several lengths; '{self.name}' was trained on length "
+                f"{self.domain.max_seq_len} alone. Use lengths='fixed'."
+            )
+        if kind not in self._circuits:
+            self._circuits[kind] = self.certificate.circuit(self, kind)
+        return self._circuits[kind]
+
+    @property
+    def known_circuits(self) -> tuple[Circuit, ...]:
+        """The circuits under every ablation if there is a certificate yet, else none."""
+        known = self.given is not None or "certificate" in self.__dict__
+        return tuple(self.circuit(ablation) for ablation in ABLATIONS) if known else ()
+
+    @cached_property
+    def _circuits(self) -> dict[str, Circuit]:
+        """The circuits made of the certificate so far, by ablation."""
+        return {}
+
+    def variables(self) -> tuple[VariableTruth, ...]:
+        """None: a trained network's variables are certified by interchange and have no known directions."""
+        return ()

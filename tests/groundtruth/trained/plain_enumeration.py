@@ -1,0 +1,96 @@
+"""A second certificate in plain NumPy that shares no code with the first: whole forward passes, one pair at a time."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class PlainNetwork:
+    """A transformer out of arrays by name, written as the formulas stand in the papers.
+
+    Args:
+        weights: Arrays in float64.
+        style: ``gpt2`` or ``llama``.
+        norm: Whether what is read is normalised.
+        causal: Whether a position sees only the past.
+    """
+
+    def __init__(self, weights: Mapping[str, Array], *, style: str, norm: bool, causal: bool) -> None:
+        self.w, self.style, self.norm, self.causal = weights, style, norm, causal
+        self.n_layers, self.n_heads = weights["W_Q"].shape[:2]
+
+    def normed(self, x: Array, gain: Array | None) -> Array:
+        if not self.norm:
+            return x
+        if self.style == "gpt2":
+            x = x - x.mean(-1, keepdims=True)
+        x = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-5)
+        return x if gain is None else x * gain
+
+    def gain(self, name: str, layer: int) -> Array | None:
+        return self.w[name][layer] if name in self.w else None
+
+    def turned(self, x: Array) -> Array:
+        """Each pair (i, i + half) of a vector at position p turned by p / base^(2 i / d)."""
+        if self.style == "gpt2":
+            return x
+        half, result = x.shape[-1] // 2, x.copy()
+        for p in range(len(x)):
+            for i in range(half):
+                angle = p / 10_000 ** (2 * i / x.shape[-1])
+                a, b = x[p, i], x[p, i + half]
+                result[p, i] = a * np.cos(angle) - b * np.sin(angle)
+                result[p, i + half] = b * np.cos(angle) + a * np.sin(angle)
+        return result
+
+    def head(self, layer: int, head: int, q_in: Array, k_in: Array, v_in: Array) -> Array:
+        gain, shared = self.gain("attn_gain", layer), head * self.w["W_K"].shape[1] // self.n_heads
+        q = self.turned(self.normed(q_in, gain) @ self.w["W_Q"][layer, head])
+        k = self.turned(self.normed(k_in, gain) @ self.w["W_K"][layer, shared])
+        v = self.normed(v_in, gain) @ self.w["W_V"][layer, shared]
+        scores = q @ k.T / np.sqrt(q.shape[-1])
+        if self.causal:
+            scores[np.triu_indices(len(scores), 1)] = -np.inf
+        pattern = np.exp(scores - scores.max(-1, keepdims=True))
+        return pattern / pattern.sum(-1, keepdims=True) @ v @ self.w["W_O"][layer, head]
+
+    def mlp(self, layer: int, read: Array) -> Array:
+        x = self.normed(read, self.gain("mlp_gain", layer))
+        hidden = x @ self.w["W_in"][layer]
+        if self.style == "llama":
+            gate = x @ self.w["W_gate"][layer]
+            return gate / (1 + np.exp(-gate)) * hidden @ self.w["W_out"][layer]
+        hidden = hidden + self.w["b_in"][layer]
+        cube = np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3)
+        return 0.5 * hidden * (1 + np.tanh(cube)) @ self.w["W_out"][layer] + self.w["b_out"][layer]
+
+    def run(self, ids: list[int], cut: Mapping[tuple[str, str], Array] | None = None) -> tuple[Array, dict[str, Array]]:
+        """Logits [position, output] and what each source writes, with some edges carrying other values."""
+        written = {"input": self.w["W_E"][ids]}
+        if "W_pos" in self.w:
+            written["pos"] = self.w["W_pos"][: len(ids)]
+
+        def read(destination: str) -> Array:
+            total = np.zeros_like(written["input"])
+            for name, value in written.items():
+                total = total + (cut or {}).get((name, destination), value)
+            return total
+
+        for layer in range(self.n_layers):
+            names = [f"a{layer}.h{head}" for head in range(self.n_heads)]
+            results = [
+                self.head(layer, head, *(read(f"{name}<{letter}>") for letter in "qkv"))
+                for head, name in enumerate(names)
+            ]
+            written |= dict(zip(names, results, strict=True))
+            written[f"m{layer}"] = self.mlp(layer, read(f"m{layer}"))
+        gain = self.w.get("final_gain")
+        return self.normed(read("logits"), gain) @ self.w["W_U"], written
+
+
+def answers(logits: Array) -> tuple[int, ...]:
+    """The output at each position, BOS's left out."""
+    return tuple(int(i) for i in logits[1:].argmax(-1))

@@ -1,0 +1,122 @@
+"""The certificate against an enumeration in NumPy that shares no code with it, and against changed weights."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from groundtruth.errors import DomainError
+from groundtruth.trained import domain_runs
+from groundtruth.trained.certify_network import Certifier, certify
+from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.truth.circuits.circuit import ABLATIONS
+from tests.groundtruth.trained.plain_enumeration import PlainNetwork, answers
+from tests.groundtruth.trained.small_networks import ARCHITECTURES, GPT2, PLAIN, random_network
+
+SEEDS = {"gpt2": 1, "llama": 0, "without norm, bidirectional": 1}
+"""Seeds of networks that have both live and inert edges under every ablation."""
+
+
+def _enumerate(network, ablation):
+    """Which edges change an output when cut alone, and on how many pairs, in NumPy."""
+    shape = network.architecture
+    arrays = {name: value.numpy() for name, value in network.weights.tensors.items()}
+    plain = PlainNetwork(arrays, style=shape.style, norm=shape.norm, causal=shape.causal)
+    ids = network.encode(list(network.domain.enumerate())).tolist()
+    full = [plain.run(row) for row in ids]
+    written = {name: np.stack([sources[name] for _, sources in full]) for name in full[0][1]}
+    puts = {
+        "resample": lambda value: value,
+        "zero": lambda value: 0 * value[:1],
+        "mean": lambda value: np.broadcast_to(value.mean((0, 1)), value[:1].shape),
+        "mean-positional": lambda value: value.mean(0, keepdims=True),
+    }[ablation]
+    changed = {}
+    for edge in network.graph.edges:
+        changed[edge] = sum(
+            answers(plain.run(row, {(edge.source, edge.destination): put})[0]) != answers(logits)
+            for row, (logits, _) in zip(ids, full, strict=True)
+            for put in puts(written[edge.source])
+        )
+    return changed
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_certificate_counts_what_numpy_counts(name, ablation):
+    network = random_network(ARCHITECTURES[name], length=2, seed=SEEDS[name])
+    certifier = Certifier(network, n_subsets=0)
+    counted = _enumerate(network, ablation)
+    assert {0, *map(bool, counted.values())} == {False, True}  # both kinds of edges are there
+    for edge, count in counted.items():
+        record = certifier.edge(edge, ablation)
+        assert (record.status == "live") == bool(count), edge
+        if ablation != "resample" or record.claim.runs == 16:  # equal donors are one
+            assert record.claim.wrong == count, edge
+
+
+def test_every_run_is_rechecked_where_float32_is_not_trusted(monkeypatch):
+    network = random_network(GPT2, seed=1)
+    screened = Certifier(network, n_subsets=50)
+    first = [screened.edge(edge, "resample") for edge in network.graph.edges]
+    monkeypatch.setattr(domain_runs, "NEAR", torch.inf)
+    exact = Certifier(network, n_subsets=50)
+    second = [exact.edge(edge, "resample") for edge in network.graph.edges]
+    assert exact.rechecked == exact.cells > 5 * screened.rechecked
+    assert [(r.status, r.claim.wrong) for r in first] == [(r.status, r.claim.wrong) for r in second]
+
+
+def test_an_edge_whose_product_is_zero_is_absent_without_a_norm():
+    network = random_network(PLAIN)
+    tensors = network.weights.tensors
+    matrix = tensors["W_Q"].clone()
+    written = tensors["W_E"][:-1]
+    projection = torch.eye(written.shape[1], dtype=torch.float64) - torch.linalg.pinv(written) @ written
+    matrix[0, 1] = projection @ matrix[0, 1]
+    changed = replace(network, weights=type(network.weights).of(tensors | {"W_Q": matrix}))
+    assert Certifier(network).edge(network.graph.edges[1], "resample").proof != "zero"
+    edge = next(edge for edge in network.graph.edges if str(edge) == "input->a0.h1<q>")
+    assert Certifier(changed).edge(edge, "resample").proof == "zero"
+    assert Certifier(changed).edge(edge, "zero").status == "absent"
+
+
+def test_positions_are_constant_under_resample_and_not_under_zero():
+    network = random_network(GPT2)
+    edge = next(edge for edge in network.graph.edges if edge.source == "pos")
+    assert Certifier(network).edge(edge, "resample").proof == "constant"
+    assert Certifier(network).edge(edge, "zero").claim.runs == 8
+
+
+def test_a_model_makes_its_circuits_of_the_certificate():
+    network = random_network(PLAIN, length=2, seed=1)
+    model = TrainedModel.of(network, certificate=certify(network, n_subsets=50))
+    for ablation in ABLATIONS:
+        circuit = model.circuit(ablation)
+        assert len(circuit.truths) == len(model.graph.edges) and circuit.exhaustive
+        for truth in circuit.truths:
+            assert (truth.witness is not None) == (truth.status == "live")
+        for witness in (truth.witness for truth in circuit.truths if truth.witness):
+            assert witness.output != witness.cut_output and list(witness.output) == model.run(witness.clean)
+        wholes = [Certifier(network).circuit_claim(_cut(circuit, kept), ablation) for kept in circuit.minimal_circuits]
+        assert not any(claim.wrong for claim in wholes)
+    assert len(model.known_circuits) == len(ABLATIONS)
+
+
+def _cut(circuit, kept):
+    return tuple(truth.edge for truth in circuit.truths if truth.edge not in kept and truth.status != "absent")
+
+
+def test_a_random_network_is_refused_with_edge_pair_and_margin():
+    network = random_network(GPT2)
+    failures = list(certify(network, n_subsets=50).failures(network))
+    assert failures[0].startswith("behaviour: ") and "smallest margin -" in failures[0]
+    assert any(text.startswith("needless edge ") and "cut edges from" in text for text in failures)
+
+
+def test_mixed_lengths_and_large_domains_are_refused():
+    network = random_network(GPT2)
+    with pytest.raises(DomainError, match="was trained on length 3 alone. Use lengths='fixed'"):
+        TrainedModel.of(network).circuit(lengths="mixed")
+    with pytest.raises(DomainError, match=r"has 8,192 inputs; a certificate enumerates at most 4,096"):
+        certify(random_network(GPT2, length=13))
