@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jaxtyping import install_import_hook
 
-from tests.typecheck import checked
+from tests.typecheck import check_shapes_in
 
 _ROOT = Path(__file__).parent.parent
 # Programs are left alone: their source text is part of what they are. So are packages, which stand for all inside.
@@ -20,7 +19,7 @@ _modules = [
     for path in (_ROOT / folder).rglob("*.py")
     if path.name not in _LEFT_OUT and path.parent.name != "programs"
 ]
-install_import_hook(_modules, f"{checked.__module__}.{checked.__name__}")
+check_shapes_in(_modules)
 
 
 @pytest.fixture(autouse=True)

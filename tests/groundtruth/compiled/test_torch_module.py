@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 import numpy as np
 import pytest
 import torch
-from jaxtyping import TypeCheckError
+from beartype.roar import BeartypeCallHintParamViolation
 
 from groundtruth import programs
 from groundtruth.compiled.forward import forward, logits
@@ -176,7 +176,7 @@ def test_more_positions_than_the_model_has_are_refused():
 
 def test_shapes_are_checked_under_test():
     model = compiled("hist")
-    with pytest.raises(TypeCheckError, match="batch position"):
+    with pytest.raises(BeartypeCallHintParamViolation, match="batch position"):
         forward(model.weights, torch.tensor([0, 1, 2]))
-    with pytest.raises(TypeCheckError, match="batch position"):
+    with pytest.raises(BeartypeCallHintParamViolation, match="batch position"):
         model.transformer(torch.tensor([[0.0, 1.0, 2.0]]))
