@@ -7,7 +7,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 READY := $(VENV)/.ready
 
-.PHONY: help setup bench test test-fast lowest lint models tiers learned-model verify benchmarks clean
+.PHONY: help setup bench test test-fast lowest lint models tiers learned-models verify benchmarks clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -46,7 +46,7 @@ tiers: $(READY) ## put eight shipped models on every tier again
 models: $(READY) ## compile and prove the shipped models again
 	$(BIN)/python -m groundtruth.compiler.build_models
 
-learned-model: $(READY) ## train the shipped language model again and measure it; a stopped run continues
+learned-models: $(READY) ## train the shipped language models again and measure the first; a stopped run continues
 	$(BIN)/python -m mib.learned.build
 	$(BIN)/python -m mib.learned.measure
 

@@ -23,6 +23,7 @@ from groundtruth.cli.show import show
 from groundtruth.cli.submit import submission, submit
 from groundtruth.cli.tasks import tasks
 from groundtruth.cli.test_circuit import test_circuit
+from groundtruth.cli.validity import validity
 from groundtruth.cli.verify import verify
 from groundtruth.guarded_run import refuse_exit
 from mib.plain_text import printable
@@ -54,7 +55,7 @@ app = cyclopts.App(
 )
 COMMANDS = (
     programs, models, show, compile, verify, bench, score, check, methods, test_circuit, pitfalls, generate, repro,
-    tasks, submit, submission, report,
+    tasks, submit, submission, report, validity,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 

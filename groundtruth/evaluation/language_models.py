@@ -27,9 +27,10 @@ def is_language_model(name: str) -> bool:
     """Whether a name is that of a language model, not of a compiled one.
 
     Args:
-        name: ``learned``, a short name such as ``gpt2``, the folder of a checkpoint, or an id on the Hugging Face hub.
+        name: ``learned`` or a member of its panel, a short name such as ``gpt2``, the folder of a checkpoint, or an
+            id on the Hugging Face hub.
     """
-    if name == learned.NAME or name in MODELS:
+    if name in learned.names() or name in MODELS:
         return True
     if Path(name).is_dir():
         return (Path(name) / "config.json").is_file()
@@ -41,18 +42,18 @@ def tasks_of(model: str, asked: Sequence[str] | None) -> list[str]:
 
     Args:
         model: A language model.
-        asked: By the user; ``None``: those that the learned model is shown to do.
+        asked: By the user; ``None``: those that a learned model is shown to do.
 
     Raises:
         DomainError: If none is asked for and none is known.
         TaskError: If a task or family is unknown.
     """
     if asked is None:
-        if model != learned.NAME:
+        if model not in learned.names():
             raise DomainError(
                 f"'{model}' is a language model: say by --task what it is scored on. Known: {', '.join(tasks.names())}."
             )
-        return list(learned.tasks())
+        return list(learned.tasks(model))
     for name in asked:
         parse_task(name)
     return list(asked)
@@ -68,7 +69,7 @@ def parse_task(task: str) -> tuple[tasks.Task, str]:
 @cache
 def checkpoint_sha256(name: str) -> str:
     """SHA-256 of the files of a checkpoint; of its name where it is not a folder."""
-    folder = learned.CHECKPOINT if name == learned.NAME else Path(name)
+    folder = learned.checkpoint_of(name) if name in learned.names() else Path(name)
     digest = hashlib.sha256(name.encode())
     if folder.is_dir():
         for path in sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors")):

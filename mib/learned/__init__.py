@@ -1,17 +1,18 @@
-"""A small learned model that ships with the package, how it was trained, and what is measured of it.
+"""Small learned models that ship with the package, how they were trained, and what is measured of the first.
 
-It is a GPT-2 with a closed vocabulary, trained on prompts of ``mib.tasks``. Unlike with a compiled model, nobody knows
-exactly what it computes: what is stored of it is measured, not true by construction.
+``learned`` is a GPT-2 with a closed vocabulary, trained on prompts of ``mib.tasks``; the panel is smaller ones of two
+architectures. Unlike with a compiled model, nobody knows exactly what they compute: what is stored of them is
+measured, not true by construction.
 """
 
 from typing import TYPE_CHECKING
 
-from mib.learned.checkpoint_files import CHECKPOINT, NAME, tasks, training_log
+from mib.learned.checkpoint_files import CHECKPOINT, NAME, checkpoint_of, names, panel, tasks, training_log
 
 if TYPE_CHECKING:
     from mib.models import LoadedModel
 
-__all__ = ["CHECKPOINT", "NAME", "learned_model", "tasks", "training_log"]
+__all__ = ["CHECKPOINT", "NAME", "checkpoint_of", "learned_model", "names", "panel", "tasks", "training_log"]
 
 
 def learned_model(*, device: str = "cpu", dtype: str = "float32") -> "LoadedModel":

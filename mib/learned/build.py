@@ -1,6 +1,6 @@
-"""Build what ships of the learned model: train it, write its checkpoint, and try it on held-out prompts.
+"""Build what ships of the learned models: train them, write their checkpoints, and try them on held-out prompts.
 
-``python -m mib.learned.build`` rewrites the checkpoint and the log of its training.
+``python -m mib.learned.build learned`` rewrites a checkpoint and the log of its training; without a name, all of them.
 """
 
 import json
@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from mib import tasks
-from mib.learned.checkpoint_files import CHECKPOINT, LOG, files_sha256, write
+from mib.learned.checkpoint_files import CHECKPOINT, LOG, NAME, checkpoint_of, files_sha256, log_of, write
+from mib.learned.panel import PANEL
 from mib.learned.recipe import Recipe
 from mib.learned.train import Log, Tell, Trained, train
 
@@ -27,7 +28,7 @@ N_HELD_OUT = 1000
 """How many held-out prompts are drawn; of a task with fewer, all."""
 
 THREADS = 2
-"""Always as many, so that sums come out the same whatever the machine's number of cores."""
+"""Always as many for the first model, and one for members of the panel: sums depend on it, not on the machine."""
 
 
 def build(
@@ -116,12 +117,16 @@ def _tell(line: str) -> None:
 
 
 def main() -> None:
-    """Build it here, continuing an interrupted run."""
-    torch.set_num_threads(THREADS)
-    state = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("build/learned-model")
-    data = build(Recipe(), state=state, tell=_tell)
-    for name, share in data["held_out"].items():
-        _tell(f"{name}: {share['accuracy']:.2%} of {share['prompts']} held-out prompts right")
+    """Build models here, each continuing an interrupted run."""
+    recipes = {NAME: Recipe(), **PANEL}
+    for name in sys.argv[1:] or recipes:
+        if name not in recipes:
+            raise SystemExit(f"no learned model '{name}'. Choose from {', '.join(recipes)}.")
+        torch.set_num_threads(THREADS if name == NAME else 1)
+        state = Path("build/learned-models") / name
+        data = build(recipes[name], checkpoint=checkpoint_of(name), log=log_of(name), state=state, tell=_tell)
+        for task, share in data["held_out"].items():
+            _tell(f"{name}, {task}: {share['accuracy']:.2%} of {share['prompts']} held-out prompts right")
 
 
 if __name__ == "__main__":

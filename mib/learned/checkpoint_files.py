@@ -1,4 +1,4 @@
-"""What ships of the learned model: the checkpoint, how it was trained, and what was measured on it."""
+"""What ships of learned models: checkpoints, how they were trained, and what was measured on the first of them."""
 
 import hashlib
 import json
@@ -10,28 +10,52 @@ from mib.errors import FormatError
 from mib.whole_files import write_whole
 
 NAME = "learned"
-"""What ``mib.load_model`` and the command line call it."""
+"""What ``mib.load_model`` and the command line call the first of them."""
 
 FOLDER = Path(__file__).parent
 CHECKPOINT = FOLDER / "checkpoint"
 LOG = FOLDER / "training.json"
 MEASURED = FOLDER / "measured"
+PANEL = FOLDER / "panel"
 SCHEMA_VERSION = 1
 
 
+def panel() -> tuple[str, ...]:
+    """Names of the members of the panel that ship."""
+    return tuple(sorted(path.parent.name for path in PANEL.glob("*/training.json")))
+
+
+def names() -> tuple[str, ...]:
+    """Names of all learned models that ship."""
+    return (NAME, *panel())
+
+
+def checkpoint_of(name: str) -> Path:
+    """The folder of the checkpoint of a learned model, whether it is there or not."""
+    return CHECKPOINT if name == NAME else PANEL / name / "checkpoint"
+
+
+def log_of(name: str) -> Path:
+    """The file of the training log of a learned model."""
+    return LOG if name == NAME else PANEL / name / "training.json"
+
+
 @cache
-def training_log() -> dict[str, Any]:
-    """How the model was trained: recipe, losses, accuracies on held-out prompts, versions, SHA-256 of its files.
+def training_log(name: str = NAME) -> dict[str, Any]:
+    """How a model was trained: recipe, losses, accuracies on held-out prompts, versions, SHA-256 of its files.
+
+    Args:
+        name: Of a learned model that ships.
 
     Raises:
         FormatError: If the log does not ship, or is of another schema.
     """
-    return read(LOG)
+    return read(log_of(name))
 
 
-def tasks() -> tuple[str, ...]:
-    """Names of the tasks that the model is shown to do: those with at least 98 % of held-out prompts right."""
-    return tuple(training_log()["claimed"])
+def tasks(name: str = NAME) -> tuple[str, ...]:
+    """Names of the tasks that a model is shown to do: those with at least 98 % of held-out prompts right."""
+    return tuple(training_log(name)["claimed"])
 
 
 def files_sha256(folder: Path = CHECKPOINT) -> dict[str, str]:
@@ -46,11 +70,11 @@ def read(path: Path) -> dict[str, Any]:
         FormatError: If it is not there, no JSON or of another schema.
     """
     if not path.is_file():
-        raise FormatError(f"no file {path}: `make learned-model` writes it.")
+        raise FormatError(f"no file {path}: `make learned-models` writes it.")
     try:
         data = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is no JSON: {error}. `make learned-model` writes it.") from error
+        raise FormatError(f"{path} is no JSON: {error}. `make learned-models` writes it.") from error
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
         raise FormatError(f"{path} has schema_version {version!r}; expected {SCHEMA_VERSION}.")

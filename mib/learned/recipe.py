@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from mib.errors import TaskError
 from mib.tasks.data_parts import Part
@@ -13,6 +13,9 @@ Mixture = Mapping[str, int]
 
 Families = Mapping[str, tuple[str, ...]]
 """Families of counterfactuals of each task."""
+
+Architecture = Literal["gpt2", "llama"]
+"""``gpt2``: LayerNorm, GELU, learned positions. ``llama``: RMSNorm, gated MLP, rotary positions, grouped queries."""
 
 
 class Stage(NamedTuple):
@@ -58,9 +61,11 @@ def _drills() -> Mapping[int, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A GPT-2 of a size, and its training with AdamW.
+    """A small language model, and its training with AdamW.
 
     Attributes:
+        architecture: Which transformer.
+        n_kv_heads: Heads of keys and values a layer of a Llama; ``None``: as many as heads.
         n_layers: Layers.
         n_heads: Heads a layer.
         d_model: Width of the residual stream.
@@ -81,6 +86,8 @@ class Recipe:
         seed: Seed of the weights, the prompts and the batches.
     """
 
+    architecture: Architecture = "gpt2"
+    n_kv_heads: int | None = None
     n_layers: int = 3
     n_heads: int = 4
     d_model: int = 128
@@ -102,6 +109,15 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.d_model % self.n_heads:
             raise TaskError(f"d_model={self.d_model} is no multiple of n_heads={self.n_heads}.")
+        if self.architecture not in get_args(Architecture):
+            raise TaskError(
+                f"architecture='{self.architecture}' is unknown. Choose from {', '.join(get_args(Architecture))}."
+            )
+        if self.n_kv_heads is not None and (self.architecture != "llama" or self.n_heads % max(1, self.n_kv_heads)):
+            raise TaskError(
+                f"n_kv_heads={self.n_kv_heads} with architecture='{self.architecture}', n_heads={self.n_heads}: "
+                "give a divisor of n_heads, to a llama."
+            )
         if self.steps < 1 or not self.mixtures or any(n < 1 for m in self.mixtures.values() for n in m.values()):
             raise TaskError(f"steps={self.steps}, mixtures={dict(self.mixtures)}: give at least one of each.")
         for name in ("mixtures", "peaks", "parts", "left_out", "drills"):

@@ -1,4 +1,4 @@
-"""Train the learned model: a small GPT-2 on a mixture of tasks, with a loss on the answers alone.
+"""Train a learned model: a small transformer on a mixture of tasks, with a loss on the answers alone.
 
 A run that is stopped continues where its last state was kept, and ends with the same weights as one that was not.
 """
@@ -28,7 +28,7 @@ from mib.tasks.mcqa import DIGITS, LETTERS
 from mib.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 Tell = Callable[[str], None]
 """Is told how training goes."""
@@ -54,7 +54,7 @@ class Trained:
             validation prompts.
     """
 
-    model: "GPT2LMHeadModel"
+    model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerFast"
     log: "Log"
 
@@ -112,10 +112,21 @@ def _spelt(entry: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
-def _untrained(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "GPT2LMHeadModel":
+def _untrained(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedModel":
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        make = _gpt2 if recipe.architecture == "gpt2" else _llama
+        model = make(recipe, tokenizer.get_vocab()).train()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name.endswith(("attn.c_attn.weight", "q_proj.weight", "k_proj.weight", "v_proj.weight")):
+                weight *= recipe.attention_scale
+    return model
+
+
+def _gpt2(recipe: Recipe, words: Mapping[str, int]) -> "PreTrainedModel":
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    words: dict[str, int] = tokenizer.get_vocab()
     config = GPT2Config(
         vocab_size=len(words),
         n_positions=recipe.n_positions,
@@ -129,14 +140,25 @@ def _untrained(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "GPT2LMH
         bos_token_id=words[BOS],
         eos_token_id=words[PAD],
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        model = GPT2LMHeadModel(config).train()
-    with torch.no_grad():
-        for block in model.transformer.h:
-            attention: Any = block.attn
-            attention.c_attn.weight *= recipe.attention_scale
-    return model
+    return GPT2LMHeadModel(config)
+
+
+def _llama(recipe: Recipe, words: Mapping[str, int]) -> "PreTrainedModel":
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(words),
+        max_position_embeddings=recipe.n_positions,
+        hidden_size=recipe.d_model,
+        intermediate_size=8 * recipe.d_model // 3,  # three matrices of this size hold as much as GPT-2's two
+        num_hidden_layers=recipe.n_layers,
+        num_attention_heads=recipe.n_heads,
+        num_key_value_heads=recipe.n_kv_heads or recipe.n_heads,
+        tie_word_embeddings=True,
+        bos_token_id=words[BOS],
+        eos_token_id=words[PAD],
+    )
+    return LlamaForCausalLM(config)
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
@@ -235,7 +257,7 @@ def answer_losses(model: nn.Module, prompts: Prompts) -> Float[Tensor, "prompt"]
 def drill_loss(model: nn.Module, drill: Drill) -> Float[Tensor, ""]:
     """Mean cross-entropy of the next token where it is asked for, in nats."""
     network: Any = model
-    stream = network.transformer(drill.tokens, use_cache=False).last_hidden_state
+    stream = network.base_model(drill.tokens, use_cache=False).last_hidden_state
     return nn.functional.cross_entropy(network.lm_head(stream[drill.asked]), drill.answers)
 
 

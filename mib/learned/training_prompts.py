@@ -122,9 +122,9 @@ def answer_logits(model: nn.Module, prompts: Prompts) -> Float[Tensor, "prompt w
     No mask is needed: what pads a prompt stands after its last token, where causal attention does not look.
 
     Args:
-        model: A Hugging Face GPT-2.
+        model: A causal language model of Hugging Face.
         prompts: What it reads.
     """
     network: Any = model
-    stream = network.transformer(prompts.tokens, use_cache=False).last_hidden_state
+    stream = network.base_model(prompts.tokens, use_cache=False).last_hidden_state
     return network.lm_head(stream[torch.arange(len(prompts)), prompts.last])

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from mib.errors import ModelError, did_you_mean
-from mib.learned.checkpoint_files import CHECKPOINT, NAME
+from mib.learned import checkpoint_files as learned
 
 MODELS: Mapping[str, str] = {
     "gpt2": "openai-community/gpt2",
@@ -38,8 +38,8 @@ class Source:
         """Find a model.
 
         Args:
-            name: ``learned``, the model that ships; a key of ``MODELS``, a folder, or a hub id. A name that is both a
-                key and a folder is the key's model: write ``./gpt2`` for the folder.
+            name: ``learned`` or a member of its panel, which ship; a key of ``MODELS``, a folder, or a hub id. A name
+                that is both a key and a folder is the key's model: write ``./gpt2`` for the folder.
             revision: Branch, tag or commit, of a hub model.
 
         Raises:
@@ -51,8 +51,8 @@ class Source:
                 "that is loaded already needs no loading: tasks take it as it is."
             )
         text = str(name)
-        if text == NAME and revision is None:
-            return cls(text, str(CHECKPOINT), local=True)
+        if text in learned.names() and revision is None:
+            return cls(text, str(learned.checkpoint_of(text)), local=True)
         if isinstance(name, str) and name in MODELS:
             return cls(text, MODELS[name], local=False, revision=revision)
         path = Path(name).expanduser()
@@ -70,4 +70,4 @@ class Source:
     @property
     def hint(self) -> str:
         """Names that may have been meant."""
-        return "" if self.local or self.name in MODELS else did_you_mean(self.name, MODELS)
+        return "" if self.local or self.name in MODELS else did_you_mean(self.name, (*MODELS, *learned.names()))

@@ -95,7 +95,7 @@ def _sites(model: str, *, few: bool) -> list[str]:
 
 def _n_layers(model: str) -> int:
     """From the checkpoint's configuration."""
-    path = (learned.CHECKPOINT if model == learned.NAME else Path(model)) / "config.json"
+    path = (learned.checkpoint_of(model) if model in learned.names() else Path(model)) / "config.json"
     if path.is_file():
         config = json.loads(path.read_bytes())
         for key in ("n_layer", "num_hidden_layers"):

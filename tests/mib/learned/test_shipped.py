@@ -124,7 +124,7 @@ def test_what_was_not_measured_is_told() -> None:
 
 def test_a_file_of_another_schema_is_refused(tmp_path: files.Path) -> None:
     path = tmp_path / "ioi.json"
-    with pytest.raises(FormatError, match="`make learned-model` writes it"):
+    with pytest.raises(FormatError, match="`make learned-models` writes it"):
         files.read(path)
     path.write_text('{"schema_version": 99}')
     with pytest.raises(FormatError, match="has schema_version 99; expected 1"):

@@ -1,0 +1,56 @@
+"""The command that says what a verdict on known circuits is worth."""
+
+from pathlib import Path
+
+from groundtruth.cli.options import AsJson, print_json
+
+
+def validity(
+    results: list[Path] | None = None,
+    /,
+    *,
+    track: str = "circuits",
+    score: str | None = None,
+    out: Path | None = None,
+    wide: bool = False,
+    json: AsJson = False,
+) -> None:
+    """Say how far ranks on each tier predict ranks by published tables and on learned models.
+
+    Kendall's tau with a bootstrap interval for every tier and reference, controls left out; and a transfer score, tiers
+    weighted by some references and tested on another.
+
+    Args:
+        results: Files of `groundtruth bench --tiers` and the like, taken together; by default what ships, measured with
+            all built-in methods. Learned models among them count as a reference.
+        track: circuits or variables; with result files theirs.
+        score: Column that ranks methods; by default the first one of the track.
+        out: Write the same as Markdown to this file, too.
+        wide: Keep every tier, however long the lines become.
+        json: Print JSON.
+    """
+    from groundtruth.bench.read_results import read_results
+    from groundtruth.bench.tracks import find_track
+    from groundtruth.errors import ArtifactError
+    from groundtruth.files import write_whole
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.validity_view import validity_markdown, validity_view
+    from groundtruth.validity.references import read_references
+    from groundtruth.validity.report import learned_references, validity_data, validity_report
+    from groundtruth.validity.tier_scores import read_tier_scores, tier_scores
+
+    if results:
+        result = read_results(results)
+        chosen, scores, learned = result.track, tier_scores(result), learned_references(result)
+    else:
+        chosen, learned = find_track(track), []
+        scores = read_tier_scores(chosen.name)
+        if not scores:
+            raise ArtifactError(f"no scores of the track of {track} ship: give result files of groundtruth bench.")
+    report = validity_report(chosen, scores, [*read_references(chosen.name), *learned], score)
+    if out is not None:
+        write_whole(out, validity_markdown(report).encode())
+    if json:
+        print_json(validity_data(report))
+    else:
+        echo(validity_view(report, wide=wide))

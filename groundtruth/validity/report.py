@@ -1,0 +1,95 @@
+"""The validity of one score of a track: every tier against every reference, and the transfer score."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from groundtruth.bench.result import Result
+from groundtruth.bench.result_data import or_none
+from groundtruth.bench.track import Track
+from groundtruth.errors import DomainError
+from groundtruth.validity.agreement import TierAgreement, agreements
+from groundtruth.validity.references import Reference
+from groundtruth.validity.tier_scores import TierScores
+from groundtruth.validity.transfer import Transfer, transfers
+from mib.errors import did_you_mean
+
+
+@dataclass(frozen=True)
+class ValidityReport:
+    """What one score is worth.
+
+    Attributes:
+        track: Name of the track.
+        score: Column of the track.
+        scores: The score of the contestants, tier by tier.
+        references: What it is held against.
+        agreements: Each tier against each reference.
+        transfers: The transfer score tested on each reference.
+    """
+
+    track: str
+    score: str
+    scores: tuple[TierScores, ...]
+    references: tuple[Reference, ...]
+    agreements: tuple[TierAgreement, ...]
+    transfers: tuple[Transfer, ...]
+
+
+def validity_report(
+    track: Track, scores: Sequence[TierScores], references: Sequence[Reference], score: str | None = None
+) -> ValidityReport:
+    """Hold a score on every tier against every reference.
+
+    Args:
+        track: Track of the scores.
+        scores: Of the contestants, tier by tier.
+        references: Rankings of methods without a truth.
+        score: Column of the track; by default the first that predicts.
+
+    Raises:
+        DomainError: If the score is no column that predicts.
+    """
+    known = track.scoring.predictors
+    chosen = known[0] if score is None else score
+    if chosen not in known:
+        raise DomainError(
+            f"score='{chosen}' predicts nothing.{did_you_mean(chosen, known)} Choose from {', '.join(known)}."
+        )
+    own = tuple(one for one in scores if one.score == chosen)
+    return ValidityReport(
+        track.name,
+        chosen,
+        own,
+        tuple(references),
+        tuple(agreements(own, references)),
+        tuple(transfers(own, references)),
+    )
+
+
+def learned_references(result: Result) -> list[Reference]:
+    """Take the ranking of contestants on the learned models of a result, where they were run on any."""
+    track, date = result.track, str(result.settings.get("date", "")) or "this result"
+    models = sorted({cell.model for cell, _ in result.outcomes if cell.task})
+    found: list[Reference] = []
+    for column in track.scoring.predicted:
+        values = {
+            summary.method: summary.columns[column].mean
+            for summary in result.summaries(result.ablations[0] if result.ablations else "")
+            if column in summary.columns and not summary.is_control
+        }
+        if len(values) > 1:
+            name = f"{column.removeprefix('real_').replace('_', ' ')} on {', '.join(models)}"
+            better = "lower" if column in track.lower_is_better else "higher"
+            found.append(
+                Reference(name, track.name, better, values, f"learned models {', '.join(models)}", "measured", date)
+            )
+    return found
+
+
+def validity_data(report: ValidityReport) -> dict[str, Any]:
+    """Write it as JSON has it; an end of an interval that is no number is null."""
+    data = asdict(report)
+    for one in (*data["agreements"], *data["transfers"]):
+        one["interval"] = [or_none(end) for end in one["interval"]]
+    return {"schema_version": 1, **data}

@@ -1,0 +1,139 @@
+"""What methods reach tier by tier: the mean of each score over the models of a tier."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from groundtruth.bench.result import Result, Scores
+from groundtruth.bench.result_data import environment
+from groundtruth.errors import ArtifactError
+from groundtruth.files import to_json, write_whole
+from groundtruth.variants.tiers import RAW
+
+SHIPPED = Path(__file__).parent / "tier_scores"
+"""Folder of what was measured here for all built-in methods, a file a track."""
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TierScores:
+    """One score of the contestants on one tier.
+
+    Attributes:
+        tier: Name of the tier.
+        score: Column of the track.
+        better: Whether higher or lower values are better.
+        n_models: On how many models, or variables at sites.
+        values: Mean of each method over those models.
+    """
+
+    tier: str
+    score: str
+    better: str
+    n_models: int
+    values: Mapping[str, float]
+
+    @property
+    def goodness(self) -> dict[str, float]:
+        """The means, turned so that higher is better."""
+        sign = -1.0 if self.better == "lower" else 1.0
+        return {method: sign * value for method, value in self.values.items()}
+
+
+def tier_scores(result: Result, scores: Sequence[str] | None = None, *, ablation: str = "") -> list[TierScores]:
+    """Take the scores tier by tier; controls and language models are left out.
+
+    A method counts on a tier only if it was scored on every model that any contestant was scored on there, so that all
+    means are over the same models; models that a method cannot run on cost the tier no method that could.
+
+    Args:
+        result: Outcomes on compiled models and their variants.
+        scores: Columns; by default those of the track that predict.
+        ablation: Of which cells; empty in a track that cuts no edges, and for the first ablation there is.
+    """
+    track = result.track
+    chosen = ablation or (result.ablations[0] if result.ablations else "")
+    found: dict[str, dict[str, dict[str, list[dict[str, float | None]]]]] = {}
+    for cell, outcome in result.outcomes:
+        if not isinstance(outcome, Scores) or cell.ablation != chosen or cell.task or track.is_control(cell.method):
+            continue
+        places = found.setdefault(tier_of(cell.model), {}).setdefault(cell.method, {})
+        places.setdefault(cell.place, []).append(track.scoring.values(outcome))
+    return [
+        TierScores(tier, score, "lower" if score in track.lower_is_better else "higher", *means)
+        for tier, methods in found.items()
+        for score in scores or track.scoring.predictors
+        if (means := _means(methods, score))[1]
+    ]
+
+
+def tier_of(model: str) -> str:
+    """Name the tier of a model: what stands after ``@``, or ``raw``."""
+    return model.partition("@")[2] or RAW
+
+
+def _means(
+    methods: Mapping[str, Mapping[str, Sequence[Mapping[str, float | None]]]], score: str
+) -> tuple[int, dict[str, float]]:
+    """How many models, and the mean over them of each method that has a value on all of them."""
+    values: dict[str, dict[str, float]] = {}
+    for method, places in methods.items():
+        for place, rows in places.items():
+            known = [value for row in rows if (value := row.get(score)) is not None]
+            if known:
+                values.setdefault(method, {})[place] = statistics.fmean(known)
+    shared = set[str]().union(*values.values()) if values else set[str]()
+    means = {
+        method: statistics.fmean(own[place] for place in shared)
+        for method, own in values.items()
+        if shared and own.keys() >= shared
+    }
+    return len(shared), means
+
+
+def write_tier_scores(result: Result, path: Path, *, scores: Sequence[str] | None = None) -> None:
+    """Write the scores of a result tier by tier, with what they were measured on.
+
+    Args:
+        result: Outcomes on compiled models and their variants.
+        path: The file, written whole or not at all.
+        scores: Columns; by default those of the track that predict.
+    """
+    data: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "track": result.track.name,
+        "settings": dict(result.settings),
+        "models": sorted({cell.model for cell, _ in result.outcomes if not cell.task}),
+        "environment": environment(),
+        "scores": [asdict(one) for one in tier_scores(result, scores)],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, to_json(data))
+
+
+def read_tier_scores(track: str, folder: Path = SHIPPED) -> list[TierScores]:
+    """Read what was measured for all built-in methods of a track; nothing if nothing ships.
+
+    Raises:
+        ArtifactError: If the file is none of tier scores.
+    """
+    path = folder / f"{track}.json"
+    if not path.is_file():
+        return []
+    try:
+        data = _FILE.validate_json(path.read_bytes())
+        if data["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version is {data['schema_version']!r}; this version reads {SCHEMA_VERSION}")
+        return list(_SCORES.validate_python(data["scores"]))
+    except (OSError, ValidationError, ValueError, KeyError) as error:
+        first = str(error).strip().replace("\n", " ")
+        raise ArtifactError(f"{path} is no file of tier scores: {first}") from error
+
+
+_FILE = TypeAdapter(dict[str, Any])
+_SCORES: TypeAdapter[Iterable[TierScores]] = TypeAdapter(list[TierScores])

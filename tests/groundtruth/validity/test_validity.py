@@ -1,0 +1,111 @@
+"""References, agreement of ranks and the transfer score, on made-up scores whose answer is known."""
+
+import json
+from pathlib import Path
+
+import pytest
+from scipy.stats import kendalltau
+
+from groundtruth.bench import circuit_track, variable_track
+from groundtruth.errors import ArtifactError, DomainError
+from groundtruth.validity.agreement import agreements
+from groundtruth.validity.references import Reference, read_references
+from groundtruth.validity.report import validity_data, validity_report
+from groundtruth.validity.tier_scores import TierScores
+from groundtruth.validity.transfer import fit, ranks, transfers
+from mib import featurization, localization
+
+METHODS = ("a", "b", "c", "d", "e", "f", "g")
+GOOD = dict(zip(METHODS, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), strict=True))
+NOISE = dict(zip(METHODS, (0.5, 0.1, 0.6, 0.7, 0.2, 0.3, 0.4), strict=True))
+
+
+def tier(name: str, values: dict[str, float], *, better: str = "higher") -> TierScores:
+    return TierScores(name, "auroc", better, 3, values)
+
+
+def reference(name: str, values: dict[str, float], *, source: str = "", better: str = "higher") -> Reference:
+    return Reference(name, "circuits", better, values, source or name, "measured", "2026-11-26")  # type: ignore[arg-type]
+
+
+def test_tau_is_that_of_scipy_and_low_values_of_cmd_are_good() -> None:
+    (found,) = agreements([tier("soft", NOISE)], [reference("cmd", GOOD, better="lower")])
+    assert found.tau == pytest.approx(kendalltau(list(NOISE.values()), [-v for v in GOOD.values()]).statistic)
+    assert found.interval[0] <= found.tau <= found.interval[1]
+    assert found.methods == METHODS
+
+
+def test_few_methods_in_common_give_no_correlation() -> None:
+    few = {method: GOOD[method] for method in METHODS[:4]}
+    assert agreements([tier("soft", GOOD)], [reference("cmd", few)]) == []
+    assert transfers([tier("soft", GOOD)], [reference("one", few), reference("two", few)]) == []
+
+
+def test_the_tier_that_predicts_gets_the_weight_and_is_tested_on_what_it_was_not_fitted_to() -> None:
+    tiers = [tier("noise", NOISE), tier("good", GOOD)]
+    found = transfers(tiers, [reference("one", GOOD), reference("two", GOOD)])
+    assert [(one.reference, one.fitted_to) for one in found] == [("one", ("two",)), ("two", ("one",))]
+    for one in found:
+        assert one.tau == pytest.approx(1.0)
+        assert one.weights["good"] == pytest.approx(1.0)
+
+
+def test_a_reference_that_nothing_else_resembles_is_not_predicted() -> None:
+    against = {method: -value for method, value in GOOD.items()}
+    tiers = [tier("noise", NOISE), tier("good", GOOD)]
+    held = [reference("one", GOOD), reference("two", GOOD), reference("odd", against)]
+    found = {one.reference: one for one in transfers(tiers, held)}
+    assert found["odd"].tau == pytest.approx(-1.0)  # a fit that had seen it would not be so wrong
+
+
+def test_references_of_one_source_are_left_out_together() -> None:
+    shared = [reference("one", GOOD, source="paper"), reference("two", GOOD, source="paper")]
+    assert transfers([tier("good", GOOD)], shared) == []
+    found = transfers([tier("good", GOOD)], [*shared, reference("three", NOISE)])
+    assert {one.reference: one.fitted_to for one in found} == {
+        "one": ("three",), "two": ("three",), "three": ("one", "two"),
+    }  # fmt: skip
+
+
+def test_the_method_that_is_scored_is_not_fitted_to() -> None:
+    """One method that fits one tier alone moves the weights; its own score must not come from those."""
+    odd = {**NOISE, "a": 0.99}
+    tiers = {"good": ranks(GOOD), "odd": ranks(odd)}
+    fitted = fit(tiers, [reference("one", {**GOOD, "a": 0.99})])
+    assert fit(tiers, [reference("one", {**GOOD, "a": 0.99})], without="a")["odd"] < fitted["odd"]
+    assert sum(fitted.values()) == pytest.approx(1.0)
+    assert min(fitted.values()) >= 0.0
+
+
+def test_ranks_go_from_0_to_1_and_ties_share_theirs() -> None:
+    assert ranks({"a": 3.0, "b": 1.0, "c": 3.0}) == {"a": 0.75, "b": 0.0, "c": 0.75}
+
+
+@pytest.mark.parametrize(("track", "methods"), [("circuits", localization), ("variables", featurization)])
+def test_references_that_ship_name_contestants_of_ours(track: str, methods) -> None:
+    found = read_references(track)
+    assert len(found) > 1
+    for one in found:
+        assert all(not methods.get(name).control for name in one.values), one.name
+
+
+def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps({"schema_version": 1, "track": "circuits"}))
+    with pytest.raises(ArtifactError, match=r"x\.json is no file of references: .*source"):
+        read_references("circuits", tmp_path)
+    entry = {"name": "twice", "better": "higher", "values": {"a": 1.0, "b": 2.0}}
+    data = {"schema_version": 1, "track": "circuits", "source": "s", "trust": "paper", "date": "2026-01-01"}
+    (tmp_path / "x.json").write_text(json.dumps({**data, "references": [entry, entry]}))
+    with pytest.raises(ArtifactError, match="two references are called 'twice'"):
+        read_references("circuits", tmp_path)
+
+
+def test_a_report_is_of_one_score_and_refuses_what_predicts_nothing() -> None:
+    held = [reference("one", GOOD), reference("two", GOOD)]
+    other = TierScores("good", "cmd", "lower", 3, NOISE)
+    report = validity_report(circuit_track.CIRCUITS, [tier("good", GOOD), other], held)
+    assert [one.score for one in report.scores] == ["auroc"]
+    assert validity_data(report)["transfers"][0]["tau"] == pytest.approx(1.0)
+    with pytest.raises(DomainError, match="score='aurocc' predicts nothing. Did you mean: auroc"):
+        validity_report(circuit_track.CIRCUITS, [], held, "aurocc")
+    assert validity_report(variable_track.VARIABLES, [], held).score == "accuracy"
