@@ -83,6 +83,16 @@ def test_another_seed_gives_other_weights() -> None:
     assert not torch.equal(weights(train(TINY))[embedding], weights(train(other))[embedding])
 
 
+def test_a_llama_has_grouped_queries_and_learns_too() -> None:
+    llama = {"architecture": "llama", "n_kv_heads": 1, "drills": {0: 0}, "mixtures": {0: {"greater-than": 16}}}
+    trained = train(Recipe(**{**vars(TINY), **llama, "steps": 40, "peaks": {0: 1e-2}}))
+    shapes = {name: tuple(p.shape) for name, p in trained.model.named_parameters()}
+    width = TINY.d_model // TINY.n_heads
+    assert shapes["model.layers.0.self_attn.k_proj.weight"] == (width, TINY.d_model)
+    assert shapes["model.layers.0.self_attn.q_proj.weight"] == (TINY.d_model, TINY.d_model)
+    assert trained.log[40]["greater-than"]["loss"] < trained.log[2]["greater-than"]["loss"] - 0.2
+
+
 def test_training_lowers_the_loss() -> None:
     recipe = Recipe(
         **{**vars(TINY), "steps": 60, "peaks": {0: 1e-2}, "drills": {0: 0}, "mixtures": {0: {"greater-than": 16}}}
@@ -116,6 +126,9 @@ def test_the_learning_rate_warms_up_decays_and_restarts() -> None:
         ({"drills": {1: 4}}, "begin at update 0"),
         ({"drills": {0: 4}, "mixtures": {0: {"ioi": 4}}}, "use the letters of 'mcqa'"),
         ({"left_out": {5: {}}}, "begin at update 0"),
+        ({"architecture": "bert"}, "architecture='bert' is unknown. Choose from gpt2, llama."),
+        ({"n_kv_heads": 2}, "n_kv_heads=2 with architecture='gpt2'"),
+        ({"architecture": "llama", "n_heads": 4, "n_kv_heads": 3}, "n_kv_heads=3 .* give a divisor of n_heads"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused(wrong: dict[str, Any], message: str) -> None:
@@ -125,7 +138,7 @@ def test_a_recipe_that_cannot_be_is_refused(wrong: dict[str, Any], message: str)
 
 def test_the_loss_is_the_distance_from_the_uniform_distribution_over_right_answers() -> None:
     class Uniform(torch.nn.Module):
-        def transformer(self, tokens: torch.Tensor, use_cache: bool) -> object:
+        def base_model(self, tokens: torch.Tensor, use_cache: bool) -> object:
             return type("Output", (), {"last_hidden_state": torch.zeros(*tokens.shape, 3)})
 
         def lm_head(self, stream: torch.Tensor) -> torch.Tensor:
