@@ -8,12 +8,13 @@ from groundtruth.errors import DomainError
 from mib.errors import did_you_mean
 
 
-def parse_thresholds(text: str | None, columns: Sequence[str]) -> dict[str, float]:
+def parse_thresholds(text: str | None, columns: Sequence[str], *, option: str = "--fail-under") -> dict[str, float]:
     """Read ``auroc=0.9,f1=0.8`` as columns and numbers.
 
     Args:
         text: As the user wrote it.
         columns: Those that there are.
+        option: That it was written for, for the error.
 
     Raises:
         DomainError: If it is not written so, or a column is unknown.
@@ -25,11 +26,11 @@ def parse_thresholds(text: str | None, columns: Sequence[str]) -> dict[str, floa
         column, _, value = (piece.strip() for piece in part.partition("="))
         if column not in columns:
             hint = did_you_mean(column, columns)
-            raise DomainError(f"--fail-under: unknown column '{column}'.{hint} Choose from {', '.join(columns)}.")
+            raise DomainError(f"{option}: unknown column '{column}'.{hint} Choose from {', '.join(columns)}.")
         found[column] = _number(value)
         if not math.isfinite(found[column]):
             raise DomainError(
-                f"--fail-under: '{part.strip()}' is no threshold; write {column}=NUMBER, such as {columns[0]}=0.9."
+                f"{option}: '{part.strip()}' is no threshold; write {column}=NUMBER, such as {columns[0]}=0.9."
             )
     return found
 

@@ -10,6 +10,7 @@ import cyclopts
 from groundtruth import __version__
 from groundtruth.cli.bench import bench
 from groundtruth.cli.check import check
+from groundtruth.cli.compare import compare
 from groundtruth.cli.compile import compile
 from groundtruth.cli.generate import generate
 from groundtruth.cli.methods import methods
@@ -55,7 +56,7 @@ app = cyclopts.App(
 )
 COMMANDS = (
     programs, models, show, compile, verify, bench, score, check, methods, test_circuit, pitfalls, generate, repro,
-    tasks, submit, submission, report, validity,
+    tasks, submit, submission, report, compare, validity,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 
