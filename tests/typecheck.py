@@ -30,24 +30,68 @@ def _only_where_shapes_are_stated(target: Any = None, **rest: Any) -> Any:
     if target is None:
         return functools.partial(_only_where_shapes_are_stated, **rest)
     if dataclasses.is_dataclass(target) and inspect.isclass(target):
-        target.__init__ = _checked(target.__init__)
+        target.__init__ = check_shapes(target.__init__)
         return target
     if isinstance(target, (classmethod, staticmethod)):
-        return type(target)(_checked(target.__func__))
+        return type(target)(check_shapes(target.__func__))
     if isinstance(target, property):
-        return target.getter(_checked(target.fget))
-    return _checked(target) if inspect.isfunction(target) else target
+        return target.getter(check_shapes(target.fget))
+    return check_shapes(target) if inspect.isfunction(target) else target
 
 
-def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
+def check_shapes(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the checks, unless no shape is stated: other arguments are answered by the functions themselves."""
     stated = getattr(function, "__annotations__", {})
     if not _SHAPE.search(str(list(stated.values()))):
         return function
     try:
         function.__annotations__ = {name: kind for name, kind in stated.items() if kind is not Self}  # not for methods
-        return _jaxtyped(_beartype(function), typechecker=None)
+        return _once_a_shape(function)
     except BeartypeDecorHintException:  # types that nobody can check at run time, such as protocols
         return function
     finally:
         function.__annotations__ = stated
+
+
+def _once_a_shape(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Check a call unless one with arguments and result of the same types and shapes was right before.
+
+    A training loop calls a function a thousand times with the same shapes; each check takes longer than most calls.
+    """
+    results: list[Any] = []
+    known = set[Any]()
+
+    @functools.wraps(function)
+    def replay(*args: Any, **kwargs: Any) -> Any:
+        return results.pop()
+
+    check = _jaxtyped(_beartype(function), typechecker=None)
+    check_result = _jaxtyped(_beartype(replay), typechecker=None)
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        given = (_form(args), _form(kwargs))
+        if given not in known:
+            result = check(*args, **kwargs)
+            known.update({given, (given, _form(result))})
+            return result
+        result = function(*args, **kwargs)
+        if (outcome := (given, _form(result))) not in known:
+            results.append(result)
+            check_result(*args, **kwargs)
+            known.add(outcome)
+        return result
+
+    return checked
+
+
+def _form(value: Any) -> Any:
+    """Return all of a value that a check can depend on, as something to look up."""
+    kind = type(value)
+    if kind in (tuple, list):
+        return kind, tuple(map(_form, value))
+    if kind is dict:
+        return kind, tuple((key, _form(item)) for key, item in value.items())
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return kind, value.dtype, tuple(value.shape)
+    return value if kind in (str, type(None)) else kind  # a string may be one of a few that are allowed
