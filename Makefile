@@ -7,7 +7,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 READY := $(VENV)/.ready
 
-.PHONY: help setup bench test test-fast lowest lint models tiers learned-models verify benchmarks clean
+.PHONY: help setup bench test test-fast lowest lint models tiers learned-models explorer verify benchmarks clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -49,6 +49,9 @@ models: $(READY) ## compile and prove the shipped models again
 learned-models: $(READY) ## train the shipped language models again and measure the first; a stopped run continues
 	$(BIN)/python -m mib.learned.build
 	$(BIN)/python -m mib.learned.measure
+
+explorer: ## bundle the page of `groundtruth explore` (needs Node and npm)
+	cd groundtruth/explorer/page && npm install --no-package-lock --no-audit --no-fund && node build.mjs
 
 verify: $(READY) ## re-prove every shipped model
 	$(BIN)/groundtruth verify

@@ -12,6 +12,7 @@ from groundtruth.cli.bench import bench
 from groundtruth.cli.check import check
 from groundtruth.cli.compare import compare
 from groundtruth.cli.compile import compile
+from groundtruth.cli.explore import explore
 from groundtruth.cli.generate import generate
 from groundtruth.cli.methods import methods
 from groundtruth.cli.models import models
@@ -55,8 +56,8 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 COMMANDS = (
-    programs, models, show, compile, verify, bench, score, check, methods, test_circuit, pitfalls, generate, repro,
-    tasks, submit, submission, report, compare, validity,
+    programs, models, show, explore, compile, verify, bench, score, check, methods, test_circuit, pitfalls, generate,
+    repro, tasks, submit, submission, report, compare, validity,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 

@@ -1,0 +1,162 @@
+// What the model and its program do in a state of the page: runs with edges cut and variables swapped, read by variable.
+
+import { byDestination, codesOf, encode, replacement, valuesOf } from "./model.js";
+import { addTo, dot } from "./matrix.js";
+import { run } from "./network.js";
+import { keyOf } from "./decoder.js";
+
+/** Run both inputs, and the first with what the state cuts and swaps. */
+export function analyse(model, state) {
+  const circuit = model.truth.circuits[state.circuit];
+  const n = state.tokens.length;
+  // Proofs about cut edges pad inputs to one length; interchanges of variables are run on inputs as they are.
+  const width = state.cuts.length ? padded(model, circuit.lengths, state) : 0;
+  const whole = run(model.network, encode(model, state.tokens, width));
+  const other = run(model.network, encode(model, state.second, width));
+  const change = {};
+  if (state.cuts.length) {
+    change.cut = byDestination(state.cuts);
+    change.put = replacement(model, state.ablation, circuit.lengths, other);
+  }
+  if (state.swaps.length) change.move = swaps(model, state, other);
+  const intervened = state.cuts.length > 0 || state.swaps.length > 0;
+  const changed = intervened ? run(model.network, encode(model, state.tokens, width), change) : whole;
+  const values = model.program.run(state.tokens);
+  const causal = state.swaps.length ? causalValues(model, state) : null;
+  return {
+    n,
+    circuit,
+    whole,
+    other,
+    changed,
+    intervened,
+    values,
+    causal,
+    output: valuesOf(model, codesOf(model, whole, n)),
+    secondOutput: valuesOf(model, codesOf(model, other, state.second.length)),
+    changedOutput: valuesOf(model, codesOf(model, changed, n)),
+  };
+}
+
+/** Inputs of different lengths are padded to one; where padding disturbs the model they cannot be mixed. */
+function padded(model, lengths, state) {
+  if (lengths === "mixed") return model.domain.max;
+  return Math.max(state.tokens.length, state.second.length);
+}
+
+/** Whether the second input may be put into the first: of one length, unless padding is harmless. */
+export function pairProblem(model, state) {
+  if (model.data.pad_safe || state.tokens.length === state.second.length) return "";
+  return "Padding changes what this model gives: choose a second input as long as the first.";
+}
+
+export function coordinates(model, variable, vector) {
+  const frame = model.network.frame;
+  return variable.dimensions.map((d) => (frame ? dot(frame.row(d), vector) : vector[d]));
+}
+
+/** What a stream holds of a variable: `{value, exact}`; inexact where it is a mixture or no value at all. */
+export function readVariable(model, variable, vector) {
+  const held = coordinates(model, variable, vector);
+  if (variable.encoding === "number") return { value: tidy(held[0]), exact: true };
+  if (variable.encoding === "reciprocal") {
+    return Math.abs(held[0]) < 1e-6 ? { value: null, exact: false } : { value: tidy(1 / held[0] - 1), exact: true };
+  }
+  let best = 0;
+  held.forEach((x, i) => {
+    if (x > held[best]) best = i;
+  });
+  const rest = Math.max(0, ...held.map((x, i) => (i === best ? 0 : Math.abs(x))));
+  if (held[best] < 0.25 && rest < 0.25) return { value: null, exact: true };
+  return { value: variable.held[best], exact: Math.abs(held[best] - 1) < 0.1 && rest < 0.1 };
+}
+
+function tidy(number) {
+  const whole = Math.round(number);
+  return Math.abs(number - whole) < 1e-6 ? whole : number;
+}
+
+/** What a stream at one sublayer holds of every variable [variable][position], without BOS. */
+export function readStream(model, result, sublayer, n) {
+  const stream = result.streams.get(sublayer);
+  return model.truth.variables.map((variable) =>
+    Array.from({ length: n }, (_, p) => readVariable(model, variable, stream[p + 1])),
+  );
+}
+
+/** The first sublayer that can read what a site's component writes. */
+export function sublayersOf(variable, stage) {
+  return variable.stages[stage].sublayers;
+}
+
+/** Moves of the residual stream: at each position that both inputs have, a variable's part is the second input's. */
+function swaps(model, state, other) {
+  const moves = new Map();
+  const common = Math.min(state.tokens.length, state.second.length);
+  for (const { variable: index, stage } of state.swaps) {
+    const variable = model.truth.variables[index];
+    const sublayer = Math.min(...sublayersOf(variable, stage));
+    const before = moves.get(sublayer);
+    moves.set(sublayer, (stream) => {
+      before?.(stream);
+      const source = other.streams.get(sublayer);
+      for (let p = 1; p <= common; p++) exchange(model, variable, stream[p], source[p]);
+    });
+  }
+  return moves;
+}
+
+function exchange(model, variable, vector, source) {
+  const [own, others] = [coordinates(model, variable, vector), coordinates(model, variable, source)];
+  variable.dimensions.forEach((d, i) => {
+    const frame = model.network.frame;
+    if (frame) addTo(vector, frame.row(d), others[i] - own[i]);
+    else vector[d] += others[i] - own[i];
+  });
+}
+
+/** What the program gives with the same variables taken from the second input: the causal model. */
+export function causalValues(model, state) {
+  const second = model.program.run(state.second);
+  const common = Math.min(state.tokens.length, state.second.length);
+  const replaced = new Map();
+  for (const { variable: index, stage } of state.swaps) {
+    const variable = model.truth.variables[index];
+    const readers = variable.stages[stage].readers;
+    // A width as a reciprocal is read by the neurons that make it one-hot: all that read the width see it.
+    const all = variable.encoding === "reciprocal" && readers.length;
+    replaced.set(variable.label, {
+      values: state.tokens.map((_, p) => (p < common ? second.get(variable.label)[p] : null)),
+      where: state.tokens.map((_, p) => p < common),
+      readers: all ? null : readers.map(([, expression]) => expression).filter(Boolean),
+    });
+  }
+  return model.program.rerun(state.tokens, replaced).values;
+}
+
+/** What travels along an edge, decoded: for each variable it carries, the values written and those that arrive. */
+export function travelling(model, state, found, edge) {
+  const { ablation } = state;
+  const put = replacement(model, ablation, found.circuit.lengths, found.other);
+  const instead = put(edge.source);
+  const own = found.whole.outputs.get(edge.source);
+  const named = model.truth.variables.filter(
+    (variable) => edge.travels.includes(variable.name) && holds(model, variable, edge.source),
+  );
+  return named.map((variable) => ({
+    variable,
+    written: Array.from({ length: found.n }, (_, p) => readVariable(model, variable, own[p + 1])),
+    arrives: Array.from({ length: found.n }, (_, p) =>
+      readVariable(model, variable, instead ? instead[p + 1] : new Float64Array(model.network.width)),
+    ),
+  }));
+}
+
+function holds(model, variable, source) {
+  return variable.writer.replace(/\.z$/, "") === source || source.startsWith("a") || source.startsWith("m");
+}
+
+export function equalValues(left, right) {
+  return left.every((value, i) => keyOf(value) === keyOf(right[i]));
+}
+

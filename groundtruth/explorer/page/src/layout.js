@@ -1,0 +1,88 @@
+// Where nodes stand and how edges run: layers from bottom to top, heads left and the MLP right of them.
+
+export const CARD = { width: 148, height: 50 };
+const GAP = { x: 26, row: 88, side: 84, top: 14 };
+
+/** What each head and MLP computes, in words, with the expressions' labels for colours. */
+export function nodeTexts(model) {
+  const names = new Map(model.program.expressions.map((e) => [e.label, e.name]));
+  const texts = new Map();
+  texts.set("input", { text: "the tokens", labels: ["tokens"] });
+  texts.set("pos", { text: "the positions", labels: ["indices"] });
+  for (const [layer, head, label, role] of model.data.heads) {
+    const name = names.get(label) ?? "";
+    const text = { width: `1/(1+${name})`, backup: `backup of ${name}`, decoy: "decoy" }[role] ?? name;
+    texts.set(`a${layer}.h${head}`, { text: text || "decoy", labels: label ? [label] : [] });
+  }
+  const byLayer = new Map();
+  for (const [layer, label, role, count] of model.data.neurons) {
+    const parts = byLayer.get(layer) ?? byLayer.set(layer, { words: [], labels: [], count: 0 }).get(layer);
+    const word = role === "decoy" ? "decoys" : `${role === "backup" ? "backup of " : ""}${names.get(label)}`;
+    if (role !== "clean_bos" && !parts.words.includes(word)) parts.words.push(word);
+    if (role === "compute") parts.labels.push(label);
+    parts.count += count;
+  }
+  for (const [layer, { words, labels, count }] of byLayer) {
+    texts.set(`m${layer}`, { text: words.join(", "), labels, detail: `${count} neurons` });
+  }
+  texts.set("logits", { text: names.get(model.program.output), labels: [model.program.output] });
+  return texts;
+}
+
+/** Places of the nodes that have weights, and the size of the drawing. */
+export function layout(model) {
+  const { network } = model;
+  const rows = [];
+  for (const step of network.steps) {
+    if (step.kind === "attention") rows.push({ heads: step.heads.map((head) => head.name) });
+    else if (step.read.weight.columns) rows.push({ mlp: `m${step.layer}` });
+  }
+  const columns = Math.max(1, ...rows.map((row) => row.heads?.length ?? 0));
+  const pitch = CARD.width + GAP.x;
+  const width = GAP.side * 2 + (columns + 1) * pitch - GAP.x;
+  const filled = rows.filter((row) => row.mlp || row.heads.length);
+  const height = GAP.top * 2 + CARD.height + (filled.length + 1) * GAP.row;
+  const nodes = new Map();
+  const put = (name, column, y) => nodes.set(name, { x: GAP.side + column * pitch, y });
+  let y = height - CARD.height - GAP.top;
+  put("input", (columns - 1) / 2, y);
+  put("pos", columns, y);
+  for (const { heads, mlp } of filled) {
+    y -= GAP.row;
+    if (mlp) put(mlp, columns, y);
+    else heads.forEach((name, i) => put(name, i + (columns - heads.length) / 2, y));
+  }
+  put("logits", columns / 2, GAP.top);
+  return { nodes, width, height };
+}
+
+const PORTS = { q: 0.2, k: 0.5, v: 0.8 };
+
+/** The curve of an edge from its source to the port of its destination. */
+export function curve(places, edge, index) {
+  const [from, to] = [places.nodes.get(edge.source), places.nodes.get(edge.node)];
+  if (!from || !to) return null;
+  const x2 = to.x + CARD.width * (PORTS[edge.letter] ?? 0.25 + 0.1 * (index % 6));
+  const y2 = to.y + CARD.height;
+  const rows = Math.round((from.y - to.y) / GAP.row);
+  if (rows <= 1) {
+    const x1 = from.x + CARD.width * (0.3 + 0.1 * (index % 5));
+    return `M${x1},${from.y} C${x1},${from.y - 22} ${x2},${y2 + 22} ${x2},${y2}`;
+  }
+  // A long edge leaves its card at the side and swings out, past the cards of the rows between.
+  const side = from.x + CARD.width / 2 <= places.width / 2 ? -1 : 1;
+  const x1 = from.x + (side < 0 ? 0 : CARD.width);
+  const y1 = from.y + CARD.height * (0.3 + 0.1 * (index % 5));
+  const swing = side * Math.min(GAP.side + 40, 34 + 11 * rows + 7 * (index % 5));
+  const outermost = side < 0 ? Math.min(x1, to.x) : Math.max(x1, to.x + CARD.width);
+  const lift = Math.max(40, (y1 - y2) * 0.35);
+  return `M${x1},${y1} C${outermost + swing},${y1 - 8} ${(outermost + swing + x2) / 2},${y2 + lift} ${x2},${y2}`;
+}
+
+export function portPlaces(place) {
+  return Object.entries(PORTS).map(([letter, share]) => ({
+    letter,
+    x: place.x + CARD.width * share,
+    y: place.y + CARD.height,
+  }));
+}

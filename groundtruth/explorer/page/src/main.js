@@ -1,0 +1,107 @@
+// Starts the page: reads the model beside this script and keeps all regions true to the state.
+
+import { analyse } from "./analysis.js";
+import { button, fill, h } from "./dom.js";
+import { nodeTexts } from "./layout.js";
+import { readModel } from "./model.js";
+import { Store } from "./state.js";
+import { attentionView } from "./view_attention.js";
+import { detailsView } from "./view_details.js";
+import { graphView } from "./view_graph.js";
+import { programView } from "./view_program.js";
+import { runView } from "./view_run.js";
+
+const HUES = [212, 22, 145, 285, 340, 52, 178, 250, 8, 100, 315, 195];
+
+function start() {
+  const model = readModel(JSON.parse(document.getElementById("model").textContent));
+  const app = makeApp(model);
+  const views = [
+    headerView(document.getElementById("tools"), app),
+    programView(document.getElementById("program"), app),
+    graphView(document.getElementById("graph"), app),
+    runView(document.getElementById("run"), app),
+    detailsView(document.getElementById("details"), app),
+    attentionView(document.getElementById("attention"), app),
+  ];
+  app.render = () => {
+    app.found = analyse(model, app.store.state);
+    document.body.dataset.mode = app.store.state.mode;
+    for (const view of views) view();
+  };
+  addEventListener("hashchange", () => app.store.follow());
+  app.render();
+  document.body.dataset.ready = "true";
+  globalThis.explorer = app;
+}
+
+function makeApp(model) {
+  const labels = model.program.sops.map((e) => e.label);
+  const names = new Map(model.program.sops.map((e) => [e.name, e.label]));
+  for (const e of model.program.sops) names.set(`1/(1+${e.name})`, e.label);
+  const colour = (label) => {
+    const index = labels.indexOf(label);
+    if (index < 0) return "var(--faint)";
+    const hue = HUES[index % HUES.length];
+    return `light-dark(hsl(${hue} 72% 36%), hsl(${hue} 78% 70%))`;
+  };
+  const app = {
+    model,
+    texts: nodeTexts(model),
+    colour,
+    colourOfName: (travels) => {
+      const name = travels.find((item) => names.has(item));
+      return name ? colour(names.get(name)) : "var(--faint)";
+    },
+    typed: (name, tokens) => app.store.set({ [name]: tokens }),
+    chooseEdge: (name) => app.store.set({ selected: `edge:${name}` }, { minor: true }),
+    showWitness: (name) => showWitness(app, name),
+    tip: (event, text) => showTip(event, text),
+  };
+  app.store = new Store(model, () => app.render());
+  return app;
+}
+
+/** Put a stored witness into the page: its two inputs, and the edge cut. */
+function showWitness(app, name) {
+  const { store, model } = app;
+  const circuit = model.truth.circuits[store.state.circuit];
+  const { witness } = circuit.facts.get(name);
+  store.set({
+    tokens: witness.clean,
+    second: witness.counterfactual ?? store.state.second,
+    ablation: circuit.ablation,
+    cuts: [name],
+    swaps: [],
+    selected: `edge:${name}`,
+  });
+}
+
+function showTip(event, text) {
+  const tip = document.getElementById("tip");
+  tip.hidden = !event;
+  if (!event) return;
+  tip.textContent = text;
+  tip.style.left = `${Math.max(0, Math.min(event.clientX + 14, innerWidth - 320))}px`;
+  tip.style.top = `${event.clientY + 18}px`;
+}
+
+function headerView(region, app) {
+  const { store } = app;
+  const share = async (event) => {
+    await navigator.clipboard?.writeText(location.href).catch(() => null);
+    event.target.textContent = "The address holds all you see";
+  };
+  return () => {
+    fill(
+      region,
+      h("div", { class: "row" },
+        button("Undo", "undo", () => store.undo(), { disabled: !store.past.length }),
+        button("Reset", "reset", () => store.reset()),
+        button("Copy a link to this", "share", share),
+      ),
+    );
+  };
+}
+
+start();

@@ -1,0 +1,165 @@
+// What is known about the edge, node or variable that is chosen, and what can be done with it.
+
+import { button, chooser, fill, h } from "./dom.js";
+import { pairProblem, travelling } from "./analysis.js";
+import { shown } from "./view_run.js";
+import { ABLATIONS, proofText, reasonText, sequence, statusWord } from "./words.js";
+import { nodeTexts } from "./layout.js";
+
+export function detailsView(region, app) {
+  const texts = nodeTexts(app.model);
+  return () => {
+    const { state } = app.store;
+    const [kind, name] = split(state.selected);
+    const edge = app.model.truth.edges.find((item) => item.name === name);
+    const variables = app.model.truth.variables.map((variable, index) => ({ variable, index })).filter((item) => item.variable.label === name);
+    fill(
+      region,
+      interventions(app),
+      kind === "edge" && edge ? edgeDetails(app, edge, texts) : null,
+      kind === "edge" && !edge ? h("p", null, `${name} is absent: what its source can write is not read by its destination.`) : null,
+      kind === "node" ? nodeDetails(app, name, texts) : null,
+      kind === "variable" && variables.length ? variables.map((item) => variableDetails(app, item)) : null,
+      !state.selected && h("p", { class: "hint" }, "Choose an edge to see what travels on it and to cut it; a line of the program to swap its value; a card to see what it reads and writes."),
+    );
+  };
+}
+
+function split(selected) {
+  const place = (selected ?? "").indexOf(":");
+  return place < 0 ? ["", ""] : [selected.slice(0, place), selected.slice(place + 1)];
+}
+
+/** What is cut and swapped now, each with a way back. */
+function interventions(app) {
+  const { state } = app.store;
+  if (!state.cuts.length && !state.swaps.length) return null;
+  const swapName = ({ variable, stage }) => {
+    const found = app.model.truth.variables[variable];
+    return `${found.name} ${found.stages[stage].state} at ${found.stages[stage].sites[0]}`;
+  };
+  return h(
+    "ul",
+    { class: "interventions", "aria-label": "What is changed now" },
+    state.cuts.map((edge) =>
+      h("li", null, `cut ${edge} `, button("Restore", `restore:${edge}`, () => app.store.set({ cuts: state.cuts.filter((cut) => cut !== edge) }), { "aria-label": `Restore ${edge}` })),
+    ),
+    state.swaps.map((swap, i) =>
+      h("li", null, `swapped ${swapName(swap)} `, button("Put back", `back:${i}`, () => app.store.set({ swaps: state.swaps.filter((_, j) => j !== i) }), { "aria-label": `Put back ${swapName(swap)}` })),
+    ),
+  );
+}
+
+function edgeDetails(app, edge, texts) {
+  const { model, store, found } = app;
+  const { state } = store;
+  const circuit = model.truth.circuits[state.circuit];
+  const fact = circuit.facts.get(edge.name);
+  const cut = state.cuts.includes(edge.name);
+  const impossible = pairProblem(model, state) !== "";
+  const describe = (node) => `${node}${texts.get(node)?.text ? ` (${texts.get(node).text})` : ""}`;
+  const toggle = () => store.set({ cuts: cut ? state.cuts.filter((name) => name !== edge.name) : [...state.cuts, edge.name] });
+  return h(
+    "div",
+    { class: "details" },
+    h("h3", null, edge.name),
+    h(
+      "dl",
+      null,
+      row("writes", describe(edge.source)),
+      row("reads", `${describe(edge.node)}${edge.letter ? `, as ${{ q: "query", k: "key", v: "value" }[edge.letter]}` : ""}`),
+      row("travels", reasonText(edge)),
+      row("status", `${statusWord(fact)}`),
+      row("proof", proofText(fact, circuit)),
+      fact.redundant && row("together", "No single cut shows this edge, since others stand in for it; it is in a minimal circuit of the family."),
+    ),
+    h(
+      "div",
+      { class: "row" },
+      chooser("A cut edge carries", "ablation", Object.entries(ABLATIONS), state.ablation, (value) => store.set({ ablation: value })),
+      button(cut ? "Restore this edge" : "Cut this edge", "cut", toggle, { class: "primary", disabled: impossible && state.ablation === "resample" }),
+      fact.witness && button("Show the witness", "witness", () => app.showWitness(edge.name), { title: "Put the stored witness into the page and cut the edge" }),
+    ),
+    fact.witness && witnessText(circuit, fact.witness),
+    arrivals(app, edge, found, state),
+  );
+}
+
+const row = (title, text) => [h("dt", null, title), h("dd", null, text)];
+
+function witnessText(circuit, witness) {
+  const other = witness.counterfactual ? `, with the value from ${sequence(witness.counterfactual)}` : "";
+  return h("p", { class: "witness" }, `Witness (${circuit.ablation}): on ${sequence(witness.clean)}${other} the output ${sequence(witness.output)} becomes ${sequence(witness.cutOutput)}.`);
+}
+
+function arrivals(app, edge, found, state) {
+  if (pairProblem(app.model, state)) return null;
+  const rows = travelling(app.model, state, found, edge);
+  if (!rows.length) return null;
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": "What travels on this edge" },
+    h(
+      "table",
+      { class: "by-position" },
+      h("caption", null, `What travels here, and what would arrive instead: ${ABLATIONS[state.ablation]}`),
+      h("tbody", null, rows.map(({ variable, written, arrives }) => [
+        h("tr", null, h("th", { scope: "row" }, variable.name), written.map((item) => h("td", null, shown(item)))),
+        h("tr", null, h("th", { scope: "row" }, "arrives if cut"), arrives.map((item, p) => h("td", { class: shown(item) === shown(written[p]) ? null : "changed" }, shown(item)))),
+      ])),
+    ),
+  );
+}
+
+function nodeDetails(app, name, texts) {
+  const { model, store } = app;
+  const circuit = model.truth.circuits[store.state.circuit];
+  const kept = new Set(circuit.members[store.state.member] ?? circuit.live);
+  const list = (edges) =>
+    edges.length
+      ? h("ul", { class: "plain" }, edges.map((edge) => h("li", null, button(edge.name, `near:${edge.name}`, () => app.chooseEdge(edge.name), { class: "link" }), ` ${reasonText(edge)}`)))
+      : h("p", null, "nothing in the circuit");
+  const hidden = store.state.mode === "guess" && !store.state.shown;
+  return h(
+    "div",
+    { class: "details" },
+    h("h3", null, name),
+    h("p", null, `Computes ${texts.get(name)?.text ?? "nothing"}${texts.get(name)?.detail ? ` with ${texts.get(name).detail}` : ""}.`),
+    hidden ? null : [
+      h("h4", null, "Reads, in the circuit"),
+      list(model.truth.edges.filter((edge) => edge.node === name && kept.has(edge.name))),
+      h("h4", null, "Is read by"),
+      list(model.truth.edges.filter((edge) => edge.source === name && kept.has(edge.name))),
+    ],
+  );
+}
+
+function variableDetails(app, { variable, index }) {
+  const { store, model } = app;
+  const { state } = store;
+  const impossible = pairProblem(model, state) !== "";
+  const swap = (stage) => store.set({ swaps: [...state.swaps.filter((item) => item.variable !== index), { variable: index, stage }], cuts: [] });
+  return h(
+    "div",
+    { class: "details" },
+    h("h3", null, variable.name),
+    h("p", null, `Written by ${variable.writer}; read by ${variable.readers.map(([name]) => name).join(", ") || "nothing"}.`),
+    h("p", null, "Swap it: from there on, its value is that on the second input."),
+    h(
+      "ul",
+      { class: "plain" },
+      variable.stages.map((stage, i) =>
+        h(
+          "li",
+          null,
+          button(`Swap at ${stage.sites[0]}`, `swap:${index}:${i}`, () => swap(i), { disabled: impossible }),
+          ` ${stage.state}: ${{
+            live: "all its readers see the swap",
+            "partly live": `only ${stage.readers.map(([name]) => name).join(", ")} still see it`,
+            dead: "nothing reads it any more: a swap does nothing",
+          }[stage.state]}${stage.tried ? ` (${stage.tried.toLocaleString("en")} interchanges run, ${stage.wrong} wrong)` : ""}`,
+        ),
+      ),
+    ),
+  );
+}

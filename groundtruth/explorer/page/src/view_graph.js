@@ -1,0 +1,209 @@
+// The drawing: layers from bottom to top, a card for each head and MLP, and the edges of the circuit.
+
+import { button, chooser, fill, h, s } from "./dom.js";
+import { CARD, curve, layout, nodeTexts, portPlaces } from "./layout.js";
+import { circuitTitle, reasonText, statusWord } from "./words.js";
+
+export function graphView(region, app) {
+  const places = layout(app.model);
+  const texts = nodeTexts(app.model);
+  return () => {
+    const edges = drawnEdges(app);
+    fill(region, toolbar(app), drawing(app, places, texts, edges), legend(app), edgeList(app, edges));
+  };
+}
+
+function toolbar(app) {
+  const { model, store } = app;
+  const { state } = store;
+  const circuit = model.truth.circuits[state.circuit];
+  const choose = (value) =>
+    store.set({ circuit: Number(value), member: 0, ablation: model.truth.circuits[Number(value)].ablation, size: null });
+  const members = circuit.members.length > 1;
+  const known = circuit.complete ? "" : ", more may exist";
+  return h(
+    "div",
+    { class: "toolbar" },
+    chooser("Circuit under", "circuit", model.truth.circuits.map((c, i) => [i, circuitTitle(c)]), state.circuit, choose),
+    members &&
+      chooser(
+        `Member of the family (${circuit.members.length}${known})`,
+        "member",
+        circuit.members.map((edges, i) => [i, `minimal circuit ${i + 1}: ${edges.length} edges`]),
+        state.member,
+        (value) => store.set({ member: Number(value) }, { minor: true }),
+      ),
+    h(
+      "label",
+      { class: "check" },
+      h("input", {
+        type: "checkbox",
+        "data-key": "all",
+        checked: state.all,
+        onchange: (event) => store.set({ all: event.target.checked }, { minor: true }),
+      }),
+      "show every edge that is read",
+    ),
+  );
+}
+
+/** The edges to draw, each with a class that says what it is in this mode. */
+function drawnEdges(app) {
+  const { model, store } = app;
+  const { state } = store;
+  const circuit = model.truth.circuits[state.circuit];
+  const member = new Set(circuit.members[state.member] ?? circuit.live);
+  const guessed = new Set(state.guess);
+  const chosen = state.mode === "method" ? app.method?.chosen : null;
+  const found = [];
+  for (const edge of model.truth.edges) {
+    const fact = circuit.facts.get(edge.name);
+    const kind = classOf({ state, fact, member, guessed, chosen }, edge);
+    if (kind) found.push({ ...edge, fact, kind });
+  }
+  for (const name of chosen?.absent ?? []) found.push({ ...name, fact: { status: "absent" }, kind: "wrong" });
+  return found;
+}
+
+function classOf({ state, fact, member, guessed, chosen }, edge) {
+  if (state.mode === "guess" && !state.shown) return guessed.has(edge.name) ? "guessed" : "faint";
+  const inCircuit = member.has(edge.name);
+  if (state.mode === "guess") return guessed.has(edge.name) ? (inCircuit ? "found" : "wrong") : inCircuit ? "missed" : "faint";
+  if (chosen) {
+    if (chosen.names.has(edge.name)) return inCircuit ? "found" : fact.status === "live" || fact.redundant ? "doubtful" : "wrong";
+    return inCircuit ? "missed" : state.all ? "faint" : "";
+  }
+  if (inCircuit) return fact.redundant ? "live redundant" : "live";
+  if (fact.redundant) return "faint redundant";
+  if (fact.status === "undecided") return "undecided";
+  return state.all ? "faint" : "";
+}
+
+function drawing(app, places, texts, edges) {
+  const { state } = app.store;
+  const order = [...edges].sort((a, b) => Number(a.kind !== "faint") - Number(b.kind !== "faint"));
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": "Drawing of the model" },
+    s(
+      "svg",
+      { viewBox: `0 0 ${places.width} ${places.height}`, width: places.width, height: places.height, role: "group",
+        "aria-label": "Layers from bottom to top with the edges of the circuit" },
+      order.map((edge, index) => edgePath(app, places, edge, index)),
+      [...places.nodes].map(([name, place]) => card(app, name, place, texts.get(name), state)),
+    ),
+  );
+}
+
+function edgePath(app, places, edge, index) {
+  const path = curve(places, edge, index);
+  if (!path) return null;
+  const { state } = app.store;
+  const cut = state.cuts.includes(edge.name);
+  const selected = state.selected === `edge:${edge.name}`;
+  const colour = edge.travels?.length ? app.colourOfName(edge.travels) : "var(--faint)";
+  const says = `${edge.name}, ${statusWord(edge.fact)}${cut ? ", cut" : ""}: ${edge.travels ? reasonText(edge) : "absent"}`;
+  const inOrder = edge.kind !== "faint" || state.mode === "guess";
+  const act = () => app.chooseEdge(edge.name);
+  return s(
+    "g",
+    {
+      class: `edge ${edge.kind}${cut ? " cut" : ""}${selected ? " selected" : ""}`,
+      role: "button",
+      tabindex: inOrder ? 0 : -1,
+      "data-key": `edge:${edge.name}`,
+      "aria-label": says,
+      "aria-pressed": state.mode === "guess" ? state.guess.includes(edge.name) : selected,
+      onclick: act,
+      onkeydown: (event) => {
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          act();
+        }
+      },
+      onmouseenter: (event) => app.tip(event, says),
+      onmouseleave: () => app.tip(null),
+    },
+    s("path", { d: path, class: "hit" }),
+    s("path", { d: path, class: "line", style: `--line:${colour}` }),
+  );
+}
+
+function card(app, name, place, text, state) {
+  const selected = state.selected === `node:${name}`;
+  const bar = text?.labels?.length ? app.colour(text.labels[0]) : "var(--faint)";
+  const letters = name.startsWith("a") ? portPlaces(place) : [];
+  const act = () => app.store.set({ selected: `node:${name}` }, { minor: true });
+  return s(
+    "g",
+    {
+      class: `card${selected ? " selected" : ""}`,
+      role: "button",
+      tabindex: 0,
+      "data-key": `node:${name}`,
+      "aria-label": `${name}: ${text?.text ?? ""}`,
+      onclick: act,
+      onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), act()),
+      onmouseenter: (event) => app.tip(event, `${name}: ${text?.text ?? ""}`),
+      onmouseleave: () => app.tip(null),
+    },
+    s("rect", { x: place.x, y: place.y, width: CARD.width, height: CARD.height, rx: 7 }),
+    s("rect", { x: place.x, y: place.y, width: 6, height: CARD.height, rx: 3, class: "bar", style: `fill:${bar}` }),
+    s("text", { x: place.x + 14, y: place.y + 18, class: "name" }, name),
+    s("text", { x: place.x + 14, y: place.y + 35 }, shorten(text?.text ?? "", 19)),
+    letters.map(({ letter, x, y }) => s("text", { x: x - 3, y: y - 3, class: "port" }, letter)),
+  );
+}
+
+function shorten(text, length) {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}
+
+function legend(app) {
+  const { state } = app.store;
+  const words =
+    state.mode === "method" || (state.mode === "guess" && state.shown)
+      ? [["found", "right"], ["wrong", "wrong"], ["missed", "missed"]]
+      : state.mode === "guess"
+        ? [["guessed", "in your circuit"], ["faint", "not in it"]]
+        : [["live", "in the circuit, coloured by what travels"], ["redundant live", "inert alone, needed together"], ["cut live", "cut"]];
+  const item = ([kind, text]) =>
+    h("li", null, svgLine(kind), text);
+  return h("ul", { class: "legend" }, words.map(item));
+}
+
+function svgLine(kind) {
+  return s("svg", { width: 34, height: 10, "aria-hidden": "true" }, s("g", { class: `edge ${kind}` }, s("path", { d: "M1,5 L33,5", class: "line", style: "--line:var(--ink)" })));
+}
+
+/** The same edges as a table, for those who do not see the drawing, and to print. */
+function edgeList(app, edges) {
+  const rows = edges.filter((edge) => edge.kind !== "faint" || app.store.state.all || app.store.state.mode === "guess");
+  return h(
+    "details",
+    { class: "edge-list" },
+    h("summary", null, `The ${rows.length} edges drawn, as a list`),
+    h(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": "List of edges" },
+      h(
+        "table",
+        null,
+        h("thead", null, h("tr", null, ["edge", "status", "what travels"].map((title) => h("th", { scope: "col" }, title)))),
+        h(
+          "tbody",
+          null,
+          rows.map((edge) =>
+            h(
+              "tr",
+              null,
+              h("td", null, button(edge.name, `row:${edge.name}`, () => app.chooseEdge(edge.name), { class: "link" })),
+              h("td", null, app.store.state.mode === "guess" && !app.store.state.shown ? "?" : statusWord(edge.fact)),
+              h("td", null, edge.travels ? reasonText(edge) : "nothing that is read"),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,91 @@
+"""All that the page of one model needs, as JSON."""
+
+from typing import Any
+
+from groundtruth.explorer.network_data import network_data
+from groundtruth.explorer.program_data import program_data
+from groundtruth.explorer.truth_data import circuits_of, truth_data
+from groundtruth.model import CompiledModel
+from groundtruth.report import notation
+from groundtruth.report.views.model_view import example
+from groundtruth.store.json_values import pack
+from groundtruth.truth.circuits.input_pool import POOL_LIMIT, SAMPLE_SIZE
+
+SCHEMA_VERSION = 1
+
+
+def page_data(model: CompiledModel) -> dict[str, Any]:
+    """A model with its program, its truth and an input to begin with.
+
+    Args:
+        model: Any compiled model or variant.
+    """
+    inputs = model.domain.inputs(limit=POOL_LIMIT)
+    return {
+        **model_data(model),
+        "program": program_data(model, inputs),
+        "example": [pack(token) for token in example(model)],
+    }
+
+
+def model_data(model: CompiledModel) -> dict[str, Any]:
+    """A model with its truth, without its program: enough to run it and to cut its edges."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": model.name,
+        "description": model.description,
+        "family": model.family,
+        "facts": facts(model),
+        "certainty": model.certainty,
+        "check": str(model.check),
+        "recipe": [str(step) for step in model.recipe],
+        "pad_safe": model.pad_safe,
+        "tokens": [pack(value) for value in model.token_values],
+        "bos": model.bos_id,
+        "pad": model.pad_id,
+        "output": {"values": [pack(value) for value in model.decoder.values], "centered": model.decoder.centered},
+        "domain": domain_data(model),
+        "directions": [[d.kind, d.expression, pack(d.value)] for d in model.provenance.directions],
+        "heads": [[h.layer, h.head, h.expression, h.role] for h in model.provenance.heads if h.role != "idle"],
+        "neurons": neuron_data(model),
+        "network": network_data(model),
+        "truth": truth_data(model, circuits_of(model)),
+    }
+
+
+def facts(model: CompiledModel) -> str:
+    """One line on what kind of model this is, and on which inputs it was checked."""
+    w = model.weights
+    size = f"{notation.plural(w.n_layers, 'layer')} x {notation.plural(w.n_heads, 'head')} · d_model {w.d_model}"
+    causal = " · causal" if model.causal else ""
+    return f"{model.family} · {size}{causal} · {model.domain} · equal to its program on {model.check}"
+
+
+def domain_data(model: CompiledModel) -> dict[str, Any]:
+    """The declared inputs: all of them by rule, as a list where a rule in Python says which are valid, or a sample.
+
+    Where the domain is too large to be run whole, ``inputs`` are those over which the proofs take their means.
+    """
+    domain = model.domain
+    inputs = domain.inputs(limit=POOL_LIMIT)
+    by_rule = inputs.exhaustive and domain.valid is None
+    place = {token: index for index, token in enumerate(domain.vocab)}
+    listed = inputs if inputs.exhaustive else domain.inputs(limit=SAMPLE_SIZE - SAMPLE_SIZE // 2)
+    return {
+        "vocab": [pack(token) for token in domain.vocab],
+        "min": domain.min_seq_len,
+        "max": domain.max_seq_len,
+        "rule": domain.valid_text,
+        "exhaustive": inputs.exhaustive,
+        "size": domain.size,
+        "inputs": None if by_rule else [[place[token] for token in tokens] for tokens in listed],
+    }
+
+
+def neuron_data(model: CompiledModel) -> list[list[Any]]:
+    """How many neurons of each MLP compute what, as ``[layer, expression, role, count]``."""
+    counted: dict[tuple[int, str, str], int] = {}
+    for neuron in model.provenance.neurons:
+        key = (neuron.layer, neuron.expression, neuron.role)
+        counted[key] = counted.get(key, 0) + 1
+    return [[*key, n] for key, n in counted.items()]

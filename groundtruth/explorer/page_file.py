@@ -1,0 +1,50 @@
+"""The page of one model as one HTML file that needs nothing else: script, style and model are inside."""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from groundtruth.explorer.page_data import page_data
+from groundtruth.model import CompiledModel
+
+LICENCE = (
+    "groundtruth explorer, Apache-2.0. The script and the style are this project's own code, bundled by esbuild (MIT, "
+    "a build tool of which nothing is in this file); no other library is in it."
+)
+
+
+def page(data: dict[str, Any]) -> str:
+    """Write the page of what ``page_data`` gave."""
+    environment = Environment(
+        loader=PackageLoader("groundtruth.explorer", ""), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("page.html.j2").render(
+        name=data["name"],
+        description=data["description"],
+        facts=data["facts"],
+        licence=LICENCE,
+        css=Markup(bundled("explorer.css")),
+        script=Markup(bundled("explorer.js")),
+        data=Markup(script_json(data)),
+    )
+
+
+def model_page(model: CompiledModel) -> str:
+    """Write the page of a model."""
+    return page(page_data(model))
+
+
+@cache
+def bundled(name: str) -> str:
+    """A file of the bundle that ``make explorer`` builds from the page's modules."""
+    return (files("groundtruth.explorer") / "bundle" / name).read_text(encoding="utf-8").strip()
+
+
+def script_json(data: Any) -> str:
+    """JSON that may stand in a script element: no ``<`` ends it or begins a comment."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
