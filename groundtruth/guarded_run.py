@@ -5,7 +5,48 @@ import os
 import random
 import sys
 from collections.abc import Generator
-from typing import Any, NoReturn
+from contextvars import ContextVar
+from typing import Any, NoReturn, TextIO
+
+_results: ContextVar[TextIO | None] = ContextVar("results", default=None)
+
+
+def result_stream() -> TextIO:
+    """Give the stream for results: standard output, also where prints of others are kept out of it."""
+    return _results.get() or sys.stdout
+
+
+@contextlib.contextmanager
+def reserve_stdout() -> Generator[TextIO]:
+    """Keep standard output for what is written to ``result_stream``; whatever else prints there prints to stderr.
+
+    A machine reads our output. A user's file may print when it is imported, its functions when they are called, a
+    library whenever it likes, and a program that either of them starts writes to the descriptor and not to a stream.
+    """
+    apart = _duplicate_stdout()
+    token = _results.set(apart or sys.stdout)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield result_stream()
+    finally:
+        _results.reset(token)
+        if apart is not None:
+            os.dup2(apart.fileno(), 1)
+            apart.close()  # what is still to be written may find a full disk or no reader
+
+
+def _duplicate_stdout() -> TextIO | None:
+    """Point descriptor 1 at standard error and open where it pointed; None where streams are not a process's own."""
+    try:
+        ours = sys.stdout.fileno() == 1 and sys.stderr.fileno() == 2
+    except (AttributeError, OSError, ValueError):  # replaced by a test or a notebook, or closed
+        return None
+    if not ours:
+        return None
+    sys.stdout.flush()
+    apart = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+    os.dup2(2, 1)
+    return apart
 
 
 class EndedProcess(SystemExit):

@@ -94,6 +94,7 @@ class Cell:
         parameters: Hyper-parameters of the method that are not the default.
         task: What a language model is scored on, ``task`` or ``task:family``; empty for a compiled one.
         prompts: Where a language model's examples come from, and how they are read.
+        isolated: True if the method runs in a process that never holds the truth.
     """
 
     method: str
@@ -105,6 +106,7 @@ class Cell:
     parameters: tuple[tuple[str, Any], ...] = ()
     task: str = ""
     prompts: Prompts = MADE_UP
+    isolated: bool = False
 
     @property
     def subject(self) -> str:

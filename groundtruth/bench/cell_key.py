@@ -18,8 +18,9 @@ from groundtruth.bench.tracks import track_of
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model
 from groundtruth.source_hash import source_sha256
-from groundtruth.specs import find_model, is_file_spec
+from groundtruth.specs import find_model
 from groundtruth.store.catalog import stored
+from groundtruth.user_methods import is_file_spec
 from groundtruth.user_sources import package_sha256
 from mib.localization.task import Level
 

@@ -19,7 +19,8 @@ from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
 from groundtruth.evaluation.evaluator import ORACLE, Evaluator
-from groundtruth.specs import UserMethod, find_model, load_localizer
+from groundtruth.specs import find_model
+from groundtruth.user_methods import UserMethod, load_localizer
 from mib import localization
 from mib.localization import Localizer
 from mib.localization.task import Level
@@ -119,5 +120,5 @@ CIRCUITS = Track(
         "auroc", "average_precision", "precision", "recall", "f1", "variables_auroc", "structural_auroc", "cpr", "cmd",
         "mib_cpr", "mib_cmd", "passes", "seconds",
     ),
-    options=frozenset({"ablation", "level", "tiers"}),
+    options=frozenset({"ablation", "isolated", "level", "tiers"}),
 )  # fmt: skip

@@ -55,6 +55,8 @@ def plan_cells(track: Track, request: Request) -> list[Cell]:
             parameters=settings[method],
             task=subject.task,
             prompts=request.prompts if subject.task else MADE_UP,
+            # Nothing is known of a language model that a method could look up.
+            isolated=request.isolated and not subject.task and track.methods.is_foreign(method),
         )
         for subject in subjects
         for seed in range(request.seed, request.seed + profile.seeds)

@@ -57,6 +57,7 @@ class Request:
         dtype: Type of the numbers of the models that methods see; ``None``: see ``dtype_for``.
         prompts: Where the examples of language models come from, and how they are read.
         parameters: Hyper-parameters that are not the profile's, by method.
+        isolated: True to run methods that are not ours in processes that never hold the truth.
     """
 
     profile: str = "default"
@@ -70,6 +71,7 @@ class Request:
     dtype: str | None = None
     prompts: Prompts = MADE_UP
     parameters: Parameters = field(default_factory=dict[str, Mapping[str, Any]])
+    isolated: bool = False
 
     def dtype_for(self, subject: "Subject") -> str:
         """Choose the dtype for a subject: the one asked for, else float64 for compiled models on the CPU.

@@ -16,12 +16,13 @@ from groundtruth.bench.cell_key import cell_key
 from groundtruth.bench.cell_store import CellStore
 from groundtruth.bench.tracks import track_of
 from groundtruth.errors import DomainError
+from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.guarded_run import guard_process
-from groundtruth.specs import is_file_spec
 from groundtruth.store.catalog import library
 from groundtruth.store.write import WEIGHTS
+from groundtruth.user_methods import is_file_spec
 from groundtruth.workers import Lost, run_batches
 from mib.errors import MethodError, MibError
 
@@ -63,7 +64,9 @@ def run_cells(
 def _run_all(
     batches: Sequence[list[Keyed]], store: CellStore, jobs: int, timeout: float | None
 ) -> Generator[tuple[Cell, Outcome], None, None]:
-    if timeout is None and (jobs == 1 or len(batches) <= 1):
+    isolated = any(cell.isolated for batch in batches for _, cell in batch)
+    # This process has run the files of isolated methods, to name their cells: another one holds the truth.
+    if timeout is None and not isolated and (jobs == 1 or len(batches) <= 1):
         for key, cell in (keyed for batch in batches for keyed in batch):
             yield cell, _run_and_keep(store, (key, cell))
         return
@@ -93,11 +96,14 @@ def _run_and_keep(store: CellStore, keyed: Keyed) -> Outcome:
 def run_cell(cell: Cell) -> Outcome:
     """Run one cell. Whatever a user's method does is an outcome of it: it neither ends nor changes this process."""
     try:
-        evaluator = track_of(cell).evaluator(cell.evaluator)
+        with guard_process(restore=False):  # the model may be a program in a user's file
+            evaluator = track_of(cell).evaluator(cell.evaluator)
     except DomainError as error:
         return Skipped(str(error), "model")
     except MibError as error:  # a checkpoint that cannot be read is no reason to lose the other models
         return Failed(str(error))
+    except SystemExit as error:
+        return Failed(f"the program of '{cell.model}' ends the process, with exit code {error.code}")
     except Exception as error:  # nor is one that is too large, or that a library gives up on
         return Failed(_told(error, cell.method))
     try:
@@ -122,12 +128,14 @@ class _CannotRun(Exception):
 
 def _method(cell: Cell) -> Any:
     """A user's method, or the name of one of ours."""
+    if cell.isolated:
+        return IsolatedMethod(cell.method)
     return track_of(cell).methods.find(cell.method, cell.setting.level) if is_file_spec(cell.method) else cell.method
 
 
 def _refuse(cell: Cell, task: Any) -> None:
     """Say why a registered method cannot run, before it is run."""
-    if cell.method == ORACLE or is_file_spec(cell.method):
+    if cell.method == ORACLE or cell.isolated or is_file_spec(cell.method):
         return
     try:
         track_of(cell).methods.get(cell.method).check(task, **dict(cell.parameters))

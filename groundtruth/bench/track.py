@@ -9,7 +9,7 @@ from groundtruth.bench.column import Column, lower_is_better
 from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.bench.summary import Spread
 from groundtruth.evaluation.evaluator import ORACLE, Evaluator
-from groundtruth.specs import UserMethod, is_file_spec
+from groundtruth.user_methods import UserMethod, is_file_spec
 from mib.localization.task import Level
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class Methods:
             MethodError: If there is none.
         """
         return self.load(name, level).method if is_file_spec(name) or ":" in name else self.get(name)
+
+    def is_foreign(self, name: str) -> bool:
+        """Tell whether a method comes from a user's file or a plug-in, and not with this package."""
+        return is_file_spec(name) or (name != ORACLE and not self.get(name).function.__module__.startswith("mib."))
 
     def parameters(self, name: str, level: Level = "edge") -> dict[str, Any]:
         """List the hyper-parameters of a method with their defaults.

@@ -11,6 +11,9 @@ from mib.errors import MethodError, did_you_mean
 
 TRACKS: Mapping[str, Track] = {track.name: track for track in (CIRCUITS, VARIABLES)}
 
+_WHY_NOT = {"isolated": "a featurizer is code that runs while it is scored. "}
+"""Why the variable track has not an option of the other, where it is not the usual reason."""
+
 
 def find_track(name: str, **options: object) -> Track:
     """Find a track by name.
@@ -28,7 +31,7 @@ def find_track(name: str, **options: object) -> Track:
     for option, value in options.items():
         if value is not None and option not in track.options:
             owners = " and ".join(other.name for other in TRACKS.values() if option in other.options)
-            why = "variables are swapped, not ablated, and have no edges. " if track is VARIABLES else ""
+            why = _WHY_NOT.get(option, "variables are swapped, not ablated, and have no edges. ")
             raise DomainError(f"--{option} is an option of --track {owners}: {why}Leave it out.")
     return track
 

@@ -20,7 +20,8 @@ from groundtruth.evaluation.evaluator import ORACLE, Evaluator
 from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
 from groundtruth.evaluation.variables.variable_scores import VariableScores
-from groundtruth.specs import UserMethod, find_model, load_featurizer
+from groundtruth.specs import find_model
+from groundtruth.user_methods import UserMethod, load_featurizer
 from mib import featurization
 from mib.featurization import FeaturizerMethod
 from mib.localization.task import Level

@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import Parameter
 
-from groundtruth.cli.options import CellTimeout, Jobs, Seed, memory_in, print_json, require_level, split
+from groundtruth.cli.options import (
+    CellTimeout,
+    DeviceName,
+    Jobs,
+    OptionalAblation,
+    OptionalLevel,
+    ProfileName,
+    Seed,
+    TrackName,
+    memory_in,
+    print_json,
+    require_level,
+    split,
+)
 
 if TYPE_CHECKING:
     from groundtruth.bench import Request, Result, Track
@@ -41,20 +54,23 @@ class Asked:
         device: cpu, cuda, mps, or auto.
         dtype: Precision of the models that methods see; by default float64 for compiled models on the CPU and with
             --tiers, as rotated weights leave float32 only three digits; else float32. The truth is float64.
+        isolated: Run methods from files and plug-ins on compiled models in processes of their own, which are sent
+            the task and never hold the truth. It is no sandbox: they may read files. Circuits only.
     """
 
-    track: str = "circuits"
-    profile: str = "default"
+    track: TrackName = "circuits"
+    profile: ProfileName = "default"
     models: str | None = None
     task: str | None = None
     data: str | None = None
     answer_prefix: str | None = None
     memory: str | None = None
-    ablation: str | None = None
-    level: str | None = None
+    ablation: OptionalAblation = None
+    level: OptionalLevel = None
     seed: Seed = 0
-    device: str = "cpu"
+    device: DeviceName = "cpu"
     dtype: str | None = None
+    isolated: bool = False
 
     def find_track(self, **options: object) -> "Track":
         """Find the track, if it has the options that were given.
@@ -64,7 +80,9 @@ class Asked:
         """
         from groundtruth.bench import find_track
 
-        return find_track(self.track, ablation=self.ablation, level=self.level, **options)
+        return find_track(
+            self.track, ablation=self.ablation, level=self.level, isolated=self.isolated or None, **options
+        )
 
     @property
     def scored(self) -> Any:
@@ -88,7 +106,7 @@ class Asked:
         said: dict[str, Any] = {
             "profile": self.profile, "models": split(self.models, "--models"), "tasks": split(self.task, "--task"),
             "ablations": split(self.ablation, "--ablation"), "level": self.scored, "seed": self.seed,
-            "device": self.device, "dtype": self.dtype,
+            "device": self.device, "dtype": self.dtype, "isolated": self.isolated,
             "prompts": Prompts(self.data, self.answer_prefix, memory_in(self.memory)),
         }  # fmt: skip
         said |= {"methods": methods, **others}

@@ -1,9 +1,9 @@
 """The command that holds a method to its contract."""
 
-from groundtruth.cli.options import AsJson, print_json, require_level
+from groundtruth.cli.options import AsJson, OptionalLevel, TrackName, print_json, require_level
 
 
-def check(method: str, /, *, track: str = "circuits", level: str | None = None, json: AsJson = False) -> int:
+def check(method: str, /, *, track: TrackName = "circuits", level: OptionalLevel = None, json: AsJson = False) -> int:
     """Hold a method of your own to its contract, on small mock tasks, in seconds.
 
     Every edge is scored, by a finite number, in the right shape; the same seed gives the same scores; the model is

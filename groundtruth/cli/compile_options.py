@@ -11,7 +11,7 @@ from groundtruth.errors import DomainError, ProgramError
 from groundtruth.model import CompiledModel
 from groundtruth.programs import Program, find_program, get
 from groundtruth.report.progress import count_up
-from groundtruth.specs import is_file_spec
+from groundtruth.user_methods import is_file_spec
 
 
 def compile_as_given(

@@ -1,11 +1,13 @@
 """Parse the command line, run one command, and turn errors into one line and an exit code."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import cyclopts
+from rich.console import Console
 
 from groundtruth import __version__
 from groundtruth.cli.bench import bench
@@ -27,7 +29,7 @@ from groundtruth.cli.tasks import tasks
 from groundtruth.cli.test_circuit import test_circuit
 from groundtruth.cli.validity import validity
 from groundtruth.cli.verify import verify
-from groundtruth.guarded_run import refuse_exit
+from groundtruth.guarded_run import refuse_exit, reserve_stdout
 from mib.plain_text import printable
 
 BAD_INPUT = 2
@@ -50,7 +52,7 @@ app = cyclopts.App(
         "with `groundtruth score my_file.py:my_method`."
     ),
     version=__version__,
-    version_flags=["--version"],
+    version_flags=["--version", "-V"],
     default_parameter=cyclopts.Parameter(negative=()),
     result_action="return_value",
     suppress_keyboard_interrupt=False,
@@ -63,6 +65,7 @@ COMMANDS = (
 
 for _command in COMMANDS:
     app.command(_command)
+app.register_install_completion_command(help="Complete commands, options and their choices in this shell.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -84,8 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        with refuse_exit():
-            code: Any = app(arguments, exit_on_error=False, print_error=False)
+        with refuse_exit(), reserve_stdout() as results:
+            code: Any = app(arguments, console=Console(file=results), exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
         return _fail(str(error), hint=_usage(arguments))
     except KeyboardInterrupt:
@@ -99,6 +102,8 @@ def _run(arguments: list[str]) -> int:
         sys.stderr.close()  # the reader of a pipe, such as head, has seen enough
         return 0
     except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:  # a stream has no name
+            return _fail("cannot write: no space is left where the output goes.", code=INCOMPLETE)
         if error.filename is None:
             raise  # not of a file
         return _fail(f"cannot read or write {error.filename}: {error.strerror}.")

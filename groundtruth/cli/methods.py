@@ -1,9 +1,9 @@
 """The command that lists the methods of a track."""
 
-from groundtruth.cli.options import AsJson, print_json, require_level
+from groundtruth.cli.options import AsJson, OptionalLevel, TrackName, print_json, require_level
 
 
-def methods(*, track: str = "circuits", level: str | None = None, json: AsJson = False) -> None:
+def methods(*, track: TrackName = "circuits", level: OptionalLevel = None, json: AsJson = False) -> None:
     """List the methods, with what they score, what they cost and where they are from.
 
     Args:

@@ -5,10 +5,32 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 from cyclopts.validators import Number
+
+
+def _as_written(_: object, tokens: Sequence[Token]) -> str:
+    """Take a word as it is: what it may be is judged where it is used, by an error that offers the closest one."""
+    return tokens[0].value
+
+
+CHOICE = Parameter(converter=_as_written, show_choices=False)
+"""For an option whose help names its choices, so that the shell completes them; other words reach the command.
+
+``| str`` because a choice that is none is refused by pydantic otherwise, in its own words, once that is imported.
+"""
+
+TrackName = Annotated[Literal["circuits", "variables"] | str, CHOICE]
+ProfileName = Annotated[Literal["smoke", "default", "full"] | str, CHOICE]
+LevelName = Annotated[Literal["edge", "node", "neuron"] | str, CHOICE]
+AblationName = Annotated[Literal["resample", "zero", "mean", "mean-positional"] | str, CHOICE]
+LengthsName = Annotated[Literal["fixed", "mixed"] | str, CHOICE]
+OptionalLevel = Annotated[LevelName | None, CHOICE]
+OptionalAblation = Annotated[AblationName | None, CHOICE]
+OptionalLengths = Annotated[LengthsName | None, CHOICE]
+DeviceName = Annotated[Literal["cpu", "cuda", "mps", "auto"] | str, CHOICE]
 
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for machines.")]
 Parameters = Annotated[list[str] | None, Parameter(name="--set", negative=())]
@@ -135,8 +157,7 @@ def flat(names: Sequence[str]) -> list[str]:
 
 def print_json(data: Any) -> None:
     """Write data to standard output, in the one way in which all JSON is written here."""
-    import sys
-
     from groundtruth.files import to_json
+    from groundtruth.guarded_run import result_stream
 
-    sys.stdout.write(to_json(data).decode())
+    result_stream().write(to_json(data).decode())

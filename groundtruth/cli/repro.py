@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from groundtruth.cli.options import AsJson, Seed, print_json
+from groundtruth.cli.options import AblationName, AsJson, Seed, print_json
 
 
 def repro(
@@ -15,7 +15,7 @@ def repro(
     site: str | None = None,
     auroc: float = 1.0,
     accuracy: float = 0.9,
-    ablation: str = "resample",
+    ablation: AblationName = "resample",
     seed: Seed = 0,
     n_pairs: int = 48,
     json: AsJson = False,

@@ -1,14 +1,14 @@
 """The command that shows one model."""
 
-from groundtruth.cli.options import AsJson, print_json
+from groundtruth.cli.options import AblationName, AsJson, OptionalLengths, print_json
 
 
 def show(
     name: str,
     /,
     *,
-    ablation: str = "resample",
-    lengths: str | None = None,
+    ablation: AblationName = "resample",
+    lengths: OptionalLengths = None,
     input: str | None = None,
     edges: bool = False,
     variables: bool = False,

@@ -3,11 +3,24 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from groundtruth.cli.options import AsJson, Parameters, Seed, memory_in, parameters_in, print_json, require_level, split
+from groundtruth.cli.options import (
+    CHOICE,
+    AsJson,
+    DeviceName,
+    LevelName,
+    OptionalAblation,
+    Parameters,
+    Seed,
+    memory_in,
+    parameters_in,
+    print_json,
+    require_level,
+    split,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,19 +40,19 @@ def submit(
     models: str,
     tasks: str,
     out: Path,
-    track: str = "circuits",
-    level: str = "edge",
-    ablation: str | None = None,
+    track: Annotated[Literal["circuits", "featurizers"] | str, CHOICE] = "circuits",
+    level: LevelName = "edge",
+    ablation: OptionalAblation = None,
     set: Parameters = None,
     layers: Annotated[str | None, Parameter(help="Featurizers: only these layers, such as 0,4,8.")] = None,
     heads: Annotated[str | None, Parameter(help="Featurizers of ioi: layer.head, such as 7.3,8.6.")] = None,
     n: int = 100,
     seed: Seed = 0,
     data: str | None = None,
-    right_on: str | None = None,
+    right_on: Annotated[Literal["base", "both", "any"] | str | None, CHOICE] = None,
     answer_prefix: str | None = None,
     memory: str | None = None,
-    device: str = "cpu",
+    device: DeviceName = "cpu",
     dtype: str = "float32",
     json: AsJson = False,
 ) -> int:
@@ -111,7 +124,7 @@ def _runner(
     method: str, track: str, level: str, *, layers: str | None, heads: str | None, ablation: str | None
 ) -> _Runner:
     from groundtruth.errors import GroundTruthError
-    from groundtruth.specs import is_file_spec, load_featurizer, load_localizer
+    from groundtruth.user_methods import is_file_spec, load_featurizer, load_localizer
     from mib import featurization, localization
     from mib.errors import did_you_mean
     from mib.leaderboard.submissions import Places, write_circuits, write_featurizers

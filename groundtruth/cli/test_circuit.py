@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from groundtruth.cli.options import AsJson, Seed, print_json
+from groundtruth.cli.options import AblationName, AsJson, Seed, print_json
 
 if TYPE_CHECKING:
     from groundtruth.evaluation.circuits.candidate_circuits import Kept
@@ -26,7 +26,7 @@ def test_circuit(
     model: str,
     task: str | None = None,
     top: Count | None = None,
-    ablation: str = "resample",
+    ablation: AblationName = "resample",
     pairs: Count = 128,
     random: Count = 100,
     quantile: Share = 0.9,
@@ -104,7 +104,7 @@ def _find_circuit(
             kept[task.graph.index(edge)] = True
         return task, kept
     from groundtruth.guarded_run import guard_process
-    from groundtruth.specs import is_file_spec, load_localizer
+    from groundtruth.user_methods import is_file_spec, load_localizer
     from mib.localization import get
 
     with guard_process():

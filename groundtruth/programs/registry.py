@@ -57,7 +57,7 @@ class Program:
         """
         try:
             sop = self.function()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ProgramError(f"program '{self.name}' cannot be built: {type(error).__name__}: {error}") from error
         if not isinstance(sop, rasp.SOp):
             raise ProgramError(

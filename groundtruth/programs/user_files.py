@@ -8,6 +8,7 @@ from typing import Any
 from tracr.rasp import rasp
 
 from groundtruth.errors import ProgramError
+from groundtruth.guarded_run import guard_process
 from groundtruth.programs.registry import PROGRAMS, Program, RefusedProgram, keep_refused
 
 
@@ -45,8 +46,7 @@ def load_program(spec: str) -> Program:
             "@program(vocab=..., max_seq_len=...) from groundtruth.programs, or name its inputs: "
             f"groundtruth compile {path}:{attribute} --vocab ... --length ..."
         )
-    found.build()
-    return found
+    return _built(found)
 
 
 def find_program(spec: str) -> Program | UndeclaredProgram:
@@ -63,8 +63,7 @@ def find_program(spec: str) -> Program | UndeclaredProgram:
     found, attribute, path = _member(spec)
     where = f"'{attribute}' in {path}"
     if isinstance(found, Program):
-        found.build()
-        return found
+        return _built(found)
     if isinstance(found, rasp.SOp):
         return UndeclaredProgram(attribute, found)
     if inspect.isclass(found):
@@ -80,11 +79,18 @@ def find_program(spec: str) -> Program | UndeclaredProgram:
 
 def _member(spec: str) -> tuple[Any, str, str]:
     """What a file holds under a name, that name and the file."""
-    with keep_refused():
+    with keep_refused(), guard_process(restore=False):
         found, name = PROGRAMS.load_file(spec)
     if isinstance(found, RefusedProgram):
         raise found.error
     return found, name, spec.rpartition(":")[0] or spec
+
+
+def _built(found: Program) -> Program:
+    """A declared program that can be built."""
+    with guard_process(restore=False):
+        found.build()
+    return found
 
 
 def _called(make: Callable[[], Any], where: str) -> Any:
@@ -101,8 +107,9 @@ def _called(make: Callable[[], Any], where: str) -> Any:
             f"holds what it makes, such as my_program = {getattr(make, '__name__', 'make')}(...), and name that."
         )
     try:
-        return make()
-    except Exception as error:  # whatever the user's own code raises
+        with guard_process(restore=False):
+            return make()
+    except (Exception, SystemExit) as error:  # whatever the user's own code raises
         raise ProgramError(f"{where} fails when it is called: {type(error).__name__}: {error}") from error
 
 

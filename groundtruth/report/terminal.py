@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
+from groundtruth.guarded_run import result_stream
 from groundtruth.report import notation
 from groundtruth.report.fitted_table import FittedTable, TableColumn
 from groundtruth.report.section import Grid, Section
@@ -63,9 +64,9 @@ class Printable:
 
 def console(*, stderr: bool = False) -> Console:
     """Open the console; it has colours only on a terminal that has them, and without ``NO_COLOR``."""
-    stream = sys.stderr if stderr else sys.stdout
+    stream = sys.stderr if stderr else result_stream()
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH
-    return Console(stderr=stderr, theme=THEME, width=width, highlight=False, soft_wrap=False)
+    return Console(file=stream, theme=THEME, width=width, highlight=False, soft_wrap=False)
 
 
 def echo(*parts: RenderableType) -> None:
@@ -78,7 +79,7 @@ def echo(*parts: RenderableType) -> None:
         return
     with screen.capture() as captured:
         screen.print(content, crop=False)
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    result_stream().write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def fact_table(

@@ -6,7 +6,8 @@ from typing import Any
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.variables import featurization_task
 from groundtruth.model import CompiledModel
-from groundtruth.specs import find_model, is_file_spec
+from groundtruth.specs import find_model
+from groundtruth.user_methods import is_file_spec
 from groundtruth.variants.hardenings.decoys import add_decoys
 from groundtruth.variants.variant import Transformation, Variant
 from mib.featurization import FeaturizationTask

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from groundtruth.specs import find_model, load_featurizer, load_localizer
+from groundtruth.specs import find_model
 from groundtruth.testing.failure import MethodFailure
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
+from groundtruth.user_methods import load_featurizer, load_localizer
 from mib import featurization
 from mib.errors import MethodError
 from mib.featurization import FeaturizerMethod, as_featurizer

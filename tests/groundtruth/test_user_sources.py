@@ -10,7 +10,7 @@ from groundtruth.bench import CellStore, run_cells
 from groundtruth.errors import ProgramError
 from groundtruth.guarded_run import refuse_exit
 from groundtruth.programs import load_program
-from groundtruth.specs import load_localizer
+from groundtruth.user_methods import load_localizer
 from groundtruth.user_sources import load_user_file
 from mib.errors import MethodError
 from tests.groundtruth.bench.cell_makers import circuit_cell

@@ -20,6 +20,7 @@ from groundtruth.evaluation.circuits.circuit_scores import (
     TruthCertainty,
     WrongEdge,
 )
+from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
 from groundtruth.evaluation.circuits.ranking_scores import ranked
 from groundtruth.evaluation.evaluator import ORACLE
@@ -127,7 +128,9 @@ class CircuitEvaluator:
         sampled = circuit.coverage == "sample" and model.certainty == "exact"
         return cls(model.name, asked, circuit, max_sizes, "sampled" if sampled else model.certainty)
 
-    def score(self, method: str | Method, parameters: Mapping[str, Any] | None = None) -> CircuitScores:
+    def score(
+        self, method: str | Method | IsolatedMethod, parameters: Mapping[str, Any] | None = None
+    ) -> CircuitScores:
         """Run a method and score it. Errors as ``score``."""
         task = own_copy(self.task)
         name, scores, seconds = self._run(method, task, parameters or {})
@@ -167,11 +170,13 @@ class CircuitEvaluator:
         )
 
     def _run(
-        self, method: str | Method, task: LocalizationTask, parameters: Mapping[str, Any]
+        self, method: str | Method | IsolatedMethod, task: LocalizationTask, parameters: Mapping[str, Any]
     ) -> tuple[str, Scores, float]:
         """The method's name, its scores and the seconds that it took."""
         if method == ORACLE:
             return ORACLE, self._oracle, 0.0
+        if isinstance(method, IsolatedMethod):
+            return method.name, *method.run(task, parameters)
         localizer = method if isinstance(method, Localizer) else _as_method(method, task.level)
         start = time.perf_counter()
         scores = localizer(task, **parameters)

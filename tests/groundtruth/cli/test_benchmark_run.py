@@ -1,12 +1,22 @@
 """Result files are named by what was asked, and no exit code says that all is well where nothing was scored."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from groundtruth.bench import Failed, Request, Skipped, find_track, result_of
+from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES
+from groundtruth.bench.tracks import TRACKS
+from groundtruth.bench.variable_subjects import VARIABLE_PROFILES
 from groundtruth.cli import main
 from groundtruth.cli.benchmark_run import exit_code, name_run
+from groundtruth.cli.main import app
+from groundtruth.truth.circuits.circuit import ABLATIONS, Lengths
+from mib.localization.task import LEVELS
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
 METHODS = """import os
@@ -65,8 +75,6 @@ def test_a_file_that_ends_the_process_is_bad_input(
 
 
 def test_json_is_json_though_a_method_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import json
-
     (tmp_path / "mine.py").write_text(
         "import mib\nprint('at import')\ndef mine(task):\n    print('in the method')\n"
         "    return mib.EdgeScores(task.graph, [1.0] * len(task.graph.edges))\n"
@@ -76,3 +84,65 @@ def test_json_is_json_though_a_method_prints(tmp_path: Path, capsys: pytest.Capt
         main(["score", f"{tmp_path}/mine.py:mine", *options, "--out", str(tmp_path)])
     assert ended.value.code == 0
     assert json.loads(capsys.readouterr().out)["cells"][0]["outcome"] == "scored"
+
+
+LOUD = """
+import os
+import mib
+import torch
+from groundtruth.programs import program
+from tracr.rasp import rasp
+print("at import")
+os.system("echo from another program")
+os.write(1, b"past the stream\\n")
+def loudly(token):
+    print("in a function of a program")
+    return token
+@program(vocab="ab", max_seq_len=2)
+def mine():
+    "Say it as it is."
+    print("in a program")
+    return rasp.Map(loudly, rasp.tokens)
+def ones(task):
+    print("in a method")
+    return mib.EdgeScores(task.graph, [1.0] * len(task.graph.edges))
+def found(task):
+    print("in a featurizer")
+    return mib.Featurizer.subspace(torch.eye(task.width, 1))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["compile", "mine.py:mine"],
+        ["show", "mine.py:mine"],
+        ["check", "mine.py:ones"],
+        ["check", "mine.py:found", "--track", "variables"],
+        ["score", "mine.py:ones", "--models", "mine.py:mine", "--against", "", "--jobs", "1"],
+        ["bench", "--methods", "mine.py:ones,eap", "--models", "hist,mine.py:mine", "--jobs", "2"],
+    ],
+    ids=" ".join,
+)
+def test_json_is_json_whatever_a_users_file_prints(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "mine.py").write_text(LOUD)
+    done = subprocess.run(
+        [sys.executable, "-m", "groundtruth", *command, "--json"], capture_output=True, text=True, cwd=tmp_path
+    )
+    json.loads(done.stdout)
+    for text in ("at import", "from another program", "past the stream"):
+        assert text in done.stderr
+
+
+def test_the_shell_completes_the_choices_that_there_are() -> None:
+    script = app.generate_completion(shell="bash")
+    for choices in (TRACKS, CIRCUIT_PROFILES, VARIABLE_PROFILES, LEVELS, ABLATIONS, get_args(Lengths)):
+        assert "(" + " ".join(f'"{name}"' for name in choices) + ")" in script
+
+
+def test_a_full_disk_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "groundtruth", "programs"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr.decode() == "error: cannot write: no space is left where the output goes.\n"

@@ -1,0 +1,76 @@
+"""The process of an isolated method: reads a task, runs the method on it, writes its scores, and knows nothing else."""
+
+import json
+import os
+import pickle
+import struct
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from groundtruth.user_methods import is_file_spec, load_localizer
+from mib.errors import MibError
+from mib.localization import get
+from mib.localization.task import LocalizationTask
+
+_LENGTH = struct.Struct(">Q")
+
+
+def send(stream: BinaryIO, message: bytes) -> None:
+    """Write a message for ``receive``; a reader that is gone is noticed when it should answer."""
+    try:
+        stream.write(_LENGTH.pack(len(message)) + message)
+        stream.flush()
+    except BrokenPipeError:
+        return
+
+
+def receive(stream: BinaryIO) -> bytes:
+    """Read a message that ``send`` wrote."""
+    (length,) = _LENGTH.unpack(stream.read(_LENGTH.size))
+    return stream.read(length)
+
+
+def run_method(asked: dict[str, Any]) -> dict[str, Any]:
+    """Run a method on a task, and give its scores, cost and seconds, or its error.
+
+    Args:
+        asked: The name of the method, its parameters and the fields of the task.
+    """
+    name, task = asked["method"], LocalizationTask(**asked["task"])
+    try:
+        method = load_localizer(name, level=task.level).method if is_file_spec(name) else get(name)
+        start = time.perf_counter()
+        scores = method(task, **asked["parameters"])
+        seconds = time.perf_counter() - start
+    except MibError as error:
+        return {"error": str(error)}
+    except Exception as error:  # whatever a user's method raises
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        return {"error": f"{type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})"}
+    cost = task.engine.cost
+    values = scores.flat if hasattr(scores, "flat") else scores.values
+    return {"scores": values.tolist(), "seconds": seconds, "cost": [cost.forward, cost.backward, cost.rows]}
+
+
+def main() -> None:
+    """Answer the one question that comes by standard input."""
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the method prints is no answer
+    asked = pickle.loads(receive(sys.stdin.buffer))  # written by our own parent
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    json.dump(run_method(asked), answer)
+    answer.close()
+
+
+def _end_with_parent() -> None:
+    """End this process when the other end of its input is closed, in the midst of the method."""
+    os.read(0, 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
