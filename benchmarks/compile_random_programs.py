@@ -22,7 +22,7 @@ import torch
 from tracr.rasp import rasp
 
 from groundtruth import GroundTruthError, MiscompiledProgram, UnsupportedProgram, compile
-from groundtruth.compiler.craft import Settings
+from groundtruth.compiled.settings import Settings
 
 VOCAB, MAX_SEQ_LEN = (1, 2, 3), 5
 

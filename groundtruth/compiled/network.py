@@ -19,6 +19,7 @@ from groundtruth.compiled.liveness import Parts, decoys, without
 from groundtruth.compiled.program_network import ProgramNetwork
 from groundtruth.compiled.provenance import Provenance
 from groundtruth.compiled.recipe import Step
+from groundtruth.compiled.settings import Settings
 from mib.graph import Graph
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class CompiledNetwork(ProgramNetwork):
         frame: Where each direction of the provenance lies in the residual stream [direction, d_model], orthonormal
             rows; ``None``: direction i is dimension i.
         recipe: The transformations that made it from a compiled model; empty for a compiled model itself.
+        settings: How its program was compiled.
         certainty: ``exact``; or ``measured`` for a model in superposition, whose edges are live by witness or inert or
             undecided after so many runs, and which has no exact variables.
     """
@@ -87,6 +89,7 @@ class CompiledNetwork(ProgramNetwork):
     padding: bool | Callable[[CompiledNetwork], bool] = field(default=False, kw_only=True)
     frame: Tensor | None = field(default=None, kw_only=True)
     recipe: tuple[Step, ...] = field(default=(), kw_only=True)
+    settings: Settings = field(default=Settings(), kw_only=True)
     certainty: Certainty = field(default="exact", kw_only=True)
 
     @cached_property

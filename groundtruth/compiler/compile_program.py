@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from groundtruth.compiled.decoder import NUMERIC_TOLERANCE, Decoder
 from groundtruth.compiled.domain import Domain, Tokens
 from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
+from groundtruth.compiled.settings import Settings
 from groundtruth.compiler.distinct_forward import DistinctForward
 from groundtruth.compiler.padding import is_pad_safe
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError, UnsupportedProgram
@@ -28,9 +29,6 @@ from groundtruth.rasp.evaluate import Column, batches_of_one_length, column
 from groundtruth.rasp.expressions import canonical, evaluate
 from groundtruth.rasp.infer_values import TooManyValues
 from groundtruth.rasp.validate import require_supported
-
-if TYPE_CHECKING:
-    from groundtruth.compiler.craft import Settings
 
 CHECK_LIMIT = 50_000
 """Domains up to this size are checked whole; larger ones on a seeded sample of this many inputs."""
@@ -68,7 +66,7 @@ def compile(
         valid: Which sequences of tokens are inputs; by default all.
         inputs: The inputs themselves, in the place of vocabulary, lengths and rule; ``vocab`` may add tokens.
         name: What to call the model; by default the name of the output expression.
-        settings: How weights are made; by default exactly (see ``groundtruth.compiler.craft.Settings``).
+        settings: How weights are made; by default exactly (see ``groundtruth.compiled.settings.Settings``).
         check_limit: Domains up to this size are checked whole, larger ones on a sample of this size.
         seed: Of that sample.
         report: Called during the check with the number of inputs that are done, and of all.
@@ -116,10 +114,11 @@ def compile_unchecked(
         name: What to call the model.
         settings: How weights are made; by default exactly.
     """
-    from groundtruth.compiler.craft import Settings, craft
+    from groundtruth.compiler.craft import craft
 
     own = canonical(program)
-    assembled = craft(own, domain.vocab, domain.max_seq_len, settings or Settings())
+    settings = settings or Settings()
+    assembled = craft(own, domain.vocab, domain.max_seq_len, settings)
     return CompiledModel(
         name=name or program.name,
         program=own,
@@ -129,6 +128,7 @@ def compile_unchecked(
         provenance=assembled.provenance,
         domain=domain,
         check=Check(0, exhaustive=False),
+        settings=settings,
     )
 
 

@@ -16,6 +16,7 @@ from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
 from groundtruth.compiled.recipe import Step
+from groundtruth.compiled.settings import Settings
 from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.files import from_json, sha256
 from groundtruth.store.consistency import require_consistent
@@ -69,6 +70,7 @@ def read_model(folder: Path) -> CompiledNetwork:
         padding=data.pad_safe,
         certainty=data.certainty,
         frame=torch.from_numpy(arrays[FRAME]) if FRAME in arrays else None,
+        settings=Settings(**data.settings.model_dump(exclude_unset=True)),
         recipe=tuple(
             Step(name, seed, tuple((key, unpack(value)) for key, value in parameters.items()))
             for name, seed, parameters in data.recipe

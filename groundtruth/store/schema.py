@@ -142,6 +142,16 @@ class ProgramData(_Strict):
     expressions: list[ExpressionData]
 
 
+class SettingsData(_Strict):
+    """How a program was compiled, under the names of ``groundtruth.compiled.settings.Settings``."""
+
+    mlp_exactness: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    undiluted_softmax: bool = True
+    own_clean_bos: bool = True
+    value_sized_heads: bool = True
+    repairs: bool = True
+
+
 class ModelData(_Strict):
     """``model.json``.
 
@@ -165,6 +175,7 @@ class ModelData(_Strict):
         program: The program as tables.
         rasp_source: Its text.
         weights_sha256: Of ``model.safetensors``.
+        settings: How the program was compiled, as far as it is not by default.
         recipe: ``[name, seed, parameters]`` for each transformation that made a variant.
     """
 
@@ -184,6 +195,7 @@ class ModelData(_Strict):
     program: ProgramData
     rasp_source: str
     weights_sha256: str
+    settings: SettingsData = SettingsData()
     recipe: list[tuple[str, Count, dict[str, Packed]]] = []
     centered: bool = False
     certainty: Literal["exact", "measured"] = "exact"

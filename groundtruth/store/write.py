@@ -70,6 +70,7 @@ def _model_data(model: CompiledNetwork, weights_sha256: str) -> dict[str, Any]:
         "heads": [[h.layer, h.head, h.expression, h.role] for h in model.provenance.heads],
         "directions": [[d.name, d.kind, d.expression, pack(d.value)] for d in model.provenance.directions],
         "neurons": [[n.layer, n.index, n.expression, n.role] for n in model.provenance.neurons],
+        **({"settings": model.settings.changed} if model.settings.changed else {}),
         **({"recipe": recipe} if recipe else {}),
         **({"centered": True} if model.decoder.centered else {}),
         **({"certainty": model.certainty} if model.certainty != "exact" else {}),

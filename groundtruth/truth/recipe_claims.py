@@ -93,7 +93,7 @@ def _is_of_tier(tier: Tier, names: list[str]) -> bool:
 
 def _compiled(model: CompiledNetwork) -> CompiledModel:
     name = model.name.partition("@")[0]
-    return compile_unchecked(model.program, model.domain, causal=model.causal, name=name)
+    return compile_unchecked(model.program, model.domain, causal=model.causal, name=name, settings=model.settings)
 
 
 def _as_compiled(model: CompiledNetwork) -> str:

@@ -9,17 +9,18 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from groundtruth.user_methods import is_file_spec, load_localizer
 from mib.errors import MibError
+from mib.graph import EdgeScores
 from mib.localization import get
 from mib.localization.task import LocalizationTask
 
 _LENGTH = struct.Struct(">Q")
 
 
-def send(stream: BinaryIO, message: bytes) -> None:
+def send(stream: IO[bytes], message: bytes) -> None:
     """Write a message for ``receive``; a reader that is gone is noticed when it should answer."""
     try:
         stream.write(_LENGTH.pack(len(message)) + message)
@@ -28,7 +29,7 @@ def send(stream: BinaryIO, message: bytes) -> None:
         return
 
 
-def receive(stream: BinaryIO) -> bytes:
+def receive(stream: IO[bytes]) -> bytes:
     """Read a message that ``send`` wrote."""
     (length,) = _LENGTH.unpack(stream.read(_LENGTH.size))
     return stream.read(length)
@@ -52,7 +53,7 @@ def run_method(asked: dict[str, Any]) -> dict[str, Any]:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         return {"error": f"{type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})"}
     cost = task.engine.cost
-    values = scores.flat if hasattr(scores, "flat") else scores.values
+    values = scores.flat if isinstance(scores, EdgeScores) else scores.values  # else NaN where there is no edge
     return {"scores": values.tolist(), "seconds": seconds, "cost": [cost.forward, cost.backward, cost.rows]}
 
 

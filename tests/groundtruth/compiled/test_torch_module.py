@@ -10,9 +10,9 @@ from beartype.roar import BeartypeCallHintParamViolation
 
 from groundtruth import programs
 from groundtruth.compiled.forward import forward, logits
+from groundtruth.compiled.settings import TRACR
 from groundtruth.compiled.torch_module import CompiledTransformer
 from groundtruth.compiler.compile_program import compile, compile_unchecked
-from groundtruth.compiler.craft import TRACR
 from groundtruth.errors import DomainError
 from tests.groundtruth.tracr_oracle import tracr_model, tracr_output, tracr_residuals
 

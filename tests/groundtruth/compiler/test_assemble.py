@@ -9,8 +9,8 @@ from tracr.rasp import rasp
 from groundtruth import programs
 from groundtruth.compiled.domain import BOS, PAD, Domain
 from groundtruth.compiled.forward import forward
+from groundtruth.compiled.settings import Settings
 from groundtruth.compiler.compile_program import compile, compile_unchecked
-from groundtruth.compiler.craft import Settings
 from groundtruth.rasp.expressions import children_first, trace, walk
 
 

@@ -16,8 +16,8 @@ from groundtruth import programs
 from groundtruth.compiled.domain import Domain
 from groundtruth.compiled.forward import logits
 from groundtruth.compiled.network import Check
+from groundtruth.compiled.settings import TRACR, Settings
 from groundtruth.compiler.compile_program import CHECK_LIMIT, check, compile, compile_unchecked
-from groundtruth.compiler.craft import TRACR, Settings
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError, UnsupportedProgram
 from groundtruth.model import load
 from tests.groundtruth.tracr_oracle import tracr_arrays, tracr_model

@@ -8,8 +8,8 @@ from tracr.rasp import rasp
 
 from groundtruth import programs
 from groundtruth.compiled.domain import Domain
+from groundtruth.compiled.settings import TRACR, Settings
 from groundtruth.compiler.compile_program import compile, compile_unchecked
-from groundtruth.compiler.craft import TRACR, Settings
 from groundtruth.compiler.diagnose import first_wrong, known_cause
 from groundtruth.rasp.expressions import children_first, trace
 

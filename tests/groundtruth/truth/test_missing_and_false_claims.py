@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from groundtruth import compile, load, programs, verify
+from groundtruth.compiled.settings import Settings
 from groundtruth.store import catalog
 from groundtruth.store.write import save
 from groundtruth.truth.origin_claims import require_origin
@@ -13,6 +14,8 @@ from tests.groundtruth.store.tampering import MODEL, TRUTH, change_model, change
 from tests.groundtruth.store.tamperings import passes, tamperings
 
 VARIANTS = ("hist@superposed", "hist@soft", "hist@distractors", "hist@rotated", "hist@redundancy", "copy@backup")
+OTHERWISE = Settings(mlp_exactness=500, own_clean_bos=False)
+"""Settings that are not the default, with which hist is exact all the same."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +27,8 @@ def stored(tmp_path_factory):
     made["copy"] = compile(
         pointer.build(), vocab=pointer.domain.vocab, max_seq_len=2, valid=pointer.domain.valid, name="copy"
     )
-    for name in VARIANTS:
+    made["steep"] = compile(programs.get("hist").build(), vocab=(1, 2), max_seq_len=2, name="steep", settings=OTHERWISE)
+    for name in (*VARIANTS, "steep@rotated"):
         base, _, steps = name.partition("@")
         made[name] = variant_of(made[base], steps)
     for name, model in made.items():
@@ -44,13 +48,26 @@ def failed(folder):
     }
 
 
-@pytest.mark.parametrize("name", ["hist", "copy", *VARIANTS])
+@pytest.mark.parametrize("name", ["hist", "copy", "steep", "steep@rotated", *VARIANTS])
 def test_variants_are_what_their_recipes_make(stored, name):
     details = {check.what: check.detail for check in verify(stored / name).checks}
     assert not failed(stored / name)
     assert "and said to be so" in details["claims"]
     steps = name.partition("@")[2]
     assert ("is this model" if steps else "compiling its program now gives these weights") in details["recipe"]
+
+
+def test_settings_are_kept_and_others_than_those_of_the_weights_are_caught(copied):
+    folder = copied("steep@rotated")
+    assert read(folder / MODEL)["settings"] == {"mlp_exactness": 500, "own_clean_bos": False}
+    assert load(folder).settings == OTHERWISE
+    change_model(folder, lambda data: data["settings"].update(mlp_exactness=400))
+    rehash(folder)
+    assert set(failed(folder)) == {"recipe"}
+
+
+def test_what_is_compiled_by_default_says_nothing_of_settings(stored):
+    assert "settings" not in read(stored / "hist" / MODEL)
 
 
 def test_a_measured_model_without_its_certainty_is_not_exact(copied):
