@@ -1,5 +1,7 @@
 """The checks of shapes that tests run under see every new combination of shapes, in arguments and in results."""
 
+import random
+
 import pytest
 import torch
 from beartype.roar import BeartypeCallHintParamViolation, BeartypeCallHintReturnViolation
@@ -39,3 +41,13 @@ def test_a_wrong_result_is_seen_after_right_ones():
 
 def test_what_states_no_shape_is_left_alone():
     assert check_shapes(unchecked) is unchecked
+
+
+def test_a_check_leaves_the_random_numbers_as_they_were():
+    @check_shapes
+    def first(items: list[Float[Tensor, "row"]]) -> Float[Tensor, "row"]:
+        return items[0]
+
+    state = random.getstate()
+    first([torch.ones(2)] * 5)
+    assert random.getstate() == state
