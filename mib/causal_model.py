@@ -1,7 +1,7 @@
 """A causal model as both tracks of variables see it: variables, an output, and interchange interventions.
 
-A task's hypothesis (``mib.tasks.causal_model``) and the RASP program of a compiled model satisfy it: what one calls a
-prompt's settings, the other calls tokens.
+A task's hypothesis (``mib.tasks.task_causal_model``) and the RASP program of a compiled model satisfy it: what one
+calls a prompt's settings, the other calls tokens.
 
 Source: Geiger et al. (2021), https://arxiv.org/abs/2106.02997
 """

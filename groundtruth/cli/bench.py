@@ -1,8 +1,8 @@
 """The command that scores all methods on many models."""
 
+from groundtruth.cli.bench_tiers import name_tier_models, publish_tiers
 from groundtruth.cli.benchmark_run import ASKED, RUN_OPTIONS, Asked, RunOptions, name_run, publish_result, run_request
 from groundtruth.cli.options import require_writable, split
-from groundtruth.cli.tiers import name_tier_models, publish_tiers
 
 
 def bench(

@@ -21,7 +21,7 @@ from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiled.settings import Settings
 from groundtruth.compiler.distinct_forward import DistinctForward
-from groundtruth.compiler.padding import is_pad_safe
+from groundtruth.compiler.pad_safety import is_pad_safe
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError, UnsupportedProgram
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program

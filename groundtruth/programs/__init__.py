@@ -10,7 +10,7 @@ from groundtruth.programs.registry import (
     names,
     program,
 )
-from groundtruth.programs.user_files import UndeclaredProgram, find_program, load_program
+from groundtruth.programs.user_programs import UndeclaredProgram, find_program, load_program
 
 __all__ = [
     "FAMILIES",

@@ -13,7 +13,7 @@ import torch
 from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.compiler.compile_program import check
 from groundtruth.compiler.diagnose import first_wrong
-from groundtruth.compiler.padding import is_pad_safe
+from groundtruth.compiler.pad_safety import is_pad_safe
 from groundtruth.errors import ArtifactError, GroundTruthError
 from groundtruth.store.catalog import find_folder, stored
 from groundtruth.store.measurements import require_measurements

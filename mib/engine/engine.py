@@ -9,9 +9,9 @@ from torch import Tensor
 from mib.engine.checkpointed_backward import CheckpointedBackward
 from mib.engine.circuit_run import CircuitRun
 from mib.engine.gradients import Trace, trace
-from mib.engine.input_pool import Pool
 from mib.engine.metric import Metric
 from mib.engine.metric_contract import measure_rows
+from mib.engine.pool_runs import Pool
 from mib.engine.rows import Indices, Rows
 from mib.engine.shape_checks import check_rows
 from mib.engine.single_cuts import FullRun, SingleCuts

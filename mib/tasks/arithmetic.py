@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any, Literal
 
 from mib.errors import FormatError
-from mib.tasks.causal_model import CausalModel
 from mib.tasks.data_columns import column, families_in
 from mib.tasks.data_parts import Part, part_of
 from mib.tasks.example import SUFFIX, Example, Prompt, Row
+from mib.tasks.task_causal_model import CausalModel
 from mib.tasks.word_pieces import vocabulary_of
 
 Operator = Literal["+", "-"]

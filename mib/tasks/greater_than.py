@@ -6,10 +6,10 @@ Source: Hanna et al. (2023), https://arxiv.org/abs/2305.00586
 import random
 
 from mib.errors import FormatError
-from mib.tasks.causal_model import CausalModel
 from mib.tasks.data_columns import column
 from mib.tasks.data_parts import Part, part_of
 from mib.tasks.example import Example, Prompt, Row
+from mib.tasks.task_causal_model import CausalModel
 from mib.tasks.word_lists import EVENTS
 from mib.tasks.word_pieces import vocabulary_of
 

@@ -20,9 +20,9 @@ from torch import Tensor
 from mib.errors import TaskError
 from mib.leaderboard.formats import IoiParameters
 from mib.localization.task import LocalizationTask
-from mib.tasks.causal_model import CausalModel
 from mib.tasks.ioi import CAUSAL_MODEL
 from mib.tasks.registry import get
+from mib.tasks.task_causal_model import CausalModel
 from mib.tasks.token_pairs import Data
 
 GPT2_HEADS = ((7, 3), (7, 9), (8, 6), (8, 10))

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from mib.errors import FormatError
-from mib.tasks.causal_model import CausalModel
 from mib.tasks.data_columns import chosen, column, families_in
 from mib.tasks.data_parts import Part, part_of
 from mib.tasks.example import SUFFIX, Example, Prompt, Row, Span
+from mib.tasks.task_causal_model import CausalModel
 from mib.tasks.word_lists import COLORS, THINGS
 from mib.tasks.word_pieces import vocabulary_of
 

@@ -9,11 +9,11 @@ from types import NoneType
 from typing import Any
 
 from mib.errors import FormatError
-from mib.tasks.causal_model import CausalModel
 from mib.tasks.cities import CITIES
 from mib.tasks.data_columns import column, families_in
 from mib.tasks.data_parts import Part, part_of
 from mib.tasks.example import SUFFIX, Example, Prompt, Row
+from mib.tasks.task_causal_model import CausalModel
 from mib.tasks.word_pieces import vocabulary_of
 
 ATTRIBUTES = ("Country", "Continent", "Language")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from mib.errors import TaskError, did_you_mean
-from mib.tasks.causal_model import CausalModel
 from mib.tasks.data_parts import Part, check_part
 from mib.tasks.example import SUFFIX, Example, Prompt, Row
 from mib.tasks.hub_data import HubData
+from mib.tasks.task_causal_model import CausalModel
 
 Draw = Callable[[random.Random, Part], Row]
 """Generates a row of a part of the data."""

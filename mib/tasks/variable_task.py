@@ -17,11 +17,11 @@ from mib.featurization.task import FeaturizationTask
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.decompose import decompose
 from mib.site import Site
-from mib.tasks.causal_model import CausalModel, Settings
 from mib.tasks.data_parts import PARTS
 from mib.tasks.encoder import LAST, place_of
 from mib.tasks.example import Prompt
 from mib.tasks.pair_selection import Pair, check_right_on, select
+from mib.tasks.task_causal_model import CausalModel, Settings
 from mib.tasks.task_definition import TaskDefinition
 from mib.tasks.token_pairs import Data, Pairing, make_pairing, pad_pairs
 

@@ -13,8 +13,8 @@ from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
 from groundtruth.report.standing import CONTROLS_BELOW, LEAST_VALUES, MethodScores, choose_columns, standing_of
 from groundtruth.report.views.circuit_sentences import circuit_ranks, circuit_sentences
-from groundtruth.report.views.language_models import grouped, short_name
 from groundtruth.report.views.rank_sentences import rank_grid
+from groundtruth.report.views.subject_names import grouped, short_name
 
 LEGEND = "CPR, CMD: over every circuit size; MIB: as MIB has them, at ten sizes."
 

@@ -12,8 +12,8 @@ from groundtruth.bench.result import Result
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, WrongEdge
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import notation
-from groundtruth.report.views.language_models import PREDICTS
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
+from groundtruth.report.views.subject_names import PREDICTS
 from mib import localization
 
 MARGIN = 0.02

@@ -12,8 +12,8 @@ from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
 from groundtruth.report.standing import CONTROLS_BELOW, LEAST_VALUES, MethodScores, choose_columns, standing_of
-from groundtruth.report.views.language_models import grouped
 from groundtruth.report.views.rank_sentences import rank_grid
+from groundtruth.report.views.subject_names import grouped
 from groundtruth.report.views.variable_sentences import QUESTION, variable_ranks, variable_sentences
 
 LEGEND = (

@@ -10,8 +10,8 @@ from groundtruth.bench.summary import Summary
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.variables.variable_scores import HIGH, LOW, VariableScores
 from groundtruth.report import notation
-from groundtruth.report.views.language_models import PREDICTS
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
+from groundtruth.report.views.subject_names import PREDICTS
 
 N_METHODS = 4
 """How many methods each kind of line tells of, at most."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from groundtruth.compiled.forward import Weights, logits
-from groundtruth.compiler.padding import is_pad_safe
+from groundtruth.compiler.pad_safety import is_pad_safe
 from groundtruth.model import CompiledModel
 from groundtruth.rasp.evaluate import batches_of_one_length
 

@@ -7,7 +7,7 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from groundtruth.compiler.padding import is_pad_safe
+from groundtruth.compiler.pad_safety import is_pad_safe
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
 from groundtruth.variants.hardenings.directions import back, in_directions

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from numpy.random import Generator
 
-from groundtruth.compiler.padding import is_pad_safe
+from groundtruth.compiler.pad_safety import is_pad_safe
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
 from groundtruth.truth.variables import prove_variables

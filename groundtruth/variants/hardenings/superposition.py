@@ -16,7 +16,7 @@ from torch import Tensor
 from groundtruth.compiled.forward import Weights, forward
 from groundtruth.compiled.frame import framed
 from groundtruth.compiled.provenance import Direction
-from groundtruth.compiler.padding import is_pad_safe
+from groundtruth.compiler.pad_safety import is_pad_safe
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
 from groundtruth.rasp.evaluate import batches_of_one_length

@@ -5,7 +5,7 @@ import torch
 
 from groundtruth import compile, load, programs, shipped
 from groundtruth.compiled.torch_module import CompiledTransformer
-from groundtruth.compiler.padding import is_pad_safe
+from groundtruth.compiler.pad_safety import is_pad_safe
 
 DISTURBED = ["count_distinct", "sort_hist", "spread"]
 
