@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.trained_weights import TrainedWeights
-from mib.sublayers import block_sublayers, split_sublayer
 
 EPS = 1e-5
 """Added to the variance in every norm."""
@@ -32,13 +31,15 @@ class Cut:
     """Which edges are cut in each row, and what they carry instead.
 
     Attributes:
-        mask: 1 where an edge is cut, 0 elsewhere [row or 1, source, destination], in the order of the graph.
         donors: What each source writes in the runs that cut edges take their values from [source, row, position,
             d_model].
+        mask: 1 where an edge is cut, 0 elsewhere [row or 1, source, destination], in the order of the graph.
+        swap: Which sources are replaced for all that read them: as if all their edges were cut, at less cost.
     """
 
-    mask: Float[Tensor, "#row source destination"]
     donors: Float[Tensor, "source row position d_model"]
+    mask: Float[Tensor, "#row source destination"] | None = None
+    swap: Bool[Tensor, "row source"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +81,24 @@ def rotary_tables(shape: Architecture, n_positions: int, *, like: Tensor) -> tup
     return angles.cos().to(like), angles.sin().to(like)
 
 
+def head_matrix(
+    shape: Architecture, weights: TrainedWeights, layer: int, letter: str, head: int
+) -> Float[Tensor, "d_model d_head"]:
+    """The matrix that makes queries, keys or values of one head; heads of a group share those of keys and values."""
+    shared = head * shape.kv_heads // shape.n_heads
+    match letter:
+        case "q":
+            return weights.W_Q[layer, head]
+        case "k":
+            return weights.W_K[layer, shared]
+        case _:
+            return weights.W_V[layer, shared]
+
+
 def project(
-    shape: Architecture, weights: TrainedWeights, layer: int, letter: str, read: PerHead, head: int | None = None
+    shape: Architecture, weights: TrainedWeights, layer: int, letter: str, read: PerHead
 ) -> Float[Tensor, "row head position d_head"]:
-    """Queries, keys or values of all heads, or of one, from what each head reads.
+    """Queries, keys or values of all heads, from what each head reads.
 
     Args:
         shape: The architecture.
@@ -91,15 +106,15 @@ def project(
         layer: Which block.
         letter: ``q``, ``k`` or ``v``.
         read: The residual stream before the norm, for each head or one for all.
-        head: Which head; ``None`` = all.
     """
-    matrix = {"q": weights.W_Q, "k": weights.W_K, "v": weights.W_V}[letter][layer]
-    if letter != "q" and shape.kv_heads != shape.n_heads:
-        matrix = matrix.repeat_interleave(shape.n_heads // shape.kv_heads, dim=0)
-    if head is not None:
-        matrix = matrix[head : head + 1]
+    matrix = torch.stack([head_matrix(shape, weights, layer, letter, h) for h in range(shape.n_heads)])
     gain = None if weights.attn_gain is None else weights.attn_gain[layer]
-    projected = normalise(shape, read, gain) @ matrix
+    normed = normalise(shape, read, gain)
+    if read.shape[1] == 1:  # one input for all heads: one matrix product
+        flat = normed[:, 0] @ matrix.transpose(0, 1).flatten(1)
+        projected = flat.unflatten(-1, (shape.n_heads, shape.d_head)).transpose(1, 2)
+    else:
+        projected = torch.einsum("rhpd,hdk->rhpk", normed, matrix)
     return projected if letter == "v" else rotate(shape, projected)
 
 
@@ -151,7 +166,9 @@ def forward(
         ids: Token ids, BOS first.
         cut: Which edges are cut in which row.
     """
-    written = embed(weights, ids)
+    written: list[Stream] = []
+    for value in embed(weights, ids):
+        written.append(_swapped(value, len(written), cut))
     stream = written[0] if len(written) == 1 else written[0] + written[1]
     heads, column = shape.n_heads, 0
     for layer in range(shape.n_layers):
@@ -160,19 +177,29 @@ def forward(
             read = _read(stream, written, cut, column, heads)
             parts.append(project(shape, weights, layer, letter, read))
             column += heads
-        results = attention_pattern(shape, parts[0], parts[1]) @ parts[2] @ weights.W_O[layer]
-        written += list(results.unbind(1))
-        stream = stream + results.sum(1)
-        written.append(feed_forward(shape, weights, layer, _read(stream, written, cut, column, 1)[:, 0]))
+        mixed = attention_pattern(shape, parts[0], parts[1]) @ parts[2]
+        results = torch.einsum("rhpk,hkd->rhpd", mixed, weights.W_O[layer])
+        first = len(written)
+        written += [_swapped(result, first + head, cut) for head, result in enumerate(results.unbind(1))]
+        stream = torch.stack([stream, *written[first:]]).sum(0)
+        mlp = feed_forward(shape, weights, layer, _read(stream, written, cut, column, 1)[:, 0])
+        written.append(_swapped(mlp, len(written), cut))
         column += 1
         stream = stream + written[-1]
     logits = unembed(shape, weights, _read(stream, written, cut, column, 1)[:, 0])
     return Outputs(torch.stack(written), logits)
 
 
+def _swapped(own: Stream, source: int, cut: Cut | None) -> Stream:
+    """What a source writes, with the donors' values in the rows in which it is replaced."""
+    if cut is None or cut.swap is None or not bool(cut.swap[:, source].any()):
+        return own
+    return torch.where(cut.swap[:, source, None, None], cut.donors[source], own)
+
+
 def _read(stream: Stream, written: list[Tensor], cut: Cut | None, column: int, n: int) -> PerHead:
     """What some destinations read, side by side: the stream, with each cut source's donor in place of its own."""
-    if cut is None:
+    if cut is None or cut.mask is None:
         return stream[:, None]
     n_sources = len(written)
     mask = cut.mask[:, :n_sources, column : column + n]
@@ -180,24 +207,3 @@ def _read(stream: Stream, written: list[Tensor], cut: Cut | None, column: int, n
     if mask.shape[0] == 1:
         return stream[:, None] + torch.einsum("sh,srpd->rhpd", mask[0], change)
     return stream[:, None] + torch.einsum("rsh,srpd->rhpd", mask, change)
-
-
-def logits_from(shape: Architecture, weights: TrainedWeights, sublayer: int, stream: Stream) -> Tensor:
-    """The output that follows from a residual stream in the middle [row, position, output].
-
-    Args:
-        shape: The architecture.
-        weights: Its weights.
-        sublayer: The sublayer that reads the stream, by its number in ``mib.sublayers``.
-        stream: The stream.
-    """
-    for current in block_sublayers(shape.n_layers, start=sublayer):
-        layer, is_mlp = split_sublayer(current)
-        if is_mlp:
-            stream = stream + feed_forward(shape, weights, layer, stream)
-        else:
-            read = stream[:, None]
-            queries, keys, values = (project(shape, weights, layer, letter, read) for letter in "qkv")
-            mixed = attention_pattern(shape, queries, keys) @ values
-            stream = stream + mixed.transpose(1, 2).flatten(2) @ weights.W_O[layer].flatten(0, 1)
-    return unembed(shape, weights, stream)

@@ -1,13 +1,13 @@
-"""Full runs of a trained network on its whole domain, and runs in which one edge is cut, started at its destination.
+"""Full runs of a trained network on its whole domain, and runs in which edges are cut, started at the first cut.
 
-Pairs are numbered input by input: an *input* whose output counts, and a *donor* whose value a cut edge carries. Runs
-are made in float32 first; those whose margin comes out below ``DomainRuns.near`` are made again in float64, which
-decides.
+A run is a pair: an *input* whose output counts, and a *donor* whose values cut edges carry. Runs share what they have
+in common, see ``pair_trie``. They are made in float32 first; where that comes out close to another output, they are
+made again in float64, which decides (``DomainRuns.near`` says how close).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,20 +18,13 @@ from torch import Tensor
 from groundtruth.compiled.decoder import NONE_BELOW, Decoder
 from groundtruth.compiled.domain import Tokens
 from groundtruth.trained.architecture import Architecture
-from groundtruth.trained.cut_forward import (
-    Cut,
-    attention_pattern,
-    feed_forward,
-    forward,
-    logits_from,
-    project,
-    unembed,
-)
+from groundtruth.trained.cut_forward import feed_forward, forward, head_matrix, normalise, rotary_tables, unembed
+from groundtruth.trained.pair_trie import PairTrie
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.trained_weights import TrainedWeights
 from groundtruth.truth.circuits.circuit import Ablation
 from mib.graph import LETTERS, Edge, Graph, Place
-from mib.sublayers import attention_sublayer, mlp_sublayer, unembedding_sublayer
+from mib.sublayers import attention_sublayer, block_sublayers, mlp_sublayer, split_sublayer, unembedding_sublayer
 
 NEAR = 1e-2
 """A float32 run whose margin is at least this has the float64 run's output, unless float32 is unusually far off."""
@@ -39,8 +32,8 @@ NEAR = 1e-2
 _SAFETY = 100.0
 """So many times the largest error of float32 on the domain is what a margin in float32 must be at least."""
 
-ROWS = 1024
-"""Runs made at once: few enough for their hidden units to stay in the processor's cache."""
+_STATES = 4096
+"""States whose hidden units are computed at once: few enough for the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +44,13 @@ class Pass:
         weights: In that dtype.
         sources: What each source writes [source, input, position, d_model].
         streams: The residual stream that each sublayer reads [sublayer, input, position, d_model].
-        logits: [input, position, output], BOS's position left out.
+        logits: [input, position, output].
     """
 
     weights: TrainedWeights
-    sources: Tensor
-    streams: Tensor
-    logits: Tensor
+    sources: Float[Tensor, "source input position d_model"]
+    streams: Float[Tensor, "sublayer input position d_model"]
+    logits: Float[Tensor, "input position output"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +75,7 @@ class DomainRuns:
         """The network's architecture."""
         return self.network.architecture
 
-    @property
+    @cached_property
     def graph(self) -> Graph:
         """The network's nodes and edges."""
         return self.network.graph
@@ -109,7 +102,8 @@ class DomainRuns:
     def _pass(self, dtype: torch.dtype) -> Pass:
         weights = self.network.weights.to(dtype)
         found = forward(self.shape, weights, self.ids)
-        first, heads = len(found.sources) - self.shape.n_layers * (self.shape.n_heads + 1), self.shape.n_heads
+        heads = self.shape.n_heads
+        first = len(found.sources) - self.shape.n_layers * (heads + 1)
         stream = found.sources[:first].sum(0)
         streams: list[Tensor] = []
         for layer in range(self.shape.n_layers):
@@ -118,13 +112,35 @@ class DomainRuns:
             stream = stream + found.sources[start : start + heads].sum(0)
             streams.append(stream)
             stream = stream + found.sources[start + heads]
-        streams.append(stream)
-        return Pass(weights, found.sources, torch.stack(streams), found.logits[:, 1:])
+        return Pass(weights, found.sources, torch.stack([*streams, stream]), found.logits)
 
     @cached_property
     def codes(self) -> Int[Tensor, "input position"]:
-        """What the network decodes to, BOS's position left out."""
+        """What the network decodes to at every position, BOS's included."""
         return self.network.decoder.codes(self.double.logits)
+
+    @cached_property
+    def near(self) -> float:
+        """A run in float32 whose margin is not at least this far from zero is made again in float64."""
+        return max(NEAR, _SAFETY * self.float32_error)
+
+    @cached_property
+    def float32_error(self) -> float:
+        """The largest difference between float32's and float64's logits on the domain."""
+        return float((self.single.logits.double() - self.double.logits)[:, 1:].abs().max())
+
+    @property
+    def rechecked(self) -> int:
+        """How many runs were made again in float64 so far."""
+        return self._counted["rechecked"]
+
+    @cached_property
+    def _counted(self) -> dict[str, int]:
+        return {"rechecked": 0}
+
+    def trie(self, inputs: Tensor, donors: Tensor) -> PairTrie:
+        """The different states of some pairs."""
+        return PairTrie.of(self.ids, inputs, donors, causal=self.shape.causal)
 
     def replacements(self, ablation: Ablation, passed: Pass) -> Float[Tensor, "source donor position d_model"]:
         """What a cut edge carries: a donor's value, of which there is one for each input, or one in all.
@@ -138,77 +154,176 @@ class DomainRuns:
         if ablation == "zero":
             return torch.zeros_like(passed.sources[:, :1])
         mean = passed.sources.mean(1, keepdim=True)
-        # BOS's position is one of the positions that the mean over positions is taken over, as in ``patched_runs``.
+        # BOS's position is one of those that the mean over positions is taken over, as in ``patched_runs``.
         return mean if ablation == "mean-positional" else mean.mean(2, keepdim=True).expand_as(mean).contiguous()
 
     @torch.no_grad()
-    def cut_logits(self, edge: Edge, rows: Tensor, values: Tensor, passed: Pass) -> Tensor:
-        """The logits with one edge cut [row, position, output], BOS's position left out.
+    def cut_logits(self, edge: Edge, trie: PairTrie, ablation: Ablation, passed: Pass) -> Float[Tensor, "state output"]:
+        """The logits at every state of runs with one edge cut.
 
         Args:
             edge: The edge.
-            rows: The inputs [row].
-            values: What the edge carries [row, position, d_model].
+            trie: The runs.
+            ablation: What the edge carries.
             passed: The full runs.
         """
         place = self.graph.locate(edge.destination)
         sublayer = sublayer_of(place, self.shape.n_layers)
-        own = passed.sources[self.graph.source_index[edge.source]][rows]
-        read = passed.streams[sublayer][rows] + (values - own)
+        source = self.graph.source_index[edge.source]
+        change = trie.of_donors(self.replacements(ablation, passed)[source]) - trie.of_inputs(passed.sources[source])
+        read = trie.of_inputs(passed.streams[sublayer]) + change
         if place.kind == "logits":
-            return unembed(self.shape, passed.weights, read)[:, 1:]
-        new, old = self._node_output(place, rows, read, passed), self._written(place, passed)[rows]
-        stream = passed.streams[sublayer + 1][rows] + (new - old)
-        return logits_from(self.shape, passed.weights, sublayer + 1, stream)[:, 1:]
+            return unembed(self.shape, passed.weights, read)
+        new, old = self._node_output(place, trie, read, passed), trie.of_inputs(self._written(place, passed))
+        return self.logits_from(sublayer + 1, trie, trie.of_inputs(passed.streams[sublayer + 1]) + (new - old), passed)
 
-    def _node_output(self, place: Place, rows: Tensor, read: Tensor, passed: Pass) -> Tensor:
-        weights = passed.weights
+    def logits_from(self, sublayer: int, trie: PairTrie, stream: Tensor, passed: Pass) -> Tensor:
+        """The logits that follow from a residual stream in the middle [state, output].
+
+        Args:
+            sublayer: The sublayer that reads the stream.
+            trie: The runs.
+            stream: The stream [state, d_model].
+            passed: The full runs, of which only the weights matter here.
+        """
+        for current in block_sublayers(self.shape.n_layers, start=sublayer):
+            layer, is_mlp = split_sublayer(current)
+            if is_mlp:
+                stream = stream + self._mlp(layer, stream, passed)
+            else:
+                stream = stream + self._attention(layer, stream, trie, passed)
+        return unembed(self.shape, passed.weights, stream)
+
+    def _attention(self, layer: int, stream: Tensor, trie: PairTrie, passed: Pass) -> Tensor:
+        """What all heads of a layer write together [state, d_model]."""
+        shape, weights = self.shape, passed.weights
+        normed = self._normed(layer, stream, passed)
+        names = [(letter, head) for letter in LETTERS for head in range(shape.n_heads)]
+        matrix = torch.cat([head_matrix(shape, weights, layer, letter, head) for letter, head in names], dim=1)
+        parts = (normed @ matrix).unflatten(-1, (3, shape.n_heads, shape.d_head))
+        queries, keys = self._turn(parts[:, 0], trie), self._turn(parts[:, 1], trie)
+        scores = torch.einsum("shd,skhd->shk", queries, keys[trie.keys]) / shape.d_head**0.5
+        pattern = scores.masked_fill(~trie.seen[:, None], -torch.inf).softmax(-1)
+        mixed = torch.einsum("shk,skhd->shd", pattern, parts[:, 2][trie.keys])
+        return mixed.flatten(1) @ weights.W_O[layer].flatten(0, 1)
+
+    def _turn(self, vectors: Float[Tensor, "state head d_head"], trie: PairTrie) -> Tensor:
+        """Queries or keys turned by their positions, where positions are rotary."""
+        if not self.shape.rotary:
+            return vectors
+        cos, sin = (table[trie.positions] for table in rotary_tables(self.shape, self.ids.shape[1], like=vectors))
+        first, second = vectors.chunk(2, dim=-1)
+        return vectors * cos[:, None] + torch.cat((-second, first), dim=-1) * sin[:, None]
+
+    def _node_output(self, place: Place, trie: PairTrie, read: Tensor, passed: Pass) -> Tensor:
+        """What a destination's node writes where one of its inputs is changed [state, d_model]."""
         if place.kind == "mlp":
-            return feed_forward(self.shape, weights, place.layer, read)
-        parts = {letter: self._projected(passed, place, letter)[rows] for letter in LETTERS if letter != place.letter}
-        parts[place.letter or "q"] = project(self.shape, weights, place.layer, place.letter, read[:, None], place.head)
-        pattern = attention_pattern(self.shape, parts["q"], parts["k"])
-        return (pattern @ parts["v"] @ weights.W_O[place.layer, place.head])[:, 0]
+            return self._mlp(place.layer, read, passed)
+        own = trie.of_inputs(passed.streams[attention_sublayer(place.layer)])
+        own, read = (self._normed(place.layer, stream, passed) for stream in (own, read))
+        parts = {
+            letter: self._project(
+                place.layer, place.head, letter, read if letter == place.letter else own, trie, passed
+            )
+            for letter in LETTERS
+        }
+        return self._attend(place.layer, place.head, parts, trie, passed)
+
+    def _mlp(self, layer: int, read: Tensor, passed: Pass) -> Tensor:
+        return torch.cat([feed_forward(self.shape, passed.weights, layer, some) for some in read.split(_STATES)])
+
+    def _normed(self, layer: int, stream: Tensor, passed: Pass) -> Tensor:
+        gain = None if passed.weights.attn_gain is None else passed.weights.attn_gain[layer]
+        return normalise(self.shape, stream, gain)
+
+    def _project(
+        self, layer: int, head: int, letter: str, normed: Tensor, trie: PairTrie, passed: Pass
+    ) -> Float[Tensor, "state d_head"]:
+        projected = normed @ head_matrix(self.shape, passed.weights, layer, letter, head)
+        return projected if letter == "v" else self._turn(projected[:, None], trie)[:, 0]
+
+    def _attend(self, layer: int, head: int, parts: dict[str, Tensor], trie: PairTrie, passed: Pass) -> Tensor:
+        """The result of one head [state, d_model] from its queries, keys and values [state, d_head]."""
+        keys, values = parts["k"][trie.keys], parts["v"][trie.keys]
+        scores = (keys @ parts["q"][:, :, None])[:, :, 0] / self.shape.d_head**0.5
+        pattern = scores.masked_fill(~trie.seen, -torch.inf).softmax(-1)
+        return (pattern[:, None] @ values)[:, 0] @ passed.weights.W_O[layer, head]
 
     def _written(self, place: Place, passed: Pass) -> Tensor:
         name = f"m{place.layer}" if place.kind == "mlp" else f"a{place.layer}.h{place.head}"
         return passed.sources[self.graph.source_index[name]]
 
-    def _projected(self, passed: Pass, place: Place, letter: str) -> Tensor:
-        key = (id(passed), place.layer, place.head, letter)
-        if key not in self._projections:
-            stream = passed.streams[attention_sublayer(place.layer)][:, None]
-            self._projections[key] = project(self.shape, passed.weights, place.layer, letter, stream, place.head)
-        return self._projections[key]
-
-    @cached_property
-    def _projections(self) -> dict[tuple[int, int, int, str], Tensor]:
-        """Queries, keys and values of the full runs, by dtype, layer, head and letter."""
-        return {}
-
     @torch.no_grad()
-    def circuit_logits(self, mask: Tensor, rows: Tensor, donors: Tensor, ablation: Ablation, passed: Pass) -> Tensor:
-        """The logits with any set of edges cut [row, position, output], BOS's position left out.
+    def swapped_logits(self, sources: Sequence[str], trie: PairTrie, passed: Pass) -> Float[Tensor, "state output"]:
+        """The logits at every state of runs in which some heads and MLPs write what they write on the donor.
 
         Args:
-            mask: 1 where an edge is cut [row or 1, source, destination].
-            rows: The inputs [row].
-            donors: Which replacement the cut edges carry [row].
-            ablation: What flows along a cut edge.
+            sources: Which ones.
+            trie: The runs.
             passed: The full runs.
         """
-        cut = Cut(mask.to(passed.sources.dtype), self.replacements(ablation, passed)[:, donors])
-        return forward(self.shape, passed.weights, self.ids[rows], cut).logits[:, 1:]
+        cut = torch.zeros(self.graph.edge_mask.shape, dtype=torch.bool)
+        cut[[self.graph.source_index[source] for source in sources]] = True
+        return self.circuit_logits(cut, trie, "resample", passed)
 
-    @cached_property
-    def near(self) -> float:
-        """A run in float32 whose margin is below this is made again in float64."""
-        return max(NEAR, _SAFETY * self.float32_error)
+    @torch.no_grad()
+    def circuit_logits(self, cut: Tensor, trie: PairTrie, ablation: Ablation, passed: Pass) -> Tensor:
+        """The logits at every state of runs with a set of edges cut [state, output].
 
-    @cached_property
-    def float32_error(self) -> float:
-        """The largest difference between float32's and float64's logits on the domain."""
-        return float((self.single.logits.double() - self.double.logits).abs().max())
+        Args:
+            cut: Whether an edge is cut [source, destination].
+            trie: The runs.
+            ablation: What cut edges carry.
+            passed: The full runs.
+        """
+        puts, shape = self.replacements(ablation, passed), self.shape
+        written = [trie.of_inputs(source) for source in passed.sources[: 1 if shape.rotary else 2]]
+        total = torch.stack(written).sum(0)
+
+        def read(destination: str) -> Tensor:
+            column, stream = self.graph.destination_index[destination], total
+            for source, own in enumerate(written):
+                if cut[source, column]:
+                    stream = stream + (trie.of_donors(puts[source]) - own)
+            return stream
+
+        for layer in range(shape.n_layers):
+            results: list[Tensor] = []
+            for head in range(shape.n_heads):
+                reads = {letter: self._normed(layer, read(f"a{layer}.h{head}<{letter}>"), passed) for letter in LETTERS}
+                parts = {x: self._project(layer, head, x, stream, trie, passed) for x, stream in reads.items()}
+                results.append(self._attend(layer, head, parts, trie, passed))
+            written += results
+            total = total + torch.stack(results).sum(0)
+            written.append(self._mlp(layer, read(f"m{layer}"), passed))
+            total = total + written[-1]
+        return unembed(shape, passed.weights, read("logits"))
+
+    def pair_margins(
+        self, run: Callable[[PairTrie, Pass], Tensor], inputs: Tensor, donors: Tensor, codes: Tensor, trie: PairTrie
+    ) -> tuple[Tensor, float]:
+        """How far each pair's run is from other outputs than given ones, and how far a logit moves at most.
+
+        Args:
+            run: Makes the runs of a trie with one of the two passes; gives logits [state, output].
+            inputs: The input of each pair [pair].
+            donors: The donor of each pair [pair].
+            codes: What should be decoded on each pair, BOS's position left out [pair, position].
+            trie: The pairs' trie.
+
+        Returns:
+            Margins [pair], positive exactly where all positions decode to the codes.
+        """
+        decoder = self.network.decoder
+        single = run(trie, self.single)
+        moved = float((single - trie.of_inputs(self.single.logits))[trie.positions > 0].abs().max())
+        margins = answer_margins(decoder, single[trie.leaves[:, 1:]], codes).double()
+        close = torch.nonzero(margins.abs() < self.near)[:, 0]
+        self._counted["rechecked"] += len(close)
+        if len(close):
+            again = self.trie(inputs[close], donors[close])
+            margins[close] = exact_margins(decoder, run(again, self.double)[again.leaves[:, 1:]], codes[close])
+        return margins, moved
 
 
 def sublayer_of(place: Place, n_layers: int) -> int:
@@ -216,6 +331,10 @@ def sublayer_of(place: Place, n_layers: int) -> int:
     if place.kind == "logits":
         return unembedding_sublayer(n_layers)
     return mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer)
+
+
+_LEAST = 1e-12
+"""The margin given to a run that decodes right by breaking a tie."""
 
 
 def answer_margins(decoder: Decoder, logits: Tensor, codes: Tensor) -> Tensor:
@@ -239,9 +358,8 @@ def answer_margins(decoder: Decoder, logits: Tensor, codes: Tensor) -> Tensor:
     return torch.where(codes < -1, torch.inf, margin).amin(-1)
 
 
-def pair_batches(n_inputs: int, n_donors: int, *, size: int = ROWS) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of (inputs, donors): every one of both, input by input."""
-    total = n_inputs * n_donors
-    for start in range(0, total, size):
-        index = torch.arange(start, min(total, start + size))
-        yield index // n_donors, index % n_donors
+def exact_margins(decoder: Decoder, logits: Tensor, codes: Tensor) -> Tensor:
+    """Margins of float64 runs, positive exactly where the decoder reads the given codes [row]."""
+    margins = answer_margins(decoder, logits, codes)
+    right = ((decoder.codes(logits) == codes) | (codes < -1)).all(-1)
+    return torch.where(right, margins.clamp(min=_LEAST), margins.clamp(max=0.0))

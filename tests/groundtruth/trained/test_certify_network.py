@@ -63,7 +63,7 @@ def test_every_run_is_rechecked_where_float32_is_not_trusted(monkeypatch):
     monkeypatch.setattr(domain_runs, "NEAR", torch.inf)
     exact = Certifier(network, n_subsets=50)
     second = [exact.edge(edge, "resample") for edge in network.graph.edges]
-    assert exact.rechecked == exact.cells > 5 * screened.rechecked
+    assert exact.runs.rechecked == exact.cells > 5 * screened.runs.rechecked
     assert [(r.status, r.claim.wrong) for r in first] == [(r.status, r.claim.wrong) for r in second]
 
 
@@ -98,7 +98,7 @@ def test_a_model_makes_its_circuits_of_the_certificate():
             assert (truth.witness is not None) == (truth.status == "live")
         for witness in (truth.witness for truth in circuit.truths if truth.witness):
             assert witness.output != witness.cut_output and list(witness.output) == model.run(witness.clean)
-        wholes = [Certifier(network).circuit_claim(_cut(circuit, kept), ablation) for kept in circuit.minimal_circuits]
+        wholes = [Certifier(network).circuit_tally(_cut(circuit, kept), ablation) for kept in circuit.minimal_circuits]
         assert not any(claim.wrong for claim in wholes)
     assert len(model.known_circuits) == len(ABLATIONS)
 

@@ -1,0 +1,68 @@
+"""Find what keeps a network from being certified, with pairs to train on: the first kind of fault that there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from groundtruth.trained.certify_network import Certifier
+from groundtruth.trained.trained_network import TrainedNetwork
+from groundtruth.trained.training_rows import RowMaker, Rows
+from groundtruth.trained.unread_edges import is_unread
+from mib.graph import Edge
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is wrong on some pairs.
+
+    Attributes:
+        text: What, with the claim.
+        pairs: Some of the pairs, as numbers of input and donor.
+        edges: The needless edges that were cut; none where a unit was interchanged.
+        unit: Number of the unit that was interchanged, if one was.
+    """
+
+    text: str
+    pairs: tuple[tuple[int, int], ...]
+    edges: tuple[Edge, ...] = ()
+    unit: int | None = None
+
+    def rows(self, maker: RowMaker) -> Rows:
+        """The pairs as rows to train on."""
+        inputs, donors = torch.tensor(self.pairs).T
+        if self.unit is not None:
+            return maker.interchanges(self.unit, inputs, donors)
+        return maker.cut(self.edges, self.pairs) if self.edges else maker.plain(inputs)
+
+
+def find_faults(network: TrainedNetwork, *, variables: bool = True) -> list[Fault]:
+    """What an enumeration under resample finds wrong; behaviour first, the other claims only where that is right.
+
+    Args:
+        network: The network.
+        variables: Whether interchanges are asked for.
+    """
+    certifier = Certifier(network)
+    behaviour = certifier.behaviour()
+    if behaviour.wrong:
+        return [Fault(f"behaviour: {behaviour.claim(certifier.runs, donor=False)}", tuple(behaviour.pairs))]
+    faults: list[Fault] = []
+    for index, unit in enumerate(network.correspondence.units if variables else ()):
+        tally = certifier.interchange_tally(unit)
+        if tally.wrong:
+            text = f"interchange of {unit}: {tally.claim(certifier.runs, donor=True)}"
+            faults.append(Fault(text, tuple(tally.pairs), unit=index))
+    needless = network.correspondence.needless(network.graph)
+    joint = certifier.circuit_tally(needless, "resample", stop=True)
+    if joint.wrong:
+        text = f"all needless edges cut together: {joint.claim(certifier.runs, donor=True)}"
+        faults.append(Fault(text, tuple(joint.pairs), edges=needless))
+    for edge in needless:
+        donors = None if is_unread(network, edge) else certifier.donors_of(edge, "resample")
+        tally = None if donors is None else certifier.edge_tally(edge, "resample", donors)[0]
+        if tally is not None and tally.wrong:
+            text = f"needless edge {edge} is live: {tally.claim(certifier.runs, donor=True)}"
+            faults.append(Fault(text, tuple(tally.pairs), edges=(edge,)))
+    return faults

@@ -1,0 +1,288 @@
+"""Train a transformer to compute a program by a given circuit, until an enumeration of its domain certifies it.
+
+Interchange training after Geiger et al. (2022, arXiv 2112.00826), with edges held too: strict rows after InterpBench
+(Gupta et al. 2024, arXiv 2407.14494), but of edges and not of nodes, one at a time, in random sets and all together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from torch import Tensor
+
+from groundtruth.trained.certificate import Certificate
+from groundtruth.trained.certify_network import N_SUBSETS, certify
+from groundtruth.trained.cut_forward import Cut, forward
+from groundtruth.trained.find_faults import find_faults
+from groundtruth.trained.spare_variables import SpareVariables
+from groundtruth.trained.trained_network import Kind, TrainedNetwork, TrainingRecipe
+from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
+from groundtruth.trained.training_rows import Counterexamples, RowMaker, Rows, answer_loss
+from groundtruth.trained.wiring import Wiring, draw_wiring
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Numbers of a training run.
+
+    Attributes:
+        wired_steps: Steps with edges absent by algebra, for ``wired`` and as the start of ``free``.
+        free_steps: Strict steps of ``free`` and ``scratch``.
+        learning_rate: The highest one of a cycle with wired edges.
+        free_learning_rate: The highest one of a strict cycle.
+        batch: Inputs a step.
+        margin: By how much the right logit should be ahead.
+        hinge: Weight of the hinge on margins.
+        noise: Disturbance of ``free``, in standard deviations of each matrix.
+        buffer: Counterexamples that are kept.
+        rounds: So often training goes on where the enumeration finds a fault.
+        decay: Weight decay.
+    """
+
+    wired_steps: int = 400
+    free_steps: int = 350
+    learning_rate: float = 5e-3
+    free_learning_rate: float = 2e-3
+    batch: int = 96
+    margin: float = 3.0
+    hinge: float = 0.1
+    noise: float = 0.3
+    buffer: int = 600
+    rounds: int = 4
+    decay: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a training run is.
+
+    Attributes:
+        phase: ``wired``, ``strict``, ``repair 1``, ..., or ``certificate``.
+        step: Steps done in this phase.
+        steps: Steps of this phase.
+        loss: The last loss.
+        worst: The smallest margin among the last rows.
+    """
+
+    phase: str
+    step: int
+    steps: int
+    loss: float = float("nan")
+    worst: float = float("nan")
+
+
+Progress = Callable[[Moment], None]
+
+
+class Trainer:
+    """One training run: numbers that change, rows that are drawn, and counterexamples that are kept.
+
+    Args:
+        network: The program, the circuit and the architecture; its weights are not used.
+        kind: Where training starts and what holds its edges.
+        settings: Numbers of the run.
+        seed: Draws everything.
+        progress: Told where the run is.
+    """
+
+    def __init__(
+        self, network: TrainedNetwork, kind: Kind, settings: Settings, *, seed: int, progress: Progress
+    ) -> None:
+        self.network, self.settings, self.seed = network, settings, seed
+        self.kind: Kind = kind
+        self._progress = progress
+        self._generator = torch.Generator().manual_seed(seed)
+        inputs = tuple(network.domain.enumerate())
+        self._maker = RowMaker(network, inputs, self._generator)
+        self._spares = SpareVariables(network, inputs, self._generator)
+        self._kept_swaps, self._kept_cuts = Counterexamples(settings.buffer), Counterexamples(settings.buffer)
+        self.steps = 0
+
+    def run(self) -> TrainedNetwork:
+        """Train, and repair what an enumeration finds wrong, until it finds nothing or the rounds are used up."""
+        settings = self.settings
+        if self.kind == "scratch":
+            numbers = initial_weights(self.network.shapes, self._generator).to(torch.float32).tensors
+        else:
+            numbers, wiring = self._train_wired()
+            if self.kind == "wired":
+                return self._finish(wiring.weights({name: value.double() for name, value in numbers.items()}))
+            numbers = self._disturb(wiring.weights(numbers))
+        network = self.network
+        for attempt in range(settings.rounds):
+            steps = settings.free_steps if attempt == 0 else settings.free_steps // 2
+            rate = settings.free_learning_rate / (1 if attempt == 0 else 2)
+            self._cycle("strict" if attempt == 0 else f"repair {attempt}", numbers, None, steps, rate)
+            network = self._finish(TrainedWeights.of(numbers).to(torch.float64))
+            faults = find_faults(network, variables=self.kind != "scratch")
+            if not faults:
+                break
+            for fault in faults:
+                rows = fault.rows(self._maker)
+                kept = self._kept_swaps if rows.mask is None else self._kept_cuts
+                kept.add(rows, torch.zeros(len(rows)))
+        return network
+
+    def _train_wired(self) -> tuple[dict[str, Tensor], Wiring]:
+        network, shape = self.network, self.network.architecture
+        wiring = draw_wiring(
+            shape,
+            network.correspondence,
+            n_tokens=len(network.token_values) - 1,
+            n_positions=network.domain.max_seq_len + 1,
+            generator=self._generator,
+        )
+        shapes = wiring.number_shapes({n: s for n, s in network.shapes.items() if not n.endswith("_gain")})
+        numbers = initial_weights(shapes, self._generator).to(torch.float32).tensors
+        self._cycle("wired", numbers, wiring, self.settings.wired_steps, self.settings.learning_rate)
+        return numbers, wiring
+
+    def _disturb(self, weights: TrainedWeights) -> dict[str, Tensor]:
+        """The weights with noise on each matrix, and gains of one where the architecture has gains."""
+        numbers: dict[str, Tensor] = {}
+        for name, shape in self.network.shapes.items():
+            value = weights.tensors.get(name, torch.ones(shape))
+            noise = torch.randn(value.shape, generator=self._generator)
+            numbers[name] = (value + self.settings.noise * value.std() * noise).detach()
+        return numbers
+
+    def _finish(self, weights: TrainedWeights) -> TrainedNetwork:
+        weights = weights.convert(lambda value: value.detach().clone())
+        if self.network.architecture.norm and self.network.architecture.gains and weights.final_gain is None:
+            weights = with_gains(weights, self._generator)
+        recipe = TrainingRecipe(self.kind, self.seed, self.steps, asdict(self.settings))
+        return replace(self.network, weights=weights, training=recipe)
+
+    def _cycle(self, phase: str, numbers: dict[str, Tensor], wiring: Wiring | None, steps: int, rate: float) -> None:
+        """One cycle of the learning rate; changes the numbers in place."""
+        for value in numbers.values():
+            value.requires_grad_(True)
+        optimizer = torch.optim.AdamW(numbers.values(), lr=rate, betas=(0.9, 0.95), weight_decay=self.settings.decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(steps, 2))
+        for step in range(steps):
+            weights = TrainedWeights.of(numbers) if wiring is None else wiring.weights(numbers)
+            loss, worst = self._loss(weights, strict=wiring is None)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(numbers.values(), 1.0)
+            optimizer.step()
+            schedule.step()
+            self.steps += 1
+            self._progress(Moment(phase, step + 1, steps, float(loss.detach()), worst))
+        for value in numbers.values():
+            value.requires_grad_(False)
+
+    def _loss(self, weights: TrainedWeights, *, strict: bool) -> tuple[Tensor, float]:
+        """The mean loss over all rows of a step, and the smallest margin."""
+        shape, settings, maker = self.network.architecture, self.settings, self._maker
+        with torch.no_grad():
+            sources = forward(shape, weights, maker.ids).sources
+        batches = self._strict_rows() if strict else [self._swapped_rows(every_unit=True)]
+        total, worst, n = weights.W_E.new_zeros(()), float("inf"), sum(map(len, batches))
+        for rows, kept in zip(batches, (self._kept_swaps, self._kept_cuts), strict=False):
+            cut = Cut(sources[:, rows.donors], rows.mask, rows.swap)
+            outputs = forward(shape, weights, maker.ids[rows.inputs], cut)
+            loss, margins = answer_loss(
+                self.network.decoder, outputs.logits[:, 1:], rows.answers, margin=settings.margin, hinge=settings.hinge
+            )
+            total = total + loss * (len(rows) / n)
+            worst = min(worst, float(margins.min()))
+            if strict:
+                kept.add(rows, margins)
+            if rows.swap is not None:
+                total = total + self._spares.loss(outputs.sources, rows)
+        return total, worst
+
+    def _swapped_rows(self, *, every_unit: bool) -> Rows:
+        """Plain runs, and runs in which the outputs of every unit, or of two of them, are replaced."""
+        maker, inputs = self._maker, self._maker.draw_inputs(self.settings.batch)
+        n_units = len(self.network.correspondence.units)
+        units = range(n_units) if every_unit else torch.randperm(n_units, generator=self._generator)[:2].tolist()
+        parts = [maker.plain(inputs)]
+        if self.kind != "scratch":
+            parts += [maker.interchanges(unit, inputs, self._donors(inputs)) for unit in units]
+        parts += maker.votes(inputs, self._donors(inputs))
+        if not every_unit:
+            parts += self._kept_swaps.draw(self.settings.batch, self._generator)
+        return Rows.join(parts)
+
+    def _strict_rows(self) -> list[Rows]:
+        """Runs with outputs replaced, and runs with needless edges cut."""
+        inputs = self._maker.draw_inputs(self.settings.batch)
+        again = self._kept_cuts.draw(self.settings.batch, self._generator)
+        cut = Rows.join([self._maker.strict(inputs, self._donors(inputs)), *again])
+        return [self._swapped_rows(every_unit=False), cut]
+
+    def _donors(self, inputs: Tensor) -> Tensor:
+        return torch.randint(len(self._maker.inputs), (len(inputs),), generator=self._generator)
+
+
+def with_gains(weights: TrainedWeights, generator: torch.Generator) -> TrainedWeights:
+    """The same network with random gains, made up for by the matrices that read through them.
+
+    Args:
+        weights: Without gains.
+        generator: Draws them.
+    """
+    tensors = dict(weights.tensors)
+    layers, d_model = tensors["W_in"].shape[:2]
+    drawn = torch.rand(2 * layers + 1, d_model, generator=generator, dtype=torch.float64) * 1.5 + 0.5
+    attn, mlp, final = drawn[:layers], drawn[layers:-1], drawn[-1]
+    for name in ("W_Q", "W_K", "W_V"):
+        tensors[name] = tensors[name] / attn[:, None, :, None]
+    for name in ("W_in", "W_gate"):
+        if name in tensors:
+            tensors[name] = tensors[name] / mlp[:, :, None]
+    tensors |= {"W_U": tensors["W_U"] / final[:, None], "attn_gain": attn, "mlp_gain": mlp, "final_gain": final}
+    return TrainedWeights.of(tensors)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What came of a training run.
+
+    Attributes:
+        network: The network.
+        certificate: What enumerating its domain showed.
+        seconds: CPU time of the training, the certificate left out.
+    """
+
+    network: TrainedNetwork
+    certificate: Certificate
+    seconds: float
+
+    @property
+    def failures(self) -> list[str]:
+        """Everything that keeps the network from being certified; variables are not asked of ``scratch``."""
+        return list(self.certificate.failures(self.network, variables=self.network.training.kind != "scratch"))
+
+
+def train_network(
+    network: TrainedNetwork,
+    *,
+    kind: Kind = "free",
+    seed: int = 0,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    n_subsets: int = N_SUBSETS,
+) -> Trained:
+    """Train a network and certify what comes out.
+
+    Args:
+        network: The program, the circuit and the architecture; its weights are not used.
+        kind: ``wired``, ``free`` or ``scratch``.
+        seed: Draws everything.
+        settings: Numbers of the run.
+        progress: Told where the run is.
+        n_subsets: Random sets of needless edges that the certificate counts.
+    """
+    start = time.process_time()
+    tell = progress or (lambda moment: None)
+    trainer = Trainer(network, kind, settings or Settings(), seed=seed, progress=tell)
+    trained = trainer.run()
+    seconds = time.process_time() - start
+    certificate = certify(trained, seed=seed, n_subsets=n_subsets)
+    return Trained(trained, certificate, seconds)

@@ -1,0 +1,45 @@
+"""Edges over which nothing is read, whatever the input: what the source can write, times what reads it, is zero."""
+
+import torch
+from torch import Tensor
+
+from groundtruth.trained.cut_forward import head_matrix
+from groundtruth.trained.trained_network import TrainedNetwork
+from mib.graph import Edge
+
+_ZERO = 1e-13
+"""Products this small, relative to their factors, are zeros of algebra with float64's rounding."""
+
+
+def is_unread(network: TrainedNetwork, edge: Edge) -> bool:
+    """Whether nothing that a source can write is read by a destination, by algebra and for every input.
+
+    Under a norm every source is read, if only by the norm.
+    """
+    if network.architecture.norm:
+        return False
+    written, matrix = _writing(network, edge.source), _reading(network, edge.destination)
+    scale = float(written.abs().max() * matrix.abs().max())
+    return float((written @ matrix).abs().max()) <= _ZERO * scale
+
+
+def _writing(network: TrainedNetwork, source: str) -> Tensor:
+    """Rows that span all that a source can write [row, d_model]."""
+    weights, place = network.weights, network.graph.locate(source)
+    if place.kind == "head":
+        return weights.W_O[place.layer, place.head]
+    if place.kind == "mlp":
+        parts = [weights.W_out[place.layer], *([] if weights.b_out is None else [weights.b_out[place.layer][None]])]
+        return torch.cat(parts)
+    return weights.W_E[:-1] if place.kind == "input" or weights.W_pos is None else weights.W_pos
+
+
+def _reading(network: TrainedNetwork, destination: str) -> Tensor:
+    """The matrix by which a destination reads the residual stream [d_model, read]."""
+    weights, place = network.weights, network.graph.locate(destination)
+    if place.kind == "logits":
+        return weights.W_U
+    if place.kind == "mlp":
+        gates = [] if weights.W_gate is None else [weights.W_gate[place.layer]]
+        return torch.cat([weights.W_in[place.layer], *gates], dim=1)
+    return head_matrix(network.architecture, weights, place.layer, place.letter, place.head)

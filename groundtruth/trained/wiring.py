@@ -1,0 +1,160 @@
+"""Weights in which every edge that nothing needs is absent by algebra, at every step of training.
+
+Each source writes into a random space of few dimensions, and each destination reads through the orthogonal complement
+of the spaces of all sources that it must not read. So what such a source writes, times what the destination reads with,
+is zero but for rounding, whatever the trained numbers are; the matrices are dense and the spaces overlap freely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from groundtruth.errors import DomainError
+from groundtruth.trained.architecture import Architecture
+from groundtruth.trained.correspondence import Correspondence
+from groundtruth.trained.trained_weights import TrainedWeights
+from mib.graph import Graph
+
+HEAD_RANK = 4
+MLP_RANK = 8
+"""Dimensions of the space that a head or an MLP writes into."""
+
+_LEAST_READ = 6
+"""A destination that must avoid so many spaces that fewer dimensions are left cannot read enough."""
+
+
+@dataclass(frozen=True, eq=False)
+class Wiring:
+    """Where sources write, and what destinations may read.
+
+    Attributes:
+        shape: The architecture.
+        spaces: Orthonormal columns that span what each source writes [d_model, rank].
+        readers: By name of a reading matrix, the projection that it is multiplied by [..., d_model, d_model].
+    """
+
+    shape: Architecture
+    spaces: Mapping[str, Tensor]
+    readers: Mapping[str, Tensor]
+
+    def weights(self, numbers: Mapping[str, Tensor]) -> TrainedWeights:
+        """The weights that trained numbers stand for; differentiable, in their dtype.
+
+        Args:
+            numbers: By name of a weight; writing matrices have the rank of their space in place of d_model.
+        """
+        found = {name: value for name, value in numbers.items() if name in ("b_in",) or name.endswith("_gain")}
+        for name, projection in self.readers.items():
+            if name in numbers:
+                found[name] = projection.to(numbers[name]) @ numbers[name]
+        found["W_E"] = numbers["W_E"] @ self._space("input", numbers["W_E"]).T
+        if "W_pos" in numbers:
+            found["W_pos"] = numbers["W_pos"] @ self._space("pos", numbers["W_pos"]).T
+        layers, heads = range(self.shape.n_layers), range(self.shape.n_heads)
+        of_heads = [torch.stack([self._space(f"a{i}.h{h}", numbers["W_O"]).T for h in heads]) for i in layers]
+        found["W_O"] = numbers["W_O"] @ torch.stack(of_heads)
+        of_mlps = torch.stack([self._space(f"m{layer}", numbers["W_out"]).T for layer in layers])
+        found["W_out"] = numbers["W_out"] @ of_mlps
+        if "b_out" in numbers:
+            found["b_out"] = (numbers["b_out"][:, None] @ of_mlps)[:, 0]
+        return TrainedWeights.of(found)
+
+    def _space(self, source: str, like: Tensor) -> Tensor:
+        return self.spaces[source].to(like)
+
+    def number_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        """The shapes of the trained numbers, from those of the weights."""
+        ranks = {"W_E": "input", "W_pos": "pos", "W_O": "a0.h0", "W_out": "m0", "b_out": "m0"}
+        return {
+            name: (*shape[:-1], self.spaces[ranks[name]].shape[1]) if name in ranks else shape
+            for name, shape in shapes.items()
+        }
+
+
+def draw_wiring(
+    shape: Architecture, correspondence: Correspondence, *, n_tokens: int, n_positions: int, generator: torch.Generator
+) -> Wiring:
+    """Draw spaces, and projections that leave out those of all sources that a destination does not need.
+
+    Args:
+        shape: The architecture.
+        correspondence: Which edges are needed; spare components read everything.
+        n_tokens: Token ids that occur in inputs, BOS among them.
+        n_positions: Positions, BOS among them.
+        generator: Draws the spaces.
+
+    Raises:
+        DomainError: If the residual stream is too narrow to keep sources apart.
+    """
+    ranks = {"input": n_tokens, "pos": n_positions}
+    spaces: dict[str, Tensor] = {}
+    for source in shape.graph.sources:
+        rank = ranks.get(source, HEAD_RANK if "h" in source else MLP_RANK)
+        drawn = torch.randn(shape.d_model, rank, generator=generator, dtype=torch.float64)
+        # LayerNorm subtracts the mean, so that what is written must have none for readers to see all of it.
+        spaces[source] = torch.linalg.qr(drawn - drawn.mean(0) if _centres(shape) else drawn)[0]
+    return Wiring(shape, spaces, _readers(shape, correspondence, spaces))
+
+
+def _centres(shape: Architecture) -> bool:
+    return shape.norm and shape.style == "gpt2"
+
+
+def _readers(shape: Architecture, correspondence: Correspondence, spaces: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def projection(*destinations: str) -> Tensor:
+        return _complement(shape, correspondence, spaces, destinations)
+
+    layers, group = range(shape.n_layers), shape.n_heads // shape.kv_heads
+    found = {"W_U": projection("logits"), "W_in": torch.stack([projection(f"m{layer}") for layer in layers])}
+    if shape.gated:
+        found["W_gate"] = found["W_in"]
+    for letter in "qkv":
+        # Heads that share a key matrix may all read what any of them needs.
+        size = 1 if letter == "q" else group
+        rows = [
+            [
+                projection(*(f"a{layer}.h{first + i}<{letter}>" for i in range(size)))
+                for first in range(0, shape.n_heads, size)
+            ]
+            for layer in layers
+        ]
+        found[f"W_{letter.upper()}"] = torch.stack([torch.stack(row) for row in rows])
+    return found
+
+
+def _complement(
+    shape: Architecture, correspondence: Correspondence, spaces: Mapping[str, Tensor], destinations: tuple[str, ...]
+) -> Tensor:
+    """The projection onto what is orthogonal to the spaces of all sources that none of some destinations needs."""
+    graph, d_model = shape.graph, shape.d_model
+    allowed = _allowed(graph, correspondence, destinations)
+    avoided = [
+        space for source, space in spaces.items() if source not in allowed and _before(graph, source, destinations)
+    ]
+    if _centres(shape):
+        avoided.append(torch.ones(d_model, 1, dtype=torch.float64))
+    if not avoided:
+        return torch.eye(d_model, dtype=torch.float64)
+    basis, _ = torch.linalg.qr(torch.cat(avoided, dim=1))
+    if d_model - basis.shape[1] < _LEAST_READ:
+        raise DomainError(
+            f"d_model={d_model} is too narrow for '{destinations[0]}' to read nothing of the sources that it does not "
+            f"need, which write into {basis.shape[1]} dimensions. Take at least {basis.shape[1] + 2 * _LEAST_READ}."
+        )
+    return torch.eye(d_model, dtype=torch.float64) - basis @ basis.T
+
+
+def _allowed(graph: Graph, correspondence: Correspondence, destinations: tuple[str, ...]) -> set[str]:
+    spare = {*correspondence.spare_components, *correspondence.idle(graph)}
+    if any(name.split("<")[0] in spare for name in destinations):
+        return set(graph.sources)
+    return {edge.source for edge in correspondence.edges if edge.destination in destinations}
+
+
+def _before(graph: Graph, source: str, destinations: tuple[str, ...]) -> bool:
+    column = graph.destination_index[destinations[0]]
+    return bool(graph.edge_mask[graph.source_index[source], column])
