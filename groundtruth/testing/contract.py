@@ -80,7 +80,7 @@ def check_featurizer_method(method: FeaturizerFunction | FeaturizerMethod) -> li
 
     answer = (clauses.RETURNS_FEATURIZER, clauses.LAWFUL)
     pairs = [_run_twice(run, task, name, ("base", "source")) for name, task in usable.items()]
-    return _judge(pairs, answer, "variables", result="featurizer")
+    return [_explain_numbers(promise, pairs) for promise in _judge(pairs, answer, "variables", result="featurizer")]
 
 
 def contract_clauses(track: Track) -> list[Clause]:
@@ -116,6 +116,18 @@ def _run(function: Callable[[Any], Any], task: Any, name: str, inputs: tuple[str
         return MockRun(name, before, None, str(error))
     except (Exception, SystemExit) as error:
         return MockRun(name, before, None, _describe_raised(error))
+
+
+def _explain_numbers(promise: Promise, pairs: Sequence[tuple[MockRun, MockRun]]) -> Promise:
+    """Add to a breach on numbers alone how a method says that it is for categories alone."""
+    failed = [run.task.expected.is_floating_point() for run, again in pairs if run.error or again.error]
+    if promise.ok or not failed or not all(failed):
+        return promise
+    return replace(
+        promise,
+        detail=f"{promise.detail}. This mock's outputs are numbers (task.expected holds floats); on categories the "
+        "method runs. If it is for these alone, declare it: @mib.featurization.featurizer(..., needs=('categories',)).",
+    )
 
 
 def _describe_raised(error: BaseException) -> str:

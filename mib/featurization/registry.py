@@ -14,6 +14,9 @@ from mib.registry import Registry
 
 Method = Callable[..., Featurizer]
 
+NEEDS = ("values", "isolation", "categories")
+"""Whatever a method can say that it needs of a task."""
+
 
 @dataclass(frozen=True)
 class FeaturizerMethod:
@@ -24,7 +27,8 @@ class FeaturizerMethod:
         function: The method.
         cost: What it runs, in words: forward (F) and backward (B) passes from the site on.
         source: Where the method was published.
-        needs: What a task must have for it: ``values`` (of the variable, for probes), ``isolation`` pairs.
+        needs: What a task must have for it: ``values`` (of the variable, for probes), ``isolation`` pairs,
+            ``categories`` (outputs that are one of several, for a loss over these; not numbers).
         linear: Whether what it finds is a subspace.
         control: Whether it is no contestant but something to compare contestants with. Tables show controls apart and
             do not rank them.
@@ -58,6 +62,11 @@ class FeaturizerMethod:
         if "values" in self.needs and task.base_values is None:
             raise MethodError(
                 f"{self.name} learns the variable's values, and the task has none. Give base_values and source_values."
+            )
+        if "categories" in self.needs and task.expected.is_floating_point():
+            raise MethodError(
+                f"{self.name} learns from outputs that are one of several, and this task's are numbers: what is "
+                "expected is compared by distance. Use das."
             )
         if "isolation" in self.needs and (task.isolates is None or not bool(task.isolates[task.split.train].any())):
             raise MethodError(
@@ -110,7 +119,7 @@ def featurizer(
         name: What it is called; lower case, words joined by hyphens.
         cost: What it runs, in words.
         source: Where the method was published.
-        needs: What a task must have for it: ``values``, ``isolation``.
+        needs: What a task must have for it: ``values``, ``isolation``, ``categories``.
         linear: Whether what it finds is a subspace.
         control: Whether it is something to compare methods with, and not ranked itself.
 
@@ -141,6 +150,6 @@ def as_featurizer(
     name = name or getattr(function, "__name__", "").replace("_", "-")
     check_signature(function, kind="featurizer", name=name)
     for need in needs:
-        if need not in ("values", "isolation"):
-            raise MethodError(f"featurizer '{name}': unknown need '{need}'. Known: values, isolation.")
+        if need not in NEEDS:
+            raise MethodError(f"featurizer '{name}': unknown need '{need}'. Known: {', '.join(NEEDS)}.")
     return FeaturizerMethod(name, function, cost, source, tuple(needs), linear, control)

@@ -8,6 +8,7 @@ import torch
 import mib
 from groundtruth.testing import FEATURIZER_PROPERTIES
 from groundtruth.testing.contract import Promise, check_featurizer_method
+from groundtruth.testing.mock_tasks import mock_featurization_tasks
 from mib.errors import MethodError
 
 COUNTER = itertools.count()
@@ -73,3 +74,32 @@ def test_check_runs_the_properties_that_are_a_contract() -> None:
     held = [promise.what for promise in check_featurizer_method(mib.featurization.get("no-op"))]
     assert held[:2] == ["runs", "returns a mib.Featurizer"]
     assert held[3:] == promised
+
+
+def cross_entropy(task: mib.FeaturizationTask) -> mib.Featurizer:
+    """Learn from outputs that are one of several."""
+    logits = task.logits(task.everything, task.activations()[1])
+    torch.nn.functional.cross_entropy(logits[task.mask], task.expected[task.mask])
+    return mib.Featurizer.subspace(torch.eye(task.width, 1, dtype=logits.dtype))
+
+
+def test_a_method_for_categories_alone_is_told_which_mock_has_numbers_and_how_to_say_so() -> None:
+    found = broken(cross_entropy)
+    assert list(found) == ["runs"]
+    assert found["runs"].startswith("on mock numerical: raised RuntimeError: ")
+    assert found["runs"].endswith(
+        "This mock's outputs are numbers (task.expected holds floats); on categories the method runs. If it is for "
+        "these alone, declare it: @mib.featurization.featurizer(..., needs=('categories',))."
+    )
+
+
+def test_a_method_that_fails_everywhere_is_told_nothing_of_numbers() -> None:
+    assert "numbers" not in broken(lambda task: [][0])["runs"]
+
+
+def test_a_method_that_says_it_is_for_categories_is_held_to_its_contract_on_these() -> None:
+    declared = mib.featurization.as_featurizer(cross_entropy, needs=("categories",))
+    assert broken(declared) == {}
+    (numbers,) = [task for task in mock_featurization_tasks().values() if task.expected.is_floating_point()]
+    with pytest.raises(MethodError, match="cross-entropy learns from outputs that are one of several, and this task"):
+        declared(numbers)
