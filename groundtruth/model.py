@@ -1,4 +1,4 @@
-"""A compiled model: what a user holds. It asks the provers and the store for what it has not yet."""
+"""Models as a user holds them, found by name. They ask the provers and the store for what they have not yet."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from groundtruth.errors import DomainError
 from groundtruth.store.catalog import find_folder
 from groundtruth.store.measurements import write_measurements
 from groundtruth.store.read import read_circuits, read_model, read_variables
+from groundtruth.store.read_trained import is_trained, read_certificate, read_trained_network
 from groundtruth.store.write import save
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from groundtruth.compiled.torch_module import CompiledTransformer
 
 
-def load(name: str | Path) -> CompiledModel:
-    """Load a shipped model or variant by name, or any stored model by its folder.
+def load(name: str | Path) -> KnownModel:
+    """Load a shipped model, variant or trained model by name, or any stored model by its folder.
 
     Args:
-        name: Such as ``"reverse"`` or ``"hist@rotated"``, or a path to a folder.
+        name: Such as ``"reverse"``, ``"hist@rotated"`` or ``"second_step@free-7"``, or a path to a folder.
 
     Raises:
         ArtifactError: If there is none; the message offers the closest names.
@@ -39,7 +40,37 @@ def load(name: str | Path) -> CompiledModel:
     if not isinstance(name, str | Path):  # pyright: ignore[reportUnnecessaryIsInstance] - whoever calls may not type
         raise DomainError(f"name={name!r} is neither a name nor a path. Write such as groundtruth.load('reverse').")
     folder = find_folder(name)
+    if is_trained(folder):
+        network = read_trained_network(folder)
+        return TrainedModel.of(network, folder=folder, certificate=read_certificate(folder, network))
     return CompiledModel.of(read_model(folder), folder=folder)
+
+
+def load_compiled(name: str | Path) -> CompiledModel:
+    """Load a compiled model or variant, as ``load`` does.
+
+    Raises:
+        ArtifactError: If there is none.
+        DomainError: If it is neither a name nor a path, or a trained model.
+    """
+    return require_compiled(load(name), "this")
+
+
+def require_compiled(model: KnownModel, what: str) -> CompiledModel:
+    """The model, if it is a compiled one.
+
+    Args:
+        model: A compiled or a trained model.
+        what: What needs a compiled one.
+
+    Raises:
+        DomainError: If it is a trained one.
+    """
+    if isinstance(model, TrainedModel):
+        raise DomainError(
+            f"'{model.name}' is a trained model, and {what} needs a compiled one. `groundtruth models` lists these."
+        )
+    return model
 
 
 @dataclass(frozen=True, eq=False, repr=False)

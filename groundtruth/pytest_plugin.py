@@ -20,7 +20,7 @@ import pytest
 from groundtruth.testing.pytest_profiles import PROFILES, Profile, Question, featurizer_questions, questions
 
 if TYPE_CHECKING:
-    from groundtruth.model import CompiledModel
+    from groundtruth.model import KnownModel
     from groundtruth.testing.expected_failures import Known
     from mib.featurization import FeaturizerMethod
     from mib.localization import Localizer
@@ -116,7 +116,7 @@ def groundtruth_featurizer(request: pytest.FixtureRequest) -> FeaturizerMethod:
 
 
 @pytest.fixture
-def groundtruth_model(request: pytest.FixtureRequest) -> CompiledModel:
+def groundtruth_model(request: pytest.FixtureRequest) -> KnownModel:
     """A compiled model: a test that asks for it runs once for each of its marker's ``models``, or the profile's."""
     from groundtruth.specs import find_model
 

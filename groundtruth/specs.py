@@ -7,10 +7,10 @@ from pathlib import Path
 from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import ArtifactError
 from groundtruth.generated import from_code
-from groundtruth.model import CompiledModel, load
+from groundtruth.model import CompiledModel, KnownModel, load, require_compiled
 from groundtruth.programs import get, load_program, names
 from groundtruth.store.catalog import stored
-from groundtruth.store.write import MODEL
+from groundtruth.store.parsed_files import MODEL
 from groundtruth.user_methods import is_file_spec
 from groundtruth.variants.tiers import variant_of
 
@@ -18,13 +18,13 @@ GENERATED = "gen:"
 """What the code of a generated program follows where a model is named."""
 
 
-def find_model(name: str) -> CompiledModel:
+def find_model(name: str) -> KnownModel:
     """A model by what a user would call it.
 
     Args:
-        name: A shipped model, the folder of a stored one, a program of the library, a program of one's own as
-            ``my_file.py:my_program``, or a generated one as ``gen:CODE``; programs are compiled. Any of these with
-            ``@`` and a tier, or transformations joined by ``+``, is that variant, made now unless it ships.
+        name: A shipped model, trained or not, the folder of a stored one, a program of the library, a program of one's
+            own as ``my_file.py:my_program``, or a generated one as ``gen:CODE``; programs are compiled. Any of these
+            with ``@`` and a tier, or transformations joined by ``+``, is that variant, made now unless it ships.
 
     Raises:
         ArtifactError: If it is none of these; the message offers the closest names.
@@ -33,7 +33,7 @@ def find_model(name: str) -> CompiledModel:
     """
     base, at, variant = name.rpartition("@")
     if at and base and stored(name) is None and not Path(name).is_dir() and not is_file_spec(variant):
-        return variant_of(find_model(base), variant)
+        return variant_of(find_compiled(base, f"the variant '@{variant}'"), variant)
     if name.startswith(GENERATED):
         return compile(from_code(name.removeprefix(GENERATED)).program)
     if stored(name) is None and not Path(name).is_dir():
@@ -42,6 +42,20 @@ def find_model(name: str) -> CompiledModel:
         if name in names():
             return compile(get(name))
     return load(name)
+
+
+def find_compiled(name: str, what: str) -> CompiledModel:
+    """A compiled model by what a user would call it.
+
+    Args:
+        name: As of ``find_model``.
+        what: What needs a compiled model.
+
+    Raises:
+        ArtifactError: As ``find_model``, as are other errors.
+        DomainError: If it is a trained model.
+    """
+    return require_compiled(find_model(name), what)
 
 
 def models_in(names: Sequence[str]) -> list[str]:

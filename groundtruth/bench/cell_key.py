@@ -18,7 +18,7 @@ from groundtruth.bench.tracks import track_of
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model
 from groundtruth.source_hash import source_sha256
-from groundtruth.specs import find_model
+from groundtruth.specs import find_compiled
 from groundtruth.store.catalog import stored
 from groundtruth.user_methods import is_file_spec
 from groundtruth.user_sources import package_sha256
@@ -76,7 +76,7 @@ def model_sha256(name: str) -> str:
         for path in sorted(folder.glob("model.*")) + sorted(folder.glob("truth.json")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
-    model = find_model(name)
+    model = find_compiled(name, "what is in no folder")
     for label, array in sorted(model.weights.arrays().items()):
         digest.update(label.encode() + b"\0" + array.tobytes() + b"\0")
     digest.update(repr((list(model.domain.inputs()), model.token_values, model.decoder, model.causal)).encode())

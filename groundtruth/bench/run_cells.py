@@ -21,7 +21,7 @@ from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.guarded_run import guard_process
 from groundtruth.store.catalog import library
-from groundtruth.store.write import WEIGHTS
+from groundtruth.store.parsed_files import WEIGHTS
 from groundtruth.user_methods import is_file_spec
 from groundtruth.workers import Lost, run_batches
 from mib.errors import MethodError, MibError

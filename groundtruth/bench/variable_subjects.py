@@ -15,13 +15,16 @@ from groundtruth.evaluation.variables.language_model_sites import (
     names_language_model,
 )
 from groundtruth.evaluation.variables.task_sites import task_site
-from groundtruth.specs import find_model, models_in
+from groundtruth.specs import find_compiled, models_in
 from groundtruth.store.catalog import shipped, summaries
 from groundtruth.truth.variables import Site
 from mib import learned
 
 Place = tuple[str, str, str]
 """Model, variable and site."""
+
+VARIABLE_TRACK = "the variable track, which scores against known directions,"
+"""What needs a compiled model, since the variables of a trained one are certified by interchange alone."""
 
 N_PLACES = 2
 """Variables and sites of each model of which only the name is given."""
@@ -140,7 +143,9 @@ def places_of(name: str) -> list[Place]:
             f"(groundtruth show {model} --variables)."
         )
     if not model or not at or not variable:
-        found = [(name, variable, site) for variable, site in informative(find_model(name))[:N_PLACES]]
+        found = [
+            (name, variable, site) for variable, site in informative(find_compiled(name, VARIABLE_TRACK))[:N_PLACES]
+        ]
         if not found:
             raise DomainError(
                 f"'{name}' has no residual stream where a variable is read beside another one. Name one, such as "
@@ -148,7 +153,7 @@ def places_of(name: str) -> list[Place]:
             )
         return found
     where = task_site(site)
-    find_model(model).variable(variable).at(Site.of(where))
+    find_compiled(model, VARIABLE_TRACK).variable(variable).at(Site.of(where))
     return [(model, variable, str(where))]
 
 

@@ -1,13 +1,13 @@
 """The variable track: featurization methods against exact variables."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from groundtruth.bench.cell import Cell, VariableSetting
 from groundtruth.bench.request import dtype_of
 from groundtruth.bench.track import Methods, Scoring, Track
 from groundtruth.bench.variable_columns import VARIABLE_COLUMNS
-from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, variable_subjects
+from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, VARIABLE_TRACK, variable_subjects
 from groundtruth.bench.variable_values import (
     average_variables,
     count_illusions,
@@ -20,7 +20,7 @@ from groundtruth.evaluation.evaluator import ORACLE, Evaluator
 from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
 from groundtruth.evaluation.variables.variable_scores import VariableScores
-from groundtruth.specs import find_model
+from groundtruth.specs import find_compiled
 from groundtruth.user_methods import UserMethod, load_featurizer
 from mib import featurization
 from mib.featurization import FeaturizerMethod
@@ -80,7 +80,7 @@ def variable_evaluator(cell: Cell) -> Evaluator[VariableScores]:
     return VariableEvaluator.of(_model(cell.model), setting.variable, setting.site, **asked)
 
 
-_model = lru_cache(maxsize=2)(find_model)
+_model = lru_cache(maxsize=2)(partial(find_compiled, what=VARIABLE_TRACK))
 """Models by name, kept for the next cell: their variables may have to be proven."""
 
 VARIABLES = Track(

@@ -18,9 +18,9 @@ def explore(name: str, /, *, out: Path | None = None) -> None:
     from groundtruth.explorer.page_file import model_page
     from groundtruth.files import write_whole
     from groundtruth.report.terminal import echo
-    from groundtruth.specs import find_model
+    from groundtruth.specs import find_compiled
 
-    model = find_model(name)
+    model = find_compiled(name, "its page")
     content = model_page(model).encode()
     path = out or Path(f"{model.name}.html")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,24 +3,37 @@
 from groundtruth.cli.options import AsJson, print_json
 
 
-def models(*, family: str | None = None, variants: bool = False, json: AsJson = False) -> None:
+def models(*, family: str | None = None, variants: bool = False, tier: str | None = None, json: AsJson = False) -> None:
     """List the shipped models with their sizes and live edges.
 
     Args:
         family: Only those of one family, such as sorting.
         variants: List the harder variants that ship instead, and how certain their truth is.
+        tier: List the models of one tier instead: trained, or one of the variants' such as rotated.
         json: Print JSON, for machines.
     """
-    from groundtruth.model import load
+    from groundtruth.model import load_compiled
     from groundtruth.report.terminal import echo
-    from groundtruth.report.views.listings import models_table, of_family, variant_data, variants_table
-    from groundtruth.store.catalog import shipped_variants, summaries
+    from groundtruth.report.views.listings import (
+        models_table,
+        of_family,
+        of_tier,
+        trained_table,
+        variant_data,
+        variants_table,
+    )
+    from groundtruth.store.catalog import TRAINED, shipped_variants, summaries, trained_summaries
 
-    found = of_family(summaries(), family)
-    table = models_table
-    if variants:
-        found = [variant_data(variant) for variant in map(load, shipped_variants()) if family in (None, variant.family)]
+    if tier == TRAINED:
+        found = of_family(trained_summaries(), family)
+        table = trained_table
+    elif tier is not None or variants:
         table = variants_table
+        names = shipped_variants() if tier is None else of_tier(shipped_variants(), tier, known=[TRAINED])
+        found = [variant_data(variant) for variant in map(load_compiled, names) if family in (None, variant.family)]
+    else:
+        found = of_family(summaries(), family)
+        table = models_table
     if json:
         print_json(found)
     else:

@@ -12,9 +12,9 @@ from typing import TypeVar
 from groundtruth import programs
 from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import GroundTruthError
-from groundtruth.model import load
+from groundtruth.model import load_compiled
 from groundtruth.store.catalog import library, write_index
-from groundtruth.store.write import MODEL
+from groundtruth.store.parsed_files import MODEL
 from groundtruth.workers import Lost, run_in_order
 
 Job = tuple[str, Path, bool]
@@ -50,7 +50,7 @@ def build(job: Job) -> str:
     name, folder, keep = job
     start = time.perf_counter()
     stored = folder / name
-    model = load(stored) if keep and (stored / MODEL).is_file() else compile(programs.get(name))
+    model = load_compiled(stored) if keep and (stored / MODEL).is_file() else compile(programs.get(name))
     model.save(stored)
     undecided = sum(model.circuit(c.ablation, c.lengths).counts["undecided"] for c in model.known_circuits)
     return f"{name}  {time.perf_counter() - start:.1f} s  {undecided} undecided"

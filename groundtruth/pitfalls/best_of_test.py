@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
-from groundtruth.model import load
+from groundtruth.model import load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from mib.featurization import FeaturizationTask, Featurizer, Site
 from mib.featurization.methods.random_subspace import random_rotation
@@ -38,7 +38,7 @@ def best_of_test(*, seed: int = 0) -> Demonstration:
         seed: Seed of the coins, the pairs and the subspaces.
     """
     sizes = Sizes(train=1, validation=1, test=2_000)
-    asked = featurization_task(load("contains_x"), "has_x", "resid_post1", sizes=sizes, seed=seed)
+    asked = featurization_task(load_compiled("contains_x"), "has_x", "resid_post1", sizes=sizes, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     right = np.stack([_right(_tossed(asked, layer, generator), generator) for layer in range(2)])
     blocks = right[..., : right.shape[-1] // SMALL * SMALL].reshape(*right.shape[:2], -1, SMALL).mean(-1)

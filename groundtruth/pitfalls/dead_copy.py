@@ -3,7 +3,7 @@
 from sklearn.linear_model import LogisticRegression
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
-from groundtruth.model import load
+from groundtruth.model import load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from mib.featurization import FeaturizationTask, get
 from mib.metrics.interchange_scores import interchange_scores
@@ -27,7 +27,7 @@ def dead_copy(*, seed: int = 0) -> Demonstration:
     Args:
         seed: Seed of the pairs.
     """
-    model, sizes = load("reverse"), Sizes(train=300, validation=1, test=300)
+    model, sizes = load_compiled("reverse"), Sizes(train=300, validation=1, test=300)
     tasks = [
         featurization_task(model, "opposite", site, readers="all", sizes=sizes, seed=seed) for site in (LIVE, DEAD)
     ]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from groundtruth.evaluation.variables import Sizes, VariableEvaluator
-from groundtruth.model import CompiledModel, load
+from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from groundtruth.pitfalls.widened_model import widened, with_weights
 from groundtruth.truth.variables import Variable
@@ -44,7 +44,7 @@ def dormant_pathway(*, seed: int = 0) -> Demonstration:
     Args:
         seed: Seed of the pairs.
     """
-    model, dormant = _with_a_dormant_head(load("reverse"))
+    model, dormant = _with_a_dormant_head(load_compiled("reverse"))
     opposite, remaining = (model.variable(name).variable for name in ("opposite", "remaining"))
     dead = _directions(remaining, [value + 1 for value in opposite.values])
     illusion = Featurizer.subspace((dead + dormant) / 2**0.5)

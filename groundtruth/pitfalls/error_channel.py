@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
-from groundtruth.model import load
+from groundtruth.model import load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from groundtruth.pitfalls.random_network import on_a_random_network, random_weights, share_right
 from mib.featurization import FeaturizationTask, Featurizer, measure_featurizer
@@ -26,7 +26,7 @@ def error_channel(*, seed: int = 0) -> Demonstration:
     Args:
         seed: Seed of the network and of the pairs.
     """
-    model = load("contains_x")
+    model = load_compiled("contains_x")
     sizes = Sizes(train=1, validation=1, test=400)
     task = featurization_task(model, "is_x", "resid_post1", readers="all", sizes=sizes, seed=seed)
     random = on_a_random_network(task, model.weights, seed)

@@ -5,7 +5,7 @@ import itertools
 import torch
 
 from groundtruth.evaluation.variables import oracle
-from groundtruth.model import CompiledModel, load
+from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from groundtruth.truth.variables.rasp_causal_model import CausalModel
 from mib.featurization import FeaturizationTask, Site, Split, get
@@ -27,7 +27,7 @@ def no_op_pairs(*, seed: int = 0) -> Demonstration:
     Args:
         seed: Seed of the bootstrap; the pairs are all that there are.
     """
-    model = load("contains_x")
+    model = load_compiled("contains_x")
     task = _every_pair(model, length=4)
     nothing = interchange_scores(task, get("no-op")(task), seed=seed)
     exact = interchange_scores(task, oracle(model, "has_x", "resid_post1"), seed=seed)

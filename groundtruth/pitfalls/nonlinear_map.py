@@ -1,7 +1,7 @@
 """A map without limits makes a hypothesis true of a network that computes nothing."""
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
-from groundtruth.model import load
+from groundtruth.model import load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from groundtruth.pitfalls.random_network import on_a_random_network, random_weights, share_right
 from mib.featurization import get
@@ -24,7 +24,7 @@ def nonlinear_map(*, seed: int = 0) -> Demonstration:
     Args:
         seed: Seed of the network, the pairs and the methods.
     """
-    model = load("contains_x")
+    model = load_compiled("contains_x")
     task = featurization_task(model, "is_x", "resid_post0", sizes=Sizes(train=400, validation=80, test=200), seed=seed)
     random = on_a_random_network(task, model.weights, seed)
     bent, real = (get("bijection-das")(asked, rank=1, steps=300, patience=100) for asked in (random, task))

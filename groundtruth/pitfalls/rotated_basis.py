@@ -1,7 +1,7 @@
 """A mask over dimensions needs a basis that happens to be the model's."""
 
 from groundtruth.evaluation.variables import Sizes, VariableEvaluator
-from groundtruth.model import load
+from groundtruth.model import load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from groundtruth.variants.symmetries import SYMMETRIES
 
@@ -20,7 +20,7 @@ def rotated_basis(*, seed: int = 0) -> Demonstration:
     Args:
         seed: Seed of the rotation, the pairs and the methods.
     """
-    plain = load("reverse")
+    plain = load_compiled("reverse")
     turned = SYMMETRIES["rotate"](plain, seed=seed)
     sizes = Sizes(train=300, validation=60, test=200)
     evaluators = [

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
-from groundtruth.model import load
+from groundtruth.model import load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from mib.featurization import dictionary
 from mib.featurization.activation_samples import labelled_samples
@@ -33,7 +33,7 @@ def sae_splitting(*, seed: int = 0) -> Demonstration:
         seed: Seed of the pairs and of the autoencoder.
     """
     sizes = Sizes(train=600, validation=1, test=300)
-    task = featurization_task(load("contains_x"), "is_x", "resid_post0", sizes=sizes, seed=seed)
+    task = featurization_task(load_compiled("contains_x"), "is_x", "resid_post0", sizes=sizes, seed=seed)
     activations, values = labelled_samples(task)
     sae = train_autoencoder(activations, TRAINING, task.generator())
     features = sae.encode(activations)

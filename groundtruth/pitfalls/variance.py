@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from groundtruth.evaluation.variables import Sizes, VariableEvaluator
-from groundtruth.model import CompiledModel, load
+from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
 from groundtruth.pitfalls.widened_model import widened, with_weights
 from mib.featurization.activation_samples import samples
@@ -31,7 +31,7 @@ def variance(*, seed: int = 0) -> Demonstration:
     Args:
         seed: Seed of the idle embeddings and of the pairs.
     """
-    model = _with_idle_variance(load("hist"), seed)
+    model = _with_idle_variance(load_compiled("hist"), seed)
     evaluator = VariableEvaluator.of(
         model, "hist", "resid_post0", sizes=Sizes(train=300, validation=1, test=300), controls=False, seed=seed
     )

@@ -1,20 +1,28 @@
-"""The shipped models and variants: where they lie, and the index of what they are."""
+"""The shipped models, variants and trained models: where they lie, and the indices of what they are."""
 
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from groundtruth.errors import ArtifactError
 from groundtruth.files import from_json, to_json, write_whole
+from groundtruth.store.parsed_files import MODEL
 from groundtruth.store.read import read_circuits, read_model
+from groundtruth.store.read_trained import read_certificate, read_trained_network
 from groundtruth.store.schema import SummaryData
-from groundtruth.store.write import MODEL
+from groundtruth.store.trained_schema import TrainedSummaryData
 from mib.errors import did_you_mean
 
+Entry = TypeVar("Entry", bound=BaseModel)
+
 INDEX = "index.json"
+TRAINED = "trained"
+"""The folder of the shipped trained models, and the tier that they are."""
+
 _SUMMARIES = TypeAdapter(list[SummaryData])
+_TRAINED_SUMMARIES = TypeAdapter(list[TrainedSummaryData])
 
 
 def library() -> Path:
@@ -37,19 +45,34 @@ def shipped_variants() -> list[str]:
     return sorted(path.parent.name for path in variants_folder().glob(f"*@*/{MODEL}"))
 
 
+def trained_folder() -> Path:
+    """The folder of the shipped trained models."""
+    return library() / TRAINED
+
+
+def shipped_trained() -> list[str]:
+    """The names of the shipped trained models, such as ``second_step@free-7``, sorted."""
+    return sorted(path.parent.name for path in trained_folder().glob(f"*@*/{MODEL}"))
+
+
 def stored(name: str) -> Path | None:
-    """The folder of a shipped model or variant; ``None`` if none has that name."""
-    if not name or Path(name).name != name:
+    """The folder of a shipped model, variant or trained model; ``None`` if none has that name.
+
+    A trained model may be named with the folder that they ship in, ``trained/second_step@free-7``.
+    """
+    bare = name.removeprefix(f"{TRAINED}/")
+    if not bare or Path(bare).name != bare:
         return None
-    folder = (variants_folder() if "@" in name else library()) / name
-    return folder if (folder / MODEL).is_file() else None
+    places = [library()] if "@" not in bare else [variants_folder(), trained_folder()]
+    folders = [place / bare for place in (places if bare == name else [trained_folder()])]
+    return next((folder for folder in folders if (folder / MODEL).is_file()), None)
 
 
 def find_folder(name: str | Path) -> Path:
-    """The folder of a shipped model or variant by its name, or of any stored model by its path.
+    """The folder of a shipped model, variant or trained model by its name, or of any stored model by its path.
 
     Args:
-        name: Such as ``"reverse"`` or ``"hist@rotated"``, or a path to a folder.
+        name: Such as ``"reverse"``, ``"hist@rotated"`` or ``"second_step@free-7"``, or a path to a folder.
 
     Raises:
         ArtifactError: If there is none; the message offers the closest names.
@@ -58,7 +81,7 @@ def find_folder(name: str | Path) -> Path:
     if isinstance(name, str) and (found := stored(name)) is not None:
         folder = found
     elif not str(name) or not folder.is_dir():
-        known = shipped_variants() if "@" in str(name) else shipped()
+        known = [*shipped_variants(), *shipped_trained()] if "@" in str(name) else shipped()
         raise ArtifactError(
             f"unknown model '{name}'.{did_you_mean(str(name), known)} `groundtruth models` lists all {len(known)}; "
             "a folder with a stored model works too."
@@ -72,14 +95,28 @@ def summaries() -> list[dict[str, Any]]:
     Raises:
         ArtifactError: If the index is missing or is not what ``write_index`` writes.
     """
-    path = library() / INDEX
+    return [entry.model_dump() for entry in _indexed(library() / INDEX, _SUMMARIES)]
+
+
+def trained_summaries() -> list[dict[str, Any]]:
+    """One entry for each shipped trained model, from their index; none where none ship.
+
+    Raises:
+        ArtifactError: If the index is not what ``write_trained_index`` writes.
+    """
+    path = trained_folder() / INDEX
+    if not path.is_file() and not shipped_trained():
+        return []
+    return [entry.model_dump() for entry in _indexed(path, _TRAINED_SUMMARIES)]
+
+
+def _indexed(path: Path, entries: TypeAdapter[list[Entry]]) -> list[Entry]:
     try:
-        entries = _SUMMARIES.validate_python(from_json(path.read_bytes())["models"])
+        return entries.validate_python(from_json(path.read_bytes())["models"])
     except ValidationError as error:
         raise ArtifactError(f"cannot read the index {path}: {_first(error)}.") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"cannot read the index {path}: {error}.") from error
-    return [entry.model_dump() for entry in entries]
 
 
 def _first(error: ValidationError) -> str:
@@ -95,6 +132,16 @@ def write_index(folder: Path) -> None:
     """
     paths = sorted(path.parent for path in folder.glob(f"*/{MODEL}"))
     write_whole(folder / INDEX, to_json({"schema_version": 1, "models": [_summary(path) for path in paths]}))
+
+
+def write_trained_index(folder: Path) -> None:
+    """Write the index of the trained models in a folder.
+
+    Args:
+        folder: One that holds a folder a model.
+    """
+    paths = sorted(path.parent for path in folder.glob(f"*@*/{MODEL}"))
+    write_whole(folder / INDEX, to_json({"schema_version": 1, "models": [_trained_summary(path) for path in paths]}))
 
 
 def _summary(folder: Path) -> dict[str, Any]:
@@ -115,4 +162,35 @@ def _summary(folder: Path) -> dict[str, Any]:
         "output": "categorical" if model.decoder.categorical else "numerical",
         "edges": len(model.graph.edges),
         "live": {f"{c.ablation}/{c.lengths}": len(c.edges) for c in read_circuits(folder, model.graph)},
+    }
+
+
+def _trained_summary(folder: Path) -> dict[str, Any]:
+    network = read_trained_network(folder)
+    found = read_certificate(folder, network)
+    shape, margin = network.architecture, found.behaviour.margin
+    claims_variables = network.training.kind != "scratch"
+    return {
+        "name": network.name,
+        "program": network.name.partition("@")[0],
+        "family": network.family,
+        "description": network.description,
+        "kind": network.training.kind,
+        "seed": network.training.seed,
+        "architecture": str(shape),
+        "layers": shape.n_layers,
+        "heads": shape.n_heads,
+        "d_model": shape.d_model,
+        "domain": str(network.domain),
+        "inputs": found.inputs,
+        "edges": len(network.graph.edges),
+        "live": {record.ablation: len(record.of_status("live")) for record in found.records},
+        "redundant": {
+            record.ablation: len({edge for edges in record.minimal_circuits for edge in edges})
+            - len(record.of_status("live"))
+            for record in found.records
+        },
+        "margin": None if margin == float("inf") else margin,
+        "interchange_accuracy": min((item.accuracy for item in found.interchanges), default=1.0),
+        "certified": not any(found.failures(network, variables=claims_variables)),
     }

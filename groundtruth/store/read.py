@@ -1,30 +1,25 @@
 """Read a compiled model and its proven circuits from a folder; nothing is unpickled and no code is run."""
 
 from pathlib import Path
-from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load as from_safetensors
 
 from groundtruth.compiled.decoder import Decoder
-from groundtruth.compiled.domain import COUNT_LIMIT, Domain, Tokens
 from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
 from groundtruth.compiled.recipe import Step
 from groundtruth.compiled.settings import Settings
 from groundtruth.errors import ArtifactError, DomainError, ProofError
-from groundtruth.files import from_json, sha256
+from groundtruth.files import sha256
 from groundtruth.store.consistency import require_consistent
+from groundtruth.store.domain_data import read_domain
 from groundtruth.store.json_values import unpack
+from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS, file_content, parse_json_file, read_arrays
 from groundtruth.store.rebuild import rebuild
-from groundtruth.store.schema import SCHEMA_VERSION, CircuitData, DomainData, EdgeData, ModelData, TruthData
+from groundtruth.store.schema import CircuitData, EdgeData, ModelData, TruthData
 from groundtruth.store.variable_data import variable_truth
-from groundtruth.store.write import FRAME, MODEL, TRUTH, WEIGHTS, whole_circuits
+from groundtruth.store.write import FRAME, whole_circuits
 from groundtruth.truth.circuits.circuit import (
     Circuit,
     EdgeTruth,
@@ -37,8 +32,6 @@ from groundtruth.truth.variables import VariableTruth
 from mib.errors import did_you_mean
 from mib.graph import Edge, Graph
 
-Data = TypeVar("Data", bound=BaseModel)
-
 
 def read_model(folder: Path) -> CompiledNetwork:
     """The model in a folder.
@@ -47,12 +40,12 @@ def read_model(folder: Path) -> CompiledNetwork:
         ArtifactError: If a file is missing, malformed, of another schema, not what its hash says, or does not fit the
             others.
     """
-    data = _parsed(ModelData, folder / MODEL)
-    arrays = _arrays(folder / WEIGHTS, data.weights_sha256)
+    data = parse_json_file(ModelData, folder / MODEL)
+    arrays = read_arrays(folder / WEIGHTS, data.weights_sha256, of="a compiled model")
     try:
         require_consistent(data, arrays)
         program = rebuild(data.program)
-        domain = _domain(data.domain, whole=data.check.exhaustive)
+        domain = read_domain(data.domain, whole=data.check.exhaustive)
     except (ArtifactError, DomainError) as error:
         raise ArtifactError(f"{folder / MODEL}: {error}") from error
     return CompiledNetwork(
@@ -135,72 +128,10 @@ def _truth(folder: Path) -> TruthData:
         ArtifactError: If it is known of another model.
     """
     path = folder / TRUTH
-    data = _parsed(TruthData, path)
-    if data.model_sha256 != sha256(_content(folder / MODEL)):
+    data = parse_json_file(TruthData, path)
+    if data.model_sha256 != sha256(file_content(folder / MODEL)):
         raise ArtifactError(f"{path} was proven of another {MODEL} (its SHA-256 differs). Prove it again.")
     return data
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(
-            f"cannot read {path}: {error.strerror}. A model is a folder with {WEIGHTS}, {MODEL}, {TRUTH}."
-        ) from error
-
-
-def _parsed(kind: type[Data], path: Path) -> Data:
-    try:
-        raw: Any = from_json(_content(path))
-        version: Any = raw.get("schema_version") if isinstance(raw, dict) else None  # pyright: ignore[reportUnknownMemberType]
-        if isinstance(version, bool) or version != SCHEMA_VERSION:
-            raise ArtifactError(f"{path} has schema_version {version!r}; this version reads {SCHEMA_VERSION}.")
-        return kind.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(f"{path}: {place}: {first['msg']}.") from error
-    except ArtifactError:
-        raise
-    except ValueError as error:
-        raise ArtifactError(f"{path} is not JSON: {error}.") from error
-
-
-def _arrays(path: Path, expected: str) -> dict[str, NDArray[np.float64]]:
-    content = _content(path)
-    if sha256(content) != expected:
-        raise ArtifactError(f"{path} is not the file that {MODEL} describes (its SHA-256 differs). Restore both files.")
-    try:
-        # Copies, because what safetensors gives is a read-only view of the file's content.
-        return {name: array.copy() for name, array in from_safetensors(content).items()}
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"{path} does not hold the weights of a compiled model: {error}.") from error
-
-
-def _domain(data: DomainData, *, whole: bool) -> Domain:
-    """The declared inputs; ``whole``: those that are stored are known to be all."""
-    vocab = tuple(unpack(token) for token in data.vocab)
-    if data.inputs is None:
-        return Domain(vocab, data.max_seq_len, min_seq_len=data.min_seq_len)
-    allowed: dict[Tokens, None] = {}
-    for item in data.inputs:
-        if not data.min_seq_len <= len(item) <= data.max_seq_len or max(item, default=0) >= len(vocab):
-            raise ArtifactError(f"domain: {item} are not positions in the vocabulary of an input of an allowed length.")
-        allowed[tuple(vocab[i] for i in item)] = None
-
-    def valid(tokens: Tokens) -> bool:
-        return tokens in allowed
-
-    many = sum(len(vocab) ** length for length in range(data.min_seq_len, data.max_seq_len + 1)) > COUNT_LIMIT
-    return Domain(
-        vocab,
-        data.max_seq_len,
-        min_seq_len=data.min_seq_len,
-        valid=valid,
-        valid_text=data.valid_text,
-        listed=tuple(allowed) if whole and many else None,
-    )
 
 
 def _provenance(data: ModelData) -> Provenance:

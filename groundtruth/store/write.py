@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as to_safetensors
 
-from groundtruth.compiled.domain import Domain
 from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.files import sha256, to_json, write_beside
+from groundtruth.store.domain_data import domain_data
 from groundtruth.store.json_values import pack
+from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS
 from groundtruth.store.schema import SCHEMA_VERSION
 from groundtruth.store.tabulate import tabulate
 from groundtruth.store.variable_data import variable_data
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
 from groundtruth.truth.variables import VariableTruth
 
-WEIGHTS, MODEL, TRUTH = "model.safetensors", "model.json", "truth.json"
 FRAME = "frame"
 """The array beside the weights that says where directions lie; see ``groundtruth.compiled.frame``."""
 
@@ -57,7 +57,7 @@ def _model_data(model: CompiledNetwork, weights_sha256: str) -> dict[str, Any]:
         "causal": model.causal,
         "pad_safe": model.pad_safe,
         "weights_sha256": weights_sha256,
-        "domain": _domain_data(model.domain),
+        "domain": domain_data(model.domain),
         "check": {
             "inputs": model.check.inputs,
             "exhaustive": model.check.exhaustive,
@@ -75,19 +75,6 @@ def _model_data(model: CompiledNetwork, weights_sha256: str) -> dict[str, Any]:
         **({"centered": True} if model.decoder.centered else {}),
         **({"certainty": model.certainty} if model.certainty != "exact" else {}),
     }
-
-
-def _domain_data(domain: Domain) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "vocab": [pack(token) for token in domain.vocab],
-        "min_seq_len": domain.min_seq_len,
-        "max_seq_len": domain.max_seq_len,
-        "valid_text": domain.valid_text,
-    }
-    if domain.valid is not None:
-        index = {token: position for position, token in enumerate(domain.vocab)}
-        data["inputs"] = [[index[token] for token in tokens] for tokens in domain.inputs().tokens]
-    return data
 
 
 def _truth_data(

@@ -6,12 +6,15 @@ from typing import Any
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.variables import featurization_task
 from groundtruth.model import CompiledModel
-from groundtruth.specs import find_model
+from groundtruth.specs import find_compiled
 from groundtruth.user_methods import is_file_spec
 from groundtruth.variants.hardenings.decoys import add_decoys
 from groundtruth.variants.variant import Transformation, Variant
 from mib.featurization import FeaturizationTask
 from mib.localization.task import LocalizationTask
+
+PROPERTY = "a property of its variants"
+"""What needs a compiled model, since a trained one has no variants."""
 
 DECOYS = Transformation("decoys", "heads and neurons that write where nothing reads", add_decoys)
 
@@ -20,7 +23,7 @@ def model_of(named: CompiledModel | str) -> CompiledModel:
     """Return a model, or load what the command line would call it; a user's file is read again each time."""
     if isinstance(named, CompiledModel):
         return named
-    return find_model(named) if is_file_spec(named) else _found(named)
+    return find_compiled(named, PROPERTY) if is_file_spec(named) else _found(named)
 
 
 @lru_cache(maxsize=64)
@@ -43,4 +46,4 @@ def featurization_task_of(model: CompiledModel, variable: str, site: str, **how:
 
 @lru_cache(maxsize=64)
 def _found(name: str) -> CompiledModel:
-    return find_model(name)
+    return find_compiled(name, PROPERTY)

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from groundtruth.specs import find_model
+from groundtruth.specs import find_compiled
+from groundtruth.testing.cached_models import PROPERTY
 from groundtruth.testing.failure import MethodFailure
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
 from groundtruth.user_methods import load_featurizer, load_localizer
@@ -52,9 +53,11 @@ def repeat(model: str, method: str, check: str, **how: Any) -> str:
     """
     try:
         if "variable" in how:
-            property_named(check, FEATURIZER_PROPERTIES)(named_featurizer(method), find_model(model), **how)
+            property_named(check, FEATURIZER_PROPERTIES)(
+                named_featurizer(method), find_compiled(model, PROPERTY), **how
+            )
         else:
-            property_named(check)(named_method(method), find_model(model), **how)
+            property_named(check)(named_method(method), find_compiled(model, PROPERTY), **how)
     except MethodFailure as failure:
         return str(failure)
     return ""

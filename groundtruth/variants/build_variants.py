@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from groundtruth.compiler.build_models import build_all, tell_missing
-from groundtruth.model import load
+from groundtruth.model import load_compiled
 from groundtruth.store.catalog import variants_folder
 from groundtruth.variants.tiers import SUPERPOSED, TIERS
 
@@ -40,7 +40,7 @@ def build(job: tuple[str, str, Path]) -> str:
     """
     name, tier, folder = job
     start = time.perf_counter()
-    model = TIER_NAMES[tier].apply(load(name)).model
+    model = TIER_NAMES[tier].apply(load_compiled(name)).model
     model.save(folder / model.name)
     counts = {status: sum(c.counts[status] for c in model.known_circuits) for status in ("live", "undecided")}
     size = sum(path.stat().st_size for path in (folder / model.name).iterdir())

@@ -25,7 +25,7 @@ from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localiza
 from groundtruth.evaluation.circuits.ranking_scores import ranked
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.own_task import own_copy
-from groundtruth.model import CompiledModel, load
+from groundtruth.model import KnownModel, load
 from groundtruth.truth.circuits.circuit import Circuit
 from mib.graph import EdgeScores, NodeScores
 from mib.localization import Localizer, Scores, as_localizer, get
@@ -39,7 +39,7 @@ N_SHOWN = 50
 
 def score(
     method: str | Method,
-    model: CompiledModel | str,
+    model: KnownModel | str,
     *,
     ablation: str = "resample",
     lengths: str | None = None,
@@ -55,7 +55,7 @@ def score(
 
     Args:
         method: A function of a task, or the name of a registered one, or ``oracle``.
-        model: A compiled model, or the name or folder of a stored one.
+        model: A compiled or trained model, or the name or folder of a stored one.
         ablation: What flows along an edge that is cut, for the task and for the truth.
         lengths: ``fixed`` or ``mixed``; see ``localization_task``.
         n_pairs: How many examples, at most.
@@ -106,7 +106,7 @@ class CircuitEvaluator:
     @classmethod
     def of(
         cls,
-        model: CompiledModel,
+        model: KnownModel,
         *,
         ablation: str = "resample",
         lengths: str | None = None,

@@ -13,7 +13,7 @@ from groundtruth.compiled.domain import Pair, Tokens
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.answer_difference import AnswerDifference
 from groundtruth.evaluation.circuits.precision import require_precision
-from groundtruth.model import CompiledModel
+from groundtruth.model import KnownModel
 from groundtruth.truth.circuits.circuit import Ablation, Lengths, require_ablation, require_lengths
 from groundtruth.truth.circuits.input_pool import POOL_LIMIT
 from groundtruth.truth.circuits.prover import default_lengths
@@ -29,7 +29,7 @@ _DRAWS = 8
 
 
 def localization_task(
-    model: CompiledModel,
+    model: KnownModel,
     *,
     ablation: str = "resample",
     lengths: str | None = None,
@@ -50,10 +50,10 @@ def localization_task(
     the clean input.
 
     Args:
-        model: A compiled model.
+        model: A compiled or trained model.
         ablation: What flows along an edge that is cut: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
         lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths, padded on the right. By default
-            as ``CompiledModel.circuit`` has it.
+            as the model's ``circuit`` has it.
         n_pairs: How many examples, at most: small domains have fewer.
         seed: Chooses them, and seeds every random choice of a method.
         level: What is scored: edges, nodes or neurons.
@@ -121,7 +121,7 @@ class _Examples:
         return len(self.clean)
 
 
-def _examples(model: CompiledModel, ablation: Ablation, lengths: Lengths, n: int, seed: int) -> _Examples:
+def _examples(model: KnownModel, ablation: Ablation, lengths: Lengths, n: int, seed: int) -> _Examples:
     """Examples whose answers differ somewhere."""
     width = model.domain.max_seq_len
     draws = _pairs(model, lengths, n, seed) if ablation == "resample" else _paired_inputs(model, lengths, n, seed)
@@ -146,7 +146,7 @@ def _examples(model: CompiledModel, ablation: Ablation, lengths: Lengths, n: int
     return _encoded(model, found[:n], width)
 
 
-def _encoded(model: CompiledModel, pairs: Sequence[Pair], width: int) -> _Examples:
+def _encoded(model: KnownModel, pairs: Sequence[Pair], width: int) -> _Examples:
     """Run pairs, padded to one length, and mark the positions where the metric compares answers."""
     clean, counterfactual = (model.encode([pair[i] for pair in pairs], length=width) for i in (0, 1))
     answers, others = (model.decoder.codes(model.logits(ids)) for ids in (clean, counterfactual))
@@ -156,14 +156,14 @@ def _encoded(model: CompiledModel, pairs: Sequence[Pair], width: int) -> _Exampl
     return _Examples(clean, counterfactual, answers, others, mask)
 
 
-def _pairs(model: CompiledModel, lengths: Lengths, n: int, seed: int) -> Iterator[list[Pair]]:
+def _pairs(model: KnownModel, lengths: Lengths, n: int, seed: int) -> Iterator[list[Pair]]:
     """Pairs of inputs, drawn anew each time."""
     domain = model.domain if lengths == "mixed" else _longest(model)
     for draw in range(_DRAWS):
         yield domain.pairs(lengths, n=2 * n, seed=seed * _DRAWS + draw)
 
 
-def _paired_inputs(model: CompiledModel, lengths: Lengths, n: int, seed: int) -> Iterator[list[Pair]]:
+def _paired_inputs(model: KnownModel, lengths: Lengths, n: int, seed: int) -> Iterator[list[Pair]]:
     """The same inputs each time, or a sample of them, with counterfactuals drawn anew."""
     domain = model.domain if lengths == "mixed" else _longest(model)
     inputs = domain.inputs(limit=POOL_LIMIT).tokens
@@ -173,7 +173,7 @@ def _paired_inputs(model: CompiledModel, lengths: Lengths, n: int, seed: int) ->
         yield [Pair(clean, rng.choice(inputs)) for clean in chosen]
 
 
-def _longest(model: CompiledModel) -> Any:
+def _longest(model: KnownModel) -> Any:
     """The domain's inputs of the greatest length that has any."""
     longest = max(len(tokens) for tokens in model.domain.inputs(limit=POOL_LIMIT))
     return replace(model.domain, min_seq_len=longest, max_seq_len=longest)

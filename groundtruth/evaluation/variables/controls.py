@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from groundtruth.model import CompiledModel, load
+from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.truth.variables import Site
 from mib.featurization.task import FeaturizationTask
 from mib.site import Site as TaskSite
@@ -61,7 +61,7 @@ def find_other_program(model: CompiledModel) -> CompiledModel | None:
     """Another shipped program with the same behaviour; ``None`` where the library has none."""
     names = next((group for group in SAME_BEHAVIOUR if model.name in group), ())
     other = next((name for name in names if name != model.name), None)
-    return None if other is None or model.folder is None else load(other)
+    return None if other is None or model.folder is None else load_compiled(other)
 
 
 def site_in_other_program(site: TaskSite, model: CompiledModel, other: CompiledModel) -> TaskSite | None:

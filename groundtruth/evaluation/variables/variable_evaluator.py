@@ -27,7 +27,7 @@ from groundtruth.evaluation.variables.state_movement import movement_of
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.evaluation.variables.variable_oracle import oracle
 from groundtruth.evaluation.variables.variable_scores import ExactVariableScores, VariableScores
-from groundtruth.model import CompiledModel, load
+from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.truth.circuits.patched_runs import distinct
 from groundtruth.truth.variables import Site, VariableTruth
 from mib.errors import MethodError
@@ -71,7 +71,7 @@ def score_featurizer(
         >>> row = score_featurizer("das", groundtruth.load("reverse"), "opposite", "resid_pre3")
         >>> row.accuracy, row.overlap.recall, row.overlap.precision, row.illusion
     """
-    known = load(model) if isinstance(model, str) else model
+    known = load_compiled(model) if isinstance(model, str) else model
     return VariableEvaluator.of(known, variable, site, controls=controls, **task).score(method, parameters or {})
 
 

@@ -85,6 +85,24 @@ def of_family(models: Sequence[Mapping[str, Any]], family: str | None) -> list[M
     return [model for model in models if family in (None, model["family"])]
 
 
+def of_tier(variants: Sequence[str], tier: str, *, known: Sequence[str] = ()) -> list[str]:
+    """The variants of one tier.
+
+    Args:
+        variants: Names such as ``hist@rotated``.
+        tier: One tier.
+        known: Further tiers that could have been asked for.
+
+    Raises:
+        DomainError: If there is none; the message offers the closest names.
+    """
+    tiers = sorted({name.partition("@")[2] for name in variants} | {*known})
+    found = [name for name in variants if name.partition("@")[2] == tier]
+    if not found:
+        raise DomainError(f"unknown tier '{tier}'.{did_you_mean(tier, tiers)} Choose from {', '.join(tiers)}.")
+    return found
+
+
 def models_table(models: Sequence[Mapping[str, Any]]) -> RenderableType:
     """One line a model, below its family: sizes, and how many edges are live under resample and zero ablation."""
     right = ("L x H", "d_model", "edges", "live", "zero")
@@ -238,3 +256,30 @@ def variants_table(variants: Sequence[Mapping[str, Any]]) -> RenderableType:
         "the rest measured"
     )
     return Group(table, _hint(told, "groundtruth show NAME"))
+
+
+def trained_table(models: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """One line a trained model: its architecture, live edges, margin, and how right interchanges of variables are."""
+    right = ("inputs", "edges", "live", "margin", "IIA")
+    table = fact_table("trained", "kind", "architecture", *right, right=right, goes=("inputs", "architecture", "kind"))
+    for model in models:
+        table.add_row(
+            Text(model["name"], "name"),
+            Text(model["kind"], "faint"),
+            _shape(model),
+            f"{model['inputs']:,}",
+            f"{model['edges']:,}",
+            str(model["live"]["resample"]) + ("+" if model["redundant"]["resample"] else ""),
+            notation.number(model["margin"]),
+            notation.number(model["interchange_accuracy"], digits=3),
+        )
+    told = (
+        f"{notation.plural(len(models), 'trained model')}, circuits certified by running every pair of inputs · "
+        "live: under resample ablation, +: others stand in for each other · margin: of the right logit, at least · "
+        "IIA: of the worst variable"
+    )
+    return Group(table, _hint(told, "groundtruth show NAME"))
+
+
+def _shape(model: Mapping[str, Any]) -> str:
+    return f"{model['architecture'].partition(',')[0]} {model['layers']} x {model['heads']}, d {model['d_model']}"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from groundtruth.compiled.domain import Tokens
 from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.compiled.program_network import ProgramNetwork
 from groundtruth.errors import DomainError
 from groundtruth.truth.circuits.absorption import cannot_reach
 from groundtruth.truth.circuits.circuit import (
@@ -171,7 +172,7 @@ def prove(
     return prove_on(ground(model, ablation, lengths or default_lengths(model), inputs=inputs, budget=budget))
 
 
-def default_lengths(model: CompiledNetwork) -> Lengths:
+def default_lengths(model: ProgramNetwork) -> Lengths:
     """Mixed where padding is harmless and there are several lengths, else fixed."""
     return "mixed" if model.pad_safe and len(model.domain.lengths) > 1 else "fixed"
 

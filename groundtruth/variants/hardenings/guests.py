@@ -10,7 +10,7 @@ from torch import Tensor
 from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
 from groundtruth.errors import VariantError
-from groundtruth.model import CompiledModel, load
+from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.store.catalog import summaries
 from groundtruth.variants.hardenings.directions import back, in_directions, resized, widen
 from groundtruth.variants.symmetries.insertions import spread_layers
@@ -32,7 +32,7 @@ def add_guest(model: CompiledModel, rng: Generator, *, guest: str = "") -> Made:
     Raises:
         VariantError: If the guest does not take the model's inputs, or no shipped model does.
     """
-    other = load(guest) if guest else _any_guest(model, rng)
+    other = load_compiled(guest) if guest else _any_guest(model, rng)
     bare = in_directions(model)
     return Made(back(_sum([bare, other])[0], model), same_nodes(model), () if guest else (("guest", other.name),))
 
@@ -163,7 +163,7 @@ def _any_guest(model: CompiledModel, rng: Generator) -> CompiledModel:
     allowed = [s for s in summaries() if s["layers"] <= depth and s["heads"] == 1 and s["name"] != own]
     fitting: list[CompiledModel] = []
     for summary in sorted(allowed, key=lambda s: (s["d_model"] + s["d_mlp"], s["name"])):
-        if not _misfit(bare, other := load(summary["name"])):
+        if not _misfit(bare, other := load_compiled(summary["name"])):
             fitting.append(other)
         if len(fitting) == CHOICES:
             break
