@@ -29,6 +29,7 @@ from groundtruth.cli.tasks import tasks
 from groundtruth.cli.test_circuit import test_circuit
 from groundtruth.cli.validity import validity
 from groundtruth.cli.verify import verify
+from groundtruth.cli.why import why
 from groundtruth.guarded_run import refuse_exit, reserve_stdout
 from mib.plain_text import printable
 
@@ -59,7 +60,7 @@ app = cyclopts.App(
 )
 COMMANDS = (
     programs, models, show, explore, compile, verify, bench, score, check, methods, test_circuit, pitfalls, generate,
-    repro, tasks, submit, submission, report, compare, validity,
+    repro, tasks, submit, submission, report, compare, why, validity,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 

@@ -79,7 +79,7 @@ def save(trained: Trained, folder: Path) -> None:
     """Write a checkpoint that needs no code but transformers'."""
     words: dict[str, int] = trained.tokenizer.get_vocab()
     trained.model.config.pad_token_id = words[str(trained.tokenizer.pad_token)]
-    trained.tokenizer.model_max_length = trained.model.config.n_positions
+    trained.tokenizer.model_max_length = trained.model.config.max_position_embeddings
     trained.model.save_pretrained(folder)
     trained.tokenizer.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)  # it says nothing that config.json does not
