@@ -10,7 +10,8 @@ def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
     """Re-prove weights = program and the status of every edge, from the stored models alone.
 
     Args:
-        names: Shipped models, variants such as hist@rotated, or folders; all that ships if none is named.
+        names: Shipped models, variants such as hist@rotated, trained models, or folders; all that ships if none is
+            named.
         jobs: Processes; by default one a CPU. Fewer take less memory.
         json: Print JSON, for machines.
     """
@@ -18,14 +19,14 @@ def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
     from groundtruth.report.progress import tracked
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.verifications import verification_data, verifications_table
-    from groundtruth.store.catalog import shipped, shipped_variants, stored
+    from groundtruth.store.catalog import shipped, shipped_trained, shipped_variants, stored
     from groundtruth.truth.verify import verify_many
 
     wanted = flat(names)
     for name in wanted:
         if stored(name) is None and not Path(name).is_dir():
             load(name)  # an unknown name is bad input, not a failed proof
-    wanted = wanted or [*shipped(), *shipped_variants()]
+    wanted = wanted or [*shipped(), *shipped_variants(), *shipped_trained()]
     found = list(tracked("verifying", verify_many(wanted, processes=jobs or os.cpu_count() or 1), total=len(wanted)))
     if json:
         print_json(verification_data(found))

@@ -11,6 +11,7 @@ from typing import get_args
 import torch
 
 from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.compiled.program_network import ProgramNetwork
 from groundtruth.compiler.compile_program import check
 from groundtruth.compiler.diagnose import first_wrong
 from groundtruth.compiler.pad_safety import is_pad_safe
@@ -18,6 +19,7 @@ from groundtruth.errors import ArtifactError, GroundTruthError
 from groundtruth.store.catalog import find_folder, stored
 from groundtruth.store.measurements import require_measurements
 from groundtruth.store.read import read_circuits, read_holds, read_model, read_variables
+from groundtruth.store.read_trained import is_trained, read_certificate, read_trained_network
 from groundtruth.store.write import whole_circuits
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
 from groundtruth.truth.circuits.family import CircuitTrials, minimal_circuits
@@ -35,6 +37,7 @@ from groundtruth.truth.circuits.sufficiency import doubtful_edges
 from groundtruth.truth.origin_claims import require_origin
 from groundtruth.truth.provenance_claims import blurring_steps, require_mixed, require_provenance
 from groundtruth.truth.recipe_claims import require_recipe
+from groundtruth.truth.trained_claims import trained_claims
 from groundtruth.truth.variables import VariableTruth, prove_variables
 from groundtruth.truth.variables.variable_truth import State
 from groundtruth.workers import Lost, run_in_order
@@ -124,6 +127,9 @@ def every_check(name: str | Path) -> Iterator[CheckResult]:
     """Re-prove the claims of a stored model one after the other, as ``verify`` does."""
     try:
         folder = find_folder(name)
+        if is_trained(folder):
+            yield from _trained_checks(name, folder)
+            return
         model = read_model(folder)
         circuits = read_circuits(folder, model.graph)
         variables = read_variables(folder, model)
@@ -148,6 +154,20 @@ def every_check(name: str | Path) -> Iterator[CheckResult]:
         yield _attempt("variables", lambda: _variables(model, variables))
 
 
+def _trained_checks(name: str | Path, folder: Path) -> Iterator[CheckResult]:
+    """Re-prove the claims of a stored trained model.
+
+    Raises:
+        GroundTruthError: If its files cannot be read.
+    """
+    network = read_trained_network(folder)
+    certificate = read_certificate(folder, network)
+    _require_own_name(name, network)
+    yield CheckResult("files", True, f"a certificate of {len(network.graph.edges)} edges, hashes agree")
+    for what, proof in trained_claims(network, certificate):
+        yield _attempt(what, proof)
+
+
 def _attempt(what: str, claim: Callable[[], str]) -> CheckResult:
     """Run a proof that returns what was done, or raises what is wrong; a lie may also make it stumble."""
     try:
@@ -158,13 +178,13 @@ def _attempt(what: str, claim: Callable[[], str]) -> CheckResult:
         return CheckResult(what, False, f"it cannot be proven again: {type(error).__name__}: {error}")
 
 
-def _require_own_name(name: str | Path, model: CompiledNetwork) -> None:
+def _require_own_name(name: str | Path, model: ProgramNetwork) -> None:
     """See that a shipped model is the one that was asked for.
 
     Raises:
         ArtifactError: If it is called otherwise.
     """
-    if isinstance(name, str) and stored(name) is not None and model.name != name:
+    if isinstance(name, str) and (folder := stored(name)) is not None and model.name != folder.name:
         raise ArtifactError(f"the model that ships as '{name}' is called '{model.name}'.")
 
 

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from groundtruth import load
 from groundtruth.errors import ArtifactError
-from groundtruth.files import sha256, to_json
 from groundtruth.model import CompiledModel
 from groundtruth.rasp.evaluate import evaluate_many
 from groundtruth.store import catalog
@@ -20,6 +19,7 @@ from groundtruth.trained.certify_network import Certifier, certify
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS
+from tests.groundtruth.store.trained_tampering import change_trained, stored_files
 from tests.groundtruth.trained.small_networks import ARCHITECTURES, GPT2, PLAIN, random_network
 from tests.groundtruth.trained.wired_by_hand import CIRCUIT, copying_network
 
@@ -124,31 +124,7 @@ def test_a_compiled_model_is_still_a_compiled_model():
 
 @pytest.fixture(scope="module", name="stored")
 def _stored(tmp_path_factory):
-    network = copying_network()
-    folder = tmp_path_factory.mktemp("stored")
-    save_trained(TrainedModel.of(network, certificate=certify(network, n_subsets=40)), folder)
-    return {name: (folder / name).read_bytes() for name in (WEIGHTS, MODEL, TRUTH)}
-
-
-def _changed(stored, folder, *, model=None, truth=None, weights=None):
-    """A folder with the files changed, and every hash right again."""
-    for name, content in stored.items():
-        (folder / name).write_bytes(content)
-    if weights is not None:
-        arrays = load_file(folder / WEIGHTS)
-        weights(arrays)
-        save_file(arrays, folder / WEIGHTS)
-    data = json.loads(stored[MODEL])
-    data["weights_sha256"] = sha256((folder / WEIGHTS).read_bytes())
-    if model is not None:
-        model(data)
-    (folder / MODEL).write_bytes(to_json(data))
-    found = json.loads(stored[TRUTH])
-    found["model_sha256"] = sha256((folder / MODEL).read_bytes())
-    if truth is not None:
-        truth(found)
-    (folder / TRUTH).write_bytes(to_json(found))
-    return folder
+    return stored_files(tmp_path_factory.mktemp("stored"))
 
 
 def _refused(folder, match):
@@ -182,7 +158,7 @@ def _refused(folder, match):
     ],
 )
 def test_a_description_that_is_wrong_is_refused(stored, tmp_path, change, message):
-    folder = _changed(stored, tmp_path, model=change)
+    folder = change_trained(stored, tmp_path, model=change)
     if message is None:
         load(folder)  # readable, and for verify to find wrong
     else:
@@ -217,7 +193,7 @@ def _in_edge(**values):
     ],
 )
 def test_a_certificate_that_is_wrong_is_refused(stored, tmp_path, change, message):
-    _refused(_changed(stored, tmp_path, truth=change), message)
+    _refused(change_trained(stored, tmp_path, truth=change), message)
 
 
 @pytest.mark.parametrize(
@@ -229,17 +205,17 @@ def test_a_certificate_that_is_wrong_is_refused(stored, tmp_path, change, messag
     ],
 )
 def test_weights_that_are_wrong_are_refused(stored, tmp_path, change, message):
-    _refused(_changed(stored, tmp_path, weights=change), message)
+    _refused(change_trained(stored, tmp_path, weights=change), message)
 
 
 @pytest.mark.parametrize("file", [WEIGHTS, MODEL, TRUTH])
 def test_a_missing_file_is_named(stored, tmp_path, file):
-    folder = _changed(stored, tmp_path)
+    folder = change_trained(stored, tmp_path)
     (folder / file).unlink()
     _refused(folder, f"cannot read .*{file}: No such file")
 
 
 def test_other_weights_are_refused_by_their_hash(stored, tmp_path):
-    folder = _changed(stored, tmp_path)
+    folder = change_trained(stored, tmp_path)
     (folder / WEIGHTS).write_bytes(stored[WEIGHTS][:-1] + b"\1")
     _refused(folder, "is not the file that model.json describes .its SHA-256 differs.")
