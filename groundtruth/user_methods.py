@@ -16,7 +16,7 @@ MethodT = TypeVar("MethodT", Localizer, FeaturizerMethod)
 
 
 def is_file_spec(name: str) -> bool:
-    """Whether a name is meant as ``FILE.py`` or ``FILE.py:NAME``."""
+    """Tell whether a name is meant as ``FILE.py`` or ``FILE.py:NAME``."""
     return name.endswith(".py") or ".py:" in name
 
 

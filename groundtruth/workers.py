@@ -185,7 +185,7 @@ class _Worker(Generic[Job, Result]):
         process: The process.
         pipe: Our end of the connection with it.
         batch: Its jobs; the first is the one it is at.
-        ready: Whether it has started.
+        ready: True if it has started.
         since: When it began the job it is at, by the monotonic clock.
     """
 
@@ -231,7 +231,7 @@ class _Worker(Generic[Job, Result]):
         return received
 
     def is_late(self, timeout: float | None) -> bool:
-        """Whether the job it is at has had its time."""
+        """Tell whether the job it is at has had its time."""
         return timeout is not None and self.ready and time.monotonic() - self.since >= timeout
 
     def stop_late(self, timeout: float | None) -> Lost:

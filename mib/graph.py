@@ -81,8 +81,8 @@ class Graph:
         n_layers: Number of blocks.
         n_heads: Query heads a block (grouped-query models count each query head).
         d_model: Width of the residual stream.
-        parallel: Whether attention and MLP of a block read the same residual stream, so that no edge joins them.
-        pos: Whether the position embedding is a source of its own, ``pos``; MIB leaves it out.
+        parallel: True if attention and MLP of a block read the same residual stream, so that no edge joins them.
+        pos: True if the position embedding is a source of its own, ``pos``; MIB leaves it out.
     """
 
     n_layers: int

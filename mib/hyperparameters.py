@@ -22,8 +22,8 @@ class Within:
     Attributes:
         low: The least value.
         high: The greatest value.
-        open_low: Whether the least value itself is left out.
-        open_high: Whether the greatest value itself is left out.
+        open_low: True if the least value itself is left out.
+        open_high: True if the greatest value itself is left out.
     """
 
     low: float = -math.inf
@@ -94,7 +94,7 @@ def check_value(where: str, name: str, value: object, annotation: Any) -> None:
 
 
 def _allows(annotation: Any, value: object) -> bool:
-    """Return whether a value is of an annotation, as far as that is known here."""
+    """Tell whether a value is of an annotation, as far as that is known here."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         bounds = [extra for extra in arguments[1:] if isinstance(extra, Within)]

@@ -20,7 +20,7 @@ def printable(text: str, *, lines: bool = False) -> str:
 
     Args:
         text: Any text, lone surrogates included.
-        lines: Whether line breaks and tabs stay.
+        lines: True if line breaks and tabs stay.
     """
     if text.isprintable():
         return text

@@ -174,7 +174,7 @@ class Registry(Generic[T]):
 
 
 def _same_definition(one: Origin, other: Origin) -> bool:
-    """Return whether two functions come from the same lines of one file, which was run twice."""
+    """Tell whether two functions come from the same lines of one file, which was run twice."""
     if one is None or other is None:
         return False
     code, known = getattr(one, "__code__", None), getattr(other, "__code__", None)

@@ -84,7 +84,7 @@ class Site:
 
     @classmethod
     def at_mlp(cls, layer: int, *, positions: int | tuple[int, ...] | None = None) -> Self:
-        """Return what one MLP writes."""
+        """Give what one MLP writes."""
         return cls("mlp", layer, positions=_several(positions))
 
     @classmethod

@@ -29,7 +29,7 @@ def split_sublayer(sublayer: int) -> tuple[int, bool]:
 
 
 def is_mlp_sublayer(sublayer: int) -> bool:
-    """Return whether a sublayer is an MLP."""
+    """Tell whether a sublayer is an MLP."""
     return sublayer >= 0 and sublayer & 1 == 1
 
 
@@ -58,6 +58,6 @@ def next_sublayer(sublayer: int, *, parallel: bool = False) -> int:
 
     Args:
         sublayer: The one that writes.
-        parallel: Whether attention and MLP of a block read the same stream; its MLP then does not read its attention.
+        parallel: True if attention and MLP of a block read the same stream; its MLP then does not read its attention.
     """
     return sublayer + 2 if parallel and sublayer & 1 == 0 else sublayer + 1

@@ -47,7 +47,7 @@ class VariableSetting:
         variable: Name or label of the variable.
         site: Where it is sought; of a language model with the name of a position, ``residual.1.post@last``.
         sizes: How many pairs to learn from, choose by and score on.
-        controls: Whether the method is also run where there is nothing to find.
+        controls: True if the method is also run where there is nothing to find.
     """
 
     variable: str
@@ -156,7 +156,7 @@ class Skipped:
 
     Attributes:
         reason: Such as that the model has no live edge, or that the method cannot run with the ablation.
-        scope: Whether any ``model`` task is impossible or only this ``method`` cannot run on it.
+        scope: True if any ``model`` task is impossible or only this ``method`` cannot run on it.
     """
 
     reason: str

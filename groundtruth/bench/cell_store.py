@@ -31,7 +31,7 @@ class CellStore:
 
     Attributes:
         folder: Made when the first outcome is written.
-        fresh: Whether what was kept by earlier runs is ignored, and written anew.
+        fresh: True if what was kept by earlier runs is ignored, and written anew.
     """
 
     folder: Path

@@ -25,8 +25,8 @@ class Column:
         heading: Words above the column. A soft hyphen marks where a narrow table may break a word.
         format: How a value is written.
         better: Direction in which a value is better.
-        spread: Whether the spread is written beside the mean.
-        marked: Whether the best value is marked. Not so for costs, and not for scores that a method can push past the
+        spread: True if the spread is written beside the mean.
+        marked: True if the best value is marked. Not so for costs, and not for scores that a method can push past the
             truth or reach by an illusion.
         place: Narrowest place that shows the column.
         priority: Rank in which columns are kept where a table is too wide: 0 is kept longest.

@@ -37,7 +37,7 @@ class Change:
         before: Mean over the places that both results have.
         after: The same afterwards.
         interval: Ends of the 95 % interval of the mean change, by bootstrap over places; equal where they are few.
-        worse: Whether it got worse.
+        worse: True if it got worse.
         places: The places that changed most, with the change there, largest first.
         n_places: Over how many places.
     """
@@ -66,7 +66,7 @@ class EdgeChange:
         place: Where.
         edge: Its name.
         kind: ``missed`` or ``false``, in the result that has it wrong.
-        now: Whether it is wrong in the second result; else in the first.
+        now: True if it is wrong in the second result; else in the first.
     """
 
     method: str

@@ -95,7 +95,7 @@ class Subject:
         model: Its name.
         setting: What is asked there.
         task: What a language model is scored on; empty for a compiled one.
-        quick: Whether methods that are too slow there are left out unless they are asked for.
+        quick: True if methods that are too slow there are left out unless they are asked for.
     """
 
     model: str

@@ -43,7 +43,7 @@ class Result:
 
     @property
     def has_compiled(self) -> bool:
-        """Whether any model was compiled; if none was, the table is about language models."""
+        """True if any model was compiled; if none was, the table is about language models."""
         return any(not cell.task for cell, _ in self.outcomes)
 
     @property

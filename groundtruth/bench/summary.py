@@ -32,7 +32,7 @@ class Summary:
             with ``real_``.
         fractions: Columns that count: how many of how many.
         group: Kind of method; methods are ranked within it.
-        is_control: Whether it is shown apart, and not ranked with methods.
+        is_control: True if it is shown apart, and not ranked with methods.
     """
 
     method: str

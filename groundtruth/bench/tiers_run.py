@@ -29,7 +29,7 @@ class Climb:
         rounded: The same of the scores in multiples of a millionth of the largest: what does not rest on rounding.
         n_exact: On how many of the models it recovered the live edges exactly, by tier with an exact truth.
         n_failed: On how many it failed, by tier.
-        is_control: Whether it is shown apart, and not ranked.
+        is_control: True if it is shown apart, and not ranked.
     """
 
     method: str

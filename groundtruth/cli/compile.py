@@ -28,7 +28,7 @@ def compile(
             no arguments, or a class with get_program (and get_vocab).
         vocab: The tokens, such as "1 2 3" or a,b,c; numbers if all of them are. A declared program brings its own.
         length: The longest input, such as 5, or the shortest and the longest, such as 2-5.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         inputs: A file with the inputs themselves, one a line, tokens separated by spaces or commas.
         check_limit: Check at most so many inputs; 50,000 by default, and all of a domain that has no more.
         out: Write the model and its proven circuits to this folder.

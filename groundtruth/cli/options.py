@@ -46,7 +46,7 @@ def split(text: str | None, option: str = "", *, empty: bool = False) -> list[st
     Args:
         text: As the user wrote it.
         option: That it was written for, for the error.
-        empty: Whether no name at all is a choice too.
+        empty: True if no name at all is a choice too.
 
     Raises:
         DomainError: If there is no name in it, as where a variable of the shell is empty: it does not stand for all.

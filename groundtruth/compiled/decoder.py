@@ -28,7 +28,7 @@ class Decoder:
 
     Attributes:
         values: The value of each output direction; empty for a numerical output.
-        centered: Whether logits are read relative to their mean over the values, so that what is added to all of them
+        centered: True if logits are read relative to their mean over the values, so that what is added to all of them
             changes nothing.
     """
 
@@ -37,7 +37,7 @@ class Decoder:
 
     @property
     def categorical(self) -> bool:
-        """Whether the output is one of finitely many values."""
+        """True if the output is one of finitely many values."""
         return bool(self.values)
 
     def read(self, logits: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class Decoder:
         return [None if code == _NONE else self.values[int(code)] for code in codes]
 
     def agrees(self, actual: Sequence[Any], expected: Sequence[Any]) -> bool:
-        """Whether a model's values are the program's."""
+        """Tell whether a model's values are the program's."""
         if len(actual) != len(expected):
             return False
         if self.categorical:

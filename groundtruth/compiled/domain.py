@@ -263,7 +263,7 @@ class Domain:
 
     @cached_property
     def _is_rare(self) -> bool:
-        """Whether next to no sequence is valid, so that drawing them blindly is hopeless."""
+        """True if next to no sequence is valid, so that drawing them blindly is hopeless."""
         rng = random.Random(0)
         draws = (tuple(rng.choices(self.vocab, k=rng.choice(self.lengths))) for _ in range(_DRAWS_PER_INPUT // 2))
         return self.valid is not None and not any(map(self._is_valid, draws))

@@ -33,7 +33,7 @@ class Weights:
         W_in: [layer, d_model, d_mlp].
         W_out: [layer, d_mlp, d_model].
         W_U: [d_model, output].
-        causal: Whether a position sees only itself and the past.
+        causal: True if a position sees only itself and the past.
     """
 
     W_E: Tensor

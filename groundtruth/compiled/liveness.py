@@ -19,8 +19,8 @@ class Parts:
     """Some heads and neurons of a model.
 
     Attributes:
-        heads: Whether it is one of them [layer, head].
-        neurons: Whether it is one of them [layer, neuron].
+        heads: True if it is one of them [layer, head].
+        neurons: True if it is one of them [layer, neuron].
     """
 
     heads: Bool[Tensor, "layer head"]

@@ -34,7 +34,7 @@ class Check:
 
     Attributes:
         inputs: How many inputs were run.
-        exhaustive: Whether they are the whole domain.
+        exhaustive: True if they are the whole domain.
         seed: Of the sample, where they are not.
     """
 
@@ -94,7 +94,7 @@ class CompiledNetwork(ProgramNetwork):
 
     @cached_property
     def pad_safe(self) -> bool:
-        """Whether padding on the right changes no output at the positions of the input, on the whole domain."""
+        """True if padding on the right changes no output at the positions of the input, on the whole domain."""
         return self.padding if isinstance(self.padding, bool) else self.padding(self)
 
     @cached_property
@@ -134,7 +134,7 @@ class CompiledNetwork(ProgramNetwork):
 
     @property
     def causal(self) -> bool:
-        """Whether a position sees only itself and the past."""
+        """True if a position sees only itself and the past."""
         return self.weights.causal
 
     @cached_property

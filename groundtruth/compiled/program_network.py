@@ -57,7 +57,7 @@ class ProgramNetwork(ABC):
     @property
     @abstractmethod
     def causal(self) -> bool:
-        """Whether a position sees only itself and the past."""
+        """True if a position sees only itself and the past."""
 
     @cached_property
     @abstractmethod
@@ -67,7 +67,7 @@ class ProgramNetwork(ABC):
     @cached_property
     @abstractmethod
     def pad_safe(self) -> bool:
-        """Whether padding on the right changes no output at the positions of the input, on the whole domain."""
+        """True if padding on the right changes no output at the positions of the input, on the whole domain."""
 
     @cached_property
     def token_ids(self) -> dict[Any, int]:

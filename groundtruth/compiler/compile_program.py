@@ -62,7 +62,7 @@ def compile(
         vocab: The tokens that it may read: all numbers, all strings, all booleans or all tuples of these.
         max_seq_len: Length of the longest input, without BOS.
         min_seq_len: Length of the shortest input.
-        causal: Whether attention sees only the past; the program then means what ``causal_eval`` says.
+        causal: True if attention sees only the past; the program then means what ``causal_eval`` says.
         valid: Which sequences of tokens are inputs; by default all.
         inputs: The inputs themselves, in the place of vocabulary, lengths and rule; ``vocab`` may add tokens.
         name: What to call the model; by default the name of the output expression.
@@ -110,7 +110,7 @@ def compile_unchecked(
     Args:
         program: A supported S-Op.
         domain: Its declared inputs.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         name: What to call the model.
         settings: How weights are made; by default exactly.
     """

@@ -54,7 +54,7 @@ def first_wrong(model: CompiledNetwork, tokens: Sequence[Any]) -> rasp.SOp | Non
 
 
 def _holds(model: CompiledNetwork, expression: rasp.SOp, held: Tensor, values: Sequence[Any]) -> bool:
-    """Whether directions [position, value] hold an expression's values: as numbers, or as clean one-hot codes."""
+    """Tell whether directions [position, value] hold an expression's values: as numbers, or as clean one-hot codes."""
     if rasp.is_numerical(expression):
         return Decoder(()).agrees(held[:, 0].tolist(), values)
     known = [model.provenance.directions[i].value for i in model.provenance.dimensions(expression.label)]
@@ -158,7 +158,7 @@ def _selected_on_none(reader: rasp.SelectorWidth | rasp.Aggregate[Any], values: 
 
 
 def _mixes(model: CompiledNetwork, tokens: Sequence[Any], reader: rasp.Aggregate[Any]) -> bool:
-    """Whether an Aggregate selects different values for one position."""
+    """Tell whether an Aggregate selects different values for one position."""
     evaluate = causal_eval.evaluate if model.causal else rasp.evaluate
     values = trace(model.program, tokens, causal=model.causal)[reader.sop.label]
     rows: Any = evaluate(reader.selector, tokens)

@@ -263,7 +263,7 @@ def _number_rows(matrix: Tensor) -> tuple[_Places, _Places]:
 
 
 def _is_periodic(place: _Places, n: int) -> bool:
-    """Whether the numbers of all inputs are those of the first."""
+    """Tell whether the numbers of all inputs are those of the first."""
     rows = place.reshape(-1, n)
     return bool((rows == rows[:1]).all())
 

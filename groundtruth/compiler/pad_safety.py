@@ -13,7 +13,7 @@ _UNSEEN = 1e-15
 
 
 def is_pad_safe(model: CompiledNetwork, *, limit: int = 50_000, seed: int = 0) -> bool:
-    """Whether every input of the domain gives the same output padded to any length as it does unpadded.
+    """Tell whether every input of the domain gives the same output padded to any length as it does unpadded.
 
     Args:
         model: A compiled model.
@@ -57,7 +57,7 @@ def _is_unseen(model: CompiledNetwork, forward: DistinctForward, batch: list[Tok
 
 
 def _is_disturbed(model: CompiledNetwork, forward: DistinctForward, batch: list[Tokens]) -> bool:
-    """Whether inputs of one length change their outputs, padded to one length after the other."""
+    """Tell whether inputs of one length change their outputs, padded to one length after the other."""
     n = len(batch[0])
     alone = model.decoder.codes(forward.logits(model.encode(batch))[:, 1:])
     for width in range(n + 1, model.domain.max_seq_len + 1):

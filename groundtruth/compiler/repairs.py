@@ -41,7 +41,7 @@ def repair(program: rasp.SOp, domain: Domain, *, causal: bool, limit: int) -> ra
     Args:
         program: A canonical program; it is left as it is.
         domain: Its declared inputs.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         limit: Domains up to this size are run to find out which values occur.
     """
     own = canonical(program)
@@ -61,7 +61,7 @@ def prune(program: rasp.SOp, domain: Domain, *, causal: bool, limit: int) -> ras
     Args:
         program: A canonical program; it is left as it is.
         domain: Its declared inputs.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         limit: Domains up to this size are run.
     """
     own = canonical(program)

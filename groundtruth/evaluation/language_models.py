@@ -24,7 +24,7 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def is_language_model(name: str) -> bool:
-    """Whether a name is that of a language model, not of a compiled one.
+    """Tell whether a name is that of a language model, not of a compiled one.
 
     Args:
         name: ``learned`` or a member of its panel, a short name such as ``gpt2``, the folder of a checkpoint, or an

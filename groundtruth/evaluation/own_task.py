@@ -24,7 +24,7 @@ def own_copy(task: Task, *, with_model: bool = True) -> Task:
 
     Args:
         task: What every method is asked.
-        with_model: Whether the model is copied too. A large one would not fit beside itself.
+        with_model: True if the model is copied too. A large one would not fit beside itself.
     """
     copied = {
         field.name: copy.deepcopy(getattr(task, field.name))

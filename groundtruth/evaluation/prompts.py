@@ -32,7 +32,7 @@ class Prompts:
 
         Args:
             models: What is scored.
-            has_language_model: Whether a language model is among them.
+            has_language_model: True if a language model is among them.
 
         Raises:
             DomainError: If either is not so.

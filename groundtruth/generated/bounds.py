@@ -22,7 +22,7 @@ class Bounds:
         vocab: Different tokens.
         length: Tokens of the longest input, without BOS; the shortest has one.
         live: Least and most live edges under resample ablation.
-        causal: Whether some programs are for causal attention.
+        causal: True if some programs are for causal attention.
 
     Raises:
         ProgramError: For a bound that is no range, or outside what can be generated.

@@ -63,8 +63,8 @@ class Variable:
         sop: The expression.
         kind: Of its values.
         values: Those that it can take, impossible combinations counted in, as Tracr counts them.
-        total: Whether it always has a value.
-        clean: Whether it is empty at BOS.
+        total: True if it always has a value.
+        clean: True if it is empty at BOS.
         parts: Which of the tried positions hold equal values: what it tells, whatever its values are called.
     """
 
@@ -78,12 +78,12 @@ class Variable:
 
     @property
     def selectable(self) -> bool:
-        """Whether it can be a key, a query or a number."""
+        """True if it can be a key, a query or a number."""
         return self.total and self.clean
 
     @property
     def mappable(self) -> bool:
-        """Whether a Map of it is one of its own: Tracr makes a Map of a Map one Map."""
+        """True if a Map of it is one of its own: Tracr makes a Map of a Map one Map."""
         return not isinstance(self.sop, rasp.Map)
 
 
@@ -102,7 +102,7 @@ class Grown:
 
     Attributes:
         domain: Its inputs.
-        causal: Whether it is for causal attention.
+        causal: True if it is for causal attention.
         lines: Its text, a line a variable.
         output: The name of the last one.
         size: Its layers and heads.
@@ -190,7 +190,7 @@ class _Growth:
 
         Args:
             last: What it reads.
-            branch: Whether it is to be a short one beside the main chain.
+            branch: True if it is to be a short one beside the main chain.
         """
         for kind in self._choices.rotated(_KINDS if not branch else _KINDS[:3]):
             added = self._first(kind, self._candidates(kind, last, branch))
@@ -203,7 +203,7 @@ class _Growth:
         self.pool[2:] = [known for known in self.pool[2:] if known is not variable]
 
     def depends(self, last: Variable) -> bool:
-        """Whether a variable differs between inputs of the greatest length, and not only between lengths."""
+        """Tell whether a variable differs between inputs of the greatest length, and not only between lengths."""
         longest = max(self._probes, key=lambda inputs: len(inputs[0]))
         return _varies([column(last.sop, longest, causal=self.causal).rows()])
 
@@ -280,7 +280,7 @@ class _Growth:
         return _Line(f'apply("NAME", lambda x: {body}, {last.name})', values, clean=last.clean)
 
     def _questions(self, last: Variable, other: Variable) -> Iterator[_Line]:
-        """Whether something holds at any selected position."""
+        """Tell whether something holds at any selected position."""
         if not other.mappable:
             return
         condition = self._condition(other)
@@ -358,7 +358,7 @@ def _results(function: str, arguments: list[tuple[Any, ...]]) -> tuple[Any, ...]
 
 
 def _varies(rows: list[list[list[Any]]]) -> bool:
-    """Whether any position holds different values on different inputs."""
+    """Tell whether any position holds different values on different inputs."""
     at: dict[int, set[Any]] = {}
     for values in (values for row in rows for values in row):
         for position, value in enumerate(values):

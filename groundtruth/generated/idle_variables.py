@@ -27,7 +27,7 @@ def idle_variables(
         program: Any S-Op.
         domain: Its inputs.
         inputs: Some of them, in lists of one length each; values are taken from all of them.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         shifts: How often each list of inputs is laid beside the longest ones, and how far it is turned.
 
     Returns:

@@ -20,7 +20,7 @@ class Member:
         edges: All edges.
         shared_mlps: Layers whose MLP computes more than one expression.
         inputs: Size of its domain.
-        causal: Whether attention is causal.
+        causal: True if attention is causal.
     """
 
     name: str

@@ -41,7 +41,7 @@ def leave_unlisted(expression: rasp.RASPExpr, why: str) -> None:
 
 
 def is_clean_at_bos(expression: rasp.RASPExpr) -> bool:
-    """Whether what an expression writes at BOS is taken away."""
+    """Tell whether what an expression writes at BOS is taken away."""
     return bool(expression.annotations.get(CLEAN_AT_BOS))
 
 

@@ -52,7 +52,7 @@ def evaluate_many(program: rasp.SOp, inputs: Sequence[Values], *, causal: bool =
     Args:
         program: Any S-Op.
         inputs: Sequences of tokens, without BOS, of any lengths.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
     """
     outputs: list[list[Value]] = [[] for _ in inputs]
     for indices in batches_of_one_length(inputs):

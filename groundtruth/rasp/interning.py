@@ -59,7 +59,7 @@ class Replacement:
     readers: Collection[str] | None = None
 
     def seen_by(self, reader: str) -> bool:
-        """Whether an expression reads this and not the original."""
+        """Tell whether an expression reads this and not the original."""
         return self.readers is None or reader in self.readers
 
 
@@ -93,7 +93,7 @@ class NumberedProgram:
 
     Args:
         program: With canonical labels.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         vocab: The tokens of its domain.
         max_seq_len: The length of its longest input.
     """

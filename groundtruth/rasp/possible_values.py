@@ -46,7 +46,7 @@ def reached_arguments(program: rasp.SOp, inputs: Sequence[Values], *, causal: bo
     Args:
         program: A canonical program.
         inputs: Sequences of tokens.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
     """
     mapped = [e for e in children_first(program) if isinstance(e, rasp.Map | rasp.SequenceMap)]
     found: Arguments = {e.label: {} for e in mapped}

@@ -22,7 +22,7 @@ class TableColumn:
 
     Attributes:
         heading: Words above it; several lines if they hold line breaks.
-        right: Whether it is aligned on the right, as numbers are.
+        right: True if it is aligned on the right, as numbers are.
         yields: What its text does where room ends.
         least: Columns of the screen that are left to it where it wraps or shortens.
         priority: Rank in which columns are kept: the highest goes first, 0 never goes.
@@ -53,8 +53,8 @@ class FittedTable:
     Attributes:
         columns: From left to right.
         gap: Blanks between columns.
-        rule: Whether a line is drawn below the headings and between sections.
-        lines: Whether a line is drawn between rows.
+        rule: True if a line is drawn below the headings and between sections.
+        lines: True if a line is drawn between rows.
         wide: Keep every column, however long the lines become.
         more: What the reader can do to see the columns that are left out.
     """
@@ -73,7 +73,7 @@ class FittedTable:
         Args:
             cells: From left to right.
             style: Of the whole row.
-            end_section: Whether a section ends with it.
+            end_section: True if a section ends with it.
         """
         texts = [cell if isinstance(cell, Text) else Text(cell) for cell in cells]
         missing = [Text()] * (len(self.columns) - len(texts))

@@ -29,7 +29,7 @@ class MethodScores:
         fractions: Numerator and denominator of each column of fractions.
         alarming: Columns in which any value but 0 is bad news.
         n_failed: How many cells it failed on.
-        is_control: Whether it is shown apart, and not ranked.
+        is_control: True if it is shown apart, and not ranked.
         group: Kind of method; a line is drawn where one kind ends.
     """
 
@@ -65,8 +65,8 @@ class Line:
     Attributes:
         method: Its name.
         entries: One for each column, by name.
-        is_own: Whether it is the user's own method.
-        is_control: Whether it is not ranked.
+        is_own: True if it is the user's own method.
+        is_control: True if it is not ranked.
         n_failed: How many cells it failed on.
         group: Kind of method.
     """

@@ -28,7 +28,7 @@ def tabulate(program: rasp.SOp, inputs: Iterable[Sequence[Any]], *, max_seq_len:
         program: A canonical program.
         inputs: Those it was checked on; their intermediate values are in the tables.
         max_seq_len: Longest input.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
     """
     order = children_first(program)
     seen: dict[str, dict[Any, None]] = {e.label: {} for e in order if isinstance(e, rasp.SOp)}

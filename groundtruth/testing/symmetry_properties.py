@@ -162,7 +162,7 @@ def symmetry_named(symmetry: str | Transformation) -> Transformation:
 
 
 def _rotation_at_site(trial: FeaturizerTrial, variant: Variant) -> Tensor:
-    """Return what the vectors of the site are multiplied by in the rotated variant [d_site, d_site]."""
+    """Give what the vectors of the site are multiplied by in the rotated variant [d_site, d_site]."""
     if trial.place.kind == "head" and trial.place.output == "z":
         return torch.eye(trial.task.width, dtype=torch.float64)
     after, before = variant.model.frame, trial.model.frame

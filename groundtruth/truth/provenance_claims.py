@@ -272,7 +272,7 @@ class _Claims:
                 return f"it does not do so for '{label}'"
 
     def _cleans(self, sop: rasp.SOp | None) -> bool:
-        """Whether what an expression writes at BOS is taken away: a width's always, another's after a repair."""
+        """Tell whether what an expression writes at BOS is taken away: a width's always, another's after a repair."""
         return isinstance(sop, rasp.SelectorWidth) or (sop is not None and is_clean_at_bos(sop))
 
     def _not_of(self, read: Iterable[Direction], sop: rasp.SOp) -> str | None:
@@ -288,7 +288,7 @@ class _Claims:
         return f"it reads '{strange[0]}'" if strange else None
 
     def _is_of_guest(self, read: Iterable[Direction], label: str) -> bool:
-        """Whether a neuron is a guest's, which are said to read tokens, and reads directions of guests."""
+        """Tell whether a neuron is a guest's, which are said to read tokens, and reads directions of guests."""
         return label == "tokens" and all(d.kind == "decoy" for d in read)
 
     def _written(self, rows: Tensor) -> list[Direction]:

@@ -69,7 +69,7 @@ def _require_name(model: CompiledNetwork) -> None:
 
 
 def _tells(parts: list[str], names: list[str]) -> bool:
-    """Whether the parts of a name, tiers or transformations, stand for these steps in this order."""
+    """Tell whether the parts of a name, tiers or transformations, stand for these steps in this order."""
     if not parts:
         return not names
     tier: Tier | None = {**TIERS, SUPERPOSED.name: SUPERPOSED}.get(parts[0])
@@ -81,7 +81,7 @@ def _tells(parts: list[str], names: list[str]) -> bool:
 
 
 def _is_of_tier(tier: Tier, names: list[str]) -> bool:
-    """Whether these are all steps of a tier, but for optional ones that the model did not allow."""
+    """Tell whether these are all steps of a tier, but for optional ones that the model did not allow."""
     left = list(names)
     for step in tier.steps:
         if left[:1] == [step]:

@@ -141,7 +141,7 @@ class CircuitRun:
         return attention.share(attention.write(mixed))
 
     def _read(self, sublayer: int, written: Outputs) -> Float[Tensor, "row destination position d_model"]:
-        """Return what the destinations of a sublayer read; one shared axis if no row cuts anything there."""
+        """Give what the destinations of a sublayer read; one shared axis if no row cuts anything there."""
         columns, n_sources = Columns(self.graph).of(sublayer), Columns(self.graph).readable(sublayer)
         written = written[:, :n_sources]
         kept = self.kept[:, :n_sources, columns].transpose(1, 2)

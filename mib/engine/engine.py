@@ -257,7 +257,7 @@ class Engine(Pool):
             inputs: Which inputs.
             stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
             first: The sublayer that reads it, by its number in ``mib.sublayers``.
-            split: Whether each head's q, k and v get an input of their own.
+            split: True if each head's q, k and v get an input of their own.
             through: The model with another backward pass; default: its own.
         """
         tokens, mask = self.tokens(inputs)

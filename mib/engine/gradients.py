@@ -72,7 +72,7 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
         context: Attention masks and rotary tables.
         first: The sublayer to start at; of a model with parallel blocks, an attention or the
             unembedding.
-        split: Whether each head's q, k and v get an input of their own (else ``reads`` has one an attention layer).
+        split: True if each head's q, k and v get an input of their own (else ``reads`` has one an attention layer).
     """
     start = stream.detach().requires_grad_()
     reads, around, after = list[Tensor](), list[Tensor](), list[Tensor]()

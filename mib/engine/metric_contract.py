@@ -142,7 +142,7 @@ def check_independent(what: str, logits: Logits, examples: Examples, together: T
 
 
 def name_of(metric: object) -> str:
-    """Return what a metric is called in errors: the function's name, or its class's."""
+    """Give what a metric is called in errors: the function's name, or its class's."""
     return str(getattr(metric, "__name__", type(metric).__name__))
 
 

@@ -18,7 +18,7 @@ def record_outputs(anatomy: Anatomy, tokens: Tensor, mask: Tensor | None, *, pos
         anatomy: The model.
         tokens: [input, position].
         mask: True for real tokens, or None.
-        pos: Whether the position embedding is a source.
+        pos: True if the position embedding is a source.
     """
     context = anatomy.context(tokens, mask)
     embedding, position = anatomy.embed(tokens), anatomy.position(tokens, mask)

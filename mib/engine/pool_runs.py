@@ -69,7 +69,7 @@ class Pool:
 
     @torch.no_grad()
     def outputs(self, indices: Indices) -> Outputs:
-        """Return what each source writes in the full run of some inputs, [row, source, position, d_model].
+        """Give what each source writes in the full run of some inputs, [row, source, position, d_model].
 
         Kept from the first time on if the whole pool's outputs fit into half of the memory.
         """
@@ -96,7 +96,7 @@ class Pool:
 
     @torch.no_grad()
     def ablated(self, counterfactual: Indices | None) -> Outputs | None:
-        """Return what flows along cut edges: [row | 1, source, position | 1, d_model]; None for zeros.
+        """Give what flows along cut edges: [row | 1, source, position | 1, d_model]; None for zeros.
 
         Args:
             counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
@@ -115,12 +115,12 @@ class Pool:
         return self._fixed
 
     def position(self, inputs: Indices) -> Stream:
-        """Return what the position embedding writes on some inputs, [row | 1, position, d_model]."""
+        """Give what the position embedding writes on some inputs, [row | 1, position, d_model]."""
         return self.anatomy.position(*self.tokens(inputs))
 
     @torch.no_grad()
     def differences(self, clean: Indices, counterfactual: Indices | None = None) -> Outputs:
-        """Return what cutting changes in each source's output: ablated - clean, [row, source, position, d_model]."""
+        """Give what cutting changes in each source's output: ablated - clean, [row, source, position, d_model]."""
         outputs = self.outputs(clean)
         ablated = self.ablated(counterfactual)
         return -outputs if ablated is None else ablated - outputs
@@ -150,12 +150,12 @@ class Pool:
 
     @property
     def must_stream(self) -> bool:
-        """Whether one example's gradients at all destinations, with all sources' outputs, do not fit the memory."""
+        """True if one example's gradients at all destinations, with all sources' outputs, do not fit the memory."""
         return self.memory // 2 < bytes_of_a_row(self.anatomy, self.graph, self.inputs.shape[1], work="gradients")
 
     @property
     def gradient_work(self) -> Work:
-        """Return what taking gradients and changes of some rows amounts to: a sublayer at a time if it must be."""
+        """Give what taking gradients and changes of some rows amounts to: a sublayer at a time if it must be."""
         return "checkpointed" if self.must_stream else "gradients"
 
     def chunks(self, rows: Indices, *, work: Work = "circuits") -> Iterator[Indices]:

@@ -22,12 +22,12 @@ WORTH_A_CALL = 512
 
 
 def bytes_of_outputs(anatomy: Anatomy, graph: Graph, n_positions: int) -> int:
-    """Return what the outputs of all sources on one input take."""
+    """Give what the outputs of all sources on one input take."""
     return len(graph.sources) * n_positions * graph.d_model * anatomy.token_embedding.element_size()
 
 
 def bytes_of_a_row(anatomy: Anatomy, graph: Graph, n_positions: int, *, work: Work) -> int:
-    """Return what some work on one row takes at its peak, beside the model; see ``rows_that_fit``."""
+    """Give what some work on one row takes at its peak, beside the model; see ``rows_that_fit``."""
     size, heads, d_model = anatomy.token_embedding.element_size(), graph.n_heads, graph.d_model
     width = max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0)
     # A bound from above on what is alive at once in a layer: docs/memory.md compares it with counted bytes.

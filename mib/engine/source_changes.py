@@ -78,7 +78,7 @@ class CompactOutputs:
             anatomy: The model.
             tokens: Token ids.
             mask: True for real tokens, or None.
-            pos: Whether the position embedding is a source.
+            pos: True if the position embedding is a source.
         """
         context = anatomy.context(tokens, mask)
         embedding, position = anatomy.embed(tokens), anatomy.position(tokens, mask)
@@ -130,7 +130,7 @@ class StreamingOutputs(_BySublayer):
 
     @torch.no_grad()
     def of(self, sublayer: int) -> Written:
-        """Return what the sources that a sublayer computes write."""
+        """Give what the sources that a sublayer computes write."""
         if sublayer == EMBEDDINGS:
             return self.compact.embeddings
         layer, is_mlp = split_sublayer(sublayer)

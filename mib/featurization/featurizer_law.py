@@ -44,7 +44,7 @@ class FeaturizerCheck:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Return what is wrong, in words; empty if the law is kept."""
+        """Give what is wrong, in words; empty if the law is kept."""
         laws = {
             "bijection": ("round_trip", "mixed", "leak", "crowd", "rotation"),
             "dictionary": ("round_trip", "bent", "crowd", "rotation"),
@@ -55,7 +55,7 @@ class FeaturizerCheck:
 
     @property
     def ok(self) -> bool:
-        """Return whether the law is kept."""
+        """True if the law is kept."""
         return not self.problems
 
 

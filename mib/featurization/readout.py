@@ -33,7 +33,7 @@ class Answers:
 
     @property
     def categorical(self) -> bool:
-        """Return whether one of several outputs is expected, not a number."""
+        """True if one of several outputs is expected, not a number."""
         return not self.expected.is_floating_point()
 
     def loss(self, logits: Logits, examples: Examples) -> Float[Tensor, ""]:
@@ -52,7 +52,7 @@ class Answers:
         return int(self.mask[examples.to(self.mask.device)].sum())
 
     def right(self, logits: Logits, examples: Examples) -> Bool[Tensor, "batch"]:
-        """Return whether the output is as expected at every place that counts."""
+        """Tell whether the output is as expected at every place that counts."""
         wanted, counts = self._of(examples, logits)
         if self.categorical:
             right = self._scores(logits, examples).argmax(-1) == wanted

@@ -45,7 +45,7 @@ def _inputs(task: TaskData, end: Tensor, device: torch.device) -> tuple[Tensor, 
 
 
 def _checked(task: TaskData, what: str, found: Any, n_rows: int) -> Tensor:
-    """Return what a readout returned, if it is what the task expects."""
+    """Give what a readout returned, if it is what the task expects."""
     n_places = task.expected.shape[1]
     if not isinstance(found, Tensor):
         raise TaskError(f"{what} returned a {type(found).__name__}; expected a tensor.")

@@ -29,8 +29,8 @@ class FeaturizerMethod:
         source: Where the method was published.
         needs: What a task must have for it: ``values`` (of the variable, for probes), ``isolation`` pairs,
             ``categories`` (outputs that are one of several, for a loss over these; not numbers).
-        linear: Whether what it finds is a subspace.
-        control: Whether it is no contestant but something to compare contestants with. Tables show controls apart and
+        linear: True if what it finds is a subspace.
+        control: True if it is no contestant but something to compare contestants with. Tables show controls apart and
             do not rank them.
     """
 
@@ -120,8 +120,8 @@ def featurizer(
         cost: What it runs, in words.
         source: Where the method was published.
         needs: What a task must have for it: ``values``, ``isolation``, ``categories``.
-        linear: Whether what it finds is a subspace.
-        control: Whether it is something to compare methods with, and not ranked itself.
+        linear: True if what it finds is a subspace.
+        control: True if it is something to compare methods with, and not ranked itself.
 
     Raises:
         MethodError: If the name is taken, the signature is wrong or a need is unknown.

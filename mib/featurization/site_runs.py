@@ -135,5 +135,5 @@ def _head_output(attention: Attention, mixed: Tensor, site: Site) -> Tensor:
 
 
 def _head_result(attention: Attention, value: Tensor, site: Site) -> Tensor:
-    """Return what the head writes, from the site's value."""
+    """Give what the head writes, from the site's value."""
     return value @ attention.W_O[site.head] if site.output == "z" else value

@@ -46,7 +46,7 @@ class FeaturizationTask(TaskData):
 
     @cached_property
     def answers(self) -> Answers:
-        """Return what is expected of the output, and how it is judged."""
+        """Give what is expected of the output, and how it is judged."""
         return Answers(self.expected, self.mask, self.readout, self.tolerance)
 
     @property
@@ -129,7 +129,7 @@ class FeaturizationTask(TaskData):
         *,
         examples: Int[Tensor, "batch"] | None = None,
     ) -> Bool[Tensor, "batch"]:
-        """Return whether each interchange gives all that is expected; arguments as of ``interchange``."""
+        """Tell whether each interchange gives all that is expected; arguments as of ``interchange``."""
         examples = self.everything if examples is None else examples
         chosen = featurizer if indices is None else featurizer.select(indices)
         judged = [self.answers.right(self._swapped(chosen, batch), batch) for batch in self.pairs.batches(examples)]

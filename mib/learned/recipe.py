@@ -136,7 +136,7 @@ class Recipe:
         return self.mixtures[_last(self.mixtures, step)]
 
     def stage(self, step: int) -> Stage:
-        """Return what an update draws its prompts from."""
+        """Give what an update draws its prompts from."""
         parts, left_out = self.parts[_last(self.parts, step)], self.left_out[_last(self.left_out, step)]
         return Stage(tuple(self.mixture(step)), parts, left_out)
 

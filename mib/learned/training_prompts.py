@@ -34,7 +34,7 @@ class Prompts:
     Attributes:
         tokens: Token ids, padded on the right, [prompt, position].
         last: Position of the last token, after which the answer is asked.
-        accepted: Whether each token is a right answer, [prompt, word].
+        accepted: True if each token is a right answer, [prompt, word].
     """
 
     tokens: Int[Tensor, "prompt position"]
@@ -83,7 +83,7 @@ def prompts_of(
         n: How many base prompts are drawn; those of small tasks repeat.
         seed: Seed of the draws.
         part: Which part of the data; no counterfactual of another part is taken.
-        related: Whether counterfactuals are taken too.
+        related: True if counterfactuals are taken too.
         left_out: Families of counterfactuals that are not.
 
     Raises:

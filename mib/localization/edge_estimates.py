@@ -42,7 +42,7 @@ class EdgeEstimate(Protocol):
         ...
 
     def change(self, sublayer: int) -> Stream:
-        """Return what cutting changes in all outputs of a sublayer together, [example, position, d_model]."""
+        """Give what cutting changes in all outputs of a sublayer together, [example, position, d_model]."""
         ...
 
     def after(self, sublayer: int, change: Stream) -> Stream:
@@ -81,7 +81,7 @@ class _Runs:
         self._changes = task.engine.changes(batch.clean, batch.counterfactual)
 
     def loss(self, logits: Tensor) -> Tensor:
-        """Return what is differentiated: examples do not depend on each other."""
+        """Give what is differentiated: examples do not depend on each other."""
         return self.task.metric(logits, self.batch.examples).sum()
 
     def products(self, gradients: Iterable[tuple[int, Tensor]]) -> Scores:

@@ -79,7 +79,7 @@ def visit_gradients(task: LocalizationTask, batch: Batch, visit: Visit) -> None:
 
 
 def embeddings(task: LocalizationTask, batch: Batch) -> tuple[Embedding, Embedding]:
-    """Return what the token embedding writes on the clean input, and what flows where it is cut."""
+    """Give what the token embedding writes on the clean input, and what flows where it is cut."""
     engine = task.engine
     clean = engine.anatomy.embed(engine.tokens(batch.clean)[0])
     if engine.ablation == "resample":

@@ -29,8 +29,8 @@ class Localizer:
         source: Where the method was published.
         levels: What it can score.
         ablations: What may flow along the edges that it cuts, or imagines to cut.
-        needs_gradient: Whether it differentiates the task's metric.
-        control: Whether it is no contestant but something to compare contestants with: chance, what is blind to the
+        needs_gradient: True if it differentiates the task's metric.
+        control: True if it is no contestant but something to compare contestants with: chance, what is blind to the
             task, what is trained on the metric itself. Tables show controls apart and do not rank them.
     """
 
@@ -116,8 +116,8 @@ def localizer(
         source: Where the method was published.
         levels: What it can score.
         ablations: Which ablations it can run with.
-        needs_gradient: Whether it differentiates the metric; one without a gradient is then refused before it starts.
-        control: Whether it is something to compare methods with, and not ranked itself.
+        needs_gradient: True if it differentiates the metric; one without a gradient is then refused before it starts.
+        control: True if it is something to compare methods with, and not ranked itself.
 
     Raises:
         MethodError: If the name is taken or empty, the function has no docstring or the wrong signature.

@@ -96,7 +96,7 @@ def select(
         sizes: How many scored parts to take for each circuit; unscored parts are added to them.
         ranking: By ``signed`` score or by ``absolute`` value.
         selection: ``top-n``, or ``greedy`` (edges only), see ``edge_order``.
-        prune: Whether to drop what is not on a path from an embedding to the logits.
+        prune: True to drop what is not on a path from an embedding to the logits.
 
     Returns:
         One circuit a size. Nodes and neurons come with all edges between the nodes that are kept.
@@ -198,7 +198,7 @@ def owners(graph: Graph) -> NDArray[np.int64]:
 
 
 def strengths(values: NDArray[np.float64], ranking: Ranking) -> NDArray[np.float64]:
-    """Return what to sort scores by: higher is better, and unscored parts (NaN) are infinitely good.
+    """Give what to sort scores by: higher is better, and unscored parts (NaN) are infinitely good.
 
     Raises:
         ScoreError: If a score is infinite or the ranking is unknown.

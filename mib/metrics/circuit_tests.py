@@ -152,7 +152,7 @@ class Verdict:
     Attributes:
         name: Name of the test, such as ``equivalence``.
         question: The question that it asks.
-        holds: Whether the answer is what a circuit should give; None where the test does not apply.
+        holds: True if the answer is what a circuit should give; None where the test does not apply.
         p_value: Its p-value; NaN where it does not apply.
         detail: What was measured, in words.
     """
@@ -187,7 +187,7 @@ class CircuitTests:
     partial_necessity: QuantileTest
 
     def verdicts(self, *, level: float = 0.05) -> tuple[Verdict, ...]:
-        """Return what each test says at a level of significance, in the order of the paper.
+        """Give what each test says at a level of significance, in the order of the paper.
 
         Partial necessity comes last and is no part of ``rejected``: where a behaviour runs through one bottleneck, any
         random circuit that holds it does as much harm when it is cut, so that even the exact circuit fails.

@@ -43,7 +43,7 @@ class EquivalenceTest:
 
     @property
     def identical(self) -> bool:
-        """Return whether circuit and model perform the same on every example."""
+        """True if circuit and model perform the same on every example."""
         return self.n_ties == self.n_examples
 
 
@@ -214,7 +214,7 @@ def minimality_test(changes: dict[str, float], reference: ArrayLike, *, quantile
 
 
 def rounding(*performances: NDArray[np.float64]) -> float:
-    """Return what counts as a rounding error beside these performances."""
+    """Give what counts as a rounding error beside these performances."""
     return ROUNDING * max(float(np.abs(values).max(initial=0.0)) for values in performances)
 
 

@@ -101,9 +101,9 @@ def scores_of(
     """The scores of pairs that were run already.
 
     Args:
-        right: Whether each pair came out as predicted.
-        distinguishes: Whether it goes wrong if nothing is swapped.
-        isolates: Whether it is an isolation pair.
+        right: True if each pair came out as predicted.
+        distinguishes: True if it goes wrong if nothing is swapped.
+        isolates: True if it is an isolation pair.
         seed: Seed of the bootstrap.
         resamples: How often pairs are drawn anew.
     """
@@ -152,7 +152,7 @@ def by_family(right: Bool[Tensor, "pair"], family: Int[Tensor, "pair"]) -> dict[
     """The share of right pairs of each data set of counterfactuals, by its number; MIB's score of a site is their mean.
 
     Args:
-        right: Whether each pair came out as predicted.
+        right: True if each pair came out as predicted.
         family: Which data set it is from.
     """
     numbers = family.unique().tolist()
@@ -163,7 +163,7 @@ def bootstrap(right: Bool[Tensor, "pair"], *, seed: int = 0, resamples: int = RE
     """A share of pairs with its bootstrap interval.
 
     Args:
-        right: Whether each pair counts.
+        right: True if each pair counts.
         seed: Seed of the bootstrap.
         resamples: How often pairs are drawn anew.
     """
@@ -201,7 +201,7 @@ def mib_aggregate(
         scores: Scores of one method, for each data set and site; NaN where there is no such site.
         choose_by: The same on another split, by which positions and layer are chosen. Default: ``scores`` itself, as
             MIB does, which makes every maximum optimistic.
-        better: Whether higher or lower is better (MIB's squared error of IOI).
+        better: True if higher or lower is better (MIB's squared error of IOI).
 
     Raises:
         ScoreError: If the arrays do not fit together, or a layer has no score.

@@ -73,7 +73,7 @@ def measure(task: LocalizationTask, circuits: Circuits) -> Measurement:
 
 
 def _is_swap(task: LocalizationTask) -> bool:
-    """Return whether the empty circuit is the plain run on the counterfactual inputs."""
+    """Tell whether the empty circuit is the plain run on the counterfactual inputs."""
     return task.ablation == "resample" and task.counterfactual_mask is None
 
 

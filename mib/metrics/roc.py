@@ -105,7 +105,7 @@ def at_true_size(
 def exact_recovery(
     scores: EdgeScores, truth: EdgeFlags, *, leave_out: EdgeFlags | None = None, ranking: Ranking = "absolute"
 ) -> bool:
-    """Return whether every true edge scores above every other edge and none scores exactly 0; a tie is no recovery.
+    """Tell whether every true edge scores above every other edge and none scores exactly 0; a tie is no recovery.
 
     Arguments and errors as ``edge_auroc``, but all edges may be true, or none (then all scores must be 0).
     """

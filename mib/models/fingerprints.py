@@ -52,7 +52,7 @@ class Fingerprint:
         return cls(found, modules, frozenset(hooks_on(loaded.model)))
 
     def changes(self, now: "Fingerprint") -> str:
-        """Return what is different now, in words; empty if nothing is."""
+        """Give what is different now, in words; empty if nothing is."""
         tensors: dict[str, str] = {}  # by content: of names for the same memory the first is enough
         for name, (_, content) in {**now.tensors, **self.tensors}.items():
             if self.tensors.get(name) != now.tensors.get(name):

@@ -24,7 +24,7 @@ class Source:
     Attributes:
         name: What was asked for.
         location: A folder, or an id on the hub.
-        local: Whether it is a folder.
+        local: True if it is a folder.
         revision: Branch, tag or commit on the hub; None for its main branch.
     """
 

@@ -69,7 +69,7 @@ class SharedModel:
         return self._made[owner]
 
     def run(self, by: str, use: Callable[[], Made]) -> Made:
-        """Return what a method gives, if it left the model as it was; an error of its own comes before that.
+        """Give what a method gives, if it left the model as it was; an error of its own comes before that.
 
         Args:
             by: The method's name.

@@ -54,7 +54,7 @@ def localization(
             keeps ``any``.
         ablation: What flows along an edge that is cut.
         level: What is scored: edges, nodes or neurons.
-        bos: Whether prompts begin with the beginning-of-sequence token; default: if the tokenizer has one.
+        bos: True if prompts begin with the beginning-of-sequence token; default: if the tokenizer has one.
         answer_prefix: What answers begin with, instead of the task's own space or nothing. MIB tokenizes the letters
             of multiple choice without a space: ``answer_prefix=""`` does so too.
         memory: Bytes that a run may use beside the model.

@@ -35,7 +35,7 @@ class Encoder:
 
     Attributes:
         tokenizer: A fast tokenizer of ``transformers`` (one that knows which characters a token stands for).
-        bos: Whether prompts begin with the beginning-of-sequence token; None: if the tokenizer has one, as in
+        bos: True if prompts begin with the beginning-of-sequence token; None: if the tokenizer has one, as in
             TransformerLens. Never twice, whatever the tokenizer adds by itself.
     """
 
@@ -55,13 +55,13 @@ class Encoder:
 
     @cached_property
     def start(self) -> tuple[int, ...]:
-        """Return what prompts begin with: the beginning-of-sequence token, or nothing."""
+        """Give what prompts begin with: the beginning-of-sequence token, or nothing."""
         token = self.tokenizer.bos_token_id
         return () if token is None or self.bos is False else (int(token),)
 
     @cached_property
     def padding(self) -> int:
-        """Return what shorter prompts are filled up with; attention skips it."""
+        """Give what shorter prompts are filled up with; attention skips it."""
         tokenizer = self.tokenizer
         found = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, 0)
         return next(int(token) for token in found if token is not None)

@@ -56,12 +56,12 @@ class Example:
 
     @property
     def prompt(self) -> str:
-        """Return what the model reads."""
+        """Give what the model reads."""
         return self.base.text
 
     @property
     def answer(self) -> str:
-        """Return what it should say next."""
+        """Give what it should say next."""
         return self.base.answer
 
     @property

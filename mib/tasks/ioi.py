@@ -168,7 +168,7 @@ def _spans(text: str, found: list[Span], name_A: str, name_B: str) -> dict[str, 
 
 
 def subject(example: Example, counterfactual: Prompt) -> str:
-    """Return what MIB sets the answer against, whatever the family: the name that is not it."""
+    """Give what MIB sets the answer against, whatever the family: the name that is not it."""
     names = {example.variables["name_A"], example.variables["name_B"]}
     return next(f" {name}" for name in sorted(names) if f" {name}" != example.answer)
 

@@ -96,7 +96,7 @@ def answer_tokens(encoder: Encoder, answer: str, other: str, *, single: bool) ->
         encoder: The tokenizer.
         answer: The right answer.
         other: The answer that it is set against.
-        single: Whether answers must be one token each (arithmetic); else as many as each other.
+        single: True if answers must be one token each (arithmetic); else as many as each other.
     """
     one, two = encoder.answer(answer), encoder.answer(other)
     if single and max(len(one), len(two)) > 1:
@@ -123,7 +123,7 @@ def last_logits(
 def right(
     anatomy: Anatomy, prompts: Sequence[Encoding], accepted: Sequence[Sequence[int]], *, padding: int
 ) -> list[bool]:
-    """Return whether the model's likeliest token is one that begins a right answer, for each prompt.
+    """Tell whether the model's likeliest token is one that begins a right answer, for each prompt.
 
     Args:
         anatomy: The model.

@@ -121,12 +121,12 @@ def _prompt(cell: Row, where: str) -> Prompt:
 
 
 def of_source_city(example: Example, counterfactual: Prompt) -> str:
-    """Return what the base's question would be answered for the counterfactual's city."""
+    """Give what the base's question would be answered for the counterfactual's city."""
     return _spelt(counterfactual.variables[example.variables["attribute"]])
 
 
 def asks_for_another(base: Prompt, variable: str) -> bool:
-    """Return whether the base asks for something else than a variable: an isolation pair."""
+    """Tell whether the base asks for something else than a variable: an isolation pair."""
     return base.variables["attribute"] != variable
 
 

@@ -60,7 +60,7 @@ class CausalModel:
         return name
 
     def moves(self, name: str) -> bool:
-        """Return whether the output follows from a variable at all.
+        """Tell whether the output follows from a variable at all.
 
         Raises:
             TaskError: If there is no such variable.

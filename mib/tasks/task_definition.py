@@ -44,11 +44,11 @@ class TaskDefinition:
         positions: Names of places in the prompts, beside ``last``.
         hub: MIB's data set.
         contrast: The answer that the right one's logit is compared with; default: that to the counterfactual.
-        single_token: Whether answers must be one token each (arithmetic); else as many as each other, and their
+        single_token: True if answers must be one token each (arithmetic); else as many as each other, and their
             first ones are compared.
         candidates: All that could be answered, where several answers are right: then the measure is the probability
             of the right ones minus that of the others.
-        isolates: Whether a prompt asks for something else than a variable (RAVEL).
+        isolates: True if a prompt asks for something else than a variable (RAVEL).
         prompt_column: Which column the base prompt is in.
     """
 
@@ -90,7 +90,7 @@ class TaskDefinition:
         Args:
             seed: Seed of every choice.
             split: ``train``, ``validation`` or ``test``; the parts share no base prompt, whatever the seed.
-            distinct: Whether every base prompt is another. Then the stream ends when no new ones are found.
+            distinct: True if every base prompt is another. Then the stream ends when no new ones are found.
 
         Raises:
             TaskError: If the task cannot be generated.

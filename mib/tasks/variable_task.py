@@ -77,7 +77,7 @@ def featurization(
             logits between the base's right and wrong answer (``mib.tasks.ioi_linear``).
         labels: ``arbitrary``: the variable's values are shuffled over the prompts, by ``seed``: a hypothesis that is
             false of any model. A pair keeps its own where that leads to no answer.
-        bos: Whether prompts begin with the beginning-of-sequence token; default: if the tokenizer has one.
+        bos: True if prompts begin with the beginning-of-sequence token; default: if the tokenizer has one.
         answer_prefix: What answers begin with, instead of the task's own space or nothing.
         memory: Bytes that a run may use beside the model.
 
@@ -159,7 +159,7 @@ class _Interchange:
         return [(pair, predictions[pair]) for pair in chosen.pairs]
 
     def predict(self, pair: Pair) -> float | int | str:
-        """Return what the hypothesis says: a number, the token of an answer, or why there is neither."""
+        """Give what the hypothesis says: a number, the token of an answer, or why there is neither."""
         if self.position == EVERYWHERE and len(pair.base.ids) != len(pair.source.ids):
             return "base and counterfactual differ in their number of tokens"
         sources = {self.variable: self._settings(pair.counterfactual)}

@@ -30,7 +30,7 @@ class Drawn:
     Attributes:
         causes: After these the output is another one: what a no-op gets wrong.
         isolations: In these the variable is the same in base and source, so that nothing may change.
-        exhaustive: Whether these are all that there are.
+        exhaustive: True if these are all that there are.
     """
 
     causes: Swaps
@@ -126,7 +126,7 @@ def _some(predictor: Predictor, pairs: Pairs, where: tuple[int, ...], rng: np.ra
 
 
 def _differ(swaps: Swaps) -> Bools:
-    """Whether base and source are not the same state of the same input [pair]."""
+    """Tell whether base and source are not the same state of the same input [pair]."""
     return (swaps.base != swaps.source) | (swaps.base_positions != swaps.source_positions).any(1)
 
 

@@ -17,7 +17,7 @@ LanguageModelPlace = tuple[str, str, str, str]
 
 
 def names_language_model(name: str) -> bool:
-    """Whether a model, with or without ``:variable@site``, is a language model."""
+    """Tell whether a model, with or without ``:variable@site``, is a language model."""
     return is_language_model(name.partition(":")[0])
 
 

@@ -83,7 +83,7 @@ class LanguageModelVariableEvaluator:
         about: The task, ``task`` or ``task:family``.
         variable: Of its causal model.
         site: Where it is sought, with the name of a position: ``residual.1.post@last``.
-        controls: Whether methods are also run where there is nothing to find.
+        controls: True if methods are also run where there is nothing to find.
     """
 
     name: str
@@ -116,7 +116,7 @@ class LanguageModelVariableEvaluator:
             about: ``task``, of which the families are pooled that MIB pools, or ``task:family``.
             variable: Of the task's causal model.
             site: Such as ``residual.1.post@last``.
-            controls: Whether methods are also run where there is nothing to find.
+            controls: True if methods are also run where there is nothing to find.
             sizes: How many pairs in all; of these 60 % are to learn from, and 20 % each to choose by and to score on.
             seed: Of pairs and methods.
             device: Where to run.

@@ -59,8 +59,8 @@ class Predictions:
         real: Which positions the base has [pair, position].
         base_values: Numbers of the variable's values where something is put [pair, chosen]; 0 where it has none.
         source_values: The same of what is put there.
-        defined: Whether the program has a value at every position [pair].
-        changed: Whether the output is not the base's own [pair].
+        defined: True if the program has a value at every position [pair].
+        changed: True if the output is not the base's own [pair].
     """
 
     expected: Tensor
@@ -73,7 +73,7 @@ class Predictions:
 
     @property
     def same(self) -> Bools:
-        """Whether the variable has the same values in base and source, so that nothing may change [pair]."""
+        """True if the variable has the same values in base and source, so that nothing may change [pair]."""
         return (self.base_values == self.source_values).all(1)
 
 

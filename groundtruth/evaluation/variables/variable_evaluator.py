@@ -59,7 +59,7 @@ def score_featurizer(
         variable: Its name or label, or itself.
         site: Where it is sought; see ``featurization_task``.
         parameters: Hyper-parameters of the method.
-        controls: Whether the method is also run where there is nothing to find: three times the work.
+        controls: True if the method is also run where there is nothing to find: three times the work.
         task: Other arguments of ``featurization_task``: ``pairs``, ``sizes``, ``seed``, ``device``, ``dtype``.
 
     Raises:
@@ -85,7 +85,7 @@ class VariableEvaluator:
         site: Where it is sought.
         task: What a method is asked.
         sought: How the task was made: the arguments of ``featurization_task``.
-        controls: Whether methods are also run where there is nothing to find.
+        controls: True if methods are also run where there is nothing to find.
     """
 
     model: CompiledModel

@@ -65,7 +65,7 @@ class VariableScores:
         disentangle: Mean of cause and isolation (RAVEL); ``None`` without isolation pairs.
         validation: ``accuracy`` on the validation split: what a choice of sites may be made by; ``None`` if no pair
             of it distinguishes.
-        linear: Whether what it found is a subspace.
+        linear: True if what it found is a subspace.
         rank: How many features it swaps.
         controls: The same method where there is nothing to find.
         seconds: Wall time of the method, without controls and scores.
@@ -133,7 +133,7 @@ class VariableScores:
 
     @property
     def illusion(self) -> bool:
-        """Whether the accuracy is that of a find, and most of what was found is not the variable."""
+        """True if the accuracy is that of a find, and most of what was found is not the variable."""
         return self.accuracy >= HIGH and self.precision is not None and self.precision < LOW
 
     @property

@@ -24,7 +24,7 @@ class Branch:
         stem: The lines that join it to what reads it.
         letter: Which input of a head it feeds; empty elsewhere.
         truth: The edge.
-        again: Whether its source was drawn above, with all that it reads.
+        again: True if its source was drawn above, with all that it reads.
         above: What travels on the line that it hangs from.
     """
 

@@ -29,7 +29,7 @@ class RankAgreement:
 
     @property
     def is_shown(self) -> bool:
-        """Whether it rests on enough methods, and is a number."""
+        """True if it rests on enough methods, and is a number."""
         return self.n_methods >= LEAST_VALUES and self.tau == self.tau
 
 

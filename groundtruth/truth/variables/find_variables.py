@@ -77,7 +77,7 @@ def _writers(model: CompiledNetwork, sop: rasp.SOp, dimensions: tuple[int, ...])
 
 
 def _computes(model: CompiledNetwork, source: str, label: str) -> bool:
-    """Whether a component is said to compute an expression."""
+    """Tell whether a component is said to compute an expression."""
     place, provenance = model.graph.locate(source), model.provenance
     if place.kind == "head":
         return provenance.head(place.layer, place.head).expression == label

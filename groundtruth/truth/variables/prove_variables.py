@@ -94,7 +94,7 @@ def _rank(ground: Ground, variable: Variable, readers: Sequence[Reader]) -> int:
 
 
 def _writes_as_it_is(ground: Ground, variable: Variable) -> bool:
-    """Whether the head that writes a variable writes what it has mixed, coordinate by coordinate.
+    """Tell whether the head that writes a variable writes what it has mixed, coordinate by coordinate.
 
     Then an interchange of what it has mixed is the same as one of what it writes.
     """

@@ -76,7 +76,7 @@ class Site:
 
     @property
     def residual(self) -> bool:
-        """Whether it is a residual stream and not the output of one component."""
+        """True if it is a residual stream and not the output of one component."""
         return self.kind.startswith("resid")
 
     def __str__(self) -> str:

@@ -55,7 +55,7 @@ class Interchanges:
             ``groundtruth.truth.variables.rasp_causal_model``); they say nothing.
         distinguishing: After how many the causal model's output is not the base's: what a no-op gets wrong.
         wrong: After how many the model's output is not the causal model's.
-        exhaustive: Whether these are all interchanges of the kind between inputs of the domain.
+        exhaustive: True if these are all interchanges of the kind between inputs of the domain.
         failure: The first that is wrong.
     """
 
@@ -98,7 +98,7 @@ class Stage:
 
     @property
     def certified(self) -> bool:
-        """Whether the model is the causal model after every interchange tried."""
+        """True if the model is the causal model after every interchange tried."""
         return not any(item.wrong for item in self.interchanges)
 
 
@@ -111,7 +111,7 @@ class VariableTruth:
         stages: Its sites by what is still to read it, in the order of computation.
         spread: The greatest distance, over inputs and sites, between what its directions hold and the state of its
             value; ``None`` if it has no value on some input.
-        exhaustive: Whether its values are those of the whole domain.
+        exhaustive: True if its values are those of the whole domain.
     """
 
     variable: Variable
@@ -121,7 +121,7 @@ class VariableTruth:
 
     @property
     def certified(self) -> bool:
-        """Whether its directions hold it, and an interchange at any site does what the causal model says."""
+        """True if its directions hold it, and an interchange at any site does what the causal model says."""
         return self.spread is not None and self.spread <= SPREAD and all(stage.certified for stage in self.stages)
 
     @property

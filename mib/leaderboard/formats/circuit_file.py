@@ -53,7 +53,7 @@ class CircuitFile:
 
     @property
     def is_binary(self) -> bool:
-        """Return whether the file says only what is in the circuit: no score differs from 0."""
+        """True if the file says only what is in the circuit: no score differs from 0."""
         scored = any(scores is not None for scores in (self.node_scores, self.neuron_scores))
         return not scored and bool((self.scores.flat == 0).all())
 

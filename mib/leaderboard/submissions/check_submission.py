@@ -67,7 +67,7 @@ class SubmissionReport:
 
     @property
     def ready(self) -> bool:
-        """Return whether nothing that is there is faulty, and nothing that must be there is missing."""
+        """True if nothing that is there is faulty, and nothing that must be there is missing."""
         return not self.problems and all(cell.state != "faulty" for cell in self.cells)
 
 
@@ -202,7 +202,7 @@ def _too_few(cells: Sequence[CellReport]) -> list[str]:
 
 
 def _ioi(folder: Path, names: Sequence[str]) -> list[str]:
-    """Return what is missing of the parameters of IOI's causal model."""
+    """Give what is missing of the parameters of IOI's causal model."""
     cells = [featurizer_files.CELLS[name] for name in names if name in featurizer_files.CELLS]
     needed = {cell.model for cell in cells if cell.task == "ioi_task"}
     if not needed:

@@ -82,7 +82,7 @@ class _Cell:
         return str(Cell(PROTOCOLS[self.task].name, MODELS[self.model].architecture, self.variable))
 
     def job(self) -> Job:
-        """Return what makes it."""
+        """Give what makes it."""
         layers, heads = self.places.layers, self.places.heads
         chosen = {"layers": None if layers is None else [*layers], "heads": heads and [[*head] for head in heads]}
         return Job(self.name, self.model, self.setup.settings(self.model, **chosen), self.make)

@@ -154,7 +154,7 @@ def _make(setup: Setup, lent: SharedModel, job: Job) -> str:
 
 
 def _attempt(make: Callable[[], Any]) -> tuple[Any, str]:
-    """Return what it gives, or None and why."""
+    """Give what it gives, or None and why."""
     try:
         return make(), ""
     except (MemoryError, torch.OutOfMemoryError) as error:

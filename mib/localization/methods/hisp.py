@@ -60,7 +60,7 @@ def _mask_gradients(task: LocalizationTask, batch: Batch) -> Float[Tensor, "dest
 
 
 def _read_changes(changes: Changes, n_layers: int) -> list[Stream]:
-    """Return what cutting all edges into a layer's attention changes there, for each layer."""
+    """Give what cutting all edges into a layer's attention changes there, for each layer."""
     total, found = changes.of(EMBEDDINGS).sum(1), list[Stream]()
     for layer in range(n_layers):
         found.append(total)

@@ -89,7 +89,7 @@ def with_constants(task: LocalizationTask, constants: Constants) -> Localization
 
 
 def mean_outputs(task: LocalizationTask) -> Constants:
-    """Return what each source writes, averaged over the tokens of an example and over examples."""
+    """Give what each source writes, averaged over the tokens of an example and over examples."""
     total = torch.zeros(len(task.graph.sources), task.graph.d_model, dtype=torch.float64)
     for batch in task.batches():
         outputs, weights = task.engine.outputs(batch.clean), task.engine.position_weights(batch.clean)

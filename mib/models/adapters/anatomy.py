@@ -33,8 +33,8 @@ class Anatomy:
         blocks: The layers.
         final_norm: The norm before the unembedding.
         W_U: [d_model, vocabulary]; b_U: [vocabulary] or None.
-        causal: Whether a position sees only itself and earlier ones.
-        parallel: Whether attention and MLP of a block read the same residual stream.
+        causal: True if a position sees only itself and earlier ones.
+        parallel: True if attention and MLP of a block read the same residual stream.
         window: Width of the sliding window of local layers.
         rotary: Rotary position embeddings.
         soft_cap: Logits s become ``cap * tanh(s / cap)`` (Gemma 2).
@@ -85,7 +85,7 @@ class Anatomy:
         return Graph(self.n_layers, self.n_heads, self.d_model, parallel=self.parallel, pos=pos)
 
     def embed(self, tokens: Tokens) -> Stream:
-        """Return what the token embedding writes."""
+        """Give what the token embedding writes."""
         return self.token_embedding[tokens]
 
     def positions(self, tokens: Tokens, mask: Mask | None = None) -> Int[Tensor, "#batch position"]:
@@ -96,14 +96,14 @@ class Anatomy:
         return (mask.long().cumsum(1) - 1).clamp(min=0)
 
     def position(self, tokens: Tokens, mask: Mask | None = None) -> Float[Tensor, "#batch position d_model"]:
-        """Return what the position embedding writes, [batch | 1, position, d_model]; zeros for rotary models."""
+        """Give what the position embedding writes, [batch | 1, position, d_model]; zeros for rotary models."""
         if self.position_embedding is None:
             shape = (1, tokens.shape[1], self.d_model)
             return torch.zeros(shape, dtype=self.token_embedding.dtype, device=self.token_embedding.device)
         return self.position_embedding[self.positions(tokens, mask)]
 
     def context(self, tokens: Tokens, mask: Mask | None = None) -> Context:
-        """Return what the attention of these inputs needs besides activations."""
+        """Give what the attention of these inputs needs besides activations."""
         n, like = tokens.shape[1], self.token_embedding
         bias = causal_bias(n, causal=self.causal, window=None, mask=mask, like=like)
         local = None

@@ -18,7 +18,7 @@ KNOWN = ("gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma", "gem
 
 
 def is_bridge(model: nn.Module) -> bool:
-    """Return whether a model is a ``TransformerBridge``, found without importing TransformerLens."""
+    """Tell whether a model is a ``TransformerBridge``, found without importing TransformerLens."""
     return any(kind.__name__ == "TransformerBridge" for kind in type(model).__mro__)
 
 
@@ -53,7 +53,7 @@ def refusal(bridge: Any, otherwise: str) -> TaskError:
 
 
 def decompose_ends(bridge: Any, blocks: tuple[Block, ...]) -> Anatomy:
-    """Return what is before and behind a bridge's blocks, with blocks that were taken apart already."""
+    """Give what is before and behind a bridge's blocks, with blocks that were taken apart already."""
     W_E, config = bridge.embed.W_E.detach(), bridge.original_model.config
     scale = getattr(bridge.embed.original_component, "embed_scale", None)
     return Anatomy(

@@ -33,7 +33,7 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
 
 
 def follows_convention(model: nn.Module) -> bool:
-    """Return whether a model has ``cfg``, ``embed.W_E``, ``blocks[l].attn.W_Q`` and ``unembed.W_U``."""
+    """Tell whether a model has ``cfg``, ``embed.W_E``, ``blocks[l].attn.W_Q`` and ``unembed.W_U``."""
     cfg, embed, unembed = (getattr(model, name, None) for name in ("cfg", "embed", "unembed"))
     return cfg is not None and hasattr(embed, "W_E") and hasattr(unembed, "W_U") and hasattr(model, "blocks")
 

@@ -44,7 +44,7 @@ class Norm:
         return normalised if self.bias is None else normalised + self.bias
 
     def factor(self, x: Float[Tensor, "*axes d_model"]) -> Float[Tensor, "*axes d_model"]:
-        """Return what a root-mean-square norm multiplies its input by: linear once this factor is fixed."""
+        """Give what a root-mean-square norm multiplies its input by: linear once this factor is fixed."""
         factor = torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
         return factor.expand_as(x) if self.weight is None else factor * self.weight
 
@@ -88,7 +88,7 @@ class Attention:
         W_O: [head, d_head, d_model]; b_O: [d_model] or None, which no head owns.
         scale: Attention scores are divided by it.
         soft_cap: Scores s become ``cap * tanh(s / cap)`` (Gemma 2).
-        local: Whether the layer sees a sliding window only.
+        local: True if the layer sees a sliding window only.
         post: The norm between the sum of the heads and the residual stream (Gemma 2).
         qk_norms: Norms of each head's query and key, over d_head (Qwen 3, Gemma 3).
     """
@@ -133,15 +133,15 @@ class Attention:
         return torch.matmul(torch.softmax(scores, dim=-1), values)
 
     def write(self, mixed: PerHead, head: int | None = None) -> Inputs:
-        """Return what each head writes before the post norm, without the bias that no head owns."""
+        """Give what each head writes before the post norm, without the bias that no head owns."""
         return torch.matmul(mixed, self.W_O if head is None else self.W_O[head : head + 1])
 
     def share(self, written: Inputs) -> Inputs:
-        """Return what each head adds to the residual stream: its share of the post-normed sum of all heads."""
+        """Give what each head adds to the residual stream: its share of the post-normed sum of all heads."""
         return written if self.post is None else written * self.post.factor(written.sum(1, keepdim=True))
 
     def total(self, mixed: PerHead) -> Stream:
-        """Return what all heads together add to the residual stream, with the bias."""
+        """Give what all heads together add to the residual stream, with the bias."""
         return self.finish(self.sum_heads(mixed))
 
     def sum_heads(self, mixed: PerHead) -> Stream:
@@ -182,7 +182,7 @@ class Mlp:
     post: Norm | None = None
 
     def __call__(self, x: Float[Tensor, "*axes d_model"]) -> Float[Tensor, "*axes d_model"]:
-        """Return what the MLP adds to the residual stream."""
+        """Give what the MLP adds to the residual stream."""
         x = normalise(self.norm, x)
         hidden = _affine(x, self.W_in, self.b_in)
         gate = hidden if self.W_gate is None else _affine(x, self.W_gate, self.b_gate)
@@ -201,11 +201,11 @@ class Block:
 def causal_bias(
     n: int, *, causal: bool, window: int | None, mask: Bool[Tensor, "batch position"] | None, like: Tensor
 ) -> Float[Tensor, "batch 1 query key"] | None:
-    """Return what is added to attention scores so that no position sees the future, padding, or beyond its window.
+    """Give what is added to attention scores so that no position sees the future, padding, or beyond its window.
 
     Args:
         n: Number of positions.
-        causal: Whether a position sees only itself and earlier ones.
+        causal: True if a position sees only itself and earlier ones.
         window: How many positions, itself included, it sees; None for all.
         mask: True for real tokens, False for padding.
         like: A tensor of the dtype and device wanted.
