@@ -158,20 +158,11 @@ def program(
     def declare(function: Callable[[], rasp.SOp]) -> Program:
         label = name or function.__name__
         _check_arguments(function, label)
-        try:
-            if inputs is not None:
-                domain = Domain.of(inputs, vocab=vocab, text=inputs_text)
-            elif vocab is None or max_seq_len is None:
-                raise ProgramError(f"program '{label}' needs vocab= and max_seq_len=, or inputs=.")
-            else:
-                domain = Domain(tuple(vocab), max_seq_len, min_seq_len=min_seq_len, valid=valid)
-        except DomainError as error:
-            raise ProgramError(f"program '{label}': {error}") from error
         return Program(
             name=label,
             description=(inspect.getdoc(function) or "").partition("\n")[0].rstrip("."),
             family=family,
-            domain=domain,
+            domain=_declared_domain(label, vocab, (min_seq_len, max_seq_len), valid, inputs, inputs_text),
             causal=causal,
             pad_safe=pad_safe,
             source=source,
@@ -179,9 +170,35 @@ def program(
             function=function,
         )
 
-    register = PROGRAMS.register(declare, name=name)
+    return _register_or_keep(PROGRAMS.register(declare, name=name), name)
 
-    def register_or_keep(function: Callable[[], rasp.SOp]) -> Program:
+
+def _declared_domain(
+    label: str,
+    vocab: Iterable[Token] | None,
+    lengths: tuple[int, int | None],
+    valid: Callable[[Tokens], bool] | None,
+    inputs: Iterable[Sequence[Token]] | None,
+    inputs_text: str,
+) -> Domain:
+    """The inputs that a declaration names, by rule or one by one."""
+    shortest, longest = lengths
+    try:
+        if inputs is not None:
+            return Domain.of(inputs, vocab=vocab, text=inputs_text)
+        if vocab is None or longest is None:
+            raise ProgramError(f"program '{label}' needs vocab= and max_seq_len=, or inputs=.")
+        return Domain(tuple(vocab), longest, min_seq_len=shortest, valid=valid)
+    except DomainError as error:
+        raise ProgramError(f"program '{label}': {error}") from error
+
+
+def _register_or_keep(
+    register: Callable[[Callable[[], rasp.SOp]], Program], name: str | None
+) -> Callable[[Callable[[], rasp.SOp]], Program]:
+    """Register, and let a declaration that fails stand as refused where the rest of its file is wanted."""
+
+    def decorate(function: Callable[[], rasp.SOp]) -> Program:
         try:
             return register(function)
         except ProgramError as error:
@@ -189,7 +206,7 @@ def program(
                 raise
             return cast(Program, RefusedProgram(name or function.__name__, error))
 
-    return register_or_keep
+    return decorate
 
 
 def names(*, family: str | None = None) -> list[str]:
