@@ -1,28 +1,69 @@
-"""The command that writes a page which runs a model in the browser."""
+"""The command that writes pages which run models in the browser."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 
-def explore(name: str, /, *, out: Path | None = None) -> None:
-    """Write one HTML page that runs a model: cut its edges, swap its variables, and see what changes.
+def explore(
+    *names: str,
+    method: Annotated[list[str] | None, Parameter(negative=())] = None,
+    out: Path | None = None,
+    site: Path | None = None,
+) -> None:
+    """Write one HTML page that runs a model: cut its edges, swap its variables, compare methods, guess the circuit.
 
     The page needs nothing else, neither a network nor a server: open it in a browser.
 
     Args:
-        name: A shipped model, the folder of a stored one, a program of the library, or my_file.py:my_program; with
-            @ and a tier (reverse@rotated) or transformations (reverse@decoys+rotate), that variant.
+        names: A shipped model, the folder of a stored one, a program of the library, or my_file.py:my_program; with
+            @ and a tier (reverse@rotated) or transformations (reverse@decoys+rotate), that variant. Several only with
+            --site.
+        method: A method whose ranking of the edges can be compared with the truth: a name, or my_file.py:my_method;
+            more than once for several. By default eap and eap-ig-inputs.
         out: Where to write the page; by default NAME.html in the current folder.
+        site: Write a folder instead: a page of each model, and an index that can be searched; without names of every
+            shipped model and variant.
     """
+    from groundtruth.explorer.rankings_data import DEFAULT_METHODS
+
+    methods = DEFAULT_METHODS if method is None else method
+    if site is None:
+        _write_page(names, methods, out)
+    else:
+        _write_site(names, methods, out, site)
+
+
+def _write_page(names: tuple[str, ...], methods: list[str] | tuple[str, ...], out: Path | None) -> None:
     from rich.text import Text
 
+    from groundtruth.errors import DomainError
     from groundtruth.explorer.page_file import model_page
     from groundtruth.files import write_whole
     from groundtruth.report.terminal import echo
     from groundtruth.specs import find_compiled
 
-    model = find_compiled(name, "its page")
-    content = model_page(model).encode()
+    if len(names) != 1:
+        raise DomainError(f"{len(names)} models were named. Name one, or write a folder of pages with --site DIR.")
+    model = find_compiled(names[0], "its page")
+    content = model_page(model, methods).encode()
     path = out or Path(f"{model.name}.html")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content)
     echo(Text(f"{path}  ({len(content) / 1000:,.0f} kB; open it in a browser)"))
+
+
+def _write_site(names: tuple[str, ...], methods: list[str] | tuple[str, ...], out: Path | None, site: Path) -> None:
+    from rich.text import Text
+
+    from groundtruth.cli.options import require_writable
+    from groundtruth.errors import DomainError
+    from groundtruth.explorer.site_files import write_site
+    from groundtruth.report.terminal import echo
+
+    if out is not None:
+        raise DomainError(f"--out {out} and --site {site} were both given. Choose one: a page, or a folder of pages.")
+    require_writable(site)
+    written = write_site(site, names, methods, tell=lambda text: echo(Text(text, "faint")))
+    echo(Text(f"{site / 'index.html'}  ({len(written)} models; open it in a browser)"))

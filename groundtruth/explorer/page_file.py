@@ -1,6 +1,7 @@
 """The page of one model as one HTML file that needs nothing else: script, style and model are inside."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -9,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from groundtruth.explorer.page_data import page_data
+from groundtruth.explorer.rankings_data import DEFAULT_METHODS, rankings_data
 from groundtruth.model import CompiledModel
 
 LICENCE = (
@@ -19,23 +21,38 @@ LICENCE = (
 
 def page(data: dict[str, Any]) -> str:
     """Write the page of what ``page_data`` gave."""
-    environment = Environment(
-        loader=PackageLoader("groundtruth.explorer", ""), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("page.html.j2").render(
-        name=data["name"],
-        description=data["description"],
-        facts=data["facts"],
-        licence=LICENCE,
-        css=Markup(bundled("explorer.css")),
-        script=Markup(bundled("explorer.js")),
-        data=Markup(script_json(data)),
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            name=data["name"],
+            description=data["description"],
+            facts=data["facts"],
+            licence=LICENCE,
+            css=Markup(bundled("explorer.css")),
+            script=Markup(bundled("explorer.js")),
+            data=Markup(script_json(data)),
+        )
     )
 
 
-def model_page(model: CompiledModel) -> str:
-    """Write the page of a model."""
-    return page(page_data(model))
+@cache
+def environment() -> Environment:
+    """Where the templates are read from; what they are given is escaped."""
+    return Environment(loader=PackageLoader("groundtruth.explorer", ""), autoescape=True, undefined=StrictUndefined)
+
+
+def model_page(model: CompiledModel, methods: Sequence[str] = DEFAULT_METHODS) -> str:
+    """Write the page of a model.
+
+    Args:
+        model: The model.
+        methods: Methods whose rankings can be looked at: names, or functions as ``my_file.py:my_method``.
+
+    Raises:
+        MethodError: If there is no such method, or it cannot rank the model's edges.
+    """
+    return page(page_data(model) | rankings_data(model, methods))
 
 
 @cache

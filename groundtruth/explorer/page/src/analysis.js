@@ -136,10 +136,10 @@ export function causalValues(model, state) {
 
 /** What travels along an edge, decoded: for each variable it carries, the values written and those that arrive. */
 export function travelling(model, state, found, edge) {
-  const { ablation } = state;
-  const put = replacement(model, ablation, found.circuit.lengths, found.other);
-  const instead = put(edge.source);
-  const own = found.whole.outputs.get(edge.source);
+  const width = padded(model, found.circuit.lengths, state);
+  const [whole, other] = [state.tokens, state.second].map((tokens) => run(model.network, encode(model, tokens, width)));
+  const instead = replacement(model, state.ablation, found.circuit.lengths, other)(edge.source);
+  const own = whole.outputs.get(edge.source);
   const named = model.truth.variables.filter(
     (variable) => edge.travels.includes(variable.name) && holds(model, variable, edge.source),
   );

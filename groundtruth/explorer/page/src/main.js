@@ -8,6 +8,7 @@ import { Store } from "./state.js";
 import { attentionView } from "./view_attention.js";
 import { detailsView } from "./view_details.js";
 import { graphView } from "./view_graph.js";
+import { chooseByMethod, guessActions, MODE_NAMES, modeView } from "./view_mode.js";
 import { programView } from "./view_program.js";
 import { runView } from "./view_run.js";
 
@@ -16,7 +17,9 @@ const HUES = [212, 22, 145, 285, 340, 52, 178, 250, 8, 100, 315, 195];
 function start() {
   const model = readModel(JSON.parse(document.getElementById("model").textContent));
   const app = makeApp(model);
+  const mode = modeView(document.getElementById("mode"), app);
   const views = [
+    mode,
     headerView(document.getElementById("tools"), app),
     programView(document.getElementById("program"), app),
     graphView(document.getElementById("graph"), app),
@@ -26,9 +29,12 @@ function start() {
   ];
   app.render = () => {
     app.found = analyse(model, app.store.state);
+    app.method = chooseByMethod(app);
+    if (app.verdict?.guess !== app.store.state.guess) app.verdict = app.hint = null;
     document.body.dataset.mode = app.store.state.mode;
     for (const view of views) view();
   };
+  app.renderMode = mode;
   addEventListener("hashchange", () => app.store.follow());
   app.render();
   document.body.dataset.ready = "true";
@@ -54,12 +60,22 @@ function makeApp(model) {
       return name ? colour(names.get(name)) : "var(--faint)";
     },
     typed: (name, tokens) => app.store.set({ [name]: tokens }),
-    chooseEdge: (name) => app.store.set({ selected: `edge:${name}` }, { minor: true }),
+    chooseEdge: (name) => chooseEdge(app, name),
     showWitness: (name) => showWitness(app, name),
     tip: (event, text) => showTip(event, text),
   };
+  Object.assign(app, guessActions(app));
   app.store = new Store(model, () => app.render());
   return app;
+}
+
+/** Look at an edge; while guessing, put it into the circuit or take it out. */
+function chooseEdge(app, name) {
+  const { state } = app.store;
+  const selected = `edge:${name}`;
+  if (state.mode !== "guess" || state.shown) return app.store.set({ selected }, { minor: true });
+  const guess = state.guess.includes(name) ? state.guess.filter((edge) => edge !== name) : [...state.guess, name];
+  return app.store.set({ guess });
 }
 
 /** Put a stored witness into the page: its two inputs, and the edge cut. */
@@ -95,6 +111,11 @@ function headerView(region, app) {
   return () => {
     fill(
       region,
+      h("div", { class: "row", role: "group", "aria-label": "What to do" },
+        Object.entries(MODE_NAMES).map(([mode, text]) =>
+          button(text, `mode:${mode}`, () => app.store.set({ mode, circuit: mode === "method" ? 0 : store.state.circuit }), { "aria-pressed": String(store.state.mode === mode) }),
+        ),
+      ),
       h("div", { class: "row" },
         button("Undo", "undo", () => store.undo(), { disabled: !store.past.length }),
         button("Reset", "reset", () => store.reset()),

@@ -12,6 +12,8 @@ export function detailsView(region, app) {
     const { state } = app.store;
     const [kind, name] = split(state.selected);
     const edge = app.model.truth.edges.find((item) => item.name === name);
+    const hidden = state.mode === "guess" && !state.shown;
+    region.parentElement.hidden = hidden && kind !== "node";
     const variables = app.model.truth.variables.map((variable, index) => ({ variable, index })).filter((item) => item.variable.label === name);
     fill(
       region,

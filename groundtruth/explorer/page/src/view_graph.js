@@ -87,7 +87,8 @@ function drawing(app, places, texts, edges) {
     { class: "scroll", tabindex: 0, role: "region", "aria-label": "Drawing of the model" },
     s(
       "svg",
-      { viewBox: `0 0 ${places.width} ${places.height}`, width: places.width, height: places.height, role: "group",
+      { viewBox: `0 0 ${places.width} ${places.height}`, role: "group",
+        style: `width:100%;height:auto;min-width:${Math.round(places.width * 0.78)}px;max-width:${places.width}px`,
         "aria-label": "Layers from bottom to top with the edges of the circuit" },
       order.map((edge, index) => edgePath(app, places, edge, index)),
       [...places.nodes].map(([name, place]) => card(app, name, place, texts.get(name), state)),
@@ -141,7 +142,6 @@ function card(app, name, place, text, state) {
       role: "button",
       tabindex: 0,
       "data-key": `node:${name}`,
-      "aria-label": `${name}: ${text?.text ?? ""}`,
       onclick: act,
       onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), act()),
       onmouseenter: (event) => app.tip(event, `${name}: ${text?.text ?? ""}`),
@@ -149,9 +149,9 @@ function card(app, name, place, text, state) {
     },
     s("rect", { x: place.x, y: place.y, width: CARD.width, height: CARD.height, rx: 7 }),
     s("rect", { x: place.x, y: place.y, width: 6, height: CARD.height, rx: 3, class: "bar", style: `fill:${bar}` }),
-    s("text", { x: place.x + 14, y: place.y + 18, class: "name" }, name),
+    s("text", { x: place.x + 14, y: place.y + 18, class: "name" }, `${name} `),
     s("text", { x: place.x + 14, y: place.y + 35 }, shorten(text?.text ?? "", 19)),
-    letters.map(({ letter, x, y }) => s("text", { x: x - 3, y: y - 3, class: "port" }, letter)),
+    letters.map(({ letter, x, y }) => s("text", { x: x - 3, y: y - 3, class: "port", "aria-hidden": "true" }, letter)),
   );
 }
 

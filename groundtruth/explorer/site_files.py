@@ -1,0 +1,67 @@
+"""A folder of pages, one a model, with an index that can be searched: files that any server, or none, can show."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from groundtruth.errors import DomainError
+from groundtruth.explorer.page_file import bundled, environment, model_page
+from groundtruth.files import write_whole
+from groundtruth.model import CompiledModel
+from groundtruth.specs import find_compiled
+from groundtruth.store.catalog import shipped, shipped_variants
+
+INDEX = "index.html"
+
+
+def write_site(
+    folder: Path, names: Sequence[str], methods: Sequence[str], *, tell: Callable[[str], None] = lambda _: None
+) -> list[Path]:
+    """Write the page of each model, and the index.
+
+    Args:
+        folder: Made if it is not there; pages of the same names in it are replaced.
+        names: As ``groundtruth.specs.find_compiled`` takes them; none for every shipped model and variant.
+        methods: Methods whose rankings can be looked at.
+        tell: Called with a line of text for each page that is written.
+
+    Returns:
+        The pages.
+
+    Raises:
+        DomainError: If two models have one name.
+        ArtifactError: If there is no such model.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    entries: dict[str, dict[str, Any]] = {}
+    asked = list(names) or [*shipped(), *shipped_variants()]
+    for number, name in enumerate(asked, 1):
+        model = find_compiled(name, "its page")
+        if model.name in entries:
+            raise DomainError(f"two models are called '{model.name}', and each needs a page of its own. Leave one out.")
+        page = model_page(model, methods).encode()
+        write_whole(folder / f"{model.name}.html", page)
+        entries[model.name] = _entry(model)
+        tell(f"{number} of {len(asked)}: {model.name}.html, {len(page) / 1000:,.0f} kB")
+    index = (
+        environment()
+        .get_template("index.html.j2")
+        .render(entries=list(entries.values()), css=Markup(bundled("explorer.css")))
+    )
+    write_whole(folder / INDEX, index.encode())
+    return [folder / f"{name}.html" for name in entries]
+
+
+def _entry(model: CompiledModel) -> dict[str, Any]:
+    circuit, weights = model.circuit(), model.weights
+    return {
+        "name": model.name,
+        "family": model.family,
+        "description": model.description,
+        "size": f"{weights.n_layers} x {weights.n_heads}",
+        "live": len(circuit.edges),
+        "edges": len(circuit.truths),
+        "members": len(circuit.minimal_circuits),
+    }

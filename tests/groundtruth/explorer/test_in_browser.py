@@ -1,0 +1,188 @@
+"""The page in a real browser: type, cut, swap, guess, undo, share, print; by keyboard, on a phone, in the dark."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from groundtruth import load
+from groundtruth.explorer.page_file import model_page
+from tests.groundtruth.explorer.node import build_tools, chromium
+
+api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in the dev extra)")
+
+LIVE = ("input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "m0->m1", "m1->m2", "m2->a3.h0<q>", "input->a3.h0<v>")
+AXE = """async () => (await axe.run()).violations.map(
+    (found) => found.id + ": " + found.nodes.map((node) => node.target + " " + node.failureSummary))"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("pages")
+    for name in ("reverse", "contains_x@redundancy"):
+        (folder / f"{name}.html").write_text(model_page(load(name), ["eap"]))
+    return {path.stem: path.as_uri() for path in folder.glob("*.html")}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[api.Browser]:
+    executable = chromium()
+    with api.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: api.Browser) -> Iterator[api.Page]:
+    """A new page that fails its test if a script fails or anything is asked of the network."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("request", lambda request: None if request.url.startswith("file:") else problems.append(request.url))
+    yield opened
+    context.close()
+    assert problems == []
+
+
+def visit(page: api.Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector("body[data-ready]")
+
+
+def text(page: api.Page, selector: str) -> str:
+    return " ".join(page.inner_text(selector).split())
+
+
+def edge(page: api.Page, name: str) -> api.Locator:
+    return page.locator(f'[data-key="edge:{name}"]')
+
+
+def test_an_edge_is_cut_with_the_value_of_a_typed_input_and_restored(page: api.Page, files: dict[str, str]) -> None:
+    visit(page, files["reverse"])
+    page.fill("#field-tokens", "3 2 1 3 3")
+    page.fill("#field-second", "1 1 2")
+    edge(page, "m0->m1").dispatch_event("click")
+    page.click("text=Cut this edge")
+    # With length 3 in the place of 5 the model reverses as if there were three tokens.
+    assert text(page, "#changed-output") == "1 2 3 – –"
+    assert "3 → -3" not in text(page, ".by-position >> nth=0")
+    row = page.locator(".values tr", has_text="remaining")
+    assert row.locator("mark").all_inner_texts() == ["3", "2", "1", "-3", "-4"]
+    page.click("[data-key=undo]")
+    assert page.locator("#changed-output").count() == 0
+
+
+def test_what_is_no_input_is_refused_in_words(page: api.Page, files: dict[str, str]) -> None:
+    visit(page, files["reverse"])
+    before = text(page, ".outputs")
+    page.fill("#field-tokens", "1 7")
+    assert "“7” is not a token of this model; its tokens are 1 2 3." in text(page, "#field-tokens-error")
+    page.fill("#field-tokens", "1 1 1 1 1 1")
+    assert "takes 1 to 5 tokens, and you gave 6" in text(page, "#field-tokens-error")
+    assert text(page, ".outputs") == before
+
+
+def test_a_swapped_variable_makes_model_and_program_agree_and_a_dead_copy_does_nothing(
+    page: api.Page, files: dict[str, str]
+) -> None:
+    visit(page, files["reverse"] + "#input=3+2+1&second=1+2+2")
+    page.click('[data-key^="variable:opposite"]')
+    buttons = page.locator("[data-key^='swap:']")
+    buttons.first.click()
+    assert "model and program agree" in text(page, "#causal-verdict")
+    page.click("[data-key=undo]")
+    page.fill("#field-second", "1 2")
+    page.click('[data-key^="variable:tokens"]')
+    buttons.first.click()
+    assert text(page, "#changed-output") == "1 2 1"
+    assert text(page, "#causal-verdict") == "1 2 1: model and program agree"
+    buttons.last.click()
+    assert "dead" in text(page, ".interventions")
+    assert text(page, "#changed-output") == "1 2 3"
+
+
+def test_a_circuit_is_guessed_with_hints_and_checked(page: api.Page, files: dict[str, str]) -> None:
+    visit(page, files["reverse"])
+    page.click("[data-key='mode:guess']")
+    edge(page, "a3.h0->logits").dispatch_event("click")
+    page.click("[data-key=check]")
+    assert "It fails on" in text(page, "#verdict")
+    page.click("[data-key=hint]")
+    assert "a3.h0 lacks something" in text(page, "#verdict")
+    for name in LIVE:
+        edge(page, name).dispatch_event("click")
+    page.click("[data-key=check]")
+    assert "That is the circuit: proven" in text(page, "#verdict")
+    assert "8 of 8 edges found, 0 too many" in text(page, "#verdict")
+    edge(page, "m0->m1").dispatch_event("click")
+    page.click("[data-key=check]")
+    assert "7 of 8 edges found" in text(page, "#verdict")
+
+
+def test_a_method_is_held_against_the_truth(page: api.Page, files: dict[str, str]) -> None:
+    visit(page, files["reverse"] + "#mode=method")
+    assert page.locator("[data-key].edge.missed").count() == 5
+    assert "Missed: 5" in text(page, "#mode") and "no gradient arrives there" in text(page, "#mode")
+    page.locator("[data-key=size]").fill("94")
+    assert "Its best 94 of 94 edges" in text(page, "#mode")
+
+
+def test_members_of_a_family_are_switched(page: api.Page, files: dict[str, str]) -> None:
+    visit(page, files["contains_x@redundancy"])
+    assert page.locator("[data-key=member] option").count() == 2
+    first = set(page.locator("[data-key].edge.live").evaluate_all("all => all.map(e => e.dataset.key)"))
+    assert page.locator("[data-key].edge.live.redundant").count() > 0
+    page.select_option("[data-key=member]", "1")
+    assert set(page.locator("[data-key].edge.live").evaluate_all("all => all.map(e => e.dataset.key)")) != first
+
+
+def test_an_address_holds_the_state_and_undo_goes_back(page: api.Page, files: dict[str, str]) -> None:
+    visit(page, files["reverse"])
+    edge(page, "m1->m2").dispatch_event("click")
+    page.click("text=Show the witness")
+    shown, address = text(page, "body"), page.url
+    page.goto("about:blank")
+    visit(page, address)
+    assert text(page, "body").replace("Undo", "") == shown.replace("Undo", "")
+
+
+def test_the_keyboard_reaches_and_cuts_an_edge(page: api.Page, files: dict[str, str]) -> None:
+    visit(page, files["reverse"])
+    edge(page, "m1->m2").focus()
+    page.keyboard.press("Enter")
+    assert "m1->m2" in text(page, "#details")
+    page.locator("[data-key=cut]").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.dataset.key") == "cut"
+    assert page.locator("#changed-output").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 375])
+def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
+    browser: api.Browser, files: dict[str, str], scheme: str, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    axe = (build_tools() / "axe-core" / "axe.min.js").read_text()
+    for fragment in (
+        "#cut=m0->m1&selected=edge:m0->m1&all=true",
+        "#mode=method&selected=variable:opposite_3",
+        "#mode=guess",
+    ):
+        page.goto("about:blank")
+        visit(page, files["reverse"] + fragment)
+        page.evaluate(axe)
+        assert page.evaluate(AXE) == [], fragment
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, fragment
+    context.close()
+
+
+def test_print_shows_the_whole_drawing_without_buttons(page: api.Page, files: dict[str, str], tmp_path: Path) -> None:
+    visit(page, files["reverse"])
+    page.emulate_media(media="print")
+    assert not page.locator("[data-key=undo]").is_visible()
+    assert page.locator("#graph svg").first.is_visible()
+    assert page.pdf(path=str(tmp_path / "page.pdf")).startswith(b"%PDF")
