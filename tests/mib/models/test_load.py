@@ -277,6 +277,30 @@ def test_code_of_a_checkpoint_is_neither_run_nor_asked_about(
     assert not ran.exists()
 
 
+def test_no_reader_of_another_library_is_let_run_code(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers.models.auto import tokenization_auto
+
+    told: dict[str, object] = {}
+
+    def watch(owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def reading(*given: Any, **options: Any) -> Any:
+            told[f"{getattr(owner, '__name__', owner)}.{name}"] = options.get("trust_remote_code", "not told")
+            return original(*given, **options)
+
+        monkeypatch.setattr(owner, name, reading)
+
+    for reader in (transformers.AutoConfig, transformers.AutoModelForCausalLM, transformers.PreTrainedTokenizerFast):
+        watch(reader, "from_pretrained")
+    watch(TransformerBridge, "boot_transformers")
+    watch(tokenization_auto, "get_tokenizer_config")
+    mib.load_model(copied)
+    assert set(told.values()) == {False}
+    assert len(told) == 5
+
+
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
