@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         GroundTruthError,
         MiscompiledProgram,
         ProgramError,
+        TrainingError,
         UnsupportedProgram,
     )
     from groundtruth.evaluation.circuits.circuit_evaluator import score
@@ -27,15 +28,21 @@ if TYPE_CHECKING:
     from groundtruth.programs.registry import Program, program
     from groundtruth.store.catalog import shipped
     from groundtruth.testing.contract import check_method
+    from groundtruth.train_model import train
+    from groundtruth.trained.architecture import Architecture
+    from groundtruth.trained.correspondence import Correspondence
+    from groundtruth.trained.trained_model import TrainedModel
     from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
     from groundtruth.truth.verify import verify
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Architecture": "groundtruth.trained.architecture",
     "ArtifactError": "groundtruth.errors",
     "Circuit": "groundtruth.truth.circuits.circuit",
     "CompiledModel": "groundtruth.model",
+    "Correspondence": "groundtruth.trained.correspondence",
     "Domain": "groundtruth.compiled.domain",
     "DomainError": "groundtruth.errors",
     "EdgeTruth": "groundtruth.truth.circuits.circuit",
@@ -44,6 +51,8 @@ _HOMES = {
     "Program": "groundtruth.programs.registry",
     "ProgramError": "groundtruth.errors",
     "CircuitScores": "groundtruth.evaluation.circuits.circuit_scores",
+    "TrainedModel": "groundtruth.trained.trained_model",
+    "TrainingError": "groundtruth.errors",
     "UnsupportedProgram": "groundtruth.errors",
     "VariableScores": "groundtruth.evaluation.variables",
     "check_method": "groundtruth.testing.contract",
@@ -55,14 +64,17 @@ _HOMES = {
     "score": "groundtruth.evaluation.circuits.circuit_evaluator",
     "score_featurizer": "groundtruth.evaluation.variables",
     "shipped": "groundtruth.store.catalog",
+    "train": "groundtruth.train_model",
     "verify": "groundtruth.truth.verify",
 }
 """In which module each public name lives."""
 
 __all__ = [
+    "Architecture",
     "ArtifactError",
     "Circuit",
     "CompiledModel",
+    "Correspondence",
     "Domain",
     "DomainError",
     "EdgeTruth",
@@ -71,6 +83,8 @@ __all__ = [
     "Program",
     "ProgramError",
     "CircuitScores",
+    "TrainedModel",
+    "TrainingError",
     "UnsupportedProgram",
     "VariableScores",
     "check_method",
@@ -82,6 +96,7 @@ __all__ = [
     "score",
     "score_featurizer",
     "shipped",
+    "train",
     "verify",
 ]
 

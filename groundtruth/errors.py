@@ -24,6 +24,23 @@ class VariantError(GroundTruthError):
     """A variant that cannot be made of a model, or whose truth is not the model's."""
 
 
+class TrainingError(GroundTruthError):
+    """A trained network that is not certified within its budget.
+
+    Attributes:
+        failures: What enumerating its domain found wrong, each naming an edge or a variable, a pair and a margin.
+    """
+
+    def __init__(self, name: str, failures: Sequence[str]) -> None:
+        self.failures = tuple(failures)
+        shown = "\n".join(f"  - {failure}" for failure in self.failures[:10])
+        more = f"\n  and {len(self.failures) - 10} more" if len(self.failures) > 10 else ""
+        super().__init__(
+            f"'{name}' is not certified:\n{shown}{more}\nTry another seed, more steps or rounds, a wider network, or "
+            "kind='wired'."
+        )
+
+
 class WorkerError(GroundTruthError):
     """A process of ours that could not start, or whose work is missing because it was killed."""
 

@@ -24,7 +24,7 @@ SPARE_VARIABLES: dict[str, Callable[[Sequence[Any], int], object]] = {
 _WEIGHT = 0.3
 """Weight of the spare components' loss."""
 
-_LOUDNESS = 0.5
+_LOUDNESS = 3.0
 """Size of the fixed probes that read spare components: the smaller, the louder a component has to be."""
 
 

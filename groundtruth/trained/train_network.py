@@ -6,22 +6,28 @@ Interchange training after Geiger et al. (2022, arXiv 2112.00826), with edges he
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from groundtruth.trained.certificate import Certificate
 from groundtruth.trained.certify_network import N_SUBSETS, certify
+from groundtruth.trained.checkpoint import TrainingState, read_state, write_state
 from groundtruth.trained.cut_forward import Cut, forward
-from groundtruth.trained.find_faults import find_faults
+from groundtruth.trained.find_faults import Fault, find_faults
 from groundtruth.trained.spare_variables import SpareVariables
 from groundtruth.trained.trained_network import Kind, TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
 from groundtruth.trained.training_rows import Counterexamples, RowMaker, Rows, answer_loss
 from groundtruth.trained.wiring import Wiring, draw_wiring
+
+CHECKPOINT_STEPS = 50
+"""So often the state of a run is written."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +92,22 @@ class Trainer:
         settings: Numbers of the run.
         seed: Draws everything.
         progress: Told where the run is.
+        checkpoint: A file that the run is kept in as it goes.
     """
 
     def __init__(
-        self, network: TrainedNetwork, kind: Kind, settings: Settings, *, seed: int, progress: Progress
+        self,
+        network: TrainedNetwork,
+        kind: Kind,
+        settings: Settings,
+        *,
+        seed: int,
+        progress: Progress,
+        checkpoint: Path | None = None,
     ) -> None:
         self.network, self.settings, self.seed = network, settings, seed
         self.kind: Kind = kind
-        self._progress = progress
+        self._progress, self._checkpoint = progress, checkpoint
         self._generator = torch.Generator().manual_seed(seed)
         inputs = tuple(network.domain.enumerate())
         self._maker = RowMaker(network, inputs, self._generator)
@@ -103,31 +117,37 @@ class Trainer:
 
     def run(self) -> TrainedNetwork:
         """Train, and repair what an enumeration finds wrong, until it finds nothing or the rounds are used up."""
-        settings = self.settings
-        if self.kind == "scratch":
-            numbers = initial_weights(self.network.shapes, self._generator).to(torch.float32).tensors
-        else:
-            numbers, wiring = self._train_wired()
-            if self.kind == "wired":
-                return self._finish(wiring.weights({name: value.double() for name, value in numbers.items()}))
-            numbers = self._disturb(wiring.weights(numbers))
+        numbers, wiring = self._start()
+        resumed = None if self._checkpoint is None else read_state(self._checkpoint, self._identity)
+        first = 0 if resumed is None else resumed.phase
+        if resumed is not None:
+            numbers = self._resume(resumed)
         network = self.network
-        for attempt in range(settings.rounds):
-            steps = settings.free_steps if attempt == 0 else settings.free_steps // 2
-            rate = settings.free_learning_rate / (1 if attempt == 0 else 2)
-            self._cycle("strict" if attempt == 0 else f"repair {attempt}", numbers, None, steps, rate)
-            network = self._finish(TrainedWeights.of(numbers).to(torch.float64))
-            faults = find_faults(network, variables=self.kind != "scratch")
-            if not faults:
-                break
-            for fault in faults:
-                rows = fault.rows(self._maker)
-                kept = self._kept_swaps if rows.mask is None else self._kept_cuts
-                kept.add(rows, torch.zeros(len(rows)))
+        for index, phase in enumerate(self._phases()[first:], first):
+            if phase == "wired":
+                self._cycle(index, numbers, wiring, resumed)
+                weights = wiring.weights({name: value.double() for name, value in numbers.items()})
+                network = self._finish(weights)
+                if self.kind == "free":
+                    numbers = self._disturb(weights.to(torch.float32))
+            else:
+                self._cycle(index, numbers, None, resumed)
+                network = self._finish(TrainedWeights.of(numbers).to(torch.float64))
+                if not self._collect_faults(network):
+                    break
+            resumed = None
         return network
 
-    def _train_wired(self) -> tuple[dict[str, Tensor], Wiring]:
+    def _phases(self) -> list[str]:
+        strict = ["strict", *(f"repair {attempt}" for attempt in range(1, self.settings.rounds))]
+        return {"wired": ["wired"], "free": ["wired", *strict], "scratch": strict}[self.kind]
+
+    def _start(self) -> tuple[dict[str, Tensor], Wiring]:
+        """Random numbers to start from, and where the wired phase lets sources write."""
         network, shape = self.network, self.network.architecture
+        if self.kind == "scratch":
+            drawn = initial_weights(network.shapes, self._generator).to(torch.float32).tensors
+            return drawn, Wiring(shape, {}, {})
         wiring = draw_wiring(
             shape,
             network.correspondence,
@@ -136,9 +156,16 @@ class Trainer:
             generator=self._generator,
         )
         shapes = wiring.number_shapes({n: s for n, s in network.shapes.items() if not n.endswith("_gain")})
-        numbers = initial_weights(shapes, self._generator).to(torch.float32).tensors
-        self._cycle("wired", numbers, wiring, self.settings.wired_steps, self.settings.learning_rate)
-        return numbers, wiring
+        return initial_weights(shapes, self._generator).to(torch.float32).tensors, wiring
+
+    def _collect_faults(self, network: TrainedNetwork) -> list[Fault]:
+        """What an enumeration finds wrong; the pairs are trained on from now on."""
+        faults = find_faults(network, variables=self.kind != "scratch")
+        for fault in faults:
+            rows = fault.rows(self._maker)
+            kept = self._kept_swaps if rows.mask is None else self._kept_cuts
+            kept.add(rows, torch.zeros(len(rows)))
+        return faults
 
     def _disturb(self, weights: TrainedWeights) -> dict[str, Tensor]:
         """The weights with noise on each matrix, and gains of one where the architecture has gains."""
@@ -156,13 +183,19 @@ class Trainer:
         recipe = TrainingRecipe(self.kind, self.seed, self.steps, asdict(self.settings))
         return replace(self.network, weights=weights, training=recipe)
 
-    def _cycle(self, phase: str, numbers: dict[str, Tensor], wiring: Wiring | None, steps: int, rate: float) -> None:
+    def _cycle(
+        self, index: int, numbers: dict[str, Tensor], wiring: Wiring | None, resumed: TrainingState | None
+    ) -> None:
         """One cycle of the learning rate; changes the numbers in place."""
+        phase, steps, rate = self._schedule(index)
         for value in numbers.values():
             value.requires_grad_(True)
         optimizer = torch.optim.AdamW(numbers.values(), lr=rate, betas=(0.9, 0.95), weight_decay=self.settings.decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(steps, 2))
-        for step in range(steps):
+        begun = 0 if resumed is None else restore_optimizer(optimizer, schedule, numbers, resumed)
+        for step in range(begun, steps):
+            if self._checkpoint is not None and step % CHECKPOINT_STEPS == 0:
+                write_state(self._checkpoint, self._state(index, step, numbers, optimizer))
             weights = TrainedWeights.of(numbers) if wiring is None else wiring.weights(numbers)
             loss, worst = self._loss(weights, strict=wiring is None)
             optimizer.zero_grad()
@@ -174,6 +207,44 @@ class Trainer:
             self._progress(Moment(phase, step + 1, steps, float(loss.detach()), worst))
         for value in numbers.values():
             value.requires_grad_(False)
+
+    def _schedule(self, index: int) -> tuple[str, int, float]:
+        """Name, steps and highest learning rate of a phase."""
+        settings, phase = self.settings, self._phases()[index]
+        if phase == "wired":
+            return phase, settings.wired_steps, settings.learning_rate
+        if phase == "strict":
+            return phase, settings.free_steps, settings.free_learning_rate
+        return phase, settings.free_steps // 2, settings.free_learning_rate / 2
+
+    def _state(
+        self, index: int, step: int, numbers: dict[str, Tensor], optimizer: torch.optim.Optimizer
+    ) -> TrainingState:
+        tensors = {f"number.{name}": value.detach() for name, value in numbers.items()}
+        for name, value in numbers.items():
+            if moments := optimizer.state.get(value):
+                tensors |= {f"first.{name}": moments["exp_avg"], f"second.{name}": moments["exp_avg_sq"]}
+        tensors |= {f"swaps.{name}": value for name, value in self._kept_swaps.tensors.items()}
+        tensors |= {f"cuts.{name}": value for name, value in self._kept_cuts.tensors.items()}
+        return TrainingState(
+            self._identity, index, step, self.steps, tensors | {"generator": self._generator.get_state()}
+        )
+
+    def _resume(self, state: TrainingState) -> dict[str, Tensor]:
+        """Take up a state: counterexamples, generator, and the numbers that are returned."""
+        self.steps = state.steps
+        self._kept_swaps.restore(state.part("swaps"))
+        self._kept_cuts.restore(state.part("cuts"))
+        self._generator.set_state(state.tensors["generator"])
+        return state.part("number")
+
+    @property
+    def _identity(self) -> str:
+        """What a checkpoint must be of for this run to continue from it."""
+        network = self.network
+        parts = (network.name, network.domain, network.architecture, network.correspondence, self.kind, self.seed)
+        text = repr((*map(str, parts), repr(network.correspondence), asdict(self.settings)))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _loss(self, weights: TrainedWeights, *, strict: bool) -> tuple[Tensor, float]:
         """The mean loss over all rows of a step, and the smallest margin."""
@@ -267,6 +338,7 @@ def train_network(
     seed: int = 0,
     settings: Settings | None = None,
     progress: Progress | None = None,
+    checkpoint: Path | None = None,
     n_subsets: int = N_SUBSETS,
 ) -> Trained:
     """Train a network and certify what comes out.
@@ -277,12 +349,43 @@ def train_network(
         seed: Draws everything.
         settings: Numbers of the run.
         progress: Told where the run is.
+        checkpoint: A file that the run is kept in as it goes, and continued from if it is there; removed at the end.
         n_subsets: Random sets of needless edges that the certificate counts.
     """
-    start = time.process_time()
-    tell = progress or (lambda moment: None)
-    trainer = Trainer(network, kind, settings or Settings(), seed=seed, progress=tell)
-    trained = trainer.run()
-    seconds = time.process_time() - start
-    certificate = certify(trained, seed=seed, n_subsets=n_subsets)
+    start, n_threads = time.process_time(), torch.get_num_threads()
+    torch.set_num_threads(1)  # sums come out the same each time, and several runs do not get in each other's way
+    try:
+        trainer = Trainer(
+            network,
+            kind,
+            settings or Settings(),
+            seed=seed,
+            progress=progress or (lambda moment: None),
+            checkpoint=checkpoint,
+        )
+        trained = trainer.run()
+        seconds = time.process_time() - start
+        certificate = certify(trained, seed=seed, n_subsets=n_subsets)
+    finally:
+        torch.set_num_threads(n_threads)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
     return Trained(trained, certificate, seconds)
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    numbers: dict[str, Tensor],
+    state: TrainingState,
+) -> int:
+    """Bring an optimizer and its schedule to where a run stopped; the step of the phase is returned."""
+    first, second = state.part("first"), state.part("second")
+    for _ in range(state.step):
+        optimizer.step()  # without gradients nothing moves; the schedule wants to see a step before its own
+        schedule.step()
+    for name, value in numbers.items():
+        if name in first:
+            count = torch.tensor(float(state.step))
+            optimizer.state[value] = {"step": count, "exp_avg": first[name], "exp_avg_sq": second[name]}
+    return state.step

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import torch
@@ -200,6 +200,18 @@ class Counterexamples:
             parts = [rows.take(close), *([] if self._rows is None else [self._rows])]
             joined = Rows.join(parts)
             self._rows = joined.take(torch.arange(min(self._size, len(joined))))
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The rows as tensors by name, for a checkpoint."""
+        if self._rows is None:
+            return {}
+        found = {item.name: getattr(self._rows, item.name) for item in fields(Rows)}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up rows from a checkpoint."""
+        self._rows = Rows(**tensors) if tensors else None
 
     def draw(self, n: int, generator: torch.Generator) -> list[Rows]:
         """Up to ``n`` of them, in one batch; none if there are none."""

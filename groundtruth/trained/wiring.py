@@ -90,14 +90,35 @@ def draw_wiring(
     Raises:
         DomainError: If the residual stream is too narrow to keep sources apart.
     """
-    ranks = {"input": n_tokens, "pos": n_positions}
     spaces: dict[str, Tensor] = {}
-    for source in shape.graph.sources:
-        rank = ranks.get(source, HEAD_RANK if "h" in source else MLP_RANK)
+    for source, rank in _ranks(shape, n_tokens, n_positions).items():
         drawn = torch.randn(shape.d_model, rank, generator=generator, dtype=torch.float64)
         # LayerNorm subtracts the mean, so that what is written must have none for readers to see all of it.
         spaces[source] = torch.linalg.qr(drawn - drawn.mean(0) if _centres(shape) else drawn)[0]
     return Wiring(shape, spaces, _readers(shape, correspondence, spaces))
+
+
+def least_width(shape: Architecture, correspondence: Correspondence, *, n_tokens: int, n_positions: int) -> int:
+    """A residual stream at least this wide leaves every destination room to read what it needs.
+
+    Args:
+        shape: The architecture.
+        correspondence: Which edges are needed.
+        n_tokens: Token ids that occur in inputs, BOS among them.
+        n_positions: Positions, BOS among them.
+    """
+    ranks = _ranks(shape, n_tokens, n_positions)
+    avoided = [
+        sum(ranks[source] for source in _forbidden(shape.graph, correspondence, (name,)))
+        for name in shape.graph.destinations
+    ]
+    return max(avoided) + _centres(shape) + 2 * _LEAST_READ
+
+
+def _ranks(shape: Architecture, n_tokens: int, n_positions: int) -> dict[str, int]:
+    """How many dimensions each source writes into."""
+    ranks = {"input": n_tokens, "pos": n_positions}
+    return {source: ranks.get(source, HEAD_RANK if "h" in source else MLP_RANK) for source in shape.graph.sources}
 
 
 def _centres(shape: Architecture) -> bool:
@@ -130,11 +151,8 @@ def _complement(
     shape: Architecture, correspondence: Correspondence, spaces: Mapping[str, Tensor], destinations: tuple[str, ...]
 ) -> Tensor:
     """The projection onto what is orthogonal to the spaces of all sources that none of some destinations needs."""
-    graph, d_model = shape.graph, shape.d_model
-    allowed = _allowed(graph, correspondence, destinations)
-    avoided = [
-        space for source, space in spaces.items() if source not in allowed and _before(graph, source, destinations)
-    ]
+    d_model = shape.d_model
+    avoided = [spaces[source] for source in _forbidden(shape.graph, correspondence, destinations)]
     if _centres(shape):
         avoided.append(torch.ones(d_model, 1, dtype=torch.float64))
     if not avoided:
@@ -148,13 +166,12 @@ def _complement(
     return torch.eye(d_model, dtype=torch.float64) - basis @ basis.T
 
 
-def _allowed(graph: Graph, correspondence: Correspondence, destinations: tuple[str, ...]) -> set[str]:
+def _forbidden(graph: Graph, correspondence: Correspondence, destinations: tuple[str, ...]) -> list[str]:
+    """The sources that come before some destinations and that none of them needs."""
+    column = graph.destination_index[destinations[0]]
+    before = graph.sources[: graph.n_readable[column]]
     spare = {*correspondence.spare_components, *correspondence.idle(graph)}
     if any(name.split("<")[0] in spare for name in destinations):
-        return set(graph.sources)
-    return {edge.source for edge in correspondence.edges if edge.destination in destinations}
-
-
-def _before(graph: Graph, source: str, destinations: tuple[str, ...]) -> bool:
-    column = graph.destination_index[destinations[0]]
-    return bool(graph.edge_mask[graph.source_index[source], column])
+        return []
+    needed = {edge.source for edge in correspondence.edges if edge.destination in destinations}
+    return [source for source in before if source not in needed]

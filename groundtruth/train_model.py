@@ -1,0 +1,108 @@
+"""Train a transformer on a program, with a circuit that is known beforehand and certified afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tracr.rasp import rasp
+
+from groundtruth.errors import ProgramError, TrainingError
+from groundtruth.programs.registry import Program, get
+from groundtruth.trained.architecture import Architecture
+from groundtruth.trained.correspondence import Correspondence
+from groundtruth.trained.draw_correspondence import Copies
+from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
+from groundtruth.trained.train_network import Progress, Settings, Trained, train_network
+from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.trained.trained_network import Kind
+
+
+def train(
+    program: str | Program,
+    *,
+    vocab: Sequence[Any] | None = None,
+    max_seq_len: int | None = None,
+    architecture: Architecture | None = None,
+    correspondence: Correspondence | None = None,
+    kind: Kind = "free",
+    copies: Copies = "none",
+    n_spares: int = 2,
+    seed: int = 0,
+    settings: Settings | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """Train a transformer to compute a program by a known circuit, and certify it on its whole domain.
+
+    Args:
+        program: A program of the library by name, or a declared one.
+        vocab: Its tokens; by default all that the program takes.
+        max_seq_len: The length of the inputs; by default the greatest at which there are at most 256 of them.
+        architecture: The network's shape; by default the smallest GPT-2 style one that the program fits into.
+        correspondence: Which expressions live on which heads and MLPs; by default drawn by the seed.
+        kind: ``free`` (every weight trained, nothing absent by algebra), ``wired`` (needless edges absent by algebra)
+            or ``scratch`` (strict from the first step; its variables are usually not certified).
+        copies: ``vote``: one expression lives on three heads, of which two suffice; ``none``.
+        n_spares: How many heads are trained to be loud on variables that nothing needs, at most.
+        seed: Draws the correspondence, the weights and the batches; same seed, same network, on one machine.
+        settings: Numbers of the training run.
+        checkpoint: A file that the run is kept in as it goes, and continued from if it is there.
+        progress: Told where the run is.
+
+    Returns:
+        The model with its certificate.
+
+    Raises:
+        ProgramError: If there is no such program.
+        DomainError: If it does not fit into the architecture, or its domain cannot be enumerated.
+        TrainingError: If the network is not certified within the budget; the message names edges, pairs and margins.
+    """
+    trained = attempt_training(
+        program,
+        vocab=vocab,
+        max_seq_len=max_seq_len,
+        plan=Plan(architecture, correspondence, seed, copies, n_spares),
+        kind=kind,
+        seed=seed,
+        settings=settings,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    if trained.failures:
+        raise TrainingError(trained.network.name, trained.failures)
+    return TrainedModel.of(trained.network, certificate=trained.certificate)
+
+
+def attempt_training(
+    program: str | Program,
+    *,
+    vocab: Sequence[Any] | None = None,
+    max_seq_len: int | None = None,
+    plan: Plan,
+    kind: Kind = "free",
+    seed: int = 0,
+    settings: Settings | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train and certify, and return what came out whether it is certified or not; arguments as of ``train``."""
+    declared = get(program) if isinstance(program, str) else program
+    if not isinstance(declared, Program):  # pyright: ignore[reportUnnecessaryIsInstance] - whoever calls may not type
+        raise ProgramError(
+            f"program={program!r} is a {type(program).__name__}. Give a name such as 'second_step', or what "
+            "@groundtruth.program makes of a function."
+        )
+    sop: rasp.SOp = declared.build()
+    network = prepare_network(
+        f"{declared.name}-{kind}-{seed}",
+        sop,
+        fixed_length(declared.domain, vocab=vocab, max_seq_len=max_seq_len),
+        plan,
+        causal=declared.causal,
+        description=declared.description,
+        family=declared.family,
+        rasp_source=declared.rasp_source,
+    )
+    return train_network(network, kind=kind, seed=seed, settings=settings, checkpoint=checkpoint, progress=progress)

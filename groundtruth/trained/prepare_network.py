@@ -1,0 +1,157 @@
+"""A network that is about to be trained: its domain, its decoder, its circuit, and random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from tracr.rasp import rasp
+
+from groundtruth.compiled.decoder import Decoder
+from groundtruth.compiled.domain import Domain
+from groundtruth.errors import DomainError
+from groundtruth.rasp.evaluate import evaluate_many
+from groundtruth.trained.architecture import Architecture
+from groundtruth.trained.certify_network import MAX_INPUTS
+from groundtruth.trained.correspondence import Correspondence
+from groundtruth.trained.draw_correspondence import Copies, draw_correspondence
+from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe, token_values_of
+from groundtruth.trained.trained_weights import initial_weights, weight_shapes
+from groundtruth.trained.wiring import least_width
+
+INPUTS = 256
+"""Unless a length is asked for, the greatest one at which the domain has at most this many inputs."""
+
+_MAX_VALUES = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be trained.
+
+    Attributes:
+        architecture: Its shape; ``None`` = the smallest GPT-2 style one that the program fits into.
+        correspondence: Which expressions live where; ``None`` = drawn by the seed.
+        seed: Draws the correspondence.
+        copies: Whether one expression lives on several heads that vote.
+        n_spares: How many heads are loud on variables of their own, at most.
+    """
+
+    architecture: Architecture | None = None
+    correspondence: Correspondence | None = None
+    seed: int = 0
+    copies: Copies = "none"
+    n_spares: int = 2
+
+
+def prepare_network(
+    name: str, program: rasp.SOp, domain: Domain, plan: Plan, *, causal: bool, **texts: str
+) -> TrainedNetwork:
+    """A network with random weights, ready to be trained.
+
+    Args:
+        name: Its name.
+        program: The program, with canonical labels.
+        domain: Its inputs, all of one length; see ``fixed_length``.
+        plan: Where the program is to live.
+        causal: Whether the program is meant for causal attention.
+        texts: ``description``, ``family`` and ``rasp_source``.
+
+    Raises:
+        DomainError: If the domain is too large to enumerate, the program has too many outputs, or it does not fit.
+    """
+    size = domain.size
+    if size is None or size > MAX_INPUTS:
+        raise DomainError(
+            f"the domain of '{name}' ({domain}) has {'too many' if size is None else format(size, ',')} inputs; at "
+            f"most {MAX_INPUTS:,} can be enumerated. Give a smaller vocab or max_seq_len."
+        )
+    inputs = list(domain.enumerate())
+    causal = causal or (plan.architecture is None and _looks_back_only(program, inputs))
+    shape = plan.architecture or _smallest(program, plan, causal)
+    if causal and not shape.causal:
+        raise DomainError(f"'{name}' is meant for causal attention; the architecture has causal=False.")
+    decoder = decoder_of(name, evaluate_many(program, inputs, causal=shape.causal))
+    correspondence = plan.correspondence or draw_correspondence(
+        program, shape, seed=plan.seed, copies=plan.copies, n_spares=plan.n_spares
+    )
+    if plan.architecture is None:
+        width = least_width(shape, correspondence, n_tokens=len(domain.vocab) + 1, n_positions=domain.max_seq_len + 1)
+        shape = replace(shape, d_model=max(64, -(-width // 16) * 16))
+    tokens = token_values_of(domain)
+    shapes = weight_shapes(
+        shape, n_tokens=len(tokens), n_positions=domain.max_seq_len + 1, n_outputs=len(decoder.values)
+    )
+    return TrainedNetwork(
+        name=name,
+        program=program,
+        token_values=tokens,
+        decoder=decoder,
+        domain=domain,
+        correspondence=correspondence,
+        architecture=shape,
+        weights=initial_weights(shapes, torch.Generator().manual_seed(plan.seed)),
+        training=TrainingRecipe("scratch", plan.seed, 0),
+        **texts,
+    )
+
+
+def fixed_length(domain: Domain, *, vocab: Sequence[Any] | None = None, max_seq_len: int | None = None) -> Domain:
+    """The inputs of one length of a domain.
+
+    Args:
+        domain: The program's.
+        vocab: Its tokens; by default the program's.
+        max_seq_len: Their length; by default the greatest at which there are at most ``INPUTS`` of them.
+
+    Raises:
+        DomainError: If a token or the length is not the program's.
+    """
+    tokens = domain.vocab if vocab is None else tuple(vocab)
+    if strange := [token for token in tokens if token not in domain.vocab]:
+        raise DomainError(f"vocab holds {strange[0]!r}, which the program does not take: {domain}.")
+    lengths = [max_seq_len] if max_seq_len is not None else [*reversed(domain.lengths)]
+    if lengths[0] not in domain.lengths:
+        raise DomainError(f"max_seq_len={max_seq_len} is not a length that the program takes: {domain}.")
+    for length in lengths:
+        found = Domain(tokens, length, min_seq_len=length, valid=domain.valid, valid_text=domain.valid_text)
+        if max_seq_len is not None or (found.size is not None and 0 < found.size <= INPUTS):
+            return found
+    raise DomainError(f"{domain} has more than {INPUTS} inputs at every length. Give a smaller vocab, or max_seq_len.")
+
+
+def decoder_of(name: str, outputs: Sequence[Sequence[Any]]) -> Decoder:
+    """A decoder with one logit for each value that a program gives; ``None`` has no logit of its own.
+
+    Raises:
+        DomainError: If there are too many values, or none but one.
+    """
+    values = {value for row in outputs for value in row}
+    held = sorted(values - {None}, key=lambda value: (str(type(value)), value))
+    if not 2 <= len(values) <= _MAX_VALUES:
+        raise DomainError(
+            f"'{name}' gives {len(values)} different values on this domain; a network can be trained to tell 2 to "
+            f"{_MAX_VALUES} apart. Take another vocab or max_seq_len."
+        )
+    return Decoder(tuple(held), centered=None not in values)
+
+
+def _looks_back_only(program: rasp.SOp, inputs: Sequence[Sequence[Any]]) -> bool:
+    """Whether a program gives the same under causal attention on its whole domain."""
+    return evaluate_many(program, inputs) == evaluate_many(program, inputs, causal=True)
+
+
+def _smallest(program: rasp.SOp, plan: Plan, causal: bool) -> Architecture:
+    """The architecture of the fewest layers that the program fits into."""
+    refusal: DomainError | None = None
+    for n_layers in range(1, 5):
+        shape = Architecture(n_layers=n_layers, causal=causal)
+        try:
+            draw_correspondence(program, shape, seed=plan.seed, copies=plan.copies, n_spares=plan.n_spares)
+        except DomainError as error:
+            refusal = error
+        else:
+            return shape
+    raise refusal or DomainError(f"'{program.name}' fits into no architecture.")
