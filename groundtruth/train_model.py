@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def train(
     *,
     vocab: Sequence[Any] | None = None,
     max_seq_len: int | None = None,
-    architecture: Architecture | None = None,
+    architecture: Architecture | Mapping[str, Any] | None = None,
     correspondence: Correspondence | None = None,
     kind: Kind = "free",
     copies: Copies = "none",
@@ -40,7 +40,8 @@ def train(
         program: A program of the library by name, or a declared one.
         vocab: Its tokens; by default all that the program takes.
         max_seq_len: The length of the inputs; by default the greatest at which there are at most 256 of them.
-        architecture: The network's shape; by default the smallest GPT-2 style one that the program fits into.
+        architecture: The network's shape, or those of its sizes that matter, such as ``{"style": "llama"}``; what is
+            not given is chosen: as few layers, and a residual stream as narrow, as the program needs.
         correspondence: Which expressions live on which heads and MLPs; by default drawn by the seed.
         kind: ``free`` (every weight trained, nothing absent by algebra), ``wired`` (needless edges absent by algebra)
             or ``scratch`` (strict from the first step; its variables are usually not certified).
@@ -63,7 +64,7 @@ def train(
         program,
         vocab=vocab,
         max_seq_len=max_seq_len,
-        plan=Plan(architecture, correspondence, seed, copies, n_spares),
+        plan=Plan(architecture or {}, correspondence, seed, copies, n_spares),
         kind=kind,
         seed=seed,
         settings=settings,

@@ -55,7 +55,7 @@ def compile_as_given(
         "check_limit": limit,
     }
     if vocab is not None:
-        tokens = _tokens(_words(vocab))
+        tokens = split_tokens(vocab)
     if inputs is not None:
         how |= {"inputs": read_inputs(inputs, tokens), "vocab": tokens}
     else:
@@ -93,6 +93,11 @@ def read_inputs(path: Path, vocab: Sequence[Any] | None) -> list[list[Any]]:
     words = list(dict.fromkeys(word for row in rows for word in row))
     known = {str(token): token for token in (vocab if vocab is not None else _tokens(words))}
     return [[known.get(word, word) for word in row] for row in rows]
+
+
+def split_tokens(text: str) -> tuple[Any, ...]:
+    """Tokens separated by spaces or commas; numbers if all of them are."""
+    return _tokens(_words(text))
 
 
 def _words(text: str) -> list[str]:

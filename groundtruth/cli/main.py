@@ -27,6 +27,7 @@ from groundtruth.cli.show import show
 from groundtruth.cli.submit import submission, submit
 from groundtruth.cli.tasks import tasks
 from groundtruth.cli.test_circuit import test_circuit
+from groundtruth.cli.train import train
 from groundtruth.cli.validity import validity
 from groundtruth.cli.verify import verify
 from groundtruth.cli.why import why
@@ -59,8 +60,8 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 COMMANDS = (
-    programs, models, show, explore, compile, verify, bench, score, check, methods, test_circuit, pitfalls, generate,
-    repro, tasks, submit, submission, report, compare, why, validity,
+    programs, models, show, explore, compile, train, verify, bench, score, check, methods, test_circuit, pitfalls,
+    generate, repro, tasks, submit, submission, report, compare, why, validity,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from groundtruth.cli.options import AsJson, print_json
+from groundtruth.cli.options import AsJson, print_json, require_writable
 
-At_least_one = Annotated[int | None, Parameter(validator=Number(gte=1))]
+Counted = Annotated[int | None, Parameter(validator=Number(gte=1))]
 
 
 def train(
@@ -16,17 +16,18 @@ def train(
     /,
     *,
     vocab: str | None = None,
-    length: At_least_one = None,
+    length: Counted = None,
     kind: Literal["free", "wired", "scratch"] = "free",
     style: Literal["gpt2", "llama"] = "gpt2",
-    layers: At_least_one = None,
+    layers: Counted = None,
     heads: Annotated[int, Parameter(validator=Number(gte=1, lte=8))] = 4,
-    width: At_least_one = None,
-    norm: bool = True,
+    width: Counted = None,
+    no_norm: bool = False,
     copies: Literal["none", "vote"] = "none",
     spares: Annotated[int, Parameter(validator=Number(gte=0))] = 2,
     seed: int = 0,
     checkpoint: Path | None = None,
+    out: Path | None = None,
     json: AsJson = False,
 ) -> None:
     """Train a transformer to compute a program by a circuit drawn beforehand, and certify that circuit.
@@ -43,34 +44,36 @@ def train(
         layers: Blocks, 1 to 4; by default as few as the program needs.
         heads: Heads a block.
         width: d_model; by default wide enough for the circuit, at least 64.
-        norm: Whether destinations normalise what they read.
+        no_norm: Let destinations read the residual stream as it is.
         copies: vote: one expression lives on three heads, of which two suffice.
         spares: So many heads, at most, are loud on variables that nothing needs.
         seed: Draws the circuit, the weights and the batches.
         checkpoint: A file that the run is kept in as it goes, and continued from if it is there.
+        out: Write the model and its certificate to this folder.
         json: Print JSON, for machines.
     """
+    if out is not None:
+        require_writable(out)
     from groundtruth.cli.training_run import train_as_given
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.certificate_view import certificate_data, certificate_view
+    from groundtruth.store.save_trained import save_trained
 
+    sizes = {"style": style, "n_layers": layers, "n_heads": heads, "d_model": width, "norm": not no_norm}
     model = train_as_given(
         program,
         vocab=vocab,
         length=length,
         kind=kind,
-        style=style,
-        layers=layers,
-        heads=heads,
-        width=width,
-        norm=norm,
+        sizes=sizes,
         copies=copies,
         spares=spares,
         seed=seed,
         checkpoint=checkpoint,
-        quiet=json,
     )
+    if out is not None:
+        save_trained(model, out)
     if json:
         print_json(certificate_data(model))
     else:
-        echo(certificate_view(model))
+        echo(certificate_view(model, out))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -26,20 +26,24 @@ INPUTS = 256
 
 _MAX_VALUES = 64
 
+_LEAST_WIDTH = 64
+"""A residual stream is at least this wide unless another width is asked for."""
+
 
 @dataclass(frozen=True)
 class Plan:
     """What is to be trained.
 
     Attributes:
-        architecture: Its shape; ``None`` = the smallest GPT-2 style one that the program fits into.
+        architecture: Its shape, or those of its sizes that are asked for; the others are chosen: as few layers, and a
+            residual stream as narrow, as the program needs.
         correspondence: Which expressions live where; ``None`` = drawn by the seed.
         seed: Draws the correspondence.
         copies: Whether one expression lives on several heads that vote.
         n_spares: How many heads are loud on variables of their own, at most.
     """
 
-    architecture: Architecture | None = None
+    architecture: Architecture | Mapping[str, Any] = field(default_factory=dict[str, Any])
     correspondence: Correspondence | None = None
     seed: int = 0
     copies: Copies = "none"
@@ -69,17 +73,10 @@ def prepare_network(
             f"most {MAX_INPUTS:,} can be enumerated. Give a smaller vocab or max_seq_len."
         )
     inputs = list(domain.enumerate())
-    causal = causal or (plan.architecture is None and _looks_back_only(program, inputs))
-    shape = plan.architecture or _smallest(program, plan, causal)
+    shape, correspondence = _fit(program, domain, plan, causal or looks_back_only(program, inputs))
     if causal and not shape.causal:
         raise DomainError(f"'{name}' is meant for causal attention; the architecture has causal=False.")
     decoder = decoder_of(name, evaluate_many(program, inputs, causal=shape.causal))
-    correspondence = plan.correspondence or draw_correspondence(
-        program, shape, seed=plan.seed, copies=plan.copies, n_spares=plan.n_spares
-    )
-    if plan.architecture is None:
-        width = least_width(shape, correspondence, n_tokens=len(domain.vocab) + 1, n_positions=domain.max_seq_len + 1)
-        shape = replace(shape, d_model=max(64, -(-width // 16) * 16))
     tokens = token_values_of(domain)
     shapes = weight_shapes(
         shape, n_tokens=len(tokens), n_positions=domain.max_seq_len + 1, n_outputs=len(decoder.values)
@@ -138,20 +135,33 @@ def decoder_of(name: str, outputs: Sequence[Sequence[Any]]) -> Decoder:
     return Decoder(tuple(held), centered=None not in values)
 
 
-def _looks_back_only(program: rasp.SOp, inputs: Sequence[Sequence[Any]]) -> bool:
+def looks_back_only(program: rasp.SOp, inputs: Sequence[Sequence[Any]]) -> bool:
     """Whether a program gives the same under causal attention on its whole domain."""
     return evaluate_many(program, inputs) == evaluate_many(program, inputs, causal=True)
 
 
-def _smallest(program: rasp.SOp, plan: Plan, causal: bool) -> Architecture:
-    """The architecture of the fewest layers that the program fits into."""
+def _fit(program: rasp.SOp, domain: Domain, plan: Plan, causal: bool) -> tuple[Architecture, Correspondence]:
+    """The architecture that is asked for, or of the fewest layers that the program fits into, with its circuit."""
+    if isinstance(plan.architecture, Architecture):
+        return plan.architecture, plan.correspondence or _draw(program, plan.architecture, plan)
+    asked: dict[str, Any] = {"causal": causal} | dict(plan.architecture)
     refusal: DomainError | None = None
-    for n_layers in range(1, 5):
-        shape = Architecture(n_layers=n_layers, causal=causal)
+    for n_layers in [asked["n_layers"]] if "n_layers" in asked else range(1, 5):
+        sizes: dict[str, Any] = asked | {"n_layers": n_layers}
+        shape = Architecture(**sizes)
         try:
-            draw_correspondence(program, shape, seed=plan.seed, copies=plan.copies, n_spares=plan.n_spares)
+            correspondence = plan.correspondence or _draw(program, shape, plan)
+            correspondence.require_fits(shape)
         except DomainError as error:
             refusal = error
-        else:
-            return shape
+            continue
+        if "d_model" not in asked:
+            n_tokens, n_positions = len(domain.vocab) + 1, domain.max_seq_len + 1
+            width = least_width(shape, correspondence, n_tokens=n_tokens, n_positions=n_positions)
+            shape = replace(shape, d_model=max(_LEAST_WIDTH, -(-width // 16) * 16))
+        return shape, correspondence
     raise refusal or DomainError(f"'{program.name}' fits into no architecture.")
+
+
+def _draw(program: rasp.SOp, shape: Architecture, plan: Plan) -> Correspondence:
+    return draw_correspondence(program, shape, seed=plan.seed, copies=plan.copies, n_spares=plan.n_spares)

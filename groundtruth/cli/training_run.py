@@ -1,0 +1,54 @@
+"""A training run as the command line names it, with a progress bar."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from groundtruth.cli.compile_options import split_tokens
+from groundtruth.errors import ProgramError
+from groundtruth.programs import Program, find_program, get
+from groundtruth.report.progress import count_up
+from groundtruth.train_model import train
+from groundtruth.trained.draw_correspondence import Copies
+from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.trained.trained_network import Kind
+from groundtruth.user_methods import is_file_spec
+
+
+def train_as_given(
+    spec: str,
+    *,
+    vocab: str | None,
+    length: int | None,
+    kind: Kind,
+    sizes: Mapping[str, Any],
+    copies: Copies,
+    spares: int,
+    seed: int,
+    checkpoint: Path | None,
+) -> TrainedModel:
+    """Train what the command line names; the arguments are those of ``groundtruth train``.
+
+    Raises:
+        ProgramError: If there is no such program, or it declares no inputs.
+        DomainError: If it does not fit.
+        TrainingError: If the network is not certified.
+    """
+    program = find_program(spec) if is_file_spec(spec) else get(spec)
+    if not isinstance(program, Program):
+        raise ProgramError(
+            f"'{spec}' does not declare its inputs. Write @groundtruth.program(vocab=..., max_seq_len=...) above it."
+        )
+    with count_up("training") as report:
+        return train(
+            program,
+            vocab=None if vocab is None else split_tokens(vocab),
+            max_seq_len=length,
+            architecture={name: value for name, value in sizes.items() if value is not None},
+            kind=kind,
+            copies=copies,
+            n_spares=spares,
+            seed=seed,
+            checkpoint=checkpoint,
+            progress=lambda moment: report(moment.step, moment.steps),
+        )
