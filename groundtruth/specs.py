@@ -1,5 +1,6 @@
 """Find the models that a user names."""
 
+import fnmatch
 import glob
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from groundtruth.errors import ArtifactError
 from groundtruth.generated import from_code
 from groundtruth.model import CompiledModel, KnownModel, load, require_compiled
 from groundtruth.programs import get, load_program, names
-from groundtruth.store.catalog import stored
+from groundtruth.store.catalog import TRAINED, shipped, shipped_trained, shipped_variants, stored
 from groundtruth.store.parsed_files import MODEL
 from groundtruth.user_methods import is_file_spec
 from groundtruth.variants.tiers import variant_of
@@ -61,15 +62,23 @@ def find_compiled(name: str, what: str) -> CompiledModel:
 def models_in(names: Sequence[str]) -> list[str]:
     """Names of models as they are, and in the place of a folder of models, such as a generated suite, all of these.
 
+    ``trained`` stands for all trained models that ship, and a pattern such as ``second_step@*`` for shipped ones too.
+
     Raises:
-        ArtifactError: If a pattern with ``*`` matches no stored model.
+        ArtifactError: If a pattern with ``*`` matches no stored model, or ``trained`` stands for none.
     """
     found: list[str] = []
     for name in names:
+        if name == TRAINED:
+            if not (ship := shipped_trained()):
+                raise ArtifactError("no trained model ships with this version. Name the folder of one.")
+            found += ship
+            continue
         folder = Path(name)
         inside = sorted(str(path.parent) for path in folder.glob(f"*/{MODEL}")) if folder.is_dir() else []
         if "*" in name:
             inside = sorted(path for path in glob.glob(name) if (Path(path) / MODEL).is_file())
+            inside = inside or fnmatch.filter([*shipped(), *shipped_variants(), *shipped_trained()], name)
             if not inside:
                 raise ArtifactError(f"'{name}' matches no stored model.")
         found += inside or [name]

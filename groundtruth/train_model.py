@@ -97,7 +97,7 @@ def attempt_training(
         )
     sop: rasp.SOp = declared.build()
     network = prepare_network(
-        f"{declared.name}-{kind}-{seed}",
+        f"{declared.name}@{kind}-{seed}",
         sop,
         fixed_length(declared.domain, vocab=vocab, max_seq_len=max_seq_len),
         plan,

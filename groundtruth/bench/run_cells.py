@@ -20,7 +20,7 @@ from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.guarded_run import guard_process
-from groundtruth.store.catalog import library
+from groundtruth.store.catalog import stored
 from groundtruth.store.parsed_files import WEIGHTS
 from groundtruth.user_methods import is_file_spec
 from groundtruth.workers import Lost, run_batches
@@ -79,10 +79,10 @@ def _run_all(
 
 
 def _size(model: str) -> int:
-    """Bytes of a shipped model; 0 for any other compiled one, more than all of them for a language model."""
+    """Bytes of a stored model; 0 for any other compiled one, more than all of them for a language model."""
     if is_language_model(model):
         return 2**40
-    path = library() / model / WEIGHTS
+    path = (stored(model) or Path(model)) / WEIGHTS
     return path.stat().st_size if path.is_file() else 0
 
 

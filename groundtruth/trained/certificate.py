@@ -177,6 +177,13 @@ class Certificate:
             if item.claim.wrong:
                 yield f"interchange of {', '.join(item.expressions)} on {', '.join(item.components)}: {item.claim}"
 
+    def unmet(self, network: TrainedNetwork) -> list[str]:
+        """Everything that keeps a network from being certified as what it was trained for.
+
+        A network trained from ``scratch`` claims no variables.
+        """
+        return list(self.failures(network, variables=network.training.kind != "scratch"))
+
     def circuit(self, network: TrainedNetwork, ablation: Ablation) -> Circuit:
         """The circuit under an ablation, in the form in which the project keeps every circuit."""
         record = self.under(ablation)

@@ -113,15 +113,15 @@ class _Enumeration:
 
     def certified(self) -> str:
         """See that what is claimed amounts to a certified circuit; ``scratch`` claims no variables."""
-        variables = self.network.training.kind != "scratch"
-        failures = list(self.claimed.failures(self.network, variables=variables))
+        failures = self.claimed.unmet(self.network)
         if self.network.correspondence.needless(self.network.graph) and not self.claimed.under("resample").subsets.runs:
             failures.append("no random subsets were counted")
         if failures:
             raise GroundTruthError(
                 f"{len(failures)} things keep it from being certified: {shorten(failures, limit=3)}."
             )
-        return "the circuit and its variables" if variables else "the circuit; variables are not claimed"
+        claims_variables = self.network.training.kind != "scratch"
+        return "the circuit and its variables" if claims_variables else "the circuit; variables are not claimed"
 
     def _edge(self, claimed: EdgeRecord, found: EdgeRecord, ablation: Ablation) -> str:
         """What is wrong with the claim about an edge, or an empty string."""

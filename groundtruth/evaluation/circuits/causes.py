@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
-from groundtruth.model import CompiledModel
+from groundtruth.model import KnownModel
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
 from mib.errors import MethodError
 from mib.graph import Edge, EdgeScores, Graph
@@ -74,7 +74,7 @@ class Diagnosis:
 
 def diagnose(
     method: Localizer,
-    model: CompiledModel,
+    model: KnownModel,
     *,
     ablation: str = "resample",
     lengths: str | None = None,
@@ -87,7 +87,7 @@ def diagnose(
 
     Args:
         method: What is asked why.
-        model: A compiled model.
+        model: A compiled or trained model.
         ablation: What flows along cut edges.
         lengths: ``fixed`` or ``mixed``; by default as the model's circuit.
         n_pairs: How many examples, at most.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isinf
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,12 @@ def _lines(model: TrainedModel, folder: Path | None) -> Iterator[tuple[str, str]
     yield "behaviour", f"all {certificate.inputs:,} inputs: {certificate.behaviour}"
     yield "circuit", str(model.circuit())
     yield "needless", f"cut together: {record.joint}; random sets of them: {record.subsets}"
-    yield "gap", f"the weakest live edge moves a logit {record.gap:.3g} times as far as the loudest other edge"
+    far = (
+        "and no other edge moves any"
+        if isinf(record.gap)
+        else f"{record.gap:.3g} times as far as the loudest other edge"
+    )
+    yield "gap", f"the weakest live edge moves a logit {far}"
     for item in certificate.interchanges:
         held = ", ".join(names.get(label, label) for label in item.expressions)
         yield "variable", f"{held}: interchanges {item.accuracy:.4f} right"
@@ -59,6 +65,6 @@ def certificate_data(model: TrainedModel) -> dict[str, Any]:
         "live": [str(edge) for edge in circuit.edges],
         "joint": {"runs": record.joint.runs, "wrong": record.joint.wrong, "margin": record.joint.margin},
         "subsets": {"runs": record.subsets.runs, "wrong": record.subsets.wrong, "margin": record.subsets.margin},
-        "gap": record.gap,
+        "gap": None if isinf(record.gap) else record.gap,
         "interchanges": {", ".join(item.expressions): item.accuracy for item in certificate.interchanges},
     }

@@ -11,7 +11,7 @@ from groundtruth.model import load
 from groundtruth.report import notation
 from groundtruth.report.section import Details, Fold, HeatCell, HeatMap
 from groundtruth.report.views.circuit_tree import CircuitTree
-from groundtruth.store.catalog import shipped
+from groundtruth.store.catalog import shipped, shipped_trained
 
 
 def circuit_details(result: Result) -> list[Details]:
@@ -80,7 +80,7 @@ def _wrong(rows: Sequence[CircuitScores]) -> Iterator[Fold]:
 
 def _true_circuits(rows: Sequence[CircuitScores]) -> Iterator[Fold]:
     """Each shipped model's true circuit, as the tree that ``groundtruth show`` prints."""
-    known = set(shipped())
+    known = {*shipped(), *shipped_trained()}
     for name, ablation, lengths in dict.fromkeys(
         (row.model, row.ablation, row.truth.lengths) for row in rows if row.truth
     ):

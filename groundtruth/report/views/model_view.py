@@ -13,14 +13,21 @@ from rich.text import Text
 from groundtruth.compiled.domain import Tokens
 from groundtruth.compiled.provenance import Head
 from groundtruth.generated.original_program import program_lines
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, KnownModel
 from groundtruth.rasp.expressions import walk
 from groundtruth.report import notation
 from groundtruth.report.terminal import fact_table
 from groundtruth.report.views.circuit_tree import CircuitTree
 from groundtruth.report.views.measured_view import measured_view
+from groundtruth.report.views.trained_view import (
+    claims_view,
+    components_table,
+    trained_data,
+    trained_facts,
+)
 from groundtruth.report.views.variables_table import variable_data, variables_table
 from groundtruth.store.measurements import measurements
+from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
 from mib.errors import shorten
 
@@ -35,7 +42,7 @@ INDENT = 10
 
 
 def model_view(
-    model: CompiledModel,
+    model: KnownModel,
     circuit: Circuit,
     tokens: Sequence[Any] | None = None,
     *,
@@ -59,34 +66,42 @@ def model_view(
     parts: list[RenderableType] = [_title(model), _Titled("program", _program(model), gap=0)]
     if source:
         parts.append(_Titled("source", Text(model.rasp_source or "not known")))
-    parts.append(_Titled("layers", _layers(model)))
+    trained = isinstance(model, TrainedModel)
+    parts.append(_Titled("layers", components_table(model) if trained else _layers(model)))
     drawn = _edge_table(circuit) if every_edge else CircuitTree(circuit, _drawn(circuit))
     parts.append(_Titled("circuit", Group(Text(str(circuit)), drawn, *_below_the_tree(model, circuit))))
-    if model.certainty == "measured":
+    if trained:
+        parts.append(_Titled("shown", claims_view(model, circuit.ablation)))
+    elif model.certainty == "measured":
         parts.append(
             _Titled("measured", measured_view(measurements(model, model.folder), circuit, every_edge=every_edge))
         )
     if inert := list(_inert(circuit)):
         parts.append(_Titled("inert", Group(*inert)))
-    if variables:
+    if variables and not trained:
         parts.append(_Titled("variables", variables_table(model.variables())))
     parts.append(_Titled("run", _run(model, example(model) if tokens is None else tokens)))
     return Group(*parts)
 
 
-def _title(model: CompiledModel) -> Table:
+def _title(model: KnownModel) -> Table:
+    facts = trained_facts(model) if isinstance(model, TrainedModel) else _facts(model)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(min_width=INDENT - 2, no_wrap=True)
+    grid.add_row(Text(model.name, "name"), Text(model.description).append("\n").append(facts))
+    return grid
+
+
+def _facts(model: CompiledModel) -> Text:
     w = model.weights
     layers, heads = notation.plural(w.n_layers, "layer"), notation.plural(w.n_heads, "head")
     sizes = f"{model.family} · {layers} x {heads} · d_model {w.d_model}"
     causal = " · causal" if model.causal else ""
-    text = Text(model.description).append(f"\n{sizes}{causal}\n{model.domain}", "faint")
+    text = Text(f"{sizes}{causal}\n{model.domain}", "faint")
     text.append(f" · equal to its program on {model.check}", "faint")
     if model.recipe:
         text.append(f"\n{model.certainty} truth of a variant · {' · '.join(map(str, model.recipe))}", "faint")
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(min_width=INDENT - 2, no_wrap=True)
-    grid.add_row(Text(model.name, "name"), text)
-    return grid
+    return text
 
 
 @dataclass(frozen=True)
@@ -120,7 +135,7 @@ class _Titled:
         yield from [Segment.line()] * self.gap
 
 
-def _program(model: CompiledModel) -> Table:
+def _program(model: KnownModel) -> Table:
     table = Table.grid(padding=(0, 1, 0, 0))
     for line in program_lines(model):
         table.add_row(Text(line.name, "variable"), "=", Text(line.formula))
@@ -160,7 +175,7 @@ def _drawn(circuit: Circuit) -> Sequence[Any]:
     return circuit.minimal_circuits[0] if circuit.redundant else circuit.edges
 
 
-def _below_the_tree(model: CompiledModel, circuit: Circuit) -> Iterator[RenderableType]:
+def _below_the_tree(model: KnownModel, circuit: Circuit) -> Iterator[RenderableType]:
     if circuit.redundant:
         n, all_of_them = len(circuit.minimal_circuits), "" if circuit.complete else "at least "
         yield (
@@ -174,7 +189,7 @@ def _below_the_tree(model: CompiledModel, circuit: Circuit) -> Iterator[Renderab
     yield from _live_counts(model, circuit)
 
 
-def _live_counts(model: CompiledModel, shown: Circuit) -> Iterator[Text]:
+def _live_counts(model: KnownModel, shown: Circuit) -> Iterator[Text]:
     """How many edges are live, by ablation and lengths: sentences, because these wrap where a table would be cut."""
     for lengths in LENGTHS:
         found = {ablation: _n_live(model, ablation, lengths, shown) for ablation in ABLATIONS}
@@ -184,7 +199,7 @@ def _live_counts(model: CompiledModel, shown: Circuit) -> Iterator[Text]:
     yield Text().append(f"structural edges: {len(shown.structural)} of {len(shown.truths)}", "faint")
 
 
-def _n_live(model: CompiledModel, ablation: str, lengths: str, shown: Circuit) -> int | None:
+def _n_live(model: KnownModel, ablation: str, lengths: str, shown: Circuit) -> int | None:
     """How many edges are live under another ablation, if that is known without proving it now."""
     if (ablation, lengths) == (shown.ablation, shown.lengths):
         return len(shown.edges)
@@ -217,7 +232,7 @@ def _named(truths: Sequence[EdgeTruth], *, limit: int = 8) -> str:
     return shown + (f" and {len(truths) - limit} more" if len(truths) > limit else "")
 
 
-def example(model: CompiledModel) -> Tokens:
+def example(model: KnownModel) -> Tokens:
     """An input that shows much: long, and of many different tokens."""
     drawn = model.domain.sample(64, seed=0)
     random.Random(0).shuffle(drawn)
@@ -264,7 +279,7 @@ def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
     return blocks
 
 
-def _run(model: CompiledModel, tokens: Sequence[Any]) -> PositionTable:
+def _run(model: KnownModel, tokens: Sequence[Any]) -> PositionTable:
     values = model.trace(tokens)
     rows = [(Text("tokens", "heading"), [Text(notation.spell_one(token), "heading") for token in tokens])]
     for line in program_lines(model):
@@ -290,28 +305,22 @@ def _edge_table(circuit: Circuit) -> RenderableType:
 
 
 def model_data(
-    model: CompiledModel, circuit: Circuit, tokens: Sequence[Any] | None, *, variables: bool = False
+    model: KnownModel, circuit: Circuit, tokens: Sequence[Any] | None, *, variables: bool = False
 ) -> dict[str, Any]:
     """The same as JSON has it, with every edge."""
-    w = model.weights
-    shown = example(model) if tokens is None else tokens
+    graph, shown = model.graph, example(model) if tokens is None else tokens
     return {
         "name": model.name,
         "family": model.family,
         "description": model.description,
-        "layers": w.n_layers,
-        "heads": w.n_heads,
-        "d_model": w.d_model,
+        "layers": graph.n_layers,
+        "heads": graph.n_heads,
+        "d_model": graph.d_model,
         "domain": str(model.domain),
-        "check": asdict(model.check),
         "certainty": model.certainty,
-        "measured": asdict(measurements(model, model.folder)) if model.certainty == "measured" else None,
+        **(trained_data(model) if isinstance(model, TrainedModel) else _compiled_data(model)),
         "program": [str(line) for line in program_lines(model)],
         "rasp_source": model.rasp_source,
-        "provenance": {
-            "heads": [asdict(head) for head in model.provenance.heads],
-            "neurons": [asdict(neuron) for neuron in model.provenance.neurons],
-        },
         "circuit": {
             "ablation": circuit.ablation,
             "lengths": circuit.lengths,
@@ -326,6 +335,17 @@ def model_data(
         },
         "variables": [variable_data(truth) for truth in model.variables()] if variables else None,
         "run": {"tokens": list(shown), "output": model.run(shown), "values": model.trace(shown)},
+    }
+
+
+def _compiled_data(model: CompiledModel) -> dict[str, Any]:
+    return {
+        "check": asdict(model.check),
+        "measured": asdict(measurements(model, model.folder)) if model.certainty == "measured" else None,
+        "provenance": {
+            "heads": [asdict(head) for head in model.provenance.heads],
+            "neurons": [asdict(neuron) for neuron in model.provenance.neurons],
+        },
     }
 
 

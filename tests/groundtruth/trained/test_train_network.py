@@ -113,7 +113,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, monkeypatch):
 
 
 def test_what_is_not_certified_is_refused_with_edge_pair_and_margin():
-    with pytest.raises(TrainingError, match=r"(?s)'step-scratch-0' is not certified:.*wrong, smallest margin -"):
+    with pytest.raises(TrainingError, match=r"(?s)'step@scratch-0' is not certified:.*wrong, smallest margin -"):
         groundtruth.train(
             "step",
             vocab=(1, 2),

@@ -1,0 +1,119 @@
+"""A trained model: how it was trained, where its variables live, and what its certificate shows."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from groundtruth.rasp.expressions import readable_names
+from groundtruth.report.terminal import bullets
+from groundtruth.trained.certificate import Claim
+from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.truth.circuits.circuit import Ablation
+
+CHOSEN = "the circuit was chosen before training and trained for; what the weights do was then enumerated"
+"""What a reader must know of every trained model."""
+
+
+def trained_facts(model: TrainedModel) -> Text:
+    """What kind of transformer it is, how it was trained, and how its truth is known."""
+    training, n = model.training, model.certificate.inputs
+    text = Text(f"{model.family} · {model.architecture}\n{model.domain}", "faint")
+    text.append(f"\ntrained ({training.kind}, seed {training.seed}, {training.steps:,} steps) · {CHOSEN}", "faint")
+    unmet = model.certificate.unmet(model)
+    text.append(f"\nNOT certified: {unmet[0]}; " if unmet else "\ncertified ", "bad" if unmet else "faint")
+    return text.append(f"by enumeration: all {n:,} inputs, each edge cut on all {n * n:,} pairs", "faint")
+
+
+def components_table(model: TrainedModel) -> Table:
+    """What lives on each head and MLP, one line a layer; spare components are trained to hold something unread."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
+    names, correspondence = readable_names(model.program), model.correspondence
+    spares = {spare.component: spare.variable for spare in correspondence.spares}
+    shape = model.architecture
+    for layer in range(shape.n_layers):
+        cells: list[Text] = []
+        for component in [*(f"a{layer}.h{head}" for head in range(shape.n_heads)), f"m{layer}"]:
+            held = ", ".join(names.get(label, label) for label in correspondence.held_by(component))
+            if component in spares:
+                held = f"spare: {spares[component]}"
+            if held:
+                cells.append(Text.assemble((component, "node"), "  ", (held, "faint" if component in spares else "")))
+        heads = Text("\n").join(cell for cell in cells if not cell.plain.startswith("m"))
+        mlp = next((cell for cell in cells if cell.plain.startswith("m")), Text("–", "faint"))
+        table.add_row(Text(str(layer), "faint"), heads or Text("–", "faint"), mlp)
+    return table
+
+
+def claims_view(model: TrainedModel, ablation: Ablation) -> RenderableType:
+    """What was shown by enumeration, under one ablation: a line a claim."""
+    return bullets(_claims(model, ablation))
+
+
+def _claims(model: TrainedModel, ablation: Ablation) -> Iterator[Text]:
+    certificate, names = model.certificate, readable_names(model.program)
+    record = certificate.under(ablation)
+    yield Text(f"behaviour: {certificate.behaviour}")
+    needless = set(model.correspondence.needless(model.graph))
+    live = sum(found.edge in needless for found in record.of_status("live"))
+    yield _told(f"each needless edge alone: {live} of {len(needless)} change an output", bad=bool(live))
+    yield _told(f"all needless edges together: {record.joint}", bad=bool(record.joint.wrong))
+    yield _told(
+        f"random sets of needless edges (seed {certificate.seed}): {record.subsets}", bad=bool(record.subsets.wrong)
+    )
+    loudest = "no other edge moves any" if record.gap == float("inf") else f"{record.gap:.3g} times the loudest other's"
+    yield Text(f"gap, how far the weakest live edge moves a logit: {loudest}")
+    for item in certificate.interchanges:
+        spelt = ", ".join(names.get(label, label) for label in item.expressions)
+        yield _told(
+            f"interchange of {spelt} on {', '.join(item.components)}: {item.accuracy:.4g} right; {item.claim}",
+            bad=bool(item.claim.wrong),
+        )
+
+
+def _told(text: str, *, bad: bool) -> Text:
+    return Text(text, "warn" if bad else "")
+
+
+def trained_data(model: TrainedModel) -> dict[str, Any]:
+    """What a trained model has and a compiled one has not, as JSON has it."""
+    certificate = model.certificate
+    return {
+        "architecture": asdict(model.architecture),
+        "training": asdict(model.training),
+        "correspondence": asdict(model.correspondence),
+        "certified_by_enumeration": not model.certificate.unmet(model),
+        "certificate": {
+            "inputs": certificate.inputs,
+            "seed": certificate.seed,
+            "behaviour": _claim_data(certificate.behaviour),
+            "ablations": {
+                record.ablation: {
+                    "joint": _claim_data(record.joint),
+                    "subsets": _claim_data(record.subsets),
+                    "gap": _finite(record.gap),
+                }
+                for record in certificate.records
+            },
+            "interchanges": [
+                {
+                    "expressions": list(item.expressions),
+                    "components": list(item.components),
+                    "accuracy": item.accuracy,
+                    **_claim_data(item.claim),
+                }
+                for item in certificate.interchanges
+            ],
+        },
+    }
+
+
+def _claim_data(claim: Claim) -> dict[str, Any]:
+    return {"runs": claim.runs, "wrong": claim.wrong, "margin": _finite(claim.margin)}
+
+
+def _finite(number: float) -> float | None:
+    return None if number == float("inf") else number
