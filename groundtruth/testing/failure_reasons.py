@@ -16,6 +16,7 @@ _ACTIVE = "measures activity or weights where they are, not what is made of them
 _NORM = "a norm of queries, keys, values or of the hidden layer depends on the basis and the scale that they have"
 _L1 = "shares are taken by the L1 norm, which depends on the basis"
 _LOCAL = "an edge is scored by its share of what its destination reads, also where that comes to nothing"
+_DIRECT = "scores edges into the logits alone, all others 0"
 _CHANCE = "random numbers are drawn for every edge: other edges, other numbers"
 _TIE = "an effect equals a threshold exactly, and rounding decides on which side it falls"
 _SIZES = "circuits are chosen at shares of all edges: more edges, larger circuits"
@@ -69,10 +70,12 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "activation-norm": _NORMS,
     "bootstrap-ilp": {**_GENERAL, **_for(_SAME_EDGES, _TIED), **_for((*_INSERTS, "ignores_decoys"), _SIZES)},
     "cpr-gaming": {**_GENERAL, **_for((*_INSERTS, "ignores_decoys"), _CHANCE), **_for(_SAME_EDGES, _AMPLIFIED)},
+    "direct-logit-attribution": {**_GENERAL, "recovers": _DIRECT},
     "edge-pruning": _LEARNED,
     "ensemble-hybrid": _LEARNED,
     "ensemble-parallel": _GENERAL,
     "ensemble-sequential": _LEARNED,
+    "gim": _GENERAL,
     "hisp": _GENERAL,
     "ifr": {
         **_GENERAL,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -161,11 +160,13 @@ class CorrespondenceDraw:
         """What tells BOS from the rest: the position, or the token where positions are not embedded."""
         return ("input",) if self._shape.rotary else ("pos",)
 
-    def _present(self, sources: tuple[str, ...]) -> Iterator[str]:
-        for source in dict.fromkeys(sources):
-            if source == "pos" and self._shape.rotary:
-                continue  # rotary positions are in every query and key
-            yield source
+    def _present(self, sources: tuple[str, ...]) -> tuple[str, ...]:
+        """The sources that there are; each once.
+
+        Where positions are rotary a query or key of them is the same for every token: some source holds that constant.
+        """
+        present = ("input" if source == "pos" and self._shape.rotary else source for source in sources)
+        return tuple(dict.fromkeys(present))
 
     def _place_mlp(self, sop: rasp.SOp, operands: tuple[str, ...]) -> None:
         layout = self._layout

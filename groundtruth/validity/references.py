@@ -29,6 +29,7 @@ class Reference:
         trust: How it came here.
         date: Day on which it was taken down, ISO 8601.
         note: What a reader has to know of it.
+        headline: Whether the line under a table tells how far it is predicted.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Reference:
     trust: Trust
     date: str
     note: str = ""
+    headline: bool = False
 
     @property
     def goodness(self) -> dict[str, float]:
@@ -52,6 +54,7 @@ class _Ranking(BaseModel):
     name: str
     better: Literal["higher", "lower"]
     values: dict[str, float] = Field(min_length=2)
+    headline: bool = False
 
 
 class _File(BaseModel):
@@ -98,4 +101,5 @@ def _read(path: Path) -> Iterable[Reference]:
             trust=data.trust,
             date=data.date,
             note=data.note,
+            headline=ranking.headline,
         )

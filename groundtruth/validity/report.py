@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from groundtruth.bench.result import Result
 from groundtruth.bench.result_data import or_none
 from groundtruth.bench.track import Track
+from groundtruth.bench.tracks import find_track
 from groundtruth.errors import DomainError
 from groundtruth.validity.agreement import TierAgreement, agreements
-from groundtruth.validity.references import Reference
-from groundtruth.validity.tier_scores import TierScores
+from groundtruth.validity.references import Reference, read_references
+from groundtruth.validity.tier_scores import TierScores, read_tier_scores
 from groundtruth.validity.transfer import Transfer, transfers
 from mib.errors import did_you_mean
 
@@ -65,6 +67,17 @@ def validity_report(
         tuple(agreements(own, references)),
         tuple(transfers(own, references)),
     )
+
+
+@cache
+def shipped_report(track: str) -> ValidityReport | None:
+    """Report on what was measured here for all built-in methods of a track; ``None`` if nothing ships.
+
+    Raises:
+        ArtifactError: If a file that ships is none of tier scores or references.
+    """
+    scores = read_tier_scores(track)
+    return validity_report(find_track(track), scores, read_references(track)) if scores else None
 
 
 def learned_references(result: Result) -> list[Reference]:

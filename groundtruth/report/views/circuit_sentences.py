@@ -14,6 +14,8 @@ from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import notation
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
 from groundtruth.report.views.subject_names import PREDICTS
+from groundtruth.report.views.validity_view import verdict_sentence
+from groundtruth.validity.report import shipped_report
 from mib import localization
 
 MARGIN = 0.02
@@ -47,6 +49,8 @@ def circuit_sentences(result: Result, ablation: str, *, own: str = "") -> Iterat
     yield from skipped_sentences(result, ablation)
     yield from rank_sentence("Do the metrics rank methods as the truth does? ", circuit_ranks(result, ablation))
     yield from rank_sentence(PREDICTS, predicted_ranks(result, ablation))
+    if result.has_compiled:
+        yield from verdict_sentence(shipped_report("circuits"))
     yield from _past_the_truth(rows)
     yield from _failures(rows, own)
 

@@ -53,7 +53,7 @@ def rank_sentence(question: str, agreements: Sequence[RankAgreement]) -> list[Te
         again = not common and one.column == before
         text.append("" if not before else ", " if again else " · ")
         text.append(f"{one.column} " if common else f"{'' if again else f'{one.column} with '}{one.reference} ")
-        text.append(f"{one.tau:.2f}", _mood(one.tau))
+        text.append(f"{one.tau:.2f}", mood(one.tau))
         text.append(f" ({one.interval[0]:.2f} to {one.interval[1]:.2f})", "faint")
         before = one.column
     return [text]
@@ -71,5 +71,6 @@ def rank_grid(title: str, agreements: Sequence[RankAgreement]) -> list[Grid]:
     return [Grid(headings, rows, title=title, place="page")] if rows else []
 
 
-def _mood(tau: float) -> str:
+def mood(tau: float) -> str:
+    """Name the style of a rank correlation: good, middling or bad."""
     return "good" if tau > 0.7 else "warn" if tau > 0.3 else "bad"

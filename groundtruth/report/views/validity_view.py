@@ -10,6 +10,7 @@ from groundtruth.report import notation
 from groundtruth.report.fitted_table import FittedTable, TableColumn
 from groundtruth.report.markdown import markdown_list, markdown_table, markdown_text
 from groundtruth.report.terminal import bullets
+from groundtruth.report.views.rank_sentences import mood
 from groundtruth.validity.agreement import LEAST_METHODS, TierAgreement
 from groundtruth.validity.references import Reference
 from groundtruth.validity.report import ValidityReport
@@ -63,6 +64,25 @@ def transfer_sentences(found: Iterable[Transfer]) -> list[str]:
         f"{_weights(one.weights)}."
         for one in found
     ]
+
+
+def verdict_sentence(report: ValidityReport | None) -> list[Text]:
+    """Say in one line what a verdict of a track is worth; in none if that was not measured.
+
+    Args:
+        report: What was measured for all built-in methods.
+    """
+    headlines = [one.name for one in report.references if one.headline] if report else []
+    shown = [one for one in (report.transfers if report else ()) if one.reference in headlines]
+    if not shown:
+        return []
+    text = Text().append(f"{TITLE} ").append("Tiers weighted by other references rank methods as ", "faint")
+    for index, one in enumerate(shown):
+        text.append("; as " if index else "").append(f"{one.reference} does: tau ").append(
+            f"{one.tau:.2f}", mood(one.tau)
+        )
+        text.append(f" ({_interval(one.interval)}, {notation.plural(len(one.methods), 'method')})", "faint")
+    return [text.append(". `groundtruth validity` has every tier.", "faint")]
 
 
 def _weights(weights: Mapping[str, float]) -> str:

@@ -12,6 +12,8 @@ from groundtruth.evaluation.variables.variable_scores import HIGH, LOW, Variable
 from groundtruth.report import notation
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
 from groundtruth.report.views.subject_names import PREDICTS
+from groundtruth.report.views.validity_view import verdict_sentence
+from groundtruth.validity.report import shipped_report
 
 N_METHODS = 4
 """How many methods each kind of line tells of, at most."""
@@ -53,6 +55,8 @@ def variable_sentences(result: Result, *, own: str = "") -> Iterator[Text]:
     summaries = [summary for summary in result.summaries() if not summary.is_control]
     yield from rank_sentence(f"{QUESTION} ", variable_ranks(result))
     yield from rank_sentence(PREDICTS, predicted_variable_ranks(result))
+    if result.has_compiled:
+        yield from verdict_sentence(shipped_report("variables"))
     yield from _illusions(result.compiled_scores(), own)
     yield from _false_finds(summaries)
     yield from _layers(result)

@@ -16,16 +16,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from mib.graph import EdgeScores
 from mib.localization.edge_estimates import edge_estimates
+from mib.localization.frozen_parts import with_frozen_norms
 from mib.localization.registry import localizer
 from mib.localization.remade_parts import remade
 from mib.localization.task import LocalizationTask
 from mib.models.adapters.anatomy import Anatomy
-from mib.models.adapters.parts import Attention, Block, Context, Mlp, Norm, PerHead, Stream
+from mib.models.adapters.parts import Attention, Context, PerHead
 
 
 @localizer(
@@ -42,42 +42,17 @@ def relp(task: LocalizationTask) -> EdgeScores:
 
 def with_rules(anatomy: Anatomy) -> Anatomy:
     """The same model, whose backward pass propagates relevance."""
-    blocks = tuple(Block(_attention(block.attention), _mlp(block.mlp)) for block in anatomy.blocks)
-    return replace(anatomy, blocks=blocks, final_norm=_norm(anatomy.final_norm))
-
-
-class _Norm(Norm):
-    def __call__(self, x: Float[Tensor, "*axes d_model"]) -> Float[Tensor, "*axes d_model"]:
-        centred = x - x.mean(-1, keepdim=True) if self.kind == "layer" else x
-        scale = torch.rsqrt(centred.square().mean(-1, keepdim=True) + self.eps).detach()
-        normalised = centred * scale if self.weight is None else centred * scale * self.weight
-        return normalised if self.bias is None else normalised + self.bias
+    frozen = with_frozen_norms(anatomy, _Attention)
+    blocks = tuple(
+        replace(block, mlp=remade(block.mlp, type(block.mlp), act=_identity_rule(block.mlp.act)))
+        for block in frozen.blocks
+    )
+    return replace(frozen, blocks=blocks)
 
 
 class _Attention(Attention):
     def mix(self, queries: PerHead, keys: PerHead, values: PerHead, context: Context) -> PerHead:
         return super().mix(queries.detach(), keys.detach(), values, context)
-
-
-class _GatedMlp(Mlp):
-    """(f(gate) x hidden) with half of the relevance to each factor; not used for MLPs without a gate."""
-
-    def __call__(self, x: Stream) -> Stream:
-        half = 0.5 * x + 0.5 * x.detach()
-        return super().__call__(half)
-
-
-def _norm(norm: Norm | None) -> Norm | None:
-    return None if norm is None else remade(norm, _Norm)
-
-
-def _attention(attention: Attention) -> Attention:
-    return remade(attention, _Attention, norm=_norm(attention.norm), post=_norm(attention.post))
-
-
-def _mlp(mlp: Mlp) -> Mlp:
-    kind = Mlp if mlp.W_gate is None else _GatedMlp
-    return remade(mlp, kind, norm=_norm(mlp.norm), post=_norm(mlp.post), act=_identity_rule(mlp.act))
 
 
 def _identity_rule(act: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -1,19 +1,23 @@
 """References, agreement of ranks and the transfer score, on made-up scores whose answer is known."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from scipy.stats import kendalltau
 
-from groundtruth.bench import circuit_track, variable_track
+from groundtruth.bench import circuit_track, result_of, variable_track
 from groundtruth.errors import ArtifactError, DomainError
+from groundtruth.report.views.validity_view import verdict_sentence
 from groundtruth.validity.agreement import agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.report import validity_data, validity_report
-from groundtruth.validity.tier_scores import TierScores
+from groundtruth.validity.tier_scores import TierScores, read_tier_scores, write_tier_scores
 from groundtruth.validity.transfer import fit, ranks, transfers
 from mib import featurization, localization
+from tests.groundtruth.bench.cell_makers import circuit_cell
+from tests.groundtruth.bench.test_results import row
 
 METHODS = ("a", "b", "c", "d", "e", "f", "g")
 GOOD = dict(zip(METHODS, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), strict=True))
@@ -109,3 +113,30 @@ def test_a_report_is_of_one_score_and_refuses_what_predicts_nothing() -> None:
     with pytest.raises(DomainError, match="score='aurocc' predicts nothing. Did you mean: auroc"):
         validity_report(circuit_track.CIRCUITS, [], held, "aurocc")
     assert validity_report(variable_track.VARIABLES, [], held).score == "accuracy"
+
+
+def test_a_line_tells_what_the_verdict_is_worth_by_the_references_that_matter() -> None:
+    held = [replace(reference("MIB", GOOD), headline=True), reference("other", GOOD)]
+    report = validity_report(circuit_track.CIRCUITS, [tier("good", GOOD), tier("noise", NOISE)], held)
+    (line,) = verdict_sentence(report)
+    assert "rank methods as MIB does: tau 1.00 (1.00 to 1.00, 7 methods). `groundtruth validity`" in line.plain
+    assert verdict_sentence(None) == []
+    assert verdict_sentence(replace(report, references=(held[1],))) == []
+
+
+def test_scores_are_written_and_read_again(tmp_path: Path) -> None:
+    rows = [
+        (circuit_cell(m, model), row(m, model, GOOD[m], 0.5, 0.3)) for m in METHODS for model in ("hist", "hist@soft")
+    ]
+    more = (circuit_cell("a", "reverse"), row("a", "reverse", 1.0, 0.5, 0.3))  # the others were not run there
+    control = (circuit_cell("random", "hist"), row("random", "hist", 0.5, 0.5, 0.3))
+    result = result_of([*rows, more, control], seconds=1.0)
+    write_tier_scores(result, tmp_path / "circuits.json")
+    read = {(one.tier, one.score): one for one in read_tier_scores("circuits", tmp_path)}
+    assert read["soft", "auroc"].values == pytest.approx(GOOD)
+    assert set(read["raw", "auroc"].values) == {"a"}  # means are over the same models for all methods
+    assert read["raw", "cmd"].better == "lower"
+    assert read_tier_scores("variables", tmp_path) == []
+    (tmp_path / "circuits.json").write_text('{"schema_version": 99, "scores": []}')
+    with pytest.raises(ArtifactError, match="circuits.json is no file of tier scores: schema_version is 99"):
+        read_tier_scores("circuits", tmp_path)
