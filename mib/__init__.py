@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from mib.errors import FormatError, GraphError, MethodError, MibError, ModelError, ScoreError, TaskError
     from mib.featurization import FeaturizationTask, Featurizer
     from mib.graph import Edge, EdgeScores, Graph, NeuronScores, NodeScores
-    from mib.learned import learned_model
     from mib.localization.task import LocalizationTask
-    from mib.models import LoadedModel, load_model
+    from mib.models import LoadedModel, learned_model, load_model
     from mib.site import Site
 
 _HOMES = {
@@ -39,7 +38,7 @@ _HOMES = {
     "ScoreError": "mib.errors",
     "Site": "mib.site",
     "TaskError": "mib.errors",
-    "learned_model": "mib.learned",
+    "learned_model": "mib.models",
     "load_model": "mib.models",
 }
 """Module of each public name that is no module itself."""

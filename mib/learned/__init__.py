@@ -5,23 +5,6 @@ architectures. Unlike with a compiled model, nobody knows exactly what they comp
 measured, not true by construction.
 """
 
-from typing import TYPE_CHECKING
-
 from mib.learned.checkpoint_files import CHECKPOINT, NAME, checkpoint_of, names, panel, tasks, training_log
 
-if TYPE_CHECKING:
-    from mib.models import LoadedModel
-
-__all__ = ["CHECKPOINT", "NAME", "checkpoint_of", "learned_model", "names", "panel", "tasks", "training_log"]
-
-
-def learned_model(*, device: str = "cpu", dtype: str = "float32") -> "LoadedModel":
-    """The learned model, ready for tasks; the same as ``mib.load_model("learned")``.
-
-    Args:
-        device: Where to put it.
-        dtype: Dtype of its weights, which are stored in float32.
-    """
-    from mib.models import load_model
-
-    return load_model(NAME, device=device, dtype=dtype)
+__all__ = ["CHECKPOINT", "NAME", "checkpoint_of", "names", "panel", "tasks", "training_log"]

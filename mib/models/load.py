@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from mib.errors import ModelError, TaskError, first_line
+from mib.learned.checkpoint_files import NAME as LEARNED
 from mib.models.adapters import decompose
 from mib.models.checkpoint import Checkpoint, read_checkpoint
 from mib.models.loaded_model import LoadedModel
@@ -59,6 +60,16 @@ def load_model(
             f"'{source.name}', of the architecture '{kind}', was read but does not run: {reason}"
         ) from error
     return LoadedModel(bridge, checkpoint.tokenizer, anatomy, source.name, checkpoint.revision)
+
+
+def learned_model(*, device: str = "cpu", dtype: str = "float32") -> LoadedModel:
+    """The learned model, ready for tasks; the same as ``load_model("learned")``.
+
+    Args:
+        device: Where to put it.
+        dtype: Dtype of its weights, which are stored in float32.
+    """
+    return load_model(LEARNED, device=device, dtype=dtype)
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype:
