@@ -8,6 +8,7 @@ CIRCUIT_COLUMNS: tuple[Column, ...] = (
     Column(name="average_precision", heading="AP", marked=True, priority=4),
     Column(name="f1", heading="F1 @|C|", marked=True, priority=5),
     Column(name="exact", heading="exact", format="fraction", marked=True, priority=2),
+    Column(name="size_to_sufficiency", heading="|C| / k", marked=True, place="page", priority=12),
     # Without a truth. CPR can go past the true circuit's own, so its largest value is not the best one.
     Column(name="cpr", heading="CPR", spread=True, priority=3),
     Column(name="cmd", heading="CMD", better="lower", spread=True, marked=True, priority=1),
@@ -25,6 +26,7 @@ CIRCUIT_COLUMNS: tuple[Column, ...] = (
     Column(name="rounded_auroc", heading="AUROC rounded", place="data"),
     Column(name="precision", heading="precision", place="data"),
     Column(name="recall", heading="recall", place="data"),
+    Column(name="interactions", heading="interactions", place="data"),
     Column(name="variables_auroc", heading="AUROC variables", place="data"),
     Column(name="structural_auroc", heading="AUROC structural", place="data"),
     Column(name="measured_auroc", heading="AUROC measured", place="data"),

@@ -117,8 +117,8 @@ CIRCUITS = Track(
         ranked_by=("auroc", "cpr"),
     ),
     thresholds=(
-        "auroc", "average_precision", "precision", "recall", "f1", "variables_auroc", "structural_auroc", "cpr", "cmd",
-        "mib_cpr", "mib_cmd", "passes", "seconds",
+        "auroc", "average_precision", "precision", "recall", "f1", "size_to_sufficiency", "variables_auroc",
+        "structural_auroc", "cpr", "cmd", "mib_cpr", "mib_cmd", "passes", "seconds",
     ),
     options=frozenset({"ablation", "isolated", "level", "tiers"}),
 )  # fmt: skip

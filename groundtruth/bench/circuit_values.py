@@ -9,7 +9,7 @@ from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 
 
 def circuit_values(scores: CircuitScores) -> dict[str, float | None]:
-    """Give the columns: exact scores against the live edges (none in superposition), metrics, costs."""
+    """Give the columns: exact scores against the minimal circuits (none in superposition), metrics, costs."""
     truth = scores.truth
     measured = truth.live if truth and truth.certainty == "measured" else None
     live = None if measured else scores.live
@@ -20,6 +20,8 @@ def circuit_values(scores: CircuitScores) -> dict[str, float | None]:
         "precision": live and live.precision,
         "recall": live and live.recall,
         "f1": live and live.f1,
+        "size_to_sufficiency": live and truth and truth.size_to_sufficiency,
+        "interactions": live and truth and truth.interactions,
         "variables_auroc": live and truth and truth.variables and truth.variables.auroc,
         "structural_auroc": live and truth and truth.structural and truth.structural.auroc,
         "measured_auroc": measured and measured.auroc,
@@ -47,14 +49,14 @@ def average_circuits(scores: Sequence[CircuitScores]) -> dict[str, Spread]:
 
 
 def exact_fraction(scores: Sequence[CircuitScores]) -> dict[str, tuple[int, int]]:
-    """Count the models whose live edges are recovered exactly."""
+    """Count the models of which a minimal circuit is recovered exactly."""
     if not any(one.live for one in scores):
         return {}
     return {"exact": (sum(bool(is_exact(one)) for one in scores), len(scores))}
 
 
 def is_exact(scores: CircuitScores) -> bool | None:
-    """Say whether the live edges were recovered exactly; ``None`` where they are not known exactly."""
+    """Say whether a minimal circuit was recovered exactly; ``None`` where they are not known exactly."""
     return scores.live.exact if scores.live and scores.truth and scores.truth.certainty == "exact" else None
 
 
@@ -72,6 +74,7 @@ def circuit_record(scores: CircuitScores) -> dict[str, Any]:
         "true": scores.live and scores.live.true,
         "judged": scores.live and scores.live.judged,
         "exact": is_exact(scores),
+        "minimal_circuits": scores.truth and scores.truth.minimal_circuits,
         **circuit_values(scores),
         "cpr_low": scores.cpr_interval[0],
         "cpr_high": scores.cpr_interval[1],

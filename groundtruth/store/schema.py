@@ -251,8 +251,8 @@ class CircuitData(_Strict):
         coverage: Where they are not, how much of the domain the statuses speak of; see ``Circuit.coverage``.
         edges: Each edge that is not absent.
         sufficiency: Of the live edges.
-        minimal_circuits: Where they do not suffice, minimal sets that do; else empty.
-        complete: Whether these are all.
+        minimal_circuits: The minimal sufficient circuits; empty where the live edges are the one that is known.
+        complete: Whether these are known to be all.
     """
 
     ablation: Ablation

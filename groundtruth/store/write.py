@@ -87,7 +87,7 @@ def _truth_data(
         "schema_version": SCHEMA_VERSION,
         "name": model.name,
         "model_sha256": model_sha256,
-        "circuits": [_circuit_data(circuit) for circuit in circuits],
+        "circuits": [circuit_data(circuit) for circuit in circuits],
         "reasons": {
             str(t.edge): [t.reason.carries, list(t.reason.travels), list(t.reason.used_for)]
             for t in truths
@@ -105,7 +105,8 @@ def whole_circuits(model: CompiledNetwork) -> list[str]:
     return [f"{ablation}/{lengths}" for ablation in ABLATIONS for lengths in kinds]
 
 
-def _circuit_data(circuit: Circuit) -> dict[str, Any]:
+def circuit_data(circuit: Circuit) -> dict[str, Any]:
+    """A circuit as an artifact has it."""
     return {
         "ablation": circuit.ablation,
         "lengths": circuit.lengths,
@@ -118,7 +119,9 @@ def _circuit_data(circuit: Circuit) -> dict[str, Any]:
             "runs": circuit.sufficiency.runs,
         },
         "minimal_circuits": [
-            [str(edge) for edge in edges] for edges in circuit.minimal_circuits if circuit.sufficiency.holds is False
+            [str(edge) for edge in edges]
+            for edges in circuit.minimal_circuits
+            if circuit.minimal_circuits != (circuit.edges,)
         ],
         "complete": circuit.complete,
         "edges": {str(t.edge): _edge_data(t) for t in circuit.truths if t.structural},

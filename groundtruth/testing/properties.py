@@ -67,7 +67,7 @@ def _assert_under(symmetry: str, method: AnyMethod, model: CompiledModel | str, 
 PROPERTIES: Mapping[str, Property] = {
     item.name: item
     for item in (
-        Property("recovers", "live edges rank above the others", assert_recovers, "circuits", sound=False),
+        Property("recovers", "needed edges rank above the others", assert_recovers, "circuits", sound=False),
         Property(
             "exact_at_logits", "an edge into the logits scores what its cut costs", assert_exact_at_logits,
             "circuits", sound=False,

@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 
 from groundtruth.errors import DomainError
+from groundtruth.evaluation.circuits.ranking_scores import best_match
 from groundtruth.model import CompiledModel
 from groundtruth.testing.failure import smallest_witness, spell_witness
 from groundtruth.testing.featurizer_trial import FeaturizerTrial
 from groundtruth.testing.localizer_trial import TOLERANCE, LocalizerTrial
-from mib.errors import ScoreError
 from mib.featurization.registry import Method as FeaturizerFunction
 from mib.graph import Edge
 from mib.localization import get
 from mib.localization.registry import Method as LocalizerFunction
-from mib.metrics import roc
 
 LEAST_ACCURACY = 0.9
 """Interchange accuracy of what is found, unless another is asked for."""
@@ -32,10 +31,11 @@ def assert_recovers(
     n_pairs: int = 128,
     parameters: Mapping[str, Any] | None = None,
 ) -> None:
-    """Assert that a method ranks the live edges of a model above the others.
+    """Assert that a method ranks the edges of a minimal circuit of a model above the others.
 
-    Edges that a copy replaces, and those about which nothing was shown, are not judged. A model of which every judged
-    edge is live, or none, says nothing and passes.
+    Of several minimal circuits it is the one that the ranking matches best; edges that only others hold, and those
+    about which nothing was shown, are not judged. A model of which every judged edge is needed, or none, says nothing
+    and passes.
 
     Args:
         method: A function of a task, or the name of a registered method.
@@ -57,20 +57,23 @@ def assert_recovers(
     asked = {"ablation": ablation, "lengths": lengths, "seed": seed, "n_pairs": n_pairs}
     trial = LocalizerTrial.of(method, model, parameters=parameters or {}, **asked)
     circuit = trial.circuit
-    doubtful = circuit.mask([*circuit.redundant, *circuit.of_status("undecided")])
-    try:
-        reached = roc.edge_auroc(trial.result, circuit.mask() & ~doubtful, leave_out=doubtful)
-    except ScoreError:
-        return  # all judged edges are live, or none is
+    family = [circuit.mask(edges) for edges in circuit.minimal_circuits]
+    member, found = best_match(trial.result, family, circuit.mask(circuit.doubtful))
+    if found is None or found.auroc is None:
+        return  # all judged edges are needed, or none is
+    reached = found.auroc
     if reached >= auroc:
         return
-    edge, line = _first_wrong(trial, doubtful)
+    unjudged = circuit.mask([*circuit.doubtful, *circuit.needed]) & ~member
+    edge, line = _first_wrong(trial, member, unjudged)
     check = "recovers" + (f" --auroc {auroc:g}" if auroc < 1 else "")
     lines = [("edge", line), ("auroc", f"{reached:.3f}, wanted {auroc:g}")]
     if circuit[edge].status == "live":
         witness = smallest_witness(trial.model, edge, ablation, circuit.lengths)
         lines = [("input", spell_witness(witness)), *lines] if witness else lines
         raise trial.failure("misses a live edge", *lines, check=check)
+    if edge in circuit.redundant:
+        raise trial.failure("misses an edge that is needed, though inert alone", *lines, check=check)
     raise trial.failure("ranks an edge too high", *lines, check=check)
 
 
@@ -182,17 +185,19 @@ def assert_makes_nothing_up(
         raise trial.failure("finds a variable that is not there", line, check="makes_nothing_up")
 
 
-def _first_wrong(trial: LocalizerTrial, doubtful: np.ndarray) -> tuple[Edge, str]:
-    """Return the live edge that is ranked worst, or the other edge that is ranked best, and how the line reads."""
+def _first_wrong(trial: LocalizerTrial, true: np.ndarray, unjudged: np.ndarray) -> tuple[Edge, str]:
+    """Return the true edge that is ranked worst, or the other edge that is ranked best, and how the line reads."""
     graph, circuit = trial.task.graph, trial.circuit
-    live = circuit.mask()[graph.edge_index]
-    judged = ~doubtful[graph.edge_index]
+    needed = true[graph.edge_index]
+    judged = ~unjudged[graph.edge_index]
     strength = np.abs(trial.result.flat)
-    others = (judged & ~live)[None, :]
+    others = (judged & ~needed)[None, :]
     above = (strength[None, :] > strength[:, None]) & judged[None, :]
-    ranks = 1 + (above | (others & live[:, None] & (strength[None, :] == strength[:, None]))).sum(1)  # ties count last
-    missed = live & judged & (ranks > int((live & judged).sum()))
-    candidates = missed if missed.any() else ~live & judged
+    ranks = 1 + (above | (others & needed[:, None] & (strength[None, :] == strength[:, None]))).sum(
+        1
+    )  # ties count last
+    missed = needed & judged & (ranks > int((needed & judged).sum()))
+    candidates = missed if missed.any() else ~needed & judged
     pick = np.where(candidates, ranks if missed.any() else -ranks, -np.inf)
     index = int(pick.argmax())
     edge = graph.edges[index]

@@ -22,7 +22,7 @@ from groundtruth.store.read import read_circuits, read_holds, read_model, read_v
 from groundtruth.store.read_trained import is_trained, read_certificate, read_trained_network
 from groundtruth.store.write import whole_circuits
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
-from groundtruth.truth.circuits.family import CircuitTrials, minimal_circuits
+from groundtruth.truth.circuits.family import minimal_circuits
 from groundtruth.truth.circuits.prover import (
     Ground,
     cut_output,
@@ -31,9 +31,9 @@ from groundtruth.truth.circuits.prover import (
     is_backup,
     is_constant,
     sufficiency_of,
+    trials_of,
 )
 from groundtruth.truth.circuits.reasons import structure, unread
-from groundtruth.truth.circuits.sufficiency import doubtful_edges
 from groundtruth.truth.origin_claims import require_origin
 from groundtruth.truth.provenance_claims import blurring_steps, require_mixed, require_provenance
 from groundtruth.truth.recipe_claims import require_recipe
@@ -253,7 +253,7 @@ def circuit_again(model: CompiledNetwork, circuit: Circuit) -> str:
     # Statuses of a sample rest on witnesses, which are run, and on value classes, which need no inputs.
     shown = {x for t in circuit.truths if t.witness for x in (t.witness.clean, t.witness.counterfactual) if x}
     given = [] if circuit.exhaustive else sorted(shown, key=str)
-    # Minimal circuits speak of the inputs that were run, so these are chosen again.
+    # What was refuted by a run speaks of the inputs that were run, so these are chosen again.
     searched = circuit.sufficiency.holds is False
     base = ground(model, circuit.ablation, circuit.lengths, inputs=given, searched=searched)
     if base.exhaustive != circuit.exhaustive or (base.exhaustive and len(base.inputs) != circuit.inputs):
@@ -261,10 +261,10 @@ def circuit_again(model: CompiledNetwork, circuit: Circuit) -> str:
     wrong = [f"{truth.edge} ({problem})" for truth in circuit.truths if (problem := _problem(base, truth))]
     if wrong:
         raise GroundTruthError(f"{len(wrong)} edges are not what they are said to be: {shorten(wrong)}.")
-    _require_sufficiency(base, circuit)
+    family = _require_sufficiency(base, circuit)
     counts = circuit.counts
     spelt = ", ".join(f"{counts[status]} {status}" for status in counts if counts[status])
-    return f"{spelt}; {circuit.sufficiency}"
+    return f"{spelt}; {circuit.sufficiency}{family and '; '}{family}"
 
 
 def _problem(base: Ground, truth: EdgeTruth) -> str:
@@ -333,7 +333,8 @@ def _witness_problem(base: Ground, truth: EdgeTruth) -> str:
     return "" if bool(changed.any()) else "its witness shows no change"
 
 
-def _require_sufficiency(base: Ground, circuit: Circuit) -> None:
+def _require_sufficiency(base: Ground, circuit: Circuit) -> str:
+    """Prove again that the live edges suffice, or do not, and what does; returns what was shown of the family."""
     found, claimed = sufficiency_of(base, circuit.truths), circuit.sufficiency
     if not circuit.exhaustive and claimed.holds is None:
         found = claimed  # a sample shows nothing, so there is nothing to prove again
@@ -345,30 +346,39 @@ def _require_sufficiency(base: Ground, circuit: Circuit) -> None:
     joint = {edge for edges in circuit.minimal_circuits for edge in edges} - live
     if joint != set(circuit.redundant):
         raise GroundTruthError("the edges called redundant are not those that only a minimal circuit holds.")
-    if found.holds is False:
-        _require_minimal_circuits(base, circuit)
-    elif (circuit.minimal_circuits, circuit.complete) != ((circuit.edges,), True):
-        raise GroundTruthError("the live edges suffice, yet another circuit is called minimal.")
+    if found.holds is not None:
+        return _require_minimal_circuits(base, circuit)
+    if (circuit.minimal_circuits, circuit.complete) != ((circuit.edges,), False):
+        raise GroundTruthError("it is not known whether the live edges suffice, yet other circuits are called minimal.")
+    return ""
 
 
-def _require_minimal_circuits(base: Ground, circuit: Circuit) -> None:
-    trials = CircuitTrials(base.runs, circuit.truths)
-    live, doubtful = set(circuit.edges), set(doubtful_edges(circuit.truths))
+def _require_minimal_circuits(base: Ground, circuit: Circuit) -> str:
+    """Prove the family again: that each circuit reproduces the model and no part of it does, and that they are all.
+
+    Returns:
+        What was shown of them.
+    """
+    trials = trials_of(base, circuit.truths, circuit.sufficiency)
+    readable, alone = set(trials.readable), 0
     for edges in circuit.minimal_circuits:
-        which, added = f"the minimal circuit of {len(edges)} edges", set(edges) - live
-        if not live <= set(edges):
-            raise GroundTruthError(f"{which} lacks the live edge '{min(live - set(edges))}'.")
-        if not added <= doubtful:
-            raise GroundTruthError(f"{which} holds '{min(added - doubtful)}', which carries nothing that varies.")
-        if not trials.reproduces(added):
+        which = f"the minimal circuit of {len(edges)} edges"
+        if idle := set(edges) - readable:
+            raise GroundTruthError(f"{which} holds '{min(idle)}', over which nothing is read.")
+        if not trials.reproduces(edges):
             raise GroundTruthError(f"{which} does not reproduce the model.")
-        for edge in sorted(added):
-            if trials.reproduces(added - {edge}):
+        for edge in edges:
+            if trials.reproduces(set(edges) - {edge}):
                 raise GroundTruthError(f"{which} does without '{edge}'.")
-    if circuit.complete and (circuit.minimal_circuits, True) != minimal_circuits(base.runs, circuit.truths):
-        raise GroundTruthError(
-            f"these {len(circuit.minimal_circuits)} minimal circuits are said to be all, but are not."
-        )
+        within = trials.least_within(edges)
+        alone += within is None
+        if within is not None and within != [frozenset(edges)]:
+            raise GroundTruthError(f"{which} does with {len(min(within, key=len))} of them.")
+    n = len(circuit.minimal_circuits)
+    if circuit.complete and (circuit.minimal_circuits, True) != minimal_circuits(trials):
+        raise GroundTruthError(f"these {n} minimal circuits are said to be all, but are not.")
+    parts = f"{n - alone} of which no part suffices" + (f", {alone} that do without no single edge" if alone else "")
+    return f"{n} minimal circuit{'s' if n > 1 else ''} ({parts}{', all there are' if circuit.complete else ''})"
 
 
 def _variables(model: CompiledNetwork, claimed: Sequence[VariableTruth]) -> str:

@@ -22,7 +22,7 @@ from groundtruth.evaluation.circuits.circuit_scores import (
 )
 from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
-from groundtruth.evaluation.circuits.ranking_scores import ranked
+from groundtruth.evaluation.circuits.ranking_scores import best_match, ranked, size_to_sufficiency
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.own_task import own_copy
 from groundtruth.model import KnownModel, load
@@ -67,7 +67,7 @@ def score(
         parameters: Hyper-parameters of the method.
 
     Raises:
-        DomainError: If the model has no live edge, or no task can be made of it.
+        DomainError: If the model needs no edge, or no task can be made of it.
         MethodError: If the method cannot run on the task or breaks its contract.
         ScoreError: If a score is missing or not finite.
     """
@@ -116,12 +116,12 @@ class CircuitEvaluator:
         """The evaluator of a model; the other arguments are those of ``localization_task``.
 
         Raises:
-            DomainError: If the model has no live edge, or no task can be made of it.
+            DomainError: If the model needs no edge, or no task can be made of it.
         """
         circuit = model.circuit(ablation=ablation, lengths=lengths)
-        if not circuit.edges:
+        if not circuit.needed:
             raise DomainError(
-                f"'{model.name}' has no live edge under {ablation} ablation with {circuit.lengths} lengths: there is "
+                f"'{model.name}' needs no edge under {ablation} ablation with {circuit.lengths} lengths: there is "
                 "nothing to localize."
             )
         asked = localization_task(model, ablation=ablation, lengths=circuit.lengths, **task)
@@ -158,15 +158,19 @@ class CircuitEvaluator:
 
     def _against_truth(self, scores: Scores) -> ExactCircuitScores:
         reached = self.reached_by_truth
+        member, live = best_match(scores, self._family, self._doubtful)
         return ExactCircuitScores(
             lengths=self.circuit.lengths,
-            live=ranked(scores, self._live, self._doubtful),
-            variables=ranked(scores, self._live, self._doubtful | self._flags("constant")),
+            live=live,
+            variables=best_match(scores, self._family, self._doubtful | self._flags("constant"))[1],
             structural=ranked(scores, self.circuit.mask(self.circuit.structural)),
             true_cpr=reached and reached[0],
             true_cmd=reached and reached[1],
-            wrong=self._wrong(scores),
+            wrong=self._wrong(scores, member),
             certainty=self.certainty,
+            size_to_sufficiency=size_to_sufficiency(scores, self._family),
+            minimal_circuits=len(self._family),
+            interactions=self.circuit.interactions,
         )
 
     def _run(
@@ -198,37 +202,40 @@ class CircuitEvaluator:
     def _areas(self, scores: Scores, *, n_bootstrap: int) -> Areas:
         return areas(self.task, scores, n_bootstrap=n_bootstrap, max_sizes=self.max_sizes)
 
-    @property
-    def _live(self) -> NDArray[np.bool_]:
-        return self.circuit.mask()
+    @cached_property
+    def _family(self) -> list[NDArray[np.bool_]]:
+        """The edges of each minimal circuit."""
+        return [self.circuit.mask(edges) for edges in self.circuit.minimal_circuits]
 
     @cached_property
     def _doubtful(self) -> NDArray[np.bool_]:
-        """Edges that are not judged: those that a copy replaces, and those about which nothing was shown."""
-        return self.circuit.mask([*self.circuit.redundant, *self.circuit.of_status("undecided")])
+        """Edges that are not judged, since nothing was shown about them."""
+        return self.circuit.mask(self.circuit.doubtful)
 
     def _flags(self, *carries: Any) -> NDArray[np.bool_]:
         return self.circuit.mask(self.circuit.carrying(*carries))
 
-    def _wrong(self, scores: Scores) -> tuple[WrongEdge, ...]:
-        """What is ranked on the wrong side of the true size, against the live edges."""
+    def _wrong(self, scores: Scores, true: NDArray[np.bool_]) -> tuple[WrongEdge, ...]:
+        """What is ranked on the wrong side of the true size, against one minimal circuit."""
+        unjudged = (self._doubtful | self.circuit.mask(self.circuit.needed)) & ~true
         if isinstance(scores, NodeScores):
-            return self._wrong_nodes(scores)
+            return self._wrong_nodes(scores, np.asarray(true.any(1)), np.asarray(unjudged.any(1)))
         if not isinstance(scores, EdgeScores):
             return ()
         edges = self.circuit.graph.edges
-        live, doubtful = (flags[self.circuit.graph.edge_index] for flags in (self._live, self._doubtful))
+        true, unjudged = (flags[self.circuit.graph.edge_index] for flags in (true, unjudged))
         return tuple(
             WrongEdge(str(edge), kind, value, self.circuit[edge].status, str(self.circuit[edge].reason))
-            for kind, index, value in _misplaced(scores.flat, live, doubtful)
+            for kind, index, value in _misplaced(scores.flat, true, unjudged)
             for edge in (edges[index],)
         )
 
-    def _wrong_nodes(self, scores: NodeScores) -> tuple[WrongEdge, ...]:
-        live, doubtful = (np.asarray(flags.any(1)) for flags in (self._live, self._doubtful))
+    def _wrong_nodes(
+        self, scores: NodeScores, true: NDArray[np.bool_], unjudged: NDArray[np.bool_]
+    ) -> tuple[WrongEdge, ...]:
         return tuple(
             WrongEdge(self.circuit.graph.sources[index], kind, value, "", "")
-            for kind, index, value in _misplaced(scores.values, live, doubtful & ~live)
+            for kind, index, value in _misplaced(scores.values, true, unjudged & ~true)
         )
 
 
@@ -237,16 +244,16 @@ def _as_method(method: str | Method, level: Level) -> Localizer:
 
 
 def _misplaced(
-    values: NDArray[np.float64], live: NDArray[np.bool_], doubtful: NDArray[np.bool_]
+    values: NDArray[np.float64], true: NDArray[np.bool_], doubtful: NDArray[np.bool_]
 ) -> list[tuple[Kind, int, float]]:
-    """Live ones that are not among the best k, by falling score, and those that are in their place."""
+    """True ones that are not among the best k, by falling score, and those that are in their place."""
     strength = np.where(doubtful, -1.0, np.abs(values))
     order = np.argsort(-strength, kind="stable")
-    # Of equal scores a live one comes last, so that a tie at the cut is shown as what it is: no recovery.
-    order = order[np.lexsort((live[order], -strength[order]))]
-    best = [int(i) for i in order[: int(live.sum())] if strength[i] > 0]
+    # Of equal scores a true one comes last, so that a tie at the cut is shown as what it is: no recovery.
+    order = order[np.lexsort((true[order], -strength[order]))]
+    best = [int(i) for i in order[: int(true.sum())] if strength[i] > 0]
     chosen = set(best)
-    missed = [int(i) for i in order if live[i] and int(i) not in chosen]
-    false = [i for i in best if not live[i]]
+    missed = [int(i) for i in order if true[i] and int(i) not in chosen]
+    false = [i for i in best if not true[i]]
     found: list[tuple[Kind, int, float]] = [("missed", i, float(values[i])) for i in missed[:N_SHOWN]]
     return found + [("false", i, float(values[i])) for i in false[:N_SHOWN]]

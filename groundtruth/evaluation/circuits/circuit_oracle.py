@@ -16,14 +16,13 @@ from mib.metrics.measure_circuits import measure
 S = TypeVar("S", bound=EdgeScores | NodeScores)
 
 STAND_IN = 0.5
-"""Score of an edge that is not live alone but stands in the first minimal circuit, where copies replace each other."""
+"""Score of an edge of the first minimal circuit that no single cut shows, since others stand in for it."""
 
 
 def oracle(circuit: Circuit, *, level: Level = "edge") -> EdgeScores | NodeScores:
-    """The exact circuit as scores: 1 for what is live, 0 for the rest.
+    """The first minimal circuit as scores: 1 for its live edges, 0.5 for its others, 0 for the rest.
 
-    Where the live edges alone do not reproduce the model, the other edges of the first minimal circuit score 0.5. A
-    node scores what the best of its outgoing edges does.
+    A node scores what the best of its outgoing edges does.
 
     Args:
         circuit: The truth.
@@ -33,8 +32,9 @@ def oracle(circuit: Circuit, *, level: Level = "edge") -> EdgeScores | NodeScore
         ScoreError: At neuron level, for which there is no exact truth.
     """
     values = np.where(circuit.graph.edge_mask, 0.0, np.nan)
-    values[circuit.mask(circuit.minimal_circuits[0])] = STAND_IN
-    values[circuit.mask()] = 1.0
+    first = circuit.mask(circuit.minimal_circuits[0])
+    values[first] = STAND_IN
+    values[first & circuit.mask()] = 1.0
     match level:
         case "edge":
             return EdgeScores(circuit.graph, values)

@@ -19,7 +19,8 @@ class WrongEdge:
 
     Attributes:
         name: MIB's name of it.
-        kind: ``missed``: live, but not among the best k. ``false``: among the best k, but not live.
+        kind: ``missed``: of the minimal circuit that the ranking matches best, but not among the best k, where k is its
+            size. ``false``: among the best k, but of no minimal circuit.
         score: What the method gave it.
         status: What it is in truth; empty for a node.
         reason: Why it is there, in the program's words; empty for a node.
@@ -38,8 +39,9 @@ class ExactCircuitScores:
 
     Attributes:
         lengths: Which inputs the truth is about.
-        live: Against the live edges, or the nodes with one; redundant and undecided ones are not judged. ``None`` at
-            neuron level.
+        live: Against the minimal circuit that the ranking matches best, or the nodes with an edge of it; edges of the
+            other minimal circuits and undecided ones are not judged. With one minimal circuit that is all live edges
+            against all others. ``None`` at neuron level.
         variables: The same without the edges that carry only constants.
         structural: Against all edges whose source writes something that the destination reads.
         true_cpr: The CPR, over every circuit size, of the true circuit, its edges in the order that
@@ -50,6 +52,10 @@ class ExactCircuitScores:
         certainty: ``measured`` for a model in superposition, whose live edges are known by witness, and ``sampled``
             where edges are undecided on a sample of the domain; those are not judged, and scores of neither are counted
             as exact.
+        size_to_sufficiency: Size of the smallest minimal circuit over that of the shortest part of the ranking, from
+            its top, that holds any; see ``ranking_scores.size_to_sufficiency``.
+        minimal_circuits: How many there are, as far as is known.
+        interactions: Share of the edges of minimal circuits that no single cut shows.
     """
 
     lengths: str
@@ -60,6 +66,9 @@ class ExactCircuitScores:
     true_cmd: float | None
     wrong: tuple[WrongEdge, ...]
     certainty: TruthCertainty = "exact"
+    size_to_sufficiency: float | None = None
+    minimal_circuits: int = 1
+    interactions: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ class CircuitScores:
 
     @property
     def live(self) -> Ranked | None:
-        """Scores against the live edges, where there is such a truth."""
+        """Scores against the minimal circuit that the ranking matches best, where there is such a truth."""
         return self.truth and self.truth.live
 
     @property

@@ -1,6 +1,6 @@
-"""How well scores rank the true edges (or nodes) above the others: what a row says against one truth."""
+"""How well scores rank the true edges (or nodes) above the others: against one truth, or a family of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +75,55 @@ def ranked(scores: Scores, truth: Flags, leave_out: Flags | None = None) -> Rank
         exact=roc.exact_recovery(scores, true, leave_out=left_out),
         rounded_auroc=_or_none(roc.edge_auroc, rounded(scores), true, left_out),
     )
+
+
+def best_match(scores: Scores, family: Sequence[Flags], leave_out: Flags) -> tuple[Flags, Ranked | None]:
+    """Against the member of a family of truths that the ranking matches best.
+
+    Edges that only other members hold are not judged. A member that is recovered exactly comes first, then the one with
+    the greatest AUROC; of equal ones that with the greatest average precision, then the first.
+
+    Args:
+        scores: Of edges or nodes.
+        family: Which edges are true, in each member; at least one.
+        leave_out: Which are not judged against any member.
+
+    Returns:
+        The member, and how well the scores rank its edges above the others.
+    """
+    anywhere = np.logical_or.reduce(list(family))
+    matches = [(member, ranked(scores, member, leave_out | (anywhere & ~member))) for member in family]
+    return max(matches, key=lambda match: _quality(match[1]))
+
+
+def _quality(found: Ranked | None) -> tuple[bool, float, float]:
+    return (found.exact, found.auroc or 0.0, found.average_precision or 0.0) if found else (False, -1.0, -1.0)
+
+
+def size_to_sufficiency(scores: Scores, family: Sequence[Flags]) -> float | None:
+    """Size of the smallest member of a family over the smallest k such that the best k edges (or nodes) hold a member.
+
+    Ties count as what they can do at worst: edges that score the same are taken together. All edges of the graph count,
+    those of other members too, for they are in a circuit that is cut off the top of the ranking.
+
+    Args:
+        scores: Of edges or nodes.
+        family: Which edges are true, in each member.
+
+    Returns:
+        A number in (0, 1], 1 where the best edges are the smallest member; ``None`` for scores of neurons, or if
+        nothing is needed.
+    """
+    if isinstance(scores, EdgeScores):
+        strength, members = np.abs(scores.flat), [member[scores.graph.edge_index] for member in family]
+    elif isinstance(scores, NodeScores):
+        strength, members = np.abs(scores.values), [member.any(1) for member in family]
+    else:
+        return None
+    if not all(member.any() for member in members):
+        return None
+    sizes = [int((strength >= strength[member].min()).sum()) for member in members]
+    return min(int(member.sum()) for member in members) / min(sizes)
 
 
 def rounded(scores: EdgeScores) -> EdgeScores:

@@ -86,5 +86,5 @@ def _true_circuits(rows: Sequence[CircuitScores]) -> Iterator[Fold]:
     ):
         if name in known:
             circuit = load(name).circuit(ablation=ablation, lengths=lengths)
-            tree = CircuitTree(circuit, circuit.edges)
+            tree = CircuitTree(circuit, circuit.minimal_circuits[0])
             yield Fold(name, tree.headings, tree.rows(), note=str(circuit), anchor=f"circuit-{ablation}-{name}")

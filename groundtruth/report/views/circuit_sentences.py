@@ -131,7 +131,7 @@ def sampled_sentences(rows: Sequence[CircuitScores]) -> Iterator[Text]:
 
 
 def _failures(rows: Sequence[CircuitScores], own: str) -> Iterator[Text]:
-    """For the methods that miss most live edges, or the user's own: how many, of what kind, and the worst model."""
+    """For the methods that miss most needed edges, or the user's own: how many, of what kind, and the worst model."""
     by_method: dict[str, list[CircuitScores]] = {}
     for row in rows:
         if not CIRCUITS.is_control(row.method) and row.live is not None:
@@ -150,8 +150,10 @@ def _missed(rows: Sequence[CircuitScores]) -> int:
 def _failure(rows: Sequence[CircuitScores]) -> Text:
     total, n_missed = sum(row.live.true for row in rows if row.live), _missed(rows)
     text = Text().append(notation.method_name(rows[0].method), "name")
-    text.append(f" misses {n_missed} of {total} live {rows[0].level}s ({n_missed / total:.0%})")
+    text.append(f" misses {n_missed} of {total} needed {rows[0].level}s ({n_missed / total:.0%})")
     if missed := [edge for row in rows for edge in row.wrong if edge.kind == "missed"]:
+        if together := sum(edge.status == "inert" for edge in missed) / len(missed):
+            text.append(f"; {together:.0%} of those are inert alone and needed together")
         zeros = sum(edge.score == 0 for edge in missed) / len(missed)
         if zeros:
             text.append(f"; {zeros:.0%} of those score exactly 0")

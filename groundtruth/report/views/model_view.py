@@ -171,18 +171,19 @@ def _of_head(head: Head, spelt: Mapping[str, str]) -> Text:
 
 
 def _drawn(circuit: Circuit) -> Sequence[Any]:
-    """The live edges; where these do not suffice, the first minimal circuit."""
-    return circuit.minimal_circuits[0] if circuit.redundant else circuit.edges
+    """The first minimal circuit; where the live edges are one, as they mostly are, that is what they are."""
+    return circuit.minimal_circuits[0]
 
 
 def _below_the_tree(model: KnownModel, circuit: Circuit) -> Iterator[RenderableType]:
-    if circuit.redundant:
+    if circuit.minimal_circuits != (circuit.edges,):
         n, all_of_them = len(circuit.minimal_circuits), "" if circuit.complete else "at least "
-        yield (
-            Text()
-            .append(f"drawn: the first of {all_of_them}{n} minimal circuits", "warn")
-            .append(f"; copies stand in for each other: {shorten(circuit.redundant, limit=6)}", "faint")
-        )
+        text = Text().append(f"drawn: the first of {all_of_them}{n} minimal circuit{'s' if n > 1 else ''}", "warn")
+        if circuit.redundant:
+            text.append(f"; no single cut shows {shorten(circuit.redundant, limit=6)}", "faint")
+        if circuit.dispensable:
+            text.append(f"; live, but in none of them: {shorten(circuit.dispensable, limit=6)}", "faint")
+        yield text
     yield Text().append(
         f"{notation.spell_one(None)} nothing selected · ↑ drawn out above · q, k, v: which input of a head", "faint"
     )
@@ -330,6 +331,7 @@ def model_data(
             "counts": circuit.counts,
             "sufficiency": asdict(circuit.sufficiency),
             "live": [str(edge) for edge in circuit.edges],
+            "complete": circuit.complete,
             "minimal_circuits": [[str(edge) for edge in edges] for edges in circuit.minimal_circuits],
             "edges": {str(truth.edge): _truth_data(truth) for truth in circuit.truths},
         },

@@ -82,7 +82,7 @@ class EdgeTruth:
         tried: How many (input, replacement) pairs were run, or shown to be like one that was; 0 where the proof needs
             none.
         witness: The input of a live edge.
-        redundant: Whether the edge, though inert alone, is in a minimal circuit (a copy stands in for it).
+        redundant: Whether the edge, though inert alone, is in a minimal circuit (another edge stands in for it).
     """
 
     edge: Edge
@@ -141,10 +141,11 @@ class Circuit:
         exhaustive: Whether they are all inputs of that kind.
         truths: One for each edge of the graph, in its order.
         sufficiency: Whether the live edges alone reproduce the model.
-        minimal_circuits: Where they do not, minimal sets of edges to add to them so that they do, each given with all
-            live edges; else the live edges. (Under zero and mean ablation a circuit can do without an edge that is
-            live by itself, where what else is cut makes up for it; live edges are in each circuit nevertheless.)
-        complete: Whether these are all minimal circuits.
+        minimal_circuits: The family of minimal sufficient circuits, smallest first: sets of edges that reproduce the
+            model while all other edges are cut, no part of which does. An edge that is live by itself can be in none
+            of them, where what else is cut makes up for it. Where it is not known whether the live edges suffice, they
+            stand here alone.
+        complete: Whether these are known to be all minimal circuits.
     """
 
     graph: Graph
@@ -168,9 +169,31 @@ class Circuit:
         return tuple(truth.edge for truth in self.truths if truth.structural)
 
     @cached_property
+    def needed(self) -> tuple[Edge, ...]:
+        """Edges that belong to a minimal circuit."""
+        joint = {edge for circuit in self.minimal_circuits for edge in circuit}
+        return tuple(truth.edge for truth in self.truths if truth.edge in joint)
+
+    @cached_property
     def redundant(self) -> tuple[Edge, ...]:
-        """Edges that are not live but belong to a minimal circuit."""
+        """Edges that are not live but belong to a minimal circuit: no single cut shows them."""
         return tuple(truth.edge for truth in self.truths if truth.redundant)
+
+    @cached_property
+    def dispensable(self) -> tuple[Edge, ...]:
+        """Live edges that belong to no minimal circuit: what else a circuit cuts makes up for them."""
+        needed = set(self.needed)
+        return tuple(edge for edge in self.edges if edge not in needed)
+
+    @cached_property
+    def doubtful(self) -> tuple[Edge, ...]:
+        """Edges about which nothing was shown: undecided ones, and live ones that only an unknown circuit may hold."""
+        return (*self.of_status("undecided"), *(() if self.complete else self.dispensable))
+
+    @property
+    def interactions(self) -> float:
+        """Share of the needed edges that no single cut shows; 0 where nothing is needed."""
+        return len(self.redundant) / len(self.needed) if self.needed else 0.0
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -223,8 +246,18 @@ class Circuit:
         }
         return (
             f"{self.ablation}, {self.lengths} lengths: {counts['live']} live of {len(self.truths)}, "
-            f"{counts['undecided']} undecided, {self.sufficiency}{spoken_of[self.coverage]}"
+            f"{counts['undecided']} undecided, {self.sufficiency}{self._family_in_words}{spoken_of[self.coverage]}"
         )
+
+    @property
+    def _family_in_words(self) -> str:
+        """How many minimal circuits there are, where that is not just the one of all live edges."""
+        n = len(self.minimal_circuits)
+        if self.sufficiency.holds is None or (self.complete and self.minimal_circuits == (self.edges,)):
+            return ""
+        sizes = "/".join(dict.fromkeys(str(len(edges)) for edges in self.minimal_circuits))
+        known = "" if self.complete else " known, perhaps not all"
+        return f", {n} minimal circuit{'s' if n > 1 else ''} of {sizes} edges{known}"
 
 
 def require_ablation(ablation: str) -> Ablation:

@@ -1,143 +1,158 @@
-"""Minimal circuits of a model in which copies stand in for each other, so that no single cut shows an edge.
+"""The family of a model's minimal sufficient circuits: sets of edges that reproduce it, no part of which does.
 
-A set of edges is minimal if it reproduces the model and no smaller set within it does. Sets are tried by size, so that
-whatever holds a minimal set within it need not be tried; most others fail on a pair on which another one failed.
+Every edge over which anything is read is in question, live ones too, for sufficiency is not monotone: edges that are
+live one by one may be needless together. The sets that are minimal on a few pairs of inputs are found first
+(``minimal_sets``) and then run on every pair; where one fails, that pair joins the few, and the search begins anew. It
+ends when all that are minimal on the few reproduce the model on all. Then they are the family: whatever reproduces the
+model on all pairs does so on the few, so it holds one of them.
 """
 
-import itertools
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from groundtruth.truth.circuits.circuit import EdgeTruth
+from groundtruth.truth.circuits.circuit import EdgeTruth, Sufficiency
+from groundtruth.truth.circuits.minimal_sets import Budget, SearchTooLargeError, minimal_sets
 from groundtruth.truth.circuits.patched_runs import RUN_LIMIT, Runs
-from groundtruth.truth.circuits.sufficiency import circuit_mask, doubtful_edges, try_circuit
+from groundtruth.truth.circuits.sufficiency import circuit_mask, is_preserved, try_circuit
+from groundtruth.truth.circuits.value_classes import ValueClasses
 from mib.graph import Edge
 
-_ALL_SUBSETS_UP_TO = 14
-"""With at most this many doubtful edges every set of them is tried, so that the list of circuits is complete."""
+_NUMBERS, _SETS = 1_000_000_000, 100_000
+"""What the search of one family may cost before the family is called incomplete; see ``Budget``."""
 
-_ORDERS = 12
-"""Else this many orders of deletion are tried, each of which gives one minimal circuit."""
+_FIRST_PAIRS = 32
+"""So many pairs of inputs a search begins with."""
 
-_REMEMBERED = 48
-"""How many pairs on which a circuit failed are tried first with the next one."""
+_ROUNDS = 40
+"""So often a search is begun anew with more pairs before it is given up."""
+
+_ORDERS = 6
+"""Where the search is given up, in so many orders edges are left out, each of which gives one circuit."""
 
 Circuits = tuple[tuple[Edge, ...], ...]
-
-
-def minimal_circuits(runs: Runs, truths: Sequence[EdgeTruth]) -> tuple[Circuits, bool]:
-    """Minimal sets of doubtful edges that reproduce the model together with all live edges.
-
-    Args:
-        runs: Full runs and what a cut edge carries.
-        truths: Every edge with its proof; absent and constant edges are in no minimal circuit.
-
-    Returns:
-        The circuits with their live edges, smallest first, and whether they are all. A circuit that was not run on
-        every pair but only on a sample counts as reproducing the model; then the list is called incomplete.
-    """
-    doubtful = doubtful_edges(truths)
-    search = CircuitTrials(runs, truths)
-    every = len(doubtful) <= _ALL_SUBSETS_UP_TO
-    found = _by_size(search, doubtful) if every else _by_deletion(search, doubtful)
-    position = {edge: index for index, edge in enumerate(runs.graph.edges)}
-    circuits = [tuple(sorted({*search.live, *added}, key=position.__getitem__)) for added in found]
-    circuits.sort(key=lambda circuit: (len(circuit), [position[edge] for edge in circuit]))
-    return tuple(circuits), every and search.certain
+Pair = tuple[int, int]
 
 
 @dataclass
 class CircuitTrials:
-    """Runs of circuits that hold the live edges, and the pairs on which one failed.
+    """Runs of circuits, and the pairs on which one failed.
 
     Attributes:
         runs: Full runs and what a cut edge carries.
         truths: Every edge with its proof.
-        certain: Whether each circuit that was said to reproduce the model was run on every pair.
+        sufficiency: What is known of the live edges, which then need not be run.
+        classes: Where the runs are a sample of the domain, the classes of values on all of it.
+        pairs: The pairs that every circuit is tried on first: some at random, and those on which one failed.
     """
 
     runs: Runs
     truths: Sequence[EdgeTruth]
-    certain: bool = True
-    _failed_on: list[tuple[int, int]] = field(default_factory=list, init=False)
+    sufficiency: Sufficiency | None = None
+    classes: ValueClasses | None = None
+    pairs: dict[Pair, None] = field(default_factory=dict[Pair, None], init=False)
+    _passed: dict[frozenset[Edge], bool] = field(default_factory=dict[frozenset[Edge], bool], init=False)
+
+    def __post_init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        sizes = (len(self.runs.tokens), self.runs.n_replacements)
+        drawn = [torch.randint(size, (_FIRST_PAIRS,), generator=generator).tolist() for size in sizes]
+        self.pairs = dict.fromkeys(zip(*drawn, strict=True))
+        if self.sufficiency is not None and self.sufficiency.holds:
+            self._passed[frozenset(t.edge for t in self.truths if t.status == "live")] = True
 
     @property
-    def live(self) -> list[Edge]:
-        """The edges that every circuit holds."""
-        return [truth.edge for truth in self.truths if truth.status == "live"]
+    def readable(self) -> list[Edge]:
+        """The edges that can be in a minimal circuit: those over which something is read by more than decoys."""
+        return [t.edge for t in self.truths if t.structural and t.proof != "unread"]
 
-    def reproduces(self, added: Collection[Edge]) -> bool:
-        """Whether the live edges and some more change no output on any pair that was run."""
-        runs, kept = self.runs, circuit_mask(self.runs, self.truths, added=added)
-        if self._failed_on:
-            rows, puts = torch.tensor(self._failed_on).T
-            if bool(runs.changed(rows, runs.circuit_codes(kept, rows, puts)).any()):
-                return False
-        trial = try_circuit(runs, kept, limit=RUN_LIMIT)
-        if trial.differs_on is not None:
-            self._failed_on = [trial.differs_on, *self._failed_on][:_REMEMBERED]
+    def reproduces(self, edges: Collection[Edge]) -> bool:
+        """Whether a circuit changes no output on any pair that was run; where it fails is remembered."""
+        wanted = frozenset(edges)
+        if wanted in self._passed:
+            return True
+        if not self.reproduces_first(wanted):
             return False
-        self.certain = self.certain and trial.complete
+        trial = try_circuit(self.runs, circuit_mask(self.runs, self.truths, wanted), limit=RUN_LIMIT)
+        if trial.differs_on is not None:
+            self.pairs[trial.differs_on] = None
+            return False
+        whole = trial.complete and self.classes is None
+        self._passed[wanted] = whole or is_preserved(self.runs, self.truths, wanted, self.classes)
         return True
 
+    def reproduces_first(self, edges: Collection[Edge]) -> bool:
+        """Whether a circuit changes no output on the pairs that are tried first."""
+        rows, puts = torch.tensor(list(self.pairs)).T
+        codes = self.runs.circuit_codes(circuit_mask(self.runs, self.truths, edges), rows, puts)
+        return not bool(self.runs.changed(rows, codes).any())
 
-def _by_size(search: CircuitTrials, doubtful: list[Edge]) -> list[frozenset[Edge]]:
-    found: list[frozenset[Edge]] = []
-    for added in _connected(search.live, doubtful):
-        if not any(smaller <= added for smaller in found) and search.reproduces(added):
-            found.append(added)
-    return found
+    def is_certain(self, edges: Collection[Edge]) -> bool:
+        """Whether a circuit that reproduces the model was run on every pair, or proven to."""
+        return self._passed.get(frozenset(edges), False)
+
+    def least_within(self, edges: Sequence[Edge]) -> list[frozenset[Edge]] | None:
+        """Every minimal circuit that some edges hold; ``None`` if the search is given up.
+
+        What was not run on every pair but only on a sample counts as reproducing the model (``is_certain``).
+        """
+        budget = Budget(_NUMBERS, _SETS)
+        for _ in range(_ROUNDS):
+            rows, puts = torch.tensor(list(self.pairs)).T
+            try:
+                found = minimal_sets(self.runs, edges, rows, puts, budget)
+            except SearchTooLargeError:
+                return None
+            if all([self.reproduces(circuit) for circuit in found]):
+                return found
+        return None
 
 
-def _connected(live: list[Edge], doubtful: list[Edge]) -> Iterator[frozenset[Edge]]:
-    """Sets of edges, smallest first, that can be minimal: from each edge a path leads to the logits.
+def minimal_circuits(trials: CircuitTrials) -> tuple[Circuits, bool]:
+    """Find the minimal circuits of a model.
 
-    An edge without such a path changes nothing, so the set is as good without it.
+    Args:
+        trials: Runs of the model, with what is known of its edges.
+
+    Returns:
+        The circuits, smallest first, and whether they are known to be all.
     """
-    for size in range(len(doubtful) + 1):
-        for chosen in itertools.combinations(doubtful, size):
-            reach = _reaching_logits([*live, *chosen])
-            if all(_node(edge.destination) in reach for edge in chosen):
-                yield frozenset(chosen)
+    found = trials.least_within(trials.readable)
+    complete = found is not None and all(trials.is_certain(circuit) for circuit in found)
+    position = {edge: index for index, edge in enumerate(trials.runs.graph.edges)}
+    circuits = [tuple(sorted(edges, key=position.__getitem__)) for edges in found or _by_deletion(trials)]
+    circuits.sort(key=lambda circuit: (len(circuit), [position[edge] for edge in circuit]))
+    return tuple(circuits), complete
 
 
-def _reaching_logits(edges: Sequence[Edge]) -> set[str]:
-    reach, grown = {"logits"}, True
-    while grown:
-        more = {edge.source for edge in edges if _node(edge.destination) in reach} - reach
-        reach |= more
-        grown = bool(more)
-    return reach
+def _by_deletion(trials: CircuitTrials) -> list[frozenset[Edge]]:
+    """Some minimal circuits, by leaving out edges in several orders until none can be left out.
 
-
-def _node(destination: str) -> str:
-    return destination.split("<")[0]
-
-
-def _by_deletion(search: CircuitTrials, doubtful: list[Edge]) -> list[frozenset[Edge]]:
-    """One minimal set for each order of deletion: first those that give other sets, then random ones."""
-    found: list[frozenset[Edge]] = []
+    First those that no cut shows are left out before those that one does, in the graph's order; then at random.
+    """
+    live = {t.edge for t in trials.truths if t.status == "live"}
+    first = sorted(trials.readable, key=lambda edge: edge in live)
     rng = random.Random(0)
-    for attempt in range(_ORDERS):
-        order = rng.sample(doubtful, len(doubtful))
-        if attempt < _ORDERS // 2:
-            used = {edge: sum(edge in other for other in found) for edge in doubtful}
-            order = sorted(doubtful, key=lambda edge: -used[edge])
-        kept = _shrunk(search, order)
-        if kept not in found:
-            found.append(kept)
-    return found
+    found: set[frozenset[Edge]] = set()
+    for order in (first, *(rng.sample(first, len(first)) for _ in range(_ORDERS - 1))):
+        kept = _shrunk(trials, order)
+        # One by one none can be left out; together some may, which a search among so few can often tell.
+        found.update(trials.least_within(sorted(kept)) or [kept])
+    return [kept for kept in found if not any(other < kept for other in found)]
 
 
-def _shrunk(search: CircuitTrials, order: Sequence[Edge]) -> frozenset[Edge]:
-    """A set none of whose edges can be left out, by leaving out what can be until nothing more can."""
-    kept, before = frozenset(order), None
-    while kept != before:
-        before = kept
+def _shrunk(trials: CircuitTrials, order: Sequence[Edge]) -> frozenset[Edge]:
+    """A circuit none of whose edges can be left out alone."""
+    safe = kept = frozenset(order)
+    while True:
         for edge in order:
-            if edge in kept and search.reproduces(kept - {edge}):
+            if edge in kept and trials.reproduces_first(kept - {edge}):
                 kept -= {edge}
-    return kept
+        if not trials.reproduces(kept):
+            kept = safe  # the pair on which it fails is tried first from now on
+        elif kept == safe:
+            return kept
+        else:
+            safe = kept

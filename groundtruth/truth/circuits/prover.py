@@ -27,7 +27,7 @@ from groundtruth.truth.circuits.circuit import (
     require_coherent,
     require_lengths,
 )
-from groundtruth.truth.circuits.family import minimal_circuits
+from groundtruth.truth.circuits.family import Circuits, CircuitTrials, minimal_circuits
 from groundtruth.truth.circuits.input_pool import InputPool, covering_pairs, input_pool, require_memory
 from groundtruth.truth.circuits.patched_runs import (
     RUN_LIMIT,
@@ -181,13 +181,8 @@ def prove_on(base: Ground) -> Circuit:
     """Give every edge a status and a proof, and show that the live edges suffice, or what else is needed."""
     truths = [prove_edge(base, edge) for edge in base.model.graph.edges]
     sufficiency = sufficiency_of(base, truths)
-    circuits: tuple[tuple[Edge, ...], ...] = (tuple(t.edge for t in truths if t.status == "live"),)
-    complete = True
-    if sufficiency.holds is False:
-        circuits, complete = minimal_circuits(base.runs, truths)
-        complete = complete and base.exhaustive
-        joint = {edge for circuit in circuits for edge in circuit}
-        truths = [replace(t, redundant=t.edge in joint and t.status != "live") for t in truths]
+    circuits, complete = family_of(base, truths, sufficiency)
+    truths = with_redundant(truths, circuits)
     circuit = Circuit(
         graph=base.model.graph,
         ablation=base.runs.ablation,
@@ -206,6 +201,27 @@ def prove_on(base: Ground) -> Circuit:
 def sufficiency_of(base: Ground, truths: Sequence[EdgeTruth]) -> Sufficiency:
     """Show that the live edges alone reproduce the model on every pair of the domain, or say what is known of it."""
     return prove_sufficiency(base.runs, truths, None if base.exhaustive else base.classes)
+
+
+def family_of(base: Ground, truths: Sequence[EdgeTruth], sufficiency: Sufficiency) -> tuple[Circuits, bool]:
+    """The minimal circuits, and whether they are known to be all.
+
+    Where it is not known whether the live edges suffice, they stand for the family, which is not known either.
+    """
+    if sufficiency.holds is None:
+        return (tuple(t.edge for t in truths if t.status == "live"),), False
+    return minimal_circuits(trials_of(base, truths, sufficiency))
+
+
+def trials_of(base: Ground, truths: Sequence[EdgeTruth], sufficiency: Sufficiency) -> CircuitTrials:
+    """Runs of circuits of a model."""
+    return CircuitTrials(base.runs, truths, sufficiency, None if base.exhaustive else base.classes)
+
+
+def with_redundant(truths: Sequence[EdgeTruth], circuits: Circuits) -> list[EdgeTruth]:
+    """The truths, with the edges marked that no single cut shows though a minimal circuit holds them."""
+    joint = {edge for circuit in circuits for edge in circuit}
+    return [replace(t, redundant=t.edge in joint and t.status != "live") for t in truths]
 
 
 def prove_edge(base: Ground, edge: Edge) -> EdgeTruth:

@@ -69,7 +69,7 @@ def prove_sufficiency(runs: Runs, truths: Sequence[EdgeTruth], classes: ValueCla
         [t.edge for t in truths if t.status == "inert" and t.proof != "unread"]
     ):
         return Sufficiency(True, "classes")
-    trial = try_circuit(runs, circuit_mask(runs, truths))
+    trial = try_circuit(runs, circuit_mask(runs, truths, live))
     if trial.differs_on is not None:
         return Sufficiency(False, "exhaustive", trial.runs)
     whole = trial.complete and classes is None
@@ -81,20 +81,38 @@ def doubtful_edges(truths: Sequence[EdgeTruth]) -> list[Edge]:
     return [t.edge for t in truths if t.proof in ("absorbed", "exhaustive", "sampled", "none")]
 
 
-def circuit_mask(runs: Runs, truths: Sequence[EdgeTruth], *, added: Collection[Edge] = ()) -> NDArray[np.bool_]:
-    """The circuit of the live edges and some more, as [source, destination].
+def is_preserved(
+    runs: Runs, truths: Sequence[EdgeTruth], kept: Collection[Edge], classes: ValueClasses | None = None
+) -> bool:
+    """Whether a circuit is proven to reproduce the model without being run, by induction over nodes or over classes.
+
+    Args:
+        runs: Full runs, and what a cut edge carries.
+        truths: Every edge with its proof.
+        kept: The edges of the circuit.
+        classes: Where the runs are a sample of the domain, the classes of values on all of it.
+    """
+    cut = [t for t in truths if t.edge not in kept and t.structural and t.proof != "unread"]
+    loose = [t.edge for t in cut if t.proof != "constant"]
+    if classes is None:
+        return _preserved_locally(runs, loose, [*kept])
+    return classes.preserve_nodes(loose, [*kept]) or classes.suffices_without([t.edge for t in cut])
+
+
+def circuit_mask(runs: Runs, truths: Sequence[EdgeTruth], edges: Collection[Edge]) -> NDArray[np.bool_]:
+    """A circuit as [source, destination].
 
     Edges over which nothing is read stay in: it makes no difference, and to cut them costs time. Those that carry a
-    constant are cut, for in the circuit's run their source may give something else.
+    constant are cut unless they are of the circuit, for in the circuit's run their source may give something else.
 
     Args:
         runs: Of the model.
         truths: Every edge with its proof.
-        added: Edges besides the live ones.
+        edges: The edges of the circuit.
     """
-    mask = np.zeros(runs.graph.edge_mask.shape, dtype=np.bool_)
+    mask, wanted = np.zeros(runs.graph.edge_mask.shape, dtype=np.bool_), frozenset(edges)
     for truth in truths:
-        mask[runs.graph.index(truth.edge)] = truth.status in ("live", "absent") or truth.edge in added
+        mask[runs.graph.index(truth.edge)] = truth.status == "absent" or truth.edge in wanted
     return mask
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from functools import cache
 from itertools import permutations
 
@@ -11,7 +12,8 @@ from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator, score
 from groundtruth.evaluation.circuits.circuit_oracle import STAND_IN, in_best_order, oracle
-from groundtruth.evaluation.circuits.ranking_scores import ranked
+from groundtruth.evaluation.circuits.ranking_scores import ranked, size_to_sufficiency
+from groundtruth.evaluation.own_task import own_copy
 from groundtruth.model import CompiledModel
 from groundtruth.programs import get
 from mib.errors import MethodError, ScoreError
@@ -87,15 +89,92 @@ def test_wrong_edges_are_the_live_ones_below_the_true_size_and_those_in_their_pl
     assert found == {("missed", str(live[0]), 0.5, "live"), ("false", str(dead), 3.0, "absent")}
 
 
-def test_edges_that_a_copy_replaces_are_not_judged() -> None:
+def test_edges_that_only_another_minimal_circuit_holds_are_not_judged() -> None:
     one = evaluator("contains_x_twice_told")
-    redundant = one.circuit.redundant
-    assert redundant
+    first, second = one.circuit.minimal_circuits
     row = one.score("oracle")
     assert row.live is not None
-    assert row.live.judged == len(one.circuit.truths) - len(redundant)
+    assert (row.live.true, row.live.judged) == (len(first), len(one.circuit.truths) - len({*second} - {*first}))
     marked = oracle(one.circuit)
-    assert {marked[edge] for edge in one.circuit.minimal_circuits[0]} == {1.0, STAND_IN}
+    assert {marked[edge] for edge in first} == {1.0, STAND_IN}
+    assert {marked[edge] for edge in one.task.graph.edges if edge not in first} == {0.0}
+
+
+def ranking(one: CircuitEvaluator, *tiers: Iterable[mib.Edge]) -> mib.EdgeScores:
+    """Scores by which the edges of the first tier come first, and those of none last."""
+    values = dict.fromkeys(one.task.graph.edges, 0.0)
+    for rank, tier in enumerate(reversed(tiers)):
+        values |= dict.fromkeys(tier, rank + 1.0)
+    return mib.EdgeScores(one.task.graph, values)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_ranking_is_judged_against_the_minimal_circuit_that_it_matches_best(which: int) -> None:
+    """The two of ``contains_x_twice_told``, of 10 and 11 edges, share 9: either is recovered exactly on its own."""
+    one = evaluator("contains_x_twice_told")
+    row = one.score(lambda task: ranking(one, one.circuit.minimal_circuits[which]))
+    assert row.live is not None and row.truth is not None
+    assert (row.live.auroc, row.live.average_precision, row.live.exact) == (1.0, pytest.approx(1.0), True)
+    assert (row.live.true, row.wrong) == (10 + which, ())
+    assert row.truth.size_to_sufficiency == (1.0, 10 / 11)[which]
+    assert (row.truth.minimal_circuits, row.truth.interactions) == (2, 3 / 12)
+
+
+def test_what_is_missed_of_the_best_match_is_told_with_its_status() -> None:
+    """All live edges first, and no way of telling beside them: one edge of the shorter way is missed, inert alone."""
+    one = evaluator("contains_x_twice_told")
+    row = one.score(lambda task: ranking(one, one.circuit.edges))
+    first = one.circuit.minimal_circuits[0]
+    (missing,) = {*first} - {*one.circuit.edges}
+    assert [(edge.name, edge.kind, edge.status) for edge in row.wrong] == [(str(missing), "missed", "inert")]
+    assert row.live is not None and row.truth is not None
+    assert row.live.recall == pytest.approx(9 / 10)
+    # The edge that is missed ties with the other 84 that score 0, so that all 94 are taken.
+    assert row.truth.size_to_sufficiency == 10 / 94
+
+
+def test_live_edges_that_no_minimal_circuit_holds_are_judged_as_needless() -> None:
+    one = evaluator("reverse", "mean")
+    assert one.circuit.minimal_circuits == (one.circuit.edges,) and one.circuit.complete  # mixed lengths: all needed
+    fixed = CircuitEvaluator.of(model("reverse"), ablation="mean", lengths="fixed", n_pairs=48, max_sizes=9)
+    needless = fixed.circuit.dispensable
+    assert [str(edge) for edge in needless] == ["input->a0.h0<q>", "a0.h0->m0"]
+    row = fixed.score(lambda task: ranking(fixed, fixed.circuit.edges))
+    assert row.live is not None and row.truth is not None
+    assert (row.live.true, row.live.judged, row.live.exact) == (6, 94, False)
+    assert row.live.auroc == pytest.approx(1 - 2 / 88 / 2)  # two of 88 others tie with all six
+    assert row.truth.size_to_sufficiency == 6 / 8
+
+
+def test_with_one_minimal_circuit_scores_are_those_against_the_live_edges() -> None:
+    one = evaluator("hist")
+    assert one.circuit.minimal_circuits == (one.circuit.edges,)
+    for method in ("eap", "exact", "random"):
+        row = one.score(method)
+        scores = mib.localization.get(method)(own_copy(one.task))
+        assert row.live == ranked(scores, one.circuit.mask())
+
+
+def test_the_size_to_sufficiency_counts_ties_at_worst() -> None:
+    one = evaluator("hist")
+    n, true = len(one.task.graph.edges), list(one.circuit.edges)
+    family = [one.circuit.mask()]
+    others = [edge for edge in one.task.graph.edges if edge not in true]
+    for tiers, k in (
+        ([true], len(true)),
+        ([true[:-1], [*true[-1:], *others[:3]]], len(true) + 3),
+        ([others[:5], true], len(true) + 5),
+        ([true[:-1]], n),
+        ([], n),
+    ):
+        assert size_to_sufficiency(ranking(one, *tiers), family) == len(true) / k
+    assert size_to_sufficiency(ranking(one), [np.zeros_like(family[0])]) is None
+
+
+def test_a_model_that_needs_no_edge_has_nothing_to_localize() -> None:
+    """Sorted, the inputs of the greatest length, which hold each number once, are all alike."""
+    with pytest.raises(DomainError, match="'sort_unique' needs no edge under resample ablation with fixed lengths"):
+        CircuitEvaluator.of(model("sort_unique"), lengths="fixed")
 
 
 @pytest.mark.parametrize("name", ["hist", "count_x"])
