@@ -210,6 +210,10 @@ class BruteForce:
 
     def composes(self, edge: Cut) -> bool:
         """Whether anything that the source could write is read, whatever the input."""
+        return bool((self.composed(edge) != 0).any())
+
+    def composed(self, edge: Cut) -> Array:
+        """What a destination reads of all that a source could write, whatever the input."""
         source, _ = edge
         if source in ("input", "pos"):
             writable = self.w["W_E" if source == "input" else "W_pos"]
@@ -219,7 +223,7 @@ class BruteForce:
         else:
             layer, head = int(source[1:].split(".")[0]), int(source.split("h")[1])
             writable = self.w["W_V"][layer, head] @ self.w["W_O"][layer, head]
-        return bool((self.reading(edge, writable) != 0).any())
+        return self.reading(edge, writable)
 
     def decode(self, logits: Array, row: int) -> list[Any]:
         """The output at the positions of an input: the first of the largest values, ``None`` if all are near zero."""

@@ -21,6 +21,9 @@ Pair = tuple[int, int]
 MOST = 14
 """With more edges there are too many sets."""
 
+ROUNDING = 1e-7
+"""What is read over an edge of a rotated model is less than this where nothing is read over that of the original."""
+
 _ROWS = 4096
 _FIRST = 12
 
@@ -28,7 +31,8 @@ _FIRST = 12
 def family_differences(model: CompiledModel, circuit: Circuit) -> list[str]:
     """What trying every set of edges finds otherwise; one line a minimal circuit that is missing or is none."""
     force = BruteForce(model, circuit.ablation, circuit.lengths)
-    found = minimal_sets(force, [edge for edge in force.edges if force.composes(edge)])
+    read = [edge for edge in force.edges if np.abs(force.composed(edge)).max(initial=0) > ROUNDING]
+    found = minimal_sets(force, read)
     claimed = {frozenset((edge.source, edge.destination) for edge in edges) for edges in circuit.minimal_circuits}
     where = f"{model.name} {circuit.ablation}/{circuit.lengths}"
     wrong = [f"{where}: {sorted(edges)} is missing" for edges in found - claimed if circuit.complete]

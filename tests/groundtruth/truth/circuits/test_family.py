@@ -60,9 +60,10 @@ def test_where_the_live_edges_suffice_they_are_the_only_minimal_circuit():
 
 
 FEW = [
-    "contains_x@redundancy", "copy_last", "count_less_freq", "first_is_last", "follow_pointer", "frac_prevs@all",
-    "hist", "hist@redundancy", "hist@superposed", "has_larger", "length", "length_numerical", "mark_last",
-    "minimum", "position", "previous_token", "rank", "rotate", "seen_before@all", "sort_unique", "swap_neighbours",
+    "contains_x@redundancy", "contains_x@soft", "copy_last", "count_less_freq", "follow_pointer",
+    "frac_prevs@redundancy", "hist", "hist@distractors", "hist@redundancy", "hist@superposed", "has_larger", "length", "length_numerical",
+    "mark_last", "odd_one_out@rotated", "position", "previous_token", "rank", "rotate",
+    "seen_before@redundancy", "sort_unique", "swap_neighbours",
 ]  # fmt: skip
 """Models of at most 14 edges that are read: with one minimal circuit and several, with live edges that are in none."""
 
@@ -110,11 +111,14 @@ def test_a_live_edge_can_be_in_no_minimal_circuit(setting):
     assert circuit.complete and f"1 minimal circuit of {len(only)} edges" in str(circuit)
 
 
-@pytest.mark.parametrize(("name", "edge"), [("contains_x_by_vote", "m1->m2"), ("contains_x_twice_told", "input->m2")])
-def test_a_live_edge_can_be_in_some_minimal_circuits_and_not_in_others(name, edge):
+@pytest.mark.parametrize(
+    ("name", "edge", "held"),
+    [("contains_x_by_vote", "m1->m2", [False, True]), ("contains_x_twice_told", "input->m2", [True, False])],
+)
+def test_a_live_edge_can_be_in_some_minimal_circuits_and_not_in_others(name, edge, held):
     circuit = load(name).circuit("zero", "mixed")
     assert circuit[edge].status == "live"
-    assert [edge in map(str, edges) for edges in circuit.minimal_circuits] == [False, True]
+    assert [edge in map(str, edges) for edges in circuit.minimal_circuits] == held
 
 
 def test_where_the_search_is_given_up_what_is_found_by_leaving_out_edges_is_minimal(voted, monkeypatch):
