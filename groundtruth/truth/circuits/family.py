@@ -23,13 +23,16 @@ from mib.graph import Edge
 _NUMBERS, _SETS = 1_000_000_000, 100_000
 """What the search of one family may cost before the family is called incomplete; see ``Budget``."""
 
+_MOST_EDGES = 24
+"""With more edges that carry anything that varies a family is not searched whole: that can take minutes, and fail."""
+
 _FIRST_PAIRS = 32
 """So many pairs of inputs a search begins with."""
 
 _ROUNDS = 40
 """So often a search is begun anew with more pairs before it is given up."""
 
-_ORDERS = 6
+_ORDERS = 3
 """Where the search is given up, in so many orders edges are left out, each of which gives one circuit."""
 
 Circuits = tuple[tuple[Edge, ...], ...]
@@ -94,10 +97,13 @@ class CircuitTrials:
         return self._passed.get(frozenset(edges), False)
 
     def least_within(self, edges: Sequence[Edge]) -> list[frozenset[Edge]] | None:
-        """Every minimal circuit that some edges hold; ``None`` if the search is given up.
+        """Every minimal circuit that some edges hold; ``None`` if they are too many, or the search is given up.
 
         What was not run on every pair but only on a sample counts as reproducing the model (``is_certain``).
         """
+        varying = {t.edge for t in self.truths if t.structural and t.proof not in ("constant", "unread")}
+        if len(varying.intersection(edges)) > _MOST_EDGES:
+            return None
         budget = Budget(_NUMBERS, _SETS)
         for _ in range(_ROUNDS):
             rows, puts = torch.tensor(list(self.pairs)).T
