@@ -24,7 +24,13 @@ from tests.groundtruth.store.tampering import (
 )
 from tests.killing import kill_workers
 
-SMALL = {"hist": (1, 2), "copy_last": (1, 2), "contains_x_twice_told": ("x", "y"), "sort_hist": (1, 2), "frac_prevs": ("x", "y")}
+SMALL = {
+    "hist": (1, 2),
+    "copy_last": (1, 2),
+    "contains_x_twice_told": ("x", "y"),
+    "sort_hist": (1, 2),
+    "frac_prevs": ("x", "y"),
+}
 
 
 @pytest.fixture(scope="module")
