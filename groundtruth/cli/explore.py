@@ -42,11 +42,11 @@ def _write_page(names: tuple[str, ...], methods: list[str] | tuple[str, ...], ou
     from groundtruth.explorer.page_file import model_page
     from groundtruth.files import write_whole
     from groundtruth.report.terminal import echo
-    from groundtruth.specs import find_compiled
+    from groundtruth.specs import find_model
 
     if len(names) != 1:
         raise DomainError(f"{len(names)} models were named. Name one, or write a folder of pages with --site DIR.")
-    model = find_compiled(names[0], "its page")
+    model = find_model(names[0])
     content = model_page(model, methods).encode()
     path = out or Path(f"{model.name}.html")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -111,8 +111,9 @@ class MlpStep:
         layer: Its block.
         read: To the neurons [d_model, d_mlp].
         written: From the neurons [d_mlp, d_model]; its bias belongs to what the MLP writes.
-        activation: Function of each neuron.
+        activation: Function of each neuron, or of its gate where it has one.
         norm: Applied to what is read.
+        gate: Reads what each neuron is multiplied by [d_model, d_mlp].
     """
 
     layer: int
@@ -120,6 +121,7 @@ class MlpStep:
     written: Affine
     activation: Activation = "relu"
     norm: Norm | None = None
+    gate: Affine | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,6 +203,7 @@ def _step_data(step: AttentionStep | MlpStep) -> dict[str, Any]:
             "activation": step.activation,
             "read": _affine_data(step.read),
             "written": _affine_data(step.written),
+            "gate": step.gate and _affine_data(step.gate),
         }
     return {
         "kind": "attention",

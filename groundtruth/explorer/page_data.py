@@ -2,23 +2,25 @@
 
 from typing import Any
 
-from groundtruth.explorer.network_data import network_data
+from groundtruth.compiled.domain import Tokens
+from groundtruth.explorer.network_data import network_data, steps_data
 from groundtruth.explorer.program_data import program_data
+from groundtruth.explorer.trained_steps import trained_parts, trained_steps
 from groundtruth.explorer.truth_data import circuits_of, truth_data
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, KnownModel
 from groundtruth.report import notation
-from groundtruth.report.views.model_view import example
 from groundtruth.store.json_values import pack
+from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.input_pool import POOL_LIMIT, SAMPLE_SIZE
 
 SCHEMA_VERSION = 1
 
 
-def page_data(model: CompiledModel) -> dict[str, Any]:
+def page_data(model: KnownModel) -> dict[str, Any]:
     """A model with its program, its truth and an input to begin with.
 
     Args:
-        model: Any compiled model or variant.
+        model: Any compiled model or variant, or a trained model.
     """
     inputs = model.domain.inputs(limit=POOL_LIMIT)
     return {
@@ -28,7 +30,15 @@ def page_data(model: CompiledModel) -> dict[str, Any]:
     }
 
 
-def model_data(model: CompiledModel) -> dict[str, Any]:
+def example(model: KnownModel) -> Tokens:
+    """An input that shows much: of many different outputs and tokens, and long."""
+    drawn = model.domain.sample(64, seed=0)
+    outputs = model.run_many(drawn)
+    best = max(range(len(drawn)), key=lambda i: (len(set(outputs[i])), len(set(drawn[i])), len(drawn[i])))
+    return drawn[best]
+
+
+def model_data(model: KnownModel) -> dict[str, Any]:
     """A model with its truth, without its program: enough to run it and to cut its edges."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -37,31 +47,32 @@ def model_data(model: CompiledModel) -> dict[str, Any]:
         "family": model.family,
         "facts": facts(model),
         "certainty": model.certainty,
-        "check": str(model.check),
-        "recipe": [str(step) for step in model.recipe],
+        "trained": isinstance(model, TrainedModel),
         "pad_safe": model.pad_safe,
         "tokens": [pack(value) for value in model.token_values],
         "bos": model.bos_id,
         "pad": model.pad_id,
         "output": {"values": [pack(value) for value in model.decoder.values], "centered": model.decoder.centered},
         "domain": domain_data(model),
-        "directions": [[d.kind, d.expression, pack(d.value)] for d in model.provenance.directions],
-        "heads": [[h.layer, h.head, h.expression, h.role] for h in model.provenance.heads if h.role != "idle"],
-        "neurons": neuron_data(model),
-        "network": network_data(model),
+        **(trained_parts(model) if isinstance(model, TrainedModel) else compiled_parts(model)),
+        "network": steps_data(trained_steps(model)) if isinstance(model, TrainedModel) else network_data(model),
         "truth": truth_data(model, circuits_of(model)),
     }
 
 
-def facts(model: CompiledModel) -> str:
+def facts(model: KnownModel) -> str:
     """One line on what kind of model this is, and on which inputs it was checked."""
+    if isinstance(model, TrainedModel):
+        how = f"trained ({model.training.kind}, seed {model.training.seed})"
+        size = f"{model.domain.size:,} inputs" if model.domain.size else "every input"
+        return f"{model.family} · {how} · {model.architecture} · {model.domain} · certified on {size}"
     w = model.weights
     size = f"{notation.plural(w.n_layers, 'layer')} x {notation.plural(w.n_heads, 'head')} · d_model {w.d_model}"
     causal = " · causal" if model.causal else ""
     return f"{model.family} · {size}{causal} · {model.domain} · equal to its program on {model.check}"
 
 
-def domain_data(model: CompiledModel) -> dict[str, Any]:
+def domain_data(model: KnownModel) -> dict[str, Any]:
     """The declared inputs: all of them by rule, as a list where a rule in Python says which are valid, or a sample.
 
     Where the domain is too large to be run whole, ``inputs`` are those over which the proofs take their means.
@@ -82,10 +93,19 @@ def domain_data(model: CompiledModel) -> dict[str, Any]:
     }
 
 
-def neuron_data(model: CompiledModel) -> list[list[Any]]:
-    """How many neurons of each MLP compute what, as ``[layer, expression, role, count]``."""
+def compiled_parts(model: CompiledModel) -> dict[str, list[list[Any]]]:
+    """What each part is for.
+
+    Returns:
+        ``directions``: ``[kind, expression, value]``. ``heads``: ``[layer, head, expression, role]``. ``neurons``:
+        ``[layer, expression, role, how many]``.
+    """
     counted: dict[tuple[int, str, str], int] = {}
     for neuron in model.provenance.neurons:
         key = (neuron.layer, neuron.expression, neuron.role)
         counted[key] = counted.get(key, 0) + 1
-    return [[*key, n] for key, n in counted.items()]
+    return {
+        "directions": [[d.kind, d.expression, pack(d.value)] for d in model.provenance.directions],
+        "heads": [[h.layer, h.head, h.expression, h.role] for h in model.provenance.heads if h.role != "idle"],
+        "neurons": [[*key, n] for key, n in counted.items()],
+    }

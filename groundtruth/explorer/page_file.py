@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from groundtruth.explorer.page_data import page_data
 from groundtruth.explorer.rankings_data import DEFAULT_METHODS, rankings_data
-from groundtruth.model import CompiledModel
+from groundtruth.model import KnownModel
 
 LICENCE = (
     "groundtruth explorer, Apache-2.0. The script and the style are this project's own code, bundled by esbuild (MIT, "
@@ -42,7 +42,7 @@ def environment() -> Environment:
     return Environment(loader=PackageLoader("groundtruth.explorer", ""), autoescape=True, undefined=StrictUndefined)
 
 
-def model_page(model: CompiledModel, methods: Sequence[str] = DEFAULT_METHODS) -> str:
+def model_page(model: KnownModel, methods: Sequence[str] = DEFAULT_METHODS) -> str:
     """Write the page of a model.
 
     Args:

@@ -6,16 +6,17 @@ from typing import Any
 from tracr.rasp import rasp
 
 from groundtruth.generated.original_program import program_lines
-from groundtruth.model import CompiledModel
+from groundtruth.model import KnownModel
 from groundtruth.programs.formulas import listing
 from groundtruth.rasp.expressions import canonical, children_first, readable_names
 from groundtruth.rasp.infer_values import tabulate as listed_values
 from groundtruth.rasp.interning import written_at_bos
 from groundtruth.store.json_values import pack
 from groundtruth.store.tabulate import tabulate
+from groundtruth.trained.trained_model import TrainedModel
 
 
-def program_data(model: CompiledModel, inputs: Iterable[Sequence[Any]]) -> dict[str, Any]:
+def program_data(model: KnownModel, inputs: Iterable[Sequence[Any]]) -> dict[str, Any]:
     """A program as JSON.
 
     Args:
@@ -30,7 +31,8 @@ def program_data(model: CompiledModel, inputs: Iterable[Sequence[Any]]) -> dict[
     """
     program = model.program
     table = tabulate(program, inputs, max_seq_len=model.domain.max_seq_len, causal=model.causal)
-    formulas = {line.name: line.formula for line in [*listing(program), *program_lines(model)]}
+    written = [] if isinstance(model, TrainedModel) else program_lines(model)
+    formulas = {line.name: line.formula for line in [*listing(program), *written]}
     names = readable_names(program)
     sops = {e.label: e for e in children_first(program) if isinstance(e, rasp.SOp)}
     return {
@@ -65,7 +67,7 @@ def _grid(rows: list[list[Any]]) -> dict[str, Any]:
     }
 
 
-def _bins(model: CompiledModel, sops: dict[str, rasp.SOp]) -> dict[str, list[Any]]:
+def _bins(model: KnownModel, sops: dict[str, rasp.SOp]) -> dict[str, list[Any]]:
     over_numbers = {
         label: sop for label, sop in sops.items() if isinstance(sop, rasp.Map) and rasp.is_numerical(sop.inner)
     }

@@ -8,7 +8,7 @@ import torch
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.own_task import own_copy
-from groundtruth.model import CompiledModel
+from groundtruth.model import KnownModel
 from groundtruth.user_methods import is_file_spec, load_localizer
 from mib.errors import MethodError
 from mib.graph import EdgeScores
@@ -31,7 +31,7 @@ def find_method(name: str) -> Localizer:
     return load_localizer(name).method if is_file_spec(name) else get(name)
 
 
-def rankings_data(model: CompiledModel, methods: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
+def rankings_data(model: KnownModel, methods: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
     """Scores of every edge by each method, under resample ablation in float64.
 
     Args:

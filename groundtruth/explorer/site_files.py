@@ -9,8 +9,8 @@ from markupsafe import Markup
 from groundtruth.errors import DomainError
 from groundtruth.explorer.page_file import bundled, environment, model_page
 from groundtruth.files import write_whole
-from groundtruth.model import CompiledModel
-from groundtruth.specs import find_compiled
+from groundtruth.model import KnownModel
+from groundtruth.specs import find_model
 from groundtruth.store.catalog import shipped, shipped_variants
 
 INDEX = "index.html"
@@ -23,7 +23,7 @@ def write_site(
 
     Args:
         folder: Made if it is not there; pages of the same names in it are replaced.
-        names: As ``groundtruth.specs.find_compiled`` takes them; none for every shipped model and variant.
+        names: As ``groundtruth.specs.find_model`` takes them; none for every shipped model and variant.
         methods: Methods whose rankings can be looked at.
         tell: Called with a line of text for each page that is written.
 
@@ -38,7 +38,7 @@ def write_site(
     entries: dict[str, dict[str, Any]] = {}
     asked = list(names) or [*shipped(), *shipped_variants()]
     for number, name in enumerate(asked, 1):
-        model = find_compiled(name, "its page")
+        model = find_model(name)
         if model.name in entries:
             raise DomainError(f"two models are called '{model.name}', and each needs a page of its own. Leave one out.")
         page = model_page(model, methods).encode()
@@ -54,13 +54,13 @@ def write_site(
     return [folder / f"{name}.html" for name in entries]
 
 
-def _entry(model: CompiledModel) -> dict[str, Any]:
-    circuit, weights = model.circuit(), model.weights
+def _entry(model: KnownModel) -> dict[str, Any]:
+    circuit, graph = model.circuit(), model.graph
     return {
         "name": model.name,
         "family": model.family,
         "description": model.description,
-        "size": f"{weights.n_layers} x {weights.n_heads}",
+        "size": f"{graph.n_layers} x {graph.n_heads}",
         "live": len(circuit.edges),
         "edges": len(circuit.truths),
         "members": len(circuit.minimal_circuits),

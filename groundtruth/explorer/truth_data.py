@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from groundtruth.model import CompiledModel
+from groundtruth.model import KnownModel
 from groundtruth.store.json_values import pack
+from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS, Circuit, EdgeTruth
 from groundtruth.truth.circuits.prover import default_lengths
 from groundtruth.truth.variables import Stage, VariableTruth
@@ -22,15 +23,15 @@ PROOF_LETTERS = {
 """One letter a proof; the page reads the status off it."""
 
 
-def circuits_of(model: CompiledModel) -> list[Circuit]:
+def circuits_of(model: KnownModel) -> list[Circuit]:
     """The circuits to show, the default one first: those of the model's folder, or those of each ablation."""
     first = model.circuit()
-    if model.folder is None:
+    if model.folder is None or isinstance(model, TrainedModel):
         return [first, *(model.circuit(ablation) for ablation in ABLATIONS if ablation != first.ablation)]
     return [first, *(circuit for circuit in model.known_circuits if circuit is not first)]
 
 
-def truth_data(model: CompiledModel, circuits: Sequence[Circuit]) -> dict[str, Any]:
+def truth_data(model: KnownModel, circuits: Sequence[Circuit]) -> dict[str, Any]:
     """Circuits and variables as JSON.
 
     Returns:

@@ -67,7 +67,8 @@ export function readVariable(model, variable, vector) {
     if (x > held[best]) best = i;
   });
   const rest = Math.max(0, ...held.map((x, i) => (i === best ? 0 : Math.abs(x))));
-  if (held[best] < 0.25 && rest < 0.25) return { value: null, exact: true };
+  // As the decoder has it: what no direction holds is none.
+  if (held[best] < 1e-2 && rest < 1e-2) return { value: null, exact: true };
   return { value: variable.held[best], exact: Math.abs(held[best] - 1) < 0.1 && rest < 0.1 };
 }
 

@@ -1,7 +1,7 @@
 // Where nodes stand and how edges run: layers from bottom to top, heads left and the MLP right of them.
 
 export const CARD = { width: 148, height: 50 };
-const GAP = { x: 26, row: 88, side: 84, top: 14 };
+const GAP = { x: 26, row: 88, side: 70, top: 14 };
 
 /** What each head and MLP computes, in words, with the expressions' labels for colours. */
 export function nodeTexts(model) {
@@ -39,20 +39,22 @@ export function layout(model) {
   }
   const columns = Math.max(1, ...rows.map((row) => row.heads?.length ?? 0));
   const pitch = CARD.width + GAP.x;
-  const width = GAP.side * 2 + (columns + 1) * pitch - GAP.x;
+  // Beside a single head the MLP has a column of its own; between several heads it stands in the middle.
+  const beside = columns === 1 ? 1 : (columns - 1) / 2;
+  const width = GAP.side * 2 + Math.max(2, columns) * pitch - GAP.x;
   const filled = rows.filter((row) => row.mlp || row.heads.length);
   const height = GAP.top * 2 + CARD.height + (filled.length + 1) * GAP.row;
   const nodes = new Map();
   const put = (name, column, y) => nodes.set(name, { x: GAP.side + column * pitch, y });
   let y = height - CARD.height - GAP.top;
-  put("input", (columns - 1) / 2, y);
-  put("pos", columns, y);
+  put("input", columns === 1 ? 0 : beside - 0.5, y);
+  if (network.position) put("pos", columns === 1 ? 1 : beside + 0.5, y);
   for (const { heads, mlp } of filled) {
     y -= GAP.row;
-    if (mlp) put(mlp, columns, y);
+    if (mlp) put(mlp, beside, y);
     else heads.forEach((name, i) => put(name, i + (columns - heads.length) / 2, y));
   }
-  put("logits", columns / 2, GAP.top);
+  put("logits", columns === 1 ? 0.5 : beside, GAP.top);
   return { nodes, width, height };
 }
 

@@ -14,7 +14,7 @@ export function readNetwork(data) {
   const reader = (affine) => ({ weight: reads(affine.weight), bias: affine.bias });
   const steps = data.steps.map((step) =>
     step.kind === "mlp"
-      ? { ...step, read: reader(step.read), written: { weight: writes(step.written.weight), bias: step.written.bias } }
+      ? { ...step, read: reader(step.read), gate: step.gate ? reader(step.gate) : null, written: { weight: writes(step.written.weight), bias: step.written.bias } }
       : {
           ...step,
           heads: step.heads.map((head) => ({
@@ -38,13 +38,13 @@ export function readNetwork(data) {
     steps,
     unembed: { norm: data.unembed.norm, ...reader(data.unembed) },
     frame,
-    graph: graphOf(data.n_layers, data.n_heads),
+    graph: graphOf(data.n_layers, data.n_heads, data.position !== null),
   };
 }
 
 /** Names of all sources and destinations in the order of `mib.graph.Graph`, and the edges between them. */
-function graphOf(nLayers, nHeads) {
-  const sources = ["input", "pos"];
+function graphOf(nLayers, nHeads, pos) {
+  const sources = pos ? ["input", "pos"] : ["input"];
   const destinations = [];
   const edges = [];
   const readable = [];
@@ -106,9 +106,11 @@ export function run(network, ids, change = {}) {
   const n = ids.length;
   const outputs = new Map();
   outputs.set("input", ids.map((id) => network.token.row(id)));
-  const own = (_, place) => (network.position ? network.position.row(place) : new Float64Array(network.width));
-  outputs.set("pos", ids.map(own));
-  const stream = ids.map((_, p) => addTo(outputs.get("input")[p].slice(), outputs.get("pos")[p]));
+  const stream = outputs.get("input").map((vector) => vector.slice());
+  if (network.position) {
+    outputs.set("pos", ids.map((_, place) => network.position.row(place)));
+    outputs.get("pos").forEach((vector, p) => addTo(stream[p], vector));
+  }
   const streams = new Map();
   const attention = new Map();
 
@@ -166,7 +168,9 @@ function affine({ weight, bias }, vector) {
 
 function neurons(step, vector) {
   const activation = ACTIVATIONS[step.activation];
-  return affine(step.written, affine(step.read, vector).map((x) => activation(x)));
+  const hidden = affine(step.read, vector);
+  if (!step.gate) return affine(step.written, hidden.map((x) => activation(x)));
+  return affine(step.written, affine(step.gate, vector).map((x, i) => activation(x) * hidden[i]));
 }
 
 function attend(network, step, queries, keys) {

@@ -7,6 +7,7 @@ import { circuitTitle, reasonText, statusWord } from "./words.js";
 export function graphView(region, app) {
   const places = layout(app.model);
   const texts = nodeTexts(app.model);
+  document.querySelector("main").classList.toggle("wide", places.width > 560);
   return () => {
     const edges = drawnEdges(app);
     fill(region, toolbar(app), drawing(app, places, texts, edges), legend(app), edgeList(app, edges));
@@ -88,7 +89,7 @@ function drawing(app, places, texts, edges) {
     s(
       "svg",
       { viewBox: `0 0 ${places.width} ${places.height}`, role: "group",
-        style: `width:100%;height:auto;min-width:${Math.round(places.width * 0.78)}px;max-width:${places.width}px`,
+        style: `width:100%;height:auto;min-width:${Math.round(places.width * 0.66)}px;max-width:${places.width}px`,
         "aria-label": "Layers from bottom to top with the edges of the circuit" },
       order.map((edge, index) => edgePath(app, places, edge, index)),
       [...places.nodes].map(([name, place]) => card(app, name, place, texts.get(name), state)),

@@ -129,7 +129,7 @@ function valueTable(app, found) {
         ),
       ),
     ),
-    model.truth.variables.length === 0 && h("p", null, "The directions of this model lie in superposition: no stream can be read by variable."),
+    model.truth.variables.length === 0 && h("p", null, model.data.trained ? "A trained model holds its variables in directions that nobody knows: no stream can be read by variable." : "The directions of this model lie in superposition: no stream can be read by variable."),
   );
 }
 
