@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import torch
 
+from groundtruth.trained.certificate import SUBSET_RATE
 from groundtruth.trained.certify_network import Certifier
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.training_rows import RowMaker, Rows
 from groundtruth.trained.unread_edges import is_unread
 from mib.graph import Edge
+
+_SUBSETS = 5_000
+"""Random sets of needless edges that are tried after each cycle."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ def find_faults(network: TrainedNetwork, *, variables: bool = True) -> list[Faul
     if joint.wrong:
         text = f"all needless edges cut together: {joint.claim(certifier.runs, donor=True)}"
         faults.append(Fault(text, tuple(joint.pairs), edges=needless))
+    # Other draws than those that the certificate counts, lest these be trained for.
+    subsets = Certifier(network, network.training.seed + 1, _SUBSETS).subsets(needless, "resample")
+    if subsets.wrong > SUBSET_RATE * subsets.runs:
+        faults.append(Fault(f"random sets of needless edges: {subsets}", ((0, 0),)))
     for edge in needless:
         donors = None if is_unread(network, edge) else certifier.donors_of(edge, "resample")
         tally = None if donors is None else certifier.edge_tally(edge, "resample", donors)[0]
