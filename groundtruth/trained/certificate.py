@@ -21,8 +21,8 @@ from groundtruth.truth.circuits.circuit import (
 from mib.graph import Edge
 
 SUBSET_RATE = 1e-3
-"""Of the random sets of needless edges at most this share may change an output. Nothing proves it of all sets, so it is a
-count and not a proof; each edge alone and all of them together are proven."""
+"""At most this share of random sets of needless edges may change an output. It is a count, for nothing proves it of all
+sets; each edge alone and all of them together are proven."""
 
 
 @dataclass(frozen=True)
