@@ -7,7 +7,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 READY := $(VENV)/.ready
 
-.PHONY: help setup bench test test-fast lowest lint models tiers learned-models explorer verify benchmarks clean
+.PHONY: help setup bench test test-fast lowest lint models tiers trained learned-models explorer verify benchmarks clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -45,6 +45,9 @@ tiers: $(READY) ## put eight shipped models on every tier again
 
 models: $(READY) ## compile and prove the shipped models again
 	$(BIN)/python -m groundtruth.compiler.build_models
+
+trained: $(READY) ## train and certify the shipped trained models again (hours); what is there is kept, a stopped run continues
+	OMP_NUM_THREADS=1 $(BIN)/python -m groundtruth.build_trained
 
 learned-models: $(READY) ## train the shipped language models again and measure the first; a stopped run continues
 	$(BIN)/python -m mib.learned.build

@@ -1,0 +1,203 @@
+"""Train and certify the models that ship: ``python -m groundtruth.build_trained`` (or ``make trained``).
+
+A model that lies in its folder is kept, and a run that was stopped continues where it was. Every attempt is logged
+beside the models, those that were refused too, so that the rate of certification can be read off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from groundtruth.compiler.build_models import build_all, tell_missing
+from groundtruth.errors import DomainError, TrainingError
+from groundtruth.files import from_json
+from groundtruth.store.catalog import trained_folder, write_trained_index
+from groundtruth.store.parsed_files import MODEL
+from groundtruth.store.save_trained import save_trained
+from groundtruth.train_model import train
+from groundtruth.trained.architecture import Style
+from groundtruth.trained.draw_correspondence import Copies
+from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.trained.trained_network import Kind
+from mib.errors import did_you_mean
+from mib.whole_files import write_whole
+
+LOG = "training_log.json"
+"""The file beside the models that says what came of every attempt."""
+
+CHECKPOINTS = Path(".trained_checkpoints")
+"""Where runs are kept as they go, in the folder that the command is run in."""
+
+
+@dataclass(frozen=True)
+class ShippedRecipe:
+    """One model that ships: all that ``groundtruth.train`` needs to train it again.
+
+    Attributes:
+        program: A program of the library.
+        seed: Seed of the circuit, the weights and the batches.
+        kind: What holds its edges in training.
+        style: Family of architectures.
+        copies: Whether one expression lives on three heads that vote.
+        sizes: Sizes of the architecture that are asked for.
+    """
+
+    program: str
+    seed: int = 0
+    kind: Kind = "free"
+    style: Style = "gpt2"
+    copies: Copies = "none"
+    sizes: tuple[tuple[str, Any], ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """The name of the model and of its folder, such as ``second_step@free-llama-vote-7``."""
+        parts = [self.kind, *([self.style] if self.style != "gpt2" else [])]
+        parts += [self.copies] if self.copies != "none" else []
+        return f"{self.program}@{'-'.join([*parts, str(self.seed)])}"
+
+    def train(self, checkpoint: Path) -> TrainedModel:
+        """Train and certify it; errors as of ``groundtruth.train``."""
+        made = train(
+            self.program,
+            architecture={"style": self.style, **dict(self.sizes)},
+            kind=self.kind,
+            copies=self.copies,
+            seed=self.seed,
+            checkpoint=checkpoint,
+        )
+        return replace(made, name=self.name)
+
+
+SIMPLE = ("second_step", "first_letters", "count_x", "all_equal", "detect_ab", "count_first")
+BY_CONTENT = ("a_before_b", "contains_both", "detect_abc", "follow_pointer", "first_is_last", "count_distinct")
+"""Programs whose heads attend by what tokens are, so that queries and keys carry variables."""
+
+
+def shipped_recipes() -> Iterator[ShippedRecipe]:
+    """Every model that is to ship, the cheapest first."""
+    for program in (*SIMPLE, *BY_CONTENT):
+        yield ShippedRecipe(program)
+    for program in SIMPLE[:3] + BY_CONTENT[:3]:
+        yield ShippedRecipe(program, kind="wired")
+    for program in SIMPLE[:3] + BY_CONTENT[:3]:
+        yield ShippedRecipe(program, style="llama")
+    for program, seed in product(("second_step", "a_before_b", "first_is_last", "contains_both", "detect_abc"), (1, 2)):
+        yield ShippedRecipe(program, seed, copies="vote")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model to train.
+
+    Attributes:
+        recipe: How.
+        folder: Folder of all trained models.
+        checkpoints: Folder that runs are kept in as they go.
+    """
+
+    recipe: ShippedRecipe
+    folder: Path
+    checkpoints: Path
+
+
+def build(job: Job) -> str:
+    """Train, certify and store one model, unless it is there; log what came of it.
+
+    Returns:
+        A line: its name, the CPU seconds, and what was certified.
+
+    Raises:
+        TrainingError: If it is not certified; that is logged too.
+        DomainError: If the program does not fit into the architecture.
+    """
+    name, folder = job.recipe.name, job.folder / job.recipe.name
+    if (folder / MODEL).is_file():
+        return f"{name}  kept"
+    job.checkpoints.mkdir(parents=True, exist_ok=True)
+    checkpoint, start = job.checkpoints / f"{name}.safetensors", time.process_time()
+    try:
+        model = job.recipe.train(checkpoint)
+    except TrainingError as error:
+        checkpoint.unlink(missing_ok=True)  # to go on from there would come to the same
+        _log(job, time.process_time() - start, {"certified": False, "failures": list(error.failures)[:5]})
+        raise
+    seconds = time.process_time() - start
+    save_trained(model, folder)
+    checkpoint.unlink(missing_ok=True)
+    record = model.certificate.under("resample")
+    found = {
+        "certified": True,
+        "steps": model.training.steps,
+        "inputs": model.certificate.inputs,
+        "edges": len(record.edges),
+        "live": len(record.of_status("live")),
+        "margin": model.certificate.behaviour.margin,
+        "certificate_seconds": round(model.certificate.seconds, 1),
+    }
+    _log(job, seconds, found)
+    return f"{name}  {seconds:.0f} CPU s  {found['live']} live of {found['edges']}, margin {found['margin']:.2g}"
+
+
+def _log(job: Job, seconds: float, found: dict[str, Any]) -> None:
+    """Keep what came of an attempt in a file of its own; ``gather_log`` puts them together."""
+    entry = {"name": job.recipe.name, "seconds": round(seconds, 1), **found}
+    job.checkpoints.mkdir(parents=True, exist_ok=True)
+    write_whole(job.checkpoints / f"{job.recipe.name}.log", json.dumps(entry).encode())
+
+
+def gather_log(folder: Path, checkpoints: Path) -> None:
+    """Put what came of new attempts into the log beside the models; of two attempts at one model the last counts.
+
+    Args:
+        folder: Folder of all trained models.
+        checkpoints: Folder of the runs.
+    """
+    path = folder / LOG
+    known: dict[str, Any] = {entry["name"]: entry for entry in from_json(path.read_bytes())} if path.is_file() else {}
+    for one in sorted(checkpoints.glob("*.log")):
+        entry = from_json(one.read_bytes())
+        known[entry["name"]] = entry
+    lines = ",\n".join(json.dumps(known[name]) for name in sorted(known))
+    write_whole(path, f"[\n{lines}\n]\n".encode())
+
+
+def recipes_named(names: list[str]) -> list[ShippedRecipe]:
+    """The recipes of some models, or all.
+
+    Raises:
+        DomainError: If a name is that of none.
+    """
+    known = {recipe.name: recipe for recipe in shipped_recipes()}
+    for name in names:
+        if name not in known:
+            raise DomainError(f"no recipe for '{name}'.{did_you_mean(name, known)} Choose from {', '.join(known)}.")
+    return [known[name] for name in names or known]
+
+
+def main() -> int:
+    """Train the models named on the command line, or all, and write the index and the log; 1 if one is missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="models to train; default: all that ship")
+    parser.add_argument("--out", type=Path, default=trained_folder(), help="folder of all trained models")
+    parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, help="folder that runs are kept in")
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    jobs = [Job(recipe, given.out, given.checkpoints) for recipe in recipes_named(given.names)]
+    missing = build_all(build, jobs, [job.recipe.name for job in jobs], given.processes)
+    given.out.mkdir(parents=True, exist_ok=True)
+    write_trained_index(given.out)
+    gather_log(given.out, given.checkpoints)
+    return tell_missing(missing, len(jobs), f"groundtruth.build_trained {' '.join(j.recipe.name for j in missing)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Building the trained models that ship: what is there is kept, what is refused is logged, a run can go on."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from groundtruth import load
+from groundtruth.build_trained import LOG, Job, ShippedRecipe, build, gather_log, recipes_named, shipped_recipes
+from groundtruth.errors import DomainError, TrainingError
+from groundtruth.programs import names
+from groundtruth.trained.certify_network import certify
+from groundtruth.trained.trained_model import TrainedModel
+from tests.groundtruth.trained.wired_by_hand import copying_network
+
+RECIPE = ShippedRecipe("previous_token", 7)
+
+
+@pytest.fixture(name="job")
+def _job(tmp_path):
+    return Job(RECIPE, tmp_path / "trained", tmp_path / "runs")
+
+
+@pytest.fixture(name="trained")
+def _trained(monkeypatch):
+    """Names of the recipes that were trained; what comes out is the network wired by hand."""
+    asked = []
+
+    def train(recipe, checkpoint):
+        asked.append(recipe.name)
+        assert checkpoint.name == f"{recipe.name}.safetensors" and checkpoint.parent.is_dir()
+        network = copying_network()
+        return replace(TrainedModel.of(network, certificate=certify(network, n_subsets=40)), name=recipe.name)
+
+    monkeypatch.setattr(ShippedRecipe, "train", train)
+    return asked
+
+
+def test_a_model_is_trained_once_and_kept(job, trained):
+    line = build(job)
+    assert line.startswith("previous_token@free-7  ") and line.endswith("2 live of 21, margin 2.7")
+    assert load(job.folder / RECIPE.name).name == RECIPE.name
+    assert build(job) == "previous_token@free-7  kept"
+    assert trained == [RECIPE.name]
+
+
+def test_every_attempt_is_logged_and_the_last_one_counts(job, trained, monkeypatch):
+    build(job)
+    gather_log(job.folder, job.checkpoints)
+    (entry,) = json.loads((job.folder / LOG).read_text())
+    assert (entry["name"], entry["certified"], entry["live"], entry["inputs"]) == (RECIPE.name, True, 2, 27)
+
+    def refuse(recipe, checkpoint):
+        checkpoint.write_bytes(b"a state")
+        raise TrainingError(recipe.name, ["needless edge m0->logits is live"])
+
+    monkeypatch.setattr(ShippedRecipe, "train", refuse)
+    other = replace(job, recipe=ShippedRecipe("previous_token", 8))
+    with pytest.raises(TrainingError, match="'previous_token@free-8' is not certified"):
+        build(other)
+    assert not (job.folder / other.recipe.name).exists()
+    assert not list(job.checkpoints.glob("*.safetensors"))  # what is refused does not go on from there
+    gather_log(job.folder, job.checkpoints)
+    first, second = json.loads((job.folder / LOG).read_text())
+    assert first == entry
+    assert second["failures"] == ["needless edge m0->logits is live"] and second["certified"] is False
+
+
+def test_recipes_have_names_of_their_own_and_programs_of_the_library():
+    recipes = list(shipped_recipes())
+    assert len({recipe.name for recipe in recipes}) == len(recipes) >= 30
+    assert {recipe.program for recipe in recipes} <= set(names())
+    assert {recipe.style for recipe in recipes} == {"gpt2", "llama"}
+    assert sum(recipe.copies == "vote" for recipe in recipes) >= 10
+
+
+def test_names_say_what_differs():
+    assert ShippedRecipe("hist", 3, kind="wired", style="llama", copies="vote").name == "hist@wired-llama-vote-3"
+    assert recipes_named(["second_step@free-0"]) == [ShippedRecipe("second_step")]
+    with pytest.raises(DomainError, match="no recipe for 'second_step@free-9'. Did you mean: second_step@free-0"):
+        recipes_named(["second_step@free-9"])
