@@ -1,7 +1,7 @@
 """The circuit track: localization methods against exact circuits."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from groundtruth.bench.cell import Cell, CircuitSetting
 from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
@@ -25,9 +25,6 @@ from mib import localization
 from mib.localization import Localizer
 from mib.localization.task import Level
 
-if TYPE_CHECKING:
-    from groundtruth.testing.contract import Promise
-
 COMPARED = ("random", "eap", "eap-ig-inputs", "exact")
 """Methods for edges beside one's own: chance, and the usual gradient and exact ones."""
 
@@ -50,12 +47,6 @@ def _registered() -> list[Localizer]:
 
 def _load(spec: str, level: Level) -> UserMethod[Localizer]:
     return load_localizer(spec, level=level)
-
-
-def _check(method: Any, level: Level) -> "list[Promise]":
-    from groundtruth.testing.contract import check_method  # brings Hypothesis along, which no run needs
-
-    return check_method(method, level=level)
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +84,6 @@ CIRCUITS = Track(
         load=_load,
         always=(),
         compared=compared_methods,
-        check=_check,
     ),
     profiles=CIRCUIT_PROFILES,
     subjects=circuit_subjects,

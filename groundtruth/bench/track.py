@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from groundtruth.bench.cell import Cell
 from groundtruth.bench.column import Column, lower_is_better
@@ -11,9 +11,6 @@ from groundtruth.bench.summary import Spread
 from groundtruth.evaluation.evaluator import ORACLE, Evaluator
 from groundtruth.user_methods import UserMethod, is_file_spec
 from mib.localization.task import Level
-
-if TYPE_CHECKING:
-    from groundtruth.testing.contract import Promise
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,6 @@ class Methods:
         load: Loads a method from a user's file.
         always: Names that stand beside every table.
         compared: Names that stand beside one's own method, unless others are asked for, at a level.
-        check: Holds a method to the contract of the track, at a level.
     """
 
     get: Callable[[str], Any]
@@ -36,7 +32,6 @@ class Methods:
     load: Callable[[str, Level], UserMethod[Any]]
     always: tuple[str, ...]
     compared: Callable[[Level], list[str]]
-    check: "Callable[[Any, Level], list[Promise]]"
 
     def find(self, name: str, level: Level = "edge") -> Any:
         """Find a method by what a user would call it: a registered one's name, or ``my_file.py:my_method``.

@@ -1,7 +1,7 @@
 """The variable track: featurization methods against exact variables."""
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from groundtruth.bench.cell import Cell, VariableSetting
 from groundtruth.bench.request import dtype_of
@@ -26,9 +26,6 @@ from mib import featurization
 from mib.featurization import FeaturizerMethod
 from mib.localization.task import Level
 
-if TYPE_CHECKING:
-    from groundtruth.testing.contract import Promise
-
 BASELINES = (ORACLE, "no-op", "full-vector", "random-k")
 """Methods beside every table, whatever was asked for."""
 
@@ -50,12 +47,6 @@ def _registered() -> list[FeaturizerMethod]:
 
 def _load(spec: str, _: Level) -> UserMethod[FeaturizerMethod]:
     return load_featurizer(spec)
-
-
-def _check(method: Any, _: Level) -> "list[Promise]":
-    from groundtruth.testing.contract import check_featurizer_method  # brings Hypothesis along, which no run needs
-
-    return check_featurizer_method(method)
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +83,6 @@ VARIABLES = Track(
         load=_load,
         always=BASELINES,
         compared=_compared,
-        check=_check,
     ),
     profiles=VARIABLE_PROFILES,
     subjects=variable_subjects,

@@ -19,12 +19,12 @@ def check(method: str, /, *, track: TrackName = "circuits", level: OptionalLevel
     from groundtruth.bench.tracks import refuse_methods_of_others
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.contract_view import contract_data, contract_table
+    from groundtruth.testing.contract import hold_to_contract
 
     found, scored = find_track(track, level=level), require_level(level or "edge")
     refuse_methods_of_others(found, [method])
-    methods = found.methods
-    known = methods.find(method, scored)
-    promises = methods.check(known, scored)
+    known = found.methods.find(method, scored)
+    promises = hold_to_contract(known, found.name, scored)
     if json:
         print_json(contract_data(known.name, promises))
     else:

@@ -39,6 +39,20 @@ class Promise:
     detail: str = ""
 
 
+def hold_to_contract(method: Any, track: str, level: Level) -> list[Promise]:
+    """Hold a method to the contract of its track.
+
+    Args:
+        method: A registered method of the track.
+        track: Name of the track whose contract it is.
+        level: The kind of thing that a localization method scores.
+
+    Raises:
+        MethodError: If it can run on no mock task.
+    """
+    return check_method(method, level=level) if track == "circuits" else check_featurizer_method(method)
+
+
 def check_method(method: LocalizerFunction, *, level: Level = "edge", n_pairs: int = 24) -> list[Promise]:
     """Run a localization method on mock tasks and see whether it keeps its contract.
 
