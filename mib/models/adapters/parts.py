@@ -16,6 +16,8 @@ from torch import Tensor
 
 PerHead = Float[Tensor, "batch head position d_head"]
 PerKey = Float[Tensor, "batch head key d_head"]
+Values = Float[Tensor, "batch head key width"]
+Mixed = Float[Tensor, "batch head position width"]
 Inputs = Float[Tensor, "batch #head position d_model"]
 Stream = Float[Tensor, "batch position d_model"]
 
@@ -122,7 +124,7 @@ class Attention:
         """Values of all heads, or of one, from what their v inputs read."""
         return _project(normalise(self.norm, x), self.W_V, self.b_V, head)
 
-    def mix(self, queries: PerHead, keys: PerKey, values: PerKey, context: Context) -> PerHead:
+    def mix(self, queries: PerHead, keys: PerKey, values: Values, context: Context) -> Mixed:
         """Each head's values, averaged by its attention pattern; there may be fewer queries than keys."""
         bias = context.local_bias if self.local else context.bias
         scores = torch.matmul(queries / self.scale, keys.transpose(-1, -2))

@@ -1,0 +1,48 @@
+"""The command that says how like trained networks models are."""
+
+from groundtruth.cli.options import AsJson, Seed, print_json, split
+
+DEFAULT = "reverse,reverse@rotated,reverse@soft,reverse@distractors,reverse@redundancy,reverse@all"
+
+
+def realism(
+    models: str = DEFAULT,
+    /,
+    *,
+    task: str = "ioi",
+    seed: Seed = 0,
+    wide: bool = False,
+    json: AsJson = False,
+) -> None:
+    """Say how like trained networks models are: weights, ranks, attention, units, directions, gradients.
+
+    Args:
+        models: Names, separated by commas: shipped models, variants, folders, learned models, checkpoints.
+        task: What language models are run on.
+        seed: Chooses the examples.
+        wide: Keep every column, however long the lines become.
+        json: Print JSON.
+    """
+    from dataclasses import asdict
+
+    import torch
+
+    from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
+    from groundtruth.evaluation.circuits.localization_tasks import localization_task
+    from groundtruth.evaluation.language_models import is_language_model
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.realism_view import realism_view
+    from groundtruth.specs import find_model
+    from groundtruth.validity.realism import Realism, measure_realism
+
+    found: list[Realism] = []
+    for name in split(models, "MODELS") or []:
+        if is_language_model(name):
+            asked = LanguageModelCircuitEvaluator.of(name, task, seed=seed).task
+            found.append(measure_realism(f"{name} ({task})", asked))
+        else:
+            found.append(measure_realism(name, localization_task(find_model(name), seed=seed, dtype=torch.float64)))
+    if json:
+        print_json({"schema_version": 1, "models": [asdict(one) for one in found]})
+    else:
+        echo(realism_view(found, wide=wide))
