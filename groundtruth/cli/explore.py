@@ -1,7 +1,7 @@
 """The command that writes pages which run models in the browser."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -11,6 +11,7 @@ def explore(
     method: Annotated[list[str] | None, Parameter(negative=())] = None,
     out: Path | None = None,
     site: Path | None = None,
+    export: Literal["neuronpedia"] | None = None,
 ) -> None:
     """Write one HTML page that runs a model: cut its edges, swap its variables, compare methods, guess the circuit.
 
@@ -25,8 +26,14 @@ def explore(
         out: Where to write the page; by default NAME.html in the current folder.
         site: Write a folder instead: a page of each model, and an index that can be searched; without names of every
             shipped model and variant.
+        export: Write the circuit on one input as an attribution graph instead, NAME.json with graph-metadata.json
+            beside it, in the format of circuit-tracer and Neuronpedia.
     """
     from groundtruth.explorer.rankings_data import DEFAULT_METHODS
+
+    if export is not None:
+        _write_graph(names, out, site)
+        return
 
     methods = DEFAULT_METHODS if method is None else method
     if site is None:
@@ -67,3 +74,23 @@ def _write_site(names: tuple[str, ...], methods: list[str] | tuple[str, ...], ou
     require_writable(site)
     written = write_site(site, names, methods, tell=lambda text: echo(Text(text, "faint")))
     echo(Text(f"{site / 'index.html'}  ({len(written)} models; open it in a browser)"))
+
+
+def _write_graph(names: tuple[str, ...], out: Path | None, site: Path | None) -> None:
+    from rich.text import Text
+
+    from groundtruth.errors import DomainError
+    from groundtruth.explorer.attribution_graph import attribution_graph
+    from groundtruth.files import to_json, write_whole
+    from groundtruth.report.terminal import echo
+    from groundtruth.specs import find_compiled
+
+    if len(names) != 1 or site is not None:
+        raise DomainError("--export writes the graph of one model: name one, and leave --site out.")
+    model = find_compiled(names[0], "an attribution graph")
+    graph = attribution_graph(model)
+    path = out or Path(f"{model.name}.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, to_json(graph))
+    write_whole(path.parent / "graph-metadata.json", to_json({"graphs": [graph["metadata"]]}))
+    echo(Text(f"{path}  ({len(graph['nodes'])} nodes, {len(graph['links'])} links, graph-metadata.json beside it)"))
