@@ -13,8 +13,8 @@ from mib.graph import Edge, Graph
 _ALL_SUBSETS_UP_TO = 12
 """With at most this many candidates every set of them is tried, smallest first."""
 
-_ORDERS = 3
-"""Else this many orders of deletion are tried, each of which gives one minimal circuit."""
+_ORDERS = 1
+"""Else this many orders of deletion are tried, each of which gives one minimal circuit and takes hundreds of trials."""
 
 Circuits = tuple[tuple[Edge, ...], ...]
 Trial = Callable[[tuple[Edge, ...]], bool]
