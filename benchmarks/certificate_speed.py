@@ -24,11 +24,9 @@ def main(length: int = 5) -> None:
     for edge in network.graph.edges:
         certifier.edge(edge, "resample")
     seconds, pairs = time.process_time() - start, len(certifier.runs) ** 2
-    print(
-        f"{len(network.graph.edges)} edges x {pairs:,} pairs: {certifier.cells:,} runs (edges that carry constants need "
-        f"none) in {seconds:.1f} CPU s, {certifier.cells / seconds:,.0f} a second; {certifier.runs.rechecked:,} of them "
-        "again in float64"
-    )
+    rate, again = certifier.cells / seconds, certifier.runs.rechecked
+    print(f"{len(network.graph.edges)} edges x {pairs:,} pairs; those that carry constants need no runs")
+    print(f"{certifier.cells:,} runs in {seconds:.1f} CPU s, {rate:,.0f} a second; {again:,} again in float64")
 
 
 if __name__ == "__main__":
