@@ -16,9 +16,11 @@ from groundtruth.generated.resume import MANIFEST, WORKSHOP, Job, kept, require_
 from groundtruth.report.views.result_page import read_result, result_page
 from groundtruth.store import catalog
 from groundtruth.store.measurements import read_measurements
+from groundtruth.store.read_trained import read_certificate, read_trained_network
 from groundtruth.testing.expected_failures import Known, read_known
 from tests.groundtruth.report.test_page import data as circuits_data
 from tests.groundtruth.report.test_variable_page import data as variables_data
+from tests.groundtruth.store.trained_tampering import stored_files
 from tests.mutations import MUTATED, mutated, mutated_bytes, mutated_json, require_one_line
 
 KNOWN = {
@@ -143,3 +145,22 @@ def test_measurements(tmp_path, content):
         read_measurements(tmp_path)
     except ArtifactError as error:
         require_one_line(error, tmp_path / "measured.json")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The files of a small trained model, by name."""
+    return stored_files(tmp_path_factory.mktemp("trained"))
+
+
+@MUTATED
+@given(data=st.data(), name=st.sampled_from(["model.json", "truth.json"]))
+def test_trained_models(trained, tmp_path, data, name):
+    for file, content in trained.items():
+        (tmp_path / file).write_bytes(content)
+    (tmp_path / name).write_bytes(data.draw(mutated_json(json.loads(trained[name]))))
+    try:
+        network = read_trained_network(tmp_path)
+        read_certificate(tmp_path, network)
+    except ArtifactError as error:
+        require_one_line(error, tmp_path)
