@@ -253,7 +253,7 @@ class Circuit:
     def _family_in_words(self) -> str:
         """How many minimal circuits there are, where that is not just the one of all live edges."""
         n = len(self.minimal_circuits)
-        if self.sufficiency.holds is None or (self.complete and self.minimal_circuits == (self.edges,)):
+        if self.sufficiency.holds is None or not n or (self.complete and self.minimal_circuits == (self.edges,)):
             return ""
         sizes = "/".join(dict.fromkeys(str(len(edges)) for edges in self.minimal_circuits))
         known = "" if self.complete else " known, perhaps not all"

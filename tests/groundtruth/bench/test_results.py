@@ -92,7 +92,7 @@ def test_the_report_fits_100_columns_and_says_what_it_found(result: Result) -> N
     assert "Circuit localization · 2 models · resample ablation" in flat
     assert "Kendall" not in flat and "±" not in flat  # of two methods on two models: no statistic is worth a line
     assert "CPR goes past the truth: poor reaches 1.70, the true circuit 0.80." in flat
-    assert "poor misses 4 of 8 live edges (50%); 100% of those score exactly 0, 100% are queries." in flat
+    assert "poor misses 4 of 8 needed edges (50%); 100% of those score exactly 0, 100% are queries." in flat
     assert "Worst: hist (AUROC 0.50), without input->a0.h0<q> (tokens for hist)." in flat
 
 

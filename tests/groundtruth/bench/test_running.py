@@ -89,7 +89,7 @@ def test_a_model_without_live_edges_is_left_out_and_says_why(tmp_path: Path) -> 
     ((_, outcome, _),) = run_cells([cell], CellStore(tmp_path))
     assert isinstance(outcome, Skipped)
     assert outcome.scope == "model"
-    assert "'always_one' has no live edge under resample ablation with fixed lengths" in outcome.reason
+    assert "'always_one' needs no edge under resample ablation with fixed lengths" in outcome.reason
 
 
 def test_a_method_that_cannot_run_is_left_out_and_says_why(tmp_path: Path) -> None:
