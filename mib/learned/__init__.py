@@ -5,6 +5,6 @@ architectures. Unlike with a compiled model, nobody knows exactly what they comp
 measured, not true by construction.
 """
 
-from mib.learned.checkpoint_files import CHECKPOINT, NAME, checkpoint_of, names, panel, tasks, training_log
+from mib.learned.checkpoint_files import CHECKPOINT, NAME, checkpoint_of, names, panel_members, tasks, training_log
 
-__all__ = ["CHECKPOINT", "NAME", "checkpoint_of", "names", "panel", "tasks", "training_log"]
+__all__ = ["CHECKPOINT", "NAME", "checkpoint_of", "names", "panel_members", "tasks", "training_log"]

@@ -20,14 +20,14 @@ PANEL = FOLDER / "panel"
 SCHEMA_VERSION = 1
 
 
-def panel() -> tuple[str, ...]:
+def panel_members() -> tuple[str, ...]:
     """Names of the members of the panel that ship."""
     return tuple(sorted(path.parent.name for path in PANEL.glob("*/training.json")))
 
 
 def names() -> tuple[str, ...]:
     """Names of all learned models that ship."""
-    return (NAME, *panel())
+    return (NAME, *panel_members())
 
 
 def checkpoint_of(name: str) -> Path:
