@@ -16,6 +16,10 @@ _ALL_SUBSETS_UP_TO = 12
 _ORDERS = 1
 """Else this many orders of deletion are tried, each of which gives one minimal circuit and takes hundreds of trials."""
 
+_SEARCHED_PAIRS = 4096
+"""With more pairs than this, sets of edges that the circuit does not need are not searched: that takes hundreds of
+trials, and a network that needs them is not certified."""
+
 Circuits = tuple[tuple[Edge, ...], ...]
 Trial = Callable[[tuple[Edge, ...]], bool]
 """Whether the network gives the same on every pair when these edges are cut together."""
@@ -50,6 +54,8 @@ def find_circuits(
     wanted = set(needed)
     candidates = [edge for edge in loose if edge in wanted]
     if not reproduces(candidates):
+        if n_pairs > _SEARCHED_PAIRS:
+            return Sufficiency(False, "exhaustive", n_pairs), ((*live, *loose),), False
         candidates = loose
     few = len(candidates) <= _ALL_SUBSETS_UP_TO
     sets = _by_size(candidates, reproduces) if few else _by_deletion(candidates, reproduces)
