@@ -251,7 +251,10 @@ class Trainer:
         shape, settings, maker = self.network.architecture, self.settings, self._maker
         with torch.no_grad():
             sources = forward(shape, weights, maker.ids).sources
-        batches = self._strict_rows() if strict else [self._swapped_rows(every_unit=True)]
+        batches = [self._swapped_rows(every_unit=not strict)]
+        # With wired edges only a norm can carry what a destination must not read.
+        if strict or (self.kind == "wired" and shape.norm):
+            batches.append(self._strict_rows())
         total, worst, n = weights.W_E.new_zeros(()), float("inf"), sum(map(len, batches))
         for rows, kept in zip(batches, (self._kept_swaps, self._kept_cuts), strict=False):
             cut = Cut(sources[:, rows.donors], rows.mask, rows.swap)
@@ -261,7 +264,7 @@ class Trainer:
             )
             total = total + loss * (len(rows) / n)
             worst = min(worst, float(margins.min()))
-            if strict:
+            if strict or rows.mask is not None:
                 kept.add(rows, margins)
             if rows.swap is not None:
                 total = total + self._spares.loss(outputs.sources, rows)
@@ -280,12 +283,11 @@ class Trainer:
             parts += self._kept_swaps.draw(self.settings.batch, self._generator)
         return Rows.join(parts)
 
-    def _strict_rows(self) -> list[Rows]:
-        """Runs with outputs replaced, and runs with needless edges cut."""
+    def _strict_rows(self) -> Rows:
+        """Runs with needless edges cut."""
         inputs = self._maker.draw_inputs(self.settings.batch)
         again = self._kept_cuts.draw(self.settings.batch, self._generator)
-        cut = Rows.join([self._maker.strict(inputs, self._donors(inputs)), *again])
-        return [self._swapped_rows(every_unit=False), cut]
+        return Rows.join([self._maker.strict(inputs, self._donors(inputs)), *again])
 
     def _donors(self, inputs: Tensor) -> Tensor:
         return torch.randint(len(self._maker.inputs), (len(inputs),), generator=self._generator)
