@@ -48,9 +48,9 @@ class Settings:
         decay: Weight decay.
     """
 
-    wired_steps: int = 400
+    wired_steps: int = 500
     free_steps: int = 350
-    learning_rate: float = 5e-3
+    learning_rate: float = 3e-3
     free_learning_rate: float = 2e-3
     batch: int = 96
     margin: float = 3.0
