@@ -104,25 +104,44 @@ def test_the_same_model_is_the_same_bytes_whatever_the_hash_seed_and_what_came_b
 
 
 _LOAD = """
-import sys, time
+import json, sys, time
 from groundtruth import load, shipped
-load("hist")
+
+TEXT = json.dumps([{"edge": [f"a{i}", i % 7], "score": i / 3, "kept": i % 2 == 0} for i in range(1500)])
+
+
+def work():
+    return {row["edge"][0]: row["score"] for row in json.loads(TEXT) if row["kept"]}
+
+
+def seconds(function, *given):
+    start = time.process_time()
+    function(*given)
+    return time.process_time() - start
+
+
+load("hist"), work()
 for name in shipped():
-    seconds = []
-    for _ in range(3):
-        start = time.process_time()
-        load(name)
-        seconds.append(time.process_time() - start)
-    print(name, min(seconds))
+    loads, works = [], []
+    while len(loads) < 3 or (len(loads) < 12 and min(loads) > float(sys.argv[1]) * min(works)):
+        loads.append(seconds(load, name))
+        works.append(seconds(work))
+    print(name, min(loads) / min(works))
 heavy = {"jax", "haiku", "transformers", "transformer_lens", "sklearn"} & set(sys.modules)
 print("heavy", *sorted(heavy))
 """
 
+_MOST = 20
+"""Greatest multiple of a fixed piece of work that a load may take: a busy machine slows both down alike.
 
-def test_shipped_models_load_in_50_ms_without_heavy_imports():
-    run = subprocess.run([sys.executable, "-c", _LOAD], check=True, capture_output=True, text=True)
-    *times, heavy = run.stdout.splitlines()
+The largest shipped model took 12 to 14 times the work, idle or crowded, when this was set: 31 ms on a quiet core.
+"""
+
+
+def test_shipped_models_load_fast_without_heavy_imports():
+    run = subprocess.run([sys.executable, "-c", _LOAD, str(_MOST)], check=True, capture_output=True, text=True)
+    *lines, heavy = run.stdout.splitlines()
     assert heavy == "heavy"
-    seconds = {name: float(second) for name, second in map(str.split, times)}
-    assert set(seconds) == set(shipped())
-    assert max(seconds.values()) < 0.05, max(seconds, key=seconds.__getitem__)
+    multiples = {name: float(multiple) for name, multiple in map(str.split, lines)}
+    assert set(multiples) == set(shipped())
+    assert max(multiples.values()) < _MOST, max(multiples, key=multiples.__getitem__)
