@@ -30,7 +30,7 @@ AS_WELL = 0.05
 SIZES = Sizes(train=96, validation=32, test=128)
 """Numbers of pairs; about two thirds of the test pairs are such that a no-op gets them wrong."""
 
-FEW = Sizes(train=12, validation=8, test=10)
+FEW = Sizes(train=6, validation=4, test=10)
 """Numbers of pairs where each is run alone, which takes its time."""
 
 N_VECTORS = 16

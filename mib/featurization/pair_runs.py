@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -45,6 +45,7 @@ class Pairs:
     base_positions: Int[Tensor, "example chosen"]
     source_positions: Int[Tensor, "example chosen"]
     memory: int
+    _last: list[tuple[Tensor, Recording]] = field(default_factory=list[tuple[Tensor, Recording]], init=False)
 
     @classmethod
     def of(cls, task: TaskData) -> Pairs:
@@ -89,7 +90,8 @@ class Pairs:
     ) -> tuple[Float[Tensor, "batch chosen d_site"], Float[Tensor, "batch chosen d_site"]]:
         """The site's activations on bases and on sources."""
         if self._recorded is None:
-            base, source = (self._record(rows[examples]).activation for rows in (self.base, self.source))
+            base = self._record_base(examples).activation
+            source = self._record(self.source[examples]).activation
             return _at(base, self.base_positions[examples]), _at(source, self.source_positions[examples])
         return self._chosen[0][examples], self._chosen[1][examples]
 
@@ -98,7 +100,7 @@ class Pairs:
     ) -> Float[Tensor, "batch position output"]:
         """Run bases with other activations at the site."""
         rows, where = self.base[examples], self.base_positions[examples]
-        recording = self._record(rows) if self._recorded is None else self._recorded.rows(rows)
+        recording = self._record_base(examples) if self._recorded is None else self._recorded.rows(rows)
         index = where[..., None].expand_as(activations)
         patched = recording.activation.scatter(1, index, activations.to(recording.activation.dtype))
         mask = None if self.attention is None else self.attention[rows]
@@ -165,6 +167,15 @@ class Pairs:
         recording = self._record(rows) if self._recorded is None else self._recorded.rows(rows)
         mask = None if self.attention is None else self.attention[rows]
         return PrefixCache.of(self.anatomy, self.site, recording, self.inputs[rows], mask, first=first)
+
+    def _record_base(self, examples: Tensor) -> Recording:
+        """Record the bases of a batch; the last batch's are kept, as its logits are asked for after its activations."""
+        rows = self.base[examples]
+        if self._last and torch.equal(self._last[0][0], rows):
+            return self._last[0][1]
+        self._last.clear()  # before the new one is made: two would need twice the memory
+        self._last.append((rows, self._record(rows)))
+        return self._last[0][1]
 
     def _record(self, rows: Tensor) -> Recording:
         mask = None if self.attention is None else self.attention[rows]

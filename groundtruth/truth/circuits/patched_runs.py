@@ -241,11 +241,11 @@ class Runs:
         place = self.graph.locate(destination)
         column = self.graph.destination_index[destination]
         matrix = self.reading(place)
-        total = residual @ matrix
+        stream = residual
         for source in self.graph.sources[: self.graph.n_readable[column]]:
             if not kept[self.graph.source_index[source], column]:
-                total = total + (self.replacement_outputs[source][replacements] - own[source]) @ matrix
-        return total
+                stream = stream + (self.replacement_outputs[source][replacements] - own[source])
+        return stream @ matrix
 
     @property
     def rows_a_batch(self) -> int:
