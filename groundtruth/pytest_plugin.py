@@ -32,6 +32,7 @@ ENOUGH = 0.9
 Kind = Literal["method", "featurizer"]
 
 _KNOWN = pytest.StashKey["dict[str, Known]"]()
+_PLAIN = pytest.StashKey["PlainRuns"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -166,7 +167,9 @@ class MethodItem(pytest.Item):
         known, question = self._known, self._question
         expected = known is not None and question.name in known.expected
         try:
-            ask(method, question, _profile(self.config), known and known.parameters, shrink=not expected)
+            plain = self.config.stash.setdefault(_PLAIN, {})
+            parameters = known and known.parameters
+            ask(method, question, _profile(self.config), parameters, shrink=not expected, plain=plain)
         except DoesNotApply as reason:
             pytest.skip(str(reason))
 

@@ -8,6 +8,7 @@ from groundtruth.testing.counterexamples import search
 from groundtruth.testing.featurizer_trial import FeaturizerTrial, require_applicable
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
 from groundtruth.testing.pytest_profiles import Profile, Question
+from groundtruth.testing.trial import PlainRuns
 from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
 
@@ -19,6 +20,7 @@ def ask(
     parameters: Mapping[str, Any] | None = None,
     *,
     shrink: bool = True,
+    plain: PlainRuns | None = None,
 ) -> None:
     """Hold a method to a property.
 
@@ -28,6 +30,7 @@ def ask(
         profile: Profile that says which random programs are drawn.
         parameters: Hyper-parameters of the method.
         shrink: True to look for the smallest random program on which the property does not hold.
+        plain: Plain runs that the questions about a method share: each compares one with a run on something changed.
 
     Raises:
         MethodFailure: If the property does not hold.
@@ -47,9 +50,10 @@ def ask(
         model, variable, site = place_named(question.where)
         check = property_named(question.check, FEATURIZER_PROPERTIES)
         require_applicable(FeaturizerTrial.of(method, model, variable, site))
-        check(method, model, variable=variable, site=site, **how)
+        check(method, model, variable=variable, site=site, **how, **({"plain": plain} if check.sound else {}))
     else:
-        property_named(question.check)(method, question.where, **how)
+        asked = property_named(question.check)
+        asked(method, question.where, **how, **({"plain": plain} if asked.sound else {}))
 
 
 def place_named(where: str) -> tuple[str, str, str]:

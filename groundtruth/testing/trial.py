@@ -3,7 +3,7 @@
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -17,6 +17,9 @@ from mib.localization.task import LocalizationTask
 Task = TypeVar("Task", LocalizationTask, FeaturizationTask)
 Result = TypeVar("Result")
 
+PlainRuns = dict[tuple[Any, ...], tuple[Any, Any]]
+"""Results and their numbers, by the method, the model and the settings of a run."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trial(ABC, Generic[Task, Result]):
@@ -28,6 +31,7 @@ class Trial(ABC, Generic[Task, Result]):
         seed: Seed of the examples, and of the method.
         dtype: Precision of the model that the method sees.
         parameters: Hyper-parameters of the method.
+        plain: Results of plain runs, by what was run, that several properties share; ``None`` to run for this one.
     """
 
     INPUTS: ClassVar[tuple[str, str]]
@@ -38,6 +42,7 @@ class Trial(ABC, Generic[Task, Result]):
     seed: int = field(default=0, kw_only=True)
     dtype: torch.dtype = field(default=torch.float64, kw_only=True)
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any], kw_only=True)
+    plain: "PlainRuns | None" = field(default=None, kw_only=True, repr=False)
 
     @cached_property
     @abstractmethod
@@ -85,7 +90,7 @@ class Trial(ABC, Generic[Task, Result]):
     @cached_property
     def result(self) -> Result:
         """The result of the method on the task as it is."""
-        return self.run()
+        return self.run() if self.plain is None else self._shared_run(self.plain)[0]
 
     @abstractmethod
     def numbers_of(self, result: Result) -> Any:
@@ -94,7 +99,17 @@ class Trial(ABC, Generic[Task, Result]):
     @cached_property
     def numbers(self) -> Any:
         """Numbers of the plain run."""
-        return self.numbers_of(self.result)
+        return self.numbers_of(self.result) if self.plain is None else self._shared_run(self.plain)[1]
+
+    def _shared_run(self, runs: PlainRuns) -> tuple[Result, Any]:
+        """Find the result, and its numbers as they were then: no later run of the method can write over them."""
+        settings = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "plain"}
+        method = settings.pop("method")
+        key = (method.function, method.name, repr(settings.pop("parameters")), *settings.items())
+        if key not in runs:
+            result = self.run()
+            runs[key] = (result, self.numbers_of(result))
+        return runs[key]
 
     def record(self) -> None:
         """Run the method on the task as it is now, before another run could write over what it returned."""

@@ -22,6 +22,8 @@ from groundtruth.testing import (
     assert_recovers,
     property_named,
 )
+from groundtruth.testing.pytest_profiles import PROFILES, Question
+from groundtruth.testing.run_property import ask
 from mib.localization import get
 
 FEW = {"n_pairs": 12}
@@ -180,3 +182,29 @@ def test_unknown_names_get_a_hint():
         assert_invariant(exact, "rotat")
     with pytest.raises(GroundTruthError, match="unknown property 'recover'. Did you mean: recovers"):
         property_named("recover")
+
+
+def test_questions_about_a_method_share_its_plain_run():
+    runs = []
+
+    def counted(task):
+        runs.append(task)
+        return exact(task)
+
+    plain = {}
+    for name in ("deterministic", "batch_size_free", "example_order_free"):
+        ask(mib.localization.as_localizer(counted), Question(name, "hist", FEW), PROFILES["smoke"], plain=plain)
+    assert len(runs) == 1 + 3  # one as it is, and one on what each property changes
+    assert len(plain) == 1
+
+
+def test_a_shared_plain_run_is_of_the_same_method_and_settings():
+    plain, settings = {}, PROFILES["smoke"]
+    for method, pairs in ((exact, 12), (exact, 8), (last_batch_only, 8)):
+        ask(
+            mib.localization.as_localizer(method),
+            Question("deterministic", "hist", {"n_pairs": pairs}),
+            settings,
+            plain=plain,
+        )
+    assert len(plain) == 3

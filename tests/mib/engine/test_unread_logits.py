@@ -100,10 +100,12 @@ def test_every_method_scores_as_it_did(level: Any, name: str, llama: mib.LoadedM
     np.testing.assert_allclose(found, wanted, atol=1e-9 * np.nanmax(np.abs(wanted)), rtol=0)
 
 
-@pytest.mark.parametrize("memory", [2**30, 2**16])
-def test_gradients_through_a_divergence_are_numbers(memory: int, llama: mib.LoadedModel) -> None:
+@pytest.mark.parametrize(("memory", "names"), [(2**30, ("eap-ig-inputs", "acdc")), (2**16, ("eap-ig-inputs",))])
+def test_gradients_through_a_divergence_are_numbers(
+    memory: int, names: tuple[str, ...], llama: mib.LoadedModel
+) -> None:
     frugal, whole = pair(llama, divergence(llama), memory=memory)
-    for name in ("eap-ig-inputs", "acdc"):
+    for name in names:
         found, wanted = (mib.localization.get(name)(one).values for one in (frugal, whole))
         np.testing.assert_allclose(found, wanted, atol=1e-9 * np.nanmax(np.abs(wanted)), rtol=0)
 
