@@ -47,6 +47,8 @@ class ShippedRecipe:
         kind: What holds its edges in training.
         style: Family of architectures.
         copies: Whether one expression lives on three heads that vote.
+        length: Tokens of an input. Runs of the certificate grow with the square of the number of inputs: of three
+            tokens there are 81 inputs of length 4, and 6,561 pairs.
         sizes: Sizes of the architecture that are asked for.
     """
 
@@ -55,6 +57,7 @@ class ShippedRecipe:
     kind: Kind = "free"
     style: Style = "gpt2"
     copies: Copies = "none"
+    length: int = 4
     sizes: tuple[tuple[str, Any], ...] = field(default=())
 
     @property
@@ -68,6 +71,7 @@ class ShippedRecipe:
         """Train and certify it; errors as of ``groundtruth.train``."""
         made = train(
             self.program,
+            max_seq_len=self.length,
             architecture={"style": self.style, **dict(self.sizes)},
             kind=self.kind,
             copies=self.copies,
@@ -88,7 +92,8 @@ def shipped_recipes() -> Iterator[ShippedRecipe]:
         yield ShippedRecipe(program)
     for program in SIMPLE[:3] + BY_CONTENT[:3]:
         yield ShippedRecipe(program, kind="wired")
-    for program in SIMPLE[:3] + BY_CONTENT[:3]:
+    # A Llama has no position embedding, so that programs that compute with positions do not fit.
+    for program in ("second_step", "count_x", "all_equal", *BY_CONTENT[:3]):
         yield ShippedRecipe(program, style="llama")
     for program, seed in product(("second_step", "a_before_b", "first_is_last", "contains_both", "detect_abc"), (1, 2)):
         yield ShippedRecipe(program, seed, copies="vote")

@@ -8,8 +8,9 @@ import pytest
 from groundtruth import load
 from groundtruth.build_trained import LOG, Job, ShippedRecipe, build, gather_log, recipes_named, shipped_recipes
 from groundtruth.errors import DomainError, TrainingError
-from groundtruth.programs import names
+from groundtruth.programs import get, names
 from groundtruth.trained.certify_network import certify
+from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
 from groundtruth.trained.trained_model import TrainedModel
 from tests.groundtruth.trained.wired_by_hand import copying_network
 
@@ -72,6 +73,22 @@ def test_recipes_have_names_of_their_own_and_programs_of_the_library():
     assert {recipe.program for recipe in recipes} <= set(names())
     assert {recipe.style for recipe in recipes} == {"gpt2", "llama"}
     assert sum(recipe.copies == "vote" for recipe in recipes) >= 10
+
+
+@pytest.mark.parametrize("recipe", list(shipped_recipes()), ids=lambda recipe: recipe.name)
+def test_every_recipe_fits(recipe):
+    """Where the circuit is to live is drawn before training; a program that does not fit would be found after hours."""
+    program = get(recipe.program)
+    network = prepare_network(
+        recipe.name,
+        program.build(),
+        fixed_length(program.domain, vocab=None, max_seq_len=recipe.length),
+        Plan({"style": recipe.style, **dict(recipe.sizes)}, None, recipe.seed, recipe.copies),
+        causal=program.causal,
+    )
+    assert network.domain.size <= 256
+    votes = [unit for unit in network.correspondence.units if unit.sharing == "vote"]
+    assert bool(votes) == (recipe.copies == "vote")
 
 
 def test_names_say_what_differs():
