@@ -19,14 +19,14 @@ def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
     from groundtruth.report.progress import tracked
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.verifications import verification_data, verifications_table
-    from groundtruth.store.catalog import shipped, shipped_trained, shipped_variants, stored
+    from groundtruth.store.catalog import shipped, shipped_large, shipped_trained, shipped_variants, stored
     from groundtruth.truth.verify import verify_many
 
     wanted = flat(names)
     for name in wanted:
         if stored(name) is None and not Path(name).is_dir():
             load(name)  # an unknown name is bad input, not a failed proof
-    wanted = wanted or [*shipped(), *shipped_variants(), *shipped_trained()]
+    wanted = wanted or [*shipped(), *shipped_large(), *shipped_variants(), *shipped_trained()]
     found = list(tracked("verifying", verify_many(wanted, processes=jobs or os.cpu_count() or 1), total=len(wanted)))
     if json:
         print_json(verification_data(found))

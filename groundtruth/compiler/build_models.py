@@ -13,6 +13,7 @@ from groundtruth import programs
 from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import load_compiled
+from groundtruth.programs.rare_conditions import RARE_PROGRAMS
 from groundtruth.store.catalog import library, write_index
 from groundtruth.store.parsed_files import MODEL
 from groundtruth.workers import Lost, run_in_order
@@ -50,7 +51,8 @@ def build(job: Job) -> str:
     name, folder, keep = job
     start = time.perf_counter()
     stored = folder / name
-    model = load_compiled(stored) if keep and (stored / MODEL).is_file() else compile(programs.get(name))
+    kept = keep and (stored / MODEL).is_file()
+    model = load_compiled(stored) if kept else compile(RARE_PROGRAMS.get(name) or programs.get(name))
     model.save(stored)
     undecided = sum(model.circuit(c.ablation, c.lengths).counts["undecided"] for c in model.known_circuits)
     return f"{name}  {time.perf_counter() - start:.1f} s  {undecided} undecided"
@@ -114,8 +116,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--keep", action="store_true", help="keep stored models, and prove only what they lack")
     given = parser.parse_args()
-    names = given.names or programs.names()
-    missing = build_all(build, [(name, given.out, given.keep) for name in names], names, given.processes)
+    names = given.names or [*programs.names(), *RARE_PROGRAMS]
+    jobs = [(name, given.out / "large" if name in RARE_PROGRAMS else given.out, given.keep) for name in names]
+    missing = build_all(build, jobs, names, given.processes)
     write_index(given.out)
     again = " ".join(name for name, _, _ in missing)
     return tell_missing(missing, len(names), f"groundtruth.compiler.build_models {again}")

@@ -55,6 +55,16 @@ def shipped_trained() -> list[str]:
     return sorted(path.parent.name for path in trained_folder().glob(f"*@*/{MODEL}"))
 
 
+def large_folder() -> Path:
+    """The folder of the shipped models whose domains are too large to be run whole."""
+    return library() / "large"
+
+
+def shipped_large() -> list[str]:
+    """The names of the shipped models with large domains, sorted."""
+    return sorted(path.parent.name for path in large_folder().glob(f"*/{MODEL}"))
+
+
 def stored(name: str) -> Path | None:
     """The folder of a shipped model, variant or trained model; ``None`` if none has that name.
 
@@ -63,7 +73,7 @@ def stored(name: str) -> Path | None:
     bare = name.removeprefix(f"{TRAINED}/")
     if not bare or Path(bare).name != bare:
         return None
-    places = [library()] if "@" not in bare else [variants_folder(), trained_folder()]
+    places = [library(), large_folder()] if "@" not in bare else [variants_folder(), trained_folder()]
     folders = [place / bare for place in (places if bare == name else [trained_folder()])]
     return next((folder for folder in folders if (folder / MODEL).is_file()), None)
 
@@ -82,8 +92,9 @@ def find_folder(name: str | Path) -> Path:
         folder = found
     elif not str(name) or not folder.is_dir():
         known = [*shipped_variants(), *shipped_trained()] if "@" in str(name) else shipped()
+        hint = did_you_mean(str(name), [*known, *shipped_large()])
         raise ArtifactError(
-            f"unknown model '{name}'.{did_you_mean(str(name), known)} `groundtruth models` lists all {len(known)}; "
+            f"unknown model '{name}'.{hint} `groundtruth models` lists all {len(known)}; "
             "a folder with a stored model works too."
         )
     return folder
