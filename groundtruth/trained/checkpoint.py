@@ -57,7 +57,8 @@ def read_state(path: Path, identity: str) -> TrainingState | None:
     try:
         with safe_open(path, framework="pt") as file:  # pyright: ignore[reportUnknownVariableType]
             words: dict[str, str] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies, since the file's own memory is aligned otherwise, and sums over it are rounded otherwise.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         phase, step, steps = json.loads(words["where"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise ArtifactError(f"{path} holds no training run ({error}). Delete it to begin anew.") from error

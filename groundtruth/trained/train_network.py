@@ -173,7 +173,7 @@ class Trainer:
         for name, shape in self.network.shapes.items():
             value = weights.tensors.get(name, torch.ones(shape))
             noise = torch.randn(value.shape, generator=self._generator)
-            numbers[name] = (value + self.settings.noise * value.std() * noise).detach()
+            numbers[name] = (value + self.settings.noise * value.std() * noise).detach().contiguous()
         return numbers
 
     def _finish(self, weights: TrainedWeights) -> TrainedNetwork:
@@ -190,7 +190,9 @@ class Trainer:
         phase, steps, rate = self._schedule(index)
         for value in numbers.values():
             value.requires_grad_(True)
-        optimizer = torch.optim.AdamW(numbers.values(), lr=rate, betas=(0.9, 0.95), weight_decay=self.settings.decay)
+        # Sorted, as a checkpoint has them: in another order the norm of the gradients is rounded otherwise.
+        trained = [numbers[name] for name in sorted(numbers)]
+        optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.95), weight_decay=self.settings.decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(steps, 2))
         begun = 0 if resumed is None else restore_optimizer(optimizer, schedule, numbers, resumed)
         for step in range(begun, steps):
@@ -200,7 +202,7 @@ class Trainer:
             loss, worst = self._loss(weights, strict=wiring is None)
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(numbers.values(), 1.0)
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()
             schedule.step()
             self.steps += 1
