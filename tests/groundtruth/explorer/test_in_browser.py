@@ -159,8 +159,7 @@ def test_the_keyboard_reaches_and_cuts_an_edge(page: api.Page, files: dict[str, 
     assert page.locator("#changed-output").count() == 1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 375)])
 def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
     browser: api.Browser, files: dict[str, str], scheme: str, width: int
 ) -> None:

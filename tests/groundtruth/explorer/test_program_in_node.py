@@ -17,8 +17,8 @@ from groundtruth.truth.variables.variable_truth import program_readers
 from tests.groundtruth.explorer.node import run_script
 
 SCRIPT = Path(__file__).with_name("run_programs.mjs")
-MODELS = [*shipped()[1::8], *(name for name in shipped_variants() if name.endswith(("@all", "@soft")))][:18]
-N_TRACES, N_PAIRS = 24, 6
+MODELS = [*shipped()[1::15], *(name for name in shipped_variants() if name.endswith(("@all", "@soft")))][:13]
+N_TRACES, N_PAIRS = 24, 4
 
 
 def packed(value: Any) -> Any:
@@ -71,4 +71,4 @@ def in_node(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_values_and_causal_models_are_those_of_python_and_models_agree(in_node: dict[str, Any]) -> None:
     assert set(in_node) == set(MODELS)
     assert {name: found["wrong"][:3] for name, found in in_node.items() if found["wrong"]} == {}
-    assert sum(found["defined"] for found in in_node.values()) > 500
+    assert sum(found["defined"] for found in in_node.values()) > 200
