@@ -1,10 +1,10 @@
-"""Whether the live edges of a trained network suffice, and which other edges it takes where they do not."""
+"""The minimal circuits of a trained network: whether its live edges suffice, and which other edges it takes."""
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from groundtruth.trained.certificate import EdgeRecord
 from groundtruth.truth.circuits.circuit import Sufficiency
@@ -12,6 +12,9 @@ from mib.graph import Edge, Graph
 
 _ALL_SUBSETS_UP_TO = 12
 """With at most this many candidates every set of them is tried, smallest first."""
+
+_WHOLE_FAMILY_UP_TO = 10
+"""With at most this many edges that vary at all, every set of edges is tried, so that the family is complete."""
 
 _ORDERS = 1
 """Else this many orders of deletion are tried, each of which gives one minimal circuit and takes hundreds of trials."""
@@ -28,9 +31,12 @@ Trial = Callable[[tuple[Edge, ...]], bool]
 def find_circuits(
     graph: Graph, records: Sequence[EdgeRecord], needed: Sequence[Edge], unchanged: Trial, *, n_pairs: int
 ) -> tuple[Sufficiency, Circuits, bool]:
-    """Run the live edges alone on every pair; where they do not suffice, look for minimal sets to add to them.
+    """Run the live edges alone on every pair, and look for minimal sets of edges that suffice.
 
-    Sets are looked for among the needed edges if these suffice together, else among all that are not live.
+    Live edges are questioned too: what is live by itself may be needless once others are cut. Where they suffice, edges
+    are left out of them one by one; where they do not, sets to add are looked for among the needed edges if these
+    suffice together, else among all that are not live. Only where few edges vary is every set tried, and the family
+    known to be complete.
 
     Args:
         graph: The network's graph.
@@ -49,19 +55,30 @@ def find_circuits(
     def reproduces(added: Sequence[Edge]) -> bool:
         return unchanged(tuple(edge for edge in (*loose, *constant) if edge not in set(added)))
 
-    if reproduces(()):
-        return Sufficiency(True, "exhaustive", n_pairs), (live,), True
+    def suffices(kept: Sequence[Edge]) -> bool:
+        return unchanged(tuple(edge for edge in (*live, *loose, *constant) if edge not in set(kept)))
+
+    position = {edge: index for index, edge in enumerate(graph.edges)}
+    alone = Sufficiency(reproduces(()), "exhaustive", n_pairs)
+    if len(live) + len(loose) <= _WHOLE_FAMILY_UP_TO:
+        return alone, _in_order(_by_size([*live, *loose], suffices), position), True
+    if alone.holds:
+        return alone, _in_order(_by_deletion(live, suffices), position), False
     wanted = set(needed)
     candidates = [edge for edge in loose if edge in wanted]
     if not reproduces(candidates):
         if n_pairs > _SEARCHED_PAIRS:
-            return Sufficiency(False, "exhaustive", n_pairs), ((*live, *loose),), False
+            return alone, ((*live, *loose),), False
         candidates = loose
     few = len(candidates) <= _ALL_SUBSETS_UP_TO
     sets = _by_size(candidates, reproduces) if few else _by_deletion(candidates, reproduces)
-    position = {edge: index for index, edge in enumerate(graph.edges)}
-    found = {tuple(sorted((*live, *added), key=position.__getitem__)) for added in sets}
-    return Sufficiency(False, "exhaustive", n_pairs), tuple(sorted(found, key=lambda c: (len(c), str(c)))), False
+    return alone, _in_order((frozenset((*live, *added)) for added in sets), position), False
+
+
+def _in_order(sets: Iterable[frozenset[Edge]], position: Mapping[Edge, int]) -> Circuits:
+    """Circuits with their edges in the order of the graph, the smallest first."""
+    found = {tuple(sorted(edges, key=position.__getitem__)) for edges in sets}
+    return tuple(sorted(found, key=lambda circuit: (len(circuit), str(circuit))))
 
 
 def _by_size(candidates: Sequence[Edge], reproduces: Callable[[Sequence[Edge]], bool]) -> Iterator[frozenset[Edge]]:
