@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import kendalltau
 
-from groundtruth.bench import circuit_track, result_of, variable_track
+from groundtruth.bench import Cell, circuit_track, result_of, variable_track
 from groundtruth.errors import ArtifactError, DomainError
 from groundtruth.report.views.validity_view import verdict_sentence
 from groundtruth.validity.agreement import agreements
@@ -15,6 +15,7 @@ from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.report import validity_data, validity_report
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores, write_tier_scores
 from groundtruth.validity.transfer import fit, ranks, transfers
+from groundtruth.validity.write_measurements import panel_reference
 from mib import featurization, localization
 from tests.groundtruth.bench.cell_makers import circuit_cell
 from tests.groundtruth.bench.test_results import row
@@ -140,3 +141,19 @@ def test_scores_are_written_and_read_again(tmp_path: Path) -> None:
     (tmp_path / "circuits.json").write_text('{"schema_version": 99, "scores": []}')
     with pytest.raises(ArtifactError, match="circuits.json is no file of tier scores: schema_version is 99"):
         read_tier_scores("circuits", tmp_path)
+
+
+def test_a_panel_counts_methods_that_were_scored_on_all_of_it_and_no_control(tmp_path: Path) -> None:
+    def cell(method: str, model: str) -> Cell:
+        return circuit_cell(method, model, task="ioi")
+
+    rows = [
+        (cell(m, model), replace(row(m, model, 0.5, 0.5, GOOD[m]), task="ioi")) for m in "abc" for model in ("x", "y")
+    ]
+    rows += [(cell(m, "x"), replace(row(m, "x", 0.5, 0.5, 0.1), task="ioi")) for m in ("d", "random")]
+    data = panel_reference(result_of(rows, seconds=1.0, profile="full"), date="2026-11-26")
+    (tmp_path / "panel.json").write_text(json.dumps(data))
+    cmd, cpr = read_references("circuits", tmp_path)
+    assert (cmd.name, cmd.better, cmd.headline, cmd.trust) == ("CMD on 2 learned models", "lower", True, "measured")
+    assert cmd.values == pytest.approx({m: GOOD[m] for m in "abc"})
+    assert (cpr.name, cpr.headline) == ("CPR on 2 learned models", False)

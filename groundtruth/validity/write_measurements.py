@@ -1,0 +1,78 @@
+"""Write what ``groundtruth validity`` reads: tier scores and the panel's reference, from results of a benchmark.
+
+``python -m groundtruth.validity.write_measurements RESULT.json ...`` takes results on compiled models and their
+variants, on learned models, or both; docs/validity.md has the commands that make them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean
+
+from groundtruth.bench.read_results import read_results
+from groundtruth.bench.result import Result, Scores
+from groundtruth.files import to_json, write_whole
+from groundtruth.validity.references import FOLDER, SCHEMA_VERSION
+from groundtruth.validity.tier_scores import SHIPPED, write_tier_scores
+
+COLUMNS = {"circuits": ("cmd", "cpr"), "variables": ("accuracy",)}
+"""Columns of language models that make references, by track; the first is told under tables."""
+
+SETTINGS = ("profile", "seed", "dtype", "device", "level")
+"""Settings of a run that the file tells."""
+
+
+def panel_reference(result: Result, *, date: str) -> dict[str, object]:
+    """What a file of references holds of the learned models of a result.
+
+    A method counts if it was scored on every model and task that any contestant was scored on.
+
+    Args:
+        result: Outcomes on learned models.
+        date: Day of the measurement, ISO 8601.
+    """
+    track, values = result.track, dict[str, dict[str, dict[str, float]]]()
+    for cell, outcome in result.outcomes:
+        if isinstance(outcome, Scores) and cell.task and not track.is_control(cell.method):
+            for column in COLUMNS[track.name]:
+                value = track.scoring.values(outcome).get(column)
+                if value is not None:
+                    values.setdefault(column, {}).setdefault(cell.method, {})[cell.place] = value
+    references: list[dict[str, object]] = []
+    for index, (column, methods) in enumerate(values.items()):
+        places = set[str]().union(*methods.values())
+        means = {name: round(fmean(own.values()), 5) for name, own in methods.items() if own.keys() == places}
+        better = "lower" if column in track.lower_is_better else "higher"
+        name = f"{column.upper()} on {len({p.partition('/')[0] for p in places})} learned models"
+        references.append({"name": name, "better": better, "values": means, "headline": index == 0})
+    models = sorted({f"{cell.model}/{cell.task}" for cell, _ in result.outcomes if cell.task})
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "track": track.name,
+        "source": f"learned models of this project: {', '.join(models)}",
+        "trust": "measured",
+        "note": ", ".join(f"{key} {result.settings[key]}" for key in SETTINGS if key in result.settings),
+        "date": date,
+        "references": references,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the files from results named on the command line."""
+    paths = [Path(name) for name in (sys.argv[1:] if arguments is None else arguments)]
+    if not paths:
+        raise SystemExit("Name result files of groundtruth bench.")
+    result = read_results(paths)
+    name = result.track.name
+    if result.has_compiled:
+        write_tier_scores(result, SHIPPED / f"{name}.json")
+    if any(cell.task for cell, _ in result.outcomes):
+        data = panel_reference(result, date=datetime.now(UTC).date().isoformat())
+        write_whole(FOLDER / f"panel-{name}.json", to_json(data))
+
+
+if __name__ == "__main__":
+    main()
