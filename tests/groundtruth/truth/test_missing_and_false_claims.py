@@ -241,7 +241,7 @@ HARMLESS = {
         "domain.valid_text",  # removed where it is empty
         "check.seed",  # of a sample, where the whole domain was run
     },
-    TRUTH: {"circuits", "absent"},  # their order
+    TRUTH: {"circuits", "absent", "circuits.*.complete"},  # their order; that there may be more circuits claims less
 }  # fmt: skip
 
 
@@ -251,4 +251,5 @@ def test_tamperings_that_pass_make_no_claim_false(stored):
     found = [item for item in tamperings(stored / "whole") if passes(stored / "whole", item)]
     assert {item.field for item in found if item.file == MODEL} <= HARMLESS[MODEL]
     assert {item.field for item in found if item.file == TRUTH} <= HARMLESS[TRUTH]
-    assert all("exchanged" in item.what or "twice" in item.what for item in found if item.file == TRUTH)
+    orders = [item for item in found if item.file == TRUTH and item.field != "circuits.*.complete"]
+    assert all("exchanged" in item.what or "twice" in item.what for item in orders)

@@ -70,7 +70,7 @@ def test_interchanges_run_at_its_sites() -> None:
             "no attribute 'attn_scale'. The TransformerLens conv",
         ),
         (lambda model: setattr(model.cfg, "use_local_attn", True), "cfg.use_local_attn=True is not known of a module"),
-        (lambda model: setattr(model.cfg, "positional_embedding_type", "rotary"), "positional_embedding_type='rotary'"),
+        (lambda model: setattr(model.cfg, "positional_embedding_type", "alibi"), "positional_embedding_type='alibi'"),
     ],
 )
 def test_what_the_convention_lacks_or_does_not_know_is_named(change: Any, message: str) -> None:

@@ -58,7 +58,7 @@ def test_the_loss_is_that_of_the_next_token_where_it_is_asked() -> None:
     class Knows(torch.nn.Module):
         """Gives the next token of every place that is asked, and of the others another one."""
 
-        def transformer(self, tokens: torch.Tensor, use_cache: bool) -> object:
+        def base_model(self, tokens: torch.Tensor, use_cache: bool) -> object:
             following = torch.nn.functional.one_hot(tokens.roll(-1, dims=1), 60).float()
             told = torch.where(drill.asked[..., None], following, torch.nn.functional.one_hot(tokens, 60).float())
             return type("Output", (), {"last_hidden_state": told})

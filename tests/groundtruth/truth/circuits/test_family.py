@@ -126,7 +126,7 @@ def test_where_the_search_is_given_up_what_is_found_by_leaving_out_edges_is_mini
     monkeypatch.setattr("groundtruth.truth.circuits.family._NUMBERS", 0)
     found, complete = minimal_circuits(CircuitTrials(base.runs, circuit.truths))
     assert not complete
-    assert {*found} <= {*circuit.minimal_circuits} and len(found) > 1
+    assert found and {*found} <= {*circuit.minimal_circuits}
 
 
 def test_a_failure_is_remembered_and_tried_first(voted):
