@@ -13,9 +13,6 @@ from mib.graph import Edge, Graph
 _ALL_SUBSETS_UP_TO = 12
 """With at most this many candidates every set of them is tried, smallest first."""
 
-_WHOLE_FAMILY_UP_TO = 10
-"""With at most this many edges that vary at all, every set of edges is tried, so that the family is complete."""
-
 _ORDERS = 1
 """Else this many orders of deletion are tried, each of which gives one minimal circuit and takes hundreds of trials."""
 
@@ -31,12 +28,10 @@ Trial = Callable[[tuple[Edge, ...]], bool]
 def find_circuits(
     graph: Graph, records: Sequence[EdgeRecord], needed: Sequence[Edge], unchanged: Trial, *, n_pairs: int
 ) -> tuple[Sufficiency, Circuits, bool]:
-    """Run the live edges alone on every pair, and look for minimal sets of edges that suffice.
+    """Run the live edges alone on every pair; where they do not suffice, look for minimal sets to add to them.
 
-    Live edges are questioned too: what is live by itself may be needless once others are cut. Where they suffice, edges
-    are left out of them one by one; where they do not, sets to add are looked for among the needed edges if these
-    suffice together, else among all that are not live. Only where few edges vary is every set tried, and the family
-    known to be complete.
+    Sets are looked for among the needed edges if these suffice together, else among all that are not live. The family
+    is never called complete: sets without some live edge are not tried.
 
     Args:
         graph: The network's graph.
@@ -55,15 +50,10 @@ def find_circuits(
     def reproduces(added: Sequence[Edge]) -> bool:
         return unchanged(tuple(edge for edge in (*loose, *constant) if edge not in set(added)))
 
-    def suffices(kept: Sequence[Edge]) -> bool:
-        return unchanged(tuple(edge for edge in (*live, *loose, *constant) if edge not in set(kept)))
-
     position = {edge: index for index, edge in enumerate(graph.edges)}
     alone = Sufficiency(reproduces(()), "exhaustive", n_pairs)
-    if len(live) + len(loose) <= _WHOLE_FAMILY_UP_TO:
-        return alone, _in_order(_by_size([*live, *loose], suffices), position), True
     if alone.holds:
-        return alone, _in_order(_by_deletion(live, suffices), position), False
+        return alone, (live,), False  # sets without some of them are not tried: sufficiency is not monotone
     wanted = set(needed)
     candidates = [edge for edge in loose if edge in wanted]
     if not reproduces(candidates):
