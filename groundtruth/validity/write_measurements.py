@@ -48,11 +48,12 @@ def panel_reference(result: Result, *, date: str) -> dict[str, object]:
         better = "lower" if column in track.lower_is_better else "higher"
         name = f"{column.upper()} on {len({p.partition('/')[0] for p in places})} learned models"
         references.append({"name": name, "better": better, "values": means, "headline": index == 0})
-    models = sorted({f"{cell.model}/{cell.task}" for cell, _ in result.outcomes if cell.task})
+    models = sorted({cell.model for cell, _ in result.outcomes if cell.task})
+    tasks = sorted({cell.task for cell, _ in result.outcomes if cell.task})
     return {
         "schema_version": SCHEMA_VERSION,
         "track": track.name,
-        "source": f"learned models of this project: {', '.join(models)}",
+        "source": f"learned models of this project ({', '.join(models)}) on {' and '.join(tasks)}",
         "trust": "measured",
         "note": ", ".join(f"{key} {result.settings[key]}" for key in SETTINGS if key in result.settings),
         "date": date,
