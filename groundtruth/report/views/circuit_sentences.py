@@ -49,8 +49,8 @@ def circuit_sentences(result: Result, ablation: str, *, own: str = "") -> Iterat
     yield from skipped_sentences(result, ablation)
     yield from rank_sentence("Do the metrics rank methods as the truth does? ", circuit_ranks(result, ablation))
     yield from rank_sentence(PREDICTS, predicted_ranks(result, ablation))
-    if result.has_compiled:
-        yield from verdict_sentence(shipped_report("circuits"))
+    if result.compiled_scores(ablation) and ablation == "resample" and result.settings.get("level", "edge") == "edge":
+        yield from verdict_sentence(shipped_report("circuits"))  # measured so, and for nothing else
     yield from _past_the_truth(rows)
     yield from _failures(rows, own)
 

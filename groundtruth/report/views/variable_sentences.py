@@ -55,7 +55,7 @@ def variable_sentences(result: Result, *, own: str = "") -> Iterator[Text]:
     summaries = [summary for summary in result.summaries() if not summary.is_control]
     yield from rank_sentence(f"{QUESTION} ", variable_ranks(result))
     yield from rank_sentence(PREDICTS, predicted_variable_ranks(result))
-    if result.has_compiled:
+    if result.compiled_scores():
         yield from verdict_sentence(shipped_report("variables"))
     yield from _illusions(result.compiled_scores(), own)
     yield from _false_finds(summaries)
