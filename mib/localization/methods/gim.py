@@ -23,7 +23,7 @@ from mib.localization.frozen_parts import scaled_gradient, with_frozen_norms
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 from mib.models.adapters.anatomy import Anatomy
-from mib.models.adapters.parts import Attention, Context, PerHead, PerKey
+from mib.models.adapters.parts import Attention, Context, Mixed, PerHead, PerKey, Values
 
 
 @localizer("gim", cost="3F+1B", source="Edin et al. 2025, arXiv 2505.17630, as in its code", needs_gradient=True)
@@ -55,18 +55,12 @@ def with_modified_gradients(anatomy: Anatomy, temperature: float) -> Anatomy:
 class _Attention(Attention):
     temperature: float = 1.0
 
-    def mix(self, queries: PerHead, keys: PerKey, values: PerKey, context: Context) -> PerHead:
-        bias = context.local_bias if self.local else context.bias
-        queries, keys, values = (
-            scaled_gradient(part, share) for part, share in ((queries, 0.25), (keys, 0.25), (values, 0.5))
-        )
-        scores = torch.matmul(queries / self.scale, keys.transpose(-1, -2))
-        if self.soft_cap is not None:
-            scores = self.soft_cap * torch.tanh(scores / self.soft_cap)
-        if bias is not None:
-            scores = scores + bias
-        pattern: Tensor = _TemperedSoftmax.apply(scores, self.temperature)  # pyright: ignore[reportAssignmentType]
-        return torch.matmul(pattern, values)
+    def mix(self, queries: PerHead, keys: PerKey, values: Values, context: Context) -> Mixed:
+        shared = scaled_gradient(queries, 0.25), scaled_gradient(keys, 0.25), scaled_gradient(values, 0.5)
+        return super().mix(*shared, context)
+
+    def pattern(self, scores: Float[Tensor, "batch head position key"]) -> Float[Tensor, "batch head position key"]:
+        return _TemperedSoftmax.apply(scores, self.temperature)  # pyright: ignore[reportReturnType]
 
 
 class _TemperedSoftmax(torch.autograd.Function):

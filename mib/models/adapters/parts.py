@@ -132,7 +132,11 @@ class Attention:
             scores = self.soft_cap * torch.tanh(scores / self.soft_cap)
         if bias is not None:
             scores = scores + bias
-        return torch.matmul(torch.softmax(scores, dim=-1), values)
+        return torch.matmul(self.pattern(scores), values)
+
+    def pattern(self, scores: Float[Tensor, "batch head position key"]) -> Float[Tensor, "batch head position key"]:
+        """The share of each key, from scores in which no future and no padding is left."""
+        return torch.softmax(scores, dim=-1)
 
     def write(self, mixed: PerHead, head: int | None = None) -> Inputs:
         """Give what each head writes before the post norm, without the bias that no head owns."""
