@@ -33,7 +33,7 @@ def realism(
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.realism_view import realism_view
     from groundtruth.specs import find_model
-    from groundtruth.validity.realism import Realism, measure_realism
+    from groundtruth.validity.measure_realism import Realism, measure_realism
 
     found: list[Realism] = []
     for name in split(models, "MODELS") or []:

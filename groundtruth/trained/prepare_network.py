@@ -19,7 +19,7 @@ from groundtruth.trained.correspondence import Correspondence
 from groundtruth.trained.draw_correspondence import Copies, draw_correspondence
 from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe, token_values_of
 from groundtruth.trained.trained_weights import initial_weights, weight_shapes
-from groundtruth.trained.wiring import least_width
+from groundtruth.trained.wired_weights import least_width
 
 INPUTS = 256
 """Unless a length is asked for, the greatest one at which the domain has at most this many inputs."""

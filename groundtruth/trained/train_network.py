@@ -17,14 +17,14 @@ from torch import Tensor
 
 from groundtruth.trained.certificate import Certificate
 from groundtruth.trained.certify_network import N_SUBSETS, certify
-from groundtruth.trained.checkpoint import TrainingState, read_state, write_state
 from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.find_faults import Fault, find_faults
 from groundtruth.trained.spare_variables import SpareVariables
 from groundtruth.trained.trained_network import Kind, TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
 from groundtruth.trained.training_rows import Counterexamples, RowMaker, Rows, answer_loss
-from groundtruth.trained.wiring import Wiring, draw_wiring
+from groundtruth.trained.training_state import TrainingState, read_state, write_state
+from groundtruth.trained.wired_weights import Wiring, draw_wiring
 
 CHECKPOINT_STEPS = 50
 """So often the state of a run is written."""

@@ -10,9 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from groundtruth.bench.result import Result, Scores
 from groundtruth.bench.result_data import environment
+from groundtruth.bench.tiers_run import base_and_tier
 from groundtruth.errors import ArtifactError
 from groundtruth.files import to_json, write_whole
-from groundtruth.variants.tiers import RAW
 
 SHIPPED = Path(__file__).parent / "tier_scores"
 """Folder of what was measured here for all built-in methods, a file a track."""
@@ -62,7 +62,7 @@ def tier_scores(result: Result, scores: Sequence[str] | None = None, *, ablation
     for cell, outcome in result.outcomes:
         if not isinstance(outcome, Scores) or cell.ablation != chosen or cell.task or track.is_control(cell.method):
             continue
-        places = found.setdefault(tier_of(cell.model), {}).setdefault(cell.method, {})
+        places = found.setdefault(base_and_tier(cell.model)[1], {}).setdefault(cell.method, {})
         places.setdefault(cell.place, []).append(track.scoring.values(outcome))
     return [
         TierScores(tier, score, "lower" if score in track.lower_is_better else "higher", *means)
@@ -70,11 +70,6 @@ def tier_scores(result: Result, scores: Sequence[str] | None = None, *, ablation
         for score in scores or track.scoring.predictors
         if (means := _means(methods, score))[1]
     ]
-
-
-def tier_of(model: str) -> str:
-    """Name the tier of a model: what stands after ``@``, or ``raw``."""
-    return model.partition("@")[2] or RAW
 
 
 def _means(

@@ -15,7 +15,7 @@ from groundtruth.report import notation
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
 from groundtruth.report.views.subject_names import PREDICTS
 from groundtruth.report.views.validity_view import verdict_sentence
-from groundtruth.validity.report import shipped_report
+from groundtruth.validity.validity_report import shipped_report
 from mib import localization
 
 MARGIN = 0.02

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from groundtruth.report import notation
 from groundtruth.report.fitted_table import FittedTable, TableColumn
-from groundtruth.validity.realism import Realism
+from groundtruth.validity.measure_realism import Realism
 
 LEGEND = (
     "kurtosis: of weights, 3 is Gaussian. Ranks: effective, as shares of d_head. Entropy: of attention, 0 a hard "

@@ -13,8 +13,8 @@ from groundtruth.report.terminal import bullets
 from groundtruth.report.views.rank_sentences import mood
 from groundtruth.validity.agreement import LEAST_METHODS, TierAgreement
 from groundtruth.validity.references import Reference
-from groundtruth.validity.report import ValidityReport
 from groundtruth.validity.transfer import Transfer
+from groundtruth.validity.validity_report import ValidityReport
 
 TITLE = "What is the verdict worth?"
 

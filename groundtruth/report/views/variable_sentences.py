@@ -13,7 +13,7 @@ from groundtruth.report import notation
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
 from groundtruth.report.views.subject_names import PREDICTS
 from groundtruth.report.views.validity_view import verdict_sentence
-from groundtruth.validity.report import shipped_report
+from groundtruth.validity.validity_report import shipped_report
 
 N_METHODS = 4
 """How many methods each kind of line tells of, at most."""

@@ -10,7 +10,7 @@ import groundtruth
 from groundtruth.errors import ArtifactError, DomainError, TrainingError
 from groundtruth.trained.certify_network import certify
 from groundtruth.trained.train_network import Moment, Settings, Trainer
-from groundtruth.trained.wiring import draw_wiring
+from groundtruth.trained.wired_weights import draw_wiring
 from tests.groundtruth.trained.small_networks import GPT2, LLAMA, PLAIN, random_network
 
 TINY = {"n_layers": 1, "n_heads": 2, "d_model": 32, "d_mlp": 32, "norm": False}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import mib
-from groundtruth.validity.realism import _kurtosis, _Runs, measure_realism
+from groundtruth.validity.measure_realism import _kurtosis, _Runs, measure_realism
 from mib.metrics.answer_metrics import LogitDifference
 from tests.mib.small_models import random_model
 

@@ -12,9 +12,9 @@ from groundtruth.errors import ArtifactError, DomainError
 from groundtruth.report.views.validity_view import verdict_sentence
 from groundtruth.validity.agreement import agreements
 from groundtruth.validity.references import Reference, read_references
-from groundtruth.validity.report import validity_data, validity_report
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores, write_tier_scores
 from groundtruth.validity.transfer import fit, ranks, transfers
+from groundtruth.validity.validity_report import validity_data, validity_report
 from groundtruth.validity.write_measurements import panel_reference
 from mib import featurization, localization
 from tests.groundtruth.bench.cell_makers import circuit_cell
