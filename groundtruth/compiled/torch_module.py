@@ -11,6 +11,7 @@ from transformer_lens import HookedRootModule
 from transformer_lens.hook_points import HookPoint
 
 from groundtruth.compiled.forward import Weights
+from groundtruth.compiled.lens_parts import Embed, PosEmbed, Unembed, own_parameter
 from groundtruth.errors import DomainError
 
 
@@ -61,12 +62,12 @@ class CompiledTransformer(HookedRootModule):
             attention_dir="causal" if weights.causal else "bidirectional",
             dtype=dtype,
         )
-        self.embed = _Embed(weights.W_E, dtype)
+        self.embed = Embed(weights.W_E, dtype)
         self.hook_embed = HookPoint()
-        self.pos_embed = _PosEmbed(weights.W_pos, dtype)
+        self.pos_embed = PosEmbed(weights.W_pos, dtype)
         self.hook_pos_embed = HookPoint()
         self.blocks = nn.ModuleList([_Block(weights, layer, self.cfg) for layer in range(weights.n_layers)])
-        self.unembed = _Unembed(weights.W_U, dtype)
+        self.unembed = Unembed(weights.W_U, dtype)
         self.setup()
 
     def forward(self, tokens: Int[Tensor, "batch position"]) -> Float[Tensor, "batch position d_vocab_out"]:
@@ -86,33 +87,6 @@ class CompiledTransformer(HookedRootModule):
         for block in self.blocks:
             residual = block(residual)
         return self.unembed(residual)
-
-
-class _Embed(nn.Module):
-    def __init__(self, w_e: Tensor, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.W_E = _parameter(w_e, dtype)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.W_E[tokens]
-
-
-class _PosEmbed(nn.Module):
-    def __init__(self, w_pos: Tensor, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.W_pos = _parameter(w_pos, dtype)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.W_pos[: tokens.shape[1]].expand(tokens.shape[0], -1, -1).clone()
-
-
-class _Unembed(nn.Module):
-    def __init__(self, w_u: Tensor, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.W_U = _parameter(w_u, dtype)
-
-    def forward(self, residual: Tensor) -> Tensor:
-        return residual @ self.W_U
 
 
 class _Block(nn.Module):
@@ -149,10 +123,10 @@ class _Block(nn.Module):
 class _Attention(nn.Module):
     def __init__(self, weights: Weights, layer: int, cfg: TransformerConfig) -> None:
         super().__init__()
-        self.W_Q = _parameter(weights.W_Q[layer], cfg.dtype)
-        self.W_K = _parameter(weights.W_K[layer], cfg.dtype)
-        self.W_V = _parameter(weights.W_V[layer], cfg.dtype)
-        self.W_O = _parameter(weights.W_O[layer], cfg.dtype)
+        self.W_Q = own_parameter(weights.W_Q[layer], cfg.dtype)
+        self.W_K = own_parameter(weights.W_K[layer], cfg.dtype)
+        self.W_V = own_parameter(weights.W_V[layer], cfg.dtype)
+        self.W_O = own_parameter(weights.W_O[layer], cfg.dtype)
         self.hook_q = HookPoint()
         self.hook_k = HookPoint()
         self.hook_v = HookPoint()
@@ -182,18 +156,13 @@ class _Attention(nn.Module):
 class _MLP(nn.Module):
     def __init__(self, weights: Weights, layer: int, cfg: TransformerConfig) -> None:
         super().__init__()
-        self.W_in = _parameter(weights.W_in[layer], cfg.dtype)
-        self.W_out = _parameter(weights.W_out[layer], cfg.dtype)
+        self.W_in = own_parameter(weights.W_in[layer], cfg.dtype)
+        self.W_out = own_parameter(weights.W_out[layer], cfg.dtype)
         self.hook_pre = HookPoint()
         self.hook_post = HookPoint()
 
     def forward(self, residual: Tensor) -> Tensor:
         return self.hook_post(self.hook_pre(residual @ self.W_in).relu()) @ self.W_out
-
-
-def _parameter(array: Tensor, dtype: torch.dtype) -> nn.Parameter:
-    """A parameter of the module's own, which shares no memory with the weights."""
-    return nn.Parameter(array.detach().to(dtype, copy=True))
 
 
 def _einsum(pattern: str, left: Tensor, right: Tensor) -> Tensor:

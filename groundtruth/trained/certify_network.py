@@ -103,7 +103,7 @@ class Certifier:
             self.progress(f"{ablation}: {edge}", index / len(self.runs.graph.edges))
             edges.append(self.edge(edge, ablation))
         needless = self.network.correspondence.needless(self.runs.graph)
-        suffices, circuits, complete = find_circuits(
+        suffices, circuits = find_circuits(
             self.runs.graph,
             edges,
             self.network.correspondence.edges,
@@ -117,7 +117,7 @@ class Certifier:
             subsets=self.subsets(needless, ablation),
             sufficiency=suffices,
             minimal_circuits=circuits,
-            complete=complete,
+            complete=False,
         )
 
     def edge(self, edge: Edge, ablation: Ablation) -> EdgeRecord:

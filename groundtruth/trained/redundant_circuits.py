@@ -27,7 +27,7 @@ Trial = Callable[[tuple[Edge, ...]], bool]
 
 def find_circuits(
     graph: Graph, records: Sequence[EdgeRecord], needed: Sequence[Edge], unchanged: Trial, *, n_pairs: int
-) -> tuple[Sufficiency, Circuits, bool]:
+) -> tuple[Sufficiency, Circuits]:
     """Run the live edges alone on every pair; where they do not suffice, look for minimal sets to add to them.
 
     Sets are looked for among the needed edges if these suffice together, else among all that are not live. The family
@@ -41,7 +41,7 @@ def find_circuits(
         n_pairs: How many pairs that is.
 
     Returns:
-        Whether the live edges suffice, the circuits that were found, and whether these are all.
+        Whether the live edges suffice, and the circuits that were found.
     """
     live = tuple(record.edge for record in records if record.status == "live")
     loose = [record.edge for record in records if record.status == "inert" and record.proof != "constant"]
@@ -53,16 +53,16 @@ def find_circuits(
     position = {edge: index for index, edge in enumerate(graph.edges)}
     alone = Sufficiency(reproduces(()), "exhaustive", n_pairs)
     if alone.holds:
-        return alone, (live,), False  # sets without some of them are not tried: sufficiency is not monotone
+        return alone, (live,)  # sets without some of them are not tried: sufficiency is not monotone
     wanted = set(needed)
     candidates = [edge for edge in loose if edge in wanted]
     if not reproduces(candidates):
         if n_pairs > _SEARCHED_PAIRS:
-            return alone, ((*live, *loose),), False
+            return alone, ((*live, *loose),)
         candidates = loose
     few = len(candidates) <= _ALL_SUBSETS_UP_TO
     sets = _by_size(candidates, reproduces) if few else _by_deletion(candidates, reproduces)
-    return alone, _in_order((frozenset((*live, *added)) for added in sets), position), False
+    return alone, _in_order((frozenset((*live, *added)) for added in sets), position)
 
 
 def _in_order(sets: Iterable[frozenset[Edge]], position: Mapping[Edge, int]) -> Circuits:

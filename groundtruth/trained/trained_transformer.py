@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformer_lens import HookedRootModule
 from transformer_lens.hook_points import HookPoint
 
+from groundtruth.compiled.lens_parts import Embed, PosEmbed, Unembed, own_parameter
 from groundtruth.errors import DomainError
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.cut_forward import EPS, ROTARY_BASE, attention_scores, rotate
@@ -97,15 +98,15 @@ class TrainedTransformer(HookedRootModule):
     ) -> None:
         super().__init__()
         self.cfg = TrainedTransformerConfig.of(shape, weights, n_ctx=n_ctx, dtype=dtype)
-        self.embed = _Embed(weights.W_E, dtype)
+        self.embed = Embed(weights.W_E, dtype)
         self.hook_embed = HookPoint()
         if weights.W_pos is not None:
-            self.pos_embed = _PosEmbed(weights.W_pos, dtype)
+            self.pos_embed = PosEmbed(weights.W_pos, dtype)
             self.hook_pos_embed = HookPoint()
         self.blocks = nn.ModuleList([_Block(shape, weights, layer, dtype) for layer in range(shape.n_layers)])
         if shape.norm:
             self.ln_final = _Norm(shape, weights.final_gain, dtype)
-        self.unembed = _Unembed(weights.W_U, dtype)
+        self.unembed = Unembed(weights.W_U, dtype)
         self._rotary = shape.rotary
         self._normed = shape.norm
         self.setup()
@@ -127,37 +128,10 @@ class TrainedTransformer(HookedRootModule):
         return self.unembed(self.ln_final(residual) if self._normed else residual)
 
 
-class _Embed(nn.Module):
-    def __init__(self, w_e: Tensor, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.W_E = _parameter(w_e, dtype)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.W_E[tokens]
-
-
-class _PosEmbed(nn.Module):
-    def __init__(self, w_pos: Tensor, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.W_pos = _parameter(w_pos, dtype)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.W_pos[: tokens.shape[1]].expand(tokens.shape[0], -1, -1).clone()
-
-
-class _Unembed(nn.Module):
-    def __init__(self, w_u: Tensor, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.W_U = _parameter(w_u, dtype)
-
-    def forward(self, residual: Tensor) -> Tensor:
-        return residual @ self.W_U
-
-
 class _Norm(nn.Module):
     def __init__(self, shape: Architecture, gain: Tensor | None, dtype: torch.dtype) -> None:
         super().__init__()
-        self.w = None if gain is None else _parameter(gain, dtype)
+        self.w = None if gain is None else own_parameter(gain, dtype)
         self.hook_scale = HookPoint()
         self.hook_normalized = HookPoint()
         self._centred = shape.style == "gpt2"
@@ -205,10 +179,10 @@ class _Block(nn.Module):
 class _Attention(nn.Module):
     def __init__(self, shape: Architecture, weights: TrainedWeights, layer: int, dtype: torch.dtype) -> None:
         super().__init__()
-        self.W_Q = _parameter(weights.W_Q[layer], dtype)
-        self._W_K = _parameter(weights.W_K[layer], dtype)
-        self._W_V = _parameter(weights.W_V[layer], dtype)
-        self.W_O = _parameter(weights.W_O[layer], dtype)
+        self.W_Q = own_parameter(weights.W_Q[layer], dtype)
+        self._W_K = own_parameter(weights.W_K[layer], dtype)
+        self._W_V = own_parameter(weights.W_V[layer], dtype)
+        self.W_O = own_parameter(weights.W_O[layer], dtype)
         self.hook_q = HookPoint()
         self.hook_k = HookPoint()
         self.hook_v = HookPoint()
@@ -248,11 +222,11 @@ class _Attention(nn.Module):
 class _MLP(nn.Module):
     def __init__(self, weights: TrainedWeights, layer: int, dtype: torch.dtype) -> None:
         super().__init__()
-        self.W_in = _parameter(weights.W_in[layer], dtype)
-        self.W_out = _parameter(weights.W_out[layer], dtype)
-        self.W_gate = None if weights.W_gate is None else _parameter(weights.W_gate[layer], dtype)
-        self.b_in = None if weights.b_in is None else _parameter(weights.b_in[layer], dtype)
-        self.b_out = None if weights.b_out is None else _parameter(weights.b_out[layer], dtype)
+        self.W_in = own_parameter(weights.W_in[layer], dtype)
+        self.W_out = own_parameter(weights.W_out[layer], dtype)
+        self.W_gate = None if weights.W_gate is None else own_parameter(weights.W_gate[layer], dtype)
+        self.b_in = None if weights.b_in is None else own_parameter(weights.b_in[layer], dtype)
+        self.b_out = None if weights.b_out is None else own_parameter(weights.b_out[layer], dtype)
         self.hook_pre = HookPoint()
         self.hook_pre_linear = HookPoint()
         self.hook_post = HookPoint()
@@ -265,8 +239,3 @@ class _MLP(nn.Module):
         pre = self.hook_pre(linear if self.b_in is None else linear + self.b_in)
         written = self.hook_post(F.gelu(pre, approximate="tanh")) @ self.W_out
         return written if self.b_out is None else written + self.b_out
-
-
-def _parameter(array: Tensor, dtype: torch.dtype) -> nn.Parameter:
-    """A parameter of the module's own, which shares no memory with the weights."""
-    return nn.Parameter(array.detach().to(dtype, copy=True))

@@ -1,0 +1,45 @@
+"""Embedding, position embedding and unembedding as modules, which compiled and trained transformers share."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Embed(nn.Module):
+    """The token embedding, as TransformerLens names it."""
+
+    def __init__(self, w_e: Tensor, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.W_E = own_parameter(w_e, dtype)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """The embedding of each token [batch, position, d_model]."""
+        return self.W_E[tokens]
+
+
+class PosEmbed(nn.Module):
+    """The position embedding, as TransformerLens names it."""
+
+    def __init__(self, w_pos: Tensor, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.W_pos = own_parameter(w_pos, dtype)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """The embedding of each position [batch, position, d_model]."""
+        return self.W_pos[: tokens.shape[1]].expand(tokens.shape[0], -1, -1).clone()
+
+
+class Unembed(nn.Module):
+    """The unembedding, as TransformerLens names it."""
+
+    def __init__(self, w_u: Tensor, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.W_U = own_parameter(w_u, dtype)
+
+    def forward(self, residual: Tensor) -> Tensor:
+        """The logits [batch, position, output]."""
+        return residual @ self.W_U
+
+
+def own_parameter(array: Tensor, dtype: torch.dtype) -> nn.Parameter:
+    """A parameter of the module's own, which shares no memory with the weights."""
+    return nn.Parameter(array.detach().to(dtype, copy=True))
