@@ -44,9 +44,9 @@ class ShippedRecipe:
     Attributes:
         program: A program of the library.
         seed: Seed of the circuit, the weights and the batches.
-        kind: What holds its edges in training.
+        kind: Kind of training, which holds its edges.
         style: Family of architectures.
-        copies: Whether one expression lives on three heads that vote.
+        copies: Sharing of one expression by three heads that vote, or none.
         length: Tokens of an input. Runs of the certificate grow with the square of the number of inputs: of three
             tokens there are 81 inputs of length 4, and 6,561 pairs.
         sizes: Sizes of the architecture that are asked for.

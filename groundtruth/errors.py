@@ -28,7 +28,7 @@ class TrainingError(GroundTruthError):
     """A trained network that is not certified within its budget.
 
     Attributes:
-        failures: What enumerating its domain found wrong, each naming an edge or a variable, a pair and a margin.
+        failures: Faults found by enumerating its domain, each naming an edge or a variable, a pair and a margin.
     """
 
     def __init__(self, name: str, failures: Sequence[str]) -> None:

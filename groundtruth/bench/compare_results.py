@@ -136,7 +136,7 @@ def worse_than(comparison: Comparison, limits: Mapping[str, float]) -> list[str]
     """Write a line for each change that is worse by more than a limit, and for each cell that fails now.
 
     Args:
-        comparison: What changed.
+        comparison: Changes of columns and cells.
         limits: By column: how much worse a mean may be.
     """
     lines = [f"fails now: {cell}" for cell in comparison.failing]

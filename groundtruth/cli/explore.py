@@ -23,7 +23,7 @@ def explore(
             --site.
         method: A method whose ranking of the edges can be compared with the truth: a name, or my_file.py:my_method;
             more than once for several. By default eap and eap-ig-inputs.
-        out: Where to write the page; by default NAME.html in the current folder.
+        out: File of the page; by default NAME.html in the current folder.
         site: Write a folder instead: a page of each model, and an index that can be searched; without names of every
             shipped model and variant.
         export: Write the circuit on one input as an attribution graph instead, NAME.json with graph-metadata.json

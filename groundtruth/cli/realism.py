@@ -18,7 +18,7 @@ def realism(
 
     Args:
         models: Names, separated by commas: shipped models, variants, folders, learned models, checkpoints.
-        task: What language models are run on.
+        task: Task that language models are run on.
         seed: Chooses the examples.
         wide: Keep every column, however long the lines become.
         json: Print JSON.

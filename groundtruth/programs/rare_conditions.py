@@ -26,16 +26,21 @@ from groundtruth.programs.shorthand import (
     tokens,
 )
 
-_N = 9
+N = 9
 """Every input has this length, at which 1 word of ten letters in 20,000 is sorted."""
 
 
-def _reversed_unless(wrong: Callable[[Any, Any], bool]) -> SOp:
-    """Backwards if no token stands in a wrong order with the one before it, else as it is."""
+def reversed_unless(wrong: Callable[[Any, Any], bool], n: int = N) -> SOp:
+    """Build a program that turns its input around if no token stands in a wrong order with the one before it.
+
+    Args:
+        wrong: Tells whether two neighbours are in a wrong order.
+        n: Length of every input.
+    """
     before = aggregate("before", select("at_before", indices, indices, lambda k, q: k == max(q - 1, 0)), tokens)
     fails = number("fails", lambda x: x, combine("is_wrong", wrong, before, tokens))
     ordered = apply("ordered", lambda share: share == 0, mean("share", select("all", tokens, tokens, TRUE), fails))
-    opposite = select("opposite", indices, indices, lambda k, q: k == _N - 1 - q)
+    opposite = select("opposite", indices, indices, lambda k, q: k == n - 1 - q)
     backwards = aggregate("backwards", opposite, tokens)
     wanted = combine("wanted", lambda turn, token: token if turn else "", ordered, backwards)
     return combine("result", lambda new, old: new or old, wanted, tokens)
@@ -43,12 +48,12 @@ def _reversed_unless(wrong: Callable[[Any, Any], bool]) -> SOp:
 
 def reverse_if_sorted() -> SOp:
     """The word backwards if its letters are in order, else as it is."""
-    return _reversed_unless(lambda before, now: before > now)
+    return reversed_unless(lambda before, now: before > now)
 
 
 def reverse_if_falling() -> SOp:
     """The word backwards if its letters fall, else as it is."""
-    return _reversed_unless(lambda before, now: before < now)
+    return reversed_unless(lambda before, now: before < now)
 
 
 def all_same() -> SOp:
@@ -62,7 +67,7 @@ def _declare(function: Callable[[], SOp], vocab: tuple[Any, ...], oracle: Oracle
         name=function.__name__,
         description=(inspect.getdoc(function) or "").rstrip("."),
         family="rare",
-        domain=Domain(vocab, _N, min_seq_len=_N),
+        domain=Domain(vocab, N, min_seq_len=N),
         causal=False,
         pad_safe=False,
         source="own; after InterpBench's cases that ask the same (Gupta et al. 2024, arXiv 2407.14494)",

@@ -5,27 +5,15 @@ Each also comes so small that everything can be tried; the circuit is the same a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tracr.compiler import lib
 from tracr.rasp import rasp
 
 from groundtruth import CompiledModel, compile
-from groundtruth.programs.shorthand import (
-    EQ,
-    TRUE,
-    SOp,
-    aggregate,
-    apply,
-    combine,
-    count,
-    indices,
-    length,
-    mean,
-    number,
-    select,
-    tokens,
-)
+from groundtruth.programs.rare_conditions import reversed_unless
+from groundtruth.programs.shorthand import EQ, SOp, combine, count, length, select, tokens
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -49,20 +37,6 @@ class Rare:
     def compiled(self, vocab: tuple[Any, ...], n: int) -> CompiledModel:
         """The model on inputs of one length."""
         return compile(self.build(n), vocab=vocab, max_seq_len=n, min_seq_len=n, check_limit=2_000)
-
-
-def turned_if_ordered(wrong: Callable[[Any, Any], bool]) -> Callable[[int], SOp]:
-    """Backwards if no token stands in a wrong order with the one before it, else as it is."""
-
-    def build(n: int) -> SOp:
-        before = aggregate("before", select("at_before", indices, indices, lambda k, q: k == max(q - 1, 0)), tokens)
-        fails = number("fails", lambda x: x, combine("is_wrong", wrong, before, tokens))
-        ordered = apply("ordered", lambda x: x == 0, mean("share", select("all", tokens, tokens, TRUE), fails))
-        backwards = aggregate("backwards", select("opposite", indices, indices, lambda k, q: k == n - 1 - q), tokens)
-        wanted = combine("wanted", lambda turn, token: token if turn else "", ordered, backwards)
-        return combine("result", lambda new, old: new or old, wanted, tokens)
-
-    return build
 
 
 def all_equal(n: int) -> SOp:
@@ -92,9 +66,9 @@ RARE = {
         ("input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "m0->m1", "m1->logits"),
     ),
     "turned if sorted": Rare(
-        turned_if_ordered(lambda before, now: before > now), (tuple("abc"), 3), (tuple(LETTERS), 9), TURNED
+        partial(reversed_unless, lambda before, now: before > now), (tuple("abc"), 3), (tuple(LETTERS), 9), TURNED
     ),
     "turned if descending": Rare(
-        turned_if_ordered(lambda before, now: before < now), (tuple("abc"), 3), (tuple(LETTERS), 9), TURNED
+        partial(reversed_unless, lambda before, now: before < now), (tuple("abc"), 3), (tuple(LETTERS), 9), TURNED
     ),
 }
