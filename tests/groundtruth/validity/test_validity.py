@@ -13,7 +13,7 @@ from groundtruth.report.views.validity_view import verdict_sentence
 from groundtruth.validity.agreement import agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores, write_tier_scores
-from groundtruth.validity.transfer import fit, ranks, transfers
+from groundtruth.validity.transfer import fit, ranks, score_of, transfers
 from groundtruth.validity.validity_report import validity_data, validity_report
 from groundtruth.validity.write_measurements import panel_reference
 from mib import featurization, localization
@@ -157,3 +157,20 @@ def test_a_panel_counts_methods_that_were_scored_on_all_of_it_and_no_control(tmp
     assert (cmd.name, cmd.better, cmd.headline, cmd.trust) == ("CMD on 2 learned models", "lower", True, "measured")
     assert cmd.values == pytest.approx({m: GOOD[m] for m in "abc"})
     assert (cpr.name, cpr.headline) == ("CPR on 2 learned models", False)
+
+
+def test_a_tier_that_only_the_scored_method_speaks_for_does_not_help_that_method() -> None:
+    """Tier odd has a on top, as both references do; without a nothing speaks for that tier, and a stays last."""
+    odd = {**NOISE, "a": 0.99}
+    topped = {**GOOD, "a": 0.99}
+    tiers = [tier("good", GOOD), tier("odd", odd)]
+    found = {one.reference: one for one in transfers(tiers, [reference("one", topped), reference("two", topped)])}
+    assert found["two"].weights["odd"] > 0.2  # what a fit that sees a makes of it
+    ranked = {one.tier: ranks(one.goodness) for one in tiers}
+    left_out, seen = (
+        [score_of(m, ranked, fit(ranked, [reference("one", topped)], without=m if leave else "")) for m in METHODS]
+        for leave in (True, False)
+    )
+    assert left_out[0] == pytest.approx(0.0) and seen[0] > 0.5  # a
+    assert found["two"].tau == pytest.approx(kendalltau(left_out, list(topped.values())).statistic)
+    assert found["two"].tau < kendalltau(seen, list(topped.values())).statistic
