@@ -110,5 +110,5 @@ CIRCUITS = Track(
         "auroc", "average_precision", "precision", "recall", "f1", "size_to_sufficiency", "variables_auroc",
         "structural_auroc", "cpr", "cmd", "mib_cpr", "mib_cmd", "passes", "seconds",
     ),
-    options=frozenset({"ablation", "isolated", "level", "tiers"}),
+    options=frozenset({"ablation", "isolated", "level", "scores", "tiers"}),
 )  # fmt: skip

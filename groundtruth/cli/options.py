@@ -63,8 +63,12 @@ def split(text: str | None, option: str = "", *, empty: bool = False) -> list[st
     return found
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(folder: Path, option: str = "--out") -> None:
     """Refuse a folder that results cannot go to, before they are made; it need not be there yet.
+
+    Args:
+        folder: Where they would go.
+        option: That it was written for, for the error.
 
     Raises:
         DomainError: If it is a file, below one, or not to be written to.
@@ -74,7 +78,7 @@ def require_writable(folder: Path) -> None:
         from groundtruth.errors import DomainError
 
         problem = "may not be written to" if existing.is_dir() else "is a file"
-        raise DomainError(f"--out {folder}: {existing} {problem}. Name a folder that can be made or written to.")
+        raise DomainError(f"{option} {folder}: {existing} {problem}. Name a folder that can be made or written to.")
 
 
 def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, Any]) -> dict[str, Any]:

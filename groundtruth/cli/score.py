@@ -1,6 +1,7 @@
 """The command that scores a method of the user's own beside the baselines."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from groundtruth.cli.benchmark_run import (
     ASKED,
@@ -14,6 +15,9 @@ from groundtruth.cli.benchmark_run import (
 )
 from groundtruth.cli.options import Parameters, parameters_in, require_writable, split
 
+if TYPE_CHECKING:
+    from groundtruth.bench import Result
+
 
 def score(
     method: str,
@@ -22,6 +26,7 @@ def score(
     set: Parameters = None,
     against: str | None = None,
     fail_under: str | None = None,
+    scores: Path | None = None,
     asked: Asked = ASKED,
     options: RunOptions = RUN_OPTIONS,
 ) -> int:
@@ -40,13 +45,17 @@ def score(
         against: Methods to compare with, separated by commas; by default all baselines of the level; "" for none.
         fail_under: Exit with code 1 if the mean of a column is less, such as auroc=0.9 or precision=0.8 (several by
             commas); for cmd if it is more.
+        scores: Write what each method gave each edge into this folder, METHOD/MODEL/importances.json as MIB has it and
+            scores.csv, a matrix; circuits only.
         asked: What is run; the ablation is resample unless others are named.
         options: How it is run.
     """
     require_writable(options.out)
     from groundtruth.bench.thresholds import parse_thresholds, unmet_thresholds
 
-    track, level = asked.find_track(), asked.scored
+    track, level = asked.find_track(scores=scores), asked.scored
+    if scores is not None:
+        require_writable(scores, "--scores")
     thresholds = parse_thresholds(fail_under, track.thresholds)
     parameters = parameters_in(set, method, track.methods.parameters(method, level))
     others = track.methods.compared(level) if against is None else split(against, "--against", empty=True) or []
@@ -58,4 +67,19 @@ def score(
     result = run_request(track, request, options, method=method, parameters=parameters)
     name = name_run(track, request, method.rpartition(":")[2], settings={"cwd": str(Path.cwd())})
     code = publish_result(result, options, name, own=method)
+    if scores is not None:
+        _write_scores(result, scores, quiet=options.json)
     return judge_thresholds(code, unmet_thresholds(result, method, thresholds), json=options.json)
+
+
+def _write_scores(result: "Result", folder: Path, *, quiet: bool) -> None:
+    """Write the score files, and say where they are unless standard output holds JSON alone."""
+    from rich.text import Text
+
+    from groundtruth.report.score_files import CSV_NAME, JSON_NAME, write_scores
+    from groundtruth.report.terminal import echo
+
+    written = write_scores(result, folder)
+    if not quiet:
+        told = f"{folder}/METHOD/MODEL/{JSON_NAME} and {CSV_NAME}: {len(written)} of each"
+        echo(Text(f"{told}. MIB's format has no edges of pos: these are in {CSV_NAME} alone.", "faint"))

@@ -21,6 +21,7 @@ from groundtruth.evaluation.circuits.circuit_scores import (
     WrongEdge,
 )
 from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
+from groundtruth.evaluation.circuits.kept_scores import KeptCurves, KeptScores
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
 from groundtruth.evaluation.circuits.ranking_scores import best_match, ranked, size_to_sufficiency
 from groundtruth.evaluation.evaluator import ORACLE
@@ -154,6 +155,8 @@ class CircuitEvaluator:
             backward=backward,
             seconds=seconds,
             truth=self._against_truth(scores),
+            scores=KeptScores.of(scores),
+            curves=KeptCurves.of(over_all),
         )
 
     def _against_truth(self, scores: Scores) -> ExactCircuitScores:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from groundtruth.evaluation.circuits.kept_scores import KeptCurves, KeptScores
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
 
 N_BOOTSTRAP = 1000
@@ -93,6 +94,8 @@ class CircuitScores:
         seconds: Wall time of the method, without that of the metrics.
         truth: Scores against the true circuit; ``None`` for a language model, of which none is known.
         task: What a language model was scored on; empty for a compiled one, which has but one task.
+        scores: What the method gave each part; ``None`` in results of before these were kept.
+        curves: Faithfulness by circuit size; ``None`` in such results.
     """
 
     method: str
@@ -112,6 +115,8 @@ class CircuitScores:
     seconds: float
     truth: ExactCircuitScores | None = None
     task: str = ""
+    scores: KeptScores | None = None
+    curves: KeptCurves | None = None
 
     @property
     def passes(self) -> float:

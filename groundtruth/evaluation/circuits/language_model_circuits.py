@@ -10,6 +10,7 @@ import torch
 import mib
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import N_BOOTSTRAP, CircuitScores
+from groundtruth.evaluation.circuits.kept_scores import KeptCurves, KeptScores
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import parse_task, require_ability, shared_model
 from groundtruth.evaluation.own_task import own_copy
@@ -147,6 +148,8 @@ class LanguageModelCircuitEvaluator:
             forward=cost.forward / n,
             backward=cost.backward / n,
             seconds=seconds,
+            scores=KeptScores.of(scores),
+            curves=KeptCurves.of(found),
         )
 
 
