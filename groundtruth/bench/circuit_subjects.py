@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.bench.cell import CircuitSetting
+from groundtruth.bench.model_tiers import require_tiers, shipped_on
 from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.language_model_circuits import N_LANGUAGE_MODEL_PAIRS
 from groundtruth.evaluation.language_models import is_language_model, tasks_of
 from groundtruth.specs import models_in
-from groundtruth.store.catalog import shipped, summaries
+from groundtruth.store.catalog import TRAINED, shipped, summaries
 from groundtruth.truth.circuits.circuit import require_ablation
+from groundtruth.variants.tiers import RAW
 from mib.learned import NAME as LEARNED
 
 
@@ -23,12 +25,14 @@ class CircuitChoice:
 
     Attributes:
         ablations: What flows along cut edges.
-        max_edges: Larger shipped models are left out; ``None`` for no limit.
-        n_models: How many of the shipped models; ``None`` for all.
+        max_edges: Larger raw models are left out; ``None`` for no limit.
+        n_models: How many of the raw models; ``None`` for all.
         n_pairs: How many examples a task has, at most.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
         tasks: What the learned model is scored on; with none it is left out.
         n_language_model_pairs: How many pairs a task on a language model has.
+        tiers: How hard the models are made.
+        bases: Of which models the variants of a tier are taken; of all if none is named.
     """
 
     ablations: tuple[str, ...]
@@ -38,9 +42,22 @@ class CircuitChoice:
     max_sizes: int
     tasks: tuple[str, ...] = ()
     n_language_model_pairs: int = N_LANGUAGE_MODEL_PAIRS
+    tiers: tuple[str, ...] = (RAW,)
+    bases: tuple[str, ...] = ()
 
-    def models(self) -> list[str]:
-        """Name the models, sorted."""
+    def models(self, tiers: Sequence[str] | None = None) -> list[str]:
+        """Name the models, tier by tier and sorted.
+
+        Args:
+            tiers: Instead of its own.
+
+        Raises:
+            DomainError: If there is no such tier, or nothing ships on it.
+        """
+        chosen = self.tiers if tiers is None else require_tiers(tiers)
+        return [name for tier in chosen for name in (self._raw() if tier == RAW else shipped_on(tier, self.bases))]
+
+    def _raw(self) -> list[str]:
         if self.max_edges is None and self.n_models is None:
             return shipped()
         small = [s for s in summaries() if self.max_edges is None or s["edges"] <= self.max_edges]
@@ -66,8 +83,17 @@ CIRCUIT_PROFILES: Mapping[str, Profile] = {
         Profile("smoke", "a few small models, to see that all works", CircuitChoice(("resample",), 62, 7, 64, 17)),
         Profile(
             "default",
-            "three models of each family, of up to 150 edges, and the learned one",
-            CircuitChoice(("resample",), 150, 21, 128, 33, ("ioi", "mcqa", "arithmetic-addition"), 16),
+            "eight models on the tiers that are hard, the trained ones, and the learned one",
+            CircuitChoice(
+                ("resample",),
+                150,
+                21,
+                128,
+                33,
+                ("ioi", "mcqa", "arithmetic-addition"),
+                16,
+                ("soft", "distractors", "redundancy", "all", TRAINED),
+            ),
             too_slow=("acdc", "cpr-gaming"),
         ),
         Profile(
@@ -95,7 +121,7 @@ def circuit_subjects(profile: Profile, request: Request) -> list[Subject]:
     """
     choice: CircuitChoice = profile.choice
     ablations = [require_ablation(name) for name in (request.ablations or choice.ablations)]
-    compiled, language_models = _told_apart(choice, request.named, request.tasks)
+    compiled, language_models = _told_apart(choice, request)
     common: dict[str, Any] = {"level": request.level, "max_sizes": choice.max_sizes}
     return [
         Subject(model, CircuitSetting(ablation, n_pairs=choice.n_pairs, **common))
@@ -106,16 +132,21 @@ def circuit_subjects(profile: Profile, request: Request) -> list[Subject]:
     ]
 
 
-def _told_apart(
-    chosen: CircuitChoice, models: Sequence[str], tasks: Sequence[str] | None
-) -> tuple[list[str], list[tuple[str, str]]]:
+def _told_apart(chosen: CircuitChoice, request: Request) -> tuple[list[str], list[tuple[str, str]]]:
     """Compiled models; and language models, each with a task."""
+    models, tasks = request.named, request.tasks
+    if request.tiers is not None and "default" not in models:
+        raise DomainError(
+            f"--tier {','.join(request.tiers)} chooses among the models that ship, and --models names others. "
+            f"Give one of them, or name models of the tier, such as --models hist@{request.tiers[0]}."
+        )
     compiled: list[str] = []
     language_models: dict[tuple[str, str], None] = {}
     for name in models:
         if name == "default":
-            compiled += chosen.models()
-            language_models |= {(LEARNED, task): None for task in (tasks_of(LEARNED, tasks) if tasks else chosen.tasks)}
+            compiled += chosen.models(request.tiers)
+            own = () if request.tiers is not None else chosen.tasks
+            language_models |= {(LEARNED, task): None for task in (tasks_of(LEARNED, tasks) if tasks else own)}
         elif is_language_model(name):
             language_models |= {(name, task): None for task in tasks_of(name, tasks)}
         else:

@@ -105,10 +105,11 @@ CIRCUITS = Track(
         predicted=("real_cmd", "real_mib_cmd"),
         language_model_columns=("mib_cpr", "mib_cmd", "cpr", "cmd"),
         ranked_by=("auroc", "cpr"),
+        by_tier="auroc",
     ),
     thresholds=(
         "auroc", "average_precision", "precision", "recall", "f1", "size_to_sufficiency", "variables_auroc",
         "structural_auroc", "cpr", "cmd", "mib_cpr", "mib_cmd", "passes", "seconds",
     ),
-    options=frozenset({"ablation", "isolated", "level", "scores", "tiers"}),
+    options=frozenset({"ablation", "isolated", "level", "scores", "tier", "tiers"}),
 )  # fmt: skip

@@ -45,10 +45,11 @@ class Request:
     Attributes:
         profile: Name of the profile.
         models: Names of models, in the variable track also ``model:variable@site``; ``default`` stands for the
-            profile's own. Language models among them: ``learned``, which ships, ``gpt2`` and its like, an id on the
-            hub, a folder with a checkpoint.
+            profile's own, on its tiers or those that are named. Language models among them: ``learned``, which ships,
+            ``gpt2`` and its like, an id on the hub, a folder with a checkpoint.
         tasks: What language models are scored on, each ``task`` or ``task:family``; of ``learned`` by default all
             that it can do.
+        tiers: How hard the profile's own models are made; ``raw`` as they were compiled. In the circuit track only.
         methods: Names, or ``my_file.py:my_method``.
         ablations: What flows along cut edges.
         level: What is scored.
@@ -63,6 +64,7 @@ class Request:
     profile: str = "default"
     models: Sequence[str] | None = None
     tasks: Sequence[str] | None = None
+    tiers: Sequence[str] | None = None
     methods: Sequence[str] | None = None
     ablations: Sequence[str] | None = None
     level: Level = "edge"

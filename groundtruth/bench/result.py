@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped
+from groundtruth.bench.model_tiers import base_and_tier
 from groundtruth.bench.rank_prediction import LANGUAGE_MODEL, Prediction, predictions
-from groundtruth.bench.summary import Summary
+from groundtruth.bench.summary import Spread, Summary
 from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import TRACKS, track_of
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
@@ -111,7 +112,7 @@ class Result:
         scored = [o for o in own if isinstance(o, Scores)]
         chosen = [scores for scores in scored if not scores.task] if self.has_compiled else scored
         scoring = self.track.scoring
-        columns = scoring.average(chosen)
+        columns = {**scoring.average(chosen), **self._by_tier(chosen)}
         if self.has_compiled:
             beside = scoring.average([scores for scores in scored if scores.task])
             shown = [name for name in scoring.language_model_columns if name in beside]
@@ -126,6 +127,22 @@ class Result:
             group=CONTROLS if self.track.is_control(method) else scoring.group(scored),
             is_control=self.track.is_control(method),
         )
+
+    @property
+    def tiers(self) -> list[str]:
+        """The tiers of the models that were compiled or trained, in the order in which they were asked for."""
+        return list(dict.fromkeys(base_and_tier(cell.model)[1] for cell, _ in self.outcomes if not cell.task))
+
+    def _by_tier(self, scores: Sequence[Any]) -> dict[str, Spread]:
+        """The column that is told tier by tier, over the models of each; nothing where all stand on one."""
+        scoring = self.track.scoring
+        if not scoring.by_tier or len(self.tiers) < 2:
+            return {}
+        found = {
+            tier: scoring.average([one for one in scores if base_and_tier(one.model)[1] == tier]) for tier in self.tiers
+        }
+        name = scoring.by_tier
+        return {f"{name}_{tier}": columns[name] for tier, columns in found.items() if name in columns}
 
     def _standing(self, summary: Summary) -> tuple[bool, str, bool, float]:
         ranked = (summary.columns.get(name) for name in self.track.scoring.ranked_by)

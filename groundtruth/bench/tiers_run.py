@@ -6,14 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from groundtruth.bench.cell import Failed
+from groundtruth.bench.model_tiers import TIER_NAMES, base_and_tier
 from groundtruth.bench.result import Result
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.store.catalog import shipped_variants
 from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
-
-TIER_NAMES = (RAW, *TIERS)
-"""From the compiled model itself to the variant that is hard in all ways; on all of them the truth is exact."""
 
 
 @dataclass(frozen=True)
@@ -123,12 +121,6 @@ def tiers_of(result: Result) -> tuple[str, ...]:
     """The tiers of a run: those with an exact truth, and ``superposed`` if any model has that."""
     has_superposed = any(base_and_tier(model)[1] == SUPERPOSED.name for model in result.models)
     return (*TIER_NAMES, SUPERPOSED.name) if has_superposed else TIER_NAMES
-
-
-def base_and_tier(model: str) -> tuple[str, str]:
-    """A name such as ``hist@soft`` as the model and the tier."""
-    base, _, tier = model.partition("@")
-    return base, tier or RAW
 
 
 def _known(values: Iterable[float | None]) -> list[float]:

@@ -70,6 +70,7 @@ class Scoring:
         predicted: Columns over language models.
         language_model_columns: Columns that are shown of language models beside compiled ones.
         ranked_by: Columns that order a table: the first that has a value.
+        by_tier: Column that is told tier by tier too, where models stand on several, as its name, ``_`` and the tier's.
     """
 
     values: Callable[[Any], dict[str, float | None]]
@@ -83,6 +84,7 @@ class Scoring:
     predicted: tuple[str, ...]
     language_model_columns: tuple[str, ...]
     ranked_by: tuple[str, ...]
+    by_tier: str = ""
 
 
 @dataclass(frozen=True)

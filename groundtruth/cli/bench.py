@@ -28,9 +28,13 @@ def bench(
         asked: What is run.
         options: How it is run.
     """
+    from groundtruth.errors import DomainError
+
     require_writable(options.out)
     track = asked.find_track(tiers=tiers or None)
     request = asked.request(split(methods, "--methods"))
+    if tiers and asked.tier is not None:
+        raise DomainError(f"--tiers runs every tier; leave out --tier {asked.tier}, or --tiers.")
     if not tiers:
         result = run_request(track, request, options)
         return publish_result(result, options, name_run(track, request, asked.profile))

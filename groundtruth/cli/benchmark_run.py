@@ -43,6 +43,8 @@ class Asked:
         models: Names, separated by commas, instead of the profile's; of variables also model:variable@site.
             Language models too: learned (it ships), gpt2, a hub id, or the folder of a checkpoint; default stands for
             the profile's own.
+        tier: Models of these tiers instead of the profile's: raw (as compiled), trained, or one of the variants' such
+            as soft; several separated by commas. Circuits only.
         task: What language models are scored on, such as ioi or ioi:s1_io_flip; several separated by commas.
         data: What these prompts are: hub for MIB's data sets, or a folder with a folder for each task (parts train and
             test, of variables also validation, in MIB's columns); synthetic if neither is given.
@@ -61,6 +63,7 @@ class Asked:
     track: TrackName = "circuits"
     profile: ProfileName = "default"
     models: str | None = None
+    tier: str | None = None
     task: str | None = None
     data: str | None = None
     answer_prefix: str | None = None
@@ -81,7 +84,12 @@ class Asked:
         from groundtruth.bench import find_track
 
         return find_track(
-            self.track, ablation=self.ablation, level=self.level, isolated=self.isolated or None, **options
+            self.track,
+            ablation=self.ablation,
+            level=self.level,
+            tier=self.tier,
+            isolated=self.isolated or None,
+            **options,
         )
 
     @property
@@ -105,6 +113,7 @@ class Asked:
 
         said: dict[str, Any] = {
             "profile": self.profile, "models": split(self.models, "--models"), "tasks": split(self.task, "--task"),
+            "tiers": split(self.tier, "--tier"),
             "ablations": split(self.ablation, "--ablation"), "level": self.scored, "seed": self.seed,
             "device": self.device, "dtype": self.dtype, "isolated": self.isolated,
             "prompts": Prompts(self.data, self.answer_prefix, memory_in(self.memory)),

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from groundtruth.bench.model_tiers import base_and_tier
 from groundtruth.bench.result import Result, Scores
 from groundtruth.bench.result_data import environment
-from groundtruth.bench.tiers_run import base_and_tier
 from groundtruth.errors import ArtifactError
 from groundtruth.files import to_json, write_whole
 
@@ -30,6 +30,7 @@ class TierScores:
         better: Whether higher or lower values are better.
         n_models: On how many models, or variables at sites.
         values: Mean of each method over those models.
+        models: Their names; none where a file does not say.
     """
 
     tier: str
@@ -37,6 +38,7 @@ class TierScores:
     better: str
     n_models: int
     values: Mapping[str, float]
+    models: tuple[str, ...] = ()
 
     @property
     def goodness(self) -> dict[str, float]:
@@ -65,17 +67,18 @@ def tier_scores(result: Result, scores: Sequence[str] | None = None, *, ablation
         places = found.setdefault(base_and_tier(cell.model)[1], {}).setdefault(cell.method, {})
         places.setdefault(cell.place, []).append(track.scoring.values(outcome))
     return [
-        TierScores(tier, score, "lower" if score in track.lower_is_better else "higher", *means)
+        TierScores(tier, score, "lower" if score in track.lower_is_better else "higher", len(shared), values, shared)
         for tier, methods in found.items()
         for score in scores or track.scoring.predictors
-        if (means := _means(methods, score))[1]
+        for shared, values in [_means(methods, score)]
+        if values
     ]
 
 
 def _means(
     methods: Mapping[str, Mapping[str, Sequence[Mapping[str, float | None]]]], score: str
-) -> tuple[int, dict[str, float]]:
-    """How many models, and the mean over them of each method that has a value on all of them."""
+) -> tuple[tuple[str, ...], dict[str, float]]:
+    """The models, and the mean over them of each method that has a value on all of them."""
     values: dict[str, dict[str, float]] = {}
     for method, places in methods.items():
         for place, rows in places.items():
@@ -88,7 +91,7 @@ def _means(
         for method, own in values.items()
         if shared and own.keys() >= shared
     }
-    return len(shared), means
+    return tuple(sorted(shared)), means
 
 
 def write_tier_scores(result: Result, path: Path, *, scores: Sequence[str] | None = None) -> None:

@@ -69,6 +69,40 @@ def transfers(scores: Sequence[TierScores], references: Sequence[Reference]) -> 
     return found
 
 
+def transfer_scores(
+    own: Sequence[TierScores], scores: Sequence[TierScores], references: Sequence[Reference]
+) -> dict[str, float]:
+    """Take the transfer score of methods that were run on the models that the weights rest on.
+
+    Args:
+        own: One score of the methods, tier by tier.
+        scores: The same of the contestants that were measured before.
+        references: All that the weights are fitted to.
+
+    Returns:
+        By method a number from 0 to 1: on each tier the share of those contestants, itself aside, that it stands
+        above, weighted. None where a tier that has a weight was not run, or on other models.
+    """
+    known = {one.tier: one for one in scores}
+    weights = fit({tier: ranks(one.goodness) for tier, one in known.items()}, references)
+    weights = {tier: weight for tier, weight in weights.items() if weight > 0}
+    run = {one.tier: one for one in own if one.tier in known and one.models == known[one.tier].models}
+    if not weights or not run.keys() >= weights.keys():
+        return {}
+    methods = set[str].intersection(*(set(run[tier].values) for tier in weights))
+    return {
+        method: sum(weight * _above(method, run[tier], known[tier]) for tier, weight in weights.items())
+        for method in methods
+    }
+
+
+def _above(method: str, own: TierScores, known: TierScores) -> float:
+    """The share of the known methods, itself aside, that a method stands above; ties count half."""
+    value = own.goodness[method]
+    others = [goodness for name, goodness in known.goodness.items() if name != method]
+    return sum((other < value) + (other == value) / 2 for other in others) / len(others) if others else 0.5
+
+
 def fit(tiers: Mapping[str, Ranks], references: Sequence[Reference], *, without: str = "") -> dict[str, float]:
     """Fit non-negative weights of tiers to the ranks of references, each reference as much as the next.
 

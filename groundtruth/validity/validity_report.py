@@ -12,8 +12,8 @@ from groundtruth.bench.tracks import find_track
 from groundtruth.errors import DomainError
 from groundtruth.validity.agreement import TierAgreement, agreements
 from groundtruth.validity.references import Reference, read_references
-from groundtruth.validity.tier_scores import TierScores, read_tier_scores
-from groundtruth.validity.transfer import Transfer, transfers
+from groundtruth.validity.tier_scores import TierScores, read_tier_scores, tier_scores
+from groundtruth.validity.transfer import Transfer, transfer_scores, transfers
 from mib.errors import did_you_mean
 
 
@@ -78,6 +78,24 @@ def shipped_report(track: str) -> ValidityReport | None:
     """
     scores = read_tier_scores(track)
     return validity_report(find_track(track), scores, read_references(track)) if scores else None
+
+
+def result_transfer(result: Result, ablation: str) -> dict[str, float]:
+    """Take the transfer score of each contestant of a result, as ``transfer_scores``; controls have none.
+
+    Nothing is said of other questions than the one that was measured: circuits of edges under resample ablation.
+    """
+    report = shipped_report(result.track.name)
+    if report is None or not asks_as_measured(result, ablation):
+        return {}
+    own = tier_scores(result, [report.score], ablation=ablation)
+    return transfer_scores(own, report.scores, report.references)
+
+
+def asks_as_measured(result: Result, ablation: str) -> bool:
+    """Tell whether a result asks what the shipped validity was measured on: edges under resample ablation."""
+    edges = result.settings.get("level", "edge") == "edge"
+    return bool(result.compiled_scores(ablation)) and ablation == "resample" and edges
 
 
 def learned_references(result: Result) -> list[Reference]:

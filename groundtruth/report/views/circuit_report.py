@@ -15,6 +15,8 @@ from groundtruth.report.standing import CONTROLS_BELOW, LEAST_VALUES, MethodScor
 from groundtruth.report.views.circuit_sentences import circuit_ranks, circuit_sentences
 from groundtruth.report.views.rank_sentences import rank_grid
 from groundtruth.report.views.subject_names import grouped, short_name
+from groundtruth.validity.validity_report import result_transfer
+from groundtruth.variants.tiers import SUPERPOSED
 
 LEGEND = "CPR, CMD: over every circuit size; MIB: as MIB has them, at ten sizes."
 
@@ -48,14 +50,16 @@ def circuit_sections(
 
 def circuit_scores(result: Result, ablation: str) -> list[MethodScores]:
     """Take each method's scores over all models under one ablation."""
-    return [_scores(summary) for summary in result.summaries(ablation)]
+    transfer = result_transfer(result, ablation)
+    return [_scores(summary, transfer.get(summary.method)) for summary in result.summaries(ablation)]
 
 
-def _scores(summary: Summary) -> MethodScores:
+def _scores(summary: Summary, transfer: float | None) -> MethodScores:
     has_spread = summary.n_scored >= LEAST_VALUES
     return MethodScores(
         summary.method,
-        means={name: column.mean for name, column in summary.columns.items()},
+        means={name: column.mean for name, column in summary.columns.items()}
+        | ({} if transfer is None else {"transfer": transfer}),
         spreads={name: column.std for name, column in summary.columns.items()} if has_spread else {},
         fractions=summary.fractions,
         n_failed=summary.n_failed,
@@ -76,7 +80,9 @@ def _title(result: Result, ablation: str) -> Text:
 def scored_on(result: Result, ablation: str) -> str:
     """Say on what methods were scored: ``21 models and learned (ioi, mcqa)``."""
     compiled = len({row.model for row in result.compiled_scores(ablation)})
-    parts = [notation.plural(compiled, "model")] if compiled or not result.language_model_scores(ablation) else []
+    on_tiers = f" on {len(result.tiers)} tiers" if len(result.tiers) > 1 else ""
+    models = notation.plural(compiled, "model") + on_tiers
+    parts = [models] if compiled or not result.language_model_scores(ablation) else []
     return " and ".join([*parts, *_language_models(result.language_model_scores(ablation))])
 
 
@@ -88,7 +94,11 @@ def _legend(result: Result, ablation: str) -> Iterator[str]:
     """Explain the columns of language models, if there are any beside those of compiled ones."""
     rows = result.language_model_scores(ablation)
     if result.compiled_scores(ablation):
-        yield "Exact scores: against the live edges."
+        yield "Exact scores: against the minimal circuit that a ranking matches best."
+    if len(tiers := [tier for tier in result.tiers if tier != SUPERPOSED.name]) > 1:
+        yield f"{', '.join(tiers)}: AUROC on the models of that tier."
+    if result_transfer(result, ablation):
+        yield "transfer: tiers weighted by what predicts ranks where no truth is known, from 0 to 1."
     if any(summary.is_control for summary in result.summaries(ablation)):
         yield CONTROLS_BELOW
     if any(summary.n_scored >= LEAST_VALUES for summary in result.summaries(ablation)):

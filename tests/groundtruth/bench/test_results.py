@@ -18,6 +18,7 @@ from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactC
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.report.terminal import THEME
 from groundtruth.report.views.track_report import result_csv, result_ending, result_markdown, result_view, write_result
+from groundtruth.variants.tiers import RAW
 from tests.groundtruth.bench.cell_makers import circuit_cell, planned
 
 
@@ -166,7 +167,7 @@ def test_a_profile_draws_on_every_family(name: str) -> None:
     largest = choice.max_edges or float("inf")
     # No model of next-token prediction is small enough for the smallest profile.
     families = {s["name"]: s["family"] for s in summaries() if s["edges"] <= largest}
-    chosen = choice.models()
+    chosen = choice.models([RAW])
     assert len(set(chosen)) == len(chosen)
     assert {families[model] for model in chosen} == set(families.values())
     assert len(set(families.values())) >= 7

@@ -7,8 +7,9 @@ import pytest
 
 import groundtruth
 from groundtruth.bench.cell import Failed
+from groundtruth.bench.model_tiers import TIER_NAMES
 from groundtruth.bench.result import Result
-from groundtruth.bench.tiers_run import TIER_NAMES, climbs, shipped_on_all_tiers, tier_data, tier_models
+from groundtruth.bench.tiers_run import climbs, shipped_on_all_tiers, tier_data, tier_models
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, DomainError, VariantError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores

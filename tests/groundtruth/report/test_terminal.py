@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 import groundtruth
-from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
+from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS, TIER_COLUMNS
 from groundtruth.report.standing import MethodScores, choose_columns, standing_of
 from groundtruth.report.terminal import THEME, Printable, echo, standing_table
 from groundtruth.report.views.circuit_tree import CircuitTree
@@ -20,12 +20,13 @@ from tests.groundtruth.report.test_fitted_table import printed
 WIDTHS = (60, 80, 100, 120)
 
 
-def standing(*methods: str):
+def standing(*methods: str, tiers: bool = True):
+    columns = [column for column in CIRCUIT_COLUMNS if tiers or column not in TIER_COLUMNS]
     scored = [
         MethodScores(
             method,
-            {column.name: 0.125 for column in CIRCUIT_COLUMNS if column.format != "fraction"} | {"passes": 12_345.0},
-            {column.name: 0.25 for column in CIRCUIT_COLUMNS},
+            {column.name: 0.125 for column in columns if column.format != "fraction"} | {"passes": 12_345.0},
+            {column.name: 0.25 for column in columns},
             {"exact": (21, 21)},
         )
         for method in methods
@@ -48,8 +49,13 @@ def test_the_main_table_keeps_its_digits_at_every_width(width: int, methods: tup
         assert re.search(rf"\b{name}\b", " ".join(text.split()).partition("Left out at this width: ")[2])
 
 
-def test_a_hundred_and_twenty_columns_hold_the_whole_table() -> None:
-    assert standing_table(standing("eap-ig-activations")).left_out(120) == []
+def test_a_hundred_and_twenty_columns_hold_the_whole_table_of_one_tier() -> None:
+    assert standing_table(standing("eap-ig-activations", tiers=False)).left_out(120) == []
+
+
+def test_a_hundred_columns_hold_what_the_verdict_is_on_every_tier() -> None:
+    left_out = standing_table(standing("direct-logit-attribution")).left_out(100)
+    assert not {"auroc", "transfer", *(column.name for column in TIER_COLUMNS)} & set(left_out)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

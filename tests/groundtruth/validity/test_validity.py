@@ -13,7 +13,7 @@ from groundtruth.report.views.validity_view import verdict_sentence
 from groundtruth.validity.agreement import agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores, write_tier_scores
-from groundtruth.validity.transfer import fit, ranks, score_of, transfers
+from groundtruth.validity.transfer import fit, ranks, score_of, transfer_scores, transfers
 from groundtruth.validity.validity_report import validity_data, validity_report
 from groundtruth.validity.write_measurements import panel_reference
 from mib import featurization, localization
@@ -174,3 +174,16 @@ def test_a_tier_that_only_the_scored_method_speaks_for_does_not_help_that_method
     assert left_out[0] == pytest.approx(0.0) and seen[0] > 0.5  # a
     assert found["two"].tau == pytest.approx(kendalltau(left_out, list(topped.values())).statistic)
     assert found["two"].tau < kendalltau(seen, list(topped.values())).statistic
+
+
+def test_the_transfer_score_is_the_weighted_share_of_contestants_that_a_method_stands_above() -> None:
+    values = {"a": 0.9, "b": 0.7, "c": 0.5, "d": 0.3, "e": 0.1}
+    models = ("x@soft", "y@soft")
+    known = replace(tier("soft", values), models=models)
+    yardsticks = [reference("r", values)]
+    own = replace(tier("soft", {**values, "best": 1.0, "tied": 0.5}), models=models)
+    found = transfer_scores([own], [known], yardsticks)
+    assert {name: found[name] for name in values} == {"a": 1.0, "b": 0.75, "c": 0.5, "d": 0.25, "e": 0.0}
+    assert found["best"] == 1.0 and found["tied"] == 0.5
+    assert transfer_scores([replace(own, models=("x@soft",))], [known], yardsticks) == {}
+    assert transfer_scores([], [known], yardsticks) == {}

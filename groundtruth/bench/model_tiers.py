@@ -1,0 +1,58 @@
+"""The tier that a model stands on, by its name, and the shipped models of a tier."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from groundtruth.errors import DomainError
+from groundtruth.store.catalog import TRAINED, shipped_trained, shipped_variants
+from groundtruth.trained.trained_network import Kind
+from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
+from mib.errors import did_you_mean
+
+TIER_NAMES = (RAW, *TIERS)
+"""From the compiled model itself to the variant that is hard in all ways; on all of them the truth is exact."""
+
+ALL_TIERS = (*TIER_NAMES, TRAINED, SUPERPOSED.name)
+"""Every tier, in the order in which tables have them; the truth of trained models is exact, that of the last is not."""
+
+
+def base_and_tier(model: str) -> tuple[str, str]:
+    """A name such as ``hist@soft`` as the model and the tier; every trained model is on one tier."""
+    base, _, variant = model.partition("@")
+    made = Path(model).name.rpartition("@")[2].partition("-")[0]
+    return (base, TRAINED) if variant and made in get_args(Kind) else (base, variant or RAW)
+
+
+def require_tiers(tiers: Sequence[str]) -> list[str]:
+    """Check names of tiers.
+
+    Raises:
+        DomainError: If there is no tier of a name; the message offers the closest.
+    """
+    for tier in tiers:
+        if tier not in ALL_TIERS:
+            raise DomainError(
+                f"unknown tier '{tier}'.{did_you_mean(tier, ALL_TIERS)} Choose from {', '.join(ALL_TIERS)}."
+            )
+    return list(tiers)
+
+
+def shipped_on(tier: str, bases: Sequence[str] = ()) -> list[str]:
+    """The variants or trained models that ship on a tier above the raw one, sorted.
+
+    Args:
+        tier: Name of the tier.
+        bases: Only the variants of these models; all if none is named. Trained models are never left out.
+
+    Raises:
+        DomainError: If none ships on the tier.
+    """
+    if tier == TRAINED:
+        found = shipped_trained()
+    else:
+        variants = [(name, *base_and_tier(name)) for name in shipped_variants()]
+        found = [name for name, base, own in variants if own == tier and (not bases or base in bases)]
+    if not found:
+        raise DomainError(f"no model ships on the tier '{tier}'. Name models of it, such as --models hist@{tier}.")
+    return found

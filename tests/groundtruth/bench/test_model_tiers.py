@@ -1,0 +1,61 @@
+"""Tiers by the names of models: what stands on which, what a profile and --tier run, and AUROC tier by tier."""
+
+import pytest
+
+from groundtruth.bench.model_tiers import ALL_TIERS, base_and_tier, shipped_on
+from groundtruth.bench.result import Result
+from groundtruth.errors import DomainError
+from groundtruth.store.catalog import shipped_trained
+from tests.groundtruth.bench.cell_makers import circuit_cell, planned
+from tests.groundtruth.bench.test_results import row
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("hist", ("hist", "raw")),
+        ("hist@soft", ("hist", "soft")),
+        ("gen:3f@decoys+rotate", ("gen:3f", "decoys+rotate")),
+        ("second_step@free-0", ("second_step", "trained")),
+        ("second_step@wired-llama-vote-7", ("second_step", "trained")),
+        ("/some/where/second_step@scratch-1", ("/some/where/second_step", "trained")),
+    ],
+)
+def test_a_name_says_on_which_tier_a_model_stands(model: str, expected: tuple[str, str]) -> None:
+    assert base_and_tier(model) == expected
+
+
+def test_the_default_runs_hard_tiers_and_trained_models_and_no_raw_one() -> None:
+    compiled = [cell.model for cell in planned(methods=["eap"]) if not cell.task]
+    tiers = [base_and_tier(model)[1] for model in compiled]
+    assert "raw" not in tiers and set(tiers) <= set(ALL_TIERS)
+    assert set(shipped_trained()) <= set(compiled)
+    assert min(tiers.count(tier) for tier in set(tiers) - {"trained"}) >= 4
+
+
+def test_a_tier_is_run_alone_and_without_language_models() -> None:
+    raw = planned(methods=["eap"], tiers=["raw"])
+    assert len(raw) == 21 and not any(cell.task for cell in raw)
+    both = planned(methods=["eap"], tiers=["soft", "trained"])
+    assert [cell.model for cell in both] == [*shipped_on("soft"), *shipped_on("trained")]
+    assert [cell.task for cell in planned(methods=["eap"], tiers=["soft"], tasks=["ioi"]) if cell.task] == ["ioi"]
+
+
+def test_unknown_tiers_and_models_beside_a_tier_are_refused() -> None:
+    with pytest.raises(DomainError, match="unknown tier 'sotf'. Did you mean: soft"):
+        planned(tiers=["sotf"])
+    with pytest.raises(DomainError, match="--tier soft chooses among the models that ship, and --models names others"):
+        planned(tiers=["soft"], models=["hist"])
+
+
+def test_auroc_is_told_tier_by_tier_where_models_stand_on_several() -> None:
+    aurocs = {"hist@soft": 1.0, "sort@soft": 0.5, "second_step@free-0": 0.25}
+    outcomes = tuple((circuit_cell("a", model), row("a", model, auroc, 0.5, 0.5)) for model, auroc in aurocs.items())
+    (summary,) = Result(outcomes, {}, 0.0).summaries("resample")
+    assert {name: spread.mean for name, spread in summary.columns.items() if name.startswith("auroc")} == {
+        "auroc": pytest.approx(1.75 / 3),
+        "auroc_soft": 0.75,
+        "auroc_trained": 0.25,
+    }
+    (alone,) = Result(outcomes[:2], {}, 0.0).summaries("resample")
+    assert "auroc_soft" not in alone.columns
