@@ -87,6 +87,26 @@ def sources_sha256(roots: list[Path]) -> str:
     Imports are read from the source, so that one inside a function counts too; what code imports by a name that it
     makes up counts if it was imported while the file was run.
     """
+    found = _sources_from(roots)
+    digest = hashlib.sha256()
+    for name in sorted(found):
+        digest.update(name.encode() + b"\0" + found[name] + b"\0")
+    return digest.hexdigest()
+
+
+def sources_beside(path: Path) -> dict[str, bytes]:
+    """Read a user's file and the sources that it imports from its own folder, each by its place below that folder.
+
+    Args:
+        path: A file that this process has run, so that what it imports by names that it makes up is known.
+    """
+    known = _files.get(path)
+    roots = [path, *(source for _, source in known.imported if source.is_file())] if known else [path]
+    return {name: content for name, content in _sources_from(roots).items() if not Path(name).is_absolute()}
+
+
+def _sources_from(roots: list[Path]) -> dict[str, bytes]:
+    """Read source files and all that they import, each by the name that its hash is made with."""
     found: dict[str, bytes] = {}
     waiting = list(roots)
     while waiting:
@@ -96,10 +116,7 @@ def sources_sha256(roots: list[Path]) -> str:
         if name not in found:
             found[name] = path.read_bytes()
             waiting += [source for module in _imports(found[name]) for source in _sources(module, roots[0].parent)]
-    digest = hashlib.sha256()
-    for name in sorted(found):
-        digest.update(name.encode() + b"\0" + found[name] + b"\0")
-    return digest.hexdigest()
+    return found
 
 
 def package_sha256(module: ModuleType) -> str:

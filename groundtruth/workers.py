@@ -33,16 +33,20 @@ class Lost:
     """A job whose process ended before the job did.
 
     Attributes:
-        exit_code: Of the process; negative: the signal that killed it.
+        exit_code: Of the process; negative: the signal that killed it; 0 where it is not known.
         timeout: Seconds that the job was given, if it was stopped because they were over.
+        reason: What a cluster says of the loss.
     """
 
-    exit_code: int
+    exit_code: int = 0
     timeout: float | None = None
+    reason: str = ""
 
     def __str__(self) -> str:
         if self.timeout is not None:
             return f"it was stopped after {self.timeout:g} s, its time limit"
+        if self.reason:
+            return self.reason
         if self.exit_code == -signal.SIGKILL:
             return "its process was killed (signal 9): most likely out of memory"
         if self.exit_code < 0:
@@ -263,7 +267,7 @@ def _seconds_left(workers: Sequence[_Worker[Any, Any]], timeout: float | None) -
 def _work(pipe: "Connection[Any, Any]", function: Callable[[Any], Any]) -> None:
     """What a process does: one batch after the other."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _use_one_thread()
+    use_one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     pipe.send(_Ready())
     with contextlib.suppress(EOFError):  # whoever asked is gone
@@ -289,7 +293,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _use_one_thread() -> None:
+def use_one_thread() -> None:
     """As torch is told, whether the function needed it to be found, will import it, or does without."""
     os.environ["OMP_NUM_THREADS"] = "1"
     if "torch" in sys.modules:

@@ -34,18 +34,27 @@ def cell_key(cell: Cell) -> str:
         MethodError: If the method is in a file that cannot be loaded.
         GroundTruthError: If the model cannot be found.
     """
+    given = {"cell": cell_fields(cell), **cell_grounds(cell)}
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+
+
+def cell_grounds(cell: Cell) -> dict[str, Any]:
+    """List what the outcome depends on beside the cell itself: hashes of method, model, data and code, and versions.
+
+    Raises:
+        MethodError: If the method is in a file that cannot be loaded.
+        GroundTruthError: If the model cannot be found.
+    """
     track = track_of(cell)
-    given = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "track": track.name,
-        "cell": cell_fields(cell),
         "method": _method_sha256(track, cell.method, cell.setting.level),
         "model": model_sha256(cell.model),
         "data": cell.prompts.sha256(cell.task.partition(":")[0]),
         "code": evaluator_sha256(track),
         "versions": versions(),
     }
-    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
 def evaluator_sha256(track: Track) -> str:

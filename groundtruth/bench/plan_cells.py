@@ -24,8 +24,13 @@ def find_profile(track: Track, name: str) -> Profile:
     return known[name]
 
 
-def plan_cells(track: Track, request: Request) -> list[Cell]:
+def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> list[Cell]:
     """List the cells of a request, all methods of one evaluator beside each other.
+
+    Args:
+        track: What is run.
+        request: Which models, methods and settings.
+        is_remote: True if the cells run on other machines: the device has to be there, not here.
 
     Raises:
         DomainError: If a profile, ablation, dtype or variable is unknown, the device is not here, a language model has
@@ -35,7 +40,8 @@ def plan_cells(track: Track, request: Request) -> list[Cell]:
     """
     profile = find_profile(track, request.profile)
     names = _methods(track, profile, request)
-    pick_device(request.device)
+    if not is_remote:
+        pick_device(request.device)
     if request.dtype is not None:
         dtype_of(request.dtype)
     subjects = track.subjects(profile, request)

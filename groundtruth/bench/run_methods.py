@@ -12,6 +12,7 @@ from groundtruth.bench.request import Request
 from groundtruth.bench.result import Result, result_of
 from groundtruth.bench.run_cells import run_cells
 from groundtruth.bench.tracks import find_track
+from groundtruth.executors import choose_executor
 from mib.errors import MethodError
 
 
@@ -20,7 +21,9 @@ def run_methods(
     models: Sequence[str] | str | None = None,
     *,
     track: str = "circuits",
-    jobs: int = 1,
+    jobs: int | None = 1,
+    executor: str = "processes",
+    address: str | None = None,
     out: str | Path | None = None,
     **asked: Any,
 ) -> Result:
@@ -30,7 +33,10 @@ def run_methods(
         methods: Names of registered methods, or ``my_file.py:my_method``; ``None``: all of the profile.
         models: Names of models; ``None``: those of the profile.
         track: ``circuits`` or ``variables``.
-        jobs: Processes. A script that asks for several keeps its code under ``if __name__ == "__main__":``.
+        jobs: Workers, at most; ``None``: one a CPU. A script that asks for several processes keeps its code under
+            ``if __name__ == "__main__":``.
+        executor: What runs the cells: ``serial``, ``processes``, ``ray`` or ``submitit``.
+        address: The cluster of Ray or of submitit, as ``choose_executor`` takes it.
         out: Folder that keeps finished cells, so that they are not run again; ``None`` keeps none.
         asked: Other fields of ``Request``: ``profile``, ``tasks``, ``ablations``, ``level``, ``seed``, ``device``,
             ``dtype``, ``prompts``, ``parameters``.
@@ -39,17 +45,20 @@ def run_methods(
         DomainError: If a track, profile, ablation, dtype or device is unknown, or nothing is left to run.
         MethodError: If a method is unknown, or is a function: a process of its own could not find it.
         ArtifactError: If a model is unknown.
+        WorkerError: If an executor is unknown or not installed, or its workers cannot start.
 
     Example:
         >>> result = groundtruth.bench(["eap", "exact"], ["hist", "reverse"], profile="smoke")
         >>> result.to_frame()
     """
     named = {"methods": _listed(methods, "methods"), "models": _listed(models, "models")}
-    cells = plan_cells(find_track(track), Request(**named, **asked))
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as nowhere:
-        store = CellStore(Path(nowhere if out is None else out) / "cells")
-        found = {cell: outcome for cell, outcome, _ in run_cells(cells, store, jobs=jobs)}
+        folder = Path(nowhere if out is None else out)
+        chosen = choose_executor(executor, jobs=jobs, address=address, folder=folder / "jobs")
+        cells = plan_cells(find_track(track), Request(**named, **asked), is_remote=chosen.is_remote)
+        store = CellStore(folder / "cells")
+        found = {cell: outcome for cell, outcome, _ in run_cells(cells, store, executor=chosen)}
     seconds = time.perf_counter() - start
     return result_of([(cell, found[cell]) for cell in cells], seconds=seconds, track=track)
 

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from groundtruth.cli.options import (
     CellTimeout,
     DeviceName,
+    ExecutorName,
     Jobs,
     OptionalAblation,
     OptionalLevel,
@@ -29,6 +30,7 @@ from groundtruth.cli.options import (
 if TYPE_CHECKING:
     from groundtruth.bench import Request, Result, Track
     from groundtruth.bench.cell import Cell, Outcome
+    from groundtruth.executors import Executor
 
 
 @Parameter(name="*")
@@ -128,7 +130,11 @@ class RunOptions:
     """How a run goes, whatever it is of.
 
     Attributes:
-        jobs: Processes; by default one a CPU.
+        jobs: Workers, at most; by default one a CPU, of the machine or of the whole cluster.
+        executor: What runs the cells: processes of this machine, serial (this process, for debugging), ray (a cluster;
+            pip install 'mechinterp-groundtruth[ray]') or submitit (Slurm; [slurm]). See docs/clusters.md.
+        address: Ray: a running cluster, auto or HOST:PORT; without it one is started on this machine. Submitit:
+            slurm or local.
         cell_timeout: Seconds that one method may take on one model; one that takes longer has failed there.
         fresh: Run every cell again, whatever is in OUT/cells.
         columns: Columns of the table, separated by commas, instead of those that fit.
@@ -138,12 +144,24 @@ class RunOptions:
     """
 
     jobs: Jobs = None
+    executor: ExecutorName = "processes"
+    address: str | None = None
     cell_timeout: CellTimeout = None
     fresh: bool = False
     columns: str | None = None
     wide: bool = False
     out: Path = Path("results")
     json: bool = False
+
+    def choose_executor(self) -> "Executor":
+        """Find what runs the cells.
+
+        Raises:
+            WorkerError: If there is none of that name, its package is not installed, or an option is not its own.
+        """
+        from groundtruth.executors import choose_executor
+
+        return choose_executor(self.executor, jobs=self.jobs, address=self.address, folder=self.out / "jobs")
 
 
 ASKED = Asked()
@@ -170,15 +188,19 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     torch.set_num_threads(1)
     choose_columns(track.columns, "screen", split(options.columns, "--columns"))  # a wrong name is told before the run
     refuse_methods_of_others(track, request.methods or ())
-    cells = plan_cells(track, request)
-    start, known, processes = time.perf_counter(), 0, options.jobs or os.cpu_count() or 1
+    executor = options.choose_executor()
+    cells = plan_cells(track, request, is_remote=executor.is_remote)
+    start, known = time.perf_counter(), 0
     found: dict[Cell, Outcome] = {}
     store = CellStore(options.out / "cells", fresh=options.fresh)
-    outcomes = run_cells(cells, store, jobs=processes, timeout=options.cell_timeout)
+    outcomes = run_cells(cells, store, executor=executor, timeout=options.cell_timeout)
     for cell, outcome, was_known in tracked("scoring", outcomes, total=len(cells)):
         found[cell] = outcome
         known += was_known
-    how: dict[str, Any] = {"seconds": time.perf_counter() - start, "jobs": processes, "known": known}
+    jobs = options.jobs or (None if executor.is_remote else os.cpu_count())
+    how: dict[str, Any] = {
+        "seconds": time.perf_counter() - start, "executor": options.executor, "jobs": jobs, "known": known,
+    }  # fmt: skip
     asked: dict[str, Any] = {
         "track": track.name, "profile": request.profile, "seed": request.seed, "device": request.device,
         "dtype": ", ".join(dict.fromkeys(cell.dtype for cell in cells)), "data": request.prompts.data,

@@ -32,6 +32,8 @@ OptionalAblation = Annotated[AblationName | None, CHOICE]
 OptionalLengths = Annotated[LengthsName | None, CHOICE]
 DeviceName = Annotated[Literal["cpu", "cuda", "mps", "auto"] | str, CHOICE]
 
+ExecutorName = Annotated[Literal["serial", "processes", "ray", "submitit"] | str, CHOICE]
+
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for machines.")]
 Parameters = Annotated[list[str] | None, Parameter(name="--set", negative=())]
 Jobs = Annotated[int | None, Parameter(help="Processes; by default one a CPU.", validator=Number(gte=1))]

@@ -10,7 +10,7 @@ from groundtruth.bench.cell import Cell, Failed, Skipped, cell_fields, read_cell
 from groundtruth.bench.cell_key import cell_key, model_sha256
 from groundtruth.bench.cell_store import CellStore
 from groundtruth.bench.request import dtype_of
-from groundtruth.bench.run_cells import run_cell
+from groundtruth.bench.run_cell import run_cell
 from groundtruth.errors import ArtifactError, DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from mib.errors import MethodError

@@ -8,6 +8,7 @@ import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Outcome, run_cells
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.executors import Processes
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
 METHODS = """import os
@@ -70,7 +71,7 @@ def runs(file: Path, name: str) -> str:
 
 
 def outcomes(wanted: list[Cell], store: CellStore, jobs: int = 1) -> dict[str, Outcome]:
-    return {cell.model: outcome for cell, outcome, _ in run_cells(wanted, store, jobs=jobs)}
+    return {cell.model: outcome for cell, outcome, _ in run_cells(wanted, store, executor=Processes(jobs))}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,10 @@ def test_an_interruption_stops_at_once_and_loses_nothing(file: Path, tmp_path: P
 def test_a_killed_worker_costs_its_cell_and_nothing_else(file: Path, tmp_path: Path) -> None:
     store = CellStore(tmp_path / "cells")
     wanted = [cell for pair in zip(cells(file, "killed"), cells(file, "too_large"), strict=True) for cell in pair]
-    found = {(cell.method.rpartition(":")[2], cell.model): o for cell, o, _ in run_cells(wanted, store, jobs=2)}
+    found = {
+        (cell.method.rpartition(":")[2], cell.model): o
+        for cell, o, _ in run_cells(wanted, store, executor=Processes(2))
+    }
     fault, after = found.pop(("killed", "second_step")), found.pop(("too_large", "second_step"))
     assert fault == Failed("its process was killed (signal 9): most likely out of memory")
     assert isinstance(after, Failed)  # the rest of the evaluator is run by another process
@@ -121,7 +125,7 @@ def test_a_killed_worker_costs_its_cell_and_nothing_else(file: Path, tmp_path: P
     assert len(found) == 4
     assert all(isinstance(outcome, CircuitScores) for outcome in found.values())
     (tmp_path / "repaired").touch()
-    assert all(isinstance(outcome, CircuitScores) for _, outcome, _ in run_cells(wanted, store, jobs=2))
+    assert all(isinstance(outcome, CircuitScores) for _, outcome, _ in run_cells(wanted, store, executor=Processes(2)))
     assert sorted(runs(file, "killed")) == ["1", "2", "4"]
 
 

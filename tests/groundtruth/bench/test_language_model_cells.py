@@ -18,7 +18,7 @@ from groundtruth.bench.cell_key import cell_key
 from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES
 from groundtruth.bench.rank_prediction import Prediction, predictions
 from groundtruth.bench.result_data import result_data
-from groundtruth.bench.run_cells import run_cell
+from groundtruth.bench.run_cell import run_cell
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator

@@ -10,7 +10,7 @@ import mib
 from groundtruth.bench import CellStore, Failed, Skipped, run_cells
 from groundtruth.bench.cell import Cell
 from groundtruth.bench.cell_key import cell_key
-from groundtruth.bench.run_cells import run_cell
+from groundtruth.bench.run_cell import run_cell
 from groundtruth.bench.variable_subjects import VARIABLE_PROFILES
 from groundtruth.bench.variable_track import BASELINES, VARIABLES
 from groundtruth.errors import DomainError

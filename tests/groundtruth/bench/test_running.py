@@ -6,6 +6,7 @@ import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, run_cells
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.executors import Processes
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
 COUNTING = """import mib
@@ -102,7 +103,10 @@ def test_a_method_that_cannot_run_is_left_out_and_says_why(tmp_path: Path) -> No
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     wanted = cells("oracle", "exact", "random")
     one, two = (
-        {cell: outcome for cell, outcome, _ in run_cells(wanted, CellStore(tmp_path / str(jobs)), jobs=jobs)}
+        {
+            cell: outcome
+            for cell, outcome, _ in run_cells(wanted, CellStore(tmp_path / str(jobs)), executor=Processes(jobs))
+        }
         for jobs in (1, 2)
     )
     for cell in wanted:

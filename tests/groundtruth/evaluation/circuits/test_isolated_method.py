@@ -76,7 +76,7 @@ def test_the_truth_is_in_our_process_and_not_in_that_of_an_isolated_method(file:
     for isolated in (False, True):
         request = Request("smoke", models=["hist"], methods=[f"{file}:peeks"], isolated=isolated)
         cells = plan_cells(find_track("circuits"), request)
-        ((_, outcome, known),) = run_cells(cells, CellStore(tmp_path), jobs=1)
+        ((_, outcome, known),) = run_cells(cells, CellStore(tmp_path))
         assert isinstance(outcome, CircuitScores) and not known  # what the one found is no answer of the other
         assert outcome.truth is not None
         found[isolated] = outcome

@@ -10,7 +10,7 @@ from groundtruth import localization_task, score
 from groundtruth.bench.cell import Cell
 from groundtruth.bench.cell_key import cell_key, model_sha256
 from groundtruth.bench.circuit_values import circuit_record
-from groundtruth.bench.run_cells import run_cell
+from groundtruth.bench.run_cell import run_cell
 from groundtruth.cli.main import main
 from groundtruth.errors import ArtifactError, DomainError
 from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator

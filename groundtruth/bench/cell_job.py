@@ -1,0 +1,91 @@
+"""A cell as a job of an executor: what a worker is told, and what it answers, both as JSON."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from groundtruth.bench.cell import Cell, Failed, Outcome, cell_fields, read_cell
+from groundtruth.bench.cell_key import cell_grounds
+from groundtruth.bench.parcel import unpack
+from groundtruth.bench.run_cell import run_cell
+from groundtruth.errors import WorkerError
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.files import from_json, to_json
+from mib.errors import MibError
+
+_OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
+
+_WORDS = {
+    "code": "the code of groundtruth and mib",
+    "method": "the sources of the method",
+    "model": "the model's files",
+    "data": "the data set",
+    "schema_version": "the schema of results",
+}
+"""What the grounds of a cell are called where they differ."""
+
+
+def write_cell_job(cell: Cell, *, checked: bool) -> str:
+    """Write a cell for a worker.
+
+    Args:
+        cell: What to run.
+        checked: True if the worker may be on another machine: it compares what the outcome depends on.
+    """
+    return json.dumps({"cell": cell_fields(cell), "grounds": cell_grounds(cell) if checked else None})
+
+
+def run_cell_job(packed: str, job: str) -> str:
+    """Run the cell of a job, and give its outcome as JSON.
+
+    Args:
+        packed: The user's files, as ``pack_sources`` writes them; empty on the machine where they are.
+        job: As ``write_cell_job`` writes it.
+
+    Raises:
+        WorkerError: If the outcome depends on something that is otherwise here.
+    """
+    given = from_json(job.encode())
+    asked, parcel = read_cell(given["cell"]), unpack(packed)
+    cell = replace(asked, method=parcel.here(asked.method), model=parcel.here(asked.model))
+    if given["grounds"] is not None:
+        _require_same_grounds(cell, given["grounds"])
+    outcome = run_cell(cell)
+    if isinstance(outcome, Failed):
+        outcome = Failed(parcel.there(outcome.error))
+    elif isinstance(outcome, CircuitScores | VariableScores):
+        outcome = replace(outcome, method=asked.method)
+    return to_json(_OUTCOME.dump_python(outcome, mode="json")).decode()
+
+
+def read_cell_outcome(text: str) -> Outcome:
+    """Read what ``run_cell_job`` gives."""
+    return _OUTCOME.validate_python(from_json(text.encode()))
+
+
+def _require_same_grounds(cell: Cell, wanted: Mapping[str, Any]) -> None:
+    try:
+        own = cell_grounds(cell)
+    except (ValueError, MibError, OSError) as error:
+        raise WorkerError(f"what '{cell.method}' on '{cell.model}' stands on is not here: {error}") from error
+    if differing := list(_differences(wanted, own)):
+        raise WorkerError(
+            f"this worker (process {os.getpid()}) would compute something else than the driver asks for: "
+            f"{'; '.join(differing)}. Give every machine the same installation and files; what is finished is kept."
+        )
+
+
+def _differences(wanted: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in wanted.items():
+        if name == "versions":
+            pairs = ((package, value.get(package), own[name].get(package)) for package in {**value, **own[name]})
+            yield from (
+                f"{package} {here or 'none'} here, {there} there" for package, there, here in pairs if there != here
+            )
+        elif value != own.get(name):
+            yield f"{_WORDS.get(name, name)} ({str(own.get(name))[:12]} here, {str(value)[:12]} there)"

@@ -1,0 +1,83 @@
+"""Run one cell: whatever comes of it is an outcome."""
+
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped
+from groundtruth.bench.tracks import track_of
+from groundtruth.errors import DomainError
+from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
+from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.guarded_run import guard_process
+from groundtruth.user_methods import is_file_spec
+from mib.errors import MethodError, MibError
+
+
+def run_cell(cell: Cell) -> Outcome:
+    """Run one cell. Whatever a user's method does is an outcome of it: it neither ends nor changes this process."""
+    try:
+        with guard_process(restore=False):  # the model may be a program in a user's file
+            evaluator = track_of(cell).evaluator(cell.evaluator)
+    except DomainError as error:
+        return Skipped(str(error), "model")
+    except MibError as error:  # a checkpoint that cannot be read is no reason to lose the other models
+        return Failed(str(error))
+    except SystemExit as error:
+        return Failed(f"the program of '{cell.model}' ends the process, with exit code {error.code}")
+    except Exception as error:  # nor is one that is too large, or that a library gives up on
+        return Failed(_told(error, cell.method))
+    try:
+        _refuse(cell, evaluator.task)
+        with guard_process():
+            scores = evaluator.score(_method(cell), dict(cell.parameters))
+        # By what it was asked for: two files may have functions of one name.
+        return replace(scores, method=cell.method)
+    except _CannotRun as error:
+        return Skipped(str(error), "method")
+    except MibError as error:
+        return Failed(str(error))
+    except SystemExit as error:
+        return Failed(f"it ends the process, with exit code {error.code}: a method returns scores or raises")
+    except Exception as error:  # whatever a user's method raises is an outcome of it, not of the benchmark
+        return Failed(_told(error, cell.method))
+
+
+class _CannotRun(Exception):
+    pass
+
+
+def _method(cell: Cell) -> Any:
+    """A user's method, or the name of one of ours."""
+    if cell.isolated:
+        return IsolatedMethod(cell.method)
+    return track_of(cell).methods.find(cell.method, cell.setting.level) if is_file_spec(cell.method) else cell.method
+
+
+def _refuse(cell: Cell, task: Any) -> None:
+    """Say why a registered method cannot run, before it is run."""
+    if cell.method == ORACLE or cell.isolated or is_file_spec(cell.method):
+        return
+    try:
+        track_of(cell).methods.get(cell.method).check(task, **dict(cell.parameters))
+    except MethodError as error:
+        raise _CannotRun(str(error)) from error
+
+
+def _told(error: BaseException, method: str) -> str:
+    """What was raised, and where."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        lines = str(error).splitlines() or ["no more is known"]
+        return f"out of memory: {lines[0]} ({_place(error, method)})"
+    return f"{type(error).__name__}: {error} ({_place(error, method)})"
+
+
+def _place(error: BaseException, method: str) -> str:
+    """Where it was raised: the innermost line of the user's own file, if it is one's, else the innermost of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    file = str(Path(method.rpartition(":")[0]).expanduser().resolve())
+    frame = ([frame for frame in frames if frame.filename == file] or list(frames))[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}"

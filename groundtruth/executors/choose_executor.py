@@ -1,0 +1,58 @@
+"""Find an executor by name."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from groundtruth.errors import WorkerError
+from groundtruth.executors.executor import Executor
+from groundtruth.executors.local_executors import Processes, Serial
+from mib.errors import did_you_mean
+
+EXECUTORS: Mapping[str, str] = {
+    "serial": "this process, for debugging",
+    "processes": "processes of this machine",
+    "ray": "a Ray cluster, by default one that is started on this machine",
+    "submitit": "jobs of Slurm",
+}
+"""What each runs on."""
+
+
+def choose_executor(
+    name: str = "processes", *, jobs: int | None = None, address: str | None = None, folder: Path = Path("results/jobs")
+) -> Executor:
+    """Find an executor by name.
+
+    Args:
+        name: One of ``EXECUTORS``.
+        jobs: How many workers, at most; ``None``: one a CPU of the machine or the cluster.
+        address: Ray: a running cluster, as ``auto`` or ``HOST:PORT``; ``None`` starts one on this machine.
+            Submitit: ``slurm``, or ``local`` for processes of this machine; ``None`` takes Slurm where there is one.
+        folder: Where jobs of submitit leave what they found, on a disk that all machines see.
+
+    Raises:
+        WorkerError: If there is none of that name, its package is not installed, or an option is not its own.
+    """
+    if name not in EXECUTORS:
+        raise WorkerError(
+            f"unknown executor '{name}'.{did_you_mean(name, EXECUTORS)} Choose from {', '.join(EXECUTORS)}."
+        )
+    if address is not None and name not in ("ray", "submitit"):
+        raise WorkerError(
+            f"an address ('{address}') is for the executors ray and submitit, not for {name}. Leave it out."
+        )
+    if name == "serial":
+        if jobs not in (None, 1):
+            raise WorkerError(
+                f"the executor 'serial' is one process, not {jobs}. Leave the number out, or use processes."
+            )
+        return Serial()
+    if name == "processes":
+        return Processes(jobs or os.cpu_count() or 1)
+    if name == "ray":
+        from groundtruth.executors.ray_executor import RayWorkers
+
+        return RayWorkers(jobs, address)
+    from groundtruth.executors.submitit_executor import SubmititJobs
+
+    return SubmititJobs(jobs or os.cpu_count() or 1, address, folder)
