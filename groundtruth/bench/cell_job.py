@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from groundtruth.bench.cell import Cell, Failed, Outcome, cell_fields, read_cell
 from groundtruth.bench.cell_key import cell_grounds
-from groundtruth.bench.parcel import unpack
+from groundtruth.bench.parcel import Parcel, unpack
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.errors import WorkerError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
@@ -54,7 +54,7 @@ def run_cell_job(packed: str, job: str) -> str:
     asked, parcel = read_cell(given["cell"]), unpack(packed)
     cell = replace(asked, method=parcel.here(asked.method), model=parcel.here(asked.model))
     if given["grounds"] is not None:
-        _require_same_grounds(cell, given["grounds"])
+        _require_same_grounds(cell, given["grounds"], parcel)
     outcome = run_cell(cell)
     if isinstance(outcome, Failed):
         outcome = Failed(parcel.there(outcome.error))
@@ -68,11 +68,12 @@ def read_cell_outcome(text: str) -> Outcome:
     return _OUTCOME.validate_python(from_json(text.encode()))
 
 
-def _require_same_grounds(cell: Cell, wanted: Mapping[str, Any]) -> None:
+def _require_same_grounds(cell: Cell, wanted: Mapping[str, Any], parcel: Parcel) -> None:
     try:
         own = cell_grounds(cell)
     except (ValueError, MibError, OSError) as error:
-        raise WorkerError(f"what '{cell.method}' on '{cell.model}' stands on is not here: {error}") from error
+        told = f"what '{cell.method}' on '{cell.model}' stands on is not here: {error}"
+        raise WorkerError(parcel.there(told)) from error
     if differing := list(_differences(wanted, own)):
         raise WorkerError(
             f"this worker (process {os.getpid()}) would compute something else than the driver asks for: "

@@ -33,9 +33,11 @@ class Parcel:
     places: Mapping[str, str]
 
     def here(self, spec: str) -> str:
-        """Spell a method or model as it is found here."""
-        own = _own_path(spec)
-        return self.places[own] + spec[len(own) :] if own in self.places else spec
+        """Spell a method or model as it is found here: a path, or one with a function (:) or a variant (@) after it."""
+        for own, place in self.places.items():
+            if spec == own or spec.startswith((f"{own}:", f"{own}@")):
+                return place + spec[len(own) :]
+        return spec
 
     def there(self, text: str) -> str:
         """Spell an error about a file as the driver would."""

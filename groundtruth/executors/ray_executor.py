@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 import secrets
+import sys
 import time
 import traceback
 from collections import Counter, deque
@@ -185,9 +186,8 @@ class _Pool:
             return
         if error:
             raise WorkerError(f"on node {worker.node}: {error}" if worker.batch else _cannot_run(error, result))
-        if worker.batch:
-            yield worker.batch.pop(0), result
-        else:
+        answered = [(worker.batch.pop(0), result)] if worker.batch else []
+        if not answered:
             worker.node, self.failed_starts = result, 0
         if not worker.batch and self.todo:
             worker.batch = self.todo.popleft()
@@ -196,6 +196,7 @@ class _Pool:
         else:
             self.workers.remove(worker)
             self._end(worker)
+        yield from answered  # last, for whoever takes it may take his time, and the worker need not wait for that
 
     def _lose(self, worker: _Worker, error: Exception) -> Outcomes:
         """Put the rest of a lost worker's batch back; its job too, unless it has been lost too often."""
@@ -262,44 +263,39 @@ def _last(lines: Sequence[str]) -> str:
 @contextlib.contextmanager
 def _connected(address: str | None, n: int | None) -> Generator[Any]:
     """Connect with a cluster, and leave it, or end it if it was started for this."""
-    with _own_token() if address is None else contextlib.nullcontext():
-        import ray  # 240 MB that nobody loads who runs elsewhere
+    if address is None:
+        _keep_token_here()
+    import ray  # 240 MB that nobody loads who runs elsewhere
 
-        if ray.is_initialized():  # by whoever called us: theirs to end
-            yield ray
-            return
-        options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-        if address is None:
-            options |= {"num_cpus": n or os.cpu_count() or 1, "include_dashboard": False}
-        try:
-            ray.init(address=address or "local", **options)
-        except Exception as error:  # Ray raises errors of half a dozen classes here
-            first = next(iter(str(error).splitlines()), "")
-            raise WorkerError(
-                f"no Ray cluster at '{address or 'local'}': {type(error).__name__}: {first} "
-                "Start one by `ray start --head`, or leave the address out for one on this machine."
-            ) from error
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
+    if ray.is_initialized():  # by whoever called us: theirs to end
+        yield ray
+        return
+    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    if address is None:
+        options |= {"num_cpus": n or os.cpu_count() or 1, "include_dashboard": False}
+    try:
+        ray.init(address=address or "local", **options)
+    except Exception as error:  # Ray raises errors of half a dozen classes here
+        first = next(iter(str(error).splitlines()), "")
+        raise WorkerError(
+            f"no Ray cluster at '{address or 'local'}': {type(error).__name__}: {first} "
+            "Start one by `ray start --head`, or leave the address out for one on this machine."
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
 
 
-@contextlib.contextmanager
-def _own_token() -> Generator[None]:
-    """Let a cluster of this run ask for a token that nobody else knows; no statistics are sent.
+def _keep_token_here() -> None:
+    """Let clusters that this process starts ask for a token that nobody else knows; no statistics are sent.
 
     Ray would write a token into the home folder and leave it there. Without any, whoever reaches a port of this machine
-    could run code.
+    could run code. Ray reads a token once a process, so that it stays set.
     """
-    own = {"RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     has_token = (Path.home() / ".ray" / "auth_token").is_file()
     if not has_token and not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
-        own |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    new = {name: value for name, value in own.items() if name not in os.environ}
-    os.environ |= new
-    try:
-        yield
-    finally:
-        for name in new:
-            os.environ.pop(name, None)
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        if "ray" not in sys.modules:  # else Ray has read the mode already, and sets it anew when it starts a cluster
+            os.environ["RAY_AUTH_MODE"] = "token"

@@ -6,7 +6,7 @@ import pytest
 
 import groundtruth
 
-HEAVY = ("torch", "jax", "haiku", "transformers", "transformer_lens", "numpy", "scipy", "sklearn", "tracr")
+HEAVY = ("torch", "jax", "haiku", "transformers", "transformer_lens", "numpy", "scipy", "sklearn", "tracr", "ray")
 
 
 def loaded_by(code: str) -> set[str]:
@@ -24,6 +24,10 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_help_and_usage_errors_load_nothing_heavy(arguments: list[str]) -> None:
     code = f"from groundtruth.cli import main\ntry:\n    main({arguments!r})\nexcept SystemExit:\n    pass"
     assert loaded_by(code) == set()
+
+
+def test_executors_of_clusters_are_imported_when_they_are_chosen() -> None:
+    assert loaded_by("from groundtruth.executors import choose_executor\nchoose_executor('processes')") == set()
 
 
 def test_loading_and_running_a_shipped_model_loads_neither_jax_nor_transformers() -> None:

@@ -1,0 +1,24 @@
+"""Jobs that need neither torch nor a model: words that say what happens to their worker."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from groundtruth.errors import WorkerError
+
+
+def run_word(folder: str, word: str) -> str:
+    """Double a number; do what a word says."""
+    if word == "kill always":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if word.startswith("kill once") and not (Path(folder) / word).exists():
+        (Path(folder) / word).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if word == "sleep":
+        time.sleep(600)
+    if word == "refuse":
+        raise WorkerError("this worker has another code")
+    if word == "divide":
+        return str(1 / 0)
+    return word * 2
