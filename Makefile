@@ -7,7 +7,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 READY := $(VENV)/.ready
 
-.PHONY: help setup bench test test-fast lowest lint models tiers trained learned-models explorer verify benchmarks clean
+.PHONY: help setup bench test test-fast lowest lint models tiers trained learned-models explorer docs verify benchmarks clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -55,6 +55,11 @@ learned-models: $(READY) ## train the shipped language models again and measure 
 
 explorer: ## bundle the page of `groundtruth explore` (needs Node and npm)
 	cd groundtruth/explorer/page && npm install --no-package-lock --no-audit --no-fund && node build.mjs
+
+# DOCS=--quick leaves the notebooks' outputs out.
+docs: $(READY) ## build the documentation site, build/docs/site/index.html, and check its links
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(BIN)/python docs/site/build_site.py $(DOCS)
 
 verify: $(READY) ## re-prove every shipped model
 	$(BIN)/groundtruth verify
