@@ -19,6 +19,7 @@ from groundtruth.cli.generate import generate
 from groundtruth.cli.methods import methods
 from groundtruth.cli.models import models
 from groundtruth.cli.pitfalls import pitfalls
+from groundtruth.cli.plot import plot
 from groundtruth.cli.programs import programs
 from groundtruth.cli.realism import realism
 from groundtruth.cli.report import report
@@ -62,7 +63,7 @@ app = cyclopts.App(
 )
 COMMANDS = (
     programs, models, show, explore, compile, train, verify, bench, score, check, methods, test_circuit, pitfalls,
-    generate, repro, tasks, submit, submission, report, compare, why, validity, realism,
+    generate, repro, tasks, submit, submission, report, plot, compare, why, validity, realism,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 

@@ -1,16 +1,21 @@
 """The command that makes a page of a result file."""
 
+import os.path
 from pathlib import Path
 
 
-def report(result: Path, /, *, html: Path | None = None) -> None:
-    """Make one HTML page of a result of bench or score: tables, every model, wrong edges, and the true circuits.
+def report(result: Path, /, *, html: Path | None = None, explorer: str | None = None) -> None:
+    """Make one HTML page of a result of bench or score: tables, figures, every model, wrong edges, true circuits.
 
-    Of the variable track: tables, and the accuracy at every place.
+    The page needs nothing else. Its tables sort by a click on a heading, and one field filters methods and models. Of
+    the variable track: tables, figures, and the accuracy at every place. `groundtruth plot` draws the figures for a
+    paper.
 
     Args:
         result: A .json file that `groundtruth bench` or `groundtruth score` wrote.
         html: Where to write the page; by default beside the result.
+        explorer: A folder that `groundtruth explore --site` wrote, or its address on the web: each wrong edge is linked
+            to its model's page there, with the edge cut on a pair of inputs where that changes the output.
     """
     from rich.text import Text
 
@@ -21,10 +26,29 @@ def report(result: Path, /, *, html: Path | None = None) -> None:
 
     data = read_result(result)
     path = html or result.with_suffix(".html")
+    address = _find_explorer(explorer, path.parent) if explorer else ""
     try:
-        page = result_page(data)
+        page = result_page(data, explorer=address)
     except GroundTruthError as error:
         raise ArtifactError(f"{result}: {error}") from error
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page.encode())
     echo(Text(f"{path}  ({len(page) / 1024:,.0f} KiB; open it in a browser)"))
+
+
+def _find_explorer(explorer: str, folder: Path) -> str:
+    """The explorer's folder as a page in another folder has it.
+
+    Raises:
+        DomainError: If it is neither such a folder nor an address on the web.
+    """
+    from groundtruth.errors import DomainError
+    from groundtruth.explorer.site_files import INDEX
+
+    if explorer.startswith(("https://", "http://")):
+        return explorer
+    if not (Path(explorer) / INDEX).is_file():
+        raise DomainError(
+            f"--explorer {explorer}: there is no {INDEX}. Write the pages first: groundtruth explore --site {explorer}"
+        )
+    return Path(os.path.relpath(explorer, folder)).as_posix()

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from groundtruth.report import notation
 from groundtruth.report.section import Details, Section
+from groundtruth.report.svg_chart import enumerate_styles, svg_chart
 from mib.plain_text import printable
 
 
@@ -45,9 +46,10 @@ def html_page(page: Page) -> str:
         trim_blocks=True, lstrip_blocks=True, finalize=_shown,
     )  # fmt: skip
     environment.filters["styled"] = styled_html
+    environment.filters["svg"] = svg_chart
     parts = list(zip(page.sections, page.details, strict=True))
     return environment.get_template("page.html.j2").render(
-        page=page, parts=parts, duration=notation.duration(page.seconds)
+        page=page, parts=parts, duration=notation.duration(page.seconds), styles=enumerate_styles
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from rich.text import Text
 
+from groundtruth.report.figure import Chart
 from groundtruth.report.standing import Standing
 
 
@@ -87,6 +88,8 @@ class Fold:
         rows: Texts of the table.
         note: Line above the table.
         anchor: Name that links of the page lead to; empty if none does.
+        links: Where the first text of each row leads to; empty if nowhere.
+        commands: Lines below the table that a reader can run, to see more.
     """
 
     summary: str
@@ -94,6 +97,8 @@ class Fold:
     rows: Sequence[tuple[Text, ...]]
     note: str = ""
     anchor: str = ""
+    links: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,10 @@ class Details:
         heat_map: Every method on every model or place.
         not_scored: What failed or was left out, and why.
         folds: Titles with the parts below them that open by a click.
+        charts: Figures beside the heat map, which is a table on a page.
     """
 
     heat_map: HeatMap
     not_scored: tuple[str, ...] = ()
     folds: tuple[tuple[str, tuple[Fold, ...]], ...] = ()
+    charts: tuple[Chart, ...] = ()

@@ -1,6 +1,9 @@
 """What the page of a result of the circuit track holds beside its tables: every model, wrong edges, true circuits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
+from types import MappingProxyType
+from urllib.parse import urlencode
 
 from rich.text import Text
 
@@ -9,21 +12,31 @@ from groundtruth.bench.result import Result
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.model import load
 from groundtruth.report import notation
+from groundtruth.report.figure import Chart
 from groundtruth.report.section import Details, Fold, HeatCell, HeatMap
 from groundtruth.report.views.circuit_tree import CircuitTree
+from groundtruth.report.views.result_figures import result_figures
 from groundtruth.store.catalog import shipped, shipped_trained
 
+NO_PAGES: Mapping[str, str] = MappingProxyType({})
 
-def circuit_details(result: Result) -> list[Details]:
-    """Detail each section of ``circuit_sections``, in the same order."""
+
+def circuit_details(result: Result, *, pages: Mapping[str, str] = NO_PAGES) -> list[Details]:
+    """Detail each section of ``circuit_sections``, in the same order.
+
+    Args:
+        result: What was run.
+        pages: Address of the explorer's page of a model, where there is one: wrong edges are linked to it.
+    """
     return [
         Details(
             heat_map=_heat_map(result, ablation),
             not_scored=tuple(dict.fromkeys(_not_scored(result, ablation))),
             folds=(
-                ("Edges or nodes on the wrong side of the true size", tuple(_wrong(result.scores(ablation)))),
+                ("Edges or nodes on the wrong side of the true size", tuple(_wrong(result.scores(ablation), pages))),
                 ("The true circuits", tuple(_true_circuits(result.compiled_scores(ablation)))),
             ),
+            charts=tuple(one for one in result_figures(result, ablation) if isinstance(one, Chart)),
         )
         for ablation in result.ablations
     ]
@@ -62,7 +75,7 @@ def _not_scored(result: Result, ablation: str) -> Iterator[str]:
             yield f"left out: {outcome.reason}"
 
 
-def _wrong(rows: Sequence[CircuitScores]) -> Iterator[Fold]:
+def _wrong(rows: Sequence[CircuitScores], pages: Mapping[str, str]) -> Iterator[Fold]:
     for row in rows:
         if row.wrong:
             n_missed = sum(edge.kind == "missed" for edge in row.wrong)
@@ -75,7 +88,34 @@ def _wrong(rows: Sequence[CircuitScores]) -> Iterator[Fold]:
                 f"{row.method} on {_subject(row)}: {n_missed} missed{auroc}",
                 ("edge or node", "kind", "score", "in truth", "what travels"),
                 edges,
+                links=_links(row, pages[row.model]) if row.model in pages and row.level == "edge" else (),
+                commands=_commands(row),
             )
+
+
+def _links(row: CircuitScores, page: str) -> tuple[str, ...]:
+    """The explorer's page of the model, with the edge cut on its witness where it has one."""
+    known = row.model in {*shipped(), *shipped_trained()} and row.truth is not None
+    circuit = load(row.model).circuit(ablation=row.ablation, lengths=row.truth.lengths) if known and row.truth else None
+    found: list[str] = []
+    for edge in row.wrong:
+        witness = circuit and circuit[edge.name].witness
+        state = {"ablation": row.ablation, "cut": edge.name, "selected": f"edge:{edge.name}"}
+        if witness:
+            state["input"] = notation.spell(witness.clean)
+            if witness.counterfactual is not None:
+                state["second"] = notation.spell(witness.counterfactual)
+        found.append(f"{page}#{urlencode(state)}")
+    return tuple(found)
+
+
+def _commands(row: CircuitScores) -> tuple[str, ...]:
+    """What shows more of a wrong ranking: where the method goes wrong, and the model in a browser."""
+    if row.level != "edge":
+        return ()
+    method, model = quote(row.method), quote(row.model)
+    ablation = f" --ablation {row.ablation}" if row.ablation != "resample" else ""
+    return (f"groundtruth why {method} {model}{ablation}", f"groundtruth explore {model} --method {method}")
 
 
 def _true_circuits(rows: Sequence[CircuitScores]) -> Iterator[Fold]:

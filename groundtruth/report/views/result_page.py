@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -38,11 +39,12 @@ def read_result(path: Path) -> dict[str, Any]:
     return data
 
 
-def result_page(data: Mapping[str, Any]) -> str:
+def result_page(data: Mapping[str, Any], *, explorer: str = "") -> str:
     """Write the page.
 
     Args:
         data: What ``read_result`` gives.
+        explorer: Address of a folder of the explorer's pages, as the page is to have it; empty for none.
 
     Raises:
         ArtifactError: If an entry that is read is missing or not what it should be.
@@ -54,7 +56,7 @@ def result_page(data: Mapping[str, Any]) -> str:
         page = Page(
             heading=report.heading,
             sections=report.sections(result, place="page"),
-            details=report.details(result),
+            details=report.details(result, pages=_pages(result, explorer)),
             settings=result.settings,
             seconds=result.seconds,
             created=str(data["created"]),
@@ -68,6 +70,14 @@ def result_page(data: Mapping[str, Any]) -> str:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"the result is incomplete: {error}. Run the benchmark again.") from error
     return html_page(page)
+
+
+def _pages(result: Result, explorer: str) -> dict[str, str]:
+    """The address of each compiled model's page."""
+    if not explorer:
+        return {}
+    models = {cell.model for cell, _ in result.outcomes if not cell.task}
+    return {model: f"{explorer.rstrip('/')}/{quote(model)}.html" for model in models}
 
 
 def _result(data: Mapping[str, Any]) -> Result:

@@ -34,7 +34,7 @@ class TrackReport:
     Attributes:
         heading: Title of the page.
         sections: Reports a result for a place, with the user's method and columns.
-        details: What a page adds to each section.
+        details: What a page adds to each section, with addresses of the explorer's pages.
         place: Names where a cell was scored.
         worst: Names the model on which a method does worst, if there is one.
         options: Options of commands that go on with this track.
@@ -43,7 +43,7 @@ class TrackReport:
 
     heading: str
     sections: Callable[..., list[Section]]
-    details: Callable[[Any], list[Details]]
+    details: Callable[..., list[Details]]
     place: Callable[[Any], str]
     worst: Callable[[Any, str], str | None]
     options: str = ""

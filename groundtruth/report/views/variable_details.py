@@ -1,18 +1,22 @@
 """What the page of a result of the variable track holds beside its tables: the accuracy at every place."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from groundtruth.bench.cell import Failed, Skipped
 from groundtruth.bench.result import Result
 from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report import notation
+from groundtruth.report.figure import Chart
 from groundtruth.report.section import Details, HeatCell, HeatMap
+from groundtruth.report.views.circuit_details import NO_PAGES
+from groundtruth.report.views.result_figures import result_figures
 
 
-def variable_details(result: Result) -> list[Details]:
-    """Detail the one section of ``variable_sections``."""
-    return [Details(_heat_map(result), tuple(dict.fromkeys(_not_scored(result))))]
+def variable_details(result: Result, *, pages: Mapping[str, str] = NO_PAGES) -> list[Details]:
+    """Detail the one section of ``variable_sections``; no edge is ranked, so that no page of the explorer is linked."""
+    charts = tuple(one for one in result_figures(result) if isinstance(one, Chart))
+    return [Details(_heat_map(result), tuple(dict.fromkeys(_not_scored(result))), charts=charts)]
 
 
 def _heat_map(result: Result) -> HeatMap:

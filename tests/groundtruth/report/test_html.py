@@ -6,11 +6,15 @@ from importlib.resources import files
 
 import pytest
 
+from groundtruth.report.svg_chart import N_COLOURS
 from groundtruth.report.views.result_page import result_page
 from tests.groundtruth.report.test_page import data
 
 STYLE = (files("groundtruth.report") / "templates" / "page_style.css").read_text()
 TEXTS = ("text", "faint", "link", "good", "bad", "warn", "variable", "constant", "position")
+GRAPHICS = 3.0
+"""Least contrast of lines and marks, https://www.w3.org/TR/WCAG22/#non-text-contrast."""
+
 AA = 4.5
 """Least contrast of small text, https://www.w3.org/TR/WCAG22/#contrast-minimum."""
 
@@ -39,6 +43,15 @@ def test_every_text_has_enough_contrast_on_its_ground(scheme: str) -> None:
         pairs = zip(colours["heat"], colours["ground"], strict=True)
         ground = tuple(shade / 100 * heat + (1 - shade / 100) * base for heat, base in pairs)
         assert contrast(colours["text"], ground) >= AA
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_line_of_a_chart_has_enough_contrast_and_none_is_like_another(scheme: str) -> None:
+    colours = palette(scheme)
+    lines = {f"s{place}" for place in range(1, N_COLOURS + 1)} | {"strong-line"}
+    assert lines <= colours.keys()
+    assert {name for name in lines if contrast(colours[name], colours["ground"]) < GRAPHICS} == set()
+    assert len({colours[name] for name in lines}) == len(lines)
 
 
 def test_every_style_that_a_text_may_have_is_a_class_of_the_page() -> None:

@@ -1,21 +1,26 @@
+import html
 import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
+import groundtruth.report
 from groundtruth.bench import Failed, Skipped, result_of
 from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
+from groundtruth.model import load
 from groundtruth.report.views.result_page import read_result, result_page
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
+SCRIPT = Path(groundtruth.report.__file__).parent / "templates" / "page_script.js"
 HOSTILE = "<script>alert('x')</script>"
 
 
@@ -73,11 +78,14 @@ def test_the_page_holds_tables_wrong_edges_failures_and_the_true_circuit() -> No
     assert not re.search(r">oracle</a> \(control\)</th>\s*<td class=\"best\">", page)
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
+def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing_that_a_result_says() -> None:
     page = result_page(data())
     outline = _Outline()
     outline.feed(page)
-    assert not {"script", "link", "img", "iframe"} & outline.seen
+    assert not {"link", "img", "iframe"} & outline.seen
+    (script,) = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    assert script.strip() == SCRIPT.read_text().strip()
+    assert not re.search(r"fetch|XMLHttp|WebSocket|import|eval|innerHTML|Function\(", script)
     assert not re.search(r"src=|url\(|@import", page)
     anchors = set(re.findall(r' id="([^"]*)"', page))
     links = re.findall(r'href="([^"]*)"', page)
@@ -117,3 +125,39 @@ def test_cells_without_truth_show_their_cpr() -> None:
     without = replace(row("nap", 0.9), truth=None, level="neuron")
     page = result_page(result_data(result_of([(circuit_cell("nap", "hist", level="neuron"), without)], seconds=1.0)))
     assert re.search(r'>hist</th><td>0.50</td><td class="text">CPR 0.500 \(0.400 to 0.600\), CMD', page)
+
+
+def test_wrong_edges_lead_to_the_explorer_and_to_the_commands_that_say_more(tmp_path: Path) -> None:
+    page = html.unescape(result_page(data(), explorer="../site/"))
+    (address,) = re.findall(r'<a href="(\.\./site/[^"]*)">input->a0\.h0<q></a>', page.replace("<span>", ""))
+    file, _, fragment = address.partition("#")
+    assert file == "../site/hist.html"
+    state = dict(parse_qsl(fragment))
+    truth = load("hist").circuit(ablation="resample", lengths="mixed")["input->a0.h0<q>"]
+    assert truth.witness is not None
+    assert state == {
+        "ablation": "resample", "cut": "input->a0.h0<q>", "selected": "edge:input->a0.h0<q>",
+        "input": " ".join(map(str, truth.witness.clean)),
+        "second": " ".join(map(str, truth.witness.counterfactual or ())),
+    }  # fmt: skip
+    assert "groundtruth why eap hist" in page and "groundtruth explore hist --method eap" in page
+    assert "../site/" not in result_page(data())
+
+
+def test_pages_are_linked_only_where_there_are_any(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(data()))
+    site = tmp_path / "site"
+    with pytest.raises(SystemExit) as left:
+        main(["report", str(path), "--explorer", str(site)])
+    assert left.value.code == 2
+    said = (
+        f"error: --explorer {site}: there is no index.html. Write the pages first: groundtruth explore --site {site}\n"
+    )
+    assert capsys.readouterr().err == said
+    site.mkdir()
+    (site / "index.html").write_text("")
+    with pytest.raises(SystemExit) as left:
+        main(["report", str(path), "--html", str(tmp_path / "pages" / "a.html"), "--explorer", str(site)])
+    assert left.value.code == 0
+    assert 'href="../site/hist.html#' in (tmp_path / "pages" / "a.html").read_text()

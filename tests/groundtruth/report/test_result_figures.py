@@ -1,0 +1,118 @@
+"""Figures hold what the result says, and the files beside a picture hold what is drawn."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundtruth.bench import Result, result_of
+from groundtruth.bench.result_data import result_data
+from groundtruth.cli import main
+from groundtruth.errors import DomainError
+from groundtruth.evaluation.circuits.kept_scores import KeptCurves
+from groundtruth.report.figure import Chart, Matrix, axis_ticks, place_labels
+from groundtruth.report.views.result_figures import SHARES, choose_figures, result_figures
+from tests.groundtruth.bench.cell_makers import circuit_cell
+from tests.groundtruth.report.test_page import row
+
+STRAIGHT = KeptCurves(10, (0, 5, 10), (0.0, 0.5, 1.0), (0.0, 0.5, 1.0))
+STEEP = KeptCurves(4, (0, 2, 4), (0.0, 1.0, 1.0), (0.0, -0.5, 1.0))
+
+
+def result(methods: tuple[str, ...] = ("eap", "ifr")) -> Result:
+    outcomes = [(circuit_cell("oracle", "hist"), replace(row("oracle", 1.0), forward=0.0, backward=0.0))]
+    for auroc, method in enumerate(methods):
+        for model, curves in (("hist", STRAIGHT), ("hist@soft", STEEP)):
+            scores = replace(row(method, 0.5 + 0.25 * auroc), model=model, curves=curves)
+            outcomes.append((circuit_cell(method, model), scores))
+    return result_of(outcomes, seconds=1.0)
+
+
+def figures(**options: tuple[str, ...]) -> dict[str, Chart | Matrix]:
+    return {figure.name: figure for figure in result_figures(result(), **options)}
+
+
+def test_curves_are_the_mean_over_models_at_the_same_share_of_edges() -> None:
+    cpr, cmd = figures()["cpr"], figures()["cmd"]
+    assert isinstance(cpr, Chart) and isinstance(cmd, Chart)
+    assert [one.name for one in cpr.series] == ["ifr", "eap"]  # the oracle has no curve here
+    shares = np.array(SHARES)
+    assert cpr.series[0].y == pytest.approx((shares + np.minimum(1, 2 * shares)) / 2)
+    below = np.where(shares < 0.5, -shares, -0.5 + 3 * (shares - 0.5))
+    assert cmd.series[0].y == pytest.approx((shares + below) / 2)
+
+
+def test_tiers_models_and_cost_say_what_the_rows_say() -> None:
+    found = figures()
+    tiers, models, cost = found["tiers"], found["models"], found["cost"]
+    assert isinstance(tiers, Chart) and isinstance(models, Matrix) and isinstance(cost, Chart)
+    assert tiers.categories == ("raw (1)", "soft (1)")
+    assert {one.name: one.y for one in tiers.series} == {"ifr": (0.75, 0.75), "eap": (0.5, 0.5)}
+    assert (models.rows, models.columns) == (("ifr", "eap", "oracle"), ("hist", "hist@soft"))
+    assert models.values == ((0.75, 0.75), (0.5, 0.5), (1.0, None))
+    assert {one.name: (one.x, one.y) for one in cost.series} == {"ifr": ((3.0,), (0.75,)), "eap": ((3.0,), (0.5,))}
+
+
+def test_methods_and_figures_are_chosen_by_name_and_wrong_names_are_told() -> None:
+    cpr = figures(methods=("eap",))["cpr"]
+    assert isinstance(cpr, Chart) and [one.name for one in cpr.series] == ["eap"]
+    with pytest.raises(DomainError, match=r"the result has no method 'eop'. Did you mean: eap\? Choose from ifr, eap"):
+        result_figures(result(), methods=["eop"])
+    with pytest.raises(DomainError, match="the result has no ablation 'zero'. Choose from resample"):
+        result_figures(result(), "zero")
+    with pytest.raises(DomainError, match=r"the result has no figure 'model'. Did you mean: models, cmd\?"):
+        choose_figures(result_figures(result()), ["model"])
+    with pytest.raises(DomainError, match="the result has nothing to draw"):
+        choose_figures(result_figures(result_of([], seconds=0.0)), None)
+
+
+def test_more_methods_than_eyes_can_follow_are_drawn_only_when_named() -> None:
+    many = tuple(f"method{place}" for place in range(12))
+    drawn = {figure.name: figure for figure in result_figures(result(many))}
+    cpr, models = drawn["cpr"], drawn["models"]
+    assert isinstance(cpr, Chart) and isinstance(models, Matrix)
+    assert len(cpr.series) == 7 and len(models.rows) == 13
+
+
+def test_the_command_draws_and_writes_what_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(result_data(result())))
+    for name in ("one", "two"):
+        with pytest.raises(SystemExit) as left:
+            main(["plot", str(path), "--out", str(tmp_path / "new" / f"{name}.svg"), "--figures", "cpr,cost,models"])
+        assert left.value.code == 0
+    folder = tmp_path / "new"
+    assert (folder / "one.svg").read_bytes() == (folder / "two.svg").read_bytes()  # the same result, the same picture
+    records = list(csv.DictReader((folder / "one-cpr.csv").open()))
+    drawn = figures()["cpr"]
+    assert isinstance(drawn, Chart)
+    own = [float(record["faithfulness"]) for record in records if record["method"] == "ifr"]
+    assert own == list(drawn.series[0].y)
+    assert list(csv.reader((folder / "one-models.csv").open()))[-1] == ["oracle", "1.0", ""]
+    with pytest.raises(SystemExit) as left:
+        main(["plot", str(path), "--out", str(tmp_path / "figure.bmp")])
+    assert left.value.code == 2
+    assert "a picture ends in .svg, .png, .pdf. Name one, such as figure.svg." in capsys.readouterr().err
+
+
+def test_ticks_are_round_and_inside_the_axis() -> None:
+    assert axis_ticks((0.0, 1.04)) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert axis_ticks((-0.5, 1.0)) == [-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0]
+    assert axis_ticks((0.01, 1.0), log=True) == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
+    assert axis_ticks((2.5, 19.2), log=True) == [3.0, 4.0, 5.0, 7.0, 10.0]
+
+
+@given(st.lists(st.tuples(st.floats(0, 400), st.floats(0, 300)), min_size=1, max_size=30))
+def test_no_label_covers_another_label_a_point_or_the_edge(points: list[tuple[float, float]]) -> None:
+    placed = place_labels(points, [40.0] * len(points), 12, (400, 300))
+    boxes = [(left, middle - 6, left + 40, middle + 6) for left, middle in filter(None, placed)]
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        assert left >= 0 and right <= 400 and top >= 0 and bottom <= 300
+        assert not any(left < x + 4 and x - 4 < right and top < y + 4 and y - 4 < bottom for x, y in points)
+        others = boxes[:place] + boxes[place + 1 :]
+        assert not any(left < o[2] and o[0] < right and top < o[3] and o[1] < bottom for o in others)
