@@ -23,7 +23,8 @@ EPS = 1e-5
 ROTARY_BASE = 10_000.0
 
 Stream = Float[Tensor, "row position d_model"]
-PerHead = Float[Tensor, "row #head position d_model"]
+Sources = Float[Tensor, "source row position d_model"]
+PerRead = Float[Tensor, "row #read position d_model"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,26 +97,28 @@ def head_matrix(
 
 
 def project(
-    shape: Architecture, weights: TrainedWeights, layer: int, letter: str, read: PerHead
-) -> Float[Tensor, "row head position d_head"]:
-    """Queries, keys or values of all heads, from what each head reads.
+    shape: Architecture, weights: TrainedWeights, layer: int, read: PerRead
+) -> list[Float[Tensor, "row head position d_head"]]:
+    """Queries, keys and values of all heads, from what each reads; in one product, for many small ones take longer.
 
     Args:
         shape: The architecture.
         weights: Its weights.
         layer: Which block.
-        letter: ``q``, ``k`` or ``v``.
-        read: The residual stream before the norm, for each head or one for all.
+        read: The residual stream before the norm: one for all, or one for each query, then key, then value.
     """
-    matrix = torch.stack([head_matrix(shape, weights, layer, letter, h) for h in range(shape.n_heads)])
+    group = shape.n_heads // shape.kv_heads
+    keys, values = (matrix[layer].repeat_interleave(group, 0) for matrix in (weights.W_K, weights.W_V))
+    matrix = torch.cat([weights.W_Q[layer], keys, values])
     gain = None if weights.attn_gain is None else weights.attn_gain[layer]
     normed = normalise(shape, read, gain)
-    if read.shape[1] == 1:  # one input for all heads: one matrix product
+    if read.shape[1] == 1:
         flat = normed[:, 0] @ matrix.transpose(0, 1).flatten(1)
-        projected = flat.unflatten(-1, (shape.n_heads, shape.d_head)).transpose(1, 2)
+        projected = flat.unflatten(-1, (len(matrix), shape.d_head)).transpose(1, 2)
     else:
         projected = torch.einsum("rhpd,hdk->rhpk", normed, matrix)
-    return projected if letter == "v" else rotate(shape, projected)
+    queries, keys, values = projected.chunk(3, dim=1)
+    return [rotate(shape, queries), rotate(shape, keys), values]
 
 
 def attention_pattern(shape: Architecture, queries: Tensor, keys: Tensor) -> Tensor:
@@ -166,44 +169,40 @@ def forward(
         ids: Token ids, BOS first.
         cut: Which edges are cut in which row.
     """
-    written: list[Stream] = []
-    for value in embed(weights, ids):
-        written.append(_swapped(value, len(written), cut))
-    stream = written[0] if len(written) == 1 else written[0] + written[1]
-    heads, column = shape.n_heads, 0
+    blocks = [_swapped(torch.stack(embed(weights, ids)), 0, cut)]
+    stream, heads, column = blocks[0].sum(0), shape.n_heads, 0
     for layer in range(shape.n_layers):
-        parts: list[Tensor] = []
-        for letter in "qkv":
-            read = _read(stream, written, cut, column, heads)
-            parts.append(project(shape, weights, layer, letter, read))
-            column += heads
-        mixed = attention_pattern(shape, parts[0], parts[1]) @ parts[2]
-        results = torch.einsum("rhpk,hkd->rhpd", mixed, weights.W_O[layer])
-        first = len(written)
-        written += [_swapped(result, first + head, cut) for head, result in enumerate(results.unbind(1))]
-        stream = torch.stack([stream, *written[first:]]).sum(0)
-        mlp = feed_forward(shape, weights, layer, _read(stream, written, cut, column, 1)[:, 0])
-        written.append(_swapped(mlp, len(written), cut))
-        column += 1
-        stream = stream + written[-1]
-    logits = unembed(shape, weights, _read(stream, written, cut, column, 1)[:, 0])
-    return Outputs(torch.stack(written), logits)
+        read = _read(stream, blocks, cut, column, 3 * heads)
+        queries, keys, values = project(shape, weights, layer, read)
+        mixed = attention_pattern(shape, queries, keys) @ values
+        results = torch.einsum("rhpk,hkd->hrpd", mixed, weights.W_O[layer])
+        blocks.append(_swapped(results, sum(map(len, blocks)), cut))
+        stream = stream + blocks[-1].sum(0)
+        mlp = feed_forward(shape, weights, layer, _read(stream, blocks, cut, column + 3 * heads, 1)[:, 0])
+        blocks.append(_swapped(mlp[None], sum(map(len, blocks)), cut))
+        stream = stream + blocks[-1][0]
+        column += 3 * heads + 1
+    logits = unembed(shape, weights, _read(stream, blocks, cut, column, 1)[:, 0])
+    return Outputs(torch.cat(blocks), logits)
 
 
-def _swapped(own: Stream, source: int, cut: Cut | None) -> Stream:
-    """What a source writes, with the donors' values in the rows in which it is replaced."""
-    if cut is None or cut.swap is None or not bool(cut.swap[:, source].any()):
+def _swapped(own: Sources, first: int, cut: Cut | None) -> Sources:
+    """What some sources write, with the donors' values in the rows in which they are replaced."""
+    if cut is None or cut.swap is None:
         return own
-    return torch.where(cut.swap[:, source, None, None], cut.donors[source], own)
+    replaced = cut.swap[:, first : first + len(own)]
+    if not bool(replaced.any()):
+        return own
+    return torch.where(replaced.T[..., None, None], cut.donors[first : first + len(own)], own)
 
 
-def _read(stream: Stream, written: list[Tensor], cut: Cut | None, column: int, n: int) -> PerHead:
+def _read(stream: Stream, blocks: list[Sources], cut: Cut | None, column: int, n: int) -> PerRead:
     """What some destinations read, side by side: the stream, with each cut source's donor in place of its own."""
     if cut is None or cut.mask is None:
         return stream[:, None]
-    n_sources = len(written)
-    mask = cut.mask[:, :n_sources, column : column + n]
-    change = cut.donors[:n_sources] - torch.stack(written)
+    written = torch.cat(blocks)
+    mask = cut.mask[:, : len(written), column : column + n]
+    change = cut.donors[: len(written)] - written
     if mask.shape[0] == 1:
         return stream[:, None] + torch.einsum("sh,srpd->rhpd", mask[0], change)
     return stream[:, None] + torch.einsum("rsh,srpd->rhpd", mask, change)

@@ -76,7 +76,7 @@ def prepare_network(
     shape, correspondence = _fit(program, domain, plan, causal or looks_back_only(program, inputs))
     if causal and not shape.causal:
         raise DomainError(f"'{name}' is meant for causal attention; the architecture has causal=False.")
-    decoder = decoder_of(name, evaluate_many(program, inputs, causal=shape.causal))
+    decoder = decoder_of(name, _outputs(name, program, inputs, causal=shape.causal))
     tokens = token_values_of(domain)
     shapes = weight_shapes(
         shape, n_tokens=len(tokens), n_positions=domain.max_seq_len + 1, n_outputs=len(decoder.values)
@@ -137,7 +137,23 @@ def decoder_of(name: str, outputs: Sequence[Sequence[Any]]) -> Decoder:
 
 def looks_back_only(program: rasp.SOp, inputs: Sequence[Sequence[Any]]) -> bool:
     """Whether a program gives the same under causal attention on its whole domain."""
-    return evaluate_many(program, inputs) == evaluate_many(program, inputs, causal=True)
+    try:
+        seeing_the_past = evaluate_many(program, inputs, causal=True)
+    except Exception:  # A query that sees no key gives None, and a program's functions may raise anything on it.
+        return False
+    return evaluate_many(program, inputs) == seeing_the_past
+
+
+def _outputs(name: str, program: rasp.SOp, inputs: Sequence[Sequence[Any]], *, causal: bool) -> list[list[Any]]:
+    try:
+        return evaluate_many(program, inputs, causal=causal)
+    except Exception as error:  # As above; without a causal mask the error is the program's own.
+        if not causal:
+            raise
+        raise DomainError(
+            f"'{name}' has no output under causal attention on some input of its domain ({error}). Take an "
+            "architecture with causal=False."
+        ) from error
 
 
 def _fit(program: rasp.SOp, domain: Domain, plan: Plan, causal: bool) -> tuple[Architecture, Correspondence]:

@@ -10,11 +10,12 @@ from groundtruth.trained.certificate import EdgeRecord
 from groundtruth.truth.circuits.circuit import Sufficiency
 from mib.graph import Edge, Graph
 
-_ALL_SUBSETS_UP_TO = 12
+_ALL_SUBSETS_UP_TO = 8
 """With at most this many candidates every set of them is tried, smallest first."""
 
-_ORDERS = 1
-"""Else this many orders of deletion are tried, each of which gives one minimal circuit and takes hundreds of trials."""
+_DELETIONS = 120
+"""Else orders of deletion are tried, each of which gives one minimal circuit and takes about two trials a candidate: as
+many orders as take this many deletions, and at least one."""
 
 _SEARCHED_PAIRS = 4096
 """With more pairs than this, sets of edges that the circuit does not need are not searched: that takes hundreds of
@@ -84,7 +85,7 @@ def _by_size(candidates: Sequence[Edge], reproduces: Callable[[Sequence[Edge]], 
 def _by_deletion(candidates: Sequence[Edge], reproduces: Callable[[Sequence[Edge]], bool]) -> Iterator[frozenset[Edge]]:
     if not reproduces(candidates):
         return
-    for seed in range(_ORDERS):
+    for seed in range(max(1, _DELETIONS // len(candidates))):
         kept, before = set(candidates), -1
         order = random.Random(seed).sample(list(candidates), len(candidates))
         while len(kept) != before:

@@ -1,18 +1,18 @@
-"""What spare components are trained to hold, so that they are loud though nothing needs them."""
+"""What components are trained to hold: spares variables of their own, units the program's, while these are learned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from tracr.rasp import rasp
 
 from groundtruth.compiled.domain import Tokens
+from groundtruth.rasp.evaluate import evaluate_many
+from groundtruth.rasp.expressions import walk
 from groundtruth.trained.trained_network import TrainedNetwork
-from groundtruth.trained.training_rows import Rows
+from groundtruth.trained.variable_probes import VariableProbes
 
 SPARE_VARIABLES: dict[str, Callable[[Sequence[Any], int], object]] = {
     "first token": lambda tokens, position: tokens[0],
@@ -22,48 +22,52 @@ SPARE_VARIABLES: dict[str, Callable[[Sequence[Any], int], object]] = {
 """A function of an input and a position that a causal model can compute, by name."""
 
 _WEIGHT = 0.3
-"""Weight of the spare components' loss."""
 
 _LOUDNESS = 3.0
 """Size of the fixed probes that read spare components: the smaller, the louder a component has to be."""
 
 
-class SpareVariables:
-    """Fixed random probes of spare components, and what they should read.
+def spare_probes(network: TrainedNetwork, inputs: Sequence[Tokens], generator: torch.Generator) -> VariableProbes:
+    """Probes of the spare components, so that they are loud though nothing needs them.
 
     Args:
-        network: Its correspondence names the spare components.
+        network: Its correspondence names them.
         inputs: All inputs of its domain.
         generator: Draws the probes.
     """
+    variables = {
+        spare.component: [
+            [SPARE_VARIABLES[spare.variable](tokens, position) for position in range(len(tokens))] for tokens in inputs
+        ]
+        for spare in network.correspondence.spares
+    }
+    width = network.architecture.d_model
+    return VariableProbes(network.graph, width, variables, scale=_LOUDNESS, weight=_WEIGHT, generator=generator)
 
-    def __init__(self, network: TrainedNetwork, inputs: Sequence[Tokens], generator: torch.Generator) -> None:
-        self._spares = network.correspondence.spares
-        self._graph = network.graph
-        self._targets: list[Tensor] = []
-        self._probes: list[Tensor] = []
-        for spare in self._spares:
-            function = SPARE_VARIABLES[spare.variable]
-            values = [[function(tokens, position) for position in range(len(tokens))] for tokens in inputs]
-            known = {value: code for code, value in enumerate(sorted({v for row in values for v in row}, key=str))}
-            self._targets.append(torch.tensor([[known[value] for value in row] for row in values]))
-            drawn = torch.randn(network.architecture.d_model, len(known), generator=generator)
-            self._probes.append(_LOUDNESS * drawn / network.architecture.d_model**0.5)
 
-    @cached_property
-    def _places(self) -> list[int]:
-        return [self._graph.source_index[spare.component] for spare in self._spares]
+def unit_probes(
+    network: TrainedNetwork, inputs: Sequence[Tokens], generator: torch.Generator, *, weight: float
+) -> VariableProbes:
+    """Probes of the units that hold one category each, which is learned sooner where it is asked for directly.
 
-    def loss(self, sources: Tensor, rows: Rows) -> Tensor:
-        """Cross-entropy of what the probes read in runs with nothing cut.
+    Heads that count or average hold numbers along a line, which no linear probe can tell apart; they have none.
 
-        Args:
-            sources: What each source writes [source, row, position, d_model].
-            rows: The runs.
-        """
-        total = sources.new_zeros(())
-        plain = torch.nonzero(~rows.swap.any(1))[:, 0] if rows.swap is not None else torch.arange(len(rows))
-        for place, target, probe in zip(self._places, self._targets, self._probes, strict=True):
-            read = sources[place, plain, 1:] @ probe.to(sources)
-            total = total + F.cross_entropy(read.flatten(0, 1), target[rows.inputs[plain]].flatten())
-        return _WEIGHT * total
+    Args:
+        network: Its correspondence names the units.
+        inputs: All inputs of its domain.
+        generator: Draws the probes.
+        weight: Weight of their loss.
+    """
+    known = {expression.label: expression for expression in walk(network.program) if isinstance(expression, rasp.SOp)}
+    variables: dict[str, list[list[object]]] = {}
+    for unit in network.correspondence.units:
+        sop = known[unit.expressions[0]]
+        on_heads = unit.components[0][0] == "a"
+        numeric = isinstance(sop, rasp.SelectorWidth) or rasp.is_numerical(sop)
+        if len(unit.expressions) > 1 or (on_heads and numeric) or unit.components == network.correspondence.output:
+            continue
+        values = evaluate_many(sop, inputs, causal=network.causal)
+        variables |= {component: values for component in unit.components}
+    return VariableProbes(
+        network.graph, network.architecture.d_model, variables, scale=_LOUDNESS, weight=weight, generator=generator
+    )

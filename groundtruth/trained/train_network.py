@@ -19,15 +19,19 @@ from groundtruth.trained.certificate import Certificate
 from groundtruth.trained.certify_network import N_SUBSETS, certify
 from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.find_faults import Fault, find_faults
-from groundtruth.trained.spare_variables import SpareVariables
+from groundtruth.trained.spare_variables import spare_probes, unit_probes
 from groundtruth.trained.trained_network import Kind, TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
 from groundtruth.trained.training_rows import Counterexamples, RowMaker, Rows, answer_loss
-from groundtruth.trained.training_state import TrainingState, read_state, write_state
-from groundtruth.trained.wired_weights import Wiring, draw_wiring
+from groundtruth.trained.training_state import TrainingState, read_state, restore_optimizer, write_state
+from groundtruth.trained.wired_weights import Wiring, draw_wiring, with_gains
 
 CHECKPOINT_STEPS = 50
 """So often the state of a run is written."""
+
+WINDOW = 25
+"""A cycle ends early after so many steps in a row with wide margins. Windows begin where states are written, so that a
+run that continues ends where it would have ended."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,26 @@ class Settings:
         noise: Disturbance of ``free``, in standard deviations of each matrix.
         buffer: Counterexamples that are kept.
         rounds: So often training goes on where the enumeration finds a fault.
+        enough: A cycle ends when no margin has been below this for a while; the enumeration has the last word.
         decay: Weight decay.
+        guide: Weight of probes that ask each unit for its variable while edges are wired.
+        idle: Size of what idle components write at first, over that of the others: under a norm they are noise.
     """
 
-    wired_steps: int = 500
-    free_steps: int = 350
-    learning_rate: float = 3e-3
+    wired_steps: int = 200
+    free_steps: int = 200
+    learning_rate: float = 1e-2
     free_learning_rate: float = 2e-3
-    batch: int = 96
+    batch: int = 60
     margin: float = 3.0
     hinge: float = 0.1
     noise: float = 0.3
     buffer: int = 600
     rounds: int = 4
+    enough: float = 2.0
     decay: float = 1e-3
+    guide: float = 0.3
+    idle: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ class Moment:
     """Where a training run is.
 
     Attributes:
-        phase: ``wired``, ``strict``, ``repair 1``, ..., or ``certificate``.
+        phase: ``wired``, ``wired, repair 1``, ..., ``strict``, ``repair 1``, ...
         step: Steps done in this phase.
         steps: Steps of this phase.
         loss: The last loss.
@@ -111,7 +121,8 @@ class Trainer:
         self._generator = torch.Generator().manual_seed(seed)
         inputs = tuple(network.domain.enumerate())
         self._maker = RowMaker(network, inputs, self._generator)
-        self._spares = SpareVariables(network, inputs, self._generator)
+        self._spares = spare_probes(network, inputs, self._generator)
+        self._guides = unit_probes(network, inputs, self._generator, weight=settings.guide)
         self._kept_swaps, self._kept_cuts = Counterexamples(settings.buffer), Counterexamples(settings.buffer)
         self.steps = 0
 
@@ -124,23 +135,27 @@ class Trainer:
             numbers = self._resume(resumed)
         network = self.network
         for index, phase in enumerate(self._phases()[first:], first):
-            if phase == "wired":
-                self._cycle(index, numbers, wiring, resumed)
-                weights = wiring.weights({name: value.double() for name, value in numbers.items()})
-                network = self._finish(weights)
-                if self.kind == "free":
-                    numbers = self._disturb(weights.to(torch.float32))
-            else:
-                self._cycle(index, numbers, None, resumed)
-                network = self._finish(TrainedWeights.of(numbers).to(torch.float64))
-                if not self._collect_faults(network):
-                    break
+            wired = wiring if phase.startswith("wired") else None
+            self._cycle(index, numbers, wired, resumed)
             resumed = None
+            if wired is None:
+                weights = TrainedWeights.of(numbers).to(torch.float64)
+            else:
+                weights = wired.weights({name: value.double() for name, value in numbers.items()})
+            network = self._finish(weights)
+            if wired is not None and self.kind == "free":
+                numbers = self._disturb(weights.to(torch.float32))
+            elif not self._collect_faults(network):
+                break
         return network
 
     def _phases(self) -> list[str]:
-        strict = ["strict", *(f"repair {attempt}" for attempt in range(1, self.settings.rounds))]
-        return {"wired": ["wired"], "free": ["wired", *strict], "scratch": strict}[self.kind]
+        repairs = [f"repair {attempt}" for attempt in range(1, self.settings.rounds)]
+        return {
+            "wired": ["wired", *(f"wired, {repair}" for repair in repairs)],
+            "free": ["wired", "strict", *repairs],
+            "scratch": ["strict", *repairs],
+        }[self.kind]
 
     def _start(self) -> tuple[dict[str, Tensor], Wiring]:
         """Random numbers to start from, and where the wired phase lets sources write."""
@@ -156,7 +171,12 @@ class Trainer:
             generator=self._generator,
         )
         shapes = wiring.number_shapes({n: s for n, s in network.shapes.items() if not n.endswith("_gain")})
-        return initial_weights(shapes, self._generator).to(torch.float32).tensors, wiring
+        numbers = initial_weights(shapes, self._generator).to(torch.float32).tensors
+        for component in network.correspondence.idle(network.graph):
+            place = network.graph.locate(component)
+            written = numbers["W_O"][place.layer, place.head] if place.kind == "head" else numbers["W_out"][place.layer]
+            written *= self.settings.idle
+        return numbers, wiring
 
     def _collect_faults(self, network: TrainedNetwork) -> list[Fault]:
         """What an enumeration finds wrong; the pairs are trained on from now on."""
@@ -192,14 +212,15 @@ class Trainer:
             value.requires_grad_(True)
         # Sorted, as a checkpoint has them: in another order the norm of the gradients is rounded otherwise.
         trained = [numbers[name] for name in sorted(numbers)]
-        optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.95), weight_decay=self.settings.decay)
+        optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.95), weight_decay=self.settings.decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(steps, 2))
         begun = 0 if resumed is None else restore_optimizer(optimizer, schedule, numbers, resumed)
+        lowest = float("inf")
         for step in range(begun, steps):
             if self._checkpoint is not None and step % CHECKPOINT_STEPS == 0:
                 write_state(self._checkpoint, self._state(index, step, numbers, optimizer))
             weights = TrainedWeights.of(numbers) if wiring is None else wiring.weights(numbers)
-            loss, worst = self._loss(weights, strict=wiring is None)
+            loss, worst = self._loss(weights, strict=wiring is None, repair="repair" in phase)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -207,17 +228,21 @@ class Trainer:
             schedule.step()
             self.steps += 1
             self._progress(Moment(phase, step + 1, steps, float(loss.detach()), worst))
+            lowest = min(lowest, worst)
+            if (step + 1) % WINDOW == 0:
+                if lowest >= self.settings.enough:
+                    break
+                lowest = float("inf")
         for value in numbers.values():
             value.requires_grad_(False)
 
     def _schedule(self, index: int) -> tuple[str, int, float]:
         """Name, steps and highest learning rate of a phase."""
         settings, phase = self.settings, self._phases()[index]
-        if phase == "wired":
-            return phase, settings.wired_steps, settings.learning_rate
-        if phase == "strict":
-            return phase, settings.free_steps, settings.free_learning_rate
-        return phase, settings.free_steps // 2, settings.free_learning_rate / 2
+        wired = phase.startswith("wired")
+        steps = settings.wired_steps if wired else settings.free_steps
+        rate = settings.learning_rate if wired else settings.free_learning_rate
+        return (phase, steps // 2, rate / 2) if "repair" in phase else (phase, steps, rate)
 
     def _state(
         self, index: int, step: int, numbers: dict[str, Tensor], optimizer: torch.optim.Optimizer
@@ -248,12 +273,12 @@ class Trainer:
         text = repr((*map(str, parts), repr(network.correspondence), asdict(self.settings)))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _loss(self, weights: TrainedWeights, *, strict: bool) -> tuple[Tensor, float]:
+    def _loss(self, weights: TrainedWeights, *, strict: bool, repair: bool) -> tuple[Tensor, float]:
         """The mean loss over all rows of a step, and the smallest margin."""
         shape, settings, maker = self.network.architecture, self.settings, self._maker
         with torch.no_grad():
             sources = forward(shape, weights, maker.ids).sources
-        batches = [self._swapped_rows(every_unit=not strict)]
+        batches = [self._swapped_rows(every_unit=not strict, replay=strict or repair)]
         # With wired edges only a norm can carry what a destination must not read.
         if strict or (self.kind == "wired" and shape.norm):
             batches.append(self._strict_rows())
@@ -266,53 +291,36 @@ class Trainer:
             )
             total = total + loss * (len(rows) / n)
             worst = min(worst, float(margins.min()))
-            if strict or rows.mask is not None:
+            if strict or repair or rows.mask is not None:
                 kept.add(rows, margins)
             if rows.swap is not None:
                 total = total + self._spares.loss(outputs.sources, rows)
+                if not strict:
+                    total = total + self._guides.loss(outputs.sources, rows)
         return total, worst
 
-    def _swapped_rows(self, *, every_unit: bool) -> Rows:
-        """Plain runs, and runs in which the outputs of every unit, or of two of them, are replaced."""
-        maker, inputs = self._maker, self._maker.draw_inputs(self.settings.batch)
+    def _swapped_rows(self, *, every_unit: bool, replay: bool) -> Rows:
+        """Plain runs, and runs in which the outputs of every unit, or of two of them, are replaced.
+
+        Args:
+            every_unit: Whether all units have their turn at every step.
+            replay: Whether counterexamples are trained on again.
+        """
+        maker, batch = self._maker, self.settings.batch
         n_units = len(self.network.correspondence.units)
         units = range(n_units) if every_unit else torch.randperm(n_units, generator=self._generator)[:2].tolist()
-        parts = [maker.plain(inputs)]
+        parts = [maker.plain(maker.draw_inputs(batch))]
         if self.kind != "scratch":
-            parts += [maker.interchanges(unit, inputs, self._donors(inputs)) for unit in units]
-        parts += maker.votes(inputs, self._donors(inputs))
-        if not every_unit:
+            parts += [maker.interchanges(unit, *maker.draw_pairs(batch)) for unit in units]
+        parts += maker.votes(*maker.draw_pairs(batch))
+        if replay:
             parts += self._kept_swaps.draw(self.settings.batch, self._generator)
         return Rows.join(parts)
 
     def _strict_rows(self) -> Rows:
         """Runs with needless edges cut."""
-        inputs = self._maker.draw_inputs(self.settings.batch)
         again = self._kept_cuts.draw(self.settings.batch, self._generator)
-        return Rows.join([self._maker.strict(inputs, self._donors(inputs)), *again])
-
-    def _donors(self, inputs: Tensor) -> Tensor:
-        return torch.randint(len(self._maker.inputs), (len(inputs),), generator=self._generator)
-
-
-def with_gains(weights: TrainedWeights, generator: torch.Generator) -> TrainedWeights:
-    """The same network with random gains, made up for by the matrices that read through them.
-
-    Args:
-        weights: Without gains.
-        generator: Draws them.
-    """
-    tensors = dict(weights.tensors)
-    layers, d_model = tensors["W_in"].shape[:2]
-    drawn = torch.rand(2 * layers + 1, d_model, generator=generator, dtype=torch.float64) * 1.5 + 0.5
-    attn, mlp, final = drawn[:layers], drawn[layers:-1], drawn[-1]
-    for name in ("W_Q", "W_K", "W_V"):
-        tensors[name] = tensors[name] / attn[:, None, :, None]
-    for name in ("W_in", "W_gate"):
-        if name in tensors:
-            tensors[name] = tensors[name] / mlp[:, :, None]
-    tensors |= {"W_U": tensors["W_U"] / final[:, None], "attn_gain": attn, "mlp_gain": mlp, "final_gain": final}
-    return TrainedWeights.of(tensors)
+        return Rows.join([self._maker.strict(*self._maker.draw_pairs(self.settings.batch)), *again])
 
 
 @dataclass(frozen=True, eq=False)
@@ -375,21 +383,3 @@ def train_network(
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return Trained(trained, certificate, seconds)
-
-
-def restore_optimizer(
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    numbers: dict[str, Tensor],
-    state: TrainingState,
-) -> int:
-    """Bring an optimizer and its schedule to where a run stopped; the step of the phase is returned."""
-    first, second = state.part("first"), state.part("second")
-    for _ in range(state.step):
-        optimizer.step()  # without gradients nothing moves; the schedule wants to see a step before its own
-        schedule.step()
-    for name, value in numbers.items():
-        if name in first:
-            count = torch.tensor(float(state.step))
-            optimizer.state[value] = {"step": count, "exp_avg": first[name], "exp_avg_sq": second[name]}
-    return state.step

@@ -141,6 +141,12 @@ class RowMaker:
         """``n`` different inputs, or all of them in random order where there are fewer."""
         return torch.randperm(len(self.inputs), generator=self.generator)[:n]
 
+    def draw_pairs(self, n: int) -> tuple[Tensor, Tensor]:
+        """``n`` inputs with donors; where the domain is small each input comes several times, with other donors."""
+        times = -(-n // len(self.inputs))
+        inputs = torch.cat([self.draw_inputs(n) for _ in range(times)])[:n]
+        return inputs, torch.randint(len(self.inputs), (len(inputs),), generator=self.generator)
+
     def plain(self, inputs: Tensor) -> Rows:
         """Runs with nothing replaced."""
         swap = torch.zeros(len(inputs), len(self.network.graph.sources), dtype=torch.bool)

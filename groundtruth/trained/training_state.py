@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -68,3 +69,21 @@ def read_state(path: Path, identity: str) -> TrainingState | None:
             "checkpoint, or delete it to begin anew."
         )
     return TrainingState(identity, int(phase), int(step), int(steps), tensors)
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    numbers: dict[str, Tensor],
+    state: TrainingState,
+) -> int:
+    """Bring an optimizer and its schedule to where a run stopped; the step of the phase is returned."""
+    first, second = state.part("first"), state.part("second")
+    for _ in range(state.step):
+        optimizer.step()  # without gradients nothing moves; the schedule wants to see a step before its own
+        schedule.step()
+    for name, value in numbers.items():
+        if name in first:
+            count = torch.tensor(float(state.step))
+            optimizer.state[value] = {"step": count, "exp_avg": first[name], "exp_avg_sq": second[name]}
+    return state.step

@@ -8,7 +8,7 @@ is zero but for rounding, whatever the trained numbers are; the matrices are den
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -40,6 +40,9 @@ class Wiring:
     shape: Architecture
     spaces: Mapping[str, Tensor]
     readers: Mapping[str, Tensor]
+    _made: dict[torch.dtype, Mapping[str, Tensor]] = field(
+        default_factory=dict[torch.dtype, Mapping[str, Tensor]], init=False, repr=False
+    )
 
     def weights(self, numbers: Mapping[str, Tensor]) -> TrainedWeights:
         """The weights that trained numbers stand for; differentiable, in their dtype.
@@ -48,23 +51,28 @@ class Wiring:
             numbers: By name of a weight; writing matrices have the rank of their space in place of d_model.
         """
         found = {name: value for name, value in numbers.items() if name in ("b_in",) or name.endswith("_gain")}
-        for name, projection in self.readers.items():
+        fixed = self._fixed(numbers["W_E"].dtype)
+        for name in self.readers:
             if name in numbers:
-                found[name] = projection.to(numbers[name]) @ numbers[name]
-        found["W_E"] = numbers["W_E"] @ self._space("input", numbers["W_E"]).T
-        if "W_pos" in numbers:
-            found["W_pos"] = numbers["W_pos"] @ self._space("pos", numbers["W_pos"]).T
-        layers, heads = range(self.shape.n_layers), range(self.shape.n_heads)
-        of_heads = [torch.stack([self._space(f"a{i}.h{h}", numbers["W_O"]).T for h in heads]) for i in layers]
-        found["W_O"] = numbers["W_O"] @ torch.stack(of_heads)
-        of_mlps = torch.stack([self._space(f"m{layer}", numbers["W_out"]).T for layer in layers])
-        found["W_out"] = numbers["W_out"] @ of_mlps
+                found[name] = fixed[name] @ numbers[name]
+        for name in ("W_E", "W_pos", "W_O", "W_out"):
+            if name in numbers:
+                found[name] = numbers[name] @ fixed[name]
         if "b_out" in numbers:
-            found["b_out"] = (numbers["b_out"][:, None] @ of_mlps)[:, 0]
+            found["b_out"] = (numbers["b_out"][:, None] @ fixed["W_out"])[:, 0]
         return TrainedWeights.of(found)
 
-    def _space(self, source: str, like: Tensor) -> Tensor:
-        return self.spaces[source].to(like)
+    def _fixed(self, dtype: torch.dtype) -> Mapping[str, Tensor]:
+        """The matrices that numbers are multiplied by, by name of a weight; training asks for them at each step."""
+        if dtype not in self._made:
+            layers, heads = range(self.shape.n_layers), range(self.shape.n_heads)
+            made = dict(self.readers)
+            made |= {name: self.spaces[of].T for name, of in (("W_E", "input"), ("W_pos", "pos")) if of in self.spaces}
+            of_heads = [torch.stack([self.spaces[f"a{layer}.h{head}"].T for head in heads]) for layer in layers]
+            made["W_O"] = torch.stack(of_heads)
+            made["W_out"] = torch.stack([self.spaces[f"m{layer}"].T for layer in layers])
+            self._made[dtype] = {name: value.to(dtype) for name, value in made.items()}
+        return self._made[dtype]
 
     def number_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         """The shapes of the trained numbers, from those of the weights."""
@@ -96,6 +104,26 @@ def draw_wiring(
         # LayerNorm subtracts the mean, so that what is written must have none for readers to see all of it.
         spaces[source] = torch.linalg.qr(drawn - drawn.mean(0) if _centres(shape) else drawn)[0]
     return Wiring(shape, spaces, _readers(shape, correspondence, spaces))
+
+
+def with_gains(weights: TrainedWeights, generator: torch.Generator) -> TrainedWeights:
+    """The same network with random gains, made up for by the matrices that read through them.
+
+    Args:
+        weights: Without gains.
+        generator: Draws them.
+    """
+    tensors = dict(weights.tensors)
+    layers, d_model = tensors["W_in"].shape[:2]
+    drawn = torch.rand(2 * layers + 1, d_model, generator=generator, dtype=torch.float64) * 1.5 + 0.5
+    attn, mlp, final = drawn[:layers], drawn[layers:-1], drawn[-1]
+    for name in ("W_Q", "W_K", "W_V"):
+        tensors[name] = tensors[name] / attn[:, None, :, None]
+    for name in ("W_in", "W_gate"):
+        if name in tensors:
+            tensors[name] = tensors[name] / mlp[:, :, None]
+    tensors |= {"W_U": tensors["W_U"] / final[:, None], "attn_gain": attn, "mlp_gain": mlp, "final_gain": final}
+    return TrainedWeights.of(tensors)
 
 
 def least_width(shape: Architecture, correspondence: Correspondence, *, n_tokens: int, n_positions: int) -> int:

@@ -1,16 +1,18 @@
 """Building the trained models that ship: what is there is kept, what is refused is logged, a run can go on."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from groundtruth import load
-from groundtruth.build_trained import LOG, Job, ShippedRecipe, build, gather_log, recipes_named, shipped_recipes
+from groundtruth.build_trained import LOG, SHIPPED, Job, ShippedRecipe, build, gather_log, recipes_named
 from groundtruth.errors import DomainError, TrainingError
-from groundtruth.programs import get, names
+from groundtruth.programs import get
+from groundtruth.store.catalog import shipped_trained
 from groundtruth.trained.certify_network import certify
 from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
+from groundtruth.trained.train_network import Settings
 from groundtruth.trained.trained_model import TrainedModel
 from tests.groundtruth.trained.wired_by_hand import copying_network
 
@@ -67,32 +69,35 @@ def test_every_attempt_is_logged_and_the_last_one_counts(job, trained, monkeypat
     assert second["failures"] == ["needless edge m0->logits is live"] and second["certified"] is False
 
 
-def test_recipes_have_names_of_their_own_and_programs_of_the_library():
-    recipes = list(shipped_recipes())
-    assert len({recipe.name for recipe in recipes}) == len(recipes) >= 30
-    assert {recipe.program for recipe in recipes} <= set(names())
-    assert {recipe.style for recipe in recipes} == {"gpt2", "llama"}
-    assert sum(recipe.copies == "vote" for recipe in recipes) >= 10
+def test_what_ships_has_a_recipe_of_its_own_and_every_recipe_ships():
+    recipes = {recipe.name: recipe for recipe in SHIPPED}
+    assert len(recipes) == len(SHIPPED)
+    assert sorted(recipes) == shipped_trained()
+    for name, recipe in recipes.items():
+        model = load(name)
+        assert (model.training.kind, model.training.seed) == (recipe.kind, recipe.seed)
+        assert model.training.settings.items() <= asdict(Settings(**dict(recipe.settings))).items()
+        assert (model.domain.vocab, model.domain.max_seq_len) == (recipe.vocab, recipe.length)
 
 
-@pytest.mark.parametrize("recipe", list(shipped_recipes()), ids=lambda recipe: recipe.name)
-def test_every_recipe_fits(recipe):
-    """Where the circuit is to live is drawn before training; a program that does not fit would be found after hours."""
+@pytest.mark.parametrize("recipe", SHIPPED, ids=lambda recipe: recipe.name)
+def test_every_recipe_draws_the_circuit_that_ships(recipe):
     program = get(recipe.program)
     network = prepare_network(
         recipe.name,
         program.build(),
-        fixed_length(program.domain, vocab=None, max_seq_len=recipe.length),
-        Plan({"style": recipe.style, **dict(recipe.sizes)}, None, recipe.seed, recipe.copies),
+        fixed_length(program.domain, vocab=recipe.vocab, max_seq_len=recipe.length),
+        Plan(recipe.architecture, None, recipe.seed, recipe.copies, recipe.spares),
         causal=program.causal,
     )
-    assert network.domain.size <= 256
-    votes = [unit for unit in network.correspondence.units if unit.sharing == "vote"]
-    assert bool(votes) == (recipe.copies == "vote")
+    shipped = load(recipe.name)
+    assert (network.correspondence, network.architecture) == (shipped.correspondence, shipped.architecture)
 
 
 def test_names_say_what_differs():
     assert ShippedRecipe("hist", 3, kind="wired", style="llama", copies="vote").name == "hist@wired-llama-vote-3"
-    assert recipes_named(["second_step@free-0"]) == [ShippedRecipe("second_step")]
-    with pytest.raises(DomainError, match="no recipe for 'second_step@free-9'. Did you mean: second_step@free-0"):
+    assert recipes_named(["second_step@wired-0"]) == [
+        recipe for recipe in SHIPPED if recipe.name == "second_step@wired-0"
+    ]
+    with pytest.raises(DomainError, match="no recipe for 'second_step@free-9'. Did you mean: second_step@"):
         recipes_named(["second_step@free-9"])

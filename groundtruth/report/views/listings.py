@@ -275,7 +275,7 @@ def trained_table(models: Sequence[Mapping[str, Any]]) -> RenderableType:
         )
     told = (
         f"{notation.plural(len(models), 'trained model')}, circuits certified by running every pair of inputs · "
-        "live: under resample ablation, +: others stand in for each other · margin: of the right logit, at least · "
+        "live: under resample ablation, +: more are needed together · margin: of the right logit, at least · "
         "IIA: of the worst variable"
     )
     return Group(table, _hint(told, "groundtruth show NAME"))

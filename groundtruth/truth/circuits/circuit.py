@@ -122,7 +122,7 @@ class Sufficiency:
         if self.undecided:
             return f"sufficiency undecided: {self.undecided} edge{'s are' if self.undecided > 1 else ' is'}"
         if self.holds is False:
-            return "not sufficient alone (copies stand in for each other)"
+            return "not sufficient alone (edges that are inert alone are needed together)"
         if self.holds is None:
             return f"jointly sufficient on a sample ({self.runs:,} pairs tried)"
         how = f"{self.runs:,} runs cover all pairs" if self.by == "exhaustive" else "proven"

@@ -9,6 +9,7 @@ import torch
 import groundtruth
 from groundtruth.errors import ArtifactError, DomainError, TrainingError
 from groundtruth.trained.certify_network import certify
+from groundtruth.trained.prepare_network import Plan, fixed_length, looks_back_only, prepare_network
 from groundtruth.trained.train_network import Moment, Settings, Trainer
 from groundtruth.trained.wired_weights import draw_wiring
 from tests.groundtruth.trained.small_networks import GPT2, LLAMA, PLAIN, random_network
@@ -139,6 +140,16 @@ def test_wired_weights_write_nothing_that_a_destination_must_not_read(shape):
         assert float(product.abs().max()) < 1e-14
     if shape.style == "gpt2":
         assert float((wiring.spaces["m0"].T @ wiring.readers["W_V"][1, 0]).abs().max()) > 0.01
+
+
+def test_a_program_that_is_undefined_under_a_causal_mask_is_bidirectional():
+    """Its second query is the first hop, which is None where the token before sees no key: a program may fail there."""
+    program = groundtruth.programs.get("follow_pointer_twice")
+    sop, domain = program.build(), fixed_length(program.domain, vocab=(0, 1, 2), max_seq_len=3)
+    assert not looks_back_only(sop, list(domain.enumerate()))
+    assert not prepare_network("hops", sop, domain, Plan(), causal=False).causal
+    with pytest.raises(DomainError, match=r"'hops' has no output under causal attention on some .*causal=False"):
+        prepare_network("hops", sop, domain, Plan({"causal": True}), causal=False)
 
 
 def test_bad_requests_are_refused():

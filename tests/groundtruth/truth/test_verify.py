@@ -71,7 +71,7 @@ def test_details_say_what_was_proven(stored):
     assert details["files"] == "8 circuits of 94 edges, hashes agree"
     assert details["weights = program"] == "all 6 inputs"
     assert details["padding"] == "harmless"
-    assert "not sufficient alone (copies stand in for each other)" in details["circuit resample/mixed"]
+    assert "not sufficient alone (edges that are inert alone are needed together)" in details["circuit resample/mixed"]
 
 
 @pytest.mark.slow
@@ -315,7 +315,7 @@ def test_a_circuit_on_other_inputs_is_caught(copied, claim):
 def test_a_false_sufficiency_is_caught(copied, claim):
     folder = copied("contains_x_twice_told")
     told = lie(folder, "resample", "mixed", lambda c: c["sufficiency"].update(claim))
-    assert "is claimed, but: not sufficient alone (copies stand in for each other)." in told
+    assert "is claimed, but: not sufficient alone (edges that are inert alone are needed together)." in told
 
 
 def test_a_false_insufficiency_is_caught(copied):

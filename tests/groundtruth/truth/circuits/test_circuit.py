@@ -91,7 +91,8 @@ def test_a_mask_holds_the_live_edges_or_those_that_are_given(circuit):
 
 def test_a_circuit_says_what_it_is_in_a_line(circuit):
     assert str(circuit) == (
-        "resample, fixed lengths: 2 live of 13, 1 undecided, not sufficient alone (copies stand in for each other)"
+        "resample, fixed lengths: 2 live of 13, 1 undecided, "
+        "not sufficient alone (edges that are inert alone are needed together)"
     )
 
 
