@@ -30,9 +30,8 @@ def main() -> None:
     print(f"{len(circuits)} circuits, {sum(len(c.truths) for c in circuits):,} edges, {structural:,} structural")
     print(f"undecided: {undecided} of {structural:,} structural ({undecided / structural:.2%}, limit 1 %)")
     print("joint sufficiency shown by " + ", ".join(f"{how} {count}" for how, count in by.items()))
-    print(
-        f"circuits in which edges that are inert alone are needed together: {sum(c.sufficiency.holds is False for c in circuits)}"
-    )
+    together = sum(circuit.sufficiency.holds is False for circuit in circuits)
+    print(f"circuits in which edges that are inert alone are needed together: {together}")
 
 
 def _circuits(name: str):
