@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from groundtruth.bench.stability import stabilities
 from groundtruth.bench.summary import Spread
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 
@@ -37,10 +38,11 @@ def circuit_values(scores: CircuitScores) -> dict[str, float | None]:
 
 
 def average_circuits(scores: Sequence[CircuitScores]) -> dict[str, Spread]:
-    """Average every column over the models that have a value."""
+    """Average every column over the models that have a value; stability needs several seeds of a model."""
     table = [circuit_values(one) for one in scores]
     names = table[0] if table else ()
     values = {name: [value for row in table if (value := row[name]) is not None] for name in names}
+    values["stability"] = stabilities(scores)
     return {
         name: Spread(statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else 0.0, len(found))
         for name, found in values.items()

@@ -40,6 +40,9 @@ def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> li
     """
     profile = find_profile(track, request.profile)
     names = _methods(track, profile, request)
+    n_seeds = profile.seeds if request.resamples is None else request.resamples
+    if n_seeds < 1:
+        raise DomainError(f"resamples={n_seeds}: draw the examples once or more often.")
     if not is_remote:
         pick_device(request.device)
     if request.dtype is not None:
@@ -65,7 +68,7 @@ def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> li
             isolated=request.isolated and not subject.task and track.methods.is_foreign(method),
         )
         for subject in subjects
-        for seed in range(request.seed, request.seed + profile.seeds)
+        for seed in range(request.seed, request.seed + n_seeds)
         for method in names
         if not (subject.task and method == ORACLE)  # it is given a truth that nobody has
         and not (subject.task and subject.quick and request.methods is None and method in profile.too_slow)

@@ -54,6 +54,7 @@ class Request:
         ablations: What flows along cut edges.
         level: What is scored.
         seed: The first seed, of examples and methods.
+        resamples: How often examples are drawn, each time with the next seed; ``None``: as often as the profile says.
         device: Where to run.
         dtype: Type of the numbers of the models that methods see; ``None``: see ``dtype_for``.
         prompts: Where the examples of language models come from, and how they are read.
@@ -69,6 +70,7 @@ class Request:
     ablations: Sequence[str] | None = None
     level: Level = "edge"
     seed: int = 0
+    resamples: int | None = None
     device: str = "cpu"
     dtype: str | None = None
     prompts: Prompts = MADE_UP

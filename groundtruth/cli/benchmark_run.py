@@ -55,6 +55,8 @@ class Asked:
         ablation: resample, zero, mean, mean-positional; several separated by commas. Circuits only.
         level: What is scored: edge (the default), node or neuron. Circuits only.
         seed: Chooses the examples and seeds the methods.
+        resamples: Draw the examples so many times, with one seed after the other. Of circuits the table then shows how
+            stable the best edges are; of variables it is the number of seeds.
         device: cpu, cuda, mps, or auto.
         dtype: Precision of the models that methods see; by default float64 for compiled models on the CPU and with
             --tiers, as rotated weights leave float32 only three digits; else float32. The truth is float64.
@@ -73,6 +75,7 @@ class Asked:
     ablation: OptionalAblation = None
     level: OptionalLevel = None
     seed: Seed = 0
+    resamples: int | None = None
     device: DeviceName = "cpu"
     dtype: str | None = None
     isolated: bool = False
@@ -117,6 +120,7 @@ class Asked:
             "profile": self.profile, "models": split(self.models, "--models"), "tasks": split(self.task, "--task"),
             "tiers": split(self.tier, "--tier"),
             "ablations": split(self.ablation, "--ablation"), "level": self.scored, "seed": self.seed,
+            "resamples": self.resamples,
             "device": self.device, "dtype": self.dtype, "isolated": self.isolated,
             "prompts": Prompts(self.data, self.answer_prefix, memory_in(self.memory)),
         }  # fmt: skip

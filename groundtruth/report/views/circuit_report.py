@@ -101,6 +101,8 @@ def _legend(result: Result, ablation: str) -> Iterator[str]:
         yield "transfer: tiers weighted by what predicts ranks where no truth is known, from 0 to 1."
     if any(summary.is_control for summary in result.summaries(ablation)):
         yield CONTROLS_BELOW
+    if any("stability" in summary.columns for summary in result.summaries(ablation)):
+        yield "stable: Jaccard index of the best |C| edges over examples drawn anew; stable is not right."
     if any(summary.n_scored >= LEAST_VALUES for summary in result.summaries(ablation)):
         yield "±: standard deviation over models."
     if rows and result.compiled_scores(ablation):

@@ -21,7 +21,8 @@ WIDTHS = (60, 80, 100, 120)
 
 
 def standing(*methods: str, tiers: bool = True):
-    columns = [column for column in CIRCUIT_COLUMNS if tiers or column not in TIER_COLUMNS]
+    of_tiers = {*(column.name for column in TIER_COLUMNS), "transfer"}
+    columns = [column for column in CIRCUIT_COLUMNS if tiers or column.name not in of_tiers]
     scored = [
         MethodScores(
             method,
