@@ -32,7 +32,7 @@ HEARTBEAT = 300.0
 _POLL = 1.0
 """Seconds between two looks at the folder."""
 
-_ALIVE, _COMMON, _ERROR = "alive", "common.json", "error.json"
+_ALIVE, _COMMON, _ERROR, _AT = "alive", "common.json", "error.json", "at.txt"
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class _Share:
         folder: Where its results are.
         left: Batches without the jobs whose results were read.
         job: What submitit knows of it.
+        failed_starts: How many jobs in a row ended before they came to a cell.
     """
 
     def __init__(self, number: int, place: Path, batches: Sequence[Sequence[str]]) -> None:
@@ -117,6 +118,7 @@ class _Share:
         self.folder.mkdir()
         self.left = [list(batch) for batch in batches]
         self.job: Any = None
+        self.failed_starts = 0
         self._read: set[str] = set()
 
     def results(self) -> Generator[tuple[str, str | Lost], None, None]:
@@ -135,6 +137,12 @@ class _Share:
             self.drop(given["job"])
             lost = given["lost"]
             yield given["job"], Lost(**lost) if lost else given["result"]
+
+    def job_at_work(self) -> str | None:
+        """Read which job was begun last, if its result has not come."""
+        marker = self.folder / _AT
+        begun = marker.read_text() if marker.is_file() else None
+        return next((job for batch in self.left for job in batch if job == begun), None)
 
     def drop(self, job: str) -> None:
         """Take a job off what is left."""
@@ -176,17 +184,23 @@ class _Run:
 
     def _submit(self, share: _Share) -> None:
         place = str(share.folder)
+        (share.folder / _AT).unlink(missing_ok=True)
         function = [self.function.__module__, self.function.__name__]
         share.job = self.submitter.submit(run_share, place, json.dumps(share.left), function, self.timeout)
 
     def _lose(self, share: _Share) -> Outcomes:
         """Submit what a lost job has left; without the cell that it was at, if that has been lost too often."""
-        first = share.left[0][0]
-        self.losses[first] += 1
-        if self.losses[first] > RETRIES:
-            share.drop(first)
-            reason = str(share.job.exception() or "no more is known").strip().splitlines()[0]
-            yield first, Lost(reason=f"its job {share.job.job_id} was lost {self.losses[first]} times: {reason}")
+        begun, state = share.job_at_work(), f"job {share.job.job_id} is {share.job.state}"
+        share.failed_starts = share.failed_starts + 1 if begun is None else 0
+        if share.failed_starts > RETRIES:
+            raise WorkerError(
+                f"jobs of {self.submitter.cluster} end before they come to a cell: {state}. Logs: {share.folder.parent / 'logs'}"
+            )
+        if begun is not None:
+            self.losses[begun] += 1
+            if self.losses[begun] > RETRIES:
+                share.drop(begun)
+                yield begun, Lost(reason=f"its job was lost {self.losses[begun]} times: {state}")
         if share.left:
             self._submit(share)
 
@@ -203,7 +217,9 @@ def run_share(place: str, batches: str, function: Sequence[str], timeout: float 
     folder = Path(place)
     common = (folder.parent / _COMMON).read_text()
     try:
-        run = partial(getattr(importlib.import_module(function[0]), function[1]), common)
+        run = partial(
+            _run_marked, getattr(importlib.import_module(function[0]), function[1]), str(folder / _AT), common
+        )
         asked = run_batches(run, json.loads(batches), processes=1, timeout=timeout)
         with contextlib.closing(asked) as outcomes:
             for job, outcome in outcomes:
@@ -216,6 +232,12 @@ def run_share(place: str, batches: str, function: Sequence[str], timeout: float 
     except Exception as error:
         write_whole(folder / _ERROR, to_json({"error": f"{type(error).__name__}: {error}"}))
         raise
+
+
+def _run_marked(function: Function, marker: str, common: str, job: str) -> str:
+    """Run a job, and leave word of it beforehand: if all this ends with it, it is the one to blame."""
+    Path(marker).write_text(job)
+    return function(common, job)
 
 
 def _require_driver(sign: Path) -> None:

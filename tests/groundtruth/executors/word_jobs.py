@@ -15,6 +15,10 @@ def run_word(folder: str, word: str) -> str:
     if word.startswith("kill once") and not (Path(folder) / word).exists():
         (Path(folder) / word).touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if word == "kill job always" or word == "kill job once" and not (Path(folder) / word).exists():
+        (Path(folder) / word).touch()
+        os.kill(os.getppid(), signal.SIGKILL)  # a job of Slurm runs cells in a process beside it
+        time.sleep(60)
     if word == "sleep":
         time.sleep(600)
     if word == "refuse":
