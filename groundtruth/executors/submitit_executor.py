@@ -194,7 +194,8 @@ class _Run:
         share.failed_starts = share.failed_starts + 1 if begun is None else 0
         if share.failed_starts > RETRIES:
             raise WorkerError(
-                f"jobs of {self.submitter.cluster} end before they come to a cell: {state}. Logs: {share.folder.parent / 'logs'}"
+                f"jobs of {self.submitter.cluster} end before they come to a cell: {state}. Their logs are in "
+                f"{share.folder.parent / 'logs'}."
             )
         if begun is not None:
             self.losses[begun] += 1
