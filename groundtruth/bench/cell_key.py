@@ -49,7 +49,7 @@ def cell_grounds(cell: Cell) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "track": track.name,
-        "method": _method_sha256(track, cell.method, cell.setting.level),
+        "method": method_sha256(track, cell.method, cell.setting.level),
         "model": model_sha256(cell.model),
         "data": cell.prompts.sha256(cell.task.partition(":")[0]),
         "code": evaluator_sha256(track),
@@ -92,8 +92,12 @@ def model_sha256(name: str) -> str:
     return digest.hexdigest()
 
 
-def _method_sha256(track: Track, method: str, level: Level) -> str:
-    """Of the sources of a user's method or a plug-in's; those of our own are part of the evaluator's."""
+def method_sha256(track: Track, method: str, level: Level) -> str:
+    """SHA-256 of the sources of a user's method or a plug-in's; a name for one of ours, part of the evaluator's code.
+
+    Raises:
+        MethodError: If the method is in a file that cannot be loaded.
+    """
     if is_file_spec(method):
         return track.methods.load(method, level).source_sha256
     return ORACLE if method == ORACLE else registered_sha256(method, track.methods.get(method).function)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped, cell_fields
-from groundtruth.bench.cell_key import cell_key, evaluator_sha256, model_sha256, versions
+from groundtruth.bench.cell_key import cell_key, evaluator_sha256, method_sha256, model_sha256, versions
 from groundtruth.bench.cell_store import SCHEMA_VERSION
 from groundtruth.bench.result import Result
 from groundtruth.bench.tracks import track_of
@@ -27,6 +27,7 @@ def result_data(result: Result) -> dict[str, Any]:
         "settings": dict(result.settings),
         "environment": environment(),
         "code_sha256": evaluator_sha256(result.track),
+        "methods_sha256": methods_sha256(result),
         "models_sha256": {name: model_sha256(name) for name in result.models},
         "summaries": [asdict(s) for ablation in result.ablations for s in result.summaries(ablation)],
         "metric_validity": [
@@ -41,6 +42,12 @@ def result_data(result: Result) -> dict[str, Any]:
         ],
         "cells": [cell_data(cell, outcome) for cell, outcome in result.outcomes],
     }
+
+
+def methods_sha256(result: Result) -> dict[str, str]:
+    """Hash the sources of each method that comes from a file or a plug-in; those of our own are part of the code's."""
+    found = {cell.method: cell for cell, _ in result.outcomes if result.track.methods.is_foreign(cell.method)}
+    return {name: method_sha256(result.track, name, cell.setting.level) for name, cell in found.items()}
 
 
 def environment() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from groundtruth.cli.compare import compare
 from groundtruth.cli.compile import compile
 from groundtruth.cli.explore import explore
 from groundtruth.cli.generate import generate
+from groundtruth.cli.leaderboard import leaderboard
 from groundtruth.cli.methods import methods
 from groundtruth.cli.models import models
 from groundtruth.cli.pitfalls import pitfalls
@@ -64,6 +65,7 @@ app = cyclopts.App(
 COMMANDS = (
     programs, models, show, explore, compile, train, verify, bench, score, check, methods, test_circuit, pitfalls,
     generate, repro, tasks, submit, submission, report, plot, compare, why, validity, realism,
+    leaderboard,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 

@@ -1,7 +1,7 @@
 """A report as plain values that every writer shares: sections with a standing, sentences, grids and details."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rich.text import Text
@@ -19,12 +19,14 @@ class Grid:
         rows: Texts under them; the first of each names what the row is about.
         title: Words above the table on a page.
         place: Narrowest place that shows it: a terminal, or only a page.
+        links: By text: where it leads to on a page.
     """
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str = ""
     place: Literal["screen", "page"] = "screen"
+    links: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

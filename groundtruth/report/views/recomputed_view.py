@@ -1,0 +1,55 @@
+"""What came of cells that were run again, in a few lines."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from groundtruth.bench.cell import Cell
+from groundtruth.report import notation
+from groundtruth.report.views.track_report import TRACK_REPORTS
+from groundtruth.scoreboard.bundle import Bundle
+from groundtruth.scoreboard.recompute_cells import Draw, Recomputed
+
+
+def recomputed_view(bundle: Bundle, draw: Draw, found: Sequence[Recomputed], others: Sequence[str]) -> Iterator[Text]:
+    """Say how many cells were run again, which differ and how, and what may excuse it.
+
+    Args:
+        bundle: What was checked.
+        draw: Which cells were drawn.
+        found: What came of each.
+        others: What scored the bundle that is otherwise here.
+    """
+    wrong = [one for one in found if one.differences]
+    yield Text(
+        f"{bundle.path} · {len(found)} of {notation.plural(draw.of, 'cell')} run again · seed {draw.seed}", "heading"
+    )
+    for one in wrong:
+        yield Text.assemble(("differs  ", "bad"), _name(one.cell), ": ", "; ".join(one.differences))
+    if wrong and others:
+        yield Text(f"scored otherwise than here: {'; '.join(others)}", "warn")
+    told = (
+        f"{notation.plural(len(wrong), 'cell')} of {len(found)} not as the bundle has it"
+        if wrong
+        else "all as the bundle has it"
+    )
+    yield Text(told, "bad" if wrong else "good")
+    command = f"groundtruth leaderboard check {bundle.path} --recompute {draw.share:g} --seed {draw.seed}"
+    yield Text(f"repeat: {command}", "faint")
+
+
+def recomputed_data(bundle: Bundle, draw: Draw, found: Sequence[Recomputed], others: Sequence[str]) -> dict[str, Any]:
+    """Write the same as JSON has it."""
+    return {
+        "bundle": str(bundle.path),
+        "seed": draw.seed,
+        "cells": draw.of,
+        "run_again": len(found),
+        "differing": [{"cell": _name(one.cell), "differences": one.differences} for one in found if one.differences],
+        "scored_otherwise": list(others),
+    }
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.method} on {TRACK_REPORTS[cell.setting.track].place(cell)}"
