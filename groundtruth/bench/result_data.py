@@ -14,6 +14,7 @@ from groundtruth.bench.cell_key import cell_key, evaluator_sha256, method_sha256
 from groundtruth.bench.cell_store import SCHEMA_VERSION
 from groundtruth.bench.result import Result
 from groundtruth.bench.tracks import track_of
+from groundtruth.user_methods import is_file_spec
 from mib.metrics.metric_validity import Validity
 
 
@@ -46,7 +47,9 @@ def result_data(result: Result) -> dict[str, Any]:
 
 def methods_sha256(result: Result) -> dict[str, str]:
     """Hash the sources of each method that comes from a file or a plug-in; those of our own are part of the code's."""
-    found = {cell.method: cell for cell, _ in result.outcomes if result.track.methods.is_foreign(cell.method)}
+    methods = result.track.methods
+    plugged = {one.name for one in methods.registered() if methods.is_foreign(one.name)}
+    found = {cell.method: cell for cell, _ in result.outcomes if is_file_spec(cell.method) or cell.method in plugged}
     return {name: method_sha256(result.track, name, cell.setting.level) for name, cell in found.items()}
 
 
