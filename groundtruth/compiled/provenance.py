@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-DirectionKind = Literal["token", "bos", "pad", "position", "one", "variable", "scratch", "copy", "decoy", "mixed"]
-HeadRole = Literal["aggregate", "width", "idle", "backup", "decoy"]
-NeuronRole = Literal["compute", "clean_bos", "backup", "decoy"]
+DirectionKind = Literal[
+    "token", "bos", "pad", "position", "one", "variable", "scratch", "copy", "cancelling", "decoy", "mixed"
+]
+HeadRole = Literal["aggregate", "width", "idle", "backup", "voter", "cancelling", "decoy"]
+NeuronRole = Literal["compute", "clean_bos", "backup", "voter", "majority", "decoy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,9 @@ class Direction:
         kind: ``token``, ``bos`` and ``pad`` are the one-hot token embedding; ``position`` the one-hot index;
             ``one`` is 1 everywhere; ``variable`` holds an expression (one-hot or as a number); ``scratch`` is the
             1/(width+1) between the two halves of a SelectorWidth; ``copy`` holds what a backup puts by of an
-            expression; ``decoy`` is read by nothing; ``mixed`` is a dimension in which many lie in superposition.
+            expression, or what one of several voters says; ``cancelling`` is 0 as long as nothing is cut, since two
+            heads write opposites into it; ``decoy`` is read by nothing; ``mixed`` is a dimension in which many lie in
+            superposition.
         expression: Label of the expression that it holds; ``None`` for ``one``, decoys and mixed ones.
         value: The value that a one-hot direction stands for; ``None`` for a number.
     """
@@ -37,7 +41,9 @@ class Head:
         head: Its index in the block.
         expression: Label of the Aggregate or SelectorWidth that it computes; ``None`` for a head of zeros or a decoy.
         role: ``aggregate`` moves values; ``width`` is the first half of a SelectorWidth; ``idle`` has no weights;
-            ``backup`` moves what another head moves, for when that one is cut; ``decoy`` writes where nothing reads.
+            ``backup`` moves what another head moves, for when that one is cut; ``voter`` is one of three that move
+            the same; ``cancelling`` writes the opposite of what another one writes; ``decoy`` writes where nothing
+            reads.
     """
 
     layer: int
@@ -55,7 +61,8 @@ class Neuron:
         index: Its index in the block's hidden layer.
         expression: Label of the expression that it helps to compute; for a decoy, of one that it reads.
         role: ``compute``; ``clean_bos`` removes what a SelectorWidth writes at BOS; ``backup`` writes an expression's
-            value where that is missing; ``decoy`` writes where nothing reads.
+            value where that is missing; ``voter`` computes a copy of an expression, and ``majority`` writes what most
+            copies hold; ``decoy`` writes where nothing reads.
     """
 
     layer: int

@@ -4,6 +4,7 @@ All is looked up in the coordinates of directions (``CompiledNetwork.aligned``),
 and all but the sizes of weights is the same under noise, which leaves zeros where they are.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -125,8 +126,12 @@ class _Claims:
                 fits = d.name == f"{d.expression}{SCRATCH}" and d.value is None
                 return None if fits else "is not named for its SelectorWidth"
             case "copy" if sop is not None:
-                named = f"backup of {d.expression}:{d.value}"
-                return None if d.name == named else f"is not called '{named}'"
+                source = sop.label if rasp.is_numerical(sop) else f"{sop.label}:{d.value}"
+                fits = re.fullmatch(rf"(backup|copy \d+) of {re.escape(source)}", d.name)
+                return None if fits else f"is not called 'backup of {source}' or a copy of it"
+            case "cancelling":
+                fits = d.name.startswith("cancelling:") and d.expression is None and d.value is None
+                return None if fits else "is named for something that the model computes"
             case "decoy":
                 fits = ":" in d.name and d.expression is None and d.value is None and not self._is_of_program(d.name)
                 return None if fits else "is named for something that the model computes"
@@ -150,9 +155,9 @@ class _Claims:
                 raise GroundTruthError(f"'{sop.name}' has {len(count['variable'])} directions.")
             if len(count["scratch"]) != isinstance(sop, rasp.SelectorWidth):
                 raise GroundTruthError(f"'{sop.name}' has {len(count['scratch'])} scratch directions.")
-            if count["copy"] and [self.directions[i].value for i in count["copy"]] != [
-                self.directions[i].value for i in count["variable"]
-            ]:
+            own = [self.directions[i].value for i in count["variable"]]
+            copied = [self.directions[i].value for i in count["copy"]]
+            if copied and copied != own * (len(copied) // max(1, len(own))):
                 raise GroundTruthError(f"the copies of '{sop.name}' are not of all its values.")
 
     def _places(self, label: str | None, *kinds: str) -> list[int]:
@@ -211,7 +216,8 @@ class _Claims:
                 )
         for label, sop in self.sops.items():
             if isinstance(sop, rasp.Aggregate | rasp.SelectorWidth) and not any(
-                head.expression == label and head.role in ("aggregate", "width") for head in self.model.provenance.heads
+                head.expression == label and head.role in ("aggregate", "width", "voter")
+                for head in self.model.provenance.heads
             ):
                 raise GroundTruthError(f"no head is said to compute '{sop.name}'.")
 
@@ -230,12 +236,27 @@ class _Claims:
                 return self._strange(written, "variable", sop.label)
             case "width" if isinstance(sop, rasp.SelectorWidth):
                 return self._strange(written, "scratch", sop.label)
-            case "backup" if isinstance(sop, rasp.Aggregate):
+            case "backup" | "voter" if isinstance(sop, rasp.Aggregate):
                 return self._strange(written, "copy", sop.label)
+            case "cancelling" if head.expression is None:
+                return self._uncancelled(head) or self._strange(written, "cancelling", None)
             case "decoy" if head.expression is None:
                 return self._strange(written, "decoy", None)
             case _:
                 return f"'{head.expression}' is not computed so"
+
+    def _uncancelled(self, head: Head) -> str | None:
+        """What is wrong with a head of a pair: another one of its layer should attend alike and write the opposite."""
+        w, layer = self.weights, head.layer
+        scores, moved = w.W_Q[layer] @ w.W_K[layer].mT, w.W_V[layer] @ w.W_O[layer]
+        others = [h.head for h in self.model.provenance.heads if h.layer == layer and h.role == "cancelling"]
+        tolerance = _ROUNDING * max(1.0, float(scores.abs().max()), float(moved.abs().max()))
+        opposite = any(
+            bool(((scores[head.head] - scores[other]).abs() <= tolerance).all())
+            and bool(((moved[head.head] + moved[other]).abs() <= tolerance).all())
+            for other in others
+        )
+        return None if opposite or self.blurred else "no head of its layer writes the opposite"
 
     # -- neurons ---------------------------------------------------------------------------------------------------
 
@@ -260,8 +281,11 @@ class _Claims:
         written = self._written(w.W_out[neuron.layer][neuron.index][None])
         sop = self.sops.get(label)
         match neuron.role:
-            case "compute" if isinstance(sop, rasp.Map | rasp.SequenceMap | rasp.SelectorWidth):
-                return self._not_of(read, sop) or self._strange(written, "variable", label)
+            case "compute" | "voter" if isinstance(sop, rasp.Map | rasp.SequenceMap | rasp.SelectorWidth):
+                kind = "variable" if neuron.role == "compute" else "copy"
+                return self._not_of(read, sop) or self._strange(written, kind, label)
+            case "majority" if {(d.kind, d.expression) for d in read} <= {("copy", label), ("one", None)}:
+                return self._strange(written, "variable", label) if written else "it writes nothing"
             case "clean_bos" if self._cleans(sop) and {d.kind for d in read} == {"bos"}:
                 return self._strange(written, ("scratch", "variable"), label) if written else "it writes nothing"
             case "backup" if any(d.kind == "copy" and d.expression == label for d in read):
@@ -284,7 +308,7 @@ class _Claims:
                 parts = {(part.label, kind) for part in (sop.fst, sop.snd) for kind in _HOLDING}
             case _:
                 parts = {(sop.label, "scratch")}
-        strange = [d.name for d in read if d.kind != "one" and (d.expression, d.kind) not in parts]
+        strange = [d.name for d in read if d.kind not in ("one", "cancelling") and (d.expression, d.kind) not in parts]
         return f"it reads '{strange[0]}'" if strange else None
 
     def _is_of_guest(self, read: Iterable[Direction], label: str) -> bool:

@@ -22,6 +22,9 @@ from mib.errors import did_you_mean
 _ROUNDING = 1e-9
 """Beside the largest weight of an array, made again on another processor; a change of basis errs by some 1e-13."""
 
+_MADE = {"backup", "voter", "majority", "cancelling"}
+"""Roles that no compiled model has."""
+
 _WRITERS = ("W_E", "W_pos", "W_O", "W_out")
 _READERS = ("W_Q", "W_K", "W_V", "W_in", "W_U")
 
@@ -64,7 +67,7 @@ def _require_name(model: CompiledNetwork) -> None:
     if bool(at) != bool(names) or (at and not _tells(told.split("+"), names)):
         raise GroundTruthError(f"it is called '{model.name}', but its recipe is {spelt}.")
     roles = {item.role for item in (*model.provenance.heads, *model.provenance.neurons)}
-    if not names and (model.frame is not None or model.decoder.centered or "backup" in roles):
+    if not names and (model.frame is not None or model.decoder.centered or roles & _MADE):
         raise GroundTruthError("its recipe is empty, but it has a frame, a backup or centered logits.")
 
 

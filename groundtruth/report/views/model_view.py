@@ -152,7 +152,7 @@ def _layers(model: CompiledModel) -> Table:
             Text.assemble((f"a{layer}.h{head.head}", "node"), "  ", _of_head(head, spelt)) for head in heads
         )
         owners = dict.fromkeys(
-            "decoys" if neuron.role == "decoy" else f"{_BACKUP * (neuron.role == 'backup')}{spelt[neuron.expression]}"
+            "decoys" if neuron.role == "decoy" else f"{_STANDING_BY.get(neuron.role, '')}{spelt[neuron.expression]}"
             for neuron in model.provenance.neurons_in(layer)
         )
         right = Text.assemble((f"m{layer}", "node"), "  ", ", ".join(owners)) if owners else Text()
@@ -160,14 +160,15 @@ def _layers(model: CompiledModel) -> Table:
     return table
 
 
-_BACKUP = "backup of "
+_STANDING_BY = {"backup": "backup of ", "voter": "a vote on ", "majority": "most votes on "}
+"""Words before an expression that a part does not compute for good, by its role."""
 
 
 def _of_head(head: Head, spelt: Mapping[str, str]) -> Text:
     if head.expression is None:
-        return Text("decoy", "faint")
+        return Text("half of a cancelling pair" if head.role == "cancelling" else "decoy", "faint")
     name = spelt[head.expression]
-    return Text(f"1/(1+{name})" if head.role == "width" else f"{_BACKUP * (head.role == 'backup')}{name}")
+    return Text(f"1/(1+{name})" if head.role == "width" else f"{_STANDING_BY.get(head.role, '')}{name}")
 
 
 def _drawn(circuit: Circuit) -> Sequence[Any]:

@@ -22,6 +22,7 @@ _RANK: dict[str, Carries] = {
     "variable": "variable",
     "scratch": "variable",
     "copy": "variable",
+    "cancelling": "variable",
     "decoy": "variable",
     "mixed": "variable",
     "position": "position",
@@ -130,6 +131,8 @@ def _spell(direction: Direction, names: dict[str, str]) -> str:
         return "BOS"
     if direction.kind == "mixed":
         return "superposed directions"
+    if direction.kind == "cancelling":
+        return "what a pair cancels"
     if direction.kind == "scratch":
         return f"1/(1+{names[direction.expression or '']})"
     return names.get(direction.expression or "", direction.expression or "")

@@ -95,7 +95,7 @@ def _writing(model: CompiledNetwork, source: str) -> Tensor:
 
 
 def _readers(model: CompiledNetwork, differences: Tensor) -> Iterator[Reader]:
-    """The components whose reading of differences of states is not zero; decoys, which do nothing with it, are none."""
+    """The components whose reading of differences of states is not zero; decoys and cancelling pairs are none."""
     graph, provenance = model.graph, model.provenance
     for name in graph.destinations:
         place = graph.locate(name)
@@ -105,7 +105,7 @@ def _readers(model: CompiledNetwork, differences: Tensor) -> Iterator[Reader]:
             continue
         if place.kind == "head":
             head = provenance.head(place.layer, place.head)
-            if head.role != "decoy":
+            if head.role not in ("decoy", "cancelling"):
                 yield Reader(name, head.expression)
         elif place.kind == "mlp":
             yield from _neurons(model, name, place.layer, read)

@@ -12,6 +12,7 @@ from typing import Any
 
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
+from groundtruth.variants.hardenings.cancelling import add_cancelling
 from groundtruth.variants.hardenings.copies import add_backup, split_head
 from groundtruth.variants.hardenings.decoys import add_decoys
 from groundtruth.variants.hardenings.guests import add_guest, side_by_side
@@ -19,6 +20,7 @@ from groundtruth.variants.hardenings.noise import add_noise
 from groundtruth.variants.hardenings.softness import soften
 from groundtruth.variants.hardenings.superposition import superpose
 from groundtruth.variants.hardenings.unembedding import dense_unembedding
+from groundtruth.variants.hardenings.votes import add_votes
 from groundtruth.variants.variant import Transformation, Variant
 
 __all__ = ["HARDENINGS", "Hardening", "side_by_side"]
@@ -46,6 +48,8 @@ HARDENINGS: Mapping[str, Hardening] = {
         Hardening("guest", "another program in the same model, which nobody asks", add_guest),
         Hardening("copies", "a head split into copies that do a share of its work each", split_head),
         Hardening("backup", "a head and neurons that act when another head is cut", add_backup),
+        Hardening("cancelling", "pairs of heads that write opposites, which the circuit reads", add_cancelling),
+        Hardening("votes", "three copies of a component, of which any two decide", add_votes),
         Hardening("soft", "attention and thresholds as far from saturation as decoding stays exact", soften),
         Hardening("noise", "as much relative weight noise as decoding stands", add_noise),
         Hardening("superposed", "fewer dimensions than directions; its truth is measured, not exact", superpose),

@@ -17,7 +17,7 @@ from groundtruth.variants.hardenings.directions import (
     with_heads,
     with_neurons,
 )
-from groundtruth.variants.symmetries.insertions import spread_layers
+from groundtruth.variants.hardenings.extra_layers import with_layers_before_mlp
 from groundtruth.variants.variant import Made, same_nodes
 
 
@@ -69,7 +69,7 @@ def add_backup(model: CompiledModel, rng: Generator) -> Made:
     if chosen is None or chosen.expression is None:
         raise VariantError(f"'{model.name}' has no head that moves one-hot values: there is nothing to back up.")
     bare, label = in_directions(model), chosen.expression
-    made, nodes, _ = _with_room(bare, chosen.layer)
+    made, nodes, _ = with_layers_before_mlp(bare, chosen.layer)
     held = [i for i, d in enumerate(made.provenance.directions) if d.expression == label and d.kind == "variable"]
     copies = [
         Direction(f"backup of {made.provenance.directions[i].name}", "copy", label, made.provenance.directions[i].value)
@@ -97,21 +97,6 @@ def _wired(model: CompiledModel, first: Head, held: list[int]) -> CompiledModel:
     named = [*provenance.neurons, *(Neuron(layer, neuron, label, "backup") for neuron in neurons)]
     provenance = replace(provenance, neurons=tuple(sorted(named, key=lambda n: (n.layer, n.index))))
     return replace(model, weights=replace(weights, **moved), provenance=provenance)
-
-
-def _with_room(model: CompiledModel, layer: int) -> Made:
-    """A model with one more layer, in which the MLP of a layer has moved to the layer after its attention."""
-    n_layers = model.weights.n_layers
-    places = [*range(layer + 1), *range(layer + 2, n_layers + 1)]
-    made, nodes, _ = spread_layers(model, places, n_layers + 1)
-    weights = made.weights
-    w_in, w_out = weights.W_in.clone(), weights.W_out.clone()
-    for values in (w_in, w_out):
-        values[layer + 1], values[layer] = values[layer].clone(), 0.0
-    neurons = tuple(replace(n, layer=layer + 1) if n.layer == layer else n for n in made.provenance.neurons)
-    nodes = {old: f"m{layer + 1}" if old == f"m{layer}" else new for old, new in nodes.items()}
-    moved = replace(made, weights=replace(weights, W_in=w_in, W_out=w_out))
-    return Made(replace(moved, provenance=replace(made.provenance, neurons=neurons)), nodes)
 
 
 def _chosen(model: CompiledModel, rng: Generator, *, categorical: bool) -> Head | None:

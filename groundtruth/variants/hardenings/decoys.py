@@ -9,7 +9,6 @@ from torch import Tensor
 from groundtruth.compiled.provenance import Direction, Head, Neuron
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
-from groundtruth.truth.circuits.reasons import writing
 from groundtruth.variants.hardenings.directions import (
     back,
     in_directions,
@@ -18,17 +17,15 @@ from groundtruth.variants.hardenings.directions import (
     with_heads,
     with_neurons,
 )
+from groundtruth.variants.hardenings.held_expressions import held_expressions
 from groundtruth.variants.variant import Made, same_nodes
-from mib.sublayers import EMBEDDINGS, attention_sublayer, mlp_sublayer
+from mib.sublayers import attention_sublayer, mlp_sublayer
 
 _SHARPNESS = 2.0
 """Standard deviation of a decoy's queries and keys: enough for its attention to follow what it reads."""
 
 _LOUDNESS = 3.0
 """Length of what a decoy writes, as a multiple of a one-hot code's."""
-
-Read = tuple[str, tuple[int, ...]]
-"""An expression that can be read, and the directions that hold it."""
 
 
 def add_decoys(model: CompiledModel, rng: Generator, *, heads: int = 1, neurons: int = 4, width: int = 4) -> Made:
@@ -77,7 +74,7 @@ class _Making:
 
     def add_heads(self, layer: int) -> None:
         weights = self.made.weights
-        known, size = _held(self.made, attention_sublayer(layer)), weights.d_head
+        known, size = held_expressions(self.made, attention_sublayer(layer)), weights.d_head
         named: dict[tuple[int, int], Head] = {}
         for head in range(weights.n_heads - self.heads, weights.n_heads):
             for matrix, scale in ((weights.W_Q, _SHARPNESS), (weights.W_K, _SHARPNESS), (weights.W_V, 1.0)):
@@ -91,7 +88,7 @@ class _Making:
 
     def add_neurons(self, layer: int) -> None:
         weights = self.made.weights
-        known = _held(self.made, mlp_sublayer(layer))
+        known = held_expressions(self.made, mlp_sublayer(layer))
         named: list[Neuron] = []
         for neuron in range(weights.d_mlp - self.neurons, weights.d_mlp):
             chosen = [known[int(self.rng.integers(len(known)))] for _ in range(2)]
@@ -104,20 +101,3 @@ class _Making:
 
     def _normal(self, rows: int, columns: int) -> Tensor:
         return torch.from_numpy(self.rng.standard_normal((rows, columns)))
-
-
-def _held(model: CompiledModel, sublayer: int) -> list[Read]:
-    """The expressions that are in the residual stream when a sublayer reads it: no later component writes them."""
-    later = torch.zeros(model.weights.d_model, dtype=torch.bool)
-    for source in model.graph.sources:
-        place = model.graph.locate(source)
-        written_at = {"head": attention_sublayer(place.layer), "mlp": mlp_sublayer(place.layer)}.get(
-            place.kind, EMBEDDINGS
-        )
-        if written_at >= sublayer:
-            later |= writing(model.weights, place).ne(0).any(0)
-    found: dict[str, list[int]] = {}
-    for index, direction in enumerate(model.provenance.directions):
-        if direction.kind in ("token", "position", "variable") and direction.expression is not None:
-            found.setdefault(direction.expression, []).append(index)
-    return [(label, tuple(indices)) for label, indices in found.items() if not bool(later[indices].any())]

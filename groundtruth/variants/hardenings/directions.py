@@ -39,6 +39,17 @@ def with_directions(model: CompiledModel, directions: Sequence[Direction]) -> Co
     return replace(model, weights=replace(weights, **widened), provenance=provenance)
 
 
+def with_constant(model: CompiledModel) -> tuple[CompiledModel, int]:
+    """A model without a frame that has a direction that is 1 at every position, and which one that is."""
+    kinds = [direction.kind for direction in model.provenance.directions]
+    if "one" in kinds:
+        return model, kinds.index("one")
+    wide = with_directions(model, [Direction("one", "one", None, None)])
+    embedding = wide.weights.W_E.clone()
+    embedding[:, -1] = 1.0
+    return replace(wide, weights=replace(wide.weights, W_E=embedding)), len(kinds)
+
+
 def with_heads(model: CompiledModel, count: int, *, size: int = 0) -> CompiledModel:
     """A model with so many more heads of zeros in each layer, each of at least a size."""
     weights = resized(model.weights, max(size, model.weights.d_head))

@@ -124,7 +124,7 @@ def softened(model: CompiledModel, attention: float, slope: float) -> CompiledMo
     w_in = weights.W_in.clone()
     one = _constant_direction(model)
     for layer in range(weights.n_layers if slope < 1.0 else 0):
-        for upper, lower in thresholds(model, layer):
+        for upper, lower in thresholds(model, layer) if one is not None else ():
             middle = w_in[layer][:, lower].clone()
             w_in[layer][:, upper] = slope * middle + 0.5 * one
             w_in[layer][:, lower] = slope * middle - 0.5 * one
@@ -136,7 +136,10 @@ def thresholds(model: CompiledModel, layer: int) -> list[tuple[int, int]]:
     weights = model.weights
     w_in, w_out, one = weights.W_in[layer], weights.W_out[layer], _constant_direction(model)
     found: list[tuple[int, int]] = []
-    free = [n.index for n in model.provenance.neurons_in(layer) if n.role == "compute" and n.index < weights.d_mlp]
+    if one is None:
+        return found
+    named = [n for n in model.provenance.neurons_in(layer) if n.role in ("compute", "voter")]
+    free = [n.index for n in named if n.index < weights.d_mlp]
     while free:
         first = free.pop(0)
         for second in free:
@@ -151,9 +154,11 @@ def thresholds(model: CompiledModel, layer: int) -> list[tuple[int, int]]:
     return found
 
 
-def _constant_direction(model: CompiledModel) -> torch.Tensor:
-    """The direction that is 1 at every position [d_model]."""
-    index = next(i for i, direction in enumerate(model.provenance.directions) if direction.kind == "one")
+def _constant_direction(model: CompiledModel) -> torch.Tensor | None:
+    """The direction that is 1 at every position [d_model]; ``None`` where no threshold needs one."""
+    index = next((i for i, direction in enumerate(model.provenance.directions) if direction.kind == "one"), None)
+    if index is None:
+        return None
     if model.frame is not None:
         return model.frame[index]
     return torch.eye(model.weights.d_model, dtype=torch.float64)[index]

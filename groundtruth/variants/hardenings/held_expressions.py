@@ -1,0 +1,27 @@
+"""The expressions that a sublayer finds in the residual stream, and the directions that hold them."""
+
+import torch
+
+from groundtruth.model import CompiledModel
+from groundtruth.truth.circuits.reasons import writing
+from mib.sublayers import EMBEDDINGS, attention_sublayer, mlp_sublayer
+
+HeldExpression = tuple[str, tuple[int, ...]]
+"""An expression that can be read, and the directions that hold it."""
+
+
+def held_expressions(model: CompiledModel, sublayer: int) -> list[HeldExpression]:
+    """The expressions that are in the residual stream when a sublayer reads it: no later component writes them."""
+    later = torch.zeros(model.weights.d_model, dtype=torch.bool)
+    for source in model.graph.sources:
+        place = model.graph.locate(source)
+        written_at = {"head": attention_sublayer(place.layer), "mlp": mlp_sublayer(place.layer)}.get(
+            place.kind, EMBEDDINGS
+        )
+        if written_at >= sublayer:
+            later |= writing(model.weights, place).ne(0).any(0)
+    found: dict[str, list[int]] = {}
+    for index, direction in enumerate(model.provenance.directions):
+        if direction.kind in ("token", "position", "variable") and direction.expression is not None:
+            found.setdefault(direction.expression, []).append(index)
+    return [(label, tuple(indices)) for label, indices in found.items() if not bool(later[indices].any())]
