@@ -123,11 +123,12 @@ def softened(model: CompiledModel, attention: float, slope: float) -> CompiledMo
     weights = model.weights
     w_in = weights.W_in.clone()
     one = _constant_direction(model)
-    for layer in range(weights.n_layers if slope < 1.0 else 0):
-        for upper, lower in thresholds(model, layer) if one is not None else ():
-            middle = w_in[layer][:, lower].clone()
-            w_in[layer][:, upper] = slope * middle + 0.5 * one
-            w_in[layer][:, lower] = slope * middle - 0.5 * one
+    if slope < 1.0 and one is not None:
+        for layer in range(weights.n_layers):
+            for upper, lower in thresholds(model, layer):
+                middle = w_in[layer][:, lower].clone()
+                w_in[layer][:, upper] = slope * middle + 0.5 * one
+                w_in[layer][:, lower] = slope * middle - 0.5 * one
     return replace(model, weights=replace(weights, W_Q=weights.W_Q * attention, W_in=w_in))
 
 
