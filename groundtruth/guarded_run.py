@@ -98,7 +98,9 @@ def _restored() -> Generator[None]:
     finally:
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
-        torch.use_deterministic_algorithms(deterministic)
+        # Only where it was changed: torch imports its compiler for this, which takes as long as torch itself.
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         random.setstate(generators[0])

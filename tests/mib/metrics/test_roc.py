@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mib.errors import ScoreError
 from mib.graph import EdgeScores, Graph
@@ -53,6 +54,19 @@ def test_scores_do_not_depend_on_scale_and_absolute_ones_not_on_sign(case) -> No
     flipped = EdgeScores(GRAPH, -7.5 * values)
     for judge in (edge_auroc, edge_average_precision, at_true_size, exact_recovery, mib_auroc):
         assert judge(flipped, true) == judge(EdgeScores(GRAPH, values), true)
+
+
+@pytest.mark.parametrize("n_values", [2, 5, 40, 10_000])
+def test_they_are_scikit_learn_s_to_the_bit(n_values: int) -> None:
+    graph = Graph(n_layers=3, n_heads=3, d_model=2)
+    n, generator = len(graph.edges), np.random.default_rng(n_values)
+    for share in (0.03, 0.3, 0.8):
+        for _ in range(10):
+            values, true = generator.integers(0, n_values, n) / 7, generator.random(n) < share
+            true[:2] = True, False
+            edges = EdgeScores(graph, values)
+            assert edge_auroc(edges, true) == roc_auc_score(true, values)
+            assert edge_average_precision(edges, true) == average_precision_score(true, values)
 
 
 def test_no_information_is_one_half_and_the_share_of_true_edges() -> None:
