@@ -1,5 +1,6 @@
 """Shapes are checked under test, argument by argument, wherever ``groundtruth`` and ``mib``'s engine state them."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,14 @@ _modules = [
     if path.name not in _LEFT_OUT and path.parent.name != "programs"
 ]
 check_shapes_in(_modules)
+gc.disable()  # until all tests are collected: importing makes a million objects, and next to no garbage
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of all later collections: it stays, and looking through it takes a second."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

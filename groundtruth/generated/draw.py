@@ -4,7 +4,7 @@ import hashlib
 import linecache
 import random
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FunctionType
 
 from groundtruth.errors import ProgramError
@@ -25,7 +25,7 @@ _N_BOUNDS = 2 * len(LIMITS) + 1
 
 @dataclass(frozen=True)
 class Drawn:
-    """A generated program.
+    """A generated program. Two of one code are equal.
 
     Attributes:
         program: With its domain; ``groundtruth.compile`` takes it.
@@ -34,7 +34,7 @@ class Drawn:
         text: A Python file that declares it, for ``groundtruth compile FILE``.
     """
 
-    program: Program
+    program: Program = field(compare=False)
     code: str
     size: Layering
     text: str

@@ -11,7 +11,7 @@ from groundtruth.model import CompiledModel
 from groundtruth.testing.failure import DoesNotApply, MethodFailure
 from groundtruth.testing.featurizer_trial import FeaturizerTrial, require_applicable
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
-from groundtruth.testing.random_programs import compiled_models, variable_places
+from groundtruth.testing.random_programs import shared_models, shared_variable_places
 from mib.featurization import FeaturizerMethod
 from mib.localization import Localizer
 
@@ -66,14 +66,14 @@ def search(
                 require_applicable(FeaturizerTrial.of(method, model, variable, site))
                 asked(method, model, variable=variable, site=site, **how)
 
-        drawn = given(variable_places(depth=depth))(holds_of_variable)
+        drawn = given(shared_variable_places(depth=depth))(holds_of_variable)
         _run(settled(seed(_SEED_OF_VARIABLES)(drawn) if derandomized else drawn))
     else:
 
         def holds(model: CompiledModel) -> None:
             property_named(check)(method, model, **how)
 
-        drawn = given(compiled_models(depth=depth))(holds)
+        drawn = given(shared_models(depth=depth))(holds)
         _run(settled(seed(_SEED_OF_MODELS)(drawn) if derandomized else drawn))
 
 

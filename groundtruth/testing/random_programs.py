@@ -8,6 +8,7 @@ program's text and its code are printed with the falsifying example; ``groundtru
 ...     groundtruth.testing.assert_recovers(my_method, model, auroc=0.9)
 """
 
+import copy
 from functools import lru_cache
 from typing import Any
 
@@ -76,8 +77,18 @@ def compiled_models(
     Raises:
         ProgramError: For bounds that are none.
     """
-    bounds = Bounds(depth=depth, heads=heads, vocab=vocab, length=length, live=live, causal=causal)
-    return _judged(bounds).map(lambda judged: judged.model)
+    return shared_models(depth=depth, heads=heads, vocab=vocab, length=length, live=live, causal=causal).map(_own)
+
+
+def shared_models(**bounds: Any) -> st.SearchStrategy[CompiledModel]:
+    """Draw what ``compiled_models`` draws; a program that comes again is the same object, with all proven of it.
+
+    For those who hand it out to no method: they hold many methods, or one method in many ways, to the same programs.
+
+    Args:
+        bounds: Bounds of ``compiled_models``.
+    """
+    return _judged(Bounds(**bounds)).map(lambda judged: judged.model)
 
 
 @st.composite
@@ -117,15 +128,24 @@ def featurization_tasks(draw: st.DrawFn, *, sizes: Sizes = _SIZES, seed: int = 0
         reject()
 
 
-@st.composite
-def variable_places(draw: st.DrawFn, **bounds: Any) -> tuple[CompiledModel, str, str]:
+def variable_places(**bounds: Any) -> st.SearchStrategy[tuple[CompiledModel, str, str]]:
     """Draw a random model, the name of one of its variables, and a site where that is live and can be found.
+
+    Args:
+        bounds: Bounds of ``compiled_models``.
+    """
+    return shared_variable_places(**bounds).map(lambda place: (_own(place[0]), *place[1:]))
+
+
+@st.composite
+def shared_variable_places(draw: st.DrawFn, **bounds: Any) -> tuple[CompiledModel, str, str]:
+    """Draw what ``variable_places`` draws, on models that are shared.
 
     Args:
         draw: Given by Hypothesis.
         bounds: Bounds of ``compiled_models``.
     """
-    model = draw(compiled_models(**bounds))
+    model = draw(shared_models(**bounds))
     stages = [(truth, stage) for truth in _sought(model) for stage in truth.stages if stage.state == "live"]
     places = [(truth, site) for truth, stage in stages for site in stage.sites]
     if not places:
@@ -169,6 +189,13 @@ def _can_be_found(model: CompiledModel, truth: VariableTruth, site: Site) -> boo
     except DomainError:
         return False
     return True
+
+
+def _own(model: CompiledModel) -> CompiledModel:
+    """Copy a model with its proofs, but not the module in float32, which who gets it may change."""
+    own = copy.copy(model)
+    vars(own).pop("transformer", None)
+    return own
 
 
 def _sought(model: CompiledModel) -> list[VariableTruth]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
-from scipy.stats import rankdata
 
 from groundtruth.validity.agreement import LEAST_METHODS
 from groundtruth.validity.references import Reference
@@ -114,6 +112,8 @@ def fit(tiers: Mapping[str, Ranks], references: Sequence[Reference], *, without:
         references: What to fit.
         without: A method that is left out.
     """
+    from scipy.optimize import nnls  # which takes as long to import as a score takes to be made
+
     rows: list[NDArray[np.float64]] = []
     targets: list[NDArray[np.float64]] = []
     for reference in references:
@@ -141,5 +141,7 @@ def ranks(goodness: Mapping[str, float]) -> Ranks:
     """Rank methods, from 0 for the worst to 1 for the best."""
     if len(goodness) < 2:
         return dict.fromkeys(goodness, 0.5)
+    from scipy.stats import rankdata  # heavy, as above
+
     placed = (rankdata(list(goodness.values())) - 1) / (len(goodness) - 1)
     return dict(zip(goodness, map(float, placed), strict=True))

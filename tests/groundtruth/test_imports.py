@@ -35,6 +35,11 @@ def test_loading_and_running_a_shipped_model_loads_neither_jax_nor_transformers(
     assert used.isdisjoint({"jax", "haiku", "transformers", "transformer_lens"})
 
 
+def test_scoring_and_reporting_load_nothing_that_only_some_methods_need() -> None:
+    used = loaded_by("import groundtruth.bench, groundtruth.report.views.track_report")
+    assert used.isdisjoint({"jax", "haiku", "scipy", "sklearn", "transformers"})
+
+
 def test_every_public_name_is_there_and_listed() -> None:
     for name in groundtruth.__all__:
         assert getattr(groundtruth, name) is not None

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from unittest import mock
 
 import numpy as np
 from tracr.rasp import rasp
@@ -12,10 +13,15 @@ from groundtruth.compiled.domain import BOS
 
 def compiled_by_tracr(build, vocab, max_seq_len, *, causal=False):
     """What ``compile_rasp_to_model`` gives in a fresh process: labels hold a counter, which starts again here."""
+    import jax
+    from haiku import initializers
     from tracr.compiler import compile_rasp_to_model
 
     rasp.RASPExpr._ids = itertools.count(1)
-    return compile_rasp_to_model(build(), set(vocab), max_seq_len, causal=causal)
+    jax.config.update("jax_disable_most_optimizations", True)  # each step runs a few times and is compiled for it
+    # Tracr writes over all that Haiku draws, and JAX compiles the drawing anew for every shape: most of a compile.
+    with mock.patch.object(initializers.TruncatedNormal, "__call__", lambda self, shape, dtype: np.zeros(shape, dtype)):
+        return compile_rasp_to_model(build(), set(vocab), max_seq_len, causal=causal)
 
 
 @functools.cache
@@ -47,11 +53,12 @@ def tracr_arrays(model):
     }
 
 
-def tracr_residuals(model, tokens):
-    """The residual stream after each half-layer [half-layer, position, d_model]."""
-    return np.stack([np.asarray(residual)[0] for residual in model.apply([BOS, *tokens]).residuals])
+def tracr_run(model, tokens):
+    """The residual stream after each half-layer [half-layer, position, d_model], and the decoded output without BOS."""
+    run = model.apply([BOS, *tokens])
+    return np.stack([np.asarray(residual)[0] for residual in run.residuals]), run.decoded[1:]
 
 
 def tracr_output(model, tokens):
     """The decoded output, without BOS."""
-    return model.apply([BOS, *tokens]).decoded[1:]
+    return tracr_run(model, tokens)[1]

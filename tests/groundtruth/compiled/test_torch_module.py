@@ -14,7 +14,7 @@ from groundtruth.compiled.settings import TRACR
 from groundtruth.compiled.torch_module import CompiledTransformer
 from groundtruth.compiler.compile_program import compile, compile_unchecked
 from groundtruth.errors import DomainError
-from tests.groundtruth.tracr_oracle import tracr_model, tracr_output, tracr_residuals
+from tests.groundtruth.tracr_oracle import tracr_model, tracr_run
 
 FAST = ["reverse", "hist", "frac_prevs", "running_parity"]
 SLOW = ["sort", "shuffle_dyck2", "dyck1_prefix", "pair_balance", "long_addition", "induction", "double_hist"]
@@ -31,15 +31,17 @@ def test_every_residual_is_that_of_tracr_s_jax_model(name):
     program = programs.get(name)
     ours = compile_unchecked(program.function(), program.domain, causal=program.causal, settings=TRACR)
     module = CompiledTransformer(ours.weights, dtype=torch.float32)
-    for tokens in program.domain.sample(8, seed=1):
+    inputs = program.domain.sample(12, seed=1)
+    ends = min(map(len, inputs)), max(map(len, inputs))  # JAX compiles every step anew for each length
+    for tokens in (tokens for tokens in inputs if len(tokens) in ends):
         _, cache = module.run_with_cache(ours.encode([tokens]))
         halves = [cache[f"blocks.{layer}.hook_resid_mid"][0] for layer in range(module.cfg.n_layers)]
         fulls = [cache[f"blocks.{layer}.hook_resid_post"][0] for layer in range(module.cfg.n_layers)]
         residuals = torch.stack([each for pair in zip(halves, fulls, strict=True) for each in pair]).detach().numpy()
-        theirs = tracr_residuals(tracr_model(name), tokens)
+        theirs, output = tracr_run(tracr_model(name), tokens)
         assert residuals.shape == theirs.shape
         np.testing.assert_allclose(residuals, theirs, rtol=0, atol=1e-6)
-        assert ours.run_many([tokens])[0] == pytest.approx(tracr_output(tracr_model(name), tokens), abs=1e-6)
+        assert ours.run_many([tokens])[0] == pytest.approx(output, abs=1e-6)
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 0.0), (torch.float32, 1e-5)])

@@ -3,11 +3,17 @@
 import re
 
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, seed, settings
 
 from groundtruth.errors import ProgramError
 from groundtruth.specs import find_model
-from groundtruth.testing.random_programs import compiled_models, featurization_tasks, localization_tasks, programs
+from groundtruth.testing.random_programs import (
+    compiled_models,
+    featurization_tasks,
+    localization_tasks,
+    programs,
+    shared_models,
+)
 
 FEW = settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 SEARCH = settings(FEW, max_examples=100, phases=[Phase.generate, Phase.shrink])
@@ -22,6 +28,32 @@ def test_models_are_proven_and_within_bounds(model):
     circuit = model.circuit()
     assert 4 <= len(circuit.edges) <= 40
     assert circuit.counts["undecided"] == 0
+
+
+def test_a_program_that_comes_again_is_proven_once_and_each_user_has_a_module_of_their_own():
+    def drawn(models):
+        found = []
+
+        @seed(0)
+        @settings(FEW, max_examples=2, phases=[Phase.generate])
+        @given(models)
+        def keep(model):
+            found.append(model)
+
+        keep()
+        return found
+
+    again = [*drawn(shared_models(depth=(1, 1))), *drawn(shared_models(depth=(1, 1)))]
+    assert len(again) == 4 and len(set(map(id, again))) == 2
+    given_away = drawn(compiled_models(depth=(1, 1)))
+    assert [model.name for model in given_away] == [model.name for model in again[:2]]
+    first, other, anew = (
+        models[0].transformer.state_dict() for models in (given_away, again, drawn(compiled_models(depth=(1, 1))))
+    )
+    for weight in first.values():
+        weight.zero_()
+    assert any(weight.any() for weight in other.values()) and any(weight.any() for weight in anew.values())
+    assert given_away[0].circuit() is again[0].circuit()
 
 
 @FEW

@@ -90,7 +90,7 @@ def subspace(width: int) -> Featurizer:
 
 
 def test_only_pairs_of_task_and_model_that_mib_evaluates_are_cells(tmp_path: Path) -> None:
-    write_featurizer(tmp_path / "ravel_task_LlamaForCausalLM_Country", UNIT, subspace(4096))
+    write_featurizer(tmp_path / "ravel_task_Gemma2ForCausalLM_Country", UNIT, subspace(2304))
     found = check_submission(tmp_path)
     assert found.ready and len(found.cells) == 26
     write_featurizer(tmp_path / "ravel_task_GPT2LMHeadModel_Country", UNIT, subspace(768))
