@@ -17,7 +17,8 @@ from typing import Any
 from groundtruth.compiler.build_models import build_all, tell_missing
 from groundtruth.errors import DomainError, TrainingError
 from groundtruth.files import from_json
-from groundtruth.programs.registry import get
+from groundtruth.programs.many_edges import MANY_EDGES
+from groundtruth.programs.registry import Program, get
 from groundtruth.store.catalog import trained_folder, write_trained_index
 from groundtruth.store.parsed_files import MODEL
 from groundtruth.store.save_trained import save_trained
@@ -42,7 +43,7 @@ class ShippedRecipe:
     """One model that ships: all that ``groundtruth.train`` needs to train it again.
 
     Attributes:
-        program: A program of the library.
+        program: A program of the library, or of ``groundtruth.programs.many_edges``.
         seed: Seed of the circuit, the weights and the batches.
         kind: Kind of training, which holds its edges.
         style: Family of architectures.
@@ -84,12 +85,17 @@ class ShippedRecipe:
     @property
     def vocab(self) -> tuple[Any, ...]:
         """The tokens of its inputs."""
-        return get(self.program).domain.vocab[: self.tokens]
+        return self.declared.domain.vocab[: self.tokens]
+
+    @property
+    def declared(self) -> Program:
+        """The program."""
+        return MANY_EDGES.get(self.program) or get(self.program)
 
     def train(self, checkpoint: Path) -> TrainedModel:
         """Train and certify it; errors as of ``groundtruth.train``."""
         made = train(
-            self.program,
+            self.declared,
             vocab=self.vocab,
             max_seq_len=self.length,
             architecture=self.architecture,

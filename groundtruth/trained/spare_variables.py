@@ -35,12 +35,13 @@ def spare_probes(network: TrainedNetwork, inputs: Sequence[Tokens], generator: t
         inputs: All inputs of its domain.
         generator: Draws the probes.
     """
-    variables = {
-        spare.component: [
-            [SPARE_VARIABLES[spare.variable](tokens, position) for position in range(len(tokens))] for tokens in inputs
-        ]
+    variables = [
+        (
+            spare.component,
+            [[SPARE_VARIABLES[spare.variable](tokens, at) for at in range(len(tokens))] for tokens in inputs],
+        )
         for spare in network.correspondence.spares
-    }
+    ]
     width = network.architecture.d_model
     return VariableProbes(network.graph, width, variables, scale=_LOUDNESS, weight=_WEIGHT, generator=generator)
 
@@ -48,7 +49,7 @@ def spare_probes(network: TrainedNetwork, inputs: Sequence[Tokens], generator: t
 def unit_probes(
     network: TrainedNetwork, inputs: Sequence[Tokens], generator: torch.Generator, *, weight: float
 ) -> VariableProbes:
-    """Probes of the units that hold one category each, which is learned sooner where it is asked for directly.
+    """Probes of the units that hold categories, which are learned sooner where they are asked for directly.
 
     Heads that count or average hold numbers along a line, which no linear probe can tell apart; they have none.
 
@@ -59,15 +60,15 @@ def unit_probes(
         weight: Weight of their loss.
     """
     known = {expression.label: expression for expression in walk(network.program) if isinstance(expression, rasp.SOp)}
-    variables: dict[str, list[list[object]]] = {}
+    variables: list[tuple[str, list[list[object]]]] = []
     for unit in network.correspondence.units:
-        sop = known[unit.expressions[0]]
-        on_heads = unit.components[0][0] == "a"
-        numeric = isinstance(sop, rasp.SelectorWidth) or rasp.is_numerical(sop)
-        if len(unit.expressions) > 1 or (on_heads and numeric) or unit.components == network.correspondence.output:
+        if unit.components == network.correspondence.output:
             continue
-        values = evaluate_many(sop, inputs, causal=network.causal)
-        variables |= {component: values for component in unit.components}
+        for sop in map(known.__getitem__, unit.expressions):
+            numeric = isinstance(sop, rasp.SelectorWidth) or rasp.is_numerical(sop)
+            if not (unit.components[0][0] == "a" and numeric):
+                values = evaluate_many(sop, inputs, causal=network.causal)
+                variables += [(component, values) for component in unit.components]
     return VariableProbes(
         network.graph, network.architecture.d_model, variables, scale=_LOUDNESS, weight=weight, generator=generator
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +16,12 @@ _NOTHING = -100
 
 
 class VariableProbes:
-    """One fixed random probe for each component, and the values that it should read.
+    """Fixed random probes of components, and the values that each should read.
 
     Args:
         graph: Its sources are the components.
         d_model: Width of what they write.
-        variables: For each component the values of its variable on every input [input][position].
+        variables: A component with the values of a variable on every input [input][position], for each probe.
         scale: Size of the probes: the smaller, the louder a component has to be.
         weight: Weight of the loss.
         generator: Draws the probes.
@@ -31,17 +31,17 @@ class VariableProbes:
         self,
         graph: Graph,
         d_model: int,
-        variables: Mapping[str, Sequence[Sequence[object]]],
+        variables: Sequence[tuple[str, Sequence[Sequence[object]]]],
         *,
         scale: float,
         weight: float,
         generator: torch.Generator,
     ) -> None:
         self._weight = weight
-        self._places = [graph.source_index[component] for component in variables]
+        self._places = [graph.source_index[component] for component, _ in variables]
         self._targets: list[Tensor] = []
         self._probes: list[Tensor] = []
-        for values in variables.values():
+        for _, values in variables:
             held = sorted({value for row in values for value in row if value is not None}, key=str)
             known: dict[object, int] = {value: code for code, value in enumerate(held)}
             self._targets.append(torch.tensor([[known.get(value, _NOTHING) for value in row] for row in values]))

@@ -8,7 +8,6 @@ import pytest
 from groundtruth import load
 from groundtruth.build_trained import LOG, SHIPPED, Job, ShippedRecipe, build, gather_log, recipes_named
 from groundtruth.errors import DomainError, TrainingError
-from groundtruth.programs import get
 from groundtruth.store.catalog import shipped_trained
 from groundtruth.trained.certify_network import certify
 from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
@@ -82,7 +81,7 @@ def test_what_ships_has_a_recipe_of_its_own_and_every_recipe_ships():
 
 @pytest.mark.parametrize("recipe", SHIPPED, ids=lambda recipe: recipe.name)
 def test_every_recipe_draws_the_circuit_that_ships(recipe):
-    program = get(recipe.program)
+    program = recipe.declared
     network = prepare_network(
         recipe.name,
         program.build(),

@@ -1,0 +1,16 @@
+"""Programs with many edges: they give what their oracles say, and every answer that they have."""
+
+import pytest
+
+from groundtruth.programs.many_edges import MANY_EDGES
+from groundtruth.rasp.evaluate import evaluate_many
+
+
+@pytest.mark.parametrize("name", MANY_EDGES)
+def test_a_program_equals_its_oracle_on_its_domain(name):
+    program = MANY_EDGES[name]
+    inputs = list(program.domain.enumerate())
+    outputs = evaluate_many(program.build(), inputs, causal=program.causal)
+    assert len(inputs) == 27
+    assert outputs == [program.oracle(tokens) for tokens in inputs]
+    assert {value for row in outputs for value in row} == {"none", "top", "below"}
