@@ -1,6 +1,7 @@
 """Training: a small network is certified, the same seed gives the same network, and what is wrong is refused."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from groundtruth.errors import ArtifactError, DomainError, TrainingError
 from groundtruth.trained.certify_network import certify
 from groundtruth.trained.prepare_network import Plan, fixed_length, looks_back_only, prepare_network
 from groundtruth.trained.train_network import Moment, Settings, Trainer
+from groundtruth.trained.training_rows import RowMaker
 from groundtruth.trained.wired_weights import draw_wiring
 from tests.groundtruth.trained.small_networks import GPT2, LLAMA, PLAIN, random_network
 
@@ -100,6 +102,34 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_network(tmp_path, monkeypatc
     assert len(steps) == 10 - (stop - 1) // 2 * 2 + (1 if stop == 7 else 0)
     for name, value in whole.weights.tensors.items():
         assert torch.equal(value, continued.weights.tensors[name]), name
+
+
+def _phases(kind, settings):
+    """Which phases a hopeless run goes through, with the steps of each."""
+    network, moments = random_network(replace(GPT2, d_model=64), length=2), []
+    Trainer(network, kind, settings, seed=3, progress=moments.append).run()
+    return Counter(moment.phase for moment in moments)
+
+
+def test_what_enumeration_finds_is_repaired_with_edges_wired_too():
+    settings = Settings(wired_steps=4, free_steps=2, batch=8, rounds=3)
+    assert _phases("wired", settings) == {"wired": 4, "wired, repair 1": 2, "wired, repair 2": 2}
+    assert _phases("free", settings) == {"wired": 4, "strict": 2, "repair 1": 1, "repair 2": 1}
+
+
+def test_a_cycle_ends_once_margins_are_wide(monkeypatch):
+    monkeypatch.setattr("groundtruth.trained.train_network.WINDOW", 3)
+    settings = Settings(wired_steps=7, batch=8, rounds=1)
+    assert _phases("wired", replace(settings, enough=-1e9)) == {"wired": 3}
+    assert _phases("wired", replace(settings, enough=1e9)) == {"wired": 7}
+
+
+def test_pairs_are_as_many_as_are_asked_for_where_the_domain_is_small():
+    network = random_network(GPT2)
+    maker = RowMaker(network, tuple(network.domain.enumerate()), torch.Generator().manual_seed(0))
+    inputs, donors = maker.draw_pairs(20)
+    assert sorted(Counter(inputs.tolist()).values()) == [2] * 4 + [3] * 4  # eight inputs
+    assert len(donors) == 20 and len(set(zip(inputs.tolist(), donors.tolist(), strict=True))) > 8
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path, monkeypatch):
