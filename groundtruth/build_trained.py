@@ -118,13 +118,10 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("second_step", kind="wired", spares=0),
     ShippedRecipe("hist", kind="wired", spares=0, settings=BY_CONTENT),
     ShippedRecipe("contains_x_by_vote", kind="wired", spares=0),
+    ShippedRecipe("second_step", spares=0, settings=(("free_steps", 400), ("rounds", 4))),
     ShippedRecipe("hist", spares=0, settings=BY_CONTENT),
-    ShippedRecipe(
-        "second_step",
-        length=4,
-        spares=2,
-        settings=(("wired_steps", 500), ("free_steps", 350), ("learning_rate", 3e-3), ("batch", 96)),
-    ),
+    ShippedRecipe("contains_x", kind="wired", style="llama", spares=0),
+    ShippedRecipe("has_larger", kind="wired", settings=BY_CONTENT),
 )
 """Every model that ships; all are certified with these numbers, on one machine to the bit."""
 
