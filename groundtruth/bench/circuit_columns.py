@@ -26,6 +26,7 @@ CIRCUIT_COLUMNS: tuple[Column, ...] = (
     Column(name="stability", heading="stab\xadle", priority=_REST + 1),  # no merit by itself, and not marked
     Column(name="exact", heading="exact", format="fraction", marked=True, priority=_REST + 4),
     Column(name="size_to_sufficiency", heading="|C| / k", marked=True, priority=_REST + 5),
+    Column(name="gap", heading="gap", marked=True, place="page", priority=_REST + 14),
     # Without a truth. CPR can go past the true circuit's own, so its largest value is not the best one.
     Column(name="cpr", heading="CPR", spread=True, priority=_REST + 8),
     Column(name="cmd", heading="CMD", better="lower", spread=True, marked=True, priority=_REST + 3),

@@ -108,8 +108,8 @@ CIRCUITS = Track(
         by_tier="auroc",
     ),
     thresholds=(
-        "auroc", "average_precision", "precision", "recall", "f1", "size_to_sufficiency", "stability",
-        "variables_auroc", "structural_auroc", "cpr", "cmd", "mib_cpr", "mib_cmd", "passes", "seconds",
+        "auroc", "average_precision", "precision", "recall", "f1", "size_to_sufficiency", "gap",
+        "stability", "variables_auroc", "structural_auroc", "cpr", "cmd", "mib_cpr", "mib_cmd", "passes", "seconds",
     ),
     options=frozenset({"ablation", "isolated", "level", "scores", "tier", "tiers"}),
 )  # fmt: skip

@@ -21,6 +21,7 @@ def circuit_values(scores: CircuitScores) -> dict[str, float | None]:
         "precision": live and live.precision,
         "recall": live and live.recall,
         "f1": live and live.f1,
+        "gap": live and live.gap,
         "size_to_sufficiency": live and truth and truth.size_to_sufficiency,
         "interactions": live and truth and truth.interactions,
         "variables_auroc": live and truth and truth.variables and truth.variables.auroc,
@@ -38,16 +39,23 @@ def circuit_values(scores: CircuitScores) -> dict[str, float | None]:
 
 
 def average_circuits(scores: Sequence[CircuitScores]) -> dict[str, Spread]:
-    """Average every column over the models that have a value; stability needs several seeds of a model."""
+    """Average every column over the models that have a value; stability needs several seeds of a model.
+
+    Gaps are ratios, so that their mean is the geometric one.
+    """
     table = [circuit_values(one) for one in scores]
     names = table[0] if table else ()
     values = {name: [value for row in table if (value := row[name]) is not None] for name in names}
     values["stability"] = stabilities(scores)
     return {
-        name: Spread(statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else 0.0, len(found))
+        name: Spread(_average(name, found), statistics.stdev(found) if len(found) > 1 else 0.0, len(found))
         for name, found in values.items()
         if found
     }
+
+
+def _average(name: str, values: Sequence[float]) -> float:
+    return statistics.geometric_mean(values) if name == "gap" else statistics.fmean(values)
 
 
 def exact_fraction(scores: Sequence[CircuitScores]) -> dict[str, tuple[int, int]]:

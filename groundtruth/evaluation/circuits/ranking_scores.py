@@ -33,6 +33,7 @@ class Ranked:
         exact: Whether the true ones all rank above the others, and none scores 0.
         rounded_auroc: AUROC of the scores in whole multiples of a millionth of the largest: what is left of ``auroc``
             where it rests on residues of rounding.
+        gap: Score of the weakest true one over that of the loudest other, see ``score_gap``; ``None`` as for ``auroc``.
     """
 
     judged: int
@@ -44,6 +45,7 @@ class Ranked:
     f1: float
     exact: bool
     rounded_auroc: float | None = None
+    gap: float | None = None
 
 
 def ranked(scores: Scores, truth: Flags, leave_out: Flags | None = None) -> Ranked | None:
@@ -74,6 +76,7 @@ def ranked(scores: Scores, truth: Flags, leave_out: Flags | None = None) -> Rank
         f1=best.f1,
         exact=roc.exact_recovery(scores, true, leave_out=left_out),
         rounded_auroc=_or_none(roc.edge_auroc, rounded(scores), true, left_out),
+        gap=score_gap(scores, true, left_out),
     )
 
 
@@ -124,6 +127,28 @@ def size_to_sufficiency(scores: Scores, family: Sequence[Flags]) -> float | None
         return None
     sizes = [int((strength >= strength[member].min()).sum()) for member in members]
     return min(int(member.sum()) for member in members) / min(sizes)
+
+
+def score_gap(scores: EdgeScores, truth: Flags, leave_out: Flags) -> float | None:
+    """Size of the weakest true score over that of the loudest other: how far apart, where AUROC only counts order.
+
+    Scores below ``RESOLUTION`` of the largest may be rounding and count as that, so that no gap is infinite or 0.
+
+    Args:
+        scores: Of edges.
+        truth: Which edges are true.
+        leave_out: Which are not judged.
+
+    Returns:
+        A number from 1e-6 to 1e6, over 1 if all true edges stand above all others; ``None`` if all or none are true.
+    """
+    strength = np.abs(scores.flat)
+    index = scores.graph.edge_index
+    true, others = (truth & ~leave_out)[index], (~truth & ~leave_out)[index]
+    if not true.any() or not others.any():
+        return None
+    least = RESOLUTION * float(strength.max()) or 1.0
+    return max(float(strength[true].min()), least) / max(float(strength[others].max()), least)
 
 
 def rounded(scores: EdgeScores) -> EdgeScores:

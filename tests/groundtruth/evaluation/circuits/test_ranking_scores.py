@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from groundtruth.evaluation.circuits.ranking_scores import RESOLUTION, ranked, rounded
+from groundtruth.evaluation.circuits.ranking_scores import RESOLUTION, ranked, rounded, score_gap
 from mib.graph import EdgeScores, Graph, NodeScores
 
 GRAPH = Graph(n_layers=1, n_heads=1, d_model=4)
@@ -51,3 +51,21 @@ def test_a_node_is_true_if_an_edge_that_leaves_it_is():
     scores = NodeScores(GRAPH, {"input": 1.0, "a0.h0": 0.0, "m0": 0.5})
     found = ranked(scores, _truth("input->m0", "m0->logits"))
     assert found is not None and (found.judged, found.true, found.auroc, found.exact) == (3, 2, 1.0, True)
+
+
+def test_the_gap_is_the_weakest_true_score_over_the_loudest_other():
+    truth, none = _truth("m0->logits", "input->m0"), _truth()
+    assert score_gap(_scores(m0_logits=-8.0, input_m0=2.0), truth, none) == 4.0
+    assert score_gap(_scores(m0_logits=8.0, input_m0=0.125), truth, none) == 0.25
+    assert score_gap(_scores(m0_logits=8.0, input_m0=0.125), truth, _truth("input->m0")) == 16.0
+    assert score_gap(_scores(m0_logits=8.0, input_m0=0.0), truth, none) == pytest.approx(8 * RESOLUTION / 0.5)
+    assert score_gap(_scores(), ~none, none) is None
+    found = ranked(_scores(m0_logits=8.0, input_m0=2.0), truth)
+    assert found is not None and found.gap == 4.0
+
+
+def test_a_gap_is_never_infinite():
+    zeros = EdgeScores(GRAPH, dict.fromkeys(map(str, GRAPH.edges), 0.0))
+    assert score_gap(zeros, _truth("m0->logits"), _truth()) == 1.0
+    only = EdgeScores(GRAPH, {str(edge): float(str(edge) == "m0->logits") for edge in GRAPH.edges})
+    assert score_gap(only, _truth("m0->logits"), _truth()) == pytest.approx(1 / RESOLUTION)
