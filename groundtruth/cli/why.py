@@ -1,6 +1,11 @@
-"""The command that says why a method is wrong on a model."""
+"""The command that says why a method is wrong on a model, or on a variable of it."""
+
+from typing import TYPE_CHECKING, Any
 
 from groundtruth.cli.options import AsJson, Parameters, Seed, parameters_in, print_json
+
+if TYPE_CHECKING:
+    from groundtruth.evaluation.variables.variable_diagnosis import VariableDiagnosis
 
 
 def why(
@@ -9,28 +14,47 @@ def why(
     /,
     *,
     set: Parameters = None,
-    ablation: str = "resample",
+    ablation: str | None = None,
     lengths: str | None = None,
     seed: Seed = 0,
     wide: bool = False,
     json: AsJson = False,
 ) -> None:
-    """Say why a method misses live edges of a model and finds others: on the true circuit, edge by edge.
+    """Say why a method misses what is needed and finds what is not: edge by edge, or direction by direction.
 
-    For every edge that it ranks wrongly, what is measured there: a gradient that is exactly 0 behind a saturated
-    softmax, a flat metric, a change that no pair of the task shows, a residue of rounding, a difference that the
-    destination absorbs.
+    Of a localization method, on the true circuit: for every edge that it ranks wrongly what is measured there, such as
+    a gradient that is exactly 0 behind a saturated softmax, a flat metric, an edge that is inert alone and needed
+    together with others, a residue of rounding. Edges are judged as score judges them: against the minimal circuit
+    that the ranking matches best.
+
+    Of a featurizer, on MODEL:VARIABLE@SITE: where each direction that it found lies (in the variable, in other live
+    variables, where nothing varies, in copies that nothing reads, in nothing), cosines with the truth, and the pairs
+    of values whose interchange fails.
 
     Args:
         method: my_file.py:my_method, or the name of a registered method.
-        model: A shipped model, variant or folder, as for show.
+        model: A shipped model, variant or folder, as for show; for a featurizer with a variable and a place, such as
+            reverse:opposite@residual.2.post (show NAME --variables lists them).
         set: A hyper-parameter of the method, as name=value; more than once for several.
-        ablation: resample, zero, mean or mean-positional.
-        lengths: fixed or mixed.
+        ablation: resample, zero, mean or mean-positional; resample if none is named. Edges only.
+        lengths: fixed or mixed. Edges only.
         seed: Chooses the examples and seeds the method.
         wide: Keep every column, however long the lines become.
         json: Print JSON.
     """
+    from groundtruth.errors import DomainError
+
+    if "@" in model.rpartition(":")[2] and ":" in model:
+        if given := [name for name, value in (("--ablation", ablation), ("--lengths", lengths)) if value is not None]:
+            raise DomainError(f"{given[0]} is about edges, and '{model}' names a variable. Leave it out.")
+        _print_variable(method, model, set, seed, wide=wide, json=json)
+    else:
+        _print_edges(
+            method, model, set, {"ablation": ablation or "resample", "lengths": lengths, "seed": seed}, wide, json
+        )
+
+
+def _print_edges(method: str, model: str, given: Parameters, asked: dict[str, Any], wide: bool, json: bool) -> None:
     from groundtruth.bench.circuit_track import CIRCUITS
     from groundtruth.evaluation.circuits.causes import diagnose
     from groundtruth.report.terminal import echo
@@ -38,9 +62,42 @@ def why(
     from groundtruth.specs import find_model
 
     found = CIRCUITS.methods.find(method)
-    parameters = parameters_in(set, method, CIRCUITS.methods.parameters(method))
-    result = diagnose(found, find_model(model), ablation=ablation, lengths=lengths, seed=seed, parameters=parameters)
+    parameters = parameters_in(given, method, CIRCUITS.methods.parameters(method))
+    result = diagnose(found, find_model(model), parameters=parameters, **asked)
     if json:
         print_json(diagnosis_data(result))
     else:
         echo(diagnosis_view(result, wide=wide))
+
+
+def _print_variable(method: str, place: str, given: Parameters, seed: int, *, wide: bool, json: bool) -> None:
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.variable_diagnosis_view import variable_diagnosis_data, variable_diagnosis_view
+
+    result = _diagnosed(method, place, given, seed)
+    if json:
+        print_json(variable_diagnosis_data(result))
+    else:
+        echo(variable_diagnosis_view(result, wide=wide))
+
+
+def _diagnosed(method: str, place: str, given: Parameters, seed: int) -> "VariableDiagnosis":
+    """Run a featurizer on MODEL:VARIABLE@SITE.
+
+    The data type is that of score: float64, in which rotated weights lose no digits.
+    """
+    import torch
+
+    from groundtruth.bench.variable_track import VARIABLES
+    from groundtruth.evaluation.variables.variable_diagnosis import diagnose_variable
+    from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
+    from groundtruth.specs import find_compiled
+
+    model, _, rest = place.rpartition(":")
+    variable, _, site = rest.partition("@")
+    found = VARIABLES.methods.find(method)
+    parameters = parameters_in(given, method, VARIABLES.methods.parameters(method))
+    evaluator = VariableEvaluator.of(
+        find_compiled(model, "a variable"), variable, site, controls=False, seed=seed, dtype=torch.float64
+    )
+    return diagnose_variable(found, evaluator, parameters)

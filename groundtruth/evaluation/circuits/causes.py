@@ -1,7 +1,7 @@
 """Why a method ranks an edge on the wrong side: the known causes, each found by measuring, not by guessing."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
+from groundtruth.evaluation.circuits.ranking_scores import Flags, judged_by
 from groundtruth.model import KnownModel
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
 from mib.errors import MethodError
@@ -28,15 +30,16 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class EdgeFinding:
-    """One edge that is live or that the method ranks among as many as are live.
+    """One edge of the circuit that a method is held against, or that the method ranks among as many.
 
     Attributes:
         edge: Which one.
-        verdict: ``found``: live, and among the best k, where k edges are live. ``missed``: live, and not among them.
-            ``false``: among them, and not live. ``tied``: live, and its score is that of the last of the best k and
-            of others beyond, so that chance decides; what is tied and not live is left out.
+        verdict: ``found``: of the minimal circuit that the ranking matches best, and among the best k by magnitude,
+            where k is its size. ``missed``: of it, and not among them. ``false``: among them, and of no minimal
+            circuit. ``tied``: of it, and its magnitude is that of the last of the best k and of others beyond, so that
+            chance decides; what is tied and not of it is left out.
         score: What the method gave it.
-        rank: Its rank, 1 for the highest score.
+        rank: Its rank among the judged edges, 1 for the largest magnitude.
         truth: What is known of it.
         causes: Why it is ranked wrongly, in words, the likeliest first; empty where it is found.
     """
@@ -57,13 +60,16 @@ class Diagnosis:
         method: Its name.
         model: Name of the model.
         circuit: The truth.
-        findings: Live edges and false ones, by rank.
+        member: Which of the minimal circuits the ranking was held against, the one that it matches best: as ``score``
+            does.
+        findings: Edges of this circuit and false ones, by rank.
         n_examples: How many examples the task had.
     """
 
     method: str
     model: str
     circuit: Circuit
+    member: int
     findings: tuple[EdgeFinding, ...]
     n_examples: int
 
@@ -83,7 +89,10 @@ def diagnose(
     dtype: torch.dtype = torch.float64,
     parameters: Mapping[str, Any] | None = None,
 ) -> Diagnosis:
-    """Run a method on a model, and find out why it misses live edges and finds others.
+    """Run a method on a model, and find out why it misses edges that are needed and finds others.
+
+    Edges are judged as ``score`` judges them: against the minimal circuit that the ranking matches best; those of other
+    minimal circuits, and undecided ones, are not judged.
 
     Args:
         method: What is asked why.
@@ -96,7 +105,7 @@ def diagnose(
         parameters: Hyper-parameters of the method.
 
     Raises:
-        DomainError: If no task can be made of the model.
+        DomainError: If the model needs no edge, or no task can be made of it.
         MethodError: If the method scores no edges, or breaks its contract.
     """
     if "edge" not in method.levels:
@@ -104,6 +113,8 @@ def diagnose(
             f"{method.name} scores {' and '.join(method.levels)}, not edges: there is nothing to explain."
         )
     circuit = model.circuit(ablation=ablation, lengths=lengths)
+    if not circuit.needed:
+        raise DomainError(f"'{model.name}' needs no edge under {ablation} ablation: there is nothing to find or miss.")
     asked: dict[str, Any] = {
         "ablation": ablation, "lengths": circuit.lengths, "n_pairs": n_pairs, "seed": seed, "dtype": dtype,
     }  # fmt: skip
@@ -111,34 +122,36 @@ def diagnose(
     scores = method(task, **(parameters or {}))
     if not isinstance(scores, EdgeScores):
         raise MethodError(f"{method.name} returned {type(scores).__name__}; expected EdgeScores.")
-    live = set(circuit.edges)
-    verdicts, rank = _verdicts(scores, live)
+    true, unjudged = judged_by(circuit, scores)
+    member = next(n for n, edges in enumerate(circuit.minimal_circuits) if (circuit.mask(edges) == true).all())
+    verdicts, rank = _verdicts(scores, true, unjudged)
     measured = _Measured.of(localization_task(model, **asked))
     largest = float(np.abs(scores.flat).max(initial=0.0))
     findings: list[EdgeFinding] = []
     for edge, verdict in sorted(verdicts.items(), key=lambda item: rank[item[0]]):
         truth, score = circuit[edge], scores[edge]
-        if edge not in live and (truth.redundant or truth.status == "undecided"):
-            continue
-        causes = why_false(truth, score, largest) if verdict == "false" else measured.why_missed(edge, score)
+        causes = why_false(truth, score, largest) if verdict == "false" else measured.why_missed(truth, score)
         told = () if verdict == "found" else tuple(causes)
         findings.append(EdgeFinding(edge, verdict, score, rank[edge], truth, told))
-    return Diagnosis(method.name, model.name, circuit, tuple(findings), len(task))
+    return Diagnosis(method.name, model.name, circuit, member, tuple(findings), len(task))
 
 
-def _verdicts(scores: EdgeScores, live: Set[Edge]) -> tuple[dict[Edge, Verdict], dict[Edge, int]]:
-    """The verdict of each edge that is live or among as many of the best; and the rank of every edge."""
-    edges, values = scores.graph.edges, scores.flat
-    order = np.argsort(-values, kind="stable")
+def _verdicts(scores: EdgeScores, true: Flags, unjudged: Flags) -> tuple[dict[Edge, Verdict], dict[Edge, int]]:
+    """The verdict of each edge of the circuit or among as many of the best; and the rank of every judged edge."""
+    graph = scores.graph
+    is_true, judged = true[graph.edge_index], ~unjudged[graph.edge_index]
+    edges = [edge for edge, counts in zip(graph.edges, judged, strict=True) if counts]
+    values, is_true = np.abs(scores.flat)[judged], is_true[judged]
+    order, size = np.argsort(-values, kind="stable"), int(is_true.sum())
     rank = {edges[index]: place for place, index in enumerate(order, 1)}
-    last = values[order[len(live) - 1]]  # the lowest score that is among the best
-    straddles = int((values >= last).sum()) > len(live)
+    last = values[order[size - 1]]  # the lowest magnitude that is among the best
+    straddles = int((values >= last).sum()) > size
     found: dict[Edge, Verdict] = {}
-    for edge, value in zip(edges, values, strict=True):
+    for edge, value, needed in zip(edges, values, is_true, strict=True):
         if straddles and value == last:
-            if edge in live:
+            if needed:
                 found[edge] = "tied"
-        elif edge in live:
+        elif needed:
             found[edge] = "found" if value >= last else "missed"
         elif value >= last:
             found[edge] = "false"
@@ -186,10 +199,13 @@ class _Measured:
             effect = torch.maximum(effect, moved.nan_to_num(0.0).amax(0))
         return cls(task, *(part.cpu().numpy() for part in (change, gradient, beyond, product, effect)))
 
-    def why_missed(self, edge: Edge, score: float) -> Iterator[str]:
-        """Why a live edge has a low score, the likeliest cause first."""
+    def why_missed(self, truth: EdgeTruth, score: float) -> Iterator[str]:
+        """Why an edge that is needed has a low score, the likeliest cause first."""
+        edge = truth.edge
         place = self.task.graph.index(edge)
-        if self.change[place] == 0:
+        if truth.redundant:
+            yield "inert alone and needed together with others: no single cut shows it"
+        elif self.change[place] == 0:
             yield "on no pair of the task does what travels differ"
         elif self.effect[place] == 0:
             yield "cutting it moves the metric on no pair of the task, though it changes an output of the domain"
@@ -227,7 +243,7 @@ def _flat_part(edge: Edge) -> str:
 
 
 def why_false(truth: EdgeTruth, score: float, largest: float) -> Iterator[str]:
-    """Say why an edge that is not live has a high score.
+    """Say why an edge that no minimal circuit needs has a high score.
 
     Args:
         truth: What is known of it.
@@ -236,6 +252,9 @@ def why_false(truth: EdgeTruth, score: float, largest: float) -> Iterator[str]:
     """
     if 0 < abs(score) <= ROUNDING * largest:
         yield f"a residue of rounding: {abs(score) / largest:.0e} of the largest score"
+    if truth.status == "live":
+        yield "cutting it alone changes an output, but no minimal circuit holds it: what else is cut makes up for it"
+        return
     yield {
         "zero": "nothing that it writes is read there",
         "constant": "what is read never differs from what the ablation puts there",

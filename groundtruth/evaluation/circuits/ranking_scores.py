@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from groundtruth.truth.circuits.circuit import Circuit
 from mib.errors import ScoreError
 from mib.graph import EdgeScores, NodeScores
 from mib.localization import Scores
@@ -97,6 +98,22 @@ def best_match(scores: Scores, family: Sequence[Flags], leave_out: Flags) -> tup
     anywhere = np.logical_or.reduce(list(family))
     matches = [(member, ranked(scores, member, leave_out | (anywhere & ~member))) for member in family]
     return max(matches, key=lambda match: _quality(match[1]))
+
+
+def judged_by(circuit: Circuit, scores: Scores) -> tuple[Flags, Flags]:
+    """Say which edges a ranking of a circuit's model is held against.
+
+    Args:
+        circuit: The truth.
+        scores: Of edges or nodes.
+
+    Returns:
+        The edges of the minimal circuit that the ranking matches best; and those that are not judged: of other minimal
+        circuits alone, or with nothing shown about them.
+    """
+    doubtful = circuit.mask(circuit.doubtful)
+    member, _ = best_match(scores, [circuit.mask(edges) for edges in circuit.minimal_circuits], doubtful)
+    return member, (doubtful | circuit.mask(circuit.needed)) & ~member
 
 
 def _quality(found: Ranked | None) -> tuple[bool, float, float]:

@@ -57,7 +57,7 @@ class Landscape:
             site: Of the model.
         """
         model = ground.model if isinstance(ground.model, CompiledModel) else CompiledModel.of(ground.model)
-        written = _written(model, site)
+        written = written_at(model, site)
         readable = orthonormal(_into(model, site) @ ground.readable(site.sublayer))
         unread = _rest(readable)
         own = [truth.variable.span_at(site, model.weights)] if truth in written else []
@@ -70,7 +70,7 @@ class Landscape:
         return cls(live, varied, orthonormal(dormant), dead, orthonormal(null))
 
 
-def _written(model: CompiledModel, site: Site) -> list[VariableTruth]:
+def written_at(model: CompiledModel, site: Site) -> list[VariableTruth]:
     """The variables whose values a site holds: all so far in a residual stream, its own at a component."""
     if site.residual:
         return [truth for truth in model.variables() if truth.variable.since <= site.sublayer]

@@ -69,7 +69,7 @@ def overlap_of(featurizer: Featurizer, landscape: Landscape) -> Overlap | None:
     return Overlap(
         recall=covered if known else None,
         precision=_precision(found, read, target),
-        energy=_energy(found, landscape),
+        energy=energy_of(found, landscape) if found.shape[1] else None,
         angles=tuple(torch.rad2deg(principal_angles(read, target)).tolist()),
         rank=span_rank(read),
     )
@@ -87,9 +87,8 @@ def _precision(found: Tensor, read: Tensor, target: Tensor) -> float | None:
     return precision(read, target) if read.shape[1] else 0.0
 
 
-def _energy(found: Tensor, landscape: Landscape) -> Energy | None:
-    if not found.shape[1]:
-        return None
+def energy_of(found: Float[Tensor, "d_site k"], landscape: Landscape) -> Energy:
+    """Share of the squared length of orthonormal columns, at least one, that lies in each space of the site."""
     shares = {
         name: float((getattr(landscape, name).T @ found).square().sum() / found.shape[1])
         for name in Energy.__dataclass_fields__

@@ -26,6 +26,9 @@ def diagnosis_view(found: Diagnosis, *, wide: bool = False) -> RenderableType:
     counts = Counter(finding.verdict for finding in found.findings)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _STYLE if counts[verdict])
     where = f"{found.circuit.ablation}, {found.circuit.lengths} lengths · {found.n_examples} examples · {told}"
+    n_circuits = len(found.circuit.minimal_circuits)
+    if n_circuits > 1:
+        where += f" · against minimal circuit {found.member + 1} of {n_circuits}, which it matches best"
     title = Text.assemble((notation.method_name(found.method), "name"), " on ", (found.model, "name"), f" · {where}")
     return Group(title, _table(found, wide), Padding(bullets(tuple(_common_causes(found))), (0, 0, 1, 0)))
 
@@ -39,6 +42,8 @@ def diagnosis_data(found: Diagnosis) -> dict[str, Any]:
         "ablation": found.circuit.ablation,
         "lengths": found.circuit.lengths,
         "examples": found.n_examples,
+        "minimal_circuit": found.member,
+        "minimal_circuits": len(found.circuit.minimal_circuits),
         "edges": [
             {
                 "edge": str(finding.edge),
