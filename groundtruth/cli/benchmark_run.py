@@ -20,10 +20,12 @@ from groundtruth.cli.options import (
     OptionalLevel,
     ProfileName,
     Seed,
+    SlurmOptions,
     TrackName,
     memory_in,
     print_json,
     require_level,
+    slurm_options,
     split,
 )
 
@@ -139,6 +141,8 @@ class RunOptions:
             pip install 'mechinterp-groundtruth[ray]') or submitit (Slurm; [slurm]). See docs/clusters.md.
         address: Ray: a running cluster, auto or HOST:PORT; without it one is started on this machine. Submitit:
             slurm or local.
+        slurm: An option of submitit's AutoExecutor, such as slurm_partition=gpu or timeout_min=60; more than once for
+            several. By default a job may take 12 hours.
         cell_timeout: Seconds that one method may take on one model; one that takes longer has failed there.
         fresh: Run every cell again, whatever is in OUT/cells.
         columns: Columns of the table, separated by commas, instead of those that fit.
@@ -150,6 +154,7 @@ class RunOptions:
     jobs: Jobs = None
     executor: ExecutorName = "processes"
     address: str | None = None
+    slurm: SlurmOptions = None
     cell_timeout: CellTimeout = None
     fresh: bool = False
     columns: str | None = None
@@ -165,7 +170,8 @@ class RunOptions:
         """
         from groundtruth.executors import choose_executor
 
-        return choose_executor(self.executor, jobs=self.jobs, address=self.address, folder=self.out / "jobs")
+        where = {"address": self.address, "folder": self.out / "jobs", "options": slurm_options(self.slurm)}
+        return choose_executor(self.executor, jobs=self.jobs, **where)
 
 
 ASKED = Asked()

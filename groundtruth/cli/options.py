@@ -36,6 +36,7 @@ ExecutorName = Annotated[Literal["serial", "processes", "ray", "submitit"] | str
 
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for machines.")]
 Parameters = Annotated[list[str] | None, Parameter(name="--set", negative=())]
+SlurmOptions = Annotated[list[str] | None, Parameter(name="--slurm", negative=())]
 Jobs = Annotated[int | None, Parameter(help="Processes; by default one a CPU.", validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**32))]
 CellTimeout = Annotated[float | None, Parameter(validator=Number(gt=0))]
@@ -122,6 +123,23 @@ def _as(default: Any, value: str, text: str) -> Any:
     if kinds and (not isinstance(read, kinds) or (isinstance(read, bool) and bool not in kinds)):
         raise MethodError(f"--set {text}: expected a value like its default, {default!r}.")
     return float(read) if isinstance(default, float) else read
+
+
+def slurm_options(texts: Sequence[str] | None) -> dict[str, Any]:
+    """Options of submitit written as ``name=value``; numbers are read as such.
+
+    Raises:
+        WorkerError: If one is written otherwise.
+    """
+    found: dict[str, Any] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            from groundtruth.errors import WorkerError
+
+            raise WorkerError(f"--slurm {text}: write name=value, such as slurm_partition=gpu or timeout_min=60.")
+        found[name] = int(value) if value.isdecimal() else value
+    return found
 
 
 def memory_in(text: str | None) -> int:

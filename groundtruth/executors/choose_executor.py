@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from groundtruth.errors import WorkerError
 from groundtruth.executors.executor import Executor
@@ -19,7 +20,12 @@ EXECUTORS: Mapping[str, str] = {
 
 
 def choose_executor(
-    name: str = "processes", *, jobs: int | None = None, address: str | None = None, folder: Path = Path("results/jobs")
+    name: str = "processes",
+    *,
+    jobs: int | None = None,
+    address: str | None = None,
+    folder: Path = Path("results/jobs"),
+    options: Mapping[str, Any] | None = None,
 ) -> Executor:
     """Find an executor by name.
 
@@ -29,6 +35,7 @@ def choose_executor(
         address: Ray: a running cluster, as ``auto`` or ``HOST:PORT``; ``None`` starts one on this machine.
             Submitit: ``slurm``, or ``local`` for processes of this machine; ``None`` takes Slurm where there is one.
         folder: Where jobs of submitit leave what they found, on a disk that all machines see.
+        options: What else submitit is told, in the words of its ``AutoExecutor``, such as ``slurm_partition``.
 
     Raises:
         WorkerError: If there is none of that name, its package is not installed, or an option is not its own.
@@ -41,6 +48,8 @@ def choose_executor(
         raise WorkerError(
             f"an address ('{address}') is for the executors ray and submitit, not for {name}. Leave it out."
         )
+    if options and name != "submitit":
+        raise WorkerError(f"options of Slurm ({', '.join(options)}) are for the executor submitit, not for {name}.")
     if name == "serial":
         if jobs not in (None, 1):
             raise WorkerError(
@@ -55,4 +64,4 @@ def choose_executor(
         return RayWorkers(jobs, address)
     from groundtruth.executors.submitit_executor import SubmititJobs
 
-    return SubmititJobs(jobs or os.cpu_count() or 1, address, folder)
+    return SubmititJobs(jobs or os.cpu_count() or 1, address, folder, options or {})

@@ -26,6 +26,9 @@ from groundtruth.workers import Lost, require_timeout, run_batches
 RETRIES = 3
 """How often a share is submitted again whose job was lost, before the cell that it was at counts as lost."""
 
+TIME_LIMIT = 12 * 60
+"""Minutes that a job of Slurm may take, unless told otherwise; submitit's own limit is five."""
+
 HEARTBEAT = 300.0
 """Seconds after which a job takes a driver that gives no sign for gone."""
 
@@ -84,13 +87,15 @@ class SubmititJobs:
 
         try:
             executor = submitit.AutoExecutor(folder=place / "logs", cluster=self.cluster)
-            executor.update_parameters(
-                name="groundtruth", cpus_per_task=1, tasks_per_node=1, mem_gb=needs.memory / 2**30,
-                gpus_per_node=needs.gpus, **self.options,
-            )  # fmt: skip
-        except (RuntimeError, ValueError, NameError, AssertionError) as error:  # as submitit refuses names and options
+            asked: dict[str, Any] = {
+                "name": "groundtruth", "cpus_per_task": 1, "tasks_per_node": 1, "mem_gb": needs.memory / 2**30,
+                "gpus_per_node": needs.gpus, "timeout_min": TIME_LIMIT,
+            }  # fmt: skip
+            executor.update_parameters(**{**asked, **self.options})
+        except (RuntimeError, ValueError, NameError, TypeError, AssertionError) as error:  # as submitit refuses options
             raise WorkerError(
-                f"submitit cannot submit to '{self.cluster or 'slurm'}': {error} Use slurm where sbatch is, or local."
+                f"submitit cannot submit to '{self.cluster or 'slurm'}': {error} Use slurm where sbatch is, or local; "
+                "options are those of submitit's AutoExecutor."
             ) from error
         return executor
 
@@ -215,6 +220,8 @@ def run_share(place: str, batches: str, function: Sequence[str], timeout: float 
         function: Module and name of the function that runs one job.
         timeout: Seconds for each.
     """
+    from submitit.core.utils import UncompletedJobError
+
     folder = Path(place)
     common = (folder.parent / _COMMON).read_text()
     try:
@@ -230,6 +237,8 @@ def run_share(place: str, batches: str, function: Sequence[str], timeout: float 
                 )
                 content = {"job": job, "lost": lost, "result": None if lost else outcome}
                 write_whole(folder / f"{uuid.uuid4().hex}.json", to_json(content))
+    except UncompletedJobError:  # its time is over, or its node is wanted back: lost, and submitted again
+        raise
     except Exception as error:
         write_whole(folder / _ERROR, to_json({"error": f"{type(error).__name__}: {error}"}))
         raise

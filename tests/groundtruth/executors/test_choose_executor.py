@@ -15,6 +15,10 @@ NEEDS = Needs(memory=2**28)
     [
         ({"name": "rai"}, r"unknown executor 'rai'. Did you mean: ray\? Choose from serial, processes, ray, submitit"),
         ({"name": "processes", "address": "auto"}, r"an address \('auto'\) is for the executors ray and submitit"),
+        (
+            {"name": "ray", "options": {"timeout_min": 5}},
+            r"options of Slurm \(timeout_min\) are for the executor submitit",
+        ),
         ({"name": "serial", "jobs": 4}, "'serial' is one process, not 4. Leave the number out, or use processes"),
     ],
 )

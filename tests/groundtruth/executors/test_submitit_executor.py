@@ -50,6 +50,29 @@ def test_a_job_whose_driver_gives_no_sign_ends_itself(tmp_path: Path) -> None:
         submitit_executor.run_share(str(tmp_path / "share-0"), '[["a", "b"]]', function, None)
 
 
+def test_a_job_whose_time_is_over_is_lost_and_not_wrong(tmp_path: Path, monkeypatch) -> None:
+    """Submitit raises an error of its own in the midst of a job: of Slurm, not of the job."""
+    from submitit.core.utils import UncompletedJobError
+
+    def interrupt(*_, **__):
+        raise UncompletedJobError("timed-out")
+
+    monkeypatch.setattr(submitit_executor, "run_batches", interrupt)
+    (tmp_path / "common.json").write_text("")
+    (tmp_path / "share-0").mkdir()
+    with pytest.raises(UncompletedJobError):
+        submitit_executor.run_share(str(tmp_path / "share-0"), "[]", (run_word.__module__, run_word.__name__), None)
+    assert not list((tmp_path / "share-0").iterdir())
+
+
+def test_options_reach_submitit_and_wrong_ones_are_told(tmp_path: Path) -> None:
+    executor = choose_executor(
+        "submitit", jobs=1, address="local", folder=tmp_path / "jobs", options={"timeout_minutes": 3}
+    )
+    with pytest.raises(WorkerError, match="cannot submit to 'local': .*timeout_minutes"):
+        list(executor.run_batches(run_word, "", [["a"]], needs=NEEDS))
+
+
 def test_a_machine_without_slurm_is_told(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     executor = choose_executor("submitit", jobs=1, address="slurm", folder=tmp_path / "jobs")
