@@ -127,6 +127,7 @@ class _Claims:
                 return None if fits else "is not named for its SelectorWidth"
             case "copy" if sop is not None:
                 source = sop.label if rasp.is_numerical(sop) else f"{sop.label}:{d.value}"
+                source = f"{sop.label}{SCRATCH}" if self._is_scratch_copy(d) else source
                 fits = re.fullmatch(rf"(backup|copy \d+) of {re.escape(source)}", d.name)
                 return None if fits else f"is not called 'backup of {source}' or a copy of it"
             case "cancelling":
@@ -137,6 +138,9 @@ class _Claims:
                 return None if fits else "is named for something that the model computes"
             case _:
                 return f"holds '{d.expression}', which has no such direction"
+
+    def _is_scratch_copy(self, d: Direction) -> bool:
+        return d.name.endswith(SCRATCH) and isinstance(self.sops.get(d.expression or ""), rasp.SelectorWidth)
 
     def _is(self, d: Direction, label: str | None) -> bool:
         return d.expression == label and d.name == f"{label}:{d.value}"
@@ -156,7 +160,8 @@ class _Claims:
             if len(count["scratch"]) != isinstance(sop, rasp.SelectorWidth):
                 raise GroundTruthError(f"'{sop.name}' has {len(count['scratch'])} scratch directions.")
             own = [self.directions[i].value for i in count["variable"]]
-            copied = [self.directions[i].value for i in count["copy"]]
+            copies = [self.directions[i] for i in count["copy"]]
+            copied = [direction.value for direction in copies if not self._is_scratch_copy(direction)]
             if copied and copied != own * (len(copied) // max(1, len(own))):
                 raise GroundTruthError(f"the copies of '{sop.name}' are not of all its values.")
 
@@ -236,6 +241,8 @@ class _Claims:
                 return self._strange(written, "variable", sop.label)
             case "width" if isinstance(sop, rasp.SelectorWidth):
                 return self._strange(written, "scratch", sop.label)
+            case "backup" if isinstance(sop, rasp.SelectorWidth):
+                return self._strange(written, "copy", sop.label)
             case "backup" | "voter" if isinstance(sop, rasp.Aggregate):
                 return self._strange(written, "copy", sop.label)
             case "cancelling" if head.expression is None:
@@ -289,7 +296,7 @@ class _Claims:
             case "clean_bos" if self._cleans(sop) and {d.kind for d in read} == {"bos"}:
                 return self._strange(written, ("scratch", "variable"), label) if written else "it writes nothing"
             case "backup" if any(d.kind == "copy" and d.expression == label for d in read):
-                return self._strange(written, "variable", label) if written else "it writes nothing"
+                return self._strange(written, ("variable", "scratch"), label) if written else "it writes nothing"
             case "decoy" if any(d.expression == label for d in read) or self._is_of_guest(read, label):
                 return self._strange(written, "decoy", None)
             case _:
