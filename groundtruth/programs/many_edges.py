@@ -1,78 +1,48 @@
-"""Programs whose circuits have fifteen edges and more in two layers: three heads, two variables on one MLP, a reader.
+"""Programs whose circuits have fifteen edges in two layers: four heads, two variables on one MLP, and a last reader.
 
 They are made to be trained (``groundtruth.trained``), where circuits of few edges do not tell methods apart. They are
 no part of the library.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from groundtruth.compiled.domain import Domain
 from groundtruth.programs.registry import Oracle, Program
-from groundtruth.programs.shorthand import (
-    EQ,
-    GT,
-    SOp,
-    aggregate,
-    combine,
-    count,
-    indices,
-    mean,
-    number,
-    select,
-    tokens,
-)
+from groundtruth.programs.shorthand import TRUE, SOp, apply, combine, mean, number, select, tokens
 
 N = 3
 """Every input has this length: of three tokens there are 27 inputs, whose pairs are enumerated in seconds."""
 
 
-def _told(share: float, standing: tuple[bool, bool]) -> str:
-    """What both programs say: whether none or some of one's kind are marked, and if so whether one is on top."""
-    if share == 0:
-        return "none"
-    return "below" if standing[1] else "top"
+def _contains(token: str) -> SOp:
+    is_token = number(f"is_{token}", lambda t: float(t == token), tokens)
+    share = mean(f"share_{token}", select(f"all_for_{token}", tokens, tokens, TRUE), is_token)
+    return apply(f"has_{token}", lambda s: s > 0, share)
 
 
-def kin_of_first() -> SOp:
-    """Whether a token is equal to the first among those that are alone or on top as this one is."""
-    same = count("n_same", select("same", tokens, tokens, EQ))
-    larger = count("n_larger", select("larger", tokens, tokens, GT))
-    first = aggregate("first", select("at_first", indices, indices, lambda k, q: k == 0), tokens)
-    standing = combine("standing", lambda n, m: (n > 1, m > 0), same, larger)
-    is_first = combine("is_first", lambda f, t: f == t, first, tokens)
-    share = mean("share", select("of_standing", standing, standing, EQ), number("firsts", lambda x: x, is_first))
-    return combine("told", _told, share, standing)
+def _waiting_pair() -> SOp:
+    both = combine("both", lambda x, y: x and y, _contains("a"), _contains("b"))
+    waits = combine("waits", lambda x, token: x and token != "x", _contains("x"), tokens)
+    share = mean("share", select("waiting", waits, tokens, lambda k, q: k), number("pair", float, both))
+    return combine("told", lambda s, waiting: 2 * (s > 0) + waiting, share, waits)
 
 
-def rising_kin() -> SOp:
-    """Whether a token rises above the one before among those so far that are alone or on top as this one is."""
-    same = count("n_same", select("same", tokens, tokens, EQ))
-    larger = count("n_larger", select("larger", tokens, tokens, GT))
-    before = aggregate("before", select("at_before", indices, indices, lambda k, q: k == max(q - 1, 0)), tokens)
-    standing = combine("standing", lambda n, m: (n > 1, m > 0), same, larger)
-    rises = combine("rises", lambda b, t: b < t, before, tokens)
-    share = mean("share", select("of_standing", standing, standing, EQ), number("rising", lambda x: x, rises))
-    return combine("told", _told, share, standing)
+def waiting_pair() -> SOp:
+    """Twice whether a and b occur where any token waits, plus whether this one does: it is no x, and there is one."""
+    return _waiting_pair()
 
 
-def _kin_of_first(tokens: tuple[int, ...]) -> list[str]:
-    standings = [(tokens.count(t) > 1, max(tokens) > t) for t in tokens]
-    marked = {standing for standing, t in zip(standings, tokens, strict=True) if t == tokens[0]}
-    return [_told(float(standing in marked), standing) for standing in standings]
+def waiting_pair_so_far() -> SOp:
+    """The same of the tokens so far, under causal attention."""
+    return _waiting_pair()
 
 
-def _rising_kin(tokens: tuple[int, ...]) -> list[str]:
-    told: list[str] = []
-    standings: list[tuple[bool, bool]] = []
-    marked: set[tuple[bool, bool]] = set()
-    for place, token in enumerate(tokens):
-        so_far = tokens[: place + 1]
-        standings.append((so_far.count(token) > 1, max(so_far) > token))
-        if place and tokens[place - 1] < token:
-            marked.add(standings[-1])
-        told.append(_told(float(standings[-1] in marked), standings[-1]))
-    return told
+def _told(seen: Sequence[Sequence[str]], tokens: Sequence[str]) -> list[int]:
+    """The answers, from the tokens that each position sees; those that it sees are the first ones."""
+    waits = ["x" in those and token != "x" for those, token in zip(seen, tokens, strict=True)]
+    pairs = [waiting and {"a", "b"} <= set(those) for those, waiting in zip(seen, waits, strict=True)]
+    return [2 * any(pairs[: len(those)]) + waiting for those, waiting in zip(seen, waits, strict=True)]
 
 
 def _declare(function: Callable[[], SOp], oracle: Oracle, *, causal: bool) -> Program:
@@ -80,7 +50,7 @@ def _declare(function: Callable[[], SOp], oracle: Oracle, *, causal: bool) -> Pr
         name=function.__name__,
         description=(inspect.getdoc(function) or "").rstrip("."),
         family="many-edges",
-        domain=Domain((1, 2, 3), N, min_seq_len=N),
+        domain=Domain(("a", "b", "x"), N, min_seq_len=N),
         causal=causal,
         pad_safe=False,
         source="own",
@@ -92,8 +62,8 @@ def _declare(function: Callable[[], SOp], oracle: Oracle, *, causal: bool) -> Pr
 MANY_EDGES: Mapping[str, Program] = {
     declared.name: declared
     for declared in (
-        _declare(kin_of_first, lambda t: _kin_of_first(tuple(t)), causal=False),
-        _declare(rising_kin, lambda t: _rising_kin(tuple(t)), causal=True),
+        _declare(waiting_pair, lambda t: _told([t] * len(t), t), causal=False),
+        _declare(waiting_pair_so_far, lambda t: _told([t[: i + 1] for i in range(len(t))], t), causal=True),
     )
 }
 """The programs by name."""
