@@ -122,6 +122,8 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("hist", spares=0, settings=BY_CONTENT),
     ShippedRecipe("contains_x", kind="wired", style="llama", spares=0),
     ShippedRecipe("has_larger", kind="wired", settings=BY_CONTENT),
+    ShippedRecipe("contains_either", kind="wired"),
+    ShippedRecipe("waiting_pair", kind="wired", spares=0),
 )
 """Every model that ships; all are certified with these numbers, on one machine to the bit."""
 
