@@ -124,6 +124,8 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("has_larger", kind="wired", settings=BY_CONTENT),
     ShippedRecipe("contains_either", kind="wired"),
     ShippedRecipe("waiting_pair", kind="wired", spares=0),
+    ShippedRecipe("waiting_pair_so_far", kind="wired", spares=0),
+    ShippedRecipe("contains_either", seed=1),
 )
 """Every model that ships; all are certified with these numbers, on one machine to the bit."""
 
