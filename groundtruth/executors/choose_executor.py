@@ -40,21 +40,8 @@ def choose_executor(
     Raises:
         WorkerError: If there is none of that name, its package is not installed, or an option is not its own.
     """
-    if name not in EXECUTORS:
-        raise WorkerError(
-            f"unknown executor '{name}'.{did_you_mean(name, EXECUTORS)} Choose from {', '.join(EXECUTORS)}."
-        )
-    if address is not None and name not in ("ray", "submitit"):
-        raise WorkerError(
-            f"an address ('{address}') is for the executors ray and submitit, not for {name}. Leave it out."
-        )
-    if options and name != "submitit":
-        raise WorkerError(f"options of Slurm ({', '.join(options)}) are for the executor submitit, not for {name}.")
+    _require_own_options(name, jobs, address, options or {})
     if name == "serial":
-        if jobs not in (None, 1):
-            raise WorkerError(
-                f"the executor 'serial' is one process, not {jobs}. Leave the number out, or use processes."
-            )
         return Serial()
     if name == "processes":
         return Processes(jobs or os.cpu_count() or 1)
@@ -65,3 +52,18 @@ def choose_executor(
     from groundtruth.executors.submitit_executor import SubmititJobs
 
     return SubmititJobs(jobs or os.cpu_count() or 1, address, folder, options or {})
+
+
+def _require_own_options(name: str, jobs: int | None, address: str | None, options: Mapping[str, Any]) -> None:
+    """Refuse a name that is none, and what is not an option of it."""
+    if name not in EXECUTORS:
+        hint = did_you_mean(name, EXECUTORS)
+        raise WorkerError(f"unknown executor '{name}'.{hint} Choose from {', '.join(EXECUTORS)}.")
+    if address is not None and name not in ("ray", "submitit"):
+        raise WorkerError(
+            f"an address ('{address}') is for the executors ray and submitit, not for {name}. Leave it out."
+        )
+    if options and name != "submitit":
+        raise WorkerError(f"options of Slurm ({', '.join(options)}) are for the executor submitit, not for {name}.")
+    if name == "serial" and jobs not in (None, 1):
+        raise WorkerError(f"the executor 'serial' is one process, not {jobs}. Leave the number out, or use processes.")
