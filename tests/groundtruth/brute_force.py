@@ -131,20 +131,22 @@ class BruteForce:
         """
         cut = set(cut)
         own = {name: self.full[name][rows] for name in ("input", "pos")} if cut else self.embeddings(rows)
-        reached = not cut  # before the first cut all is as in the full run
+        changed: set[str] = set()
         for node, ends in self.nodes:
-            reached = reached or any((source, end) in cut for source in self.before(node) for end in ends)
-            if not reached:
-                own[node] = self.full[node][rows]
+            before = self.before(node)
+            if cut and not any(s in changed or any((s, end) in cut for end in ends) for s in before):
+                own[node] = self.full[node][rows]  # to the bit: it reads what it reads in the full run
                 continue
             reads: list[Array] = []
             for end in ends:
-                carried = [put[s] if (s, end) in cut else own[s] for s in self.before(node)]
-                if reads and not any((s, e) in cut for s in self.before(node) for e in (end, ends[0])):
+                carried = [put[s] if (s, end) in cut else own[s] for s in before]
+                if reads and not any((s, e) in cut for s in before for e in (end, ends[0])):
                     reads.append(reads[0])  # three letters of a head that read the same
                 else:
                     reads.append(_summed(carried))
             own[node] = self.outputs_of(node, reads)
+            if cut and not np.array_equal(own[node], self.full[node][rows]):
+                changed.add(node)
         return own
 
     def embeddings(self, rows: NDArray[np.int64]) -> dict[str, Array]:

@@ -160,6 +160,7 @@ class _Values:
         embedded = ((name, self._bases[name]) for name in ("input", "pos") if name in self._bases)
         self._values = {name: [runs.outputs[name][rows] @ basis] for name, basis in embedded}
         self._buckets: dict[str, dict[int, list[int]]] = {}
+        self._seen: dict[tuple[str, bytes], int] = {}
         self._deltas: dict[tuple[str, str, int], Tensor | None] = {}
         self._cut: dict[str, Tensor] = {}
 
@@ -180,18 +181,28 @@ class _Values:
         known, buckets = self._values.setdefault(source, []), self._buckets.setdefault(source, {})
         numbers: list[int] = []
         sizes, means = outputs.abs().flatten(1).amax(1).tolist(), outputs.abs().flatten(1).mean(1).tolist()
-        for output, size, mean in zip(outputs, sizes, means, strict=True):
-            # Rounding moves the mean by far less than a bucket, so that what is alike is in this one or beside it.
-            tolerance = TOLERANCE * max(1.0, size)
-            bucket = round(mean / (1e3 * TOLERANCE))
-            near = (index for at in (bucket, bucket - 1, bucket + 1) for index in buckets.get(at, ()))
-            same = next((index for index in near if largest(known[index] - output) <= tolerance), None)
-            if same is None:
-                same = len(known)
-                known.append(output.clone())
-                buckets.setdefault(bucket, []).append(same)
-            numbers.append(same)
+        bits = (outputs + 0.0).numpy()  # where -0 is 0
+        for output, own, size, mean in zip(outputs, bits, sizes, means, strict=True):
+            # Most outputs were seen before to the bit: looked up, not compared with all that are near.
+            key = (source, own.tobytes())
+            if key not in self._seen:
+                self._seen[key] = self._nearest(known, buckets, output, size, mean)
+            numbers.append(self._seen[key])
         return numbers
+
+    @staticmethod
+    def _nearest(known: list[Tensor], buckets: dict[int, list[int]], output: Tensor, size: float, mean: float) -> int:
+        """The number of the first known output that is this one up to rounding, or else a new number."""
+        # Rounding moves the mean by far less than a bucket, so that what is alike is in this one or beside it.
+        tolerance = TOLERANCE * max(1.0, size)
+        bucket = round(mean / (1e3 * TOLERANCE))
+        near = (index for at in (bucket, bucket - 1, bucket + 1) for index in buckets.get(at, ()))
+        same = next((index for index in near if largest(known[index] - output) <= tolerance), None)
+        if same is None:
+            same = len(known)
+            known.append(output.clone())
+            buckets.setdefault(bucket, []).append(same)
+        return same
 
     def delta(self, source: str, destination: str, number: int) -> Tensor | None:
         """What keeping an edge changes of what is read, against cutting it; ``None`` if nothing."""

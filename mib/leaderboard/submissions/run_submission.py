@@ -1,6 +1,5 @@
 """Make the cells of a submission, a model at a time; what is finished is kept, and what fails leaves the rest alone."""
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -127,7 +126,6 @@ def run(setup: Setup, jobs: Sequence[Job]) -> Iterator[Outcome]:
         yield from (Outcome(job.cell, "kept", "finished before") for job in mine if job not in todo)
         if todo:
             yield from _run_model(setup, name, todo)
-        gc.collect()
 
 
 def _run_model(setup: Setup, name: str, jobs: Sequence[Job]) -> Iterator[Outcome]:

@@ -81,7 +81,7 @@ def test_shipped_models_are_proven_again(name):
 
 
 def test_several_are_verified_in_their_order(stored):
-    names = [stored / name for name in SMALL]
+    names = [stored / name for name in ("sort_hist", "hist", "contains_x_twice_told")]
     for processes in (1, 2):
         outcomes = list(verify_many(names, processes=processes))
         assert [outcome.name for outcome in outcomes] == list(map(str, names))
