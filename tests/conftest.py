@@ -1,13 +1,19 @@
 """Shapes are checked under test, argument by argument, wherever ``groundtruth`` and ``mib``'s engine state them."""
 
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.typecheck import check_shapes_in
+
+settings.register_profile("dev", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 _ROOT = Path(__file__).parent.parent
 # Programs are left alone: their source text is part of what they are. So are packages, which stand for all inside.
@@ -23,12 +29,12 @@ _LEFT_OUT = (
     "edge_pruning.py",
     "ensembles.py",
 )
-_modules = [
-    ".".join(path.relative_to(_ROOT).with_suffix("").parts)
+_modules = {
+    ".".join(path.relative_to(_ROOT).with_suffix("").parts): path
     for folder in _FOLDERS
     for path in (_ROOT / folder).rglob("*.py")
     if path.name not in _LEFT_OUT and path.parent.name != "programs"
-]
+}
 check_shapes_in(_modules)
 gc.disable()  # until all tests are collected: importing makes a million objects, and next to no garbage
 

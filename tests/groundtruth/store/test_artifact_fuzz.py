@@ -14,7 +14,7 @@ from tests.groundtruth.store.conftest import SMALL
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS, read, rehash
 from tests.mutations import MUTATED, mutated
 
-FUZZED = settings(MUTATED, max_examples=150)
+FUZZED = settings(MUTATED, max_examples=80)
 
 
 def read_all(folder):
