@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 DirectionKind = Literal[
-    "token", "bos", "pad", "position", "one", "variable", "scratch", "copy", "cancelling", "decoy", "mixed"
+    "token", "bos", "pad", "position", "one", "variable", "scratch", "copy", "cancelling", "ignored", "decoy", "mixed"
 ]
-HeadRole = Literal["aggregate", "width", "idle", "backup", "voter", "cancelling", "decoy"]
-NeuronRole = Literal["compute", "clean_bos", "backup", "voter", "majority", "decoy"]
+HeadRole = Literal["aggregate", "width", "idle", "backup", "voter", "cancelling", "ignored", "decoy"]
+NeuronRole = Literal["compute", "clean_bos", "backup", "voter", "majority", "ignoring", "decoy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Direction:
             ``one`` is 1 everywhere; ``variable`` holds an expression (one-hot or as a number); ``scratch`` is the
             1/(width+1) between the two halves of a SelectorWidth; ``copy`` holds what a backup puts by of an
             expression, or what one of several voters says; ``cancelling`` is 0 as long as nothing is cut, since two
-            heads write opposites into it; ``decoy`` is read by nothing; ``mixed`` is a dimension in which many lie in
-            superposition.
+            heads write opposites into it; ``ignored`` is looked up by MLPs to no effect; ``decoy`` is read by nothing;
+            ``mixed`` is a dimension in which many lie in superposition.
         expression: Label of the expression that it holds; ``None`` for ``one``, decoys and mixed ones.
         value: The value that a one-hot direction stands for; ``None`` for a number.
     """
@@ -42,7 +42,8 @@ class Head:
         expression: Label of the Aggregate or SelectorWidth that it computes; ``None`` for a head of zeros or a decoy.
         role: ``aggregate`` moves values; ``width`` is the first half of a SelectorWidth; ``idle`` has no weights;
             ``backup`` moves what another head moves, for when that one is cut; ``voter`` is one of three that move
-            the same; ``cancelling`` writes the opposite of what another one writes; ``decoy`` writes where nothing
+            the same; ``cancelling`` writes the opposite of what another one writes; ``ignored`` writes
+            what MLPs look up to no effect; ``decoy`` writes where nothing
             reads.
     """
 
@@ -62,7 +63,7 @@ class Neuron:
         expression: Label of the expression that it helps to compute; for a decoy, of one that it reads.
         role: ``compute``; ``clean_bos`` removes what a SelectorWidth writes at BOS; ``backup`` writes an expression's
             value where that is missing; ``voter`` computes a copy of an expression, and ``majority`` writes what most
-            copies hold; ``decoy`` writes where nothing reads.
+            copies hold; ``ignoring`` helps to find 0 for whatever is looked up; ``decoy`` writes where nothing reads.
     """
 
     layer: int

@@ -130,8 +130,8 @@ class _Claims:
                 source = f"{sop.label}{SCRATCH}" if self._is_scratch_copy(d) else source
                 fits = re.fullmatch(rf"(backup|copy \d+) of {re.escape(source)}", d.name)
                 return None if fits else f"is not called 'backup of {source}' or a copy of it"
-            case "cancelling":
-                fits = d.name.startswith("cancelling:") and d.expression is None and d.value is None
+            case "cancelling" | "ignored":
+                fits = d.name.startswith(f"{d.kind}:") and d.expression is None and d.value is None
                 return None if fits else "is named for something that the model computes"
             case "decoy":
                 fits = ":" in d.name and d.expression is None and d.value is None and not self._is_of_program(d.name)
@@ -247,6 +247,8 @@ class _Claims:
                 return self._strange(written, "copy", sop.label)
             case "cancelling" if head.expression is None:
                 return self._uncancelled(head) or self._strange(written, "cancelling", None)
+            case "ignored" if head.expression is None:
+                return self._strange(written, "ignored", None)
             case "decoy" if head.expression is None:
                 return self._strange(written, "decoy", None)
             case _:
@@ -297,6 +299,8 @@ class _Claims:
                 return self._strange(written, ("scratch", "variable"), label) if written else "it writes nothing"
             case "backup" if any(d.kind == "copy" and d.expression == label for d in read):
                 return self._strange(written, ("variable", "scratch"), label) if written else "it writes nothing"
+            case "ignoring" if {d.kind for d in read} <= {"ignored", "one"}:
+                return self._strange(written, "variable", label) if written else "it writes nothing"
             case "decoy" if any(d.expression == label for d in read) or self._is_of_guest(read, label):
                 return self._strange(written, "decoy", None)
             case _:

@@ -22,7 +22,7 @@ from mib.errors import did_you_mean
 _ROUNDING = 1e-9
 """Beside the largest weight of an array, made again on another processor; a change of basis errs by some 1e-13."""
 
-_MADE = {"backup", "voter", "majority", "cancelling"}
+_MADE = {"backup", "voter", "majority", "cancelling", "ignored", "ignoring"}
 """Roles that no compiled model has."""
 
 _WRITERS = ("W_E", "W_pos", "W_O", "W_out")

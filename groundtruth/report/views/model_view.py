@@ -166,7 +166,8 @@ _STANDING_BY = {"backup": "backup of ", "voter": "a vote on ", "majority": "most
 
 def _of_head(head: Head, spelt: Mapping[str, str]) -> Text:
     if head.expression is None:
-        return Text("half of a cancelling pair" if head.role == "cancelling" else "decoy", "faint")
+        words = {"cancelling": "half of a cancelling pair", "ignored": "a decoy that is read"}
+        return Text(words.get(head.role, "decoy"), "faint")
     name = spelt[head.expression]
     return Text(f"1/(1+{name})" if head.role == "width" else f"{_STANDING_BY.get(head.role, '')}{name}")
 

@@ -23,6 +23,7 @@ _RANK: dict[str, Carries] = {
     "scratch": "variable",
     "copy": "variable",
     "cancelling": "variable",
+    "ignored": "variable",
     "decoy": "variable",
     "mixed": "variable",
     "position": "position",
@@ -133,6 +134,8 @@ def _spell(direction: Direction, names: dict[str, str]) -> str:
         return "superposed directions"
     if direction.kind == "cancelling":
         return "what a pair cancels"
+    if direction.kind == "ignored":
+        return "what is ignored"
     if direction.kind == "scratch":
         return f"1/(1+{names[direction.expression or '']})"
     return names.get(direction.expression or "", direction.expression or "")

@@ -105,7 +105,7 @@ def _readers(model: CompiledNetwork, differences: Tensor) -> Iterator[Reader]:
             continue
         if place.kind == "head":
             head = provenance.head(place.layer, place.head)
-            if head.role not in ("decoy", "cancelling"):
+            if head.role not in ("decoy", "cancelling", "ignored"):
                 yield Reader(name, head.expression)
         elif place.kind == "mlp":
             yield from _neurons(model, name, place.layer, read)

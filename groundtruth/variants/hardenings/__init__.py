@@ -17,6 +17,7 @@ from groundtruth.variants.hardenings.copies import add_backup, split_head
 from groundtruth.variants.hardenings.decoys import add_decoys
 from groundtruth.variants.hardenings.guests import add_guest, side_by_side
 from groundtruth.variants.hardenings.noise import add_noise
+from groundtruth.variants.hardenings.read_decoys import add_read_decoys
 from groundtruth.variants.hardenings.repair import add_repair
 from groundtruth.variants.hardenings.softness import soften
 from groundtruth.variants.hardenings.superposition import superpose
@@ -52,6 +53,7 @@ HARDENINGS: Mapping[str, Hardening] = {
         Hardening("cancelling", "pairs of heads that write opposites, which the circuit reads", add_cancelling),
         Hardening("votes", "three copies of a component, of which any two decide", add_votes),
         Hardening("repair", "a head that takes over when another one is cut in whatever way", add_repair),
+        Hardening("read_decoys", "heads whose number MLPs look up to no effect, though not flat", add_read_decoys),
         Hardening("soft", "attention and thresholds as far from saturation as decoding stays exact", soften),
         Hardening("noise", "as much relative weight noise as decoding stands", add_noise),
         Hardening("superposed", "fewer dimensions than directions; its truth is measured, not exact", superpose),

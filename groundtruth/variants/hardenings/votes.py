@@ -78,7 +78,7 @@ def _components(model: CompiledModel) -> dict[str, Component]:
     for layer in range(model.weights.n_layers):
         written = [provenance.directions[i] for i in _computed(model, layer)]
         roles = {neuron.role for neuron in provenance.neurons_in(layer)}
-        whole = roles <= {"compute", "clean_bos"} and all(d.expression in allowed for d in written)
+        whole = roles <= {"compute", "clean_bos", "ignoring"} and all(d.expression in allowed for d in written)
         if written and whole and all(direction.kind == "variable" for direction in written):
             found[f"m{layer}"] = layer
     return found
@@ -111,7 +111,7 @@ def _copied_head(model: CompiledModel, head: Head) -> tuple[CompiledModel, dict[
 def _copied_mlp(model: CompiledModel, layer: int) -> tuple[CompiledModel, dict[str, str]]:
     """Three MLPs in the place of one, in as many layers, and the neurons that count in the layer after them.
 
-    Neurons that clean BOS stay with those that count: what they take away, most copies say too.
+    Neurons that clean BOS, or ignore a decoy, stay with those that count: what they take away, most copies say too.
     """
     held = _computed(model, layer)
     made, nodes, _ = with_layers_before_mlp(model, layer, VOTERS)
