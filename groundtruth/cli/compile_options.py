@@ -10,6 +10,7 @@ from groundtruth.compiler.compile_program import compile as compile_program
 from groundtruth.errors import DomainError, ProgramError
 from groundtruth.model import CompiledModel
 from groundtruth.programs import Program, find_program, get
+from groundtruth.programs.user_programs import UndeclaredProgram
 from groundtruth.report.progress import count_up
 from groundtruth.user_methods import is_file_spec
 
@@ -39,16 +40,10 @@ def compile_as_given(
     """
     found = find_program(spec) if is_file_spec(spec) else get(spec)
     limit = check_limit or CHECK_LIMIT
-    if isinstance(found, Program):
-        if (vocab, length, causal, inputs) == (None, None, None, None):
-            with count_up("checking") as report:
-                return compile_program(found, check_limit=limit, report=report)
-        own = found.domain
-        sop, tokens, lengths = found.build(), own.vocab, (own.min_seq_len, own.max_seq_len)
-        valid: Callable[..., bool] | None = own.valid
-    else:
-        sop, tokens, valid = found.sop, found.vocab, None
-        lengths = None if found.max_seq_len is None else (1, found.max_seq_len)
+    if isinstance(found, Program) and (vocab, length, causal, inputs) == (None, None, None, None):
+        with count_up("checking") as report:
+            return compile_program(found, check_limit=limit, report=report)
+    sop, tokens, lengths, valid = _declared(found)
     how: dict[str, Any] = {
         "causal": causal if causal is not None else isinstance(found, Program) and found.causal,
         "name": found.name,
@@ -69,6 +64,16 @@ def compile_as_given(
         how |= {"vocab": tokens, "min_seq_len": lengths[0], "max_seq_len": lengths[1], "valid": valid}
     with count_up("checking") as report:
         return compile_program(sop, report=report, **how)
+
+
+def _declared(
+    found: Program | UndeclaredProgram,
+) -> tuple[Any, Sequence[Any] | None, tuple[int, int] | None, Callable[..., bool] | None]:
+    """Return an S-Op with the tokens, the lengths and the rule that are declared for its inputs."""
+    if isinstance(found, Program):
+        own = found.domain
+        return found.build(), own.vocab, (own.min_seq_len, own.max_seq_len), own.valid
+    return found.sop, found.vocab, None if found.max_seq_len is None else (1, found.max_seq_len), None
 
 
 def read_inputs(path: Path, vocab: Sequence[Any] | None) -> list[list[Any]]:

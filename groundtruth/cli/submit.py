@@ -23,7 +23,7 @@ from groundtruth.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mib.leaderboard.submissions import Outcome, Setup
 
@@ -84,8 +84,6 @@ def submit(
         json: Print JSON, for machines.
     """
     from groundtruth.report.progress import tracked
-    from groundtruth.report.terminal import echo
-    from groundtruth.report.views.submission_view import outcome_data, outcomes_table
     from mib.engine.ablations import check_ablation
     from mib.leaderboard.submissions import Setup, parse_models
 
@@ -98,11 +96,18 @@ def submit(
     )  # fmt: skip
     outcomes = run.start(task_names, setup)
     found = list(tracked("submitting", outcomes, total=len(task_names) * len(setup.models)))
+    _tell(found, out, json)
+    return FAILED if any(outcome.state == "failed" for outcome in found) else 0
+
+
+def _tell(found: "Sequence[Outcome]", out: Path, json: bool) -> None:
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.submission_view import outcome_data, outcomes_table
+
     if json:
         print_json([outcome_data(outcome) for outcome in found])
     else:
         echo(outcomes_table(found, out))
-    return FAILED if any(outcome.state == "failed" for outcome in found) else 0
 
 
 @dataclass(frozen=True)

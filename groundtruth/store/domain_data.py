@@ -5,7 +5,7 @@ from typing import Any
 from groundtruth.compiled.domain import COUNT_LIMIT, Domain, Tokens
 from groundtruth.errors import ArtifactError
 from groundtruth.store.json_values import pack, unpack
-from groundtruth.store.schema import DomainData
+from groundtruth.store.program_schema import DomainData
 
 
 def domain_data(domain: Domain) -> dict[str, Any]:

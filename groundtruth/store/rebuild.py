@@ -8,7 +8,7 @@ from tracr.rasp import rasp
 from groundtruth.errors import ArtifactError
 from groundtruth.rasp.annotations import clean_at_bos, list_numbers
 from groundtruth.store.json_values import unpack
-from groundtruth.store.schema import (
+from groundtruth.store.program_schema import (
     AggregateData,
     ExpressionData,
     LinearData,

@@ -2,42 +2,19 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from groundtruth.compiled.provenance import DirectionKind, HeadRole, NeuronRole
 from groundtruth.store.json_values import Packed
+from groundtruth.store.program_schema import Count, DomainData, ProgramData, Strict
 from groundtruth.truth.circuits.circuit import Ablation, Carries, Lengths
 from groundtruth.truth.variables.variable import Encoding
 from groundtruth.truth.variables.variable_truth import Pairs, State
 
 SCHEMA_VERSION = 1
 
-Count = Annotated[int, Field(ge=0)]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DomainData(_Strict):
-    """A program's declared inputs.
-
-    Attributes:
-        vocab: Tokens.
-        min_seq_len: Shortest input.
-        max_seq_len: Longest input.
-        valid_text: The rule for valid inputs in words; empty if there is none.
-        inputs: Where there is a rule, every input, as positions in ``vocab``.
-    """
-
-    vocab: list[Packed]
-    min_seq_len: int
-    max_seq_len: int
-    valid_text: str = ""
-    inputs: list[list[Count]] | None = None
-
-
-class CheckData(_Strict):
+class CheckData(Strict):
     """How weights and program were compared."""
 
     inputs: Count
@@ -45,104 +22,7 @@ class CheckData(_Strict):
     seed: int = 0
 
 
-class _Expression(_Strict):
-    """What every expression has: Tracr's label, name and counter (``null`` for tokens and indices)."""
-
-    label: str
-    name: str
-    id: int | None
-
-
-class _SOp(_Expression):
-    """What every S-Op has.
-
-    Attributes:
-        encoding: How the model holds it.
-        numbers: The numbers that neurons tell apart where they read it; ``None`` = those that Tracr lists.
-        clean_at_bos: Whether a neuron takes away what is written of it at BOS.
-    """
-
-    encoding: Literal["categorical", "numerical"]
-    numbers: list[int | float] | None = None
-    clean_at_bos: bool = False
-
-
-class PrimitiveData(_SOp):
-    """The tokens, or the positions."""
-
-    kind: Literal["tokens", "indices"]
-
-
-class MapData(_SOp):
-    """A function of one S-Op as ``[x, f(x)]``."""
-
-    kind: Literal["map"]
-    inner: str
-    table: list[tuple[Packed, Packed]]
-
-
-class LinearData(_SOp):
-    """A weighted sum of two S-Ops."""
-
-    kind: Literal["linear"]
-    fst: str
-    snd: str
-    factors: tuple[int | float, int | float]
-
-
-class SequenceMapData(_SOp):
-    """A function of two S-Ops as ``[x, y, f(x, y)]``."""
-
-    kind: Literal["sequence_map"]
-    fst: str
-    snd: str
-    table: list[tuple[Packed, Packed, Packed]]
-
-
-class SelectData(_Expression):
-    """A predicate as ``[key, query, whether chosen]``."""
-
-    kind: Literal["select"]
-    keys: str
-    queries: str
-    table: list[tuple[Packed, Packed, bool]]
-
-
-class AggregateData(_SOp):
-    """A mean over selected positions."""
-
-    kind: Literal["aggregate"]
-    selector: str
-    sop: str
-    default: Packed
-
-
-class WidthData(_SOp):
-    """How many positions are selected."""
-
-    kind: Literal["selector_width"]
-    selector: str
-
-
-ExpressionData = Annotated[
-    PrimitiveData | MapData | LinearData | SequenceMapData | SelectData | AggregateData | WidthData,
-    Field(discriminator="kind"),
-]
-
-
-class ProgramData(_Strict):
-    """A program as tables.
-
-    Attributes:
-        output: Label of the expression that it computes.
-        expressions: Each after all that it is computed from.
-    """
-
-    output: str
-    expressions: list[ExpressionData]
-
-
-class SettingsData(_Strict):
+class SettingsData(Strict):
     """How a program was compiled, under the names of ``groundtruth.compiled.settings.Settings``."""
 
     mlp_exactness: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -152,7 +32,7 @@ class SettingsData(_Strict):
     repairs: bool = True
 
 
-class ModelData(_Strict):
+class ModelData(Strict):
     """``model.json``.
 
     Attributes:
@@ -201,7 +81,7 @@ class ModelData(_Strict):
     certainty: Literal["exact", "measured"] = "exact"
 
 
-class EdgeData(_Strict):
+class EdgeData(Strict):
     """Status of one edge that is not absent.
 
     Attributes:
@@ -232,7 +112,7 @@ class EdgeData(_Strict):
         return self
 
 
-class SufficiencyData(_Strict):
+class SufficiencyData(Strict):
     """See ``groundtruth.truth.circuits.circuit.Sufficiency``."""
 
     holds: bool | None
@@ -240,7 +120,7 @@ class SufficiencyData(_Strict):
     runs: Count
 
 
-class CircuitData(_Strict):
+class CircuitData(Strict):
     """The circuit under one ablation on one set of inputs.
 
     Attributes:
@@ -285,7 +165,7 @@ class CircuitData(_Strict):
         return self
 
 
-class FailureData(_Strict):
+class FailureData(Strict):
     """See ``groundtruth.truth.variables.Failure``."""
 
     base: list[int | float | str]
@@ -295,7 +175,7 @@ class FailureData(_Strict):
     actual: list[Packed]
 
 
-class InterchangesData(_Strict):
+class InterchangesData(Strict):
     """See ``groundtruth.truth.variables.Interchanges``."""
 
     pairs: Pairs
@@ -307,7 +187,7 @@ class InterchangesData(_Strict):
     failure: FailureData | None = None
 
 
-class StageData(_Strict):
+class StageData(Strict):
     """Sites of a variable between which nothing reads or writes it; see ``groundtruth.truth.variables.Stage``.
 
     Attributes:
@@ -325,7 +205,7 @@ class StageData(_Strict):
     interchanges: list[InterchangesData]
 
 
-class VariableData(_Strict):
+class VariableData(Strict):
     """One variable; see ``groundtruth.truth.variables.VariableTruth``.
 
     Attributes:
@@ -351,7 +231,7 @@ class VariableData(_Strict):
     stages: list[StageData]
 
 
-class SummaryData(_Strict):
+class SummaryData(Strict):
     """One shipped model in the index: what ``groundtruth models`` lists without reading the model.
 
     Attributes:
@@ -387,7 +267,7 @@ class SummaryData(_Strict):
     live: dict[str, Count]
 
 
-class HoldsData(_Strict):
+class HoldsData(Strict):
     """What an artifact holds that does not hold everything.
 
     Attributes:
@@ -399,7 +279,7 @@ class HoldsData(_Strict):
     variables: bool
 
 
-class TruthData(_Strict):
+class TruthData(Strict):
     """``truth.json``.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from groundtruth.store.json_values import Packed
-from groundtruth.store.schema import Count, DomainData, ProgramData
+from groundtruth.store.program_schema import Count, DomainData, ProgramData
 from groundtruth.trained.architecture import Style
 from groundtruth.trained.correspondence import Sharing
 from groundtruth.trained.trained_network import Kind

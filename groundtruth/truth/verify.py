@@ -2,11 +2,9 @@
 
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 import torch
 
@@ -38,19 +36,13 @@ from groundtruth.truth.origin_claims import require_origin
 from groundtruth.truth.provenance_claims import blurring_steps, require_mixed, require_provenance
 from groundtruth.truth.recipe_claims import require_recipe
 from groundtruth.truth.trained_claims import trained_claims
-from groundtruth.truth.variables import VariableTruth, prove_variables
-from groundtruth.truth.variables.variable_truth import State
+from groundtruth.truth.variable_claims import require_variables
+from groundtruth.truth.variables import VariableTruth
 from groundtruth.workers import Lost, run_in_order
 from mib.errors import shorten
 
 _HELD = 30
 """On how many inputs the place of every variable is looked up."""
-
-_CLOSE = 1e-9
-"""How far apart two spreads may be that were found on two processors."""
-
-_FEW_RUNS = 0.05
-"""Share of runs by which two processors may differ where rounding decides which states are one."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +143,7 @@ def every_check(name: str | Path) -> Iterator[CheckResult]:
     if model.certainty == "measured":
         yield _attempt("measurements", lambda: require_measurements(model, folder))
     if variables:
-        yield _attempt("variables", lambda: _variables(model, variables))
+        yield _attempt("variables", lambda: require_variables(model, variables))
 
 
 def _trained_checks(name: str | Path, folder: Path) -> Iterator[CheckResult]:
@@ -379,29 +371,3 @@ def _require_minimal_circuits(base: Ground, circuit: Circuit) -> str:
         raise GroundTruthError(f"these {n} minimal circuits are said to be all, but are not.")
     parts = f"{n - alone} of which no part suffices" + (f", {alone} that do without no single edge" if alone else "")
     return f"{n} minimal circuit{'s' if n > 1 else ''} ({parts}{', all there are' if circuit.complete else ''})"
-
-
-def _variables(model: CompiledNetwork, claimed: Sequence[VariableTruth]) -> str:
-    found = prove_variables(model)
-    if [truth.variable.key for truth in claimed] != [truth.variable.key for truth in found]:
-        raise GroundTruthError("the variables that are stored are not those of the program.")
-    pairs = list(zip(claimed, found, strict=True))
-    wrong = [str(old.variable) for old, new in pairs if old.claims != new.claims or not _same_numbers(model, old, new)]
-    if wrong:
-        raise GroundTruthError(f"{len(wrong)} variables are not what they are said to be: {shorten(wrong)}.")
-    stages = [stage for truth in found for stage in truth.stages]
-    counts = Counter({state: sum(len(s.sites) for s in stages if s.state == state) for state in get_args(State)})
-    spelt = ", ".join(f"{counts[state]} {state}" for state in counts)
-    doubtful = [str(truth.variable) for truth in found if not truth.certified]
-    exception = f"; not certified, and said to be so: {shorten(doubtful)}" if doubtful else ""
-    return f"{len(found)} variables at {counts.total()} sites ({spelt}){exception}"
-
-
-def _same_numbers(model: CompiledNetwork, old: VariableTruth, new: VariableTruth) -> bool:
-    """Whether spread and numbers of runs are the same, as nearly as another processor's rounding lets them be."""
-    exactly = model.frame is None and not blurring_steps(model)
-    if old.spread is not None and new.spread is not None and abs(old.spread - new.spread) > _CLOSE * max(1, new.spread):
-        return False
-    slack = 0.0 if exactly else _FEW_RUNS
-    runs = [(a.runs, b.runs) for a, b in zip(old.stages, new.stages, strict=True)]
-    return all(abs(mine - theirs) <= slack * theirs for mine, theirs in runs)

@@ -86,15 +86,7 @@ def featurization(
             unknown.
         FormatError: If a data set is malformed.
     """
-    hypothesis = task.causal_model if causal_model is None else causal_model
-    if hypothesis is None:
-        raise TaskError(f"task {task.name} has no causal model: give causal_model.")
-    if task.candidates and causal_model is None:
-        raise TaskError(f"task {task.name} has several right answers, so its causal model predicts none of them alone.")
-    hypothesis.check(variable)
-    if labels not in get_args(Labels):
-        known = get_args(Labels)
-        raise TaskError(f"unknown labels '{labels}'.{did_you_mean(labels, known)} Known: {', '.join(known)}.")
+    hypothesis = _checked_hypothesis(task, causal_model, variable, labels)
     families = (family,) if family is None or isinstance(family, str) else tuple(family)
     pairing = make_pairing(task, model, tokenizer, families=families, bos=bos, answer_prefix=answer_prefix)
     interchange = _Interchange(pairing, hypothesis, variable, position)
@@ -110,6 +102,22 @@ def featurization(
         memory=memory,
         **_built(interchange, found, anatomy),
     )
+
+
+def _checked_hypothesis(
+    task: TaskDefinition, causal_model: CausalModel | None, variable: str, labels: str
+) -> CausalModel:
+    """Return the causal model that is asked for, or the task's own, if it fits the other arguments."""
+    hypothesis = task.causal_model if causal_model is None else causal_model
+    if hypothesis is None:
+        raise TaskError(f"task {task.name} has no causal model: give causal_model.")
+    if task.candidates and causal_model is None:
+        raise TaskError(f"task {task.name} has several right answers, so its causal model predicts none of them alone.")
+    hypothesis.check(variable)
+    if labels not in get_args(Labels):
+        known = get_args(Labels)
+        raise TaskError(f"unknown labels '{labels}'.{did_you_mean(labels, known)} Known: {', '.join(known)}.")
+    return hypothesis
 
 
 Found = tuple[Pair, float | int]

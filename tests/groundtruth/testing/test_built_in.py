@@ -38,6 +38,8 @@ def passes(folder, kind, name, asked):
         "no:terminal",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:unraisableexception",  # which collects garbage many times where a run ends
     ]
     outcomes = Outcomes()
     pytest.main(
