@@ -170,7 +170,11 @@ class RunOptions:
         """
         from groundtruth.executors import choose_executor
 
-        where = {"address": self.address, "folder": self.out / "jobs", "options": slurm_options(self.slurm)}
+        where: dict[str, Any] = {
+            "address": self.address,
+            "folder": self.out / "jobs",
+            "options": slurm_options(self.slurm),
+        }
         return choose_executor(self.executor, jobs=self.jobs, **where)
 
 
