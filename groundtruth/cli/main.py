@@ -19,6 +19,7 @@ from groundtruth.cli.generate import generate
 from groundtruth.cli.leaderboard import leaderboard
 from groundtruth.cli.methods import methods
 from groundtruth.cli.models import models
+from groundtruth.cli.new_method import new_method
 from groundtruth.cli.pitfalls import pitfalls
 from groundtruth.cli.plot import plot
 from groundtruth.cli.programs import programs
@@ -63,8 +64,8 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 COMMANDS = (
-    programs, models, show, explore, compile, train, verify, bench, score, check, methods, test_circuit, pitfalls,
-    generate, repro, tasks, submit, submission, report, plot, compare, why, validity, realism,
+    programs, models, show, explore, compile, train, verify, bench, score, check, methods, new_method, test_circuit,
+    pitfalls, generate, repro, tasks, submit, submission, report, plot, compare, why, validity, realism,
     leaderboard,
 )  # fmt: skip
 """The commands in the order in which help lists them."""

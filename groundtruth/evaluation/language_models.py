@@ -4,14 +4,18 @@ import hashlib
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import torch
 
 import mib
 from groundtruth.errors import DomainError
+from groundtruth.evaluation.own_models import load_own_model, load_own_task, makes_model, own_sha256
+from groundtruth.user_methods import is_file_spec
 from mib import learned, tasks
 from mib.models import MODELS, SharedModel
+from mib.tasks.string_pairs import OWN
 from mib.tasks.token_pairs import Data
 
 N_TRIED = 100
@@ -28,8 +32,10 @@ def is_language_model(name: str) -> bool:
 
     Args:
         name: ``learned`` or a member of its panel, a short name such as ``gpt2``, the folder of a checkpoint, or an
-            id on the Hugging Face hub.
+            id on the Hugging Face hub, or my_model.py:make, a function that is annotated to give a LoadedModel.
     """
+    if is_file_spec(name):
+        return makes_model(name)
     if name in learned.names() or name in MODELS:
         return True
     if Path(name).is_dir():
@@ -60,7 +66,10 @@ def tasks_of(model: str, asked: Sequence[str] | None) -> list[str]:
 
 
 def parse_task(task: str) -> tuple[tasks.Task, str]:
-    """A task and its family of counterfactuals."""
+    """A task and its family of counterfactuals; my_task.py:task is one of a user's own."""
+    if is_file_spec(task):
+        own = load_own_task(task)
+        return own, own.default_family
     name, _, family = task.partition(":")
     found = tasks.get(name)
     return found, found.check_family(family or found.default_family)
@@ -68,7 +77,9 @@ def parse_task(task: str) -> tuple[tasks.Task, str]:
 
 @cache
 def checkpoint_sha256(name: str) -> str:
-    """SHA-256 of the files of a checkpoint; of its name where it is not a folder."""
+    """SHA-256 of the files of a checkpoint; of its name where it is not a folder, of sources for my_model.py:make."""
+    if is_file_spec(name):
+        return own_sha256(name)
     folder = learned.checkpoint_of(name) if name in learned.names() else Path(name)
     digest = hashlib.sha256(name.encode())
     if folder.is_dir():
@@ -93,10 +104,13 @@ def require_ability(
     Raises:
         DomainError: If it is too low.
     """
-    accuracy = task.accuracy(model, n=N_TRIED, seed=seed, data=data, answer_prefix=answer_prefix)
+    n = N_TRIED
+    if task.source == OWN and data is None:  # as many as there are, where a user gave fewer
+        n = len(list(islice(task.stream(seed=seed, split="test"), N_TRIED)))
+    accuracy = task.accuracy(model, n=n, seed=seed, data=data, answer_prefix=answer_prefix)
     if accuracy < LEAST_RIGHT:
         raise DomainError(
-            f"'{name}' gets {accuracy:.0%} of {N_TRIED} held-out prompts of {task.name} right: what it cannot do has "
+            f"'{name}' gets {accuracy:.0%} of {n} held-out prompts of {task.name} right: what it cannot do has "
             "no circuit to find."
         )
     return accuracy
@@ -113,5 +127,11 @@ def shared_model(name: str, device: str, dtype: torch.dtype) -> SharedModel:
         for other in _shared_models.values():
             other.give_up()
         _shared_models.clear()
-        _shared_models[key] = SharedModel(lambda: mib.load_model(name, device=device, dtype=dtype))
+        _shared_models[key] = SharedModel(
+            lambda: (
+                load_own_model(name, device, dtype)
+                if is_file_spec(name)
+                else mib.load_model(name, device=device, dtype=dtype)
+            )
+        )
     return _shared_models[key]

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from mib.errors import ModelError, TaskError, first_line
 from mib.learned.checkpoint_files import NAME as LEARNED
 from mib.models.adapters import decompose
+from mib.models.adapters.decompose import Model
 from mib.models.checkpoint import Checkpoint, read_checkpoint
 from mib.models.loaded_model import LoadedModel
 from mib.models.model_names import Source
@@ -60,6 +62,24 @@ def load_model(
             f"'{source.name}', of the architecture '{kind}', was read but does not run: {reason}"
         ) from error
     return LoadedModel(bridge, checkpoint.tokenizer, anatomy, source.name, checkpoint.revision)
+
+
+def wrap_model(model: Model, tokenizer: Any, *, name: str = "own") -> LoadedModel:
+    """Take a model of one's own as a loaded one, with its tokenizer: tasks and the engine take it as any other.
+
+    Args:
+        model: A module in the TransformerLens convention, such as a ``HookedTransformer`` or a ``HookedRootModule``
+            with ``cfg``, ``embed.W_E``, ``blocks[l].attn.W_Q`` and so on, a ``TransformerBridge``, or a
+            ``mib.models.adapters.Anatomy``. Its parts are compared with the model, once.
+        tokenizer: A fast tokenizer of ``transformers``.
+        name: What reports call it.
+
+    Raises:
+        TaskError: If the model is of no known kind, or its parts do not compute what it computes.
+    """
+    anatomy = decompose(model)
+    module = model if isinstance(model, nn.Module) else nn.Module()
+    return LoadedModel(module.eval().requires_grad_(False), tokenizer, anatomy, name)
 
 
 def learned_model(*, device: str = "cpu", dtype: str = "float32") -> LoadedModel:
