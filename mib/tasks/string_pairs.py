@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from mib.errors import TaskError
 from mib.tasks.data_parts import PARTS, Part
@@ -54,7 +55,7 @@ def task_of_strings(name: str, pairs: Iterable[StringPair], *, description: str 
 def _rows(pairs: Iterable[StringPair]) -> list[Row]:
     rows: dict[str, Row] = {}
     for place, pair in enumerate(pairs):
-        given: Sequence[object] = tuple(pair)
+        given: tuple[Any, ...] = tuple(pair)  # what a user's file gives may be anything
         if len(given) != 4 or not all(isinstance(text, str) and text for text in given):
             raise TaskError(
                 f"pair {place} is {given!r}. Write four strings that are not empty: clean prompt, counterfactual "
