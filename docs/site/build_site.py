@@ -39,7 +39,7 @@ SECTIONS: dict[str, Sequence[str]] = {
         "localization-methods", "cost-of-localization", "memory", "pitfalls", "properties", "mutations",
         "write-a-method", "find-a-variable",
     ),
-    "Your work": ("in-your-ci", "real-models", "tasks", "learned-model", "reproducing-mib", "explorer"),
+    "Your work": ("in-your-ci", "real-models", "own-models", "tasks", "learned-model", "reproducing-mib", "explorer"),
     "Reference": ("reference/commands", "reference/groundtruth", "reference/mib"),
 }  # fmt: skip
 """The navigation; pages that no section names stand under the last but one."""

@@ -13,6 +13,7 @@ from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import TRACKS, track_of
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.notebook_table import notebook_table
 from groundtruth.evaluation.variables.variable_scores import VariableScores
 from mib.errors import ScoreError
 from mib.metrics.metric_validity import Validity, metric_validity
@@ -175,6 +176,22 @@ class Result:
         except ImportError:
             return self.records()
         return pd.DataFrame.from_records(self.records())
+
+    def _repr_html_(self) -> str:
+        """Table of the methods' means over models, for notebooks; controls come last."""
+        found = [(ablation, summary) for ablation in self.ablations for summary in self.summaries(ablation)]
+        shown = [
+            column
+            for column in self.track.columns
+            if column.place == "screen" and any(column.name in summary.columns for _, summary in found)
+        ]
+        rows = [
+            (summary.method + (" (control)" if summary.is_control else ""), ablation)
+            + tuple(summary.columns[c.name].mean if c.name in summary.columns else None for c in shown)
+            for ablation, summary in found
+        ]
+        headings = ("method", "ablation", *(column.heading.replace("\xad", "") for column in shown))
+        return notebook_table(f"{self.track.name}: mean over {len(self.places)} places", headings, rows)
 
     def _table(self, ablation: str) -> dict[str, dict[str, dict[str, float]]]:
         """By place, method and column: the mean over seeds on compiled models."""

@@ -1,10 +1,11 @@
 """The scores of one localization method on one model, compiled or language model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from groundtruth.evaluation.circuits.kept_scores import KeptCurves, KeptScores
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
+from groundtruth.evaluation.notebook_table import notebook_table
 
 N_BOOTSTRAP = 1000
 """How often examples are drawn anew for a confidence interval."""
@@ -115,8 +116,8 @@ class CircuitScores:
     seconds: float
     truth: ExactCircuitScores | None = None
     task: str = ""
-    scores: KeptScores | None = None
-    curves: KeptCurves | None = None
+    scores: KeptScores | None = field(default=None, repr=False)
+    curves: KeptCurves | None = field(default=None, repr=False)
 
     @property
     def passes(self) -> float:
@@ -132,3 +133,12 @@ class CircuitScores:
     def wrong(self) -> tuple[WrongEdge, ...]:
         """The wrongly ranked edges or nodes, missed ones first; none where no truth is known."""
         return self.truth.wrong if self.truth else ()
+
+    def _repr_html_(self) -> str:
+        """Table of what was reached, with its wrong edges, for notebooks."""
+        live, subject = self.live, f"{self.model}/{self.task}" if self.task else self.model
+        exact = [("AUROC", live.auroc), ("average precision", live.average_precision), ("F1", live.f1)] if live else []
+        costs = [("passes", self.passes), ("seconds", self.seconds)]
+        wrong = [(f"{edge.kind}: {edge.name}", edge.reason or edge.status) for edge in self.wrong[:5]]
+        rows = [*exact, ("CPR", self.cpr), ("CMD", self.cmd), *costs, *wrong]
+        return notebook_table(f"{self.method} on {subject}, {self.ablation} ablation", ("score", "value"), rows)

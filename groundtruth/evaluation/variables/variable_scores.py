@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from groundtruth.evaluation.notebook_table import notebook_table
 from groundtruth.evaluation.variables.controls import Control
 from groundtruth.evaluation.variables.overlap import Overlap
 from groundtruth.evaluation.variables.state_movement import Movement
@@ -141,3 +142,12 @@ class VariableScores:
         """Accuracy less the highest that the method reaches where there is nothing to find."""
         known = [control.accuracy for control in self.controls if control.accuracy is not None]
         return self.accuracy - max(known) if known else None
+
+    def _repr_html_(self) -> str:
+        """Table of what was reached and where the found subspace lies, for notebooks."""
+        energy = self.overlap.energy if self.overlap else None
+        lies = [(f"in {name}", getattr(energy, name)) for name in vars(energy)] if energy else []
+        exact = [] if self.truth is None else [("recall", self.recall), ("precision", self.precision)]
+        rows = [("interchange accuracy", self.accuracy), *exact, ("rank", self.rank), *lies, ("seconds", self.seconds)]
+        caption = f"{self.method} on {self.subject}:{self.variable}@{self.site}"
+        return notebook_table(caption, ("score", "value"), rows)

@@ -100,6 +100,15 @@ def test_the_command_draws_and_writes_what_is_drawn(tmp_path: Path, capsys: pyte
     assert "a picture ends in .svg, .png, .pdf. Name one, such as figure.svg." in capsys.readouterr().err
 
 
+def test_a_notebook_shows_results_and_scores_as_tables_and_their_repr_stays_short() -> None:
+    shown = result()._repr_html_()
+    assert "<caption>circuits: mean over 2 places</caption>" in shown
+    assert "<tr><td>ifr</td><td>resample</td><td>0.75</td>" in shown and "<td>oracle (control)</td>" in shown
+    hostile = replace(row("<b>eap</b>", 0.5), curves=STRAIGHT)
+    assert "<b>" not in hostile._repr_html_() and "<td>AUROC</td><td>0.5</td>" in hostile._repr_html_()
+    assert "KeptCurves" not in repr(hostile)
+
+
 def test_ticks_are_round_and_inside_the_axis() -> None:
     assert axis_ticks((0.0, 1.04)) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert axis_ticks((-0.5, 1.0)) == [-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0]
