@@ -41,6 +41,12 @@ def test_the_exact_subspace_has_nothing_to_explain(evaluator: VariableEvaluator)
     assert found.failed == () and found.scores.method == "given"
 
 
+def test_directions_are_turned_so_that_the_closest_comes_first(evaluator: VariableEvaluator) -> None:
+    own, other = evaluator.landscape.live[:, :1], evaluator.landscape.others[:, :1]
+    mixed = torch.cat((own - other, own + other), dim=1) / 2**0.5
+    assert [one.cosine for one in diagnosis(evaluator, mixed).directions] == pytest.approx([1.0, 0.0], abs=1e-6)
+
+
 @pytest.mark.parametrize("part", ["others", "dormant", "dead", "null"])
 def test_what_lies_outside_the_variable_is_told_for_what_it_is(evaluator: VariableEvaluator, part: str) -> None:
     space = getattr(evaluator.landscape, part)
