@@ -4,7 +4,7 @@ from groundtruth.bench.column import Column
 from groundtruth.bench.model_tiers import ALL_TIERS
 from groundtruth.variants.tiers import SUPERPOSED
 
-_BROKEN = {"distractors": "distrac\xadtors", "redundancy": "redun\xaddancy"}
+_BROKEN = {"distractors": "distrac\xadtors", "redundancy": "redun\xaddancy", "cancelling": "cancel\xadling"}
 """Where the name of a tier may be broken above a narrow column."""
 
 TIER_COLUMNS = tuple(

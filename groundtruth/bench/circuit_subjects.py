@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.bench.cell import CircuitSetting
-from groundtruth.bench.model_tiers import require_tiers, shipped_on
+from groundtruth.bench.model_tiers import base_and_tier, require_tiers, shipped_on
 from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.language_model_circuits import N_LANGUAGE_MODEL_PAIRS
@@ -46,16 +46,24 @@ class CircuitChoice:
     bases: tuple[str, ...] = ()
 
     def models(self, tiers: Sequence[str] | None = None) -> list[str]:
-        """Name the models, tier by tier and sorted.
+        """Name the models, tier by tier and sorted; of trained ones one a program.
 
         Args:
-            tiers: Instead of its own.
+            tiers: All that ship on these instead.
 
         Raises:
             DomainError: If there is no such tier, or nothing ships on it.
         """
-        chosen = self.tiers if tiers is None else require_tiers(tiers)
-        return [name for tier in chosen for name in (self._raw() if tier == RAW else shipped_on(tier, self.bases))]
+        if tiers is None:
+            return [name for tier in self.tiers for name in self._own(tier)]
+        return [name for tier in require_tiers(tiers) for name in (self._raw() if tier == RAW else shipped_on(tier))]
+
+    def _own(self, tier: str) -> list[str]:
+        if tier == RAW:
+            return self._raw()
+        found = shipped_on(tier, self.bases)
+        # Names sort free before wired: of two networks of one program the one that is bound by less.
+        return found if tier != TRAINED else sorted({base_and_tier(name)[0]: name for name in reversed(found)}.values())
 
     def _raw(self) -> list[str]:
         if self.max_edges is None and self.n_models is None:
@@ -83,18 +91,20 @@ CIRCUIT_PROFILES: Mapping[str, Profile] = {
         Profile("smoke", "a few small models, to see that all works", CircuitChoice(("resample",), 62, 7, 64, 17)),
         Profile(
             "default",
-            "eight models on the tiers that are hard, the trained ones, and the learned one",
+            "three models on the tiers that mislead, a trained one a program, and the learned one",
             CircuitChoice(
                 ("resample",),
                 150,
                 21,
-                128,
-                33,
-                ("ioi", "mcqa", "arithmetic-addition"),
+                64,
+                17,
+                ("ioi", "mcqa"),
                 16,
-                ("soft", "distractors", "redundancy", "all", TRAINED),
+                ("distractors", "redundancy", "cancelling", "votes", TRAINED),
+                ("hist", "contains_x", "follow_pointer_twice"),
             ),
-            too_slow=("acdc", "cpr-gaming"),
+            too_slow=("acdc", "edge-pruning", "optimal-ablation", "subnetwork-probing", "ugs"),
+            left_out=("cpr-gaming", "ensemble-hybrid", "ensemble-sequential"),
         ),
         Profile(
             "full",

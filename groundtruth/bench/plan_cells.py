@@ -82,7 +82,8 @@ def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> li
 
 def _methods(track: Track, profile: Profile, request: Request) -> Sequence[str]:
     """The names of the methods, each of them there."""
-    wanted = request.methods if request.methods is not None else profile.methods or track.methods.names(request.level)
+    usual = [name for name in profile.methods or track.methods.names(request.level) if name not in profile.left_out]
+    wanted = usual if request.methods is None else request.methods
     names = list(dict.fromkeys([*track.methods.always, *wanted]))
     for name in names:
         if name != ORACLE:

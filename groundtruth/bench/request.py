@@ -27,6 +27,7 @@ class Profile:
         parameters: Hyper-parameters of methods.
         seeds: How many seeds.
         too_slow: Methods that run on the profile's own language model only when they are asked for.
+        left_out: Methods that run only when they are asked for.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Profile:
     parameters: Parameters = field(default_factory=dict[str, Mapping[str, Any]])
     seeds: int = 1
     too_slow: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

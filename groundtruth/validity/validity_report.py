@@ -85,11 +85,32 @@ def result_transfer(result: Result, ablation: str) -> dict[str, float]:
 
     Nothing is said of other questions than the one that was measured: circuits of edges under resample ablation.
     """
+    own, measured = _as_measured(result, ablation)
+    report = shipped_report(result.track.name)
+    return transfer_scores(own, measured, report.references) if own and report else {}
+
+
+def result_report(result: Result, ablation: str) -> ValidityReport | None:
+    """Report on the tiers that a result was run on, if with the models that were measured; else on all tiers.
+
+    ``None`` if it asks another question than the one that was measured.
+    """
+    if not asks_as_measured(result, ablation):
+        return None
+    _, measured = _as_measured(result, ablation)
+    report = shipped_report(result.track.name)
+    return validity_report(result.track, measured, report.references, report.score) if measured and report else report
+
+
+def _as_measured(result: Result, ablation: str) -> tuple[list[TierScores], list[TierScores]]:
+    """The tiers of a result that were run on the models that were measured, and what was measured on these tiers."""
     report = shipped_report(result.track.name)
     if report is None or not asks_as_measured(result, ablation):
-        return {}
-    own = tier_scores(result, [report.score], ablation=ablation)
-    return transfer_scores(own, report.scores, report.references)
+        return [], []
+    known = {one.tier: one for one in report.scores}
+    found = tier_scores(result, [report.score], ablation=ablation)
+    own = [one for one in found if one.tier in known and one.models == known[one.tier].models]
+    return own, [known[one.tier] for one in own]
 
 
 def asks_as_measured(result: Result, ablation: str) -> bool:

@@ -70,6 +70,8 @@ TIERS: Mapping[str, Tier] = {
             _OPTIONAL,
         ),
         Tier("redundancy", "a head in two copies, and a backup for a head", _REPEAT, _OPTIONAL),
+        Tier("cancelling", "heads that write opposites: each edge live alone, all needless", ("cancelling",)),
+        Tier("votes", "a part in three copies, of which two decide: no cut of one shows", ("votes",)),
         Tier("all", "soft, redundant, distracted and rotated", ("soft", *_REPEAT, *_DISTRACT, *_TURN), _OPTIONAL),
     )
 }

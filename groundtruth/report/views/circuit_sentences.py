@@ -15,7 +15,7 @@ from groundtruth.report import notation
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
 from groundtruth.report.views.subject_names import PREDICTS
 from groundtruth.report.views.validity_view import verdict_sentence
-from groundtruth.validity.validity_report import asks_as_measured, shipped_report
+from groundtruth.validity.validity_report import result_report
 from mib import localization
 
 MARGIN = 0.02
@@ -49,8 +49,7 @@ def circuit_sentences(result: Result, ablation: str, *, own: str = "") -> Iterat
     yield from skipped_sentences(result, ablation)
     yield from rank_sentence("Do the metrics rank methods as the truth does? ", circuit_ranks(result, ablation))
     yield from rank_sentence(PREDICTS, predicted_ranks(result, ablation))
-    if asks_as_measured(result, ablation):
-        yield from verdict_sentence(shipped_report("circuits"))
+    yield from verdict_sentence(result_report(result, ablation))
     yield from _past_the_truth(rows)
     yield from _failures(rows, own)
 

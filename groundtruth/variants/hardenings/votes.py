@@ -9,7 +9,7 @@ from tracr.rasp import rasp
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
-from groundtruth.rasp.expressions import walk
+from groundtruth.rasp.expressions import canonical, walk
 from groundtruth.rasp.infer_values import tabulate
 from groundtruth.variants.hardenings.directions import (
     back,
@@ -66,7 +66,7 @@ def add_votes(model: CompiledModel, rng: Generator, *, component: str = "") -> M
 
 def _components(model: CompiledModel) -> dict[str, Component]:
     """The heads and MLPs of the program that write only values of which each is 0 or 1 in a direction, by name."""
-    values = tabulate(model.program, model.domain.vocab, model.domain.max_seq_len)
+    values = tabulate(canonical(model.program), model.domain.vocab, model.domain.max_seq_len)
     sops = {e.label: e for e in walk(model.program) if isinstance(e, rasp.SOp)}
     allowed = {label for label, sop in sops.items() if rasp.is_categorical(sop) or {0, 1}.issuperset(values[label])}
     provenance = model.provenance

@@ -118,7 +118,7 @@ def test_profiles_score_the_learned_model_on_what_it_can_do(name: str) -> None:
 def test_slow_methods_run_on_language_models_only_when_asked_for() -> None:
     by_default = {c.method for c in planned("default") if c.task}
     asked = {c.method for c in planned("default", methods=["acdc", "eap"]) if c.task}
-    assert "acdc" not in by_default and {"eap", "exact", "edge-pruning"} <= by_default
+    assert "acdc" not in by_default and {"eap", "exact", "eap-ig-inputs"} <= by_default
     assert asked == {"acdc", "eap"}
     assert "acdc" in {c.method for c in planned("default") if not c.task}
 

@@ -29,8 +29,13 @@ def test_the_default_runs_hard_tiers_and_trained_models_and_no_raw_one() -> None
     compiled = [cell.model for cell in planned(methods=["eap"]) if not cell.task]
     tiers = [base_and_tier(model)[1] for model in compiled]
     assert "raw" not in tiers and set(tiers) <= set(ALL_TIERS)
-    assert set(shipped_trained()) <= set(compiled)
-    assert min(tiers.count(tier) for tier in set(tiers) - {"trained"}) >= 4
+    programs = {name.partition("@")[0] for name in shipped_trained()}
+    assert [base_and_tier(model)[0] for model in compiled if base_and_tier(model)[1] == "trained"] == sorted(programs)
+    assert {"cancelling", "votes"} <= set(tiers)  # where single cuts mislead
+    by_default = {cell.method for cell in planned()}
+    assert "cpr-gaming" not in by_default and {"oracle", "acdc", "activation-norm"} <= by_default
+    assert {cell.method for cell in planned(methods=["cpr-gaming"])} == {"cpr-gaming"}
+    assert min(tiers.count(tier) for tier in set(tiers) - {"trained"}) >= 3
 
 
 def test_a_tier_is_run_alone_and_without_language_models() -> None:

@@ -33,7 +33,7 @@ def test_eight_models_ship_on_every_tier():
     assert set(shipped_on_all_tiers()) <= set(shipped())
     exact = {f"{base}@{tier}" for base in shipped_on_all_tiers() for tier in TIERS}
     assert exact == {name for name in shipped_variants() if not name.endswith("@superposed")}
-    assert sum(path.stat().st_size for path in (library() / "variants").glob("*/*")) < 3_400_000
+    assert sum(path.stat().st_size for path in (library() / "variants").glob("*/*")) < 5_000_000
     assert {name for tier in TIERS.values() for name in tier.steps} <= set(TRANSFORMATIONS)
 
 
@@ -99,7 +99,10 @@ def test_a_method_that_reads_weights_falls_for_decoys(tmp_path, capsys):
     assert list(data["tiers"]["tiers"]) == [*TIER_NAMES, "superposed"]
     found = {climb["method"]: climb for climb in data["tiers"]["climbs"]}
     assert found["oracle"]["auroc"] == dict.fromkeys((*TIER_NAMES, "superposed"), 1.0)
-    assert found["exact"]["auroc"].items() >= dict.fromkeys(TIER_NAMES, 1.0).items()
+    exact = found["exact"]["auroc"]
+    assert {tier for tier in TIER_NAMES if exact[tier] < 1} == {"cancelling", "votes"}  # single cuts mislead there
+    assert exact["votes"] < 0.9
+    assert "votes: 1 method of 1 lose 0.1 or more: exact" in printed.out
     assert found["oracle"]["n_exact"] == dict.fromkeys(TIER_NAMES, 1)  # what is measured is not counted as exact
     assert all(summary["fractions"]["exact"][0] <= len(TIER_NAMES) for summary in data["summaries"])
     weights = found["weight-norm"]["auroc"]

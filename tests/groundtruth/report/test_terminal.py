@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Collection
 
 import pytest
 from rich.console import Console
@@ -9,6 +10,7 @@ from rich.text import Text
 
 import groundtruth
 from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS, TIER_COLUMNS
+from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES
 from groundtruth.report.standing import MethodScores, choose_columns, standing_of
 from groundtruth.report.terminal import THEME, Printable, echo, standing_table
 from groundtruth.report.views.circuit_tree import CircuitTree
@@ -20,9 +22,10 @@ from tests.groundtruth.report.test_fitted_table import printed
 WIDTHS = (60, 80, 100, 120)
 
 
-def standing(*methods: str, tiers: bool = True):
+def standing(*methods: str, tiers: Collection[str] = tuple(column.name for column in TIER_COLUMNS)):
     of_tiers = {*(column.name for column in TIER_COLUMNS), "transfer"}
-    columns = [column for column in CIRCUIT_COLUMNS if tiers or column.name not in of_tiers]
+    columns = [column for column in CIRCUIT_COLUMNS if column.name not in of_tiers or column.name in tiers]
+    columns += [column for column in CIRCUIT_COLUMNS if tiers and column.name == "transfer"]
     scored = [
         MethodScores(
             method,
@@ -51,12 +54,13 @@ def test_the_main_table_keeps_its_digits_at_every_width(width: int, methods: tup
 
 
 def test_a_hundred_and_twenty_columns_hold_the_whole_table_of_one_tier() -> None:
-    assert standing_table(standing("eap-ig-activations", tiers=False)).left_out(120) == []
+    assert standing_table(standing("eap-ig-activations", tiers=())).left_out(120) == []
 
 
-def test_a_hundred_columns_hold_what_the_verdict_is_on_every_tier() -> None:
-    left_out = standing_table(standing("direct-logit-attribution")).left_out(100)
-    assert not {"auroc", "transfer", *(column.name for column in TIER_COLUMNS)} & set(left_out)
+def test_a_hundred_columns_hold_what_the_verdict_is_on_the_tiers_of_the_default() -> None:
+    tiers = {f"auroc_{tier}" for tier in CIRCUIT_PROFILES["default"].choice.tiers}
+    left_out = standing_table(standing("direct-logit-attribution", tiers=tiers)).left_out(100)
+    assert not {"auroc", "transfer", *tiers} & set(left_out)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

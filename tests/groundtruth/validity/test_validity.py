@@ -14,7 +14,12 @@ from groundtruth.validity.agreement import agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores, write_tier_scores
 from groundtruth.validity.transfer import fit, ranks, score_of, transfer_scores, transfers
-from groundtruth.validity.validity_report import validity_data, validity_report
+from groundtruth.validity.validity_report import (
+    result_report,
+    result_transfer,
+    validity_data,
+    validity_report,
+)
 from groundtruth.validity.write_measurements import panel_reference
 from mib import featurization, localization
 from tests.groundtruth.bench.cell_makers import circuit_cell
@@ -187,3 +192,24 @@ def test_the_transfer_score_is_the_weighted_share_of_contestants_that_a_method_s
     assert found["best"] == 1.0 and found["tied"] == 0.5
     assert transfer_scores([replace(own, models=("x@soft",))], [known], yardsticks) == {}
     assert transfer_scores([], [known], yardsticks) == {}
+
+
+def test_a_result_is_told_of_the_tiers_that_it_ran_on_the_models_that_were_measured(monkeypatch) -> None:
+    values = dict(zip(METHODS, (0.9, 0.7, 0.5, 0.3, 0.2, 0.1), strict=False))
+    measured = [
+        replace(tier(name, values), score="auroc", models=(f"hist@{name}", f"sort@{name}")) for name in ("soft", "all")
+    ]
+    yardsticks = [reference("r", values, source="r"), reference("s", values, source="s")]
+    shipped = validity_report(circuit_track.CIRCUITS, measured, yardsticks)
+    monkeypatch.setattr("groundtruth.validity.validity_report.shipped_report", lambda _: shipped)
+
+    def result(*models: str, ablation: str = "resample"):
+        rows = [(circuit_cell(m, name, ablation), row(m, name, values[m], 0.5, 0.5)) for m in values for name in models]
+        return result_of(rows, seconds=0.0)
+
+    ran = result("hist@soft", "sort@soft", "hist@all")
+    assert [one.tier for one in result_report(ran, "resample").scores] == ["soft"]
+    assert result_transfer(ran, "resample")[max(values, key=values.__getitem__)] == 1.0
+    others = result("hist@soft")
+    assert result_report(others, "resample") is shipped and result_transfer(others, "resample") == {}
+    assert result_report(result("hist@soft", ablation="zero"), "zero") is None
