@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
@@ -83,7 +84,7 @@ def plot(found: Sequence[Point], path: Path) -> None:
     """Draw F1 over the Jaccard index, a dot for each method and model."""
     mpl.rcParams["svg.hashsalt"] = "stability"  # the same file for the same numbers
     figure, axes = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
-    colours = dict(zip(SHOWN, mpl.colormaps["tab10"].colors, strict=False))  # type: ignore[attr-defined]
+    colours: dict[str | None, Any] = {name: mpl.colormaps["tab10"](index) for index, name in enumerate(SHOWN)}
     for name in (None, *SHOWN):
         own = [point for point in found if (point.method == name if name else point.method not in SHOWN)]
         axes.scatter(
