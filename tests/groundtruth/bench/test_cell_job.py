@@ -63,8 +63,10 @@ def test_files_of_methods_programs_and_models_travel(home: Path, monkeypatch: py
     packed, jobs = pack_sources(cells), [write_cell_job(cell, checked=True) for cell in cells]
     monkeypatch.chdir(home.parent)
     shutil.rmtree(home)
-    monkeypatch.setattr(PROGRAMS, "_entries", {name: e for name, e in PROGRAMS._entries.items() if name != "same"})
-    there = [read_cell_outcome(run_cell_job(packed, job)) for job in jobs]
+    with monkeypatch.context() as elsewhere:  # ends here, else it would put the program back after the test
+        others = {name: entry for name, entry in PROGRAMS._entries.items() if name != "same"}
+        elsewhere.setattr(PROGRAMS, "_entries", others)
+        there = [read_cell_outcome(run_cell_job(packed, job)) for job in jobs]
     for mine, theirs in zip(here[:2], there[:2], strict=True):
         assert isinstance(mine, CircuitScores) and isinstance(theirs, CircuitScores)
         assert replace(theirs, seconds=mine.seconds) == mine
