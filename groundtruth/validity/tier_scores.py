@@ -95,20 +95,23 @@ def _means(
 
 
 def write_tier_scores(result: Result, path: Path, *, scores: Sequence[str] | None = None) -> None:
-    """Write the scores of a result tier by tier, with what they were measured on.
+    """Write the scores of a result tier by tier, with what they were measured on; tiers that it lacks stay in the file.
 
     Args:
         result: Outcomes on compiled models and their variants.
         path: The file, written whole or not at all.
         scores: Columns; by default those of the track that predict.
     """
+    measured = tier_scores(result, scores)
+    tiers = {one.tier for one in measured}
+    kept = [one for one in read_tier_scores(path.stem, path.parent) if one.tier not in tiers]
     data: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "track": result.track.name,
         "settings": dict(result.settings),
-        "models": sorted({cell.model for cell, _ in result.outcomes if not cell.task}),
+        "models": sorted({model for one in (*kept, *measured) for model in one.models}),
         "environment": environment(),
-        "scores": [asdict(one) for one in tier_scores(result, scores)],
+        "scores": [asdict(one) for one in (*kept, *measured)],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, to_json(data))

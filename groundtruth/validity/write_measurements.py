@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
@@ -17,6 +18,7 @@ from groundtruth.bench.result import Result, Scores
 from groundtruth.files import to_json, write_whole
 from groundtruth.validity.references import FOLDER, SCHEMA_VERSION
 from groundtruth.validity.tier_scores import SHIPPED, write_tier_scores
+from mib.learned import panel_members
 
 COLUMNS = {"circuits": ("cmd", "cpr"), "variables": ("accuracy",)}
 """Columns of language models that make references, by track; the first is told under tables."""
@@ -70,8 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = result.track.name
     if result.has_compiled:
         write_tier_scores(result, SHIPPED / f"{name}.json")
-    if any(cell.task for cell, _ in result.outcomes):
-        data = panel_reference(result, date=datetime.now(UTC).date().isoformat())
+    # The default table has the first learned model beside compiled ones, which is no panel.
+    members = panel_members()
+    panel = [(cell, outcome) for cell, outcome in result.outcomes if cell.task and cell.model in members]
+    if panel:
+        data = panel_reference(replace(result, outcomes=tuple(panel)), date=datetime.now(UTC).date().isoformat())
         write_whole(FOLDER / f"panel-{name}.json", to_json(data))
 
 

@@ -10,6 +10,7 @@ from scipy.stats import kendalltau
 from groundtruth.bench import Cell, circuit_track, result_of, variable_track
 from groundtruth.errors import ArtifactError, DomainError
 from groundtruth.report.views.validity_view import verdict_sentence
+from groundtruth.validity import write_measurements
 from groundtruth.validity.agreement import agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores, write_tier_scores
@@ -213,3 +214,30 @@ def test_a_result_is_told_of_the_tiers_that_it_ran_on_the_models_that_were_measu
     others = result("hist@soft")
     assert result_report(others, "resample") is shipped and result_transfer(others, "resample") == {}
     assert result_report(result("hist@soft", ablation="zero"), "zero") is None
+
+
+def test_tiers_that_a_result_lacks_stay_in_the_file(tmp_path: Path) -> None:
+    def result(name: str, auroc: float):
+        return result_of(
+            [(circuit_cell(m, name), row(m, name, auroc, 0.5, 0.5)) for m in ("eap", "exact")], seconds=1.0
+        )
+
+    for name, auroc in (("hist@soft", 0.5), ("hist@votes", 0.6), ("sort@soft", 0.7)):
+        write_tier_scores(result(name, auroc), tmp_path / "circuits.json", scores=["auroc"])
+    found = {one.tier: one for one in read_tier_scores("circuits", tmp_path)}
+    assert {tier: (one.models, one.values["eap"]) for tier, one in found.items()} == {
+        "votes": (("hist@votes",), 0.6),
+        "soft": (("sort@soft",), 0.7),
+    }
+
+
+def test_the_learned_model_of_the_default_table_is_no_panel(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(write_measurements, "FOLDER", tmp_path)
+    monkeypatch.setattr(write_measurements, "SHIPPED", tmp_path)
+    for model, written in (("learned", False), ("learned-gpt2-1", True)):
+        rows = [
+            (circuit_cell(m, model, task="ioi"), replace(row(m, model, 0.5, 0.5, 0.5), task="ioi")) for m in METHODS
+        ]
+        monkeypatch.setattr(write_measurements, "read_results", lambda _, rows=rows: result_of(rows, seconds=1.0))
+        write_measurements.main(["result.json"])
+        assert (tmp_path / "panel-circuits.json").exists() == written
