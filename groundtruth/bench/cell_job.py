@@ -34,7 +34,7 @@ def write_cell_job(cell: Cell, *, checked: bool) -> str:
     """Write a cell for a worker.
 
     Args:
-        cell: What to run.
+        cell: The cell to run.
         checked: True if the worker may be on another machine: it compares what the outcome depends on.
     """
     return json.dumps({"cell": cell_fields(cell), "grounds": cell_grounds(cell) if checked else None})

@@ -32,7 +32,7 @@ class CircuitChoice:
         tasks: What the learned model is scored on; with none it is left out.
         n_language_model_pairs: How many pairs a task on a language model has.
         tiers: How hard the models are made.
-        bases: Of which models the variants of a tier are taken; of all if none is named.
+        bases: Models whose variants are taken; all if none is named.
     """
 
     ablations: tuple[str, ...]

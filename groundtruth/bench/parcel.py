@@ -27,7 +27,7 @@ class Parcel:
     """Files that have arrived.
 
     Attributes:
-        places: What the driver calls a file or a folder, with where it is here.
+        places: Path of each file or folder here, by what the driver calls it.
     """
 
     places: Mapping[str, str]

@@ -32,8 +32,8 @@ def run_cells(
 
     Args:
         cells: What to run.
-        store: Where outcomes are looked up and kept, by this process alone.
-        executor: What runs the cells; by default this process, unless there is a time limit.
+        store: The folder of outcomes, which this process alone reads and writes.
+        executor: Runs the cells; by default this process, unless there is a time limit.
         timeout: Seconds that a cell may take; one that takes longer has failed.
 
     Yields:

@@ -23,7 +23,7 @@ from groundtruth.evaluation.circuits.circuit_scores import (
 from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
 from groundtruth.evaluation.circuits.kept_scores import KeptCurves, KeptScores
 from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
-from groundtruth.evaluation.circuits.ranking_scores import best_match, ranked, size_to_sufficiency
+from groundtruth.evaluation.circuits.ranking_scores import best_match, ranked, size_to_sufficiency, unjudged_beside
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.own_task import own_copy
 from groundtruth.model import KnownModel, load
@@ -220,7 +220,7 @@ class CircuitEvaluator:
 
     def _wrong(self, scores: Scores, true: NDArray[np.bool_]) -> tuple[WrongEdge, ...]:
         """What is ranked on the wrong side of the true size, against one minimal circuit."""
-        unjudged = (self._doubtful | self.circuit.mask(self.circuit.needed)) & ~true
+        unjudged = unjudged_beside(self.circuit, true)
         if isinstance(scores, NodeScores):
             return self._wrong_nodes(scores, np.asarray(true.any(1)), np.asarray(unjudged.any(1)))
         if not isinstance(scores, EdgeScores):

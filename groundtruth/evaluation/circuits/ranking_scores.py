@@ -113,7 +113,12 @@ def judged_by(circuit: Circuit, scores: Scores) -> tuple[Flags, Flags]:
     """
     doubtful = circuit.mask(circuit.doubtful)
     member, _ = best_match(scores, [circuit.mask(edges) for edges in circuit.minimal_circuits], doubtful)
-    return member, (doubtful | circuit.mask(circuit.needed)) & ~member
+    return member, unjudged_beside(circuit, member)
+
+
+def unjudged_beside(circuit: Circuit, member: Flags) -> Flags:
+    """Give the edges not judged beside a minimal circuit: of others alone, or with nothing shown about them."""
+    return (circuit.mask(circuit.doubtful) | circuit.mask(circuit.needed)) & ~member
 
 
 def _quality(found: Ranked | None) -> tuple[bool, float, float]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
-from groundtruth.bench.column import Place
+from groundtruth.bench.column import Column, Place
 from groundtruth.bench.result import Result, by_task
 from groundtruth.bench.summary import Summary
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
@@ -36,16 +36,18 @@ def circuit_sections(
         DomainError: If there is no column of such a name.
     """
     chosen = choose_columns(CIRCUIT_COLUMNS, place, columns)
-    return [
-        Section(
-            title=_title(result, ablation),
-            standing=standing_of(circuit_scores(result, ablation), chosen, own=own),
-            legend=" ".join([LEGEND, *_legend(result, ablation), *_asked(result)]),
-            sentences=tuple(circuit_sentences(result, ablation, own=own)),
-            grids=tuple(_grids(result, ablation)),
-        )
-        for ablation in result.ablations
-    ]
+    return [_section(result, ablation, chosen, own) for ablation in result.ablations]
+
+
+def _section(result: Result, ablation: str, chosen: Sequence[Column], own: str) -> Section:
+    scores = circuit_scores(result, ablation)
+    return Section(
+        title=_title(result, ablation),
+        standing=standing_of(scores, chosen, own=own),
+        legend=" ".join([LEGEND, *_legend(result, ablation, scores), *_asked(result)]),
+        sentences=tuple(circuit_sentences(result, ablation, own=own)),
+        grids=tuple(_grids(result, ablation)),
+    )
 
 
 def circuit_scores(result: Result, ablation: str) -> list[MethodScores]:
@@ -90,20 +92,21 @@ def _language_models(rows: Sequence[CircuitScores]) -> list[str]:
     return grouped(((row.model, row.task) for row in rows), lambda task, _: task)
 
 
-def _legend(result: Result, ablation: str) -> Iterator[str]:
-    """Explain the columns of language models, if there are any beside those of compiled ones."""
+def _legend(result: Result, ablation: str, scores: Sequence[MethodScores]) -> Iterator[str]:
+    """Explain the columns that the scores have."""
+    columns = {name for one in scores for name in one.means}
     rows = result.language_model_scores(ablation)
     if result.compiled_scores(ablation):
         yield "Exact scores: against the minimal circuit that a ranking matches best."
     if len(tiers := [tier for tier in result.tiers if tier != SUPERPOSED.name]) > 1:
         yield f"{', '.join(tiers)}: AUROC on the models of that tier."
-    if result_transfer(result, ablation):
+    if "transfer" in columns:
         yield "transfer: tiers weighted by what predicts ranks where no truth is known, from 0 to 1."
-    if any(summary.is_control for summary in result.summaries(ablation)):
+    if any(one.is_control for one in scores):
         yield CONTROLS_BELOW
-    if any("stability" in summary.columns for summary in result.summaries(ablation)):
+    if "stability" in columns:
         yield "stable: Jaccard index of the best |C| edges over examples drawn anew; stable is not right."
-    if any(summary.n_scored >= LEAST_VALUES for summary in result.summaries(ablation)):
+    if any(one.spreads for one in scores):
         yield "±: standard deviation over models."
     if rows and result.compiled_scores(ablation):
         pairs = max(row.n_examples for row in rows)

@@ -12,7 +12,7 @@ from typing import Any
 
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
-from groundtruth.variants.hardenings.cancelling import add_cancelling
+from groundtruth.variants.hardenings.cancelling_pairs import add_cancelling
 from groundtruth.variants.hardenings.copies import add_backup, split_head
 from groundtruth.variants.hardenings.decoys import add_decoys
 from groundtruth.variants.hardenings.guests import add_guest, side_by_side
