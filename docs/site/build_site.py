@@ -1,7 +1,7 @@
 """Build the documentation site: pages, executed notebooks, ``--help`` of each command, docstrings, explorers.
 
 ``python docs/site/build_site.py`` writes ``build/docs/site``, which opens from the file system too, and fails if a link
-leads nowhere. ``--quick`` leaves the notebooks' outputs out and makes one explorer.
+leads nowhere. ``--quick`` leaves the notebooks' outputs out and makes fewer explorers.
 """
 
 import argparse
@@ -22,6 +22,9 @@ from urllib.parse import unquote, urlsplit
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 BUILD = ROOT / "build" / "docs"
+
+STORIES = ("dormant-pathway", "dead-copy", "variance", "error-channel", "no-op-pairs", "best-of-test")
+"""Pitfalls that are told even by ``--quick``: those that train nothing."""
 
 EXPLORERS = ("reverse", "hist", "contains_x_by_vote", "sort", "second_step@free-0")
 """Models whose explorers are part of the site; lessons use the first three."""
@@ -62,13 +65,14 @@ API = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build the site, and leave with an error if a link in it leads nowhere."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="one explorer, notebooks without outputs")
+    parser.add_argument("--quick", action="store_true", help="fewer explorers, notebooks without outputs")
     quick = parser.parse_args(arguments).quick
     shutil.rmtree(BUILD, ignore_errors=True)
     pages = BUILD / "pages"
     stage_pages(pages, execute=not quick)
     write_references(pages / "reference")
     write_explorers(pages / "explorers", EXPLORERS[:3] if quick else EXPLORERS)
+    write_pitfalls(pages / "explorers" / "pitfalls", STORIES if quick else None)
     settings = (DOCS / "site" / "zensical.toml").read_text()
     settings = settings.replace('paths = ["."]', f"paths = [{json.dumps(str(ROOT))}]")
     (BUILD / "zensical.toml").write_text(settings.replace("[project]\n", f"[project]\nnav = {navigation(pages)}\n", 1))
@@ -159,6 +163,14 @@ def write_explorers(folder: Path, names: Sequence[str]) -> None:
     from groundtruth.explorer.site_files import write_site
 
     write_site(folder, names, ["eap", "eap-ig-inputs"])
+
+
+def write_pitfalls(folder: Path, chosen: Sequence[str] | None) -> None:
+    """Write the stories of some pitfalls, or of all, and their index."""
+    from groundtruth.explorer.story_files import write_stories
+    from groundtruth.pitfalls import get, names
+
+    write_stories(folder, [get(name).run() for name in chosen or names()])
 
 
 def navigation(pages: Path) -> str:

@@ -43,12 +43,11 @@ def explore(
 
 
 def _write_page(names: tuple[str, ...], methods: list[str] | tuple[str, ...], out: Path | None) -> None:
-    from rich.text import Text
 
     from groundtruth.errors import DomainError
     from groundtruth.explorer.page_file import model_page
     from groundtruth.files import write_whole
-    from groundtruth.report.terminal import echo
+    from groundtruth.report.terminal import echo_written
     from groundtruth.specs import find_model
 
     if len(names) != 1:
@@ -58,7 +57,7 @@ def _write_page(names: tuple[str, ...], methods: list[str] | tuple[str, ...], ou
     path = out or Path(f"{model.name}.html")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content)
-    echo(Text(f"{path}  ({len(content) / 1000:,.0f} kB; open it in a browser)"))
+    echo_written(path, f"{len(content) / 1000:,.0f} kB; open it in a browser")
 
 
 def _write_site(names: tuple[str, ...], methods: list[str] | tuple[str, ...], out: Path | None, site: Path) -> None:
@@ -67,22 +66,21 @@ def _write_site(names: tuple[str, ...], methods: list[str] | tuple[str, ...], ou
     from groundtruth.cli.options import require_writable
     from groundtruth.errors import DomainError
     from groundtruth.explorer.site_files import write_site
-    from groundtruth.report.terminal import echo
+    from groundtruth.report.terminal import echo, echo_written
 
     if out is not None:
         raise DomainError(f"--out {out} and --site {site} were both given. Choose one: a page, or a folder of pages.")
     require_writable(site)
     written = write_site(site, names, methods, tell=lambda text: echo(Text(text, "faint")))
-    echo(Text(f"{site / 'index.html'}  ({len(written)} models; open it in a browser)"))
+    echo_written(site / "index.html", f"{len(written)} models; open it in a browser")
 
 
 def _write_graph(names: tuple[str, ...], out: Path | None, site: Path | None) -> None:
-    from rich.text import Text
 
     from groundtruth.errors import DomainError
     from groundtruth.explorer.attribution_graph import attribution_graph
     from groundtruth.files import to_json, write_whole
-    from groundtruth.report.terminal import echo
+    from groundtruth.report.terminal import echo_written
     from groundtruth.specs import find_compiled
 
     if len(names) != 1 or site is not None:
@@ -93,4 +91,4 @@ def _write_graph(names: tuple[str, ...], out: Path | None, site: Path | None) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, to_json(graph))
     write_whole(path.parent / "graph-metadata.json", to_json({"graphs": [graph["metadata"]]}))
-    echo(Text(f"{path}  ({len(graph['nodes'])} nodes, {len(graph['links'])} links, graph-metadata.json beside it)"))
+    echo_written(path, f"{len(graph['nodes'])} nodes, {len(graph['links'])} links, graph-metadata.json beside it")

@@ -28,7 +28,7 @@ def build(folder: Path, /, *, out: Path) -> None:
 
     from groundtruth.cli.options import require_writable
     from groundtruth.errors import ArtifactError
-    from groundtruth.report.terminal import echo
+    from groundtruth.report.terminal import echo, echo_written
     from groundtruth.report.views.scoreboard_page import write_site
     from groundtruth.scoreboard.bundle import read_bundle, result_files
 
@@ -43,7 +43,7 @@ def build(folder: Path, /, *, out: Path) -> None:
     for name, board in boards.items():
         ranked = len(board.origins) - len(board.incomplete)
         echo(Text(f"{name}: {ranked} methods on {board.n_places} places, {len(board.incomplete)} not ranked"))
-    echo(Text(f"{out / 'index.html'}  (open it in a browser)"))
+    echo_written(out / "index.html", "open it in a browser")
 
 
 @leaderboard.command

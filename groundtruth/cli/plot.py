@@ -29,14 +29,12 @@ def plot(
         methods: Which methods are drawn as lines and points; by default the best seven, the oracle and random.
         ablation: Under which ablation; by default the first of the result.
     """
-    from rich.text import Text
-
     from groundtruth.bench.read_results import read_results
     from groundtruth.cli.options import require_writable
     from groundtruth.errors import DomainError
     from groundtruth.files import write_whole
     from groundtruth.report.csv_file import csv_text
-    from groundtruth.report.terminal import echo
+    from groundtruth.report.terminal import echo_written
     from groundtruth.report.views.result_figures import choose_figures, result_figures
 
     if out.suffix not in SUFFIXES:
@@ -57,4 +55,4 @@ def plot(
     for figure in chosen:
         write_whole(out.with_name(f"{out.stem}-{figure.name}.csv"), csv_text(figure.records()).encode())
     tables = ", ".join(f"{out.stem}-{figure.name}.csv" for figure in chosen)
-    echo(Text(f"{out}  (what is drawn: {tables})"))
+    echo_written(out, f"what is drawn: {tables}")

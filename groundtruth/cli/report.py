@@ -17,11 +17,9 @@ def report(result: Path, /, *, html: Path | None = None, explorer: str | None = 
         explorer: A folder that `groundtruth explore --site` wrote, or its address on the web: each wrong edge is linked
             to its model's page there, with the edge cut on a pair of inputs where that changes the output.
     """
-    from rich.text import Text
-
     from groundtruth.errors import ArtifactError, GroundTruthError
     from groundtruth.files import write_whole
-    from groundtruth.report.terminal import echo
+    from groundtruth.report.terminal import echo_written
     from groundtruth.report.views.result_page import read_result, result_page
 
     data = read_result(result)
@@ -33,7 +31,7 @@ def report(result: Path, /, *, html: Path | None = None, explorer: str | None = 
         raise ArtifactError(f"{result}: {error}") from error
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page.encode())
-    echo(Text(f"{path}  ({len(page) / 1024:,.0f} KiB; open it in a browser)"))
+    echo_written(path, f"{len(page) / 1024:,.0f} KiB; open it in a browser")
 
 
 def _find_explorer(explorer: str, folder: Path) -> str:

@@ -1,5 +1,6 @@
 """All that the page of one model needs, as JSON."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from groundtruth.compiled.domain import Tokens
@@ -11,20 +12,22 @@ from groundtruth.model import CompiledModel, KnownModel
 from groundtruth.report import notation
 from groundtruth.store.json_values import pack
 from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.truth.circuits.circuit import Circuit
 from groundtruth.truth.circuits.input_pool import POOL_LIMIT, SAMPLE_SIZE
 
 SCHEMA_VERSION = 1
 
 
-def page_data(model: KnownModel) -> dict[str, Any]:
+def page_data(model: KnownModel, circuits: Sequence[Circuit] | None = None) -> dict[str, Any]:
     """A model with its program, its truth and an input to begin with.
 
     Args:
         model: Any compiled model or variant, or a trained model.
+        circuits: Circuits to show; by default all that ``circuits_of`` gives.
     """
     inputs = model.domain.inputs(limit=POOL_LIMIT)
     return {
-        **model_data(model),
+        **model_data(model, circuits),
         "program": program_data(model, inputs),
         "example": [pack(token) for token in example(model)],
     }
@@ -38,8 +41,13 @@ def example(model: KnownModel) -> Tokens:
     return drawn[best]
 
 
-def model_data(model: KnownModel) -> dict[str, Any]:
-    """A model with its truth, without its program: enough to run it and to cut its edges."""
+def model_data(model: KnownModel, circuits: Sequence[Circuit] | None = None) -> dict[str, Any]:
+    """A model with its truth, without its program: enough to run it and to cut its edges.
+
+    Args:
+        model: See ``page_data``.
+        circuits: See ``page_data``.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "name": model.name,
@@ -56,7 +64,7 @@ def model_data(model: KnownModel) -> dict[str, Any]:
         "domain": domain_data(model),
         **(trained_parts(model) if isinstance(model, TrainedModel) else compiled_parts(model)),
         "network": steps_data(trained_steps(model)) if isinstance(model, TrainedModel) else network_data(model),
-        "truth": truth_data(model, circuits_of(model)),
+        "truth": truth_data(model, circuits or circuits_of(model)),
     }
 
 

@@ -20,10 +20,22 @@ from groundtruth.pitfalls import (
 )
 
 # isort: on
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, Outcome, Pitfall, get, names, pitfall
+from groundtruth.pitfalls.pitfall import (
+    AnswerTable,
+    Demonstration,
+    Exhibit,
+    Finding,
+    Outcome,
+    Pitfall,
+    get,
+    names,
+    pitfall,
+)
 
 __all__ = [
+    "AnswerTable",
     "Demonstration",
+    "Exhibit",
     "Finding",
     "Outcome",
     "Pitfall",

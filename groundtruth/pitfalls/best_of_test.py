@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
 from groundtruth.model import load_compiled
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
+from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from mib.featurization import FeaturizationTask, Featurizer, Site
 from mib.featurization.methods.random_subspace import random_rotation
 from mib.metrics.interchange_scores import mib_aggregate
@@ -38,10 +37,18 @@ def best_of_test(*, seed: int = 0) -> Demonstration:
         seed: Seed of the coins, the pairs and the subspaces.
     """
     sizes = Sizes(train=1, validation=1, test=2_000)
-    asked = featurization_task(load_compiled("contains_x"), "has_x", "resid_post1", sizes=sizes, seed=seed)
+    model = load_compiled("contains_x")
+    asked = featurization_task(model, "has_x", "resid_post1", sizes=sizes, seed=seed)
     generator = torch.Generator().manual_seed(seed)
-    right = np.stack([_right(_tossed(asked, layer, generator), generator) for layer in range(2)])
+    tasks, tried, came_true = [], [], []
+    for layer in range(2):
+        tasks.append(_tossed(asked, layer, generator))
+        tried.append(_random_subspaces(tasks[-1].width, generator))
+        came_true.append(torch.stack([tasks[-1].right(featurizer) for featurizer in tried[-1]]).numpy())
+    right = np.stack(came_true)
     blocks = right[..., : right.shape[-1] // SMALL * SMALL].reshape(*right.shape[:2], -1, SMALL).mean(-1)
+    luckiest = mib_aggregate(blocks[None, ..., 0])
+    place = luckiest.positions[luckiest.layer]
     best, later, honest = list[float](), list[float](), list[float]()
     for test, validation in itertools.pairwise(range(blocks.shape[-1])):
         naive = mib_aggregate(blocks[None, ..., test])
@@ -55,6 +62,8 @@ def best_of_test(*, seed: int = 0) -> Demonstration:
             Finding("the same subspace on other pairs", float(np.mean(later)), least=0.45, most=0.55),
             Finding("best accuracy, chosen elsewhere", float(np.mean(honest)), least=0.45, most=0.55),
         ),
+        model=model,
+        exhibits={"luckiest": Exhibit(tasks[luckiest.layer], tried[luckiest.layer][place])},
     )
 
 
@@ -71,8 +80,5 @@ def _tossed(task: FeaturizationTask, layer: int, generator: torch.Generator) -> 
     )
 
 
-def _right(task: FeaturizationTask, generator: torch.Generator) -> NDArray[np.bool_]:
-    """Which predictions come true, for random subspaces [candidate, pair]."""
-    rank = task.width // 2
-    found = [Featurizer.subspace(random_rotation(task.width, rank, generator)) for _ in range(CANDIDATES)]
-    return torch.stack([task.right(featurizer) for featurizer in found]).numpy()
+def _random_subspaces(width: int, generator: torch.Generator) -> list[Featurizer]:
+    return [Featurizer.subspace(random_rotation(width, width // 2, generator)) for _ in range(CANDIDATES)]

@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
 from groundtruth.model import load_compiled
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
+from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from mib.featurization import FeaturizationTask, get
 from mib.metrics.interchange_scores import interchange_scores
 
@@ -32,7 +32,8 @@ def dead_copy(*, seed: int = 0) -> Demonstration:
         featurization_task(model, "opposite", site, readers="all", sizes=sizes, seed=seed) for site in (LIVE, DEAD)
     ]
     probed = [_probe_accuracy(task) for task in tasks]
-    swapped = [interchange_scores(task, get("linear-probe")(task)).distinguishing.value for task in tasks]
+    probes = [Exhibit(task, get("linear-probe")(task)) for task in tasks]
+    swapped = [interchange_scores(probe.task, probe.featurizer).distinguishing.value for probe in probes]
     return Demonstration(
         naive=(
             Finding("probe accuracy, live site", probed[0], least=0.99),
@@ -42,6 +43,8 @@ def dead_copy(*, seed: int = 0) -> Demonstration:
             Finding("interchange accuracy, live site", swapped[0], least=0.8),
             Finding("interchange accuracy, dead site", swapped[1], most=0.02),
         ),
+        model=model,
+        exhibits=dict(zip(("live", "dead"), probes, strict=True)),
     )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from groundtruth.evaluation.variables import Sizes, VariableEvaluator
+from groundtruth.evaluation.variables import Sizes, VariableEvaluator, oracle
 from groundtruth.model import CompiledModel, load_compiled
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
+from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from groundtruth.pitfalls.widened_model import widened, with_weights
 from groundtruth.truth.variables import Variable
 from groundtruth.variants.symmetries import SYMMETRIES
@@ -52,7 +52,9 @@ def dormant_pathway(*, seed: int = 0) -> Demonstration:
     evaluator = VariableEvaluator.of(model, "opposite", "resid_pre3", sizes=sizes, controls=False, seed=seed)
     evaluator = replace(evaluator, task=_selecting(evaluator.task, n_outputs=len(model.decoder.values)))
     row = evaluator.score(illusion)
-    halves = [interchange_scores(evaluator.task, Featurizer.subspace(h)).distinguishing.value for h in (dead, dormant)]
+    parts = {"dead": Featurizer.subspace(dead), "dormant": Featurizer.subspace(dormant)}
+    halves = [interchange_scores(evaluator.task, half).distinguishing.value for half in parts.values()]
+    swapped = {"variable": oracle(model, "opposite", "resid_pre3"), "illusion": illusion, **parts}
     if row.recall is None or row.precision is None or row.movement is None:
         raise RuntimeError("a subspace has an overlap with a live variable")
     return Demonstration(
@@ -63,6 +65,8 @@ def dormant_pathway(*, seed: int = 0) -> Demonstration:
             Finding("accuracy of each half alone", max(halves), most=0.001),
             Finding("patched states that occur", row.movement.natural, most=0.001),
         ),
+        model=model,
+        exhibits={name: Exhibit(evaluator.task, featurizer) for name, featurizer in swapped.items()},
     )
 
 

@@ -1,13 +1,12 @@
 """A featurizer that keeps the answer in its error channel."""
 
 import torch
-from torch import Tensor
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
 from groundtruth.model import load_compiled
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
+from groundtruth.pitfalls.pitfall import AnswerTable, Demonstration, Exhibit, Finding, nearest, pitfall
 from groundtruth.pitfalls.random_network import on_a_random_network, random_weights, share_right
-from mib.featurization import FeaturizationTask, Featurizer, measure_featurizer
+from mib.featurization import FeaturizationTask, Featurizer, get, measure_featurizer
 from mib.metrics.interchange_scores import interchange_scores
 
 
@@ -30,7 +29,8 @@ def error_channel(*, seed: int = 0) -> Demonstration:
     sizes = Sizes(train=1, validation=1, test=400)
     task = featurization_task(model, "is_x", "resid_post1", readers="all", sizes=sizes, seed=seed)
     random = on_a_random_network(task, model.weights, seed)
-    cheat = _cheat(random)
+    table = _answers(random)
+    cheat = Featurizer(lambda x: (x, x), table.look_up, random.width)
     check = measure_featurizer(cheat, *(x.flatten(0, 1) for x in random.activations()))
     return Demonstration(
         naive=(
@@ -41,27 +41,17 @@ def error_channel(*, seed: int = 0) -> Demonstration:
             Finding("outputs that it gets right", share_right(model, random_weights(model.weights, seed)), most=0.9),
             Finding(f"error of mixed features ({check.tolerance:g} allowed)", check.mixed, least=10 * check.tolerance),
         ),
+        model=model,
+        exhibits={"cheat": Exhibit(random, cheat, table), "nothing": Exhibit(random, get("no-op")(random))},
     )
 
 
-def _cheat(task: FeaturizationTask) -> Featurizer:
-    """The inverse knows the hypothesis: what it predicts for each pair of states that the task can ask about."""
+def _answers(task: FeaturizationTask) -> AnswerTable:
+    """What the hypothesis predicts for each pair of states that the task can ask about."""
     base, source = (x[:, 0] for x in task.activations())
     states = torch.cat((base, source)).unique(dim=0)
     answers = torch.full((len(states), len(states)), -1)
     position = task.pairs.base_positions[:, 0]
-    answers[_nearest(base, states), _nearest(source, states)] = task.expected[torch.arange(len(task)), position]
+    answers[nearest(base, states), nearest(source, states)] = task.expected[torch.arange(len(task)), position]
     # A row of the pseudo-inverse of the unembedding gives one logit of 1 and all others 0; twice that beats None.
-    vectors = 2 * torch.linalg.pinv(task.anatomy.W_U)
-
-    def inverse(features: Tensor, error: Tensor) -> Tensor:
-        flat, rest = features.flatten(0, -2), error.flatten(0, -2)
-        answer = answers[_nearest(rest, states), _nearest(flat, states)]
-        found = torch.where((answer < 0)[:, None], flat, vectors[answer.clamp(min=0)])
-        return torch.where((flat == rest).all(-1, keepdim=True), flat, found).view_as(features)
-
-    return Featurizer(lambda x: (x, x), inverse, task.width)
-
-
-def _nearest(vectors: Tensor, states: Tensor) -> Tensor:
-    return torch.cdist(vectors, states).argmin(1)
+    return AnswerTable(states, answers, 2 * torch.linalg.pinv(task.anatomy.W_U))

@@ -6,7 +6,7 @@ import torch
 
 from groundtruth.evaluation.variables import oracle
 from groundtruth.model import CompiledModel, load_compiled
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
+from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from groundtruth.truth.variables.rasp_causal_model import CausalModel
 from mib.featurization import FeaturizationTask, Site, Split, get
 from mib.metrics.interchange_scores import interchange_scores
@@ -29,14 +29,16 @@ def no_op_pairs(*, seed: int = 0) -> Demonstration:
     """
     model = load_compiled("contains_x")
     task = _every_pair(model, length=4)
-    nothing = interchange_scores(task, get("no-op")(task), seed=seed)
-    exact = interchange_scores(task, oracle(model, "has_x", "resid_post1"), seed=seed)
+    idle, known = get("no-op")(task), oracle(model, "has_x", "resid_post1")
+    nothing, exact = (interchange_scores(task, featurizer, seed=seed) for featurizer in (idle, known))
     return Demonstration(
         naive=(Finding("accuracy of the no-op, all pairs", nothing.accuracy.value, least=0.65),),
         truth=(
             Finding("accuracy of the no-op, telling pairs", nothing.distinguishing.value, most=0.0),
             Finding("accuracy of the oracle, telling pairs", exact.distinguishing.value, least=1.0),
         ),
+        model=model,
+        exhibits={"nothing": Exhibit(task, idle), "variable": Exhibit(task, known)},
     )
 
 

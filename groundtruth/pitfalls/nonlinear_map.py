@@ -2,7 +2,7 @@
 
 from groundtruth.evaluation.variables import Sizes, featurization_task
 from groundtruth.model import load_compiled
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
+from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from groundtruth.pitfalls.random_network import on_a_random_network, random_weights, share_right
 from mib.featurization import get
 from mib.metrics.interchange_scores import interchange_scores
@@ -37,4 +37,6 @@ def nonlinear_map(*, seed: int = 0) -> Demonstration:
             Finding("outputs that it gets right", share_right(model, random_weights(model.weights, seed)), most=0.9),
             Finding("accuracy, linear map", interchange_scores(random, straight).distinguishing.value, most=0.9),
         ),
+        model=model,
+        exhibits={"bent": Exhibit(random, bent), "straight": Exhibit(random, straight)},
     )

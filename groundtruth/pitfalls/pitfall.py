@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
 
 from groundtruth.errors import GroundTruthError
+from groundtruth.model import CompiledModel
+from mib.featurization import FeaturizationTask, Featurizer
+from mib.featurization.autoencoder import SparseAutoencoder
 from mib.registry import Registry
 
 
@@ -42,6 +48,48 @@ class Finding:
         return f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
 
 
+@dataclass(frozen=True, eq=False)
+class AnswerTable:
+    """A way back from features that knows the hypothesis: for each pair of states the output that it predicts.
+
+    Attributes:
+        states: Every state that the task can ask about [state, d_site].
+        answers: Predicted output for each state of the base and of the source; -1 where none is asked for.
+        vectors: A vector for each output that makes a network give it [output, d_site].
+    """
+
+    states: Tensor
+    answers: Tensor
+    vectors: Tensor
+
+    def look_up(self, features: Tensor, error: Tensor) -> Tensor:
+        """The vector that gives what is predicted of two states; of one state alone that state."""
+        flat, rest = features.flatten(0, -2), error.flatten(0, -2)
+        answer = self.answers[nearest(rest, self.states), nearest(flat, self.states)]
+        found = torch.where((answer < 0)[:, None], flat, self.vectors[answer.clamp(min=0)])
+        return torch.where((flat == rest).all(-1, keepdim=True), flat, found).view_as(features)
+
+
+def nearest(vectors: Tensor, states: Tensor) -> Tensor:
+    """The state that each vector is nearest to, as a row of ``states``."""
+    return torch.cdist(vectors, states).argmin(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Exhibit:
+    """A featurizer that a demonstration measured, on the task that it was measured on.
+
+    Attributes:
+        task: Pairs, with what is expected when the variable is swapped.
+        featurizer: Features that were swapped.
+        inside: Autoencoder or table that computes the features, where the featurizer does not show it.
+    """
+
+    task: FeaturizationTask
+    featurizer: Featurizer
+    inside: SparseAutoencoder | AnswerTable | None = None
+
+
 @dataclass(frozen=True)
 class Demonstration:
     """Numbers of one demonstration.
@@ -49,10 +97,14 @@ class Demonstration:
     Attributes:
         naive: Numbers of a usual metric.
         truth: Numbers of the exact truth.
+        model: Compiled model that it is about.
+        exhibits: Featurizers that the numbers are about, by name, for whoever wants to look at one example.
     """
 
     naive: tuple[Finding, ...]
     truth: tuple[Finding, ...]
+    model: CompiledModel | None = None
+    exhibits: Mapping[str, Exhibit] = field(default_factory=dict[str, Exhibit])
 
     @property
     def failures(self) -> tuple[Finding, ...]:

@@ -1,9 +1,10 @@
 """A mask over dimensions needs a basis that happens to be the model's."""
 
-from groundtruth.evaluation.variables import Sizes, VariableEvaluator
+from groundtruth.evaluation.variables import Sizes, VariableEvaluator, oracle
 from groundtruth.model import load_compiled
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
+from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from groundtruth.variants.symmetries import SYMMETRIES
+from mib.featurization import get
 
 
 @pitfall(
@@ -27,8 +28,11 @@ def rotated_basis(*, seed: int = 0) -> Demonstration:
         VariableEvaluator.of(m, "opposite", "resid_pre3", sizes=sizes, controls=False, seed=seed)
         for m in (plain, turned)
     ]
-    masks = [evaluator.score("dbm-sparse", {"steps": 200}) for evaluator in evaluators]
-    das = [evaluator.score("das", {"rank": 8, "steps": 200, "patience": 10}) for evaluator in evaluators]
+    found = [get("dbm-sparse")(evaluator.task.learnable, steps=200) for evaluator in evaluators]
+    free = [get("das")(evaluator.task.learnable, rank=8, steps=200, patience=10) for evaluator in evaluators]
+    masks = [evaluator.score(mask) for evaluator, mask in zip(evaluators, found, strict=True)]
+    das = [evaluator.score(subspace) for evaluator, subspace in zip(evaluators, free, strict=True)]
+    task = evaluators[1].task
     return Demonstration(
         naive=(
             Finding("DBM's accuracy along the axes", masks[0].accuracy, least=0.95),
@@ -40,4 +44,11 @@ def rotated_basis(*, seed: int = 0) -> Demonstration:
             Finding("DAS's accuracy along the axes", das[0].accuracy, least=0.9),
             Finding("DAS's accuracy, rotated", das[1].accuracy, least=0.9),
         ),
+        model=turned,
+        exhibits={
+            "axes": Exhibit(task, found[0]),
+            "mask": Exhibit(task, found[1]),
+            "das": Exhibit(task, free[1]),
+            "variable": Exhibit(task, oracle(turned, "opposite", "resid_pre3")),
+        },
     )

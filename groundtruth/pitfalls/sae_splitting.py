@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from groundtruth.evaluation.variables import Sizes, featurization_task
+from groundtruth.evaluation.variables import Sizes, featurization_task, oracle
 from groundtruth.model import load_compiled
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
+from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from mib.featurization import dictionary
 from mib.featurization.activation_samples import labelled_samples
 from mib.featurization.autoencoder import SaeTraining, train_autoencoder
@@ -33,7 +33,8 @@ def sae_splitting(*, seed: int = 0) -> Demonstration:
         seed: Seed of the pairs and of the autoencoder.
     """
     sizes = Sizes(train=600, validation=1, test=300)
-    task = featurization_task(load_compiled("contains_x"), "is_x", "resid_post0", sizes=sizes, seed=seed)
+    model = load_compiled("contains_x")
+    task = featurization_task(model, "is_x", "resid_post0", sizes=sizes, seed=seed)
     activations, values = labelled_samples(task)
     sae = train_autoencoder(activations, TRAINING, task.generator())
     features = sae.encode(activations)
@@ -54,6 +55,11 @@ def sae_splitting(*, seed: int = 0) -> Demonstration:
             Finding("accuracy, best feature a value", swapped, most=0.6),
             Finding("pure features for 2 values", int(pure.sum()), least=5, counts=True),
         ),
+        model=model,
+        exhibits={
+            "best": Exhibit(task, one_each, sae),
+            "variable": Exhibit(task, oracle(model, "is_x", "resid_post0")),
+        },
     )
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from groundtruth.evaluation.variables import Sizes, VariableEvaluator
+from groundtruth.evaluation.variables import Sizes, VariableEvaluator, oracle
 from groundtruth.model import CompiledModel, load_compiled
-from groundtruth.pitfalls.pitfall import Demonstration, Finding, pitfall
+from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from groundtruth.pitfalls.widened_model import widened, with_weights
 from mib.featurization.activation_samples import samples
 from mib.featurization.featurizer import Featurizer
@@ -39,7 +39,8 @@ def variance(*, seed: int = 0) -> Demonstration:
     components = principal_components(activations)[:, : evaluator.landscape.live.shape[1]]
     centred = activations - activations.mean(0)
     explained = float((centred @ components).square().sum() / centred.square().sum())
-    row = evaluator.score(Featurizer.subspace(components))
+    largest = Featurizer.subspace(components)
+    row = evaluator.score(largest)
     if row.recall is None:
         raise RuntimeError("a subspace has an overlap with a live variable")
     return Demonstration(
@@ -48,6 +49,11 @@ def variance(*, seed: int = 0) -> Demonstration:
             Finding("interchange accuracy", row.accuracy, most=0.02),
             Finding("recall", row.recall, most=0.02),
         ),
+        model=model,
+        exhibits={
+            "components": Exhibit(evaluator.task, largest),
+            "variable": Exhibit(evaluator.task, oracle(model, "hist", "resid_post0")),
+        },
     )
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
@@ -80,6 +81,16 @@ def echo(*parts: RenderableType) -> None:
     with screen.capture() as captured:
         screen.print(content, crop=False)
     result_stream().write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def echo_written(path: Path, note: str) -> None:
+    """Print where a file was written, on one line however long its path is.
+
+    Args:
+        path: The file.
+        note: What there is to know of it.
+    """
+    echo(Text(f"{path}  ({note})", no_wrap=True, overflow="ignore"))
 
 
 def fact_table(

@@ -1,5 +1,7 @@
 """A non-linear bijection that can be learned: a reversible network of additive couplings."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -49,6 +51,25 @@ class ReversibleNetwork(nn.Module):
 
     def _halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return x[..., : self.cut], x[..., self.cut :]
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """The coordinates that a network gives a vector, as ``Featurizer.featurize`` wants them: there is no error.
+
+    Attributes:
+        network: Bijection of vectors.
+    """
+
+    network: ReversibleNetwork
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The vector in the network's coordinates, in the precision of the vector."""
+        return self.network(x.to(self.network.turns)).to(x), x[..., :0]
+
+    def back(self, features: Tensor, error: Tensor) -> Tensor:
+        """The vector that has the coordinates."""
+        return self.network.inverse(features.to(self.network.turns)).to(features)
 
 
 def _function(width: int, out: int, hidden: int, generator: torch.Generator) -> nn.Sequential:

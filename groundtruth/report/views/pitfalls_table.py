@@ -34,7 +34,7 @@ def pitfall_view(outcome: Outcome) -> RenderableType:
     for side, findings in (("the naive metric says", found.naive), ("the truth says", found.truth)):
         for index, finding in enumerate(findings):
             mark = "good" if finding.holds else "bad"
-            rows.add_row("" if index else side, finding.what, Text(_value(finding), mark), finding.bound)
+            rows.add_row("" if index else side, finding.what, Text(value_text(finding), mark), finding.bound)
     words = Table.grid(padding=(0, 2, 0, 0))
     for key, text in (("why", pitfall.why), ("instead", pitfall.instead), ("source", pitfall.source)):
         words.add_row(Text(key, "faint"), text)
@@ -61,15 +61,16 @@ def pitfall_data(outcome: Outcome) -> dict[str, Any]:
 
 def _lines(findings: Sequence[Finding]) -> Text:
     """Numbers first, so that they can be read down the page."""
-    width = max((len(_value(finding)) for finding in findings), default=0)
+    width = max((len(value_text(finding)) for finding in findings), default=0)
     lines = [
-        Text().append(f"{_value(finding):>{width}} ", "heading" if finding.holds else "bad").append(finding.what)
+        Text().append(f"{value_text(finding):>{width}} ", "heading" if finding.holds else "bad").append(finding.what)
         for finding in findings
     ]
     return Text("\n").join(lines)
 
 
-def _value(finding: Finding) -> str:
+def value_text(finding: Finding) -> str:
+    """The number of a finding as tables show it."""
     return f"{finding.value:.0f}" if finding.counts else f"{finding.value:.2f}"
 
 

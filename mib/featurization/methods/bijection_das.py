@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor
 
-from mib.featurization.bijection import ReversibleNetwork
+from mib.featurization.bijection import Coordinates, ReversibleNetwork
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.registry import featurizer
 from mib.featurization.task import FeaturizationTask
@@ -52,12 +52,5 @@ def bijection_das(
 
 def coordinates(network: ReversibleNetwork, selected: tuple[int, ...]) -> Featurizer:
     """All coordinates of a network as it is now, of which some are swapped; there is no error."""
-    frozen = copy.deepcopy(network).requires_grad_(False)
-
-    def featurize(x: Tensor) -> tuple[Tensor, Tensor]:
-        return frozen(x.to(frozen.turns)).to(x), x[..., :0]
-
-    def inverse(features: Tensor, error: Tensor) -> Tensor:
-        return frozen.inverse(features.to(frozen.turns)).to(features)
-
-    return Featurizer(featurize, inverse, frozen.turns.shape[-1], selected=selected)
+    chart = Coordinates(copy.deepcopy(network).requires_grad_(False))
+    return Featurizer(chart, chart.back, chart.network.turns.shape[-1], selected=selected)

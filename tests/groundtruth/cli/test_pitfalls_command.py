@@ -60,6 +60,19 @@ def test_a_pitfall_that_no_longer_shows_is_an_exit_code(run, monkeypatch):
     assert "1 of 2 demonstrations no longer shows its pitfall: dead-copy" in out
 
 
+def test_stories_are_written_to_a_folder(run, tmp_path):
+    code, out, _ = run("no-op-pairs", "--explore", "--out", str(tmp_path / "told"))
+    assert code == 0
+    assert out.endswith(f"{tmp_path / 'told' / 'index.html'}  (pages written: 1; open it in a browser)\n")
+    assert sorted(path.name for path in (tmp_path / "told").iterdir()) == ["index.html", "no-op-pairs.html"]
+
+
+def test_a_folder_without_stories_to_write_is_refused(run, tmp_path):
+    code, _, err = run("no-op-pairs", "--out", str(tmp_path))
+    assert code == 2
+    assert err == f"error: --out {tmp_path}: only stories are written to a folder. Add --explore.\n"
+
+
 def test_an_unknown_pitfall(run):
     code, _, err = run("dead-cop")
     assert code == 2

@@ -7,7 +7,9 @@ import pytest
 
 from groundtruth import load
 from groundtruth.explorer.page_file import model_page
+from groundtruth.explorer.story_files import write_stories
 from tests.groundtruth.explorer.node import build_tools, chromium
+from tests.groundtruth.pitfalls.outcomes import outcome_of
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in the dev extra)")
 
@@ -21,6 +23,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
     for name in ("reverse", "contains_x@redundancy"):
         (folder / f"{name}.html").write_text(model_page(load(name), ["eap"]))
+    write_stories(folder, [outcome_of(name) for name in ("dead-copy", "error-channel", "best-of-test")])
     return {path.stem: path.as_uri() for path in folder.glob("*.html")}
 
 
@@ -159,6 +162,41 @@ def test_the_keyboard_reaches_and_cuts_an_edge(page: api.Page, files: dict[str, 
     assert page.locator("#changed-output").count() == 1
 
 
+def test_a_story_is_told_step_by_step_by_keyboard_and_its_address_shared(page: api.Page, files: dict[str, str]) -> None:
+    visit(page, files["dead-copy"])
+    assert "Step 1 of 4" in text(page, "#story-text") and page.locator("#changed-output").count() == 0
+    following = page.locator("[data-key='step:next']")
+    following.focus()
+    page.keyboard.press("Enter")
+    assert "Step 2 of 4" in text(page, "#story-text")
+    assert page.evaluate("document.activeElement.dataset.key") == "step:next"
+    assert "model and program agree" in text(page, "#causal-verdict")
+    page.keyboard.press("Enter")
+    assert "they differ" in text(page, "#causal-verdict")
+    page.fill("#field-tokens", "3 1 1")
+    shown, address = text(page, ".outputs"), page.url
+    page.click("[data-key=undo]")
+    page.goto("about:blank")
+    visit(page, address)
+    assert "Step 3 of 4" in text(page, "#story-text") and text(page, ".outputs") == shown
+    page.click("[data-key='step:again']")
+    assert text(page, ".outputs") != shown
+    page.click("[data-key='step:next']")
+    assert "Measured on many pairs" in text(page, ".measured")
+    page.click("[data-key='step:back']")
+    assert "Step 3 of 4" in text(page, "#story-text")
+
+
+def test_a_story_can_run_a_random_network_whose_truth_is_not_drawn(page: api.Page, files: dict[str, str]) -> None:
+    visit(page, files["error-channel"] + "#step=1")
+    assert "model and program agree" in text(page, "#causal-verdict")
+    assert not page.locator("#graph").is_visible() and page.locator("table.values").count() == 0
+    page.select_option("[data-key=features]", "")
+    assert page.locator("#causal-verdict").count() == 0
+    visit(page, files["best-of-test"] + "#step=1")
+    assert text(page, "#claim").endswith(": right.")
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 375)])
 def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
     browser: api.Browser, files: dict[str, str], scheme: str, width: int
@@ -166,16 +204,21 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     axe = (build_tools() / "axe-core" / "axe.min.js").read_text()
-    for fragment in (
-        "#cut=m0->m1&selected=edge:m0->m1&all=true",
-        "#mode=method&selected=variable:opposite_3",
-        "#mode=guess",
+    for name, fragment in (
+        ("reverse", "#cut=m0->m1&selected=edge:m0->m1&all=true"),
+        ("reverse", "#mode=method&selected=variable:opposite_3"),
+        ("reverse", "#mode=guess"),
+        ("dead-copy", "#step=3"),
+        ("error-channel", "#step=3"),
     ):
         page.goto("about:blank")
-        visit(page, files["reverse"] + fragment)
+        visit(page, files[name] + fragment)
         page.evaluate(axe)
         assert page.evaluate(AXE) == [], fragment
         assert page.evaluate("document.documentElement.scrollWidth") <= width, fragment
+    page.goto(files["index"])
+    page.evaluate(axe)
+    assert page.evaluate(AXE) == []
     context.close()
 
 

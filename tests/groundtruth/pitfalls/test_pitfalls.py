@@ -23,8 +23,7 @@ from groundtruth.pitfalls.widened_model import widened, with_weights
 from groundtruth.truth.variables import Site
 from mib.errors import MethodError
 from mib.featurization import check_featurizer, get
-
-SLOW = {"rotated-basis", "nonlinear-map", "sae-splitting"}
+from tests.groundtruth.pitfalls.outcomes import EACH, outcome_of
 
 
 def measured(name, *, seed=0):
@@ -32,11 +31,9 @@ def measured(name, *, seed=0):
     return {finding.what: finding.value for finding in (*found.naive, *found.truth)}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in pitfalls.names()]
-)
+@pytest.mark.parametrize("name", EACH)
 def test_it_shows(name):
-    outcome = pitfalls.get(name).run()
+    outcome = outcome_of(name)
     assert outcome.shown, outcome.demonstration.failures
     assert outcome.demonstration.naive
     assert outcome.demonstration.truth

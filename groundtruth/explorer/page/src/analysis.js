@@ -4,6 +4,7 @@ import { byDestination, codesOf, encode, replacement, valuesOf } from "./model.j
 import { addTo, dot } from "./matrix.js";
 import { run } from "./network.js";
 import { keyOf } from "./decoder.js";
+import { UNDEFINED } from "./program.js";
 
 /** Run both inputs, and the first with what the state cuts and swaps. */
 export function analyse(model, state) {
@@ -11,18 +12,20 @@ export function analyse(model, state) {
   const n = state.tokens.length;
   // Proofs about cut edges pad inputs to one length; interchanges of variables are run on inputs as they are.
   const width = state.cuts.length ? padded(model, circuit.lengths, state) : 0;
-  const whole = run(model.network, encode(model, state.tokens, width));
-  const other = run(model.network, encode(model, state.second, width));
+  const network = model.networks[state.network];
+  const whole = run(network, encode(model, state.tokens, width));
+  const other = run(network, encode(model, state.second, width));
   const change = {};
   if (state.cuts.length) {
     change.cut = byDestination(state.cuts);
     change.put = replacement(model, state.ablation, circuit.lengths, other);
   }
-  if (state.swaps.length) change.move = swaps(model, state, other);
-  const intervened = state.cuts.length > 0 || state.swaps.length > 0;
-  const changed = intervened ? run(model.network, encode(model, state.tokens, width), change) : whole;
+  const features = state.features === null ? null : model.features[state.features];
+  if (state.swaps.length || features) change.move = swaps(model, state, other, features);
+  const intervened = state.cuts.length > 0 || state.swaps.length > 0 || features !== null;
+  const changed = intervened ? run(network, encode(model, state.tokens, width), change) : whole;
   const values = model.program.run(state.tokens);
-  const causal = state.swaps.length ? causalValues(model, state) : null;
+  const causal = state.swaps.length || features?.variable ? causalValues(model, state, features) : null;
   return {
     n,
     circuit,
@@ -90,10 +93,22 @@ export function sublayersOf(variable, stage) {
   return variable.stages[stage].sublayers;
 }
 
+/** Positions of the first input with those of the second that features come from: one pair, or all that both have. */
+function pairedPositions(state) {
+  if (state.at) return [state.at];
+  return Array.from({ length: Math.min(state.tokens.length, state.second.length) }, (_, p) => [p, p]);
+}
+
 /** Moves of the residual stream: at each position that both inputs have, a variable's part is the second input's. */
-function swaps(model, state, other) {
+function swaps(model, state, other, features) {
   const moves = new Map();
   const common = Math.min(state.tokens.length, state.second.length);
+  if (features) {
+    moves.set(features.sublayer, (stream) => {
+      const source = other.streams.get(features.sublayer);
+      for (const [to, from] of pairedPositions(state)) stream[to + 1] = features.interchange(stream[to + 1], source[from + 1]);
+    });
+  }
   for (const { variable: index, stage } of state.swaps) {
     const variable = model.truth.variables[index];
     const sublayer = Math.min(...sublayersOf(variable, stage));
@@ -117,10 +132,18 @@ function exchange(model, variable, vector, source) {
 }
 
 /** What the program gives with the same variables taken from the second input: the causal model. */
-export function causalValues(model, state) {
+export function causalValues(model, state, features = null) {
   const second = model.program.run(state.second);
   const common = Math.min(state.tokens.length, state.second.length);
   const replaced = new Map();
+  if (features) {
+    const paired = new Map(pairedPositions(state));
+    replaced.set(features.variable, {
+      values: state.tokens.map((_, p) => (paired.has(p) ? second.get(features.variable)[paired.get(p)] : null)),
+      where: state.tokens.map((_, p) => paired.has(p)),
+      readers: null,
+    });
+  }
   for (const { variable: index, stage } of state.swaps) {
     const variable = model.truth.variables[index];
     const readers = variable.stages[stage].readers;
@@ -161,3 +184,11 @@ export function equalValues(left, right) {
   return left.every((value, i) => keyOf(value) === keyOf(right[i]));
 }
 
+/** Whether the model gives what the causal model does: true, false, or undefined where no model could hold it. */
+export function agreementOf(model, state, found) {
+  const said = found.causal.get(model.program.output);
+  if (said.includes(UNDEFINED)) return undefined;
+  // A random network computes nothing, so that only what was changed can be expected of it.
+  const judged = said.map((_, p) => !state.network || !state.at || state.at[0] === p);
+  return said.every((value, p) => !judged[p] || !model.decoder.differ(model.decoder.codeOf(found.changedOutput[p]), model.decoder.codeOf(value)));
+}

@@ -32,6 +32,7 @@ function start() {
     app.method = chooseByMethod(app);
     if (app.verdict?.guess !== app.store.state.guess) app.verdict = app.hint = null;
     document.body.dataset.mode = app.store.state.mode;
+    document.body.dataset.network = app.store.state.network;
     for (const view of views) view();
   };
   app.renderMode = mode;
@@ -112,7 +113,7 @@ function headerView(region, app) {
     fill(
       region,
       h("div", { class: "row", role: "group", "aria-label": "What to do" },
-        Object.entries(MODE_NAMES).map(([mode, text]) =>
+        Object.entries(MODE_NAMES).filter(([mode]) => mode !== "story" || app.model.data.story).map(([mode, text]) =>
           button(text, `mode:${mode}`, () => app.store.set({ mode, circuit: mode === "method" ? 0 : store.state.circuit }), { "aria-pressed": String(store.state.mode === mode) }),
         ),
       ),

@@ -1,5 +1,6 @@
 // A model with its program and its truth, from the JSON of `page_data.py`.
 
+import { readFeatures } from "./features.js";
 import { makeDecoder, keyOf } from "./decoder.js";
 import { Domain } from "./domain.js";
 import { nodeOf, parseEdge, readNetwork, run } from "./network.js";
@@ -25,6 +26,9 @@ export function readModel(data) {
     data,
     name: data.name,
     network,
+    // Beside the model a story may run a network of its shape whose weights were drawn at random.
+    networks: data.random ? [network, readNetwork(data.random)] : [network],
+    features: (data.features ?? []).map(readFeatures),
     decoder,
     truth,
     domain: new Domain(data.domain),

@@ -34,7 +34,7 @@ function pattern(app, name, labels) {
   return h(
     "table",
     { class: "pattern" },
-    h("caption", null, `${name} ${app.texts.get(name)?.text ?? ""}`),
+    h("caption", null, `${name} ${(app.store.state.network ? "" : app.texts.get(name)?.text) ?? ""}`),
     h("thead", null, h("tr", null, h("td", null), rows.map((k) => h("th", { scope: "col" }, labels[k])))),
     h("tbody", null, rows.map((q) => h("tr", null, h("th", { scope: "row" }, labels[q]), rows.map((k) => cell(q, k))))),
   );

@@ -35,7 +35,8 @@ function split(selected) {
 /** What is cut and swapped now, each with a way back. */
 function interventions(app) {
   const { state } = app.store;
-  if (!state.cuts.length && !state.swaps.length) return null;
+  const features = state.features === null ? null : app.model.features[state.features];
+  if (!state.cuts.length && !state.swaps.length && !features) return null;
   const swapName = ({ variable, stage }) => {
     const found = app.model.truth.variables[variable];
     return `${found.name} ${found.stages[stage].state} at ${found.stages[stage].sites[0]}`;
@@ -46,6 +47,8 @@ function interventions(app) {
     state.cuts.map((edge) =>
       h("li", null, `cut ${edge} `, button("Restore", `restore:${edge}`, () => app.store.set({ cuts: state.cuts.filter((cut) => cut !== edge) }), { "aria-label": `Restore ${edge}` })),
     ),
+    features &&
+      h("li", null, `swapped ${features.name} at ${features.site}${state.at ? `, position ${state.at[0]} from position ${state.at[1]} of the second input` : ""} `, button("Put back", "back:features", () => app.store.set({ features: null }), { "aria-label": `Put back ${features.name}` })),
     state.swaps.map((swap, i) =>
       h("li", null, `swapped ${swapName(swap)} `, button("Put back", `back:${i}`, () => app.store.set({ swaps: state.swaps.filter((_, j) => j !== i) }), { "aria-label": `Put back ${swapName(swap)}` })),
     ),
@@ -140,7 +143,7 @@ function variableDetails(app, { variable, index }) {
   const { store, model } = app;
   const { state } = store;
   const impossible = pairProblem(model, state) !== "";
-  const swap = (stage) => store.set({ swaps: [...state.swaps.filter((item) => item.variable !== index), { variable: index, stage }], cuts: [] });
+  const swap = (stage) => store.set({ swaps: [...state.swaps.filter((item) => item.variable !== index), { variable: index, stage }], cuts: [], features: null });
   return h(
     "div",
     { class: "details" },

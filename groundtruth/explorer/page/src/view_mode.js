@@ -6,16 +6,20 @@ import { valuesOf } from "./model.js";
 import { parseEdge } from "./network.js";
 import { againstTruth, cmd, cpr, curvePoints, Measure, orderOf } from "./ranking.js";
 import { pairProblem } from "./analysis.js";
+import { storyPanel } from "./view_story.js";
 import { reasonText, sequence, statusWord } from "./words.js";
 
-export const MODE_NAMES = { explore: "Explore", method: "Compare methods", guess: "Guess the circuit" };
+export const MODE_NAMES = { story: "Story", explore: "Explore", method: "Compare methods", guess: "Guess the circuit" };
+
+/** What each mode shows beside the model. */
+const PANELS = { story: storyPanel, explore: () => null, method: methodPanel, guess: guessPanel };
 
 export function modeView(region, app) {
   return () => {
     const { mode } = app.store.state;
     region.parentElement.hidden = mode === "explore";
     document.getElementById("h-mode").textContent = MODE_NAMES[mode];
-    fill(region, mode === "method" ? methodPanel(app) : mode === "guess" ? guessPanel(app) : null);
+    fill(region, PANELS[mode](app));
   };
 }
 

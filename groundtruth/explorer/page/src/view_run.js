@@ -1,7 +1,7 @@
 // The inputs, and the value of every variable at every position: what the program says and what the stream holds.
 
 import { button, fill, h } from "./dom.js";
-import { pairProblem, readStream } from "./analysis.js";
+import { agreementOf, pairProblem, readStream } from "./analysis.js";
 import { keyOf, same, spell } from "./decoder.js";
 import { sequence } from "./words.js";
 
@@ -20,7 +20,7 @@ export function runView(region, app) {
       ),
       pairProblem(model, store.state) && h("p", { class: "warn" }, pairProblem(model, store.state)),
       outputs(app, found),
-      valueTable(app, found),
+      store.state.network ? h("p", { class: "hint" }, "This network’s weights were drawn at random: no variable is in it, and only the changed position is judged.") : valueTable(app, found),
     );
   };
 }
@@ -68,7 +68,7 @@ function outputs(app, found) {
     h("dt", null, "Second output"),
     h("dd", null, sequence(found.secondOutput)),
     changed && [
-      h("dt", null, state.swaps.length && !state.cuts.length ? "Output after the swap" : "Output after the cut"),
+      h("dt", null, (state.swaps.length || state.features !== null) && !state.cuts.length ? "Output after the swap" : "Output after the cut"),
       h("dd", { class: "changed", id: "changed-output" }, marked(found.changedOutput, found.output)),
     ],
     found.causal &&
@@ -83,9 +83,7 @@ function marked(values, before) {
 function agreement(app, found) {
   const { model } = app;
   const said = found.causal.get(model.program.output);
-  const undefined_ = said.some((value) => String(value) === "undefined");
-  const agrees = said.every((value, p) => !model.decoder.differ(model.decoder.codeOf(found.changedOutput[p]), model.decoder.codeOf(value)));
-  const verdict = undefined_ ? "no compiled model could hold this" : agrees ? "model and program agree" : "they differ";
+  const verdict = { undefined: "no compiled model could hold this", true: "model and program agree", false: "they differ" }[agreementOf(model, app.store.state, found)];
   return h("span", { id: "causal-verdict" }, `${sequence(said.map((v) => (String(v) === "undefined" ? "?" : v)))}: ${verdict}`);
 }
 
