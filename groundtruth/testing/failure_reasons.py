@@ -116,23 +116,23 @@ REASONS: Mapping[str, Mapping[str, str]] = {
 }
 """By method, and then by property. What is not here is a failure that nobody expects."""
 
-_DAS = {"rank": 4, "learning_rate": 0.05, "steps": 50, "batch_size": 16}
-_DBM = {"learning_rate": 0.1, "steps": 50, "batch_size": 16}
-_SAE = {"sae_steps": 100, **_DBM}
+_DAS = {"rank": 4, "learning_rate": 0.05, "steps": 10, "batch_size": 16}
+_DBM = {"learning_rate": 0.1, "steps": 10, "batch_size": 16}
+_SAE = {"sae_steps": 50, **_DBM}
 
 BRIEF: Mapping[str, Mapping[str, Any]] = {
-    "cpr-gaming": {"rounds": 3, "proposals": 3},
-    "edge-pruning": {"steps": 25},
-    "ensemble-hybrid": {"steps": 25},
-    "ensemble-sequential": {"steps": 25},
-    "optimal-ablation": {"steps": 20},
-    "subnetwork-probing": {"steps": 25},
-    "ugs": {"steps": 25},
+    "cpr-gaming": {"rounds": 2, "proposals": 2},
+    "edge-pruning": {"steps": 8},
+    "ensemble-hybrid": {"steps": 8},
+    "ensemble-sequential": {"steps": 8},
+    "optimal-ablation": {"steps": 8},
+    "subnetwork-probing": {"steps": 8},
+    "ugs": {"steps": 8},
     # featurizers
-    "bijection-das": {"rank": 4, "blocks": 2, "hidden": 16, "learning_rate": 0.01, "steps": 50, "batch_size": 16},
-    "boundless-das": {"learning_rate": 0.05, "boundary_rate": 0.05, "steps": 50, "batch_size": 16},
+    "bijection-das": {"rank": 4, "blocks": 2, "hidden": 16, "learning_rate": 0.01, "steps": 10, "batch_size": 16},
+    "boundless-das": {"learning_rate": 0.05, "boundary_rate": 0.05, "steps": 10, "batch_size": 16},
     "das": _DAS,
-    "das-search": {"max_rank": 4, "restarts": 1, "learning_rate": 0.05, "steps": 25, "batch_size": 16},
+    "das-search": {"max_rank": 4, "restarts": 1, "learning_rate": 0.05, "steps": 8, "batch_size": 16},
     "dbm": _DBM,
     "dbm-pca": _DBM,
     "dbm-sae": _SAE,
