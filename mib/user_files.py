@@ -3,8 +3,11 @@
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 _modules: dict[tuple[Path, str], ModuleType] = {}
 """By resolved path and SHA-256 of the text, so that a file that was edited is run anew, and no other twice."""
@@ -44,19 +47,21 @@ def run_user_file(path: Path, *, error: type[ValueError], passing: tuple[type[Ex
         error: If the file cannot be imported, naming it and the reason.
     """
     path = path.resolve()
-    key = (path, hashlib.sha256(path.read_bytes()).hexdigest())
+    source = path.read_bytes()
+    key = (path, hashlib.sha256(source).hexdigest())
     if key in _modules:
         return _modules[key]
     # Two files of one name in two folders are two modules; pickles of one process are read by the next.
     name = f"user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_TextLoader(name, path, source))
     if spec is None or spec.loader is None:
         raise error(f"{path} cannot be imported as a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
     try:
-        spec.loader.exec_module(module)
+        with _no_compiled_files():
+            spec.loader.exec_module(module)
     except (error, *passing):
         del sys.modules[name]
         raise
@@ -70,6 +75,33 @@ def run_user_file(path: Path, *, error: type[ValueError], passing: tuple[type[Ex
         sys.path.remove(str(path.parent))
     _modules[key] = module
     return module
+
+
+class _TextLoader(SourceFileLoader):
+    """A loader that runs the text that was hashed, whatever became of the file or lies compiled beside it.
+
+    Python takes a compiled file for current if the source has its size and its time in whole seconds: a digit edited
+    within the second of the last run would change nothing.
+    """
+
+    def __init__(self, name: str, path: Path, source: bytes) -> None:
+        super().__init__(name, str(path))
+        self._source = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the text."""
+        return self.source_to_code(self._source, self.path)
+
+
+@contextmanager
+def _no_compiled_files() -> Iterator[None]:
+    """Write no compiled file of the modules that a user's file imports, for these change as quickly as it does."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def forget_user_file(path: Path) -> None:

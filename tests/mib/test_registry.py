@@ -1,5 +1,6 @@
 """One registry for every kind of named thing: checked at registration, looked up by name, filled from outside."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from mib.registry import Registry
+from mib.user_files import run_user_file
 
 
 class ShapeError(ValueError):
@@ -118,6 +120,21 @@ def test_a_file_of_ones_own_is_run_once_until_it_changes(tmp_path: Path, monkeyp
     path.write_text(text.replace("return 5", "return 6"))
     changed: Any = shapes.load_file(str(path))[0]
     assert changed() == 6 and shapes.get("a-star") is changed and (tmp_path / "runs").read_text() == "xx"
+
+
+def test_a_digit_edited_within_the_second_counts_in_a_file_and_in_what_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # python -B would hide the fault
+    path, helper = tmp_path / "mine.py", tmp_path / "digits_beside.py"
+    for digit in "12":
+        path.write_text(f"import digits_beside\nOWN = {digit}\n")
+        helper.write_text(f"BESIDE = {digit}\n")
+        for file in (path, helper):
+            os.utime(file, (1_000_000_000, 1_000_000_000))
+        module: Any = run_user_file(path, error=ValueError)
+        assert (module.OWN, module.digits_beside.BESIDE) == (int(digit), int(digit))
+        del sys.modules["digits_beside"]
 
 
 @pytest.mark.parametrize(
