@@ -12,6 +12,8 @@ PACKAGES = ("groundtruth", "mib")
 
 _MODULE = re.compile(rf"({'|'.join(PACKAGES)})(\.[a-z_]\w*)+")
 
+_QUOTED = re.compile(rf"[\"']({'|'.join(PACKAGES)})\.".encode())
+
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -61,9 +63,11 @@ def _imported_by(name: str) -> tuple[str, ...]:
     if path is None:
         return ()
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    tree = ast.parse(path.read_bytes())
-    # What a user fetches from groundtruth by a public name is nothing that an evaluator runs.
-    named = () if name == "groundtruth" else _named_in(tree)
+    source = path.read_bytes()
+    tree = ast.parse(source)
+    # What a user fetches from groundtruth by a public name is nothing that an evaluator runs. The search looks at every
+    # expression, so only where the text can hold a name: this is on the way of every command that scores.
+    named = _named_in(tree) if name != "groundtruth" and _QUOTED.search(source) else ()
     return (*_imports(tree, package), *named)
 
 
@@ -82,7 +86,7 @@ def _inside(package: str) -> Iterator[str]:
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
-    for node in ast.iter_child_nodes(tree):
+    for node in _statements_in(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -95,3 +99,9 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
                 yield from _imports(ast.Module([other], []), package)
         else:
             yield from _imports(node, package)
+
+
+def _statements_in(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements of a block, and what holds further blocks; expressions hold no import."""
+    for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+        yield from getattr(node, block, ())

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -94,7 +94,7 @@ class _TextLoader(SourceFileLoader):
 
 
 @contextmanager
-def _no_compiled_files() -> Iterator[None]:
+def _no_compiled_files() -> Generator[None]:
     """Write no compiled file of the modules that a user's file imports, for these change as quickly as it does."""
     before = sys.dont_write_bytecode
     sys.dont_write_bytecode = True

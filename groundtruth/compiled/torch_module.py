@@ -7,10 +7,9 @@ import einops
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from transformer_lens import HookedRootModule
-from transformer_lens.hook_points import HookPoint
 
 from groundtruth.compiled.forward import Weights
+from groundtruth.compiled.lens_classes import HookedRootModule, HookPoint
 from groundtruth.compiled.lens_parts import Embed, PosEmbed, Unembed, own_parameter
 from groundtruth.errors import DomainError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from groundtruth.bench.result import Result
@@ -26,16 +26,22 @@ class ValidityReport:
         score: Column of the track.
         scores: The score of the contestants, tier by tier.
         references: What it is held against.
-        agreements: Each tier against each reference.
-        transfers: The transfer score tested on each reference.
     """
 
     track: str
     score: str
     scores: tuple[TierScores, ...]
     references: tuple[Reference, ...]
-    agreements: tuple[TierAgreement, ...]
-    transfers: tuple[Transfer, ...]
+
+    @cached_property
+    def agreements(self) -> tuple[TierAgreement, ...]:
+        """Each tier against each reference."""
+        return tuple(agreements(self.scores, self.references))
+
+    @cached_property
+    def transfers(self) -> tuple[Transfer, ...]:
+        """The transfer score tested on each reference."""
+        return tuple(transfers(self.scores, self.references))
 
 
 def validity_report(
@@ -59,14 +65,7 @@ def validity_report(
             f"score='{chosen}' predicts nothing.{did_you_mean(chosen, known)} Choose from {', '.join(known)}."
         )
     own = tuple(one for one in scores if one.score == chosen)
-    return ValidityReport(
-        track.name,
-        chosen,
-        own,
-        tuple(references),
-        tuple(agreements(own, references)),
-        tuple(transfers(own, references)),
-    )
+    return ValidityReport(track.name, chosen, own, tuple(references))
 
 
 @cache
@@ -141,7 +140,8 @@ def learned_references(result: Result) -> list[Reference]:
 
 def validity_data(report: ValidityReport) -> dict[str, Any]:
     """Write it as JSON has it; an end of an interval that is no number is null."""
-    data = asdict(report)
+    own = ("agreements", "transfers")
+    data = asdict(report) | {name: [asdict(one) for one in getattr(report, name)] for name in own}
     for one in (*data["agreements"], *data["transfers"]):
         one["interval"] = [or_none(end) for end in one["interval"]]
     return {"schema_version": 1, **data}

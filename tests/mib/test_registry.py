@@ -133,7 +133,7 @@ def test_a_digit_edited_within_the_second_counts_in_a_file_and_in_what_it_import
         for file in (path, helper):
             os.utime(file, (1_000_000_000, 1_000_000_000))
         module: Any = run_user_file(path, error=ValueError)
-        assert (module.OWN, module.digits_beside.BESIDE) == (int(digit), int(digit))
+        assert f"{module.OWN}{module.digits_beside.BESIDE}" == digit * 2
         del sys.modules["digits_beside"]
 
 
