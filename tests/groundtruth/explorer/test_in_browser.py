@@ -189,7 +189,7 @@ def test_a_story_is_told_step_by_step_by_keyboard_and_its_address_shared(page: a
 
 def test_a_story_can_run_a_random_network_whose_truth_is_not_drawn(page: api.Page, files: dict[str, str]) -> None:
     visit(page, files["error-channel"] + "#step=1")
-    assert "model and program agree" in text(page, "#causal-verdict")
+    assert "they agree at position" in text(page, "#causal-verdict")
     assert not page.locator("#graph").is_visible() and page.locator("table.values").count() == 0
     page.select_option("[data-key=features]", "")
     assert page.locator("#causal-verdict").count() == 0

@@ -3,14 +3,17 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from groundtruth import load
 from groundtruth.explorer.network_data import steps_data
 from groundtruth.explorer.page_data import page_data
 from groundtruth.explorer.page_file import model_page
 from groundtruth.explorer.trained_steps import trained_steps
+from groundtruth.store.catalog import shipped_trained
 from groundtruth.store.json_values import pack
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.certify_network import certify
@@ -39,20 +42,32 @@ def test_logits_of_any_architecture_equal_those_of_python(shape: Architecture, t
     assert float((found - network.logits(ids)).abs().max()) <= 1e-9
 
 
-def test_every_witness_of_a_certificate_holds_in_the_page(copying: TrainedModel, tmp_path: Path) -> None:
-    inputs = list(copying.domain.enumerate())
-    logits = copying.logits(copying.encode(inputs))
-    content = {
-        "data": page_data(copying),
+def exported(model: TrainedModel, ablations: tuple[str, ...] = ABLATIONS) -> dict[str, Any]:
+    """A trained model as the page has it, with what it gives in Python on its whole domain."""
+    inputs = list(model.domain.enumerate())
+    assert len({len(tokens) for tokens in inputs}) == 1
+    logits = model.logits(model.encode(inputs))
+    return {
+        "data": page_data(model),
         "inputs": [[pack(token) for token in tokens] for tokens in inputs],
         "logits": base64.b64encode(logits.numpy().tobytes()).decode(),
-        "outputs": [[pack(value) for value in output] for output in copying.run_many(inputs)],
-        "ablations": ABLATIONS,
+        "outputs": [[pack(value) for value in output] for output in model.run_many(inputs)],
+        "ablations": ablations,
     }
-    (tmp_path / "model.json").write_text(json.dumps(content))
-    found = run_script(HERE / "run_models.mjs", tmp_path)[copying.name]
-    assert found["read"] and found["difference"] <= 1e-9 and found["wrong"] == 0
-    assert found["tried"] > 0 and found["refuted"] == []
+
+
+def test_every_witness_of_a_certificate_holds_in_the_page(copying: TrainedModel, tmp_path: Path) -> None:
+    names = shipped_trained()
+    assert len(names) == 14
+    for index, model in enumerate([copying, *map(load, names)]):
+        assert isinstance(model, TrainedModel)
+        ablations = ("resample", "zero") if index else ABLATIONS
+        (tmp_path / f"{index}.json").write_text(json.dumps(exported(model, ablations)))
+    found = run_script(HERE / "run_models.mjs", tmp_path)
+    assert set(found) == {copying.name, *names}
+    assert {name: item for name, item in found.items() if not item["read"] or item["wrong"] or item["refuted"]} == {}
+    assert max(item["difference"] for item in found.values()) <= 1e-9
+    assert all(item["inputs"] == 27 and item["tried"] > 0 for name, item in found.items() if name in names)
 
 
 def test_a_page_of_a_trained_model_is_written_with_a_ranking(copying: TrainedModel) -> None:

@@ -1,5 +1,7 @@
 // Where nodes stand and how edges run: layers from bottom to top, heads left and the MLP right of them.
 
+import { ROLES, ROLE_REASONS } from "./words.js";
+
 export const CARD = { width: 148, height: 50 };
 const GAP = { x: 26, row: 88, side: 70, top: 14 };
 
@@ -10,20 +12,21 @@ export function nodeTexts(model) {
   texts.set("input", { text: "the tokens", labels: ["tokens"] });
   texts.set("pos", { text: "the positions", labels: ["indices"] });
   for (const [layer, head, label, role] of model.data.heads) {
-    const name = names.get(label) ?? "";
-    const text = { width: `1/(1+${name})`, backup: `backup of ${name}`, decoy: "decoy" }[role] ?? name;
-    texts.set(`a${layer}.h${head}`, { text: text || "decoy", labels: label ? [label] : [] });
+    const text = ROLES[role](names.get(label) ?? "");
+    texts.set(`a${layer}.h${head}`, { text, labels: label && role !== "decoy" ? [label] : [], why: reasons([role]) });
   }
   const byLayer = new Map();
   for (const [layer, label, role, count] of model.data.neurons) {
-    const parts = byLayer.get(layer) ?? byLayer.set(layer, { words: [], labels: [], count: 0 }).get(layer);
-    const word = role === "decoy" ? "decoys" : `${role === "backup" ? "backup of " : ""}${names.get(label)}`;
-    if (role !== "clean_bos" && !parts.words.includes(word)) parts.words.push(word);
-    if (role === "compute") parts.labels.push(label);
+    const parts = byLayer.get(layer) ?? byLayer.set(layer, { words: [], labels: [], roles: [], count: 0 }).get(layer);
+    const word = role === "decoy" ? "decoys" : ROLES[role](names.get(label));
+    if (word && !parts.words.includes(word)) parts.words.push(word);
+    if (["compute", "backup", "voter", "majority"].includes(role)) parts.labels.push(label);
+    parts.roles.push(role);
     parts.count += count;
   }
-  for (const [layer, { words, labels, count }] of byLayer) {
-    texts.set(`m${layer}`, { text: words.join(", "), labels, detail: `${count} neurons` });
+  for (const [layer, { words, labels, roles, count }] of byLayer) {
+    const detail = count ? `${count} neurons` : "";
+    texts.set(`m${layer}`, { text: words.join(", "), labels, detail, why: reasons(roles) });
   }
   texts.set("logits", { text: names.get(model.program.output), labels: [model.program.output] });
   return texts;
@@ -87,4 +90,8 @@ export function portPlaces(place) {
     x: place.x + CARD.width * share,
     y: place.y + CARD.height,
   }));
+}
+
+function reasons(roles) {
+  return [...new Set(roles.map((role) => ROLE_REASONS[role]).filter(Boolean))];
 }

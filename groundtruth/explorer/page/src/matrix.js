@@ -78,10 +78,12 @@ export class Matrix {
 
 function unpackNumbers(packed) {
   const [rows, columns] = packed.s;
-  if (packed.d !== undefined) {
-    const bytes = Uint8Array.from(atob(packed.d), (character) => character.charCodeAt(0));
+  const dense = packed.d ?? packed.f;
+  if (dense !== undefined) {
+    const bytes = Uint8Array.from(atob(dense), (character) => character.charCodeAt(0));
     const view = new DataView(bytes.buffer);
-    return Float64Array.from({ length: rows * columns }, (_, i) => view.getFloat64(8 * i, true));
+    const number = packed.d === undefined ? (i) => view.getFloat32(4 * i, true) : (i) => view.getFloat64(8 * i, true);
+    return Float64Array.from({ length: rows * columns }, (_, i) => number(i));
   }
   const numbers = new Float64Array(rows * columns);
   let place = -1;

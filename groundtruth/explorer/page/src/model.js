@@ -67,11 +67,12 @@ function readCircuit(circuit, edges) {
       },
     ]),
   );
-  return {
-    facts,
-    live: edges.filter((edge) => facts.get(edge.name).status === "live").map((edge) => edge.name),
-    members: circuit.minimal.map((places) => places.map(name)),
-  };
+  const live = edges.filter((edge) => facts.get(edge.name).status === "live").map((edge) => edge.name);
+  const members = circuit.minimal.length ? circuit.minimal.map((places) => places.map(name)) : [live];
+  const needed = new Set(members.flat());
+  // Live edges that no minimal circuit holds: what else a circuit cuts makes up for them.
+  for (const edge of live) facts.get(edge).dispensable = !needed.has(edge);
+  return { facts, live, members, needed };
 }
 
 /** Token ids of an input, BOS first, padded on the right to a number of tokens. */

@@ -10,14 +10,33 @@ export function orderOf(scores, ranking) {
   return strength.map((_, i) => i).sort((a, b) => strength[b] - strength[a] || a - b);
 }
 
-/** AUROC and average precision of absolute scores against the live edges; doubtful edges are not judged. */
+/**
+ * AUROC and average precision of absolute scores against the minimal circuit that they match best.
+ *
+ * Not judged are edges that only other minimal circuits hold, and those about which nothing was shown.
+ *
+ * @returns `{auroc, averagePrecision, exact, member}`, the last the index of that minimal circuit.
+ */
 export function againstTruth(graph, scores, circuit) {
+  const found = circuit.members.map((edges, member) => ({ member, ...againstMember(graph, scores, circuit, new Set(edges)) }));
+  const better = (a, b) => b.exact - a.exact || (b.auroc ?? 0) - (a.auroc ?? 0) || (b.averagePrecision ?? 0) - (a.averagePrecision ?? 0);
+  return found.sort(better)[0];
+}
+
+function againstMember(graph, scores, circuit, member) {
   const judged = [];
   graph.edges.forEach((edge, i) => {
     const fact = circuit.facts.get(edge);
-    if (fact?.redundant || fact?.status === "undecided") return;
-    judged.push({ strength: Math.abs(scores[i]), positive: fact?.status === "live" });
+    const doubtful = fact?.status === "undecided" || (fact?.dispensable && !circuit.complete);
+    if (!member.has(edge) && (doubtful || circuit.needed.has(edge))) return;
+    judged.push({ strength: Math.abs(scores[i]), positive: member.has(edge) });
   });
+  const weakest = Math.min(...judged.filter((item) => item.positive).map((item) => item.strength));
+  const loudest = Math.max(0, ...judged.filter((item) => !item.positive).map((item) => item.strength));
+  return { exact: weakest > loudest, ...areasOf(judged) };
+}
+
+function areasOf(judged) {
   judged.sort((a, b) => b.strength - a.strength);
   const positives = judged.filter((item) => item.positive).length;
   const negatives = judged.length - positives;

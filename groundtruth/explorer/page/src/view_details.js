@@ -76,6 +76,7 @@ function edgeDetails(app, edge, texts) {
       row("travels", reasonText(edge)),
       row("status", `${statusWord(fact)}`),
       row("proof", proofText(fact, circuit)),
+      fact.dispensable && row("together", "Cutting it alone changes an output, yet no minimal circuit holds it: what else such a circuit cuts makes up for it."),
       fact.redundant && row("together", "No single cut shows this edge, since others stand in for it; it is in a minimal circuit of the family."),
     ),
     h(
@@ -119,7 +120,7 @@ function arrivals(app, edge, found, state) {
 function nodeDetails(app, name, texts) {
   const { model, store } = app;
   const circuit = model.truth.circuits[store.state.circuit];
-  const kept = new Set(circuit.members[store.state.member] ?? circuit.live);
+  const kept = new Set(circuit.members[store.state.member]);
   const list = (edges) =>
     edges.length
       ? h("ul", { class: "plain" }, edges.map((edge) => h("li", null, button(edge.name, `near:${edge.name}`, () => app.chooseEdge(edge.name), { class: "link" }), ` ${reasonText(edge)}`)))
@@ -130,6 +131,7 @@ function nodeDetails(app, name, texts) {
     { class: "details" },
     h("h3", null, name),
     h("p", null, `Computes ${texts.get(name)?.text ?? "nothing"}${texts.get(name)?.detail ? ` with ${texts.get(name).detail}` : ""}.`),
+    (texts.get(name)?.why ?? []).map((sentence) => h("p", { class: "hint" }, sentence)),
     hidden ? null : [
       h("h4", null, "Reads, in the circuit"),
       list(model.truth.edges.filter((edge) => edge.node === name && kept.has(edge.name))),

@@ -53,29 +53,30 @@ function drawnEdges(app) {
   const { model, store } = app;
   const { state } = store;
   const circuit = model.truth.circuits[state.circuit];
-  const member = new Set(circuit.members[state.member] ?? circuit.live);
   const guessed = new Set(state.guess);
   const chosen = state.mode === "method" ? app.method?.chosen : null;
+  const member = chosen?.member ?? new Set(circuit.members[state.member]);
   const found = [];
   for (const edge of model.truth.edges) {
     const fact = circuit.facts.get(edge.name);
-    const kind = classOf({ state, fact, member, guessed, chosen }, edge);
+    const kind = classOf({ state, fact, member, guessed, chosen, needed: circuit.needed }, edge);
     if (kind) found.push({ ...edge, fact, kind });
   }
   for (const name of chosen?.absent ?? []) found.push({ ...name, fact: { status: "absent" }, kind: "wrong" });
   return found;
 }
 
-function classOf({ state, fact, member, guessed, chosen }, edge) {
+function classOf({ state, fact, member, guessed, chosen, needed }, edge) {
   if (state.mode === "guess" && !state.shown) return guessed.has(edge.name) ? "guessed" : "faint";
   const inCircuit = member.has(edge.name);
   if (state.mode === "guess") return guessed.has(edge.name) ? (inCircuit ? "found" : "wrong") : inCircuit ? "missed" : "faint";
   if (chosen) {
-    if (chosen.names.has(edge.name)) return inCircuit ? "found" : fact.status === "live" || fact.redundant ? "doubtful" : "wrong";
+    if (chosen.names.has(edge.name)) return inCircuit ? "found" : needed.has(edge.name) || fact.status === "undecided" ? "doubtful" : "wrong";
     return inCircuit ? "missed" : state.all ? "faint" : "";
   }
   if (inCircuit) return fact.redundant ? "live redundant" : "live";
   if (fact.redundant) return "faint redundant";
+  if (fact.dispensable) return "dispensable";
   if (fact.status === "undecided") return "undecided";
   return state.all ? "faint" : "";
 }
@@ -167,10 +168,22 @@ function legend(app) {
       ? [["found", "right"], ["wrong", "wrong"], ["missed", "missed"]]
       : state.mode === "guess"
         ? [["guessed", "in your circuit"], ["faint", "not in it"]]
-        : [["live", "in the circuit, coloured by what travels"], ["redundant live", "inert alone, needed together"], ["cut live", "cut"]];
+        : inCircuitWords(app.model.truth.circuits[state.circuit]);
   const item = ([kind, text]) =>
     h("li", null, svgLine(kind), text);
   return h("ul", { class: "legend" }, words.map(item));
+}
+
+/** What the drawing of a circuit tells apart, as far as this circuit has it. */
+function inCircuitWords(circuit) {
+  const facts = [...circuit.facts.values()];
+  return [
+    ["live", "in the circuit, coloured by what travels"],
+    facts.some((fact) => fact.redundant) && ["redundant live", "inert alone, needed together"],
+    facts.some((fact) => fact.dispensable) && ["dispensable", "live alone, in no minimal circuit"],
+    facts.some((fact) => fact.status === "undecided") && ["undecided", "undecided"],
+    ["cut live", "cut"],
+  ].filter(Boolean);
 }
 
 function svgLine(kind) {

@@ -31,49 +31,52 @@ export function chooseByMethod(app) {
   if (state.mode !== "method" || !ranking) return null;
   const circuit = model.truth.circuits[state.circuit];
   const { edges } = model.network.graph;
-  const size = state.size ?? circuit.live.length;
+  const matched = againstTruth(model.network.graph, ranking.scores, circuit);
+  const member = circuit.members[matched.member];
+  const size = state.size ?? member.length;
   const order = orderOf(ranking.scores, "absolute");
   const names = new Set(order.slice(0, size).filter((i) => ranking.scores[i] !== 0).map((i) => edges[i]));
   const absent = [...names].filter((name) => !circuit.facts.has(name)).map((name) => ({ name, ...parseEdge(name) }));
-  return { ranking, size, order, chosen: { names, absent } };
+  return { ranking, size, order, matched, member, chosen: { names, absent, member: new Set(member) } };
 }
 
 function methodPanel(app) {
   const { model, store } = app;
   const { rankings } = model.data;
   if (!rankings?.length) return h("p", null, model.data.why_none ?? "This page was written without a method: groundtruth explore NAME --method eap");
-  const { ranking, size, chosen } = app.method;
+  const { ranking, size, chosen, member } = app.method;
+  const { auroc, averagePrecision, member: matched } = app.method.matched;
   const circuit = model.truth.circuits[store.state.circuit];
-  const { auroc, averagePrecision } = againstTruth(model.network.graph, ranking.scores, circuit);
-  const live = new Set(circuit.live);
-  const right = [...chosen.names].filter((name) => live.has(name)).length;
+  const right = [...chosen.names].filter((name) => chosen.member.has(name)).length;
+  const whole = circuit.members.length > 1 ? `minimal circuit ${matched + 1} of ${circuit.members.length}, which it matches best` : "the circuit";
   return [
     chooser("Method", "method", rankings.map((item, i) => [i, item.method]), store.state.method, (value) => store.set({ method: Number(value) }, { minor: true })),
-    h("p", null, `AUROC ${shown(auroc)} · average precision ${shown(averagePrecision)} against the ${live.size} live edges.`),
+    h("p", null, `AUROC ${shown(auroc)} · average precision ${shown(averagePrecision)} against the ${member.length} edges of ${whole}.`),
     h(
       "label",
       { class: "field" },
-      h("span", null, `Its best ${size} of ${model.network.graph.edges.length} edges: ${right} live`),
+      h("span", null, `Its best ${size} of ${model.network.graph.edges.length} edges: ${right} right`),
       h("input", {
         type: "range", min: 0, max: model.network.graph.edges.length, value: size, "data-key": "size",
         oninput: (event) => store.set({ size: Number(event.target.value) }, { minor: true }),
       }),
     ),
-    button(`As many as are live: ${live.size}`, "true-size", () => store.set({ size: live.size }, { minor: true })),
+    button(`As many as it has: ${member.length}`, "true-size", () => store.set({ size: member.length }, { minor: true })),
     curves(app),
-    wrongEdges(app, circuit, live),
+    wrongEdges(app, circuit),
   ];
 }
 
 const shown = (number) => (number === null ? "–" : number.toFixed(3));
 
-function wrongEdges(app, circuit, live) {
-  const { ranking, order, chosen } = app.method;
+function wrongEdges(app, circuit) {
+  const { ranking, order, chosen, member } = app.method;
   const { edges } = app.model.network.graph;
   const places = new Map(order.map((i, rank) => [edges[i], rank + 1]));
   const scoreOf = new Map(edges.map((edge, i) => [edge, ranking.scores[i]]));
-  const missed = [...live].filter((name) => !chosen.names.has(name));
-  const wrong = [...chosen.names].filter((name) => !live.has(name));
+  const missed = member.filter((name) => !chosen.names.has(name));
+  const wrong = [...chosen.names].filter((name) => !circuit.needed.has(name));
+  const elsewhere = [...chosen.names].filter((name) => circuit.needed.has(name) && !chosen.member.has(name));
   const line = (name) => {
     const edge = app.model.truth.edges.find((item) => item.name === name);
     const fact = circuit.facts.get(name) ?? { status: "absent" };
@@ -83,7 +86,7 @@ function wrongEdges(app, circuit, live) {
     return h("li", null, button(name, `wrong:${name}`, () => app.chooseEdge(name), { class: "link" }), ` rank ${places.get(name)}, score ${score === 0 ? 0 : score.toPrecision(3)}; ${why}.${zero}`);
   };
   const part = (title, names) => [h("h3", null, `${title}: ${names.length}`), h("ul", { class: "plain" }, names.slice(0, 40).map(line))];
-  return [...part("Missed", missed), ...part("Wrongly chosen", wrong)];
+  return [...part("Missed", missed), ...part("Wrongly chosen", wrong), ...(elsewhere.length ? part("Of other minimal circuits", elsewhere) : [])];
 }
 
 /** The curves of the ranking, computed a few circuits at a time so that the page stays at hand. */

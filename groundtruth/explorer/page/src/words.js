@@ -37,7 +37,35 @@ export function sequence(values) {
   return values.map(spell).join(" ");
 }
 
+/** What a head or neuron of each role does, given the name of its expression. */
+export const ROLES = {
+  aggregate: (name) => name,
+  width: (name) => `1/(1+${name})`,
+  compute: (name) => name,
+  clean_bos: () => "",
+  backup: (name) => `backup of ${name}`,
+  voter: (name) => `a vote on ${name}`,
+  majority: (name) => `most votes on ${name}`,
+  cancelling: () => "half of a pair that cancels",
+  ignored: () => "a decoy that is read",
+  ignoring: () => "a look-up without effect",
+  decoy: () => "decoy",
+  idle: () => "",
+};
+
+/** Why a part of such a role is there, in a sentence. */
+export const ROLE_REASONS = {
+  backup: "It stands in for the part that it repeats: where that one is cut, it takes over.",
+  voter: "Three parts compute this, and any two decide: no cut of a single one changes an output.",
+  majority: "It writes what most of the voters say.",
+  cancelling: "It and its counterpart write opposites: cut alone each one shows, cut together nothing is missed.",
+  ignored: "It is loud and MLPs look it up, but find 0 for every value: no output depends on it.",
+  ignoring: "Some of its neurons read a decoy and write 0 for every value of it.",
+  decoy: "Nothing that leads to the output reads what it writes.",
+};
+
 export function statusWord(fact) {
   if (fact.redundant) return "inert alone, needed together";
+  if (fact.dispensable) return "live alone, in no minimal circuit";
   return fact.status;
 }
