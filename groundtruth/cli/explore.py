@@ -4,6 +4,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
+
+CIRCUIT_FILES = (".json", ".pt")
+"""What the names of MIB's circuit files end with."""
 
 
 def explore(
@@ -12,6 +16,9 @@ def explore(
     out: Path | None = None,
     site: Path | None = None,
     export: Literal["neuronpedia"] | None = None,
+    models: str | None = None,
+    task: str | None = None,
+    top: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
 ) -> None:
     """Write one HTML page that runs a model: cut its edges, swap its variables, compare methods, guess the circuit.
 
@@ -20,7 +27,8 @@ def explore(
     Args:
         names: A shipped model, the folder of a stored one, a program of the library, or my_file.py:my_program; with
             @ and a tier (reverse@rotated) or transformations (reverse@decoys+rotate), that variant. Several only with
-            --site.
+            --site. With --models a circuit file of MIB instead (.json or .pt): a ranking, as score --scores writes it,
+            or one circuit, drawn on held-out prompts.
         method: A method whose ranking of the edges can be compared with the truth: a name, or my_file.py:my_method;
             more than once for several. By default eap and eap-ig-inputs.
         out: File of the page; by default NAME.html in the current folder.
@@ -28,9 +36,16 @@ def explore(
             shipped model and variant.
         export: Write the circuit on one input as an attribution graph instead, NAME.json with graph-metadata.json
             beside it, in the format of circuit-tracer and Neuronpedia.
+        models: Language model of a circuit file: learned (it ships), gpt2, a hub id, or the folder of a checkpoint.
+        task: Task of that model, such as ioi or ioi:s1_io_flip; by default the first that a learned model can do.
+        top: Best parts of a ranking that are drawn at first; the page has other sizes too.
     """
     from groundtruth.explorer.rankings_data import DEFAULT_METHODS
 
+    if models is not None:
+        _write_circuit(names, models, task, top, out=out, site=site, export=export)
+        return
+    _refuse_without_model(names, task, top)
     if export is not None:
         _write_graph(names, out, site)
         return
@@ -92,3 +107,54 @@ def _write_graph(names: tuple[str, ...], out: Path | None, site: Path | None) ->
     write_whole(path, to_json(graph))
     write_whole(path.parent / "graph-metadata.json", to_json({"graphs": [graph["metadata"]]}))
     echo_written(path, f"{len(graph['nodes'])} nodes, {len(graph['links'])} links, graph-metadata.json beside it")
+
+
+def _write_circuit(
+    names: tuple[str, ...],
+    model: str,
+    task: str | None,
+    top: int | None,
+    *,
+    out: Path | None,
+    site: Path | None,
+    export: str | None,
+) -> None:
+    from groundtruth.errors import DomainError
+    from groundtruth.explorer.circuit_page import circuit_graph, circuit_page
+    from groundtruth.explorer.language_circuit import LanguageCircuit
+    from groundtruth.files import to_json, write_whole
+    from groundtruth.report.progress import working
+    from groundtruth.report.terminal import echo_written
+
+    if len(names) != 1 or Path(names[0]).suffix not in CIRCUIT_FILES or site is not None:
+        raise DomainError(
+            f"--models {model}: name one circuit file (.json or .pt), and leave --site out. Given: "
+            f"{' '.join(names) or 'none'}."
+        )
+    with working(f"measuring circuits of {model}"):
+        circuit = LanguageCircuit.read(Path(names[0]), model, about=task, top=top)
+        graph = circuit_graph(circuit) if export is not None else None
+        content = circuit_page(circuit).encode() if graph is None else to_json(graph)
+    name = f"{Path(names[0]).stem}-{circuit.about.replace(':', '-')}"
+    path = out or Path(f"{name}.html" if graph is None else f"{name}.graph.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+    if graph is None:
+        echo_written(path, f"{len(content) / 1000:,.0f} kB; open it in a browser")
+        return
+    write_whole(path.parent / "graph-metadata.json", to_json({"graphs": [graph["metadata"]]}))
+    echo_written(path, f"{len(graph['nodes'])} nodes, {len(graph['links'])} links, graph-metadata.json beside it")
+
+
+def _refuse_without_model(names: tuple[str, ...], task: str | None, top: int | None) -> None:
+    """Refuse what is about a circuit file where no model is named.
+
+    Raises:
+        DomainError: If there is any.
+    """
+    from groundtruth.errors import DomainError
+
+    given = f"--task {task}" if task is not None else f"--top {top}" if top is not None else None
+    file = next((name for name in names if Path(name).suffix in CIRCUIT_FILES), None)
+    if given is not None or file is not None:
+        raise DomainError(f"{given or file}: say by --models of which language model the circuit is, such as learned.")

@@ -20,7 +20,7 @@ from groundtruth.model import CompiledModel
 from groundtruth.rasp.expressions import walk
 from groundtruth.report import notation
 from groundtruth.truth.circuits.patched_runs import Runs, pool
-from mib.graph import Edge, Place
+from mib.graph import Edge, Graph, Place
 
 MAX_LINKS = 2_000
 """Neuronpedia's validator refuses larger graphs; of more links the weakest are left out."""
@@ -168,27 +168,42 @@ class _Effects:
         texts = _texts(self.model)
         values = self.model.trace(self.clean)
         for component in (*self.model.graph.sources, "logits"):
-            place = self.model.graph.locate(component)
-            kind = {"input": "embedding", "pos": "embedding", "logits": "logit"}.get(place.kind)
             for position in range(self.runs.tokens.shape[1]):
                 text = texts.get(component, component)
                 held = values.get(text, ())
                 value = f" = {notation.spell_one(held[position - 1])}" if position and len(held) else ""
-                yield {
-                    "node_id": self._name(component, position),
-                    "feature": self.model.graph.n_heads if place.kind == "mlp" else max(0, place.head),
-                    "layer": "E" if kind == "embedding" else str(place.layer),
-                    "ctx_idx": position,
-                    "feature_type": kind or "cross layer transcoder",
-                    "token_prob": 1.0 if kind == "logit" else 0.0,
-                    "is_target_logit": kind == "logit",
-                    "run_idx": 0,
-                    "reverse_ctx_idx": 0,
-                    "jsNodeId": f"{self._name(component, position)}-0",
-                    "clerp": f"Output {text}{value}" if kind == "logit" else f"{text}{value}",
-                    "influence": None,
-                    "activation": None,
-                }
+                label = f"Output {text}{value}" if component == "logits" else f"{text}{value}"
+                name = self._name(component, position)
+                yield graph_node(self.model.graph, component, name, position=position, text=label)
+
+
+def graph_node(graph: Graph, component: str, name: str, *, position: int, text: str) -> dict[str, Any]:
+    """One node of an attribution graph.
+
+    Args:
+        graph: Graph that the component is part of.
+        component: Head, MLP, embedding or ``logits``.
+        name: Identity of the node.
+        position: Position in the prompt.
+        text: Label.
+    """
+    place = graph.locate(component)
+    kind = {"input": "embedding", "pos": "embedding", "logits": "logit"}.get(place.kind)
+    return {
+        "node_id": name,
+        "feature": graph.n_heads if place.kind == "mlp" else max(0, place.head),
+        "layer": "E" if kind == "embedding" else str(place.layer),
+        "ctx_idx": position,
+        "feature_type": kind or "cross layer transcoder",
+        "token_prob": 1.0 if kind == "logit" else 0.0,
+        "is_target_logit": kind == "logit",
+        "run_idx": 0,
+        "reverse_ctx_idx": 0,
+        "jsNodeId": f"{name}-0",
+        "clerp": text,
+        "influence": None,
+        "activation": None,
+    }
 
 
 def _texts(model: CompiledModel) -> dict[str, str]:

@@ -4,7 +4,15 @@ import contextlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from groundtruth.report.terminal import console
 
@@ -36,6 +44,20 @@ def count_up(label: str) -> Generator[Callable[[int, int], None]]:
     with _bar() as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def working(label: str) -> Generator[None]:
+    """A line that says how long something has taken, where it is not known how long it will.
+
+    Args:
+        label: What is being done.
+    """
+    screen = console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as line:
+        line.add_task(label, total=None)
+        yield
 
 
 def _bar() -> Progress:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from groundtruth import load
+from groundtruth.explorer.circuit_page import circuit_page
 from groundtruth.explorer.page_file import model_page
 from groundtruth.explorer.story_files import write_stories
+from tests.groundtruth.explorer.learned_circuit import circuit_of, write_ranking
 from tests.groundtruth.explorer.node import build_tools, chromium
 from tests.groundtruth.pitfalls.outcomes import outcome_of
 
@@ -24,6 +26,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name in ("reverse", "contains_x@redundancy"):
         (folder / f"{name}.html").write_text(model_page(load(name), ["eap"]))
     write_stories(folder, [outcome_of(name) for name in ("dead-copy", "error-channel", "best-of-test")])
+    write_ranking(folder / "mine.json")
+    (folder / "circuit.html").write_text(circuit_page(circuit_of(folder / "mine.json")))
     return {path.stem: path.as_uri() for path in folder.glob("*.html")}
 
 
@@ -197,6 +201,26 @@ def test_a_story_can_run_a_random_network_whose_truth_is_not_drawn(page: api.Pag
     assert text(page, "#claim").endswith(": right.")
 
 
+def test_a_language_models_circuit_is_drawn_at_every_size_on_every_prompt(
+    page: api.Page, files: dict[str, str]
+) -> None:
+    visit(page, files["circuit"])
+    n_drawn, told, metric = page.locator("g.edge").count(), text(page, "#told"), text(page, "#metric")
+    assert told.startswith(f"{n_drawn} of 262 edges")
+    page.locator("[data-key=size]").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("g.edge").count() > n_drawn and text(page, "#told") != told
+    page.select_option("[data-key=prompt]", "1")
+    assert text(page, "#metric") != metric
+    page.locator("g.edge").last.focus()
+    page.keyboard.press("Enter")
+    chosen, address = text(page, "#details"), page.url
+    assert "cut alone, here" in chosen
+    page.goto("about:blank")
+    visit(page, address)
+    assert text(page, "#details") == chosen
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 375)])
 def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
     browser: api.Browser, files: dict[str, str], scheme: str, width: int
@@ -210,6 +234,7 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
         ("reverse", "#mode=guess"),
         ("dead-copy", "#step=3"),
         ("error-channel", "#step=3"),
+        ("circuit", "#selected=edge:input->m0"),
     ):
         page.goto("about:blank")
         visit(page, files[name] + fragment)

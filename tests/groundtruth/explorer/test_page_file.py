@@ -57,7 +57,7 @@ def test_the_bundle_is_the_build_of_the_sources(tmp_path: Path) -> None:
     shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("node_modules"))
     (folder / "node_modules").symlink_to(build_tools())
     subprocess.run([node(), "build.mjs", str(tmp_path)], cwd=folder, check=True, timeout=60)
-    for name in ("explorer.js", "explorer.css"):
+    for name in ("explorer.js", "circuit.js", "explorer.css"):
         built = (tmp_path / name).read_text(encoding="utf-8").strip()
         assert built == bundled(name), f"bundle/{name} is not the build of page/src: run `make explorer`"
 

@@ -27,6 +27,7 @@ function toolbar(app) {
     { class: "toolbar" },
     chooser("Circuit under", "circuit", model.truth.circuits.map((c, i) => [i, circuitTitle(c)]), state.circuit, choose),
     members &&
+      state.mode !== "method" &&
       chooser(
         `Member of the family (${circuit.members.length}${known})`,
         "member",
