@@ -4,9 +4,14 @@ A head's output is a mean of what stands at the positions that it sees, weighted
 *how many* positions hold a pair (score, value), not on which: bags of such pairs are counted position by position. A
 pair whose score lies ``GAP`` below one that is certainly there weighs less than rounding and is left out at once;
 without that, the tokens that a head does not select would multiply the bags.
+
+A bag may hold the value ``ANYTHING``: then the mean may be anything. So may that of a state with more bags than are
+counted, but what a head writes at other positions is followed on: at BOS, where a cut can make a head take the mean of
+all tokens, hardly ever anything looks.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TypeAlias
@@ -36,11 +41,17 @@ GAP = 45.0
 """A score this much below the largest weighs exp(-45) = 3e-20 of it: less than the rounding of a float64 sum."""
 
 BAG_LIMIT = 20_000
-"""Different bags at one position before a head counts as one that can write too many things."""
+"""Different bags at one position before what a head writes there counts as anything."""
+
+ANYTHING = -1
+"""The class of what is not followed: any vector at all, or for a key any score."""
+
+ANY_BAGS: Bags = ((((0.0, ANYTHING), 1),), (((0.0, ANYTHING), 1),))
+"""Bags of a mean that may be anything, in the full run and in the cut run."""
 
 
 class TooManyClasses(Exception):
-    """What stands at a position takes more values than a proof by classes may hold; nothing follows from that."""
+    """A proof by classes depends on what takes more values than it may hold; nothing follows from that."""
 
 
 def floors(offers: Iterable[Iterable[Offer]]) -> tuple[float, float]:
@@ -73,13 +84,13 @@ def items_above(offer: Iterable[Offer], floor: tuple[float, float]) -> frozenset
     )
 
 
-def bags_of(offers: Sequence[frozenset[Item]]) -> frozenset[Bags]:
+def bags_of(offers: Sequence[frozenset[Item]]) -> frozenset[Bags] | None:
     """Every pair of bags that positions can offer together; each offers one of its items.
 
     Positions that only offer what weighs nothing are left out; the order of positions does not matter to a sum.
 
-    Raises:
-        TooManyClasses: If there are more than ``BAG_LIMIT``.
+    Returns:
+        They; ``None`` if they are more than ``BAG_LIMIT``.
     """
     telling = [offer for offer in offers if any(item != (None, None) for item in offer)]
     return _bags(tuple(sorted(telling, key=_order)))
@@ -90,13 +101,27 @@ def _order(offer: frozenset[Item]) -> tuple[int, str]:
 
 
 @lru_cache(maxsize=4096)
-def _bags(offers: tuple[frozenset[Item], ...]) -> frozenset[Bags]:
+def _bags(offers: tuple[frozenset[Item], ...]) -> frozenset[Bags] | None:
+    if max(_at_least(offers, 0), _at_least(offers, 1)) > BAG_LIMIT:
+        return None
     found: set[Bags] = {((), ())}
     for offer in offers:
         found = {(add_part(full, own), add_part(cut, other)) for full, cut in found for own, other in offer}
         if len(found) > BAG_LIMIT:
-            raise TooManyClasses
+            return None
     return frozenset(found)
+
+
+def _at_least(offers: Sequence[frozenset[Item]], run: int) -> int:
+    """How many bags one run has at least, without listing them.
+
+    No bag drops a pair that scores nearly as much as anything offered. So m positions that all offer the same k such
+    pairs give each multiset of m of them, whatever the other positions hold.
+    """
+    parts = [frozenset(part for item in offer if (part := item[run]) is not None) for offer in offers]
+    top = max((score for offer in parts for score, _ in offer), default=0.0)
+    kept = Counter(frozenset(part for part in offer if part[0] >= top - GAP) for offer in parts)
+    return max((math.comb(m + len(pairs) - 1, m) for pairs, m in kept.items() if pairs), default=1)
 
 
 @lru_cache(maxsize=2**17)
@@ -118,8 +143,8 @@ def head_bags(parts: Sequence[Ids], scores: Array, *, causal: bool) -> list[list
         scores: The score of each class of queries with each class of keys [query, key].
         causal: Whether a position sees only itself and the past.
 
-    Raises:
-        TooManyClasses: If they are too many.
+    Returns:
+        For each state the pairs, or only ``ANY_BAGS``, if they are too many or depend on what is not followed.
     """
     offered = [np.unique(own[:, 2:], axis=0) for own in parts]
     table = scores.tolist()
@@ -139,19 +164,22 @@ def _bags_of_query(
     query: list[int], states: Ids, others: Sequence[Ids], scores: list[list[float]]
 ) -> dict[tuple[int, ...], list[Bags]]:
     """The bags of every state of a position that asks one query (in the full run and in the cut run)."""
+    mine = states[(states[:, :2] == query).all(1)]
+    # Keys of any score leave no weight known. Only columns 0 and 1 of what is offered are keys.
+    if ANYTHING in query or any(bool((rows[:, :2] == ANYTHING).any()) for rows in [*others, mine[:, 2:]]):
+        return {tuple(state): [ANY_BAGS] for state in mine.tolist()}
     full, cut = scores[query[0]], scores[query[1]]
 
     def offer(rows: Ids) -> set[Offer]:
         return {(full[k], v, cut[k_cut], v_cut) for k, k_cut, v, v_cut in rows.tolist()}
 
-    mine = states[(states[:, :2] == query).all(1)]
     raw, own = [offer(rows) for rows in others], offer(mine[:, 2:])
     floor = floors([*raw, own])
     bags = bags_of([items_above(item, floor) for item in raw])
     found: dict[tuple[int, ...], list[Bags]] = {}
     for state in mine.tolist():
         (item,) = items_above(offer(np.array([state[2:]])), floor)
-        pairs = {(add_part(one, item[0]), add_part(other, item[1])) for one, other in bags}
+        pairs = {ANY_BAGS} if bags is None else {(add_part(a, item[0]), add_part(b, item[1])) for a, b in bags}
         found[tuple(state)] = sorted(pairs)
     return found
 

@@ -2,6 +2,8 @@
 
 A *state* of a position says for each source which of finitely many things it writes there: its class. States of
 different positions are treated as independent of each other, so a set of states holds at least those that occur.
+Where a source can write too many things its class is ``ANYTHING``: that state stands for all of them. What reads it may
+write anything in turn; what does not is followed on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +13,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from groundtruth.truth.circuits.attention_outcomes import (
+    ANY_BAGS,
+    ANYTHING,
     Bag,
     Bags,
     TooManyClasses,
@@ -22,55 +25,16 @@ from groundtruth.truth.circuits.attention_outcomes import (
 )
 from groundtruth.truth.circuits.patched_runs import TOLERANCE, Runs
 from groundtruth.truth.circuits.reasons import reading, writing
+from groundtruth.truth.circuits.value_table import Array, Ids, ValueTable
 from mib.graph import LETTERS, Edge, Place
 from mib.sublayers import split_sublayer
 
-Array: TypeAlias = NDArray[np.float64]
-Ids: TypeAlias = NDArray[np.int64]
 Run: TypeAlias = Literal["full", "cut", "put"]
 Column: TypeAlias = tuple[Run, str]
 """A column of a state: the class of what a source writes in the full run, in the cut run, or on a counterfactual."""
 
 STATE_LIMIT = 60_000
 """States of one position before a proof by classes is given up."""
-
-
-class ValueTable:
-    """Distinct vectors, numbered; two that all later readers see alike are one.
-
-    Args:
-        basis: Orthonormal columns that span what is read later [d_model, rank]; ``None`` = everything is.
-    """
-
-    def __init__(self, basis: Array | None = None) -> None:
-        self._basis, self._ids = basis, dict[bytes, int]()
-        self._vectors: list[Array] = []
-
-    def number(self, vectors: Array) -> Ids:
-        """The class of each vector [row, d_model]; a new one for what was not seen before."""
-        seen = vectors if self._basis is None else vectors @ self._basis
-        # The grid is that of a row's own size, and part of its key, so that equal keys mean close rows. It changes a
-        # little above each power of two, lest rounding part two rows whose largest number is one.
-        sizes = np.abs(seen).max(1, initial=1.0)
-        exponents = np.ceil(np.log2(sizes) - 0.1).clip(min=0)
-        keys = np.round(seen / (TOLERANCE * 2.0 ** exponents[:, None])) + 0.0
-        table = np.ascontiguousarray(np.concatenate([exponents[:, None], keys], axis=1))
-        ids = np.empty(len(table), dtype=np.int64)
-        for row, key in enumerate(table):
-            name = key.tobytes()
-            if name not in self._ids:
-                self._ids[name] = len(self._vectors)
-                self._vectors.append(vectors[row])
-            ids[row] = self._ids[name]
-        return ids
-
-    def __len__(self) -> int:
-        return len(self._vectors)
-
-    @property
-    def vectors(self) -> Array:
-        """The vector of each class [class, d_model]."""
-        return np.array(self._vectors)
 
 
 @dataclass
@@ -80,18 +44,20 @@ class States:
     Attributes:
         rows: The states of each position [state, column].
         columns: Which source, in which run, each column is of.
-        differs: Sources that may write something else in the cut run; the others have no column for it.
-        unknown: Sources that can write too many things to tell.
+        differs: Sources that may write something else in the cut run; the others have no column for it, so that what
+            they write is the same in both runs even where it may be anything.
+        hulls: For a head that may write anything somewhere, vectors of which all that it writes are means
+            [value, d_model].
     """
 
     rows: list[Ids]
     columns: list[Column]
     differs: set[str] = field(default_factory=set[str])
-    unknown: set[str] = field(default_factory=set[str])
+    hulls: dict[str, Array] = field(default_factory=dict[str, Array])
 
     def copy(self) -> "States":
         """A copy that can be changed."""
-        return States(list(self.rows), list(self.columns), set(self.differs), set(self.unknown))
+        return States(list(self.rows), list(self.columns), set(self.differs), dict(self.hulls))
 
     def column(self, run: Run, source: str) -> int:
         """Where a source's class is; in the cut run that of the full run, where they cannot differ."""
@@ -109,6 +75,7 @@ class ValueSpace:
         self.runs, self.weights = runs, runs.weights
         self._tables: dict[str, ValueTable] = {}
         self._read: dict[tuple[str, str], tuple[int, Array]] = {}
+        self._later: dict[tuple[str, int], bool] = {}
 
     def table(self, source: str) -> ValueTable:
         """The classes of what a source writes; two are one if nothing after it tells them apart."""
@@ -126,8 +93,12 @@ class ValueSpace:
         """What a destination reads of each class of a source [class, read]."""
         table, key = self.table(source), (source, destination)
         if key not in self._read or self._read[key][0] != len(table):
-            self._read[key] = len(table), table.vectors @ self.matrix(destination)
+            self._read[key] = len(table), self.vectors(source) @ self.matrix(destination)
         return self._read[key][1]
+
+    def vectors(self, source: str) -> Array:
+        """What each class of a source is [class, d_model]."""
+        return self.table(source).vectors(self.weights.W_E.shape[1])
 
     def matrix(self, destination: str) -> Array:
         """The matrix by which a destination reads the residual stream [d_model, read]."""
@@ -135,8 +106,17 @@ class ValueSpace:
 
     def could_read(self, source: str, destination: str) -> bool:
         """Whether anything that a source could write is read by a destination."""
+        return self._reaches(source, self.matrix(destination))
+
+    def read_from(self, source: str, sublayer: int) -> bool:
+        """Whether anything that a source could write is read by a sublayer or one after it."""
+        if (source, sublayer) not in self._later:
+            self._later[source, sublayer] = self._reaches(source, self.basis(sublayer))
+        return self._later[source, sublayer]
+
+    def _reaches(self, source: str, columns: Array) -> bool:
         written = writing(self.weights, self.runs.graph.locate(source)).numpy()
-        return bool(np.abs(written @ self.matrix(destination)).max(initial=0.0) > TOLERANCE)
+        return bool(np.abs(written @ columns).max(initial=0.0) > TOLERANCE)
 
     @cached_property
     def puts(self) -> Mapping[str, Array]:
@@ -184,16 +164,14 @@ class Passage:
         """Let the heads of a block, or its MLP, write, and merge what is alike from then on.
 
         Raises:
-            TooManyClasses: If there are too many states, or what differs cannot be followed.
+            TooManyClasses: If there are too many states.
         """
         (layer, is_mlp), weights = split_sublayer(sublayer), self._space.weights
         nodes = [f"m{layer}"] if is_mlp else [f"a{layer}.h{head}" for head in weights.busy_heads[layer]]
         for node in nodes:
             destinations = [node] if is_mlp else [f"{node}<{letter}>" for letter in LETTERS]
             self._add_puts(states, destinations)
-            if self.is_unknown(states, destinations):
-                states.unknown.add(node)
-            elif is_mlp:
+            if is_mlp:
                 self._write_mlp(states, node)
             else:
                 self._write_head(states, self._runs.graph.locate(node), node)
@@ -204,12 +182,12 @@ class Passage:
         """The logits of the full run and of the cut run in each state of a position [state, output].
 
         Raises:
-            TooManyClasses: If they depend on what cannot be followed.
+            TooManyClasses: If they may be anything.
         """
         self._add_puts(states, ["logits"])
-        if self.is_unknown(states, ["logits"]):
-            raise TooManyClasses
         full, cut = (self.reads(states, position, run, "logits") for run in ("full", "cut"))
+        if any(bool((which == ANYTHING).any()) for _, which in (full, cut)):
+            raise TooManyClasses
         return full[0][full[1]], cut[0][cut[1]]
 
     def touches(self, states: States, destinations: Sequence[str]) -> bool:
@@ -218,17 +196,6 @@ class Passage:
             return True
         return any(self._space.could_read(s, d) for s in states.differs for d in destinations)
 
-    def is_unknown(self, states: States, destinations: Sequence[str]) -> bool:
-        """Whether a node reads what can be too many things.
-
-        Raises:
-            TooManyClasses: If, besides, it may read something else in the cut run.
-        """
-        unknown = [s for s in states.unknown for d in destinations if self._space.could_read(s, d)]
-        if unknown and self.touches(states, destinations):
-            raise TooManyClasses
-        return bool(unknown)
-
     def _add_puts(self, states: States, destinations: Sequence[str]) -> None:
         """Combine each state with all that cut edges can carry to a node from a counterfactual input."""
         if self._puts is None:
@@ -236,8 +203,6 @@ class Passage:
         for source in sorted({s for d in destinations for s in self._cut.get(d, ())}):
             if ("put", source) in states.columns:
                 continue
-            if source in states.unknown:
-                raise TooManyClasses
             for position, rows in enumerate(states.rows):
                 options = self._puts[source][position]
                 if len(rows) * len(options) > STATE_LIMIT:
@@ -259,30 +224,69 @@ class Passage:
             states.columns = columns
 
     def reads(self, states: States, position: int, run: Run, destination: str) -> tuple[Array, Ids]:
-        """What a destination reads in each state: the distinct vectors, and which one each state has."""
-        rows, cut = states.rows[position], self._cut.get(destination, set()) if run == "cut" else set[str]()
-        total, varying = np.zeros(self._space.matrix(destination).shape[1]), list[tuple[int, Array]]()
+        """What a destination reads in each state: the distinct vectors, and which one each state has.
+
+        A state in which that may be anything has ``ANYTHING`` in place of one.
+        """
+        total, varying = self._read_columns(states, position, run, destination)
+        chosen = states.rows[position][:, [column for column, _, _ in varying]]
+        known = (chosen != ANYTHING).all(1)
+        states_read, inverse = np.unique(chosen[known], axis=0, return_inverse=True)
+        totals = np.repeat(total[None], len(states_read), axis=0)
+        for index, (_, read, _) in enumerate(varying):
+            totals = totals + read[states_read[:, index]]
+        which = np.full(len(chosen), ANYTHING)
+        which[known] = inverse.reshape(-1)
+        return totals, which
+
+    def _read_columns(
+        self, states: States, position: int, run: Run, destination: str
+    ) -> tuple[Array, list[tuple[int, Array, Array | None]]]:
+        """What a destination reads in every state, and the columns on which the rest depends.
+
+        Returns:
+            The former, and for each such column what is read of each class, and the hull of what is read where that
+            may be anything [value, read]; ``None``: no bound is known.
+        """
+        cut = self._cut.get(destination, set()) if run == "cut" else set[str]()
+        matrix = self._space.matrix(destination)
+        total, varying = np.zeros(matrix.shape[1]), list[tuple[int, Array, Array | None]]()
         for source in [source for kind, source in states.columns if kind == "full"]:
             if source in cut and self._puts is None:
-                total = total + self._space.puts[source][position] @ self._space.matrix(destination)
-                continue
-            read = self._space.read(source, destination)
-            column = states.column("put" if source in cut else run, source)
-            if np.abs(read).max(initial=0.0) > TOLERANCE:
-                varying.append((column, read))
-        states_read, inverse = np.unique(rows[:, [column for column, _ in varying]], axis=0, return_inverse=True)
-        totals = np.repeat(total[None], len(states_read), axis=0)
-        for index, (_, read) in enumerate(varying):
-            totals = totals + read[states_read[:, index]]
-        return totals, inverse.reshape(-1)
+                total = total + self._space.puts[source][position] @ matrix
+            elif self._space.could_read(source, destination):
+                column = states.column("put" if source in cut else run, source)
+                # What stands in for a cut edge comes from inputs of any length, and a hull is of those of one.
+                hull = None if source in cut else states.hulls.get(source)
+                read = self._space.read(source, destination)
+                varying.append((column, read, None if hull is None else hull @ matrix))
+        return total, varying
+
+    def _bounds(self, states: States, position: int, run: Run, destination: str, row: int) -> tuple[Array, Array]:
+        """The least and the most that each number that a destination reads can be in a state."""
+        total, varying = self._read_columns(states, position, run, destination)
+        low, high = total.copy(), total.copy()
+        for column, read, hull in varying:
+            known = (which := states.rows[position][row, column]) != ANYTHING
+            options = read[which : which + 1] if known else hull
+            low += -np.inf if options is None else options.min(0)
+            high += np.inf if options is None else options.max(0)
+        return low, high
 
     def _write_mlp(self, states: States, node: str) -> None:
         layer, table = self._runs.graph.locate(node).layer, self._space.table(node)
         w_out = self._space.weights.W_out[layer].numpy()
+        matters = (w_out != 0).any(1)
 
         def written(position: int, run: Run) -> Ids:
-            pre, inverse = self.reads(states, position, run, node)
-            return table.number(np.maximum(pre, 0.0) @ w_out)[inverse]
+            pre, which = self.reads(states, position, run, node)
+            ids = _each(table.number(np.maximum(pre, 0.0) @ w_out), which)
+            for row in np.nonzero(which == ANYTHING)[0].tolist():
+                # Whatever mean a head writes, a neuron that none of its values opens is shut.
+                low, high = np.maximum(self._bounds(states, position, run, node, row), 0.0)
+                if bool((low == high)[matters].all()):
+                    ids[row] = table.number(np.where(matters, low, 0.0)[None] @ w_out)[0]
+            return ids
 
         positions = range(len(states.rows))
         full = [written(position, "full") for position in positions]
@@ -302,37 +306,34 @@ class Passage:
             self.changed.add(node)
 
     def _alike(self, node: str, full: Sequence[Ids], cut: Sequence[Ids]) -> bool:
-        vectors = self._space.table(node).vectors
+        vectors = self._space.vectors(node)
         scale = TOLERANCE * max(1.0, float(np.abs(vectors).max(initial=0.0)))
         return all(
-            float(np.abs(vectors[own] - vectors[other]).max(initial=0.0)) <= scale
+            bool((own != ANYTHING).all() and (other != ANYTHING).all())
+            and float(np.abs(vectors[own] - vectors[other]).max(initial=0.0)) <= scale
             for own, other in zip(full, cut, strict=True)
         )
 
     def _write_head(self, states: States, place: Place, node: str) -> None:
         touched = self.touches(states, [f"{node}<{letter}>" for letter in LETTERS])
-        try:
-            bags, values = self._bags(states, place, node)
-            if max(sum(map(len, found)) for found in bags) > STATE_LIMIT:
-                raise TooManyClasses
-        except TooManyClasses:
-            if touched:
-                raise
-            states.unknown.add(node)
-            return
+        bags, values, bounded = self._bags(states, place, node)
         full, cut = list[Ids](), list[Ids]()
         for position, found in enumerate(bags):
+            if sum(map(len, found)) > STATE_LIMIT:
+                found = [[ANY_BAGS]] * len(found)
             states.rows[position] = np.repeat(states.rows[position], [len(pairs) for pairs in found], axis=0)
             pairs = [pair for pairs in found for pair in pairs]
             full.append(self._number_bags(node, values, [own for own, _ in pairs]))
             cut.append(self._number_bags(node, values, [other for _, other in pairs]) if touched else full[-1])
+        if bounded and any(bool((ids == ANYTHING).any()) for ids in [*full, *cut]):
+            states.hulls[node] = values
         self._append(states, node, full, cut if touched else None)
 
-    def _bags(self, states: States, place: Place, node: str) -> tuple[list[list[list[Bags]]], Array]:
+    def _bags(self, states: States, place: Place, node: str) -> tuple[list[list[list[Bags]]], Array, bool]:
         """For each state of each position the bags of (score, value) that the head may take the mean of.
 
         Returns:
-            They, and the vector of each value.
+            They, the vector of each value, and whether no value may be anything.
         """
         sublayer, weights = self._runs.sublayer_after(place), self._space.weights
         tables = {"q": ValueTable(), "k": ValueTable(), "v": ValueTable(self._space.basis(sublayer))}
@@ -342,32 +343,38 @@ class Passage:
             for run in ("full", "cut"):
                 ids = list[Ids]()
                 for position in range(len(states.rows)):
-                    read, inverse = self.reads(states, position, run, f"{node}<{letter}>")
-                    ids.append(table.number(read @ w_o if letter == "v" else read)[inverse])
+                    read, which = self.reads(states, position, run, f"{node}<{letter}>")
+                    ids.append(_each(table.number(read @ w_o if letter == "v" else read), which))
                 offers[letter, run] = ids  # pyright: ignore[reportArgumentType]
-        scores = tables["q"].vectors @ tables["k"].vectors.T / weights.attn_scale
+        d_head, d_model = w_o.shape
+        scores = tables["q"].vectors(d_head) @ tables["k"].vectors(d_head).T / weights.attn_scale
         parts = [
             np.stack([offers[letter, run][position] for letter in "qkv" for run in ("full", "cut")], axis=1)  # pyright: ignore[reportArgumentType]
             for position in range(len(states.rows))
         ]
-        return head_bags(parts, np.round(scores, 11) + 0.0, causal=weights.causal), tables["v"].vectors
+        bounded = all(bool((own[:, 4:] != ANYTHING).all()) for own in parts)
+        bags = head_bags(parts, np.round(scores, 11) + 0.0, causal=weights.causal)
+        return bags, tables["v"].vectors(d_model), bounded
 
     def _number_bags(self, node: str, values: Array, bags: Sequence[Bag]) -> Ids:
-        names = dict.fromkeys(bags)
+        names = [bag for bag in dict.fromkeys(bags) if all(value != ANYTHING for (_, value), _ in bag)]
         means = [sum(weight * values[value] for value, weight in weights_of(bag)) for bag in names]
-        ids = dict(zip(names, self._space.table(node).number(np.array(means)), strict=True))
-        return np.array([ids[bag] for bag in bags])
+        numbers = self._space.table(node).number(np.array(means).reshape(len(names), -1)) if names else ()
+        ids = dict(zip(names, numbers, strict=True))
+        return np.array([ids.get(bag, ANYTHING) for bag in bags])
 
     def _merge(self, states: States, sublayer: int) -> None:
         """Number alike what nothing from a sublayer on tells apart, so that states that differ in it are one."""
+        # A source that nothing reads any more has no columns left, whatever it wrote.
+        self._keep(states, [column for column in states.columns if self._space.read_from(column[1], sublayer)])
+        states.differs = {source for source in states.differs if self._space.read_from(source, sublayer)}
         basis = self._space.basis(sublayer)
         for index, (_, source) in enumerate(states.columns):
-            vectors = self._space.table(source).vectors
-            ids = ValueTable(basis).number(vectors)
+            ids = ValueTable(basis).number(self._space.vectors(source))
             _, first = np.unique(ids, return_index=True)
             for position, rows in enumerate(states.rows):
                 merged = rows.copy()
-                merged[:, index] = first[ids[rows[:, index]]]
+                merged[:, index] = _each(first[ids], rows[:, index])
                 states.rows[position] = merged
         same = {s for s in states.differs if self._columns_agree(states, s)}
         states.differs -= same
@@ -376,4 +383,13 @@ class Passage:
 
     def _columns_agree(self, states: States, source: str) -> bool:
         full, cut = states.columns.index(("full", source)), states.columns.index(("cut", source))
-        return all(bool((rows[:, full] == rows[:, cut]).all()) for rows in states.rows)
+        agree = ((rows[:, full] == rows[:, cut]) & (rows[:, full] != ANYTHING) for rows in states.rows)
+        return all(bool(rows.all()) for rows in agree)
+
+
+def _each(classes: Ids, which: Ids) -> Ids:
+    """The class of each item, and ``ANYTHING`` for one that has none."""
+    found = np.full(len(which), ANYTHING)
+    known = which != ANYTHING
+    found[known] = classes[which[known]]
+    return found

@@ -10,7 +10,9 @@ which of them can stand at each position. The argument, step by step:
 3. *MLPs* read one position, so each state gives one class: that of what the MLP writes there.
 4. *Heads* take a mean over positions. Given a state of the query's position, each other position it sees offers one of
    finitely many (score, value) pairs; the mean depends on how many offer each (``attention_outcomes``). Positions are
-   taken to be independent of each other, which adds states and never loses one.
+   taken to be independent of each other, which adds states and never loses one. Where a mean can be too many things it
+   may be *anything* between its values, and so may what reads it, but for neurons that stay shut whatever it is;
+   positions and components that do not read it are followed on.
 5. *So* the states of a position, after any layer, are a superset of those that occur on the domain.
 6. *Pairs of runs.* The run with an edge cut is followed beside the full run, state by state: they agree up to the
    destination, which reads the cut edge's replacement instead, any that can stand at that position on any input.
@@ -27,10 +29,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from groundtruth.truth.circuits.attention_outcomes import TooManyClasses
+from groundtruth.truth.circuits.attention_outcomes import ANYTHING, TooManyClasses
 from groundtruth.truth.circuits.circuit import Proof
 from groundtruth.truth.circuits.patched_runs import TOLERANCE, Runs
-from groundtruth.truth.circuits.position_states import Array, Ids, Passage, States, ValueSpace, ValueTable
+from groundtruth.truth.circuits.position_states import Passage, States, ValueSpace
+from groundtruth.truth.circuits.value_table import Array, Ids, ValueTable
 from mib.graph import Edge, Place
 from mib.sublayers import attention_sublayer, mlp_sublayer, unembedding_sublayer
 
@@ -70,9 +73,8 @@ class ValueClasses:
 
     def _written(self, source: str) -> list[Ids] | None:
         """The classes that a source can write at each position on inputs of any length; ``None`` = too many."""
-        snapshots, written = self._full
-        unknown = any(source in own[-1].unknown for own in snapshots)
-        return None if unknown else written.get(source)
+        classes = self._full[1][source]
+        return None if any(bool((ids == ANYTHING).any()) for ids in classes) else classes
 
     def is_constant(self, edge: Edge) -> bool:
         """Whether what is read along an edge is, on every input and at every position, what a cut puts there.
@@ -139,9 +141,11 @@ class ValueClasses:
         partners = list[Array]()
         for snapshots in self._full[0]:
             states, passage = snapshots[attention_sublayer(place.layer)], Passage(self._space)
-            if passage.is_unknown(states, [other]):
-                return False
-            partners += [passage.reads(states, p, "full", other)[0] for p in range(len(states.rows))]
+            for position in range(len(states.rows)):
+                vectors, which = passage.reads(states, position, "full", other)
+                if bool((which == ANYTHING).any()):
+                    return False
+                partners.append(vectors)
         against = np.concatenate(partners).T
         read = self._space.read(edge.source, edge.destination)
         for position, ids in enumerate(classes):
@@ -165,22 +169,18 @@ class ValueClasses:
         return "absorbed" if set(found) == {"absorbed"} else "exhaustive"
 
     def _put_classes(self, cut: Sequence[Edge]) -> dict[str, list[Ids]]:
-        """The classes that each cut source can carry at each position, one for all that its readers see alike.
-
-        Raises:
-            TooManyClasses: If a source can write too many things.
-        """
+        """The classes that each cut source can carry at each position, one for all that its readers see alike."""
         readers: dict[str, list[str]] = {}
         for edge in cut:
             readers.setdefault(edge.source, []).append(edge.destination)
         puts: dict[str, list[Ids]] = {}
         for source, destinations in readers.items():
-            classes = self._written(source)
-            if classes is None:
-                raise TooManyClasses
             read = np.concatenate([self._space.read(source, name) for name in destinations], axis=1)
             alike = ValueTable().number(read)
-            puts[source] = [ids[np.unique(alike[ids], return_index=True)[1]] for ids in classes]
+            puts[source] = [
+                np.array([ANYTHING]) if ANYTHING in ids else ids[np.unique(alike[ids], return_index=True)[1]]
+                for ids in self._full[1][source]
+            ]
         return puts
 
     def _follow_length(self, cut: Sequence[Edge], puts: dict[str, list[Ids]] | None, index: int) -> Proof | None:

@@ -5,9 +5,10 @@ import torch
 
 from groundtruth import load
 from groundtruth.compiled.decoder import Decoder
-from groundtruth.truth.circuits import attention_outcomes, position_states
+from groundtruth.truth.circuits import attention_outcomes
 from groundtruth.truth.circuits.prover import ground, is_backup, prove
 from groundtruth.truth.circuits.reasons import structure
+from groundtruth.truth.circuits.value_table import ValueTable
 from tests.groundtruth.brute_force import disagreements, false_witnesses
 from tests.groundtruth.rare_conditions import RARE
 
@@ -84,7 +85,7 @@ def test_what_can_be_too_many_things_is_left_undecided(monkeypatch):
 
 
 def test_vectors_that_nothing_tells_apart_are_one_class():
-    table = position_states.ValueTable(torch.eye(3, dtype=torch.float64)[:, :2].numpy())
+    table = ValueTable(torch.eye(3, dtype=torch.float64)[:, :2].numpy())
     vectors = torch.tensor([[1.0, 0, 0], [1, 0, 5], [1 + 1e-13, 0, 0], [1, 1e-6, 0]], dtype=torch.float64)
     assert table.number(vectors.numpy()).tolist() == [0, 0, 0, 1]
 
