@@ -6,6 +6,7 @@ import torch
 from groundtruth import load
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.truth.circuits import attention_outcomes
+from groundtruth.truth.circuits.position_states import Passage
 from groundtruth.truth.circuits.prover import ground, is_backup, prove
 from groundtruth.truth.circuits.reasons import structure
 from groundtruth.truth.circuits.value_table import ValueTable
@@ -75,13 +76,60 @@ def test_the_large_size_has_the_same_circuit_and_is_decided(name):
     assert false_witnesses(model, circuit) == []
 
 
-def test_what_can_be_too_many_things_is_left_undecided(monkeypatch):
+@pytest.fixture
+def few_bags(monkeypatch):
+    """Nearly every head may write anything."""
     monkeypatch.setattr(attention_outcomes, "BAG_LIMIT", 3)
     attention_outcomes._bags.cache_clear()
+    yield
+    attention_outcomes._bags.cache_clear()
+
+
+def test_what_can_be_too_many_things_is_left_undecided(few_bags):
     base = ground(load("hist"), "resample", "fixed")
     assert not base.classes.is_constant(next(e for e in base.runs.graph.edges if str(e) == "a0.h0->m0"))
     assert base.classes.proof(next(e for e in base.runs.graph.edges if str(e) == "m0->logits")) is None
+
+
+@pytest.mark.parametrize("ablation", ["resample", "zero", "mean"])
+@pytest.mark.parametrize("name", ["hist", "copy_first", "frac_x"])
+def test_no_more_is_shown_where_heads_may_write_anything(few_bags, name, ablation):
+    test_no_more_is_shown_than_the_whole_domain_does(name, ablation)
+
+
+def test_too_many_bags_are_known_without_listing_them(monkeypatch):
+    letters = frozenset(((100.0, letter), (100.0, letter)) for letter in range(10))
+    monkeypatch.setattr(attention_outcomes, "add_part", None)  # no bag may be made
+    assert attention_outcomes._at_least([letters] * 9, 0) == 48_620
+    assert attention_outcomes.bags_of([letters] * 9) is None
+
+
+def test_a_pair_that_outweighs_others_leaves_few_bags():
+    offers = [frozenset((((0.0, value), None), ((100.0, value), None))) for value in range(3)]
+    assert attention_outcomes._at_least(offers, 0) == 1
+    assert len(attention_outcomes.bags_of(offers) or ()) == 8
+
+
+def test_neurons_that_no_mean_opens_are_shut(monkeypatch):
+    """At BOS a head of this program takes the mean of all letters once its scores are cut; no later head minds."""
+    monkeypatch.setattr(attention_outcomes, "BAG_LIMIT", 9)  # three letters give ten bags
     attention_outcomes._bags.cache_clear()
+    rare = RARE["turned if sorted"]
+    model = rare.compiled(*rare.small)
+    base = ground(model, "zero", "fixed")
+    cut = [e for e in model.graph.edges if str(e) in {f"input->{at}" for at in BLIND}]
+    assert [base.classes.proof(edge) for edge in cut] == ["exhaustive"] * len(BLIND)
+    assert base.classes.suffices_without(cut)
+    states, passage = base.classes._full[0][0][0].copy(), Passage(base.classes._space, cut)
+    passage.through_sublayer(states, 0)
+    assert set(states.rows[0][:, states.column("cut", "a0.h1")]) == {attention_outcomes.ANYTHING}
+    passage.through_sublayer(states, 1)
+    assert attention_outcomes.ANYTHING not in states.rows[0][:, states.column("cut", "m0")]
+    attention_outcomes._bags.cache_clear()
+
+
+BLIND = ("a0.h0<q>", "a0.h0<k>", "a0.h1<q>", "a0.h1<k>", "a2.h0<q>", "a2.h0<k>")
+"""Where BOS is told from letters in a program of which no position needs that."""
 
 
 def test_vectors_that_nothing_tells_apart_are_one_class():
