@@ -38,6 +38,18 @@ def small(name: str, *, letters: int | None = None, max_seq_len: int = 3) -> Com
     )
 
 
+class _FullRun(dict[str, Array]):
+    """What each node gives; where nothing else was found, what it gives in the full run, looked up when it is read."""
+
+    def __init__(self, full: dict[str, Array], rows: NDArray[np.int64]) -> None:
+        super().__init__()
+        self._full, self._rows = full, rows
+
+    def __missing__(self, node: str) -> Array:
+        self[node] = self._full[node][self._rows]
+        return self[node]
+
+
 def _summed(arrays: list[Array]) -> Array:
     total = arrays[0].copy()
     for array in arrays[1:]:
@@ -98,6 +110,11 @@ class BruteForce:
     def sources(self) -> list[str]:
         return ["input", "pos", *(name for name, _ in self.nodes if name != "logits")]
 
+    @cached_property
+    def readable(self) -> dict[str, list[str]]:
+        """For each node the sources that it reads."""
+        return {name: self.before(name) for name, _ in self.nodes}
+
     def before(self, node: str) -> list[str]:
         """The sources that a node reads: all but itself, the heads beside it, and what comes later."""
         stop = {"logits": len(self.sources)}.get(node)
@@ -129,23 +146,24 @@ class BruteForce:
 
         The input of a destination is the sum over the sources before it of what each edge carries.
         """
-        cut = set(cut)
-        own = {name: self.full[name][rows] for name in ("input", "pos")} if cut else self.embeddings(rows)
+        into: dict[str, set[str]] = {}
+        for source, end in cut:
+            into.setdefault(end, set()).add(source)
+        own = _FullRun(self.full, rows) if into else self.embeddings(rows)
         changed: set[str] = set()
         for node, ends in self.nodes:
-            before = self.before(node)
-            if cut and not any(s in changed or any((s, end) in cut for end in ends) for s in before):
-                own[node] = self.full[node][rows]  # to the bit: it reads what it reads in the full run
-                continue
+            before = self.readable[node]
+            if into and changed.isdisjoint(before) and into.keys().isdisjoint(ends):
+                continue  # to the bit what it gives in the full run: it reads what it reads there
             reads: list[Array] = []
             for end in ends:
-                carried = [put[s] if (s, end) in cut else own[s] for s in before]
-                if reads and not any((s, e) in cut for s in before for e in (end, ends[0])):
+                replaced = into.get(end, ())
+                if reads and not replaced and ends[0] not in into:
                     reads.append(reads[0])  # three letters of a head that read the same
                 else:
-                    reads.append(_summed(carried))
+                    reads.append(_summed([put[s] if s in replaced else own[s] for s in before]))
             own[node] = self.outputs_of(node, reads)
-            if cut and not np.array_equal(own[node], self.full[node][rows]):
+            if into and not np.array_equal(own[node], self.full[node][rows]):
                 changed.add(node)
         return own
 
@@ -172,19 +190,18 @@ class BruteForce:
         flat = {name: self.full[name] for name in self.sources}
         return {name: np.broadcast_to(x.mean((0, 1)), x[:1].shape) for name, x in flat.items()}
 
-    def pairs(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    @cached_property
+    def pairs(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Batches of every input with every replacement, in an order of chance: many a cut soon shows."""
         n_put = len(self.inputs) if self.ablation == "resample" else 1
         pairs = np.array(list(itertools.product(range(len(self.inputs)), range(n_put))))
         pairs = np.random.default_rng(0).permutation(pairs)
-        start, size = 0, _FIRST_ROWS
-        while start < len(pairs):
-            yield pairs[start : start + size, 0], pairs[start : start + size, 1]
-            start, size = start + size, _ROWS
+        starts = [0, *range(_FIRST_ROWS, len(pairs), _ROWS), len(pairs)]
+        return [(pairs[a:b, 0], pairs[a:b, 1]) for a, b in itertools.pairwise(starts)]
 
     def differing(self, cut: Collection[Cut]) -> Iterator[tuple[int, int]]:
         """Every (input, replacement) on which cutting these edges changes an output that counts."""
-        for rows, puts in self.pairs():
+        for rows, puts in self.pairs:
             logits = self.run(rows, {name: self.put[name][puts] for name in {s for s, _ in cut}}, cut)["logits"]
             for at in np.flatnonzero(self.differ(logits, rows)):
                 yield int(rows[at]), int(puts[at])
@@ -199,7 +216,7 @@ class BruteForce:
 
     def stays(self, cut: Collection[Cut], node: str) -> bool:
         """Whether a node gives what it gives in the full run, on every pair."""
-        for rows, puts in self.pairs():
+        for rows, puts in self.pairs:
             given = self.run(rows, {name: self.put[name][puts] for name in {s for s, _ in cut}}, cut)[node]
             if not np.allclose(given, self.full[node][rows], rtol=0, atol=1e-7 * max(1, np.abs(given).max())):
                 return False
@@ -276,12 +293,20 @@ class BruteForce:
 
     def differ(self, logits: Array, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which runs decode to something else than the full run, at a position that counts."""
-        counts = np.array([[1 <= p <= len(x) for p in range(self.ids.shape[1])] for x in self.inputs])[rows]
-        before, after = self._codes(self.full["logits"])[rows], self._codes(logits)
+        counts, before, after = self._counts[rows], self._full_codes[rows], self._codes(logits)
         if self.model.decoder.values:
             return np.asarray(((before != after) & counts).any(1))
         far = ~(np.abs(after - before) <= 1e-6 * np.maximum(1, np.abs(before)))
         return np.asarray((far & counts).any(1))
+
+    @cached_property
+    def _counts(self) -> NDArray[np.bool_]:
+        """Whether a position counts: BOS and padding do not [input, position]."""
+        return np.array([[1 <= p <= len(x) for p in range(self.ids.shape[1])] for x in self.inputs])
+
+    @cached_property
+    def _full_codes(self) -> Array:
+        return self._codes(self.full["logits"])
 
     def _codes(self, logits: Array) -> Array:
         if not self.model.decoder.values:

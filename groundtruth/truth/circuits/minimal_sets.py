@@ -180,7 +180,10 @@ class _Values:
         outputs = hidden @ (w_out @ self._bases[source])
         known, buckets = self._values.setdefault(source, []), self._buckets.setdefault(source, {})
         numbers: list[int] = []
-        sizes, means = outputs.abs().flatten(1).amax(1).tolist(), outputs.abs().flatten(1).mean(1).tolist()
+        flat = outputs.flatten(1)
+        # Weighted by irregular numbers of at most 1, so that the same values in other places have another mean.
+        weights = torch.arange(flat.shape[1], dtype=flat.dtype).cos()
+        sizes, means = flat.abs().amax(1).tolist(), (flat @ weights / flat.shape[1]).tolist()
         bits = (outputs + 0.0).numpy()  # where -0 is 0
         for output, own, size, mean in zip(outputs, bits, sizes, means, strict=True):
             # Most outputs were seen before to the bit: looked up, not compared with all that are near.

@@ -4,6 +4,7 @@
 """
 
 import copy
+import functools
 import itertools
 import json
 import sys
@@ -15,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file, save_file
 
-from groundtruth.truth.verify import every_check
+import groundtruth.truth.variable_claims as variable_claims
+import groundtruth.truth.verify as verify
+from groundtruth.compiled.program_network import ProgramNetwork
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS, read, rehash
 
 OTHERS = ("measured.json",)
@@ -103,7 +107,32 @@ def passes(folder: Path, tampering: Tampering) -> bool:
             if (place / file).exists():
                 digest = read(place / TRUTH)["model_sha256"]
                 (place / file).write_text(json.dumps(read(place / file) | {"model_sha256": digest}))
-        return all(check.ok for check in every_check(place))
+        return all(check.ok for check in verify.every_check(place))
+
+
+def keep_proofs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prove a claim once for all copies of an artifact that hold the same network.
+
+    A network is told by the bytes of its two files; a proof is a function of the network and of the claim, and what it
+    runs of the network alone. Most tamperings of the truth change one claim of many.
+    """
+    networks: dict[tuple[bytes, ...], ProgramNetwork] = {}
+    read_anew = verify.read_model
+
+    def read_model(folder: Path) -> ProgramNetwork:
+        key = tuple((folder / file).read_bytes() for file in (MODEL, WEIGHTS))
+        if key not in networks:
+            networks[key] = read_anew(folder)
+        return networks[key]
+
+    ground = functools.cache(verify.ground)
+    kept = ("_weights", "_padding", "_provenance", "require_origin", "require_recipe", "circuit_again", "decide")
+    for name in kept:
+        monkeypatch.setattr(verify, name, functools.cache(getattr(verify, name)))
+    monkeypatch.setattr(variable_claims, "prove_variables", functools.cache(variable_claims.prove_variables))
+    monkeypatch.setattr(verify, "read_model", read_model)
+    # ``inputs`` is a list.
+    monkeypatch.setattr(verify, "ground", lambda *what, inputs, **how: ground(*what, inputs=tuple(inputs), **how))
 
 
 def _fields(data: Any) -> dict[str, list[tuple[Any, ...]]]:
