@@ -31,13 +31,15 @@ class PosEmbed(nn.Module):
 class Unembed(nn.Module):
     """The unembedding, as TransformerLens names it."""
 
-    def __init__(self, w_u: Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, w_u: Tensor, dtype: torch.dtype, b_u: Tensor | None = None) -> None:
         super().__init__()
         self.W_U = own_parameter(w_u, dtype)
+        self.b_U = None if b_u is None else own_parameter(b_u, dtype)
 
     def forward(self, residual: Tensor) -> Tensor:
         """The logits [batch, position, output]."""
-        return residual @ self.W_U
+        logits = residual @ self.W_U
+        return logits if self.b_U is None else logits + self.b_U
 
 
 def own_parameter(array: Tensor, dtype: torch.dtype) -> nn.Parameter:

@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from groundtruth.explorer.network_data import Affine, AttentionStep, HeadStep, MlpStep, Norm, Rotary, Steps
-from groundtruth.trained.cut_forward import EPS, ROTARY_BASE, head_matrix
+from groundtruth.explorer.network_data import Activation, Affine, AttentionStep, HeadStep, MlpStep, Norm, Rotary, Steps
+from groundtruth.trained.cut_forward import EPS, ROTARY_BASE, head_bias, head_matrix
 from groundtruth.trained.trained_network import TrainedNetwork
+
+_ACTIVATIONS: dict[str, Activation] = {"gelu_new": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
+"""The page's names of TransformerLens's."""
 
 
 def trained_steps(network: TrainedNetwork) -> Steps:
@@ -27,16 +30,19 @@ def trained_steps(network: TrainedNetwork) -> Steps:
         token=weights.W_E.numpy(),
         position=None if weights.W_pos is None else weights.W_pos.numpy(),
         steps=tuple(steps),
-        unembed=Affine(weights.W_U.numpy()),
+        unembed=Affine(weights.W_U.numpy(), None if weights.b_U is None else weights.b_U.numpy()),
         norm=_norm(network, weights.final_gain),
     )
 
 
 def _head(network: TrainedNetwork, layer: int, head: int) -> HeadStep:
-    query, key, value = (
-        Affine(head_matrix(network.architecture, network.weights, layer, letter, head).numpy()) for letter in "qkv"
-    )
-    return HeadStep(head, query, key, value, network.weights.W_O[layer, head].numpy())
+    shape, weights = network.architecture, network.weights
+
+    def affine(letter: str) -> Affine:
+        bias = head_bias(shape, weights, layer, letter, head)
+        return Affine(head_matrix(shape, weights, layer, letter, head).numpy(), None if bias is None else bias.numpy())
+
+    return HeadStep(head, affine("q"), affine("k"), affine("v"), weights.W_O[layer, head].numpy())
 
 
 def _mlp(network: TrainedNetwork, layer: int) -> MlpStep:
@@ -45,7 +51,7 @@ def _mlp(network: TrainedNetwork, layer: int) -> MlpStep:
         layer,
         Affine(weights.W_in[layer].numpy(), _row(weights.b_in, layer)),
         Affine(weights.W_out[layer].numpy(), _row(weights.b_out, layer)),
-        "gelu_tanh" if gated is None else "silu",
+        _ACTIVATIONS[network.architecture.activation] if gated is None else "silu",
         _norm(network, weights.mlp_gain, layer),
         None if gated is None else Affine(gated[layer].numpy()),
     )

@@ -16,6 +16,7 @@ from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS
 from groundtruth.store.schema import SCHEMA_VERSION
 from groundtruth.store.tabulate import tabulate
 from groundtruth.store.trained_schema import FORM, WeightsDtype
+from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.certificate import AblationRecord, Certificate, Claim, EdgeRecord
 from groundtruth.trained.correspondence import Correspondence
 from groundtruth.trained.trained_model import TrainedModel
@@ -62,7 +63,7 @@ def _model_data(model: TrainedNetwork, dtype: WeightsDtype, weights_sha256: str)
         "name": model.name,
         "description": model.description,
         "family": model.family,
-        "architecture": asdict(model.architecture),
+        "architecture": _architecture_data(model.architecture),
         "correspondence": _correspondence_data(model.correspondence),
         "training": {
             "kind": training.kind,
@@ -79,6 +80,12 @@ def _model_data(model: TrainedNetwork, dtype: WeightsDtype, weights_sha256: str)
         "weights_dtype": dtype,
         "weights_sha256": weights_sha256,
     }
+
+
+def _architecture_data(shape: Architecture) -> dict[str, Any]:
+    """The sizes and kinds of an architecture; what only imported models have is left out elsewhere."""
+    usual = {"activation": "gelu_new", "attention_biases": False}
+    return {name: value for name, value in asdict(shape).items() if usual.get(name, ...) != value}
 
 
 def _correspondence_data(correspondence: Correspondence) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from groundtruth.store.json_values import Packed
 from groundtruth.store.program_schema import Count, DomainData, ProgramData
-from groundtruth.trained.architecture import Style
+from groundtruth.trained.architecture import Activation, Style
 from groundtruth.trained.correspondence import Sharing
-from groundtruth.trained.trained_network import Kind
+from groundtruth.trained.trained_network import Kind, Origin
 from groundtruth.truth.circuits.circuit import ABLATIONS, Ablation
 
 FORM = "trained"
@@ -38,6 +38,8 @@ class ArchitectureData(_Strict):
     causal: bool
     norm: bool
     gains: bool
+    activation: Activation = "gelu_new"
+    attention_biases: bool = False
 
 
 class UnitData(_Strict):
@@ -68,7 +70,7 @@ class CorrespondenceData(_Strict):
 class TrainingData(_Strict):
     """See ``groundtruth.trained.trained_network.TrainingRecipe``."""
 
-    kind: Kind
+    kind: Origin
     seed: Count
     steps: Count
     settings: dict[str, Packed]

@@ -1,4 +1,4 @@
-"""The shape of a transformer that is trained: GPT-2's or Llama's, from one to four layers."""
+"""The shape of a transformer that is trained: GPT-2's or Llama's, and that of TransformerLens's own models."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
@@ -8,7 +8,10 @@ from mib.graph import Graph
 
 Style: TypeAlias = Literal["gpt2", "llama"]
 
-_LIMITS = {"n_layers": (1, 4), "n_heads": (1, 8), "d_model": (4, 512), "d_head": (2, 64), "d_mlp": (1, 2048)}
+Activation: TypeAlias = Literal["gelu_new", "gelu", "relu"]
+"""TransformerLens's names: ``gelu_new`` is GELU by its tanh approximation, as in GPT-2; ``gelu`` is exact."""
+
+_LIMITS = {"n_layers": (1, 16), "n_heads": (1, 32), "d_model": (2, 512), "d_head": (1, 64), "d_mlp": (1, 2048)}
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Architecture:
     Attributes:
         style: ``gpt2``: learned positions, LayerNorm, GELU, MLPs with biases. ``llama``: rotary positions, RMSNorm,
             a gated SiLU MLP, no biases.
-        n_layers: Number of blocks, 1 to 4.
-        n_heads: Query heads a block, 1 to 8.
+        n_layers: Number of blocks.
+        n_heads: Query heads a block.
         d_model: Width of the residual stream.
         d_head: Size of a head.
         d_mlp: Neurons a block.
@@ -27,6 +30,8 @@ class Architecture:
         causal: Whether a position sees only itself and the past.
         norm: Whether each destination normalises what it reads (before it, as both styles do).
         gains: Whether the norms have learned gains.
+        activation: Nonlinearity of an MLP without a gate.
+        attention_biases: Whether queries, keys, values and logits have biases too, as in TransformerLens's own models.
 
     Raises:
         DomainError: If a size is out of range or the parts do not fit together.
@@ -42,10 +47,16 @@ class Architecture:
     causal: bool = True
     norm: bool = True
     gains: bool = True
+    activation: Activation = "gelu_new"
+    attention_biases: bool = False
 
     def __post_init__(self) -> None:
         if self.style not in get_args(Style):
             raise DomainError(f"style={self.style!r} is unknown; choose from {', '.join(get_args(Style))}.")
+        if self.activation not in get_args(Activation):
+            raise DomainError(
+                f"activation={self.activation!r} is unknown; choose from {', '.join(get_args(Activation))}."
+            )
         for name, (low, high) in _LIMITS.items():
             value = getattr(self, name)
             if not low <= value <= high:

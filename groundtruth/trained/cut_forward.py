@@ -96,6 +96,15 @@ def head_matrix(
             return weights.W_V[layer, shared]
 
 
+def head_bias(
+    shape: Architecture, weights: TrainedWeights, layer: int, letter: str, head: int
+) -> Float[Tensor, "d_head"] | None:
+    """The bias of one head's queries, keys or values, where there are biases; shared like its matrix."""
+    biases = {"q": weights.b_Q, "k": weights.b_K, "v": weights.b_V}[letter]
+    shared = head if letter == "q" else head * shape.kv_heads // shape.n_heads
+    return None if biases is None else biases[layer, shared]
+
+
 def project(
     shape: Architecture, weights: TrainedWeights, layer: int, read: PerRead
 ) -> list[Float[Tensor, "row head position d_head"]]:
@@ -117,6 +126,9 @@ def project(
         projected = flat.unflatten(-1, (len(matrix), shape.d_head)).transpose(1, 2)
     else:
         projected = torch.einsum("rhpd,hdk->rhpk", normed, matrix)
+    biases = [head_bias(shape, weights, layer, letter, head) for letter in "qkv" for head in range(shape.n_heads)]
+    if present := [bias for bias in biases if bias is not None]:
+        projected = projected + torch.stack(present)[:, None]
     queries, keys, values = projected.chunk(3, dim=1)
     return [rotate(shape, queries), rotate(shape, keys), values]
 
@@ -143,13 +155,21 @@ def feed_forward(shape: Architecture, weights: TrainedWeights, layer: int, read:
     if weights.W_gate is not None:
         return (F.silu(normed @ weights.W_gate[layer]) * hidden) @ weights.W_out[layer]
     if weights.b_in is None or weights.b_out is None:
-        return F.gelu(hidden, approximate="tanh") @ weights.W_out[layer]
-    return F.gelu(hidden + weights.b_in[layer], approximate="tanh") @ weights.W_out[layer] + weights.b_out[layer]
+        return activate(shape, hidden) @ weights.W_out[layer]
+    return activate(shape, hidden + weights.b_in[layer]) @ weights.W_out[layer] + weights.b_out[layer]
+
+
+def activate(shape: Architecture, hidden: Tensor) -> Tensor:
+    """The nonlinearity of an MLP without a gate."""
+    if shape.activation == "relu":
+        return F.relu(hidden)
+    return F.gelu(hidden, approximate="tanh" if shape.activation == "gelu_new" else "none")
 
 
 def unembed(shape: Architecture, weights: TrainedWeights, read: Tensor) -> Tensor:
     """Logits from the last residual stream before its norm."""
-    return normalise(shape, read, weights.final_gain) @ weights.W_U
+    logits = normalise(shape, read, weights.final_gain) @ weights.W_U
+    return logits if weights.b_U is None else logits + weights.b_U
 
 
 def embed(weights: TrainedWeights, ids: Int[Tensor, "row position"]) -> list[Stream]:

@@ -18,7 +18,15 @@ from torch import Tensor
 from groundtruth.compiled.decoder import NONE_BELOW, Decoder
 from groundtruth.compiled.domain import Tokens
 from groundtruth.trained.architecture import Architecture
-from groundtruth.trained.cut_forward import feed_forward, forward, head_matrix, normalise, rotary_tables, unembed
+from groundtruth.trained.cut_forward import (
+    feed_forward,
+    forward,
+    head_bias,
+    head_matrix,
+    normalise,
+    rotary_tables,
+    unembed,
+)
 from groundtruth.trained.pair_trie import PairTrie
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.trained_weights import TrainedWeights
@@ -200,7 +208,11 @@ class DomainRuns:
         normed = self._normed(layer, stream, passed)
         names = [(letter, head) for letter in LETTERS for head in range(shape.n_heads)]
         matrix = torch.cat([head_matrix(shape, weights, layer, letter, head) for letter, head in names], dim=1)
-        parts = (normed @ matrix).unflatten(-1, (3, shape.n_heads, shape.d_head))
+        parts = normed @ matrix
+        biases = [head_bias(shape, weights, layer, letter, head) for letter, head in names]
+        if present := [bias for bias in biases if bias is not None]:
+            parts = parts + torch.cat(present)
+        parts = parts.unflatten(-1, (3, shape.n_heads, shape.d_head))
         queries, keys = self._turn(parts[:, 0], trie), self._turn(parts[:, 1], trie)
         scores = torch.einsum("shd,skhd->shk", queries, keys[trie.keys]) / shape.d_head**0.5
         pattern = scores.masked_fill(~trie.seen[:, None], -torch.inf).softmax(-1)
@@ -240,6 +252,8 @@ class DomainRuns:
         self, layer: int, head: int, letter: str, normed: Tensor, trie: PairTrie, passed: Pass
     ) -> Float[Tensor, "state d_head"]:
         projected = normed @ head_matrix(self.shape, passed.weights, layer, letter, head)
+        if (bias := head_bias(self.shape, passed.weights, layer, letter, head)) is not None:
+            projected = projected + bias
         return projected if letter == "v" else self._turn(projected[:, None], trie)[:, 0]
 
     def _attend(self, layer: int, head: int, parts: dict[str, Tensor], trie: PairTrie, passed: Pass) -> Tensor:

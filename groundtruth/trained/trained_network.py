@@ -28,6 +28,10 @@ Kind: TypeAlias = Literal["wired", "free", "scratch"]
 """``wired``: edges that nothing needs are absent by algebra, then the rest is trained. ``free``: from there every
 matrix is let go, disturbed and trained strictly. ``scratch``: trained strictly from random weights."""
 
+Origin: TypeAlias = Literal["wired", "free", "scratch", "imported"]
+"""A kind of training, or ``imported``: trained elsewhere, so that the circuit that others claim of it is measured and
+not vouched for."""
+
 
 @dataclass(frozen=True)
 class TrainingRecipe:
@@ -40,14 +44,14 @@ class TrainingRecipe:
         settings: The numbers of ``training.Settings``, by name.
     """
 
-    kind: Kind
+    kind: Origin
     seed: int
     steps: int
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise DomainError(f"kind={self.kind!r} is unknown; choose from {', '.join(get_args(Kind))}.")
+        if self.kind not in get_args(Origin):
+            raise DomainError(f"kind={self.kind!r} is unknown; choose from {', '.join(get_args(Origin))}.")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,7 +13,7 @@ from groundtruth.compiled.lens_classes import HookedRootModule, HookPoint
 from groundtruth.compiled.lens_parts import Embed, PosEmbed, Unembed, own_parameter
 from groundtruth.errors import DomainError
 from groundtruth.trained.architecture import Architecture
-from groundtruth.trained.cut_forward import EPS, ROTARY_BASE, attention_scores, rotate
+from groundtruth.trained.cut_forward import EPS, ROTARY_BASE, activate, attention_scores, rotate
 from groundtruth.trained.trained_weights import TrainedWeights
 
 
@@ -32,7 +32,7 @@ class TrainedTransformerConfig:
     n_ctx: int
     attn_scale: float
     attention_dir: Literal["causal", "bidirectional"]
-    act_fn: Literal["gelu_new", "silu"]
+    act_fn: Literal["gelu_new", "gelu", "relu", "silu"]
     gated_mlp: bool
     normalization_type: Literal["LN", "LNPre", "RMS", "RMSPre"] | None
     positional_embedding_type: Literal["standard", "rotary"]
@@ -69,7 +69,7 @@ class TrainedTransformerConfig:
             n_ctx=n_ctx,
             attn_scale=shape.d_head**0.5,
             attention_dir="causal" if shape.causal else "bidirectional",
-            act_fn="silu" if shape.gated else "gelu_new",
+            act_fn="silu" if shape.gated else shape.activation,
             gated_mlp=shape.gated,
             normalization_type=kinds[shape.style][0 if shape.gains else 1] if shape.norm else None,
             positional_embedding_type="rotary" if shape.rotary else "standard",
@@ -105,7 +105,7 @@ class TrainedTransformer(HookedRootModule):
         self.blocks = nn.ModuleList([_Block(shape, weights, layer, dtype) for layer in range(shape.n_layers)])
         if shape.norm:
             self.ln_final = _Norm(shape, weights.final_gain, dtype)
-        self.unembed = Unembed(weights.W_U, dtype)
+        self.unembed = Unembed(weights.W_U, dtype, weights.b_U)
         self._rotary = shape.rotary
         self._normed = shape.norm
         self.setup()
@@ -154,7 +154,7 @@ class _Block(nn.Module):
         self.hook_attn_out = HookPoint()
         self.hook_resid_mid = HookPoint()
         self.hook_mlp_in = HookPoint()
-        self.mlp = _MLP(weights, layer, dtype)
+        self.mlp = _MLP(shape, weights, layer, dtype)
         self.hook_mlp_out = HookPoint()
         self.hook_resid_post = HookPoint()
         self._normed = shape.norm
@@ -182,6 +182,9 @@ class _Attention(nn.Module):
         self._W_K = own_parameter(weights.W_K[layer], dtype)
         self._W_V = own_parameter(weights.W_V[layer], dtype)
         self.W_O = own_parameter(weights.W_O[layer], dtype)
+        self.b_Q = None if weights.b_Q is None else own_parameter(weights.b_Q[layer], dtype)
+        self._b_K = None if weights.b_K is None else own_parameter(weights.b_K[layer], dtype)
+        self._b_V = None if weights.b_V is None else own_parameter(weights.b_V[layer], dtype)
         self.hook_q = HookPoint()
         self.hook_k = HookPoint()
         self.hook_v = HookPoint()
@@ -196,19 +199,33 @@ class _Attention(nn.Module):
     @property
     def W_K(self) -> Tensor:
         """The key matrix of every query head [head, d_model, d_head]."""
-        return self._W_K.repeat_interleave(self._shape.n_heads // self._shape.kv_heads, dim=0)
+        return self._W_K.repeat_interleave(self._group, dim=0)
 
     @property
     def W_V(self) -> Tensor:
         """The value matrix of every query head [head, d_model, d_head]."""
-        return self._W_V.repeat_interleave(self._shape.n_heads // self._shape.kv_heads, dim=0)
+        return self._W_V.repeat_interleave(self._group, dim=0)
+
+    @property
+    def b_K(self) -> Tensor | None:
+        """The bias of every query head's keys [head, d_head], where there is one."""
+        return None if self._b_K is None else self._b_K.repeat_interleave(self._group, dim=0)
+
+    @property
+    def b_V(self) -> Tensor | None:
+        """The bias of every query head's values [head, d_head], where there is one."""
+        return None if self._b_V is None else self._b_V.repeat_interleave(self._group, dim=0)
+
+    @property
+    def _group(self) -> int:
+        return self._shape.n_heads // self._shape.kv_heads
 
     def forward(self, q_in: Tensor, k_in: Tensor, v_in: Tensor) -> Tensor:
         """Sum of head results [batch, position, d_model] from per-head inputs [batch, position, head, d_model]."""
         into = "batch position head d_model, head d_model d_head -> batch position head d_head"
-        q = self.hook_q(einops.einsum(q_in, self.W_Q, into)).transpose(1, 2)
-        k = self.hook_k(einops.einsum(k_in, self.W_K, into)).transpose(1, 2)
-        v = self.hook_v(einops.einsum(v_in, self.W_V, into)).transpose(1, 2)
+        q = self.hook_q(_shifted(einops.einsum(q_in, self.W_Q, into), self.b_Q)).transpose(1, 2)
+        k = self.hook_k(_shifted(einops.einsum(k_in, self.W_K, into), self.b_K)).transpose(1, 2)
+        v = self.hook_v(_shifted(einops.einsum(v_in, self.W_V, into), self.b_V)).transpose(1, 2)
         if self._shape.rotary:
             q = self.hook_rot_q(rotate(self._shape, q).transpose(1, 2)).transpose(1, 2)
             k = self.hook_rot_k(rotate(self._shape, k).transpose(1, 2)).transpose(1, 2)
@@ -218,9 +235,14 @@ class _Attention(nn.Module):
         return self.hook_result(einops.einsum(z, self.W_O, out_of)).sum(2)
 
 
+def _shifted(values: Tensor, bias: Tensor | None) -> Tensor:
+    return values if bias is None else values + bias
+
+
 class _MLP(nn.Module):
-    def __init__(self, weights: TrainedWeights, layer: int, dtype: torch.dtype) -> None:
+    def __init__(self, shape: Architecture, weights: TrainedWeights, layer: int, dtype: torch.dtype) -> None:
         super().__init__()
+        self._shape = shape
         self.W_in = own_parameter(weights.W_in[layer], dtype)
         self.W_out = own_parameter(weights.W_out[layer], dtype)
         self.W_gate = None if weights.W_gate is None else own_parameter(weights.W_gate[layer], dtype)
@@ -236,5 +258,5 @@ class _MLP(nn.Module):
             gate = F.silu(self.hook_pre(residual @ self.W_gate))
             return self.hook_post(gate * self.hook_pre_linear(linear)) @ self.W_out
         pre = self.hook_pre(linear if self.b_in is None else linear + self.b_in)
-        written = self.hook_post(F.gelu(pre, approximate="tanh")) @ self.W_out
+        written = self.hook_post(activate(self._shape, pre)) @ self.W_out
         return written if self.b_out is None else written + self.b_out

@@ -35,6 +35,10 @@ class TrainedWeights:
         attn_gain: Gains of the norm that a layer's heads read through [layer, d_model].
         mlp_gain: Gains of the norm that a layer's MLP reads through [layer, d_model].
         final_gain: Gains of the norm before the unembedding [d_model].
+        b_Q: [layer, head, d_head].
+        b_K: [layer, kv_head, d_head], as is ``b_V``.
+        b_V: See ``b_K``.
+        b_U: [output].
     """
 
     W_E: Tensor
@@ -52,6 +56,10 @@ class TrainedWeights:
     attn_gain: Tensor | None = None
     mlp_gain: Tensor | None = None
     final_gain: Tensor | None = None
+    b_Q: Tensor | None = None
+    b_K: Tensor | None = None
+    b_V: Tensor | None = None
+    b_U: Tensor | None = None
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> TrainedWeights:
@@ -105,6 +113,9 @@ def weight_shapes(
         found["W_gate"] = (layers, d, m)
     if shape.biases:
         found |= {"b_in": (layers, m), "b_out": (layers, d)}
+    if shape.attention_biases:
+        shared = (layers, shape.kv_heads, k)
+        found |= {"b_Q": (layers, shape.n_heads, k), "b_K": shared, "b_V": shared, "b_U": (n_outputs,)}
     if shape.norm and shape.gains:
         found |= {"attn_gain": (layers, d), "mlp_gain": (layers, d), "final_gain": (d,)}
     return found

@@ -1,6 +1,7 @@
 """A second certificate in plain NumPy that shares no code with the first: whole forward passes, one pair at a time."""
 
 from collections.abc import Mapping
+from math import erf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,13 @@ class PlainNetwork:
         style: ``gpt2`` or ``llama``.
         norm: Whether what is read is normalised.
         causal: Whether a position sees only the past.
+        activation: ``gelu_new`` or ``gelu``.
     """
 
-    def __init__(self, weights: Mapping[str, Array], *, style: str, norm: bool, causal: bool) -> None:
-        self.w, self.style, self.norm, self.causal = weights, style, norm, causal
+    def __init__(
+        self, weights: Mapping[str, Array], *, style: str, norm: bool, causal: bool, activation: str = "gelu_new"
+    ) -> None:
+        self.w, self.style, self.norm, self.causal, self.activation = weights, style, norm, causal, activation
         self.n_layers, self.n_heads = weights["W_Q"].shape[:2]
 
     def normed(self, x: Array, gain: Array | None) -> Array:
@@ -32,6 +36,9 @@ class PlainNetwork:
 
     def gain(self, name: str, layer: int) -> Array | None:
         return self.w[name][layer] if name in self.w else None
+
+    def bias(self, name: str, *place: int) -> Array | float:
+        return self.w[name][place] if name in self.w else 0.0
 
     def turned(self, x: Array) -> Array:
         """Each pair (i, i + half) of a vector at position p turned by p / base^(2 i / d)."""
@@ -48,9 +55,9 @@ class PlainNetwork:
 
     def head(self, layer: int, head: int, q_in: Array, k_in: Array, v_in: Array) -> Array:
         gain, shared = self.gain("attn_gain", layer), head * self.w["W_K"].shape[1] // self.n_heads
-        q = self.turned(self.normed(q_in, gain) @ self.w["W_Q"][layer, head])
-        k = self.turned(self.normed(k_in, gain) @ self.w["W_K"][layer, shared])
-        v = self.normed(v_in, gain) @ self.w["W_V"][layer, shared]
+        q = self.turned(self.normed(q_in, gain) @ self.w["W_Q"][layer, head] + self.bias("b_Q", layer, head))
+        k = self.turned(self.normed(k_in, gain) @ self.w["W_K"][layer, shared] + self.bias("b_K", layer, shared))
+        v = self.normed(v_in, gain) @ self.w["W_V"][layer, shared] + self.bias("b_V", layer, shared)
         scores = q @ k.T / np.sqrt(q.shape[-1])
         if self.causal:
             scores[np.triu_indices(len(scores), 1)] = -np.inf
@@ -64,6 +71,11 @@ class PlainNetwork:
             gate = x @ self.w["W_gate"][layer]
             return gate / (1 + np.exp(-gate)) * hidden @ self.w["W_out"][layer]
         hidden = hidden + self.w["b_in"][layer]
+        if self.activation == "gelu":
+            return (
+                0.5 * hidden * (1 + np.vectorize(erf)(hidden / np.sqrt(2))) @ self.w["W_out"][layer]
+                + self.w["b_out"][layer]
+            )
         cube = np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3)
         return 0.5 * hidden * (1 + np.tanh(cube)) @ self.w["W_out"][layer] + self.w["b_out"][layer]
 
@@ -88,7 +100,7 @@ class PlainNetwork:
             written |= dict(zip(names, results, strict=True))
             written[f"m{layer}"] = self.mlp(layer, read(f"m{layer}"))
         gain = self.w.get("final_gain")
-        return self.normed(read("logits"), gain) @ self.w["W_U"], written
+        return self.normed(read("logits"), gain) @ self.w["W_U"] + self.bias("b_U"), written
 
 
 def answers(logits: Array) -> tuple[int, ...]:

@@ -16,7 +16,8 @@ from groundtruth.trained.trained_weights import initial_weights, weight_shapes
 GPT2 = Architecture("gpt2", n_layers=2, n_heads=2, d_model=12, d_head=4, d_mlp=16)
 LLAMA = Architecture("llama", n_layers=2, n_heads=2, d_model=12, d_head=4, d_mlp=16, n_kv_heads=1)
 PLAIN = replace(GPT2, norm=False, causal=False)
-ARCHITECTURES = {"gpt2": GPT2, "llama": LLAMA, "without norm, bidirectional": PLAIN}
+LENS = replace(GPT2, norm=False, gains=False, activation="gelu", attention_biases=True)
+ARCHITECTURES = {"gpt2": GPT2, "llama": LLAMA, "without norm, bidirectional": PLAIN, "biases, exact gelu": LENS}
 
 
 def second_step_correspondence() -> Correspondence:

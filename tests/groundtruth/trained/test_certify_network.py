@@ -14,7 +14,7 @@ from groundtruth.truth.circuits.circuit import ABLATIONS
 from tests.groundtruth.trained.plain_enumeration import PlainNetwork, answers
 from tests.groundtruth.trained.small_networks import ARCHITECTURES, GPT2, PLAIN, random_network
 
-SEEDS = {"gpt2": 1, "llama": 0, "without norm, bidirectional": 1}
+SEEDS = {"gpt2": 1, "llama": 0, "without norm, bidirectional": 1, "biases, exact gelu": 1}
 """Seeds of networks that have both live and inert edges under every ablation."""
 
 
@@ -22,7 +22,7 @@ def _enumerate(network, ablation):
     """Which edges change an output when cut alone, and on how many pairs, in NumPy."""
     shape = network.architecture
     arrays = {name: value.numpy() for name, value in network.weights.tensors.items()}
-    plain = PlainNetwork(arrays, style=shape.style, norm=shape.norm, causal=shape.causal)
+    plain = PlainNetwork(arrays, style=shape.style, norm=shape.norm, causal=shape.causal, activation=shape.activation)
     ids = network.encode(list(network.domain.enumerate())).tolist()
     full = [plain.run(row) for row in ids]
     written = {name: np.stack([sources[name] for _, sources in full]) for name in full[0][1]}

@@ -29,7 +29,7 @@ def test_module_gives_the_numbers_of_the_plain_functions(network, ids):
 def test_numpy_gives_the_numbers_of_the_plain_functions(network, ids):
     shape = network.architecture
     arrays = {name: value.numpy() for name, value in network.weights.tensors.items()}
-    plain = PlainNetwork(arrays, style=shape.style, norm=shape.norm, causal=shape.causal)
+    plain = PlainNetwork(arrays, style=shape.style, norm=shape.norm, causal=shape.causal, activation=shape.activation)
     for row, expected in zip(ids.tolist(), network.logits(ids).numpy(), strict=True):
         assert_equal(torch.from_numpy(plain.run(row)[0]), torch.from_numpy(expected))
 
