@@ -16,6 +16,7 @@ from groundtruth.cli.compare import compare
 from groundtruth.cli.compile import compile
 from groundtruth.cli.explore import explore
 from groundtruth.cli.generate import generate
+from groundtruth.cli.import_models import import_models
 from groundtruth.cli.leaderboard import leaderboard
 from groundtruth.cli.methods import methods
 from groundtruth.cli.models import models
@@ -64,8 +65,8 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 COMMANDS = (
-    programs, models, show, explore, compile, train, verify, bench, score, check, methods, new_method, test_circuit,
-    pitfalls, generate, repro, tasks, submit, submission, report, plot, compare, why, validity, realism,
+    programs, models, show, explore, compile, train, import_models, verify, bench, score, check, methods, new_method,
+    test_circuit, pitfalls, generate, repro, tasks, submit, submission, report, plot, compare, why, validity, realism,
     leaderboard,
 )  # fmt: skip
 """The commands in the order in which help lists them."""

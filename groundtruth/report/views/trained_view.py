@@ -18,10 +18,19 @@ CHOSEN = "the circuit was chosen before training and trained for; what the weigh
 """What a reader must know of every trained model."""
 
 
+MEASURED = "its truth is what was enumerated, and not the circuit that was claimed with it"
+"""What a reader must know of every imported model."""
+
+
 def trained_facts(model: TrainedModel) -> Text:
     """What kind of transformer it is, how it was trained, and how its truth is known."""
     training, n = model.training, model.certificate.inputs
     text = Text(f"{model.family} · {model.architecture}\n{model.domain}", "faint")
+    if training.kind == "imported":
+        text.append(f"\nimported from {training.settings.get('source', 'elsewhere')} · {MEASURED}", "faint")
+        return text.append(
+            f"\nmeasured by enumeration: all {n:,} inputs, each edge cut on all {n * n:,} pairs", "faint"
+        )
     text.append(f"\ntrained ({training.kind}, seed {training.seed}, {training.steps:,} steps) · {CHOSEN}", "faint")
     unmet = model.certificate.unmet(model)
     text.append(f"\nNOT certified: {unmet[0]}; " if unmet else "\ncertified ", "bad" if unmet else "faint")
