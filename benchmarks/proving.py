@@ -6,9 +6,10 @@ Run: ``python benchmarks/proving.py [--processes 2]``. The limit is 3 minutes on
 import argparse
 import time
 
+from groundtruth.executors import Processes
 from groundtruth.model import load
 from groundtruth.store.catalog import shipped
-from groundtruth.truth.verify import verify_many
+from groundtruth.truth.verify_many import verify_many
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     given = parser.parse_args()
     names = shipped()
     start = time.perf_counter()
-    outcomes = list(verify_many(names, processes=given.processes))
+    outcomes = list(verify_many(names, executor=Processes(given.processes)))
     seconds = time.perf_counter() - start
     slowest = sorted(outcomes, key=lambda outcome: -outcome.seconds)[:5]
     circuits = [circuit for name in names for circuit in _circuits(name)]

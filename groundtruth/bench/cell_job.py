@@ -1,8 +1,7 @@
 """A cell as a job of an executor: what a worker is told, and what it answers, both as JSON."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from groundtruth.bench.run_cell import run_cell
 from groundtruth.errors import WorkerError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.executors.same_code import differences, refusal
 from groundtruth.files import from_json, to_json
 from mib.errors import MibError
 
@@ -74,19 +74,5 @@ def _require_same_grounds(cell: Cell, wanted: Mapping[str, Any], parcel: Parcel)
     except (ValueError, MibError, OSError) as error:
         told = f"what '{cell.method}' on '{cell.model}' stands on is not here: {error}"
         raise WorkerError(parcel.there(told)) from error
-    if differing := list(_differences(wanted, own)):
-        raise WorkerError(
-            f"this worker (process {os.getpid()}) would compute something else than the driver asks for: "
-            f"{'; '.join(differing)}. Give every machine the same installation and files; what is finished is kept."
-        )
-
-
-def _differences(wanted: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in wanted.items():
-        if name == "versions":
-            pairs = ((package, value.get(package), own[name].get(package)) for package in {**value, **own[name]})
-            yield from (
-                f"{package} {here or 'none'} here, {there} there" for package, there, here in pairs if there != here
-            )
-        elif value != own.get(name):
-            yield f"{_WORDS.get(name, name)} ({str(own.get(name))[:12]} here, {str(value)[:12]} there)"
+    if differing := list(differences(wanted, own, _WORDS)):
+        raise refusal(differing)

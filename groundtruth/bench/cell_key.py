@@ -2,21 +2,19 @@
 
 import hashlib
 import json
-import platform
 import sys
 from collections.abc import Callable
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import groundtruth
 from groundtruth.bench.cell import Cell, cell_fields
 from groundtruth.bench.cell_store import SCHEMA_VERSION
 from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import track_of
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model
+from groundtruth.executors.same_code import versions
 from groundtruth.source_hash import source_sha256
 from groundtruth.specs import find_compiled
 from groundtruth.store.catalog import stored
@@ -60,14 +58,6 @@ def cell_grounds(cell: Cell) -> dict[str, Any]:
 def evaluator_sha256(track: Track) -> str:
     """SHA-256 of the source of a track's evaluators and of all of ours that they import."""
     return source_sha256(*track.evaluator_modules)
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Versions of what computes the numbers."""
-    packages = ("torch", "numpy", "scipy", "scikit-learn", "transformer-lens", "tracr-pypi")
-    found = {name: metadata.version(name) for name in packages}
-    return {"groundtruth": groundtruth.__version__, "python": platform.python_version(), **found}
 
 
 @cache

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped, cell_fields
-from groundtruth.bench.cell_key import cell_key, evaluator_sha256, method_sha256, model_sha256, versions
+from groundtruth.bench.cell_key import cell_key, evaluator_sha256, method_sha256, model_sha256
 from groundtruth.bench.cell_store import SCHEMA_VERSION
 from groundtruth.bench.result import Result
 from groundtruth.bench.tracks import track_of
+from groundtruth.executors.same_code import versions
 from groundtruth.user_methods import is_file_spec
 from mib.metrics.metric_validity import Validity
 

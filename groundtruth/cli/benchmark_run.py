@@ -11,28 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import Parameter
 
+from groundtruth.cli.executor_options import ExecutorOptions
 from groundtruth.cli.options import (
     CellTimeout,
     DeviceName,
-    ExecutorName,
-    Jobs,
     OptionalAblation,
     OptionalLevel,
     ProfileName,
     Seed,
-    SlurmOptions,
     TrackName,
     memory_in,
     print_json,
     require_level,
-    slurm_options,
     split,
 )
 
 if TYPE_CHECKING:
     from groundtruth.bench import Request, Result, Track
     from groundtruth.bench.cell import Cell, Outcome
-    from groundtruth.executors import Executor
 
 
 @Parameter(name="*")
@@ -132,17 +128,10 @@ class Asked:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class RunOptions(ExecutorOptions):
     """How a run goes, whatever it is of.
 
     Attributes:
-        jobs: Workers, at most; by default one a CPU, of the machine or of the whole cluster.
-        executor: What runs the cells: processes of this machine, serial (this process, for debugging), ray (a cluster;
-            pip install 'mechinterp-groundtruth[ray]') or submitit (Slurm; [slurm]). See docs/clusters.md.
-        address: Ray: a running cluster, auto or HOST:PORT; without it one is started on this machine. Submitit:
-            slurm or local.
-        slurm: An option of submitit's AutoExecutor, such as slurm_partition=gpu or timeout_min=60; more than once for
-            several. By default a job may take 12 hours.
         cell_timeout: Seconds that one method may take on one model; one that takes longer has failed there.
         fresh: Run every cell again, whatever is in OUT/cells.
         columns: Columns of the table, separated by commas, instead of those that fit.
@@ -151,31 +140,12 @@ class RunOptions:
         json: Print the result as JSON instead of the table.
     """
 
-    jobs: Jobs = None
-    executor: ExecutorName = "processes"
-    address: str | None = None
-    slurm: SlurmOptions = None
     cell_timeout: CellTimeout = None
     fresh: bool = False
     columns: str | None = None
     wide: bool = False
     out: Path = Path("results")
     json: bool = False
-
-    def choose_executor(self) -> "Executor":
-        """Find what runs the cells.
-
-        Raises:
-            WorkerError: If there is none of that name, its package is not installed, or an option is not its own.
-        """
-        from groundtruth.executors import choose_executor
-
-        where: dict[str, Any] = {
-            "address": self.address,
-            "folder": self.out / "jobs",
-            "options": slurm_options(self.slurm),
-        }
-        return choose_executor(self.executor, jobs=self.jobs, **where)
 
 
 ASKED = Asked()
@@ -202,7 +172,7 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     torch.set_num_threads(1)
     choose_columns(track.columns, "screen", split(options.columns, "--columns"))  # a wrong name is told before the run
     refuse_methods_of_others(track, request.methods or ())
-    executor = options.choose_executor()
+    executor = options.choose_executor(options.out / "jobs")
     cells = plan_cells(track, request, is_remote=executor.is_remote)
     start, known = time.perf_counter(), 0
     found: dict[Cell, Outcome] = {}

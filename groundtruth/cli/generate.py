@@ -1,10 +1,10 @@
 """The command that makes a suite of fresh programs, and seals one that is made later."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundtruth.cli.options import AsJson, Jobs, Seed, print_json
+from groundtruth.cli.executor_options import EXECUTOR_OPTIONS, ExecutorOptions
+from groundtruth.cli.options import AsJson, Seed, print_json
 
 if TYPE_CHECKING:
     from groundtruth.generated import Bounds
@@ -25,7 +25,7 @@ def generate(
     length: str = LENGTH,
     seal: Path | None = None,
     reveal: Path | None = None,
-    jobs: Jobs = None,
+    where: ExecutorOptions = EXECUTOR_OPTIONS,
     json: AsJson = False,
 ) -> None:
     """Make a held-out suite: fresh programs, compiled, checked, proven and stored; the same on every machine.
@@ -45,7 +45,7 @@ def generate(
         length: Tokens of the longest input.
         seal: Make no suite yet: write FILE.json, to publish, and FILE.secret.json with the seed, to keep.
         reveal: Make the suite of a seal, whose secret lies beside it, and show its seed.
-        jobs: Processes; by default one a CPU.
+        where: Where the draws are made.
         json: Print JSON, for machines.
     """
     from groundtruth.generated.suite import generate as generate_suite
@@ -63,7 +63,7 @@ def generate(
         out or Path(),
         seed=number,
         bounds=bounds,
-        processes=jobs or os.cpu_count() or 1,
+        executor=where.choose_executor(Path("results/jobs")),
         report=lambda items, total: tracked("drawing", items, total=total),
     )
     if json:

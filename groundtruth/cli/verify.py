@@ -1,18 +1,18 @@
 """The command that proves stored models again."""
 
-import os
 from pathlib import Path
 
-from groundtruth.cli.options import AsJson, Jobs, flat, print_json
+from groundtruth.cli.executor_options import EXECUTOR_OPTIONS, ExecutorOptions
+from groundtruth.cli.options import AsJson, flat, print_json
 
 
-def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
+def verify(*names: str, where: ExecutorOptions = EXECUTOR_OPTIONS, json: AsJson = False) -> int:
     """Re-prove weights = program and the status of every edge, from the stored models alone.
 
     Args:
         names: Shipped models, variants such as hist@rotated, trained models, or folders; all that ships if none is
             named.
-        jobs: Processes; by default one a CPU. Fewer take less memory.
+        where: Where the proofs run.
         json: Print JSON, for machines.
     """
     from groundtruth.model import load
@@ -20,14 +20,15 @@ def verify(*names: str, jobs: Jobs = None, json: AsJson = False) -> int:
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.verifications import verification_data, verifications_table
     from groundtruth.store.catalog import shipped, shipped_large, shipped_trained, shipped_variants, stored
-    from groundtruth.truth.verify import verify_many
+    from groundtruth.truth.verify_many import verify_many
 
     wanted = flat(names)
     for name in wanted:
         if stored(name) is None and not Path(name).is_dir():
             load(name)  # an unknown name is bad input, not a failed proof
     wanted = wanted or [*shipped(), *shipped_large(), *shipped_variants(), *shipped_trained()]
-    found = list(tracked("verifying", verify_many(wanted, processes=jobs or os.cpu_count() or 1), total=len(wanted)))
+    executor = where.choose_executor(Path("results/jobs"))
+    found = list(tracked("verifying", verify_many(wanted, executor=executor), total=len(wanted)))
     if json:
         print_json(verification_data(found))
     else:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class Job:
 
 def jobs_of(seed: int, numbers: Sequence[int], bounds: Bounds, workshop: Path) -> list[Job]:
     """Draws of a suite, each with a folder under a name of all that it depends on, the code too."""
-    code = source_sha256("groundtruth.generated.suite")
+    code = source_sha256("groundtruth.generated.make_draw")
     told = hashlib.sha256(f"{seed} {bounds} {code}".encode()).hexdigest()[:16]
     return [Job(seed, number, bounds, workshop / f"{number}-{told}") for number in numbers]
 
@@ -75,6 +76,11 @@ def kept(job: Job, make: Callable[[Job], Member | str]) -> Member | str:
     data: dict[str, Any] = {"rejected": outcome} if isinstance(outcome, str) else {"member": asdict(outcome)}
     write_whole(job.folder / _OUTCOME, to_json(data))
     return outcome
+
+
+def is_of_a_draw(name: str) -> bool:
+    """Tell whether a path in the folder of a draw is that of a file which a draw makes."""
+    return re.fullmatch(_OF_A_DRAW, name) is not None and name.split("/")[-1] not in ("", ".", "..")
 
 
 def publish(workshop: Path, models: Mapping[str, Path], manifest: Mapping[str, Any]) -> None:

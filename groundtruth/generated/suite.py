@@ -6,33 +6,34 @@ and which is first, changes nothing.
 """
 
 import contextlib
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from groundtruth.errors import ProgramError, WorkerError
-from groundtruth.generated.acceptance import Rejected, judge
+from groundtruth.executors import Executor, Needs, Processes
+from groundtruth.executors.ordered_jobs import run_ordered
+from groundtruth.executors.same_code import code_grounds
 from groundtruth.generated.bounds import Bounds
-from groundtruth.generated.choices import seeded
-from groundtruth.generated.draw import Drawn, draw
-from groundtruth.generated.grammar import Stuck
+from groundtruth.generated.draw_job import CODE, run_draw_job, unpack_draw, write_draw_job
 from groundtruth.generated.lock import locked
+from groundtruth.generated.make_draw import outcome_of
 from groundtruth.generated.member import Member
-from groundtruth.generated.resume import WORKSHOP, Job, clear, jobs_of, kept, publish, require_folder
-from groundtruth.store.write import save
-from groundtruth.workers import Lost, run_in_order
+from groundtruth.generated.resume import WORKSHOP, Job, clear, jobs_of, publish, require_folder
+from groundtruth.workers import Lost
 
 SCHEMA_VERSION = 1
 
 DEEP = Bounds(depth=(3, 8), heads=(1, 4), vocab=(2, 4), length=(3, 5))
 """Bounds of a held-out suite unless asked otherwise."""
 
-WIDE = 3
-"""Programs are made to have at least 1, 2, ... so many heads in turn."""
+ONE_PROCESS = Processes(1)
+
+WORKER_MEMORY = 2 * 2**30
+"""Bytes that a worker asks a cluster for."""
 
 _DRAWS_PER_MODEL = 20
 """A suite that takes more draws than this a model is given up."""
@@ -90,7 +91,7 @@ def generate(
     *,
     seed: int = 0,
     bounds: Bounds = DEEP,
-    processes: int = 1,
+    executor: Executor = ONE_PROCESS,
     report: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
 ) -> Suite:
     """Draw, check, prove and store a suite of models.
@@ -100,7 +101,7 @@ def generate(
         out: Folder of the suite, made if it is not there; it gets a folder a model and ``suite.json``.
         seed: The same seed gives the same files on every machine.
         bounds: How large the programs are.
-        processes: How many judge draws side by side.
+        executor: Runs the draws; by default this process. The files of a worker elsewhere come back to ``out``.
         report: Wraps what is being judged, for a progress bar.
 
     Raises:
@@ -119,7 +120,7 @@ def generate(
     with locked(workshop):
         require_folder(folder, seed, bounds)  # another process may have made a suite there meanwhile
         try:
-            found, rejected, draws = _collected(n, seed, bounds, workshop, processes, report)
+            found, rejected, draws = _collected(n, seed, bounds, workshop, executor, report)
         except ProgramError:
             clear(workshop)
             raise
@@ -129,25 +130,12 @@ def generate(
     return suite
 
 
-def draw_number(seed: int, number: int, bounds: Bounds) -> Drawn:
-    """One draw of a suite: of the depth, and the least number of heads, whose turn it is.
-
-    Raises:
-        Stuck: If nothing comes of it.
-    """
-    (low, high), (least, most) = bounds.depth, bounds.heads
-    turn, depth = number // (high - low + 1), low + number % (high - low + 1)
-    heads = least + turn % (min(most, WIDE) - least + 1) if least < WIDE else least
-    dealt = replace(bounds, depth=(depth, depth), heads=(min(heads, max(least, depth)), most))
-    return draw(seeded(random.Random(f"{seed}/{number}")), dealt)
-
-
 def _collected(
     n: int,
     seed: int,
     bounds: Bounds,
     workshop: Path,
-    processes: int,
+    executor: Executor,
     report: Callable[[Iterator[Any], int], Iterator[Any]],
 ) -> tuple[list[tuple[Member, Job]], dict[str, int], int]:
     """Rounds of draws, each as large as what is missing, so that none is made in vain."""
@@ -162,7 +150,7 @@ def _collected(
                 f"{', '.join(f'{reason} {count}' for reason, count in rejected.most_common())}. Widen the bounds."
             )
         jobs = jobs_of(seed, range(draws, draws + missing), bounds, workshop)
-        for job, found in report(_outcomes(jobs, processes), missing):
+        for job, found in report(_outcomes(jobs, executor), missing):
             if isinstance(found, str):
                 rejected[found] += 1
             elif found.name in members:
@@ -173,57 +161,30 @@ def _collected(
     return list(members.values()), dict(rejected), draws
 
 
-def _outcomes(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, Member | str]]:
+def _outcomes(jobs: Sequence[Job], executor: Executor) -> Iterator[tuple[Job, Member | str]]:
     """The outcome of each job, in their order; one whose process is killed is made once more, alone.
 
     Raises:
         WorkerError: If some are lost then too; the others are kept.
     """
     lost: list[tuple[Job, Lost]] = []
-    with contextlib.closing(run_in_order(outcome_of, jobs, processes=processes, again=True)) as outcomes:
-        for job, found in outcomes:
-            if isinstance(found, Lost):
-                lost.append((job, found))
-            else:
-                yield job, found
+    asked = {write_draw_job(job): job for job in jobs}
+    common = code_grounds(CODE) if executor.is_remote else ""
+    needs = Needs(memory=WORKER_MEMORY)
+    with contextlib.closing(run_ordered(executor, run_draw_job, common, list(asked), needs=needs, again=True)) as run:
+        for text, answer in run:
+            job = asked[text]
+            if isinstance(answer, Lost):
+                lost.append((job, answer))
+                continue
+            unpack_draw(answer, job.folder)
+            yield job, outcome_of(job)  # as it is kept there
     if lost:
         (job, how), more = lost[0], f" (and {len(lost) - 1} more draws)" if len(lost) > 1 else ""
         raise WorkerError(
             f"draw {job.number} of seed {job.seed}{more} was tried twice: {how}. No suite is written; what the other "
             f"draws gave is kept in {job.folder.parent}. Run again: the same command makes only what is missing."
         )
-
-
-def outcome_of(job: Job) -> Member | str:
-    """Draw, judge and store one model, or take what is kept of an earlier run; the reason if it is rejected."""
-    return kept(job, _drawn)
-
-
-def _drawn(job: Job) -> Member | str:
-    import torch
-
-    torch.set_num_threads(1)
-    try:
-        drawn = draw_number(job.seed, job.number, job.bounds)
-        judged = judge(drawn, job.bounds)
-    except Stuck:
-        return "nothing fits any more"
-    except Rejected as error:
-        return error.reason
-    model = judged.model
-    kinds = ("fixed", "mixed") if model.pad_safe and len(model.domain.lengths) > 1 else ("fixed",)
-    save(model, job.folder / model.name, [model.circuit("resample", lengths) for lengths in kinds])
-    return Member(
-        name=model.name,
-        code=drawn.code,
-        layers=model.weights.n_layers,
-        heads=model.weights.n_heads,
-        live=len(judged.circuit.edges),
-        edges=len(model.graph.edges),
-        shared_mlps=drawn.size.mlps,
-        inputs=model.check.inputs,
-        causal=model.causal,
-    )
 
 
 def _label(column: str, key: int) -> str:

@@ -13,12 +13,13 @@ from typing import Any
 
 from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped, cell_fields
 from groundtruth.bench.cell_job import read_cell_outcome, run_cell_job
-from groundtruth.bench.cell_key import evaluator_sha256, versions
+from groundtruth.bench.cell_key import evaluator_sha256
 from groundtruth.bench.compare_results import SAME
 from groundtruth.bench.tracks import track_of
 from groundtruth.bench.worker_needs import worker_needs
 from groundtruth.errors import ArtifactError
 from groundtruth.executors import Executor
+from groundtruth.executors.same_code import versions
 from groundtruth.scoreboard.bundle import Bundle
 from groundtruth.user_methods import is_file_spec
 from groundtruth.workers import Lost

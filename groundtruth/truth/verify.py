@@ -1,6 +1,5 @@
 """Re-prove what an artifact claims, from the artifact alone: weights = program, and every edge's status."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +37,6 @@ from groundtruth.truth.recipe_claims import require_recipe
 from groundtruth.truth.trained_claims import trained_claims
 from groundtruth.truth.variable_claims import require_variables
 from groundtruth.truth.variables import VariableTruth
-from groundtruth.workers import Lost, run_in_order
 from mib.errors import shorten
 
 _HELD = 30
@@ -92,27 +90,6 @@ def verify(name: str | Path) -> Verification:
     start = time.perf_counter()
     checks = tuple(every_check(name))
     return Verification(str(name), checks, time.perf_counter() - start)
-
-
-def verify_many(names: Sequence[str | Path], *, processes: int = 2) -> Iterator[Verification]:
-    """Re-prove several stored models side by side; outcomes come in the order of the names.
-
-    Args:
-        names: Of shipped models, or folders.
-        processes: How many at once; 1 runs them in this process.
-
-    Yields:
-        The outcome for each; a model whose process was killed has one failed check that says so.
-    """
-    with contextlib.closing(run_in_order(verify, names, processes=processes)) as outcomes:
-        for name, outcome in outcomes:
-            yield _lost(name, outcome) if isinstance(outcome, Lost) else outcome
-
-
-def _lost(name: str | Path, how: Lost) -> Verification:
-    """A model of which nothing was proven; that is no proof."""
-    told = f"{how}; nothing was proven. Run again: groundtruth verify {name}"
-    return Verification(str(name), (CheckResult("process", False, told),))
 
 
 def every_check(name: str | Path) -> Iterator[CheckResult]:

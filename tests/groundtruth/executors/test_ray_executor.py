@@ -15,6 +15,10 @@ from groundtruth.bench import Cell, CellStore, run_cells
 from groundtruth.errors import WorkerError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.executors import Needs, Serial, choose_executor, ray_executor
+from groundtruth.generated import Bounds
+from groundtruth.generated.suite import generate
+from groundtruth.truth.verify import verify
+from groundtruth.truth.verify_many import verify_many
 from groundtruth.workers import Lost
 from tests.groundtruth.bench.cell_makers import circuit_cell
 from tests.groundtruth.executors.two_nodes import NODE, cluster
@@ -138,3 +142,16 @@ def test_a_driver_killed_takes_its_workers_along_and_the_next_one_goes_on(cluste
     found = list(run_cells(cells[:2], CellStore(tmp_path / "cells"), executor=choose_executor("ray", jobs=1)))
     assert [known for *_, known in found] == [True, False]
     assert timeless(found) == timeless(run_cells(cells[:2], CellStore(tmp_path / "serial"), executor=Serial()))
+
+
+def test_models_are_proven_and_drawn_on_the_cluster_as_here(cluster, tmp_path: Path) -> None:
+    names, ray = ["contains_x", "copy_first"], choose_executor("ray", jobs=2)
+    proven = [list(verify_many(names, executor=executor)) for executor in (ray, Serial())]
+    assert [[one.checks for one in some] for some in proven] == [[verify(name).checks for name in names]] * 2
+    for place, executor in (("there", ray), ("here", Serial())):
+        generate(2, tmp_path / place, bounds=Bounds(depth=(1, 1), length=(2, 2)), executor=executor)
+    there, here = (
+        {path.relative_to(tmp_path / place): path.read_bytes() for path in (tmp_path / place).rglob("*.*")}
+        for place in ("there", "here")
+    )
+    assert there == here and len(here) == 7

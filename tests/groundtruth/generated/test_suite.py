@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from groundtruth.cli import main
-from groundtruth.errors import ArtifactError, ProgramError
-from groundtruth.generated import Bounds, from_code
-from groundtruth.generated import suite as suite_module
-from groundtruth.generated.suite import _drawn, generate
+from groundtruth.errors import ArtifactError, ProgramError, WorkerError
+from groundtruth.executors import Processes
+from groundtruth.executors.same_code import code_grounds
+from groundtruth.generated import Bounds, from_code, make_draw
+from groundtruth.generated.draw_job import unpack_draw
+from groundtruth.generated.suite import generate
 from groundtruth.model import load
 from groundtruth.specs import models_in
+from tests.groundtruth.executors.elsewhere import Elsewhere
 from tests.killing import kill_workers
 
 SMALL = ["--depth", "1..3", "--length", "2..3", "--jobs", "1"]
@@ -75,9 +78,28 @@ def test_a_draw_whose_process_is_killed_is_made_once_more(tmp_path, monkeypatch)
     tiny = Bounds(depth=(1, 1), length=(2, 2))
     generate(2, tmp_path / "calm", bounds=tiny)
     started = kill_workers(monkeypatch, {0})
-    generate(2, tmp_path / "killed", bounds=tiny, processes=2)
+    generate(2, tmp_path / "killed", bounds=tiny, executor=Processes(2))
     assert len(started) >= 3
     assert _files(tmp_path / "killed") == _files(tmp_path / "calm")
+
+
+def test_what_a_worker_elsewhere_makes_comes_back_byte_by_byte(tmp_path):
+    tiny = Bounds(depth=(1, 1), length=(2, 2))
+    generate(2, tmp_path / "here", bounds=tiny)
+    generate(2, tmp_path / "elsewhere", bounds=tiny, executor=Elsewhere())
+    assert _files(tmp_path / "elsewhere") == _files(tmp_path / "here")
+
+
+def test_a_worker_elsewhere_with_other_code_refuses(tmp_path, monkeypatch):
+    monkeypatch.setattr("groundtruth.generated.suite.code_grounds", lambda *roots: code_grounds("groundtruth.files"))
+    with pytest.raises(WorkerError, match=r"would compute something else .*: the code of groundtruth and mib \("):
+        generate(1, tmp_path, bounds=Bounds(depth=(1, 1), length=(2, 2)), executor=Elsewhere())
+
+
+def test_a_worker_writes_no_file_that_no_draw_has(tmp_path):
+    with pytest.raises(WorkerError, match=r"a file that no draw has: '\.\./escaped'\. Nothing of it was written"):
+        unpack_draw(json.dumps({"outcome.json": "", "../escaped": ""}), tmp_path / "draw")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_draw_that_is_lost_twice_ends_the_suite_and_the_others_are_kept(tmp_path, monkeypatch, capsys):
@@ -93,7 +115,8 @@ def test_a_draw_that_is_lost_twice_ends_the_suite_and_the_others_are_kept(tmp_pa
     )
     assert [path.name for path in tmp_path.iterdir()] == [".drawing"]
     made = []
-    monkeypatch.setattr(suite_module, "_drawn", lambda job: made.append(job.number) or _drawn(job))
+    drawn = make_draw._drawn
+    monkeypatch.setattr(make_draw, "_drawn", lambda job: made.append(job.number) or drawn(job))
     generate(2, tmp_path, bounds=Bounds(depth=(1, 1), heads=(1, 4), vocab=(2, 4), length=(2, 2)))
     assert 0 in made and 1 not in made
     assert not (tmp_path / ".drawing").exists()

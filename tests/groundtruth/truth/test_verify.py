@@ -8,9 +8,14 @@ import pytest
 
 from groundtruth import compile, load, programs, verify
 from groundtruth.cli import main
+from groundtruth.errors import WorkerError
+from groundtruth.executors import Processes
 from groundtruth.store import catalog
+from groundtruth.truth import verify_many as verify_module
 from groundtruth.truth.circuits.circuit import ABLATIONS
-from groundtruth.truth.verify import CheckResult, Verification, verify_many
+from groundtruth.truth.verify import CheckResult, Verification
+from groundtruth.truth.verify_many import verify_many
+from tests.groundtruth.executors.elsewhere import Elsewhere
 from tests.groundtruth.store.tampering import (
     MODEL,
     TRUTH,
@@ -83,9 +88,19 @@ def test_shipped_models_are_proven_again(name):
 def test_several_are_verified_in_their_order(stored):
     names = [stored / name for name in ("sort_hist", "hist", "contains_x_twice_told")]
     for processes in (1, 2):
-        outcomes = list(verify_many(names, processes=processes))
+        outcomes = list(verify_many(names, executor=Processes(processes)))
         assert [outcome.name for outcome in outcomes] == list(map(str, names))
         assert all(outcome.ok for outcome in outcomes)
+
+
+def test_a_worker_elsewhere_proves_the_same_files_or_refuses(stored, monkeypatch):
+    name = stored / "contains_x_twice_told"
+    (there,), here = verify_many([name], executor=Elsewhere()), verify(name)
+    assert there.checks == here.checks and there.ok
+    job = verify_module._job(name, hashed=True)
+    monkeypatch.setattr(verify_module, "_files_sha256", lambda name: "0" * 64)
+    with pytest.raises(WorkerError, match=r"would compute something else .* the files of '.*twice_told' \(none here"):
+        verify_module.verify_job("", job)
 
 
 def test_a_model_whose_process_is_killed_is_not_proven(stored, monkeypatch, capsys):
