@@ -17,6 +17,7 @@ def check(method: str, /, *, track: TrackName = "circuits", level: OptionalLevel
     """
     from groundtruth.bench import find_track
     from groundtruth.bench.tracks import refuse_methods_of_others
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.contract_view import contract_data, contract_table
     from groundtruth.testing.contract import hold_to_contract
@@ -24,7 +25,8 @@ def check(method: str, /, *, track: TrackName = "circuits", level: OptionalLevel
     found, scored = find_track(track, level=level), require_level(level or "edge")
     refuse_methods_of_others(found, [method])
     known = found.methods.find(method, scored)
-    promises = hold_to_contract(known, found.name, scored)
+    with working(f"running {known.name} on mock tasks"):
+        promises = hold_to_contract(known, found.name, scored)
     if json:
         print_json(contract_data(known.name, promises))
     else:

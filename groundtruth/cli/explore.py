@@ -62,13 +62,15 @@ def _write_page(names: tuple[str, ...], methods: list[str] | tuple[str, ...], ou
     from groundtruth.errors import DomainError
     from groundtruth.explorer.page_file import model_page
     from groundtruth.files import write_whole
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo_written
     from groundtruth.specs import find_model
 
     if len(names) != 1:
         raise DomainError(f"{len(names)} models were named. Name one, or write a folder of pages with --site DIR.")
     model = find_model(names[0])
-    content = model_page(model, methods).encode()
+    with working(f"writing the page of {model.name}"):
+        content = model_page(model, methods).encode()
     path = out or Path(f"{model.name}.html")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content)
@@ -76,17 +78,17 @@ def _write_page(names: tuple[str, ...], methods: list[str] | tuple[str, ...], ou
 
 
 def _write_site(names: tuple[str, ...], methods: list[str] | tuple[str, ...], out: Path | None, site: Path) -> None:
-    from rich.text import Text
-
     from groundtruth.cli.options import require_writable
     from groundtruth.errors import DomainError
     from groundtruth.explorer.site_files import write_site
-    from groundtruth.report.terminal import echo, echo_written
+    from groundtruth.report.progress import count_up
+    from groundtruth.report.terminal import echo_written
 
     if out is not None:
         raise DomainError(f"--out {out} and --site {site} were both given. Choose one: a page, or a folder of pages.")
     require_writable(site)
-    written = write_site(site, names, methods, tell=lambda text: echo(Text(text, "faint")))
+    with count_up("writing") as report:
+        written = write_site(site, names, methods, report=report)
     echo_written(site / "index.html", f"{len(written)} models; open it in a browser")
 
 
@@ -95,13 +97,15 @@ def _write_graph(names: tuple[str, ...], out: Path | None, site: Path | None) ->
     from groundtruth.errors import DomainError
     from groundtruth.explorer.attribution_graph import attribution_graph
     from groundtruth.files import to_json, write_whole
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo_written
     from groundtruth.specs import find_compiled
 
     if len(names) != 1 or site is not None:
         raise DomainError("--export writes the graph of one model: name one, and leave --site out.")
     model = find_compiled(names[0], "an attribution graph")
-    graph = attribution_graph(model)
+    with working(f"cutting the edges of {model.name}"):
+        graph = attribution_graph(model)
     path = out or Path(f"{model.name}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, to_json(graph))

@@ -28,6 +28,7 @@ def build(folder: Path, /, *, out: Path) -> None:
 
     from groundtruth.cli.options import require_writable
     from groundtruth.errors import ArtifactError
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo, echo_written
     from groundtruth.report.views.scoreboard_page import write_site
     from groundtruth.scoreboard.bundle import read_bundle, result_files
@@ -39,7 +40,8 @@ def build(folder: Path, /, *, out: Path) -> None:
     files = [path for path in result_files(folder) if not path.resolve().is_relative_to(inside)]
     if not files:
         raise ArtifactError(f"{folder} holds no result file. `groundtruth bench --out {folder}` writes one.")
-    boards = write_site([read_bundle(path) for path in files], out)
+    with working(f"ranking {len(files)} results"):
+        boards = write_site([read_bundle(path) for path in files], out)
     for name, board in boards.items():
         ranked = len(board.origins) - len(board.incomplete)
         echo(Text(f"{name}: {ranked} methods on {board.n_places} places, {len(board.incomplete)} not ranked"))

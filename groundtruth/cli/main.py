@@ -3,7 +3,8 @@
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import cyclopts
@@ -50,13 +51,21 @@ INTERRUPTED = 130
 LIBRARY_BARS = ("TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
 """Variables that keep libraries from drawing progress bars of their own; workers inherit them."""
 
+QUIET_OPTION = "--quiet"
+"""Option of every command; it is taken off the line before that is parsed."""
+
+QUIET_VARIABLE = "GROUNDTRUTH_QUIET"
+"""As ``groundtruth.report.progress`` reads it, which is too slow to import before a command is known."""
+
 app = cyclopts.App(
     name="groundtruth",
     help=(
         "Exact ground truth for mechanistic interpretability.\n\n"
         "Score localization methods on transformers whose circuits are known and proven. Start with "
         "`groundtruth bench`, look at one model with `groundtruth show reverse`, and score a function of your own "
-        "with `groundtruth score my_file.py:my_method`."
+        "with `groundtruth score my_file.py:my_method`.\n\n"
+        "Results go to standard output, progress to standard error where that is a terminal. With `--quiet`, anywhere "
+        "on the line, there is no progress; with `NO_COLOR` set there are no colours."
     ),
     version=__version__,
     version_flags=["--version", "-V"],
@@ -90,7 +99,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # One progress bar, ours: libraries draw theirs in every worker, all onto the same line of the terminal.
     for name in LIBRARY_BARS:
         os.environ.setdefault(name, "1")
-    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    words = given[: given.index("--")] if "--" in given else given
+    with _quiet() if QUIET_OPTION in words else nullcontext():
+        code = _run([word for word in words if word != QUIET_OPTION] + given[len(words) :])
+    sys.exit(code)
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Set the variable that turns progress off, as it was before at the end."""
+    before = os.environ.get(QUIET_VARIABLE, "")
+    os.environ[QUIET_VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        os.environ[QUIET_VARIABLE] = before
 
 
 def _run(arguments: list[str]) -> int:

@@ -21,7 +21,7 @@ def pitfalls(*names: str, seed: Seed = 0, explore: bool = False, out: Path | Non
     from groundtruth.errors import GroundTruthError
     from groundtruth.pitfalls import get
     from groundtruth.pitfalls import names as known
-    from groundtruth.report.progress import tracked
+    from groundtruth.report.progress import count_up, tracked
     from groundtruth.report.terminal import echo, echo_written
     from groundtruth.report.views.pitfalls_table import pitfall_data, pitfall_view, pitfalls_table
 
@@ -38,7 +38,8 @@ def pitfalls(*names: str, seed: Seed = 0, explore: bool = False, out: Path | Non
         from groundtruth.explorer.site_files import INDEX
         from groundtruth.explorer.story_files import write_stories
 
-        written = write_stories(folder, outcomes)
+        with count_up("writing") as report:
+            written = write_stories(folder, outcomes, report=report)
         if not json:
             echo_written(folder / INDEX, f"pages written: {len(written)}; open it in a browser")
     return 0 if all(outcome.shown for outcome in outcomes) else 1

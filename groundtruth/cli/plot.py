@@ -34,6 +34,8 @@ def plot(
     from groundtruth.errors import DomainError
     from groundtruth.files import write_whole
     from groundtruth.report.csv_file import csv_text
+    from groundtruth.report.notation import plural
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo_written
     from groundtruth.report.views.result_figures import choose_figures, result_figures
 
@@ -51,8 +53,8 @@ def plot(
     found = result_figures(read_results([result]), ablation or "", methods=names)
     chosen = choose_figures(found, split(figures, "--figures"))
     out.parent.mkdir(parents=True, exist_ok=True)
-    draw_figures(chosen, out)
+    with working("drawing"):
+        draw_figures(chosen, out)
     for figure in chosen:
         write_whole(out.with_name(f"{out.stem}-{figure.name}.csv"), csv_text(figure.records()).encode())
-    tables = ", ".join(f"{out.stem}-{figure.name}.csv" for figure in chosen)
-    echo_written(out, f"what is drawn: {tables}")
+    echo_written(out, f"what is drawn is beside it in {plural(len(chosen), 'table')}: {out.stem}-*.csv")

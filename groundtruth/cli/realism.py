@@ -30,13 +30,15 @@ def realism(
     from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
     from groundtruth.evaluation.circuits.localization_tasks import localization_task
     from groundtruth.evaluation.language_models import is_language_model
+    from groundtruth.report.progress import tracked
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.realism_view import realism_view
     from groundtruth.specs import find_model
     from groundtruth.validity.measure_realism import Realism, measure_realism
 
     found: list[Realism] = []
-    for name in split(models, "MODELS") or []:
+    names = split(models, "MODELS") or []
+    for name in tracked("measuring", names, total=len(names)):
         if is_language_model(name):
             asked = LanguageModelCircuitEvaluator.of(name, task, seed=seed).task
             found.append(measure_realism(f"{name} ({task})", asked))

@@ -19,6 +19,7 @@ def report(result: Path, /, *, html: Path | None = None, explorer: str | None = 
     """
     from groundtruth.errors import ArtifactError, GroundTruthError
     from groundtruth.files import write_whole
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo_written
     from groundtruth.report.views.result_page import read_result, result_page
 
@@ -26,7 +27,8 @@ def report(result: Path, /, *, html: Path | None = None, explorer: str | None = 
     path = html or result.with_suffix(".html")
     address = _find_explorer(explorer, path.parent) if explorer else ""
     try:
-        page = result_page(data, explorer=address)
+        with working("drawing"):
+            page = result_page(data, explorer=address)
     except GroundTruthError as error:
         raise ArtifactError(f"{result}: {error}") from error
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,7 @@ def repro(
     from rich.text import Text
 
     from groundtruth.errors import DomainError
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo
     from groundtruth.testing.reproduce import repeat
 
@@ -49,7 +50,8 @@ def repro(
         how |= {"variable": variable, "site": site} | ({"accuracy": accuracy} if property == "finds" else {})
     else:
         how |= {"ablation": ablation, "n_pairs": n_pairs} | ({"auroc": auroc} if property == "recovers" else {})
-    told = repeat(model, method, property, **how)
+    with working(f"running {method} on {model}"):
+        told = repeat(model, method, property, **how)
     if json:
         print_json({"model": model, "method": method, "property": property, "ok": not told, "failure": told})
     else:

@@ -52,13 +52,15 @@ def test_circuit(
         seed: Chooses the examples, random circuits and permutations.
         json: Print JSON, for machines.
     """
+    from groundtruth.report.progress import count_up
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.circuit_tests_view import circuit_tests_data, circuit_tests_view
     from mib.metrics.circuit_tests import run_circuit_tests
 
-    asked = _make_task(model, task, ablation, pairs, seed)
-    asked, kept = _find_circuit(circuit, asked, model, top)
-    tests = run_circuit_tests(asked, kept, n_random=random, quantile=quantile)
+    with count_up("testing") as report:
+        asked = _make_task(model, task, ablation, pairs, seed)
+        asked, kept = _find_circuit(circuit, asked, model, top)
+        tests = run_circuit_tests(asked, kept, n_random=random, quantile=quantile, report=report)
     if json:
         print_json(circuit_tests_data(tests, circuit=circuit, model=model, level=significance))
     else:

@@ -57,13 +57,15 @@ def why(
 def _print_edges(method: str, model: str, given: Parameters, asked: dict[str, Any], wide: bool, json: bool) -> None:
     from groundtruth.bench.circuit_track import CIRCUITS
     from groundtruth.evaluation.circuits.causes import diagnose
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.diagnosis_view import diagnosis_data, diagnosis_view
     from groundtruth.specs import find_model
 
     found = CIRCUITS.methods.find(method)
     parameters = parameters_in(given, method, CIRCUITS.methods.parameters(method))
-    result = diagnose(found, find_model(model), parameters=parameters, **asked)
+    with working(f"looking at {method} on {model}"):
+        result = diagnose(found, find_model(model), parameters=parameters, **asked)
     if json:
         print_json(diagnosis_data(result))
     else:
@@ -71,10 +73,12 @@ def _print_edges(method: str, model: str, given: Parameters, asked: dict[str, An
 
 
 def _print_variable(method: str, place: str, given: Parameters, seed: int, *, wide: bool, json: bool) -> None:
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.variable_diagnosis_view import variable_diagnosis_data, variable_diagnosis_view
 
-    result = _diagnosed(method, place, given, seed)
+    with working(f"looking at {method} on {place}"):
+        result = _diagnosed(method, place, given, seed)
     if json:
         print_json(variable_diagnosis_data(result))
     else:

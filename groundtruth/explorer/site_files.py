@@ -17,7 +17,11 @@ INDEX = "index.html"
 
 
 def write_site(
-    folder: Path, names: Sequence[str], methods: Sequence[str], *, tell: Callable[[str], None] = lambda _: None
+    folder: Path,
+    names: Sequence[str],
+    methods: Sequence[str],
+    *,
+    report: Callable[[int, int], object] = lambda done, total: None,
 ) -> list[Path]:
     """Write the page of each model, and the index.
 
@@ -25,7 +29,7 @@ def write_site(
         folder: Made if it is not there; pages of the same names in it are replaced.
         names: As ``groundtruth.specs.find_model`` takes them; none for every shipped model and variant.
         methods: Methods whose rankings can be looked at.
-        tell: Called with a line of text for each page that is written.
+        report: Called with the number of pages that are written, and of all.
 
     Returns:
         The pages.
@@ -44,7 +48,7 @@ def write_site(
         page = model_page(model, methods).encode()
         write_whole(folder / f"{model.name}.html", page)
         entries[model.name] = _entry(model)
-        tell(f"{number} of {len(asked)}: {model.name}.html, {len(page) / 1000:,.0f} kB")
+        report(number, len(asked))
     index = (
         environment()
         .get_template("index.html.j2")

@@ -20,14 +20,14 @@ from groundtruth.pitfalls.random_network import random_weights
 
 
 def write_stories(
-    folder: Path, outcomes: Sequence[Outcome], *, say: Callable[[str], None] = lambda _: None
+    folder: Path, outcomes: Sequence[Outcome], *, report: Callable[[int, int], object] = lambda done, total: None
 ) -> list[Path]:
     """Write the page of each pitfall, and the index.
 
     Args:
         folder: Made if it is not there; pages of the same names in it are replaced.
         outcomes: Pitfalls that were run.
-        say: Called with a line of text for each page that is written.
+        report: Called with the number of pages that are written, and of all.
 
     Returns:
         The pages.
@@ -46,7 +46,7 @@ def write_stories(
         titles.append(data["story"]["title"])
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(written[-1], content)
-        say(f"{written[-1].name}, {len(content) / 1000:,.0f} kB")
+        report(len(written), len(outcomes))
     entries = [
         {"name": outcome.pitfall.name, "title": title, "why": outcome.pitfall.why}
         for outcome, title in zip(outcomes, titles, strict=True)

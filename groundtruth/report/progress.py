@@ -1,6 +1,7 @@
-"""A progress bar on standard error, where that is a terminal; elsewhere nothing."""
+"""A progress bar on standard error, where that is a terminal and nobody asked for quiet; elsewhere nothing."""
 
 import contextlib
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
@@ -8,6 +9,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -17,6 +19,9 @@ from rich.progress import (
 from groundtruth.report.terminal import console
 
 Item = TypeVar("Item")
+
+QUIET = "GROUNDTRUTH_QUIET"
+"""Variable of the environment that turns progress off; ``--quiet`` sets it for one command."""
 
 
 def tracked(label: str, items: Iterable[Item], *, total: int) -> Iterator[Item]:
@@ -53,23 +58,24 @@ def working(label: str) -> Generator[None]:
     Args:
         label: What is being done.
     """
-    screen = console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as line:
+    with _shown(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as line:
         line.add_task(label, total=None)
         yield
 
 
 def _bar() -> Progress:
-    screen = console(stderr=True)
-    return Progress(
+    return _shown(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=screen,
-        transient=True,
-        disable=not screen.is_terminal,
     )
+
+
+def _shown(*columns: ProgressColumn) -> Progress:
+    screen = console(stderr=True)
+    # Not `screen.is_terminal`: FORCE_COLOR makes that true of a pipe, where a bar would leave control codes.
+    hidden = not screen.file.isatty() or bool(os.environ.get(QUIET))
+    return Progress(*columns, console=screen, transient=True, disable=hidden)

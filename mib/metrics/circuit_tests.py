@@ -5,7 +5,7 @@ two runs is the mean squared difference of their performances. Distances below r
 Source: Shi et al. (2024), https://arxiv.org/abs/2410.13032, and https://github.com/blei-lab/circuitry.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,9 @@ from mib.metrics.hypothesis_tests import (
 )
 from mib.metrics.measure_circuits import Measurement, measure
 from mib.metrics.random_circuits import inflated_circuits, random_circuits
+
+N_TESTS = 5
+"""How many tests ``run_circuit_tests`` runs."""
 
 Kept = NDArray[np.bool_]
 """The edges of a circuit, bool [source, destination]."""
@@ -239,7 +242,13 @@ class CircuitTests:
 
 
 def run_circuit_tests(
-    task: LocalizationTask, kept: Kept, *, n_random: int = 100, n_permutations: int = 1000, quantile: float = 0.9
+    task: LocalizationTask,
+    kept: Kept,
+    *,
+    n_random: int = 100,
+    n_permutations: int = 1000,
+    quantile: float = 0.9,
+    report: Callable[[int, int], object] = lambda done, total: None,
 ) -> CircuitTests:
     """Run all tests on one circuit.
 
@@ -249,6 +258,7 @@ def run_circuit_tests(
         n_random: How many random circuits to compare with.
         n_permutations: How many random orders to compare with.
         quantile: The share of random circuits that the circuit must beat.
+        report: Called with the number of tests that are done, and of all.
 
     Raises:
         ScoreError: If the circuit is none of the task's graph, or a number is out of range.
@@ -257,15 +267,18 @@ def run_circuit_tests(
     n_edges = int(kept.sum())
     # Minimality inflates the circuit by random paths: there must be an edge to knock out and one to add.
     testable = 0 < n_edges < int(task.graph.edge_mask.sum())
-    return CircuitTests(
-        n_edges,
-        len(task),
-        equivalence(task, kept),
-        independence(task, kept, n_permutations=n_permutations),
-        minimality(task, kept, n_random=n_random, quantile=quantile) if testable else None,
-        sufficiency(task, kept, n_random=n_random, quantile=quantile),
-        partial_necessity(task, kept, n_random=n_random, quantile=quantile),
-    )
+    report(0, N_TESTS)
+    equivalent = equivalence(task, kept)
+    report(1, N_TESTS)
+    independent = independence(task, kept, n_permutations=n_permutations)
+    report(2, N_TESTS)
+    minimal = minimality(task, kept, n_random=n_random, quantile=quantile) if testable else None
+    report(3, N_TESTS)
+    sufficient = sufficiency(task, kept, n_random=n_random, quantile=quantile)
+    report(4, N_TESTS)
+    necessary = partial_necessity(task, kept, n_random=n_random, quantile=quantile)
+    report(N_TESTS, N_TESTS)
+    return CircuitTests(n_edges, len(task), equivalent, independent, minimal, sufficient, necessary)
 
 
 def _against_random_verdict(name: str, question: str, test: QuantileTest, level: float) -> Verdict:

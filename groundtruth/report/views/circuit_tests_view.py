@@ -24,7 +24,9 @@ def circuit_tests_view(tests: CircuitTests, *, circuit: str, model: str, level: 
     """
     title = Text.assemble((circuit, "name"), f" on {model}: {notation.plural(tests.n_edges, 'edge')}, ")
     title.append(f"{notation.plural(tests.n_examples, 'example')}")
-    table = fact_table("test", "question", "holds", "p", "measured", right=("p",), wraps=("question", "measured"))
+    table = fact_table(
+        "test", "question", "holds", "p", "measured", right=("p",), wraps=("test", "question", "measured")
+    )
     for verdict in tests.verdicts(level=level):
         word, mark = _WORDS[verdict.holds]
         p_value = "-" if math.isnan(verdict.p_value) else f"{verdict.p_value:.3f}"

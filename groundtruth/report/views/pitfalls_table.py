@@ -30,7 +30,7 @@ def pitfalls_table(outcomes: Sequence[Outcome]) -> RenderableType:
 def pitfall_view(outcome: Outcome) -> RenderableType:
     """One pitfall in full."""
     pitfall, found = outcome.pitfall, outcome.demonstration
-    rows = fact_table("side", "what", "measured", "shows the pitfall if", right=("measured",), wraps=("side", "what"))
+    rows = fact_table("side", "what", "measured", "shown if", right=("measured",), wraps=("side", "what"))
     for side, findings in (("the naive metric says", found.naive), ("the truth says", found.truth)):
         for index, finding in enumerate(findings):
             mark = "good" if finding.holds else "bad"

@@ -1,21 +1,58 @@
-"""One progress bar is drawn, whatever libraries a method or a model brings."""
+"""Progress is drawn on a terminal, and nowhere else: not in a pipe, whatever the environment says, nor under --quiet."""
 
-import subprocess
+import io
+import os
 import sys
 
-RUN = """
-from groundtruth.cli.main import main
-try:
-    main(["--version"])
-except SystemExit:
-    pass
-from tqdm.auto import tqdm
-from huggingface_hub.utils import tqdm as hub_tqdm
-print(sum(tqdm(range(3))) + sum(hub_tqdm(range(3))))
-"""
+import pytest
+
+from groundtruth.cli import main
+from groundtruth.cli.main import QUIET_VARIABLE
+from groundtruth.report import progress
+from groundtruth.report.progress import QUIET, count_up, tracked, working
 
 
-def test_bars_of_libraries_are_not_drawn_over_ours() -> None:
-    run = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, check=True)
-    assert run.stdout.endswith("6\n")
-    assert run.stderr == ""
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def drawn(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    with working("thinking"):
+        pass
+    assert list(tracked("counting", range(3), total=3)) == [0, 1, 2]
+    with count_up("climbing") as report:
+        report(1, 2)
+    return stream.getvalue()
+
+
+def test_a_terminal_shows_what_is_done_and_how_much_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = drawn(Terminal(), monkeypatch)
+    assert all(label in shown for label in ("thinking", "counting", "climbing", "3/3", "1/2", "left"))
+
+
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "CI", "TTY_COMPATIBLE"])
+def test_a_pipe_gets_nothing(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "1")
+    assert drawn(io.StringIO(), monkeypatch) == ""
+
+
+def test_quiet_is_for_one_command_and_stands_anywhere_before_two_dashes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert QUIET_VARIABLE == QUIET
+    monkeypatch.delenv(QUIET, raising=False)
+    seen: list[str | None] = []
+    monkeypatch.setattr(progress, "tracked", lambda label, items, total: seen.append(os.environ.get(QUIET)) or items)
+    for arguments in (["--quiet", "pitfalls", "no-op-pairs"], ["pitfalls", "no-op-pairs", "--quiet"]):
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        assert left.value.code == 0
+    assert seen == ["1", "1"] and not os.environ.get(QUIET)
+    monkeypatch.setenv(QUIET, "1")
+    assert drawn(Terminal(), monkeypatch) == ""
+    with pytest.raises(SystemExit) as left:
+        main(["show", "--", "--quiet"])
+    assert left.value.code == 2
