@@ -1,4 +1,4 @@
-"""Progress is drawn on a terminal, and nowhere else: not in a pipe, whatever the environment says, nor under --quiet."""
+"""Progress is drawn on a terminal, and nowhere else: not in a pipe, whatever the environment has, nor by --quiet."""
 
 import io
 import os
