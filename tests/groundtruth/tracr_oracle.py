@@ -13,14 +13,25 @@ from groundtruth.compiled.domain import BOS
 
 def compiled_by_tracr(build, vocab, max_seq_len, *, causal=False):
     """What ``compile_rasp_to_model`` gives in a fresh process: labels hold a counter, which starts again here."""
+    import haiku
     import jax
     from haiku import initializers
     from tracr.compiler import compile_rasp_to_model
 
     rasp.RASPExpr._ids = itertools.count(1)
     jax.config.update("jax_disable_most_optimizations", True)  # each step runs a few times and is compiled for it
+    plain = haiku.without_apply_rng
+
+    def jitted(transformed):
+        # One program to compile instead of one for every step and shape.
+        functions = plain(transformed)
+        return haiku.Transformed(jax.jit(functions.init), jax.jit(functions.apply))
+
     # Tracr writes over all that Haiku draws, and JAX compiles the drawing anew for every shape: most of a compile.
-    with mock.patch.object(initializers.TruncatedNormal, "__call__", lambda self, shape, dtype: np.zeros(shape, dtype)):
+    zeros = mock.patch.object(
+        initializers.TruncatedNormal, "__call__", lambda self, shape, dtype: np.zeros(shape, dtype)
+    )
+    with zeros, mock.patch.object(haiku, "without_apply_rng", jitted):
         return compile_rasp_to_model(build(), set(vocab), max_seq_len, causal=causal)
 
 
