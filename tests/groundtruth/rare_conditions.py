@@ -66,9 +66,9 @@ RARE = {
         ("input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "m0->m1", "m1->logits"),
     ),
     "turned if sorted": Rare(
-        partial(reversed_unless, lambda before, now: before > now), (tuple("abc"), 3), (tuple(LETTERS), 9), TURNED
+        partial(reversed_unless, lambda before, now: before > now), (tuple("ab"), 3), (tuple(LETTERS), 9), TURNED
     ),
     "turned if descending": Rare(
-        partial(reversed_unless, lambda before, now: before < now), (tuple("abc"), 3), (tuple(LETTERS), 9), TURNED
+        partial(reversed_unless, lambda before, now: before < now), (tuple("ab"), 3), (tuple(LETTERS), 9), TURNED
     ),
 }

@@ -45,8 +45,15 @@ def structure(model: CompiledNetwork) -> dict[Edge, Reason]:
     graph, weights = model.graph, model.aligned
     written = {name: writing(weights, graph.locate(name)) for name in graph.sources}
     matrices = {name: reading(weights, graph.locate(name)) for name in graph.destinations}
+    # A model of 30 layers x 30 heads has a million edges, nearly all of them between nodes that do nothing.
+    writers = {name for name, rows in written.items() if _size(rows)}
+    readers = {name for name, matrix in matrices.items() if _size(matrix)}
     return {
-        edge: reason(model, edge) for edge in graph.edges if _is_read(written[edge.source], matrices[edge.destination])
+        edge: reason(model, edge)
+        for edge in graph.edges
+        if edge.source in writers
+        and edge.destination in readers
+        and _is_read(written[edge.source], matrices[edge.destination])
     }
 
 

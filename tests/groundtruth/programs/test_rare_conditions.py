@@ -8,6 +8,7 @@ import groundtruth
 from groundtruth.programs.rare_conditions import RARE_PROGRAMS
 from groundtruth.rasp.expressions import evaluate
 from groundtruth.store.catalog import shipped, shipped_large
+from groundtruth.truth.circuits.circuit import ABLATIONS
 from tests.groundtruth.rare_conditions import RARE
 
 KNOWN = {
@@ -31,7 +32,7 @@ def rare_inputs(name: str) -> list[list[object]]:
 
 
 def test_they_ship_beside_the_library() -> None:
-    assert {"all_same"} <= {*shipped_large()} <= {*RARE_PROGRAMS}
+    assert {*shipped_large()} == {*RARE_PROGRAMS}
     assert not {*shipped_large()} & {*shipped()}
 
 
@@ -48,11 +49,13 @@ def test_weights_and_stored_program_are_right_where_the_condition_holds_and_besi
 
 @pytest.mark.parametrize("name", shipped_large())
 def test_every_edge_is_decided_on_the_whole_domain_and_the_live_ones_are_those_that_are_known(name: str) -> None:
-    circuit = groundtruth.load(name).circuit("resample")
-    assert {str(edge) for edge in circuit.edges} == set(KNOWN[name].live)
-    assert circuit.coverage == "value classes"
-    assert circuit.counts["undecided"] == 0
-    assert circuit.sufficiency.holds
+    model = groundtruth.load(name)
+    assert {str(edge) for edge in model.circuit("resample").edges} == set(KNOWN[name].live)
+    assert {circuit.ablation for circuit in model.known_circuits} == {*ABLATIONS}
+    for circuit in model.known_circuits:
+        assert circuit.coverage == "value classes", circuit.ablation
+        assert circuit.counts["undecided"] == 0
+        assert circuit.sufficiency.holds
 
 
 @pytest.mark.slow

@@ -65,7 +65,8 @@ def test_the_small_size_is_confirmed_by_trying_everything(name):
     assert tuple(map(str, model.circuit("resample", "fixed").edges)) == rare.live
 
 
-@pytest.mark.parametrize("name", RARE)
+# That of "turned if sorted" at 10^9 inputs ships, and is proven again by `groundtruth verify`.
+@pytest.mark.parametrize("name", [name for name in RARE if name != "turned if sorted"])
 def test_the_large_size_has_the_same_circuit_and_is_decided(name):
     rare = RARE[name]
     model = rare.compiled(*rare.large)
