@@ -99,10 +99,13 @@ def _level_hint(method: str, level: str) -> str:
     return f" Add --level {localization.get(method).levels[0]}."
 
 
-def worst_model(result: Result, method: str) -> str | None:
-    """Name the compiled model on which a method ranks the true edges lowest; ``None`` where it is right on all."""
+def worst_place(result: Result, method: str) -> str | None:
+    """The model on which a method ranks the true edges lowest, as `groundtruth why` takes it; ``None`` if on none."""
     rows = [row for row in result.scores() if row.method == method and row.live and _auroc(row) < 1]
-    return min(rows, key=_auroc).model if rows else None
+    if not rows or result.settings.get("level", "edge") != "edge":
+        return None
+    worst = min(rows, key=_auroc)
+    return worst.model if worst.ablation == "resample" else f"{worst.model} --ablation {worst.ablation}"
 
 
 def _past_the_truth(rows: Sequence[CircuitScores]) -> Iterator[Text]:

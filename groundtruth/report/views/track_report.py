@@ -18,10 +18,10 @@ from groundtruth.report.section import Details, Section
 from groundtruth.report.terminal import section_view
 from groundtruth.report.views.circuit_details import circuit_details
 from groundtruth.report.views.circuit_report import circuit_sections
-from groundtruth.report.views.circuit_sentences import worst_model
+from groundtruth.report.views.circuit_sentences import worst_place
 from groundtruth.report.views.variable_details import variable_details
 from groundtruth.report.views.variable_report import variable_sections
-from groundtruth.report.views.variable_sentences import most_illusory_model
+from groundtruth.report.views.variable_sentences import most_illusory_place
 
 N_FAILURES = 5
 """How many failed cells are shown."""
@@ -36,9 +36,8 @@ class TrackReport:
         sections: Reports a result for a place, with the user's method and columns.
         details: What a page adds to each section, with addresses of the explorer's pages.
         place: Names where a cell was scored.
-        worst: Names the model on which a method does worst, if there is one.
+        worst: Names the place at which a method does worst, as ``groundtruth why`` takes it, if there is one.
         options: Options of commands that go on with this track.
-        show_options: Options of ``groundtruth show`` that show this track's truth.
     """
 
     heading: str
@@ -47,7 +46,6 @@ class TrackReport:
     place: Callable[[Any], str]
     worst: Callable[[Any, str], str | None]
     options: str = ""
-    show_options: str = ""
 
 
 TRACK_REPORTS: Mapping[str, TrackReport] = {
@@ -56,16 +54,15 @@ TRACK_REPORTS: Mapping[str, TrackReport] = {
         sections=circuit_sections,
         details=circuit_details,
         place=lambda cell: f"{cell.subject}, {cell.ablation}",
-        worst=worst_model,
+        worst=worst_place,
     ),
     "variables": TrackReport(
         heading="Variable localization",
         sections=variable_sections,
         details=variable_details,
         place=lambda cell: f"{cell.place}, seed {cell.seed}",
-        worst=most_illusory_model,
+        worst=most_illusory_place,
         options=" --track variables",
-        show_options=" --variables",
     ),
 }
 
@@ -146,12 +143,12 @@ def result_ending(result: Result, paths: Sequence[Path], *, own: str = "") -> Re
 
 
 def _next(result: Result, paths: Sequence[Path], own: str) -> Group:
-    """Commands that go on from this run: its page, the model with most to learn from, a method of one's own."""
+    """Commands that go on from this run: why a method fails where it does worst, the page, a method of one's own."""
     report = TRACK_REPORTS[result.track.name]
     commands = [f"groundtruth report {paths[0]}"]
     told = own or next((method for method in result.methods if not result.track.is_control(method)), "")
-    if (model := report.worst(result, told)) is not None:
-        commands.insert(0, f"groundtruth show {model}{report.show_options}")
+    if (place := report.worst(result, told)) is not None:
+        commands.insert(0, f"groundtruth why {told} {place}")
     if not own:
         level = result.settings.get("level", "edge")
         options = report.options + (f" --level {level}" if level != "edge" else "")

@@ -83,9 +83,13 @@ def predicted_variable_ranks(result: Result) -> list[RankAgreement]:
     ]
 
 
-def most_illusory_model(result: Result, method: str) -> str | None:
-    """Name the compiled model on which a method's precision is lowest; ``None`` where it is right everywhere."""
-    rows = [(_precision(row), row.model) for row in result.compiled_scores() if row.method == method]
+def most_illusory_place(result: Result, method: str) -> str | None:
+    """The variable at which a method's precision is lowest, as `groundtruth why` takes it; ``None`` if at none."""
+    rows = [
+        (_precision(row), f"{row.model}:{row.variable}@{row.site}")
+        for row in result.compiled_scores()
+        if row.method == method
+    ]
     worst = min(rows, default=(1.0, ""))
     return worst[1] if worst[0] < 1 else None
 

@@ -39,9 +39,9 @@ def test_a_method_of_the_other_track_is_told_the_option(
     assert capsys.readouterr().err == f"error: '{method}' is a method of the track of {track}. Add --track {track}.\n"
 
 
-def test_what_comes_next_is_the_worst_model_and_the_report_of_this_run() -> None:
+def test_what_comes_next_is_why_it_fails_on_the_worst_model_and_the_report_of_this_run() -> None:
     setting = CircuitSetting()
     result = result_of([(Cell("eap", "hist", setting), row("eap", 0.5))], seconds=1.0, level="edge")
     text = printed(result_ending(result, [Path("results/a-b-c.json")]), 40)
-    assert "next: groundtruth show hist\n" in text
+    assert "next: groundtruth why eap hist\n" in text
     assert "      groundtruth report results/a-b-c.json\n" in text
