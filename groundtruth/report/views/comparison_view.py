@@ -43,8 +43,11 @@ def comparison_view(found: Comparison, *, wide: bool = False) -> RenderableType:
     if found.changes:
         parts.append(_table(found, wide))
         parts.append(Text(LEGEND, "faint"))
-    else:
+    elif found.n_shared:
         parts.append(Text("Nothing changed beyond its interval.", "good"))
+    else:
+        same = "Results are compared where method, model, ablation and seed are the same."
+        parts.append(Text(f"Nothing can be compared. {same}", "warn"))
     return Group(*parts, Padding(bullets(tuple(_sentences(found))), (0, 0, 1, 0)))
 
 

@@ -72,6 +72,28 @@ def test_limits_are_of_the_mean_and_of_what_is_worse() -> None:
     assert line == "worse: auroc of eap from 0.9000 to 0.8700 over 6 places, more than 0.02"
 
 
+def test_results_that_share_no_cell_do_not_pass_for_unchanged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [
+        write_result(scored(lambda _: 0.9, models=(model,)), tmp_path, model)[0] for model in ("hist", "copy_first")
+    ]
+    for options, code in (([], 0), (["--fail-if-worse", "auroc=0.02"], 1)):
+        with pytest.raises(SystemExit) as done:
+            main(["compare", *map(str, paths), *options])
+        out = " ".join(capsys.readouterr().out.split())
+        assert done.value.code == code and "Nothing changed" not in out and "Nothing can be compared." in out
+        assert ("nothing is compared: the two results have no cell in common" in out) == bool(code)
+
+
+def test_what_the_truth_reaches_is_no_change_of_a_method() -> None:
+    before = scored(lambda _: 0.9)
+    changed = [
+        (cell, replace(outcome, truth=replace(outcome.truth, true_cpr=0.5))) for cell, outcome in before.outcomes
+    ]
+    assert compare_results(before, replace(before, outcomes=tuple(changed))).changes == ()
+
+
 def test_results_of_two_tracks_are_not_compared() -> None:
     with pytest.raises(DomainError, match="one result is of the track of circuits, the other of variables"):
         compare_results(scored(lambda _: 0.9), variable_result(variable_row("das", 1.0)))
