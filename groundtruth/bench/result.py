@@ -13,8 +13,8 @@ from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import TRACKS, track_of
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.evaluator import ORACLE
-from groundtruth.evaluation.notebook_table import notebook_table
 from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.notebook_table import notebook_table
 from mib.errors import ScoreError
 from mib.metrics.metric_validity import Validity, metric_validity
 

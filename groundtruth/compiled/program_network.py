@@ -20,6 +20,7 @@ from tracr.rasp import rasp
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import BOS, PAD, Domain
 from groundtruth.errors import DomainError
+from groundtruth.notebook_table import notebook_table
 from groundtruth.rasp.expressions import readable_names, trace
 from mib.errors import did_you_mean
 from mib.graph import Graph
@@ -160,3 +161,17 @@ class ProgramNetwork(ABC):
         graph = self.graph
         sizes = f"{graph.n_layers} layers x {graph.n_heads} heads, d_model {graph.d_model}"
         return f"{type(self).__name__}({self.name!r}, {sizes})"
+
+    def _repr_html_(self) -> str:
+        """Table of what the model computes and how large it is, for notebooks."""
+        graph, values = self.graph, self.decoder.values
+        rows = [
+            ("program", self.program.name),
+            ("expressions", ", ".join(dict.fromkeys(readable_names(self.program).values()))),
+            ("inputs", str(self.domain)),
+            ("outputs", " ".join(map(str, values)) if values else "numbers"),
+            ("size", f"{graph.n_layers} layers x {graph.n_heads} heads, d_model {graph.d_model}"),
+            ("attention", "causal" if self.causal else "bidirectional"),
+            ("edges", len(graph.edges)),
+        ]
+        return notebook_table(f"{type(self).__name__} {self.name}", ("what", "this model"), rows)

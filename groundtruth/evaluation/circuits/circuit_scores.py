@@ -5,7 +5,7 @@ from typing import Literal
 
 from groundtruth.evaluation.circuits.kept_scores import KeptCurves, KeptScores
 from groundtruth.evaluation.circuits.ranking_scores import Ranked
-from groundtruth.evaluation.notebook_table import notebook_table
+from groundtruth.notebook_table import notebook_table
 
 N_BOOTSTRAP = 1000
 """How often examples are drawn anew for a confidence interval."""

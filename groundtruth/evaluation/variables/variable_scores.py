@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from groundtruth.evaluation.notebook_table import notebook_table
 from groundtruth.evaluation.variables.controls import Control
 from groundtruth.evaluation.variables.overlap import Overlap
 from groundtruth.evaluation.variables.state_movement import Movement
+from groundtruth.notebook_table import notebook_table
 
 HIGH = 0.9
 """An interchange accuracy from here on is taken as a find."""

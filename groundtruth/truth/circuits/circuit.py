@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundtruth.errors import DomainError, ProofError
+from groundtruth.notebook_table import notebook_table
 from mib.errors import did_you_mean
 from mib.graph import Edge, Graph
 
@@ -157,6 +158,22 @@ class Circuit:
     sufficiency: Sufficiency
     minimal_circuits: tuple[tuple[Edge, ...], ...]
     complete: bool = True
+
+    def _repr_html_(self) -> str:
+        """Table of the edges that matter, alone or with others, with why and a witness, for notebooks."""
+        shown = [truth for truth in self.truths if truth.status in ("live", "undecided") or truth.redundant]
+        rows = [
+            (
+                truth.edge,
+                "inert alone, needed together" if truth.redundant else truth.status,
+                truth.reason,
+                None if truth.witness is None else " ".join(map(str, truth.witness.clean)),
+            )
+            for truth in shown
+        ]
+        caption = f"{self.ablation}, {self.lengths} lengths: {len(self.edges)} live of {len(self.truths)} edges"
+        family = f"{caption}; {len(self.minimal_circuits)} minimal circuits{'' if self.complete else ' or more'}"
+        return notebook_table(family, ("edge", "status", "reason", "witness"), rows)
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:

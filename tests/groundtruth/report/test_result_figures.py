@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from groundtruth import load
 from groundtruth.bench import Result, result_of
 from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
@@ -107,6 +108,15 @@ def test_a_notebook_shows_results_and_scores_as_tables_and_their_repr_stays_shor
     hostile = replace(row("<b>eap</b>", 0.5), curves=STRAIGHT)
     assert "<b>" not in hostile._repr_html_() and "<td>AUROC</td><td>0.5</td>" in hostile._repr_html_()
     assert "KeptCurves" not in repr(hostile)
+
+
+def test_a_notebook_shows_a_model_and_its_circuit_with_what_no_single_cut_shows() -> None:
+    model = load("hist@votes")
+    assert "<td>outputs</td><td>0 1 2 3 4 5</td>" in model._repr_html_()
+    shown = model.circuit()._repr_html_()
+    assert "3 live of 94 edges; 3 minimal circuits</caption>" in shown
+    assert shown.count("<td>live</td>") == 3 and shown.count("<td>inert alone, needed together</td>") == 6
+    assert "<td>a0.h0-&gt;m0</td>" in shown
 
 
 def test_ticks_are_round_and_inside_the_axis() -> None:
