@@ -68,18 +68,29 @@ def fails(force: BruteForce, edges: Sequence[Cut], masks: Masks, pair: Pair) -> 
 
 def _fail(force: BruteForce, edges: Sequence[Cut], masks: Masks, pair: Pair) -> NDArray[np.bool_]:
     row, put = pair
-    kept = {edge: (masks >> bit & 1).astype(bool)[:, None, None] for bit, edge in enumerate(edges)}
-    own: dict[str, Array] = {name: force.full[name][[row]] for name in ("input", "pos")}
+    bit_of = {edge: bit for bit, edge in enumerate(edges)}
+    # A node is run once for all sets that are the same on the paths to it: by source those edges, and such sets.
+    above = {"input": 0, "pos": 0}
+    sets = {name: np.zeros(1, dtype=np.int64) for name in above}
+    own: dict[str, Array] = {name: force.full[name][[row]] for name in above}
+    place = np.zeros(len(masks), dtype=np.int64)
     for node, ends in force.nodes:
+        into = {end: [s for s in force.before(node) if (s, end) in bit_of] for end in ends}
+        above[node] = 0
+        for end, sources in into.items():
+            for source in sources:
+                above[node] |= above[source] | 1 << bit_of[source, end]
+        sets[node], place = np.unique(masks & above[node], return_inverse=True)
         reads: list[Array] = []
-        for end in ends:
-            total = np.zeros((len(masks), *force.full["input"].shape[1:]))
-            for source in force.before(node):
-                if (source, end) in kept:
-                    total = total + np.where(kept[source, end], own[source], force.put[source][[put]])
+        for end, sources in into.items():
+            total = np.zeros((len(sets[node]), *force.full["input"].shape[1:]))
+            for source in sources:
+                carried = own[source][np.searchsorted(sets[source], sets[node] & above[source])]
+                kept = (sets[node] >> bit_of[source, end] & 1).astype(bool)[:, None, None]
+                total += np.where(kept, carried, force.put[source][[put]])
             reads.append(total)
         own[node] = force.outputs_of(node, reads)
-    return force.differ(own["logits"], np.full(len(masks), row))
+    return force.differ(own["logits"], np.full(len(sets["logits"]), row))[place]
 
 
 def _minimal(masks: Masks, n: int) -> list[int]:
