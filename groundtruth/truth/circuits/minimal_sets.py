@@ -9,6 +9,7 @@ need not be chosen at all. Nothing is assumed of sufficiency, which is not monot
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import torch
@@ -163,8 +164,10 @@ class _Values:
         self._seen: dict[tuple[str, bytes], int] = {}
         self._deltas: dict[tuple[str, str, int], Tensor | None] = {}
         self._cut: dict[str, Tensor] = {}
+        self._out: dict[str, Tensor] = {}
+        self._irregular: dict[str, Tensor] = {}
 
-    @property
+    @cached_property
     def n_positions(self) -> int:
         """How many positions a node is run at, over all pairs."""
         return len(self.rows) * self.runs.tokens.shape[1]
@@ -177,13 +180,16 @@ class _Values:
             hidden: What it writes through its last matrix [output, pair, position, hidden].
             w_out: That matrix [hidden, d_model].
         """
-        outputs = hidden @ (w_out @ self._bases[source])
+        if source not in self._out:
+            self._out[source] = w_out @ self._bases[source]
+        outputs = hidden @ self._out[source]
         known, buckets = self._values.setdefault(source, []), self._buckets.setdefault(source, {})
         numbers: list[int] = []
         flat = outputs.flatten(1)
         # Weighted by irregular numbers of at most 1, so that the same values in other places have another mean.
-        weights = torch.arange(flat.shape[1], dtype=flat.dtype).cos()
-        sizes, means = flat.abs().amax(1).tolist(), (flat @ weights / flat.shape[1]).tolist()
+        if source not in self._irregular:
+            self._irregular[source] = torch.arange(flat.shape[1], dtype=flat.dtype).cos() / flat.shape[1]
+        sizes, means = flat.abs().amax(1).tolist(), (flat @ self._irregular[source]).tolist()
         bits = (outputs + 0.0).numpy()  # where -0 is 0
         for output, own, size, mean in zip(outputs, bits, sizes, means, strict=True):
             # Most outputs were seen before to the bit: looked up, not compared with all that are near.
