@@ -1,21 +1,25 @@
 """Cases at InterpBench's sizes: how the truth of each is decided on a domain that is too large to run whole.
 
-Run: ``python benchmarks/large_domains.py [CASE ...] [--ablation resample]``. The programs are written anew from the
-one-line descriptions of InterpBench's cases (https://huggingface.co/cybershiptrooper/InterpBench); numbers are theirs.
+Run: ``python benchmarks/large_domains.py [CASE ...] [--ablation resample]``; ``--idle 30`` proves the histogram
+among idle layers and heads, 30 layers of 30 heads, and gives the most memory held. The programs are written anew
+from the one-line descriptions of InterpBench's cases (https://huggingface.co/cybershiptrooper/InterpBench); numbers are
+theirs.
 """
 
 import argparse
 import math
+import resource
 import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from tracr.compiler import lib
 from tracr.rasp import rasp
 
-from groundtruth import compile
+from groundtruth import CompiledModel, compile
 from groundtruth.programs.shorthand import (
     EQ,
     GT,
@@ -33,6 +37,8 @@ from groundtruth.programs.shorthand import (
     select,
     tokens,
 )
+from groundtruth.truth.circuits.prover import prove
+from groundtruth.variants.symmetries.insertions import insert_heads, insert_layers
 
 NUMBERS = tuple(range(30))
 LETTERS = tuple(string.ascii_lowercase)
@@ -193,12 +199,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", help="words of the names of cases; by default all")
     parser.add_argument("--ablation", default="resample")
+    parser.add_argument("--idle", type=int, help="layers and heads of a model that is idle but for a histogram")
     given = parser.parse_args()
+    if given.idle is not None:
+        _measure_idle(_among_idle(given.idle), given.ablation)
+        return
     chosen = [case for case in CASES if not given.cases or any(word in case.name for word in given.cases)]
     print(f"{given.ablation} ablation, inputs of the greatest length, circuits proven with the default budget")
     print(f"{'case':28}{'inputs':>10}  {'decided':14}{'live':>6}{'read':>6}{'open':>6}{'compile s':>11}{'prove s':>9}")
     for case in chosen:
         _measure(case, given.ablation)
+
+
+def _among_idle(n: int) -> CompiledModel:
+    """The histogram of three tokens, among so many layers of so many heads."""
+    rng = np.random.default_rng(0)
+    model = compile(lib.make_hist(), vocab=(1, 2, 3), max_seq_len=5)
+    model = insert_heads(model, rng, count=n - model.weights.n_heads).model
+    return insert_layers(model, rng, count=n - model.weights.n_layers).model
+
+
+def _measure_idle(model: CompiledModel, ablation: str) -> None:
+    start = time.process_time()
+    circuit = prove(model, ablation=ablation, lengths="fixed")
+    seconds = time.process_time() - start
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    size = f"{model.weights.n_layers} layers x {model.weights.n_heads} heads"
+    print(f"{size}: {circuit}, {seconds:.1f} CPU s, {held:.1f} GiB")
 
 
 def _measure(case: Case, ablation: str) -> None:
