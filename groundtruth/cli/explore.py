@@ -33,7 +33,7 @@ def explore(
             more than once for several. By default eap and eap-ig-inputs.
         out: File of the page; by default NAME.html in the current folder.
         site: Write a folder instead: a page of each model, and an index that can be searched; without names of every
-            shipped model and variant.
+            shipped model, variant and trained model.
         export: Write the circuit on one input as an attribution graph instead, NAME.json with graph-metadata.json
             beside it, in the format of circuit-tracer and Neuronpedia.
         models: Language model of a circuit file: learned (it ships), gpt2, a hub id, or the folder of a checkpoint.

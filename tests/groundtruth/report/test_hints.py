@@ -9,6 +9,8 @@ from groundtruth.bench.cell import CircuitSetting
 from groundtruth.cli import main
 from groundtruth.report.views.circuit_sentences import circuit_sentences
 from groundtruth.report.views.track_report import result_ending
+from tests.groundtruth.bench.test_variable_results import result as variable_result
+from tests.groundtruth.bench.test_variable_results import row as variable_row
 from tests.groundtruth.report.test_fitted_table import printed
 from tests.groundtruth.report.test_page import row
 
@@ -45,3 +47,9 @@ def test_what_comes_next_is_why_it_fails_on_the_worst_model_and_the_report_of_th
     text = printed(result_ending(result, [Path("results/a-b-c.json")]), 40)
     assert "next: groundtruth why eap hist\n" in text
     assert "      groundtruth report results/a-b-c.json\n" in text
+
+
+def test_a_featurizer_is_explained_at_the_variable_where_it_is_least_precise() -> None:
+    rows = [variable_row("das", 1.0, precision=0.9), variable_row("das", 1.0, precision=0.2, site="residual.1.post")]
+    text = printed(result_ending(variable_result(*rows), [Path("r.json")]), 60)
+    assert "next: groundtruth why das reverse:opposite@residual.1.post\n" in text
