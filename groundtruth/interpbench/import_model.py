@@ -164,8 +164,9 @@ def _with_decoder(
         return Decoder(compiled.decoder.values, centered=True), weights
     if columns != 1:
         raise ArtifactError(f"the model has {columns} outputs; '{compiled.name}' gives a number, which is one.")
-    decoder = decoder_of(compiled.name, outputs)
-    return decoder, nearest_value_logits(weights, [float(value) for value in decoder.values])
+    # A fraction of none is False or 0 by where it comes from, and equals both.
+    values = tuple(sorted(float(value) for value in decoder_of(compiled.name, outputs).values))
+    return Decoder(values, centered=True), nearest_value_logits(weights, values)
 
 
 def nearest_value_logits(weights: TrainedWeights, values: Sequence[float]) -> TrainedWeights:

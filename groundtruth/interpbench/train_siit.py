@@ -191,7 +191,7 @@ class _SiitTraining:
         self._written: Tensor | None = None
         self._generator = torch.Generator().manual_seed(settings.seed)
         self.tensors = self._initial()
-        self._optimizer = torch.optim.Adam(self.tensors.values(), lr=settings.lr, betas=settings.betas)
+        self._optimizer = torch.optim.Adam(self.tensors.values(), lr=settings.lr, betas=settings.betas, fused=True)
         samples = torch.randint(len(self._inputs), (settings.samples,), generator=self._generator)
         self._held_out, self._samples = samples.split([settings.samples // 5, settings.samples - settings.samples // 5])
         outside = [name for name in self.graph.sources if name not in self.layout.held and name not in ("input", "pos")]
@@ -199,16 +199,21 @@ class _SiitTraining:
 
     def run_epoch(self) -> None:
         """One pass over the samples: three steps a batch, of the interchange, strict and behaviour losses."""
-        settings = self.settings
+        settings, n = self.settings, len(self._inputs)
         for base, donor in self._batches(self._samples):
+            # A batch holds the same few pairs again and again: each is run once, and counts as often as it is there.
+            pairs, times = torch.unique(base * n + donor, return_counts=True)
+            one, other = pairs // n, pairs % n
+            inputs, uses = torch.unique(base, return_counts=True)
             label, component = self._nodes[self._draw(len(self._nodes))]
-            logits = self._forward(base, donor, component)
-            self._step(settings.iit_weight * self._loss(logits, self._swapped[label][base, donor]))
+            logits = self._forward(one, other, component)
+            self._step(settings.iit_weight * self._loss(logits, self._swapped[label][one, other], times))
             if self._outside:
                 outside = self._outside[self._draw(len(self._outside))]
-                strict = self._loss(self._forward(base, donor, outside), self._answers[base])
+                strict = self._loss(self._forward(one, other, outside), self._answers[one], times)
                 self._step(settings.strict_weight**2 * strict)
-            self._step(settings.behavior_weight * self._loss(self._forward(base), self._answers[base]))
+            plain = self._loss(self._forward(inputs), self._answers[inputs], uses)
+            self._step(settings.behavior_weight * plain)
 
     @torch.no_grad()
     def validate(self) -> Validation:
@@ -314,12 +319,14 @@ class _SiitTraining:
             self._written = forward(self.shape, TrainedWeights.of(self.tensors), self._ids).sources
         return self._written
 
-    def _loss(self, logits: Tensor, answers: Tensor) -> Tensor:
-        """Cross-entropy or squared error, where the program has a value."""
-        if not self.compiled.decoder.categorical:
-            return F.mse_loss(logits[..., 0], answers)
-        asked = answers >= 0
-        return F.cross_entropy(logits[asked], answers[asked])
+    def _loss(self, logits: Tensor, answers: Tensor, times: Tensor) -> Tensor:
+        """The mean cross-entropy or squared error where the program has a value, each row as often as it is there."""
+        if self.compiled.decoder.categorical:
+            losses = F.cross_entropy(logits.transpose(1, 2), answers.clamp(min=0), reduction="none")
+            weights = times[:, None] * (answers >= 0)
+        else:
+            losses, weights = (logits[..., 0] - answers) ** 2, times[:, None].expand_as(answers)
+        return (losses * weights).sum() / weights.sum()
 
     def _row_accuracy(self, logits: Tensor, answers: Tensor) -> Tensor:
         """The share of right positions in each row, of those at which the program has a value [row]."""

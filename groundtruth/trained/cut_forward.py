@@ -126,9 +126,9 @@ def project(
         projected = flat.unflatten(-1, (len(matrix), shape.d_head)).transpose(1, 2)
     else:
         projected = torch.einsum("rhpd,hdk->rhpk", normed, matrix)
-    biases = [head_bias(shape, weights, layer, letter, head) for letter in "qkv" for head in range(shape.n_heads)]
-    if present := [bias for bias in biases if bias is not None]:
-        projected = projected + torch.stack(present)[:, None]
+    if weights.b_Q is not None and weights.b_K is not None and weights.b_V is not None:
+        shared = [bias[layer].repeat_interleave(group, 0) for bias in (weights.b_K, weights.b_V)]
+        projected = projected + torch.cat([weights.b_Q[layer], *shared])[:, None]
     queries, keys, values = projected.chunk(3, dim=1)
     return [rotate(shape, queries), rotate(shape, keys), values]
 

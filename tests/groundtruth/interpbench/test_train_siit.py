@@ -52,7 +52,7 @@ def test_a_batch_makes_three_steps_of_the_published_losses(hist, monkeypatch):
     training = module._SiitTraining(hist, replace(SHORT, samples=10, strict_weight=0.5))
     losses = []
     monkeypatch.setattr(training, "_step", lambda loss: losses.append(float(loss.detach())))
-    base, donor = torch.tensor([5, 7]), torch.tensor([11, 20])
+    base, donor = torch.tensor([5, 7, 5]), torch.tensor([11, 20, 11])
     monkeypatch.setattr(training, "_batches", lambda samples: [(base, donor)])
     draws = iter([1, 2])  # the MLP's variable, then the third node outside the circuit
     monkeypatch.setattr(training, "_draw", lambda n: next(draws))
@@ -112,5 +112,7 @@ def test_a_numerical_program_is_trained_on_squared_error(tmp_path):
     compiled = compiled_at("frac_prevs", 2)
     training = module._SiitTraining(compiled, SHORT)
     logits = torch.tensor([[[0.1], [0.5]]])
-    assert float(training._loss(logits, torch.tensor([[0.0, 0.7]]))) == pytest.approx((0.01 + 0.04) / 2)
+    assert float(training._loss(logits, torch.tensor([[0.0, 0.7]]), torch.tensor([3]))) == pytest.approx(
+        (0.01 + 0.04) / 2
+    )
     assert training._row_accuracy(logits, torch.tensor([[0.14, 0.56]])).tolist() == [0.5]
