@@ -23,8 +23,8 @@ from groundtruth.store.save_trained import save_trained
 from groundtruth.train_model import train
 from groundtruth.trained.trained_model import TrainedModel
 
-EPOCHS = {"frac_prevs": 20, "second_step": 20, "hist": 20}
-LENGTH = 4
+RUNS = {"previous_token": (3, 7), "second_step": (4, 1)}
+"""The length of the inputs, and the epochs of which the docs tell."""
 
 HEADER = (
     "| program, training | accuracy, IIA, strict accuracy as validated | claimed edges live | needless edges live | "
@@ -39,8 +39,8 @@ def compiled_for(name: str) -> CompiledModel:
         program.build(),
         name=name,
         vocab=program.domain.vocab,
-        min_seq_len=LENGTH,
-        max_seq_len=LENGTH,
+        min_seq_len=RUNS[name][0],
+        max_seq_len=RUNS[name][0],
         causal=program.causal,
     )
 
@@ -67,7 +67,7 @@ def strict_model(name: str, compiled: CompiledModel, read: InterpBenchFolder, ou
     claimed, shape = imported_network(read, compiled).correspondence, read.config.architecture
     sizes = {"n_layers": shape.n_layers, "n_heads": shape.n_heads, "causal": shape.causal, "norm": False}
     try:
-        model = train(name, max_seq_len=LENGTH, architecture=sizes, correspondence=claimed, kind="free")
+        model = train(name, max_seq_len=RUNS[name][0], architecture=sizes, correspondence=claimed, kind="free")
     except TrainingError as error:
         print(f"{name}, strict: {error}", flush=True)
         return None
@@ -97,13 +97,13 @@ def main() -> None:
     """Train, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the models")
-    parser.add_argument("--programs", nargs="+", default=list(EPOCHS), choices=list(EPOCHS))
+    parser.add_argument("--programs", nargs="+", default=list(RUNS), choices=list(RUNS))
     parser.add_argument("--epochs", type=int, help="the most epochs of each program; by default as in the docs")
     given = parser.parse_args()
     lines: list[str] = []
     for name in given.programs:
         compiled = compiled_for(name)
-        read = siit_folder(name, compiled, given.out, given.epochs or EPOCHS[name])
+        read = siit_folder(name, compiled, given.out, given.epochs or RUNS[name][1])
         model = import_interpbench(read, compiled)
         last, epochs = read.meta["validation"], read.meta["epochs_run"]
         validated = f"{last['accuracy']:.4f}, {last['iia']:.4f}, {last['strict_accuracy']:.4f} after {epochs} epochs"
