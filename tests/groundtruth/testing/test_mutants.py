@@ -52,7 +52,7 @@ def caught(name: str, model: str) -> frozenset[str]:
     found: set[str] = set()
     for check in ASKED:
         try:
-            PROPERTIES[check](method, find_model(model), n_pairs=24)
+            PROPERTIES[check](method, model, n_pairs=24)  # by name: loaded, and its tasks made, once
         except (MethodFailure, MibError, GroundTruthError):
             found.add(check)
     return frozenset(found)

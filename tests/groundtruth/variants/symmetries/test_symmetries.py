@@ -1,5 +1,6 @@
 """Every symmetry leaves function, circuit and variables what they are, proven on the variant itself."""
 
+import functools
 from dataclasses import replace
 
 import pytest
@@ -32,6 +33,10 @@ CHANGES = {
 }
 
 
+_loaded = functools.cache(groundtruth.load)
+_proven = functools.cache(prove_variables)  # an original is the same object in all its variants
+
+
 def _changed(variant: Variant) -> set[str]:
     before, after = variant.original.weights, variant.model.weights
     return {name for name in NAMES if not torch.equal(getattr(before, name), getattr(after, name))}
@@ -50,7 +55,7 @@ def _claims(variant: Variant) -> tuple[list[object], list[object]]:
                     [(nodes[r.destination], r.expression, len(r.neurons)) for r in truth.variable.readers],
                     [(s.state, s.rank, s.interchanges) for s in truth.stages],
                 )
-                for truth in prove_variables(model)
+                for truth in _proven(model)
             ]
         )
     return found[0], found[1]
@@ -59,7 +64,7 @@ def _claims(variant: Variant) -> tuple[list[object], list[object]]:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", SYMMETRIES)
 def test_a_symmetry_keeps_function_and_circuit(name, model):
-    variant = SYMMETRIES[name].apply(groundtruth.load(model), seed=1)
+    variant = SYMMETRIES[name].apply(_loaded(model), seed=1)
     weights = variant.original.weights
     alone = (name, 1) in (("permute_heads", weights.n_heads), ("permute_neurons", weights.d_mlp))
     assert _changed(variant) == (set() if alone else CHANGES[name])
@@ -72,14 +77,14 @@ def test_a_symmetry_keeps_function_and_circuit(name, model):
 
 @pytest.mark.parametrize("name", SYMMETRIES)
 def test_a_symmetry_keeps_variables(name):
-    before, after = _claims(SYMMETRIES[name].apply(groundtruth.load("seen_before"), seed=2))
+    before, after = _claims(SYMMETRIES[name].apply(_loaded("seen_before"), seed=2))
     assert after == before
     assert all(certified for _, _, certified, _, _ in before)
 
 
 @pytest.mark.parametrize(("model", "seed"), [("frac_prevs", 0), ("reverse", 1), ("seen_before", 2)])
 def test_symmetries_compose(model, seed):
-    variant = compose(groundtruth.load(model), [*SYMMETRIES.values(), SYMMETRIES["rotate"]], seed=seed)
+    variant = compose(_loaded(model), [*SYMMETRIES.values(), SYMMETRIES["rotate"]], seed=seed)
     assert [step.name for step in variant.model.recipe] == [*SYMMETRIES, "rotate"]
     assert variant.largest_difference() < 1e-9
     for ablation in ABLATIONS:
