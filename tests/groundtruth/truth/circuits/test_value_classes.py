@@ -111,12 +111,10 @@ def test_a_pair_that_outweighs_others_leaves_few_bags():
     assert len(attention_outcomes.bags_of(offers) or ()) == 8
 
 
-def test_neurons_that_no_mean_opens_are_shut(monkeypatch):
+def test_neurons_that_no_mean_opens_are_shut(few_bags, monkeypatch):
     """At BOS a head of this program takes the mean of all letters once its scores are cut; no later head minds."""
     monkeypatch.setattr(attention_outcomes, "BAG_LIMIT", 9)  # three letters give ten bags
-    attention_outcomes._bags.cache_clear()
-    rare = RARE["turned if sorted"]
-    model = rare.compiled(*rare.small)
+    model = RARE["turned if sorted"].compiled(tuple("abc"), 3)
     base = ground(model, "zero", "fixed")
     cut = [e for e in model.graph.edges if str(e) in {f"input->{at}" for at in BLIND}]
     assert [base.classes.proof(edge) for edge in cut] == ["exhaustive"] * len(BLIND)
@@ -126,7 +124,6 @@ def test_neurons_that_no_mean_opens_are_shut(monkeypatch):
     assert set(states.rows[0][:, states.column("cut", "a0.h1")]) == {attention_outcomes.ANYTHING}
     passage.through_sublayer(states, 1)
     assert attention_outcomes.ANYTHING not in states.rows[0][:, states.column("cut", "m0")]
-    attention_outcomes._bags.cache_clear()
 
 
 BLIND = ("a0.h0<q>", "a0.h0<k>", "a0.h1<q>", "a0.h1<k>", "a2.h0<q>", "a2.h0<k>")
