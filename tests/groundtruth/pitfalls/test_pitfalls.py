@@ -112,7 +112,7 @@ def test_the_cheat_of_the_error_channel_is_refused():
     model = load("contains_x")
     task = featurization_task(model, "is_x", "resid_post1", readers="all", sizes=Sizes(1, 1, 100))
     random = on_a_random_network(task, model.weights, 0)
-    cheat = error_channel._cheat(random)
+    cheat = error_channel._cheat(random).featurizer
     with pytest.raises(MethodError, match="features put together from two inputs do not come back"):
         check_featurizer(cheat, *(x.flatten(0, 1) for x in random.activations()))
 
