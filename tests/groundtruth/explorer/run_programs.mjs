@@ -20,7 +20,7 @@ for (const file of readdirSync(folder)) {
   }
   let defined = 0;
   for (const { base, source, variable, stage, output, agrees } of swaps) {
-    const state = { tokens: base, second: source, circuit: 0, cuts: [], swaps: [{ variable, stage }], ablation: "resample" };
+    const state = { tokens: base, second: source, circuit: 0, cuts: [], swaps: [{ variable, stage }], ablation: "resample", features: null, at: null, network: 0 };
     const result = analyse(model, state);
     const causal = result.causal.get(model.program.output);
     const name = `${base} from ${source} ${data.truth.variables[variable].name} ${stage}`;
