@@ -3,7 +3,7 @@
 Compiled models have no norm, and every real model has. To tell what a norm does to a method, all else has to be equal.
 The residual stream is doubled, x beside -x, so that its mean is zero; before each read a LayerNorm with random gains
 divides it by its scale; what reads it undoes the gains and the mean scale. Where every source always writes a vector of
-the same length, the scale is constant and the pair computes the same. Elsewhere all inputs are tried; if some answers are
+the same length, the scale is constant and the pair computes the same. Elsewhere all inputs are tried; if answers are
 wrong, a constant is added to the stream, which flattens the scale, the smallest that leaves them right.
 """
 
