@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from groundtruth.bench.cell import Cell
-from groundtruth.bench.column import Column, lower_is_better
 from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.bench.summary import Spread
+from groundtruth.column import Column, lower_is_better
 from groundtruth.evaluation.evaluator import ORACLE, Evaluator
 from groundtruth.user_methods import UserMethod, is_file_spec
 from mib.localization.task import Level

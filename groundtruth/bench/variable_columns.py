@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from groundtruth.bench.column import Column, Place
+from groundtruth.column import Column, Place
 
 VARIABLE_COLUMNS: tuple[Column, ...] = (
     # Without a truth. A high interchange accuracy can be an illusion, so the highest is not marked.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from groundtruth.bench.column import Column
+from groundtruth.column import Column
 
 NONE = "–"
 """A value that is not there; in a program's output: nothing selected."""

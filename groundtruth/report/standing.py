@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from groundtruth.bench.column import Column, Place, column_names
+from groundtruth.column import Column, Place, column_names
 from groundtruth.errors import DomainError
 from groundtruth.report import notation
 from mib.errors import did_you_mean

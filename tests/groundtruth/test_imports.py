@@ -26,6 +26,11 @@ def test_help_and_usage_errors_load_nothing_heavy(arguments: list[str]) -> None:
     assert loaded_by(code) == set()
 
 
+def test_listing_programs_needs_no_torch() -> None:
+    code = "from groundtruth.cli import main\ntry:\n    main(['programs'])\nexcept SystemExit:\n    pass"
+    assert loaded_by(code) <= {"numpy", "tracr"}
+
+
 def test_executors_of_clusters_are_imported_when_they_are_chosen() -> None:
     assert loaded_by("from groundtruth.executors import choose_executor\nchoose_executor('processes')") == set()
 

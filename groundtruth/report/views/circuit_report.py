@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
-from groundtruth.bench.column import Column, Place
 from groundtruth.bench.result import Result, by_task
 from groundtruth.bench.summary import Summary
+from groundtruth.column import Column, Place
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section

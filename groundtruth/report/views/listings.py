@@ -1,25 +1,29 @@
 """Lists: programs, models, methods, and the outcome of a compile."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
 from groundtruth.errors import DomainError
-from groundtruth.model import CompiledModel
-from groundtruth.programs.registry import Program
 from groundtruth.report import notation
 from groundtruth.report.fitted_table import FittedTable
 from groundtruth.report.terminal import fact_table
-from groundtruth.truth.circuits.circuit import ABLATIONS, Circuit
 from mib.errors import did_you_mean
-from mib.featurization import FeaturizerMethod
-from mib.localization import Localizer
+
+if TYPE_CHECKING:  # a list of programs needs no torch
+    from groundtruth.model import CompiledModel
+    from groundtruth.programs.registry import Program
+    from groundtruth.truth.circuits.circuit import Circuit
+    from mib.featurization import FeaturizerMethod
+    from mib.localization import Localizer
 
 GOES = ("d_model", "zero", "L x H", "edges")
 """Columns of a list of models that are left out where room ends, in this order."""
@@ -226,6 +230,8 @@ def _plain(value: Any) -> Any:
 
 def variant_data(variant: CompiledModel) -> dict[str, Any]:
     """A shipped variant as JSON has it."""
+    from groundtruth.truth.circuits.circuit import ABLATIONS  # which needs torch
+
     base, _, tier = variant.name.partition("@")
     return {
         "name": variant.name,

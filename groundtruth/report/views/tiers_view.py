@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.bench.column import Column
 from groundtruth.bench.model_tiers import TIER_NAMES
 from groundtruth.bench.result import CONTROLS, Result
 from groundtruth.bench.tiers_run import Climb, climbs, tiers_of
+from groundtruth.column import Column
 from groundtruth.evaluation.circuits.ranking_scores import RESOLUTION
 from groundtruth.report import notation
 from groundtruth.report.markdown import markdown_list, markdown_table, markdown_text

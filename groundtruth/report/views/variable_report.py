@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from groundtruth.bench.column import Column, Place
 from groundtruth.bench.result import Result
 from groundtruth.bench.summary import Summary
 from groundtruth.bench.variable_columns import LANGUAGE_MODEL_VARIABLE_COLUMNS, VARIABLE_COLUMNS
+from groundtruth.column import Column, Place
 from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section

@@ -4,7 +4,7 @@ import re
 
 from rich.text import Text
 
-from groundtruth.bench.column import Column
+from groundtruth.column import Column
 from groundtruth.report.markdown import markdown_report
 from groundtruth.report.section import Grid, Section
 from groundtruth.report.standing import MethodScores, standing_of

@@ -4,7 +4,7 @@ import pytest
 from rich.text import Text
 
 from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
-from groundtruth.bench.column import Column
+from groundtruth.column import Column
 from groundtruth.errors import DomainError
 from groundtruth.report.html import styled_html
 from groundtruth.report.markdown import markdown_report

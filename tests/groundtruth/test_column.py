@@ -4,10 +4,10 @@ import pytest
 
 from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
 from groundtruth.bench.circuit_values import circuit_values
-from groundtruth.bench.column import Column, column_names, lower_is_better
 from groundtruth.bench.variable_columns import VARIABLE_COLUMNS
 from groundtruth.bench.variable_track import VARIABLES
 from groundtruth.bench.variable_values import variable_values
+from groundtruth.column import Column, column_names, lower_is_better
 from tests.groundtruth.bench.variable_rows import row as variable_row
 from tests.groundtruth.report.test_page import row as circuit_row
 
