@@ -31,12 +31,6 @@ from transformer_lens.conversion_utils.conversion_steps import base_tensor_conve
 assert sys.modules["transformer_lens.hook_points"].BaseTensorConversion is base.BaseTensorConversion
 """
 
-PACKAGE_FIRST = """
-import transformer_lens
-from groundtruth.compiled.lens_classes import HookedRootModule, HookPoint
-assert HookedRootModule is transformer_lens.HookedRootModule and HookPoint is transformer_lens.hook_points.HookPoint
-"""
-
 OTHER_LAYOUT = """
 import importlib, sys
 imported = importlib.import_module
@@ -48,6 +42,9 @@ importlib.import_module = refusing
 from groundtruth.compiled.lens_classes import HookedRootModule, HookPoint
 import transformer_lens
 assert HookedRootModule is transformer_lens.HookedRootModule and HookPoint is transformer_lens.hook_points.HookPoint
+importlib.import_module = imported
+again = importlib.reload(sys.modules["groundtruth.compiled.lens_classes"])
+assert (again.HookedRootModule, again.HookPoint) == (HookedRootModule, HookPoint)
 """
 
 
@@ -60,9 +57,5 @@ def test_scoring_s_module_loads_nothing_of_the_package_and_is_of_its_classes_onc
     run(AHEAD + WHOLE)
 
 
-def test_a_package_that_is_loaded_already_is_taken() -> None:
-    run(PACKAGE_FIRST)
-
-
-def test_a_release_with_another_layout_is_imported_whole() -> None:
+def test_a_release_with_another_layout_is_imported_whole_as_is_a_package_that_is_loaded_already() -> None:
     run(OTHER_LAYOUT)
