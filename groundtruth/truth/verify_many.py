@@ -16,7 +16,7 @@ from groundtruth.truth.verify import CheckResult, Verification, verify
 from groundtruth.workers import Lost
 
 WORKER_MEMORY = 4 * 2**30
-"""Bytes that a worker asks a cluster for: the largest shipped proof takes 3 GiB."""
+"""Bytes that a worker asks a cluster for: a guess on the safe side, for the peaks of proofs were not measured."""
 
 TWO_PROCESSES = Processes(2)
 
@@ -36,7 +36,8 @@ def verify_many(names: Sequence[str | Path], *, executor: Executor = TWO_PROCESS
     Raises:
         WorkerError: If no worker can start, or one on another machine has other code or other files.
     """
-    asked = {_job(name, hashed=executor.is_remote): name for name in names}
+    # Numbered, for the jobs of an executor are all different, and a name may be given twice.
+    asked = {_job(number, name, hashed=executor.is_remote): name for number, name in enumerate(names)}
     common = code_grounds(__name__) if executor.is_remote else ""
     run = run_ordered(executor, verify_job, common, list(asked), needs=Needs(memory=WORKER_MEMORY))
     with contextlib.closing(run) as outcomes:
@@ -66,8 +67,8 @@ def verify_job(grounds: str, job: str) -> str:
     return _VERIFICATION.dump_json(verify(name)).decode()
 
 
-def _job(name: str | Path, *, hashed: bool) -> str:
-    return to_json({"name": str(name), "files": _files_sha256(name) if hashed else None}).decode()
+def _job(number: int, name: str | Path, *, hashed: bool) -> str:
+    return to_json({"number": number, "name": str(name), "files": _files_sha256(name) if hashed else None}).decode()
 
 
 def _files_sha256(name: str | Path) -> str:
