@@ -49,7 +49,8 @@ def truth_data(model: KnownModel, circuits: Sequence[Circuit]) -> dict[str, Any]
         "reasons": reasons,
         "reason": [reasons.index(reason) for reason in spelt],
         "circuits": [_circuit_data(circuit, places) for circuit in circuits],
-        "variables": [_variable_data(truth) for truth in model.variables()],
+        # The page shows directions of variables from provenance, which a trained model does not have.
+        "variables": [] if isinstance(model, TrainedModel) else [_variable_data(truth) for truth in model.variables()],
         "default_lengths": default_lengths(model),
     }
 

@@ -14,9 +14,10 @@ from groundtruth.compiled.network import Certainty
 from groundtruth.errors import DomainError
 from groundtruth.trained.certificate import Certificate
 from groundtruth.trained.certify_network import certify
+from groundtruth.trained.find_trained_variables import find_trained_variables
 from groundtruth.trained.trained_network import TrainedNetwork
+from groundtruth.trained.trained_variable import TrainedVariableTruth, named_variable
 from groundtruth.truth.circuits.circuit import ABLATIONS, Circuit, require_ablation, require_lengths
-from groundtruth.truth.variables import VariableTruth
 
 if TYPE_CHECKING:
     from groundtruth.trained.trained_transformer import TrainedTransformer
@@ -103,6 +104,29 @@ class TrainedModel(TrainedNetwork):
         """The circuits made of the certificate so far, by ablation."""
         return {}
 
-    def variables(self) -> tuple[VariableTruth, ...]:
-        """None: a trained network's variables are certified by interchange and have no known directions."""
-        return ()
+    def variables(self) -> tuple[TrainedVariableTruth, ...]:
+        """Every unit whose interchange is certified as a variable, with the spans that pass on every pair of inputs.
+
+        Nothing of it is stored: it is run when first asked for, on the weights as they are.
+        """
+        return self._variables
+
+    def variable(self, name: str) -> TrainedVariableTruth:
+        """The variable of a name, such as ``hist``, or of the name or label of one of its expressions.
+
+        Of an expression that lives on several units in turn the last is meant; ``hist.a0.h2`` names another.
+
+        Raises:
+            DomainError: If there is none whose interchange is certified.
+        """
+        refused = [
+            f"{', '.join(item.expressions)} on {', '.join(item.components)} ({item.claim.wrong:,} of "
+            f"{item.claim.runs:,} interchanges wrong)"
+            for item in self.certificate.interchanges
+            if item.claim.wrong
+        ]
+        return named_variable(self.variables(), name, model=self.name, refused=refused)
+
+    @cached_property
+    def _variables(self) -> tuple[TrainedVariableTruth, ...]:
+        return find_trained_variables(self, self.certificate)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from groundtruth.trained.cut_forward import head_matrix
+from groundtruth.trained.reading_matrices import reading_matrix
 from groundtruth.trained.trained_network import TrainedNetwork
 from mib.graph import Edge
 
@@ -18,7 +18,7 @@ def is_unread(network: TrainedNetwork, edge: Edge) -> bool:
     """
     if network.architecture.norm:
         return False
-    written, matrix = _writing(network, edge.source), _reading(network, edge.destination)
+    written, matrix = _writing(network, edge.source), reading_matrix(network, edge.destination)
     scale = float(written.abs().max() * matrix.abs().max())
     return float((written @ matrix).abs().max()) <= _ZERO * scale
 
@@ -32,14 +32,3 @@ def _writing(network: TrainedNetwork, source: str) -> Tensor:
         parts = [weights.W_out[place.layer], *([] if weights.b_out is None else [weights.b_out[place.layer][None]])]
         return torch.cat(parts)
     return weights.W_E[:-1] if place.kind == "input" or weights.W_pos is None else weights.W_pos
-
-
-def _reading(network: TrainedNetwork, destination: str) -> Tensor:
-    """The matrix by which a destination reads the residual stream [d_model, read]."""
-    weights, place = network.weights, network.graph.locate(destination)
-    if place.kind == "logits":
-        return weights.W_U
-    if place.kind == "mlp":
-        gates = [] if weights.W_gate is None else [weights.W_gate[place.layer]]
-        return torch.cat([weights.W_in[place.layer], *gates], dim=1)
-    return head_matrix(network.architecture, weights, place.layer, place.letter, place.head)

@@ -19,12 +19,8 @@ from groundtruth.report import notation
 from groundtruth.report.terminal import fact_table
 from groundtruth.report.views.circuit_tree import CircuitTree
 from groundtruth.report.views.measured_view import measured_view
-from groundtruth.report.views.trained_view import (
-    claims_view,
-    components_table,
-    trained_data,
-    trained_facts,
-)
+from groundtruth.report.views.trained_variables_table import trained_variable_data, trained_variables_table
+from groundtruth.report.views.trained_view import claims_view, components_table, trained_data, trained_facts
 from groundtruth.report.views.variables_table import variable_data, variables_table
 from groundtruth.store.measurements import measurements
 from groundtruth.trained.trained_model import TrainedModel
@@ -78,8 +74,9 @@ def model_view(
         )
     if inert := list(_inert(circuit)):
         parts.append(_Titled("inert", Group(*inert)))
-    if variables and not trained:
-        parts.append(_Titled("variables", variables_table(model.variables())))
+    if variables:
+        known = trained_variables_table(model.variables()) if trained else variables_table(model.variables())
+        parts.append(_Titled("variables", known))
     parts.append(_Titled("run", _run(model, example(model) if tokens is None else tokens)))
     return Group(*parts)
 
@@ -337,9 +334,15 @@ def model_data(
             "minimal_circuits": [[str(edge) for edge in edges] for edges in circuit.minimal_circuits],
             "edges": {str(truth.edge): _truth_data(truth) for truth in circuit.truths},
         },
-        "variables": [variable_data(truth) for truth in model.variables()] if variables else None,
+        "variables": _variables_data(model) if variables else None,
         "run": {"tokens": list(shown), "output": model.run(shown), "values": model.trace(shown)},
     }
+
+
+def _variables_data(model: KnownModel) -> list[dict[str, Any]]:
+    if isinstance(model, TrainedModel):
+        return [trained_variable_data(truth) for truth in model.variables()]
+    return [variable_data(truth) for truth in model.variables()]
 
 
 def _compiled_data(model: CompiledModel) -> dict[str, Any]:

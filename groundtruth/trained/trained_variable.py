@@ -1,0 +1,161 @@
+"""A variable of a trained network: where it lives, and in which directions an interchange of it is the program's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from groundtruth.errors import DomainError, GroundTruthError
+from groundtruth.trained.certificate import Claim
+from groundtruth.truth.variables import Site
+from mib.errors import did_you_mean
+
+
+@dataclass(frozen=True)
+class TrainedVariable:
+    """The expressions of one unit, which are interchanged together.
+
+    Attributes:
+        labels: Labels of the expressions.
+        name: Their names, joined by ``+``; of an expression that lives on several units in turn, all but the last
+            are followed by their component, such as ``hist.a0.h2``.
+        components: The heads and MLPs that write it.
+        readers: The destinations that read it.
+        values: The values that occur on the domain; tuples where there are several expressions.
+    """
+
+    labels: tuple[str, ...]
+    name: str
+    components: tuple[str, ...]
+    readers: tuple[str, ...]
+    values: tuple[Any, ...]
+
+    @property
+    def label(self) -> str:
+        """What tells it from the network's other variables: its name."""
+        return self.name
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedStage:
+    """Sites at which an interchange of a variable is one and the same, before the first of its readers.
+
+    Attributes:
+        sites: The output of the component that writes it, or residual streams between which nothing reads or writes.
+        span: Orthonormal columns of a subspace such that an interchange of it gives, on every pair of inputs, what the
+            program gives, while an interchange of all else that the variable's components write changes no output;
+            ``None`` if none was found.
+        interchange: The interchange of the subspace, or of the one that came closest.
+        rest: The interchange of all else that the components write.
+        distinguishing: On how many pairs the program's output changes: what a no-op gets wrong.
+    """
+
+    sites: tuple[Site, ...]
+    span: Float[Tensor, "d_model rank"] | None
+    interchange: Claim
+    rest: Claim
+    distinguishing: int
+
+    state: Literal["live"] = "live"
+
+    @property
+    def certified(self) -> bool:
+        """True if a subspace passed on every pair."""
+        return self.span is not None
+
+    @property
+    def rank(self) -> int:
+        """How many dimensions the subspace has; 0 if none was found."""
+        return 0 if self.span is None else self.span.shape[1]
+
+    def __str__(self) -> str:
+        wrong = max(self.interchange.wrong, self.rest.wrong)
+        return (
+            f"{', '.join(map(str, self.sites))}: {self.rank} dimensions, right on all {self.interchange.runs:,} pairs"
+            if self.certified
+            else f"{', '.join(map(str, self.sites))}: wrong on {wrong:,} of {self.interchange.runs:,} pairs at best"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedVariableTruth:
+    """A variable with its sites, from where it is written to where it is first read.
+
+    Attributes:
+        variable: The variable.
+        stages: Its sites, in the order of computation.
+        exact: True if the spans are *the* variable's, as they are in ``wired`` networks, where what a component writes
+            and what its readers read is fixed by algebra. In a ``free`` one a span that passes is one of many.
+    """
+
+    variable: TrainedVariable
+    stages: tuple[TrainedStage, ...]
+    exact: bool
+
+    @property
+    def certified(self) -> bool:
+        """True if there is a span at every site."""
+        return all(stage.certified for stage in self.stages)
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """All sites from where it is written to where it is first read."""
+        return tuple(site for stage in self.stages for site in stage.sites)
+
+    def at(self, site: Site | str) -> TrainedStage:
+        """What is known at a site.
+
+        Raises:
+            GroundTruthError: If the variable is not written there yet, or read already.
+        """
+        wanted = Site.parse(site) if isinstance(site, str) else site
+        for stage in self.stages:
+            if wanted in stage.sites:
+                return stage
+        names = [str(known) for known in self.sites]
+        raise GroundTruthError(
+            f"'{self.variable}' is not live at '{site}'.{did_you_mean(str(site), names)} From where it is written to "
+            f"where it is first read it is at {', '.join(names)}."
+        )
+
+    def span_at(self, site: Site) -> Float[Tensor, "d_model rank"] | None:
+        """The exact span at a site; ``None`` where none is known to be *the* variable's."""
+        return self.at(site).span if self.exact else None
+
+
+def named_variable(
+    truths: Sequence[TrainedVariableTruth], name: str, *, model: str, refused: Collection[str] = ()
+) -> TrainedVariableTruth:
+    """The variable of a name, or of the name or label of one of its expressions; the last of several.
+
+    Args:
+        truths: The variables of a model.
+        name: What a user calls it.
+        model: The model's name.
+        refused: Variables whose interchange is not certified, in words.
+
+    Raises:
+        DomainError: If there is none.
+    """
+    found = [truth for truth in truths if name == truth.variable.name]
+    if not found:
+        found = [truth for truth in truths if name in _spellings(truth.variable)]
+    if found:
+        return found[-1]
+    known = [truth.variable.name for truth in truths]
+    missing = f" Not certified: {'; '.join(refused)}." if refused else ""
+    choice = f"Choose from {', '.join(known)}." if known else "No interchange of it is certified on the whole domain."
+    raise DomainError(f"'{model}' has no variable '{name}'.{did_you_mean(name, known)} {choice}{missing}")
+
+
+def _spellings(variable: TrainedVariable) -> set[str]:
+    names = variable.name.split("+") if len(variable.labels) > 1 else [variable.name]
+    return {*variable.labels, *names}
