@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.bench.cell import CircuitSetting
-from groundtruth.bench.model_tiers import base_and_tier, require_tiers, shipped_on
+from groundtruth.bench.model_tiers import require_tiers, shipped_on
 from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.language_model_circuits import N_LANGUAGE_MODEL_PAIRS
@@ -17,6 +17,21 @@ from groundtruth.store.catalog import TRAINED, shipped, summaries
 from groundtruth.truth.circuits.circuit import require_ablation
 from groundtruth.variants.tiers import RAW
 from mib.learned import NAME as LEARNED
+
+TRAINED_BY_DEFAULT = (
+    "contains_both@free-0",
+    "contains_either@free-1",
+    "contains_x@wired-llama-0",
+    "contains_x_by_vote@wired-0",
+    "has_larger@wired-0",
+    "hist@free-0",
+    "second_step@free-0",
+    "waiting_pair@free-0",
+    "waiting_pair_so_far@wired-0",
+)
+"""The trained models of a profile, one of each of nine programs; ``--tier trained`` takes all that ship.
+
+They are named, so that the default neither takes longer nor gives other numbers when more models ship."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,7 @@ class CircuitChoice:
     bases: tuple[str, ...] = ()
 
     def models(self, tiers: Sequence[str] | None = None) -> list[str]:
-        """Name the models, tier by tier and sorted; of trained ones one a program.
+        """Name the models, tier by tier and sorted; of trained ones ``TRAINED_BY_DEFAULT``.
 
         Args:
             tiers: All that ship on these instead.
@@ -61,9 +76,7 @@ class CircuitChoice:
     def _own(self, tier: str) -> list[str]:
         if tier == RAW:
             return self._raw()
-        found = shipped_on(tier, self.bases)
-        # Names sort free before wired: of two networks of one program the one that is bound by less.
-        return found if tier != TRAINED else sorted({base_and_tier(name)[0]: name for name in reversed(found)}.values())
+        return shipped_on(tier, self.bases) if tier != TRAINED else list(TRAINED_BY_DEFAULT)
 
     def _raw(self) -> list[str]:
         if self.max_edges is None and self.n_models is None:
@@ -91,7 +104,7 @@ CIRCUIT_PROFILES: Mapping[str, Profile] = {
         Profile("smoke", "a few small models, to see that all works", CircuitChoice(("resample",), 62, 7, 64, 17)),
         Profile(
             "default",
-            "three models on the tiers that mislead, a trained one a program, and the learned one",
+            "three models on the tiers that mislead, nine trained ones, and the learned one",
             CircuitChoice(
                 ("resample",),
                 150,

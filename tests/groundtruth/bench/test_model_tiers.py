@@ -2,6 +2,7 @@
 
 import pytest
 
+from groundtruth.bench.circuit_subjects import TRAINED_BY_DEFAULT
 from groundtruth.bench.model_tiers import ALL_TIERS, base_and_tier, shipped_on
 from groundtruth.bench.result import Result
 from groundtruth.errors import DomainError
@@ -29,8 +30,9 @@ def test_the_default_runs_hard_tiers_and_trained_models_and_no_raw_one() -> None
     compiled = [cell.model for cell in planned(methods=["eap"]) if not cell.task]
     tiers = [base_and_tier(model)[1] for model in compiled]
     assert "raw" not in tiers and set(tiers) <= set(ALL_TIERS)
-    programs = {name.partition("@")[0] for name in shipped_trained()}
-    assert [base_and_tier(model)[0] for model in compiled if base_and_tier(model)[1] == "trained"] == sorted(programs)
+    trained = [model for model in compiled if base_and_tier(model)[1] == "trained"]
+    assert trained == [*TRAINED_BY_DEFAULT] and set(trained) < set(shipped_trained())
+    assert len({base_and_tier(model)[0] for model in trained}) == len(trained) == 9
     assert {"cancelling", "votes"} <= set(tiers)  # where single cuts mislead
     by_default = {cell.method for cell in planned()}
     assert "cpr-gaming" not in by_default and {"oracle", "acdc", "activation-norm"} <= by_default
