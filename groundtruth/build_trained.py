@@ -7,9 +7,11 @@ beside the models, those that were refused too, so that the rate of certificatio
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +27,10 @@ from groundtruth.store.save_trained import save_trained
 from groundtruth.train_model import train
 from groundtruth.trained.architecture import Style
 from groundtruth.trained.draw_correspondence import Copies
+from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
 from groundtruth.trained.train_network import Settings
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.trained.trained_network import Kind
+from groundtruth.trained.trained_network import Kind, TrainedNetwork
 from mib.errors import did_you_mean
 from mib.whole_files import write_whole
 
@@ -92,6 +95,17 @@ class ShippedRecipe:
         """The program."""
         return MANY_EDGES.get(self.program) or get(self.program)
 
+    def prepare(self) -> TrainedNetwork:
+        """The network before it is trained, with the circuit that it is to have."""
+        program = self.declared
+        return prepare_network(
+            self.name,
+            program.build(),
+            fixed_length(program.domain, vocab=self.vocab, max_seq_len=self.length),
+            Plan(self.architecture, None, self.seed, self.copies, self.spares),
+            causal=program.causal,
+        )
+
     def train(self, checkpoint: Path) -> TrainedModel:
         """Train and certify it; errors as of ``groundtruth.train``."""
         made = train(
@@ -112,6 +126,15 @@ class ShippedRecipe:
 BY_CONTENT = (("wired_steps", 300), ("learning_rate", 4e-3), ("rounds", 2))
 """Heads that attend by what tokens are get stuck at the usual learning rate; these need a lower one."""
 
+BY_LLAMA = (("learning_rate", 4e-3), ("wired_steps", 300))
+"""A gated MLP without biases gets stuck at the usual learning rate too."""
+
+SMALL = (("d_head", 4), ("d_mlp", 64))
+"""Half the weights of the usual sizes, at which as many programs were certified."""
+
+SMALL_LAYER = (("d_model", 48), *SMALL)
+"""The least width at which one layer of four heads can be wired."""
+
 SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("contains_both", kind="wired"),
     ShippedRecipe("contains_both"),
@@ -127,6 +150,11 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("waiting_pair_so_far", kind="wired", spares=0),
     ShippedRecipe("contains_either", seed=1),
     ShippedRecipe("waiting_pair", spares=0, settings=(("free_steps", 400), ("rounds", 4))),
+    ShippedRecipe("waiting_pair", 1, kind="wired", spares=0, sizes=SMALL),
+    ShippedRecipe("contains_both", kind="wired", copies="vote", spares=0, sizes=SMALL_LAYER),
+    ShippedRecipe("contains_both", kind="wired", style="llama", spares=0, sizes=(("d_model", 48),), settings=BY_LLAMA),
+    ShippedRecipe("contains_either", kind="wired", copies="vote", spares=0, sizes=SMALL_LAYER),
+    ShippedRecipe("waiting_pair", kind="wired", copies="vote", spares=0, sizes=(("n_heads", 8), *SMALL)),
 )
 """Every model that ships; all are certified with these numbers, on one machine to the bit."""
 
@@ -175,35 +203,43 @@ def build(job: Job) -> str:
         "certified": True,
         "steps": model.training.steps,
         "inputs": model.certificate.inputs,
-        "edges": len(record.edges),
         "live": len(record.of_status("live")),
         "margin": model.certificate.behaviour.margin,
         "certificate_seconds": round(model.certificate.seconds, 1),
     }
     _log(job, seconds, found)
-    return f"{name}  {seconds:.0f} CPU s  {found['live']} live of {found['edges']}, margin {found['margin']:.2g}"
+    return f"{name}  {seconds:.0f} CPU s  {found['live']} live of {len(record.edges)}, margin {found['margin']:.2g}"
 
 
 def _log(job: Job, seconds: float, found: dict[str, Any]) -> None:
     """Keep what came of an attempt in a file of its own; ``gather_log`` puts them together."""
-    entry = {"name": job.recipe.name, "seconds": round(seconds, 1), **found}
+    recipe, edges = job.recipe, len(job.recipe.prepare().graph.edges)
+    entry = {"name": recipe.name, "sizes": dict(recipe.sizes), "settings": dict(recipe.settings), "edges": edges}
     job.checkpoints.mkdir(parents=True, exist_ok=True)
-    write_whole(job.checkpoints / f"{job.recipe.name}.log", json.dumps(entry).encode())
+    told = json.dumps(entry | {"seconds": round(seconds, 1), **found}).encode()
+    write_whole(
+        job.checkpoints / f"{recipe.name}-{hashlib.sha256(_recipe_of(entry).encode()).hexdigest()[:8]}.log", told
+    )
+
+
+def _recipe_of(entry: Mapping[str, Any]) -> str:
+    """What an attempt was at: a name, and the sizes and settings that were asked for."""
+    return json.dumps([entry["name"], entry.get("sizes", {}), entry.get("settings", {})])
 
 
 def gather_log(folder: Path, checkpoints: Path) -> None:
-    """Put what came of new attempts into the log beside the models; of two attempts at one model the last counts.
+    """Put what came of new attempts into the log beside the models; of two attempts at one recipe the last counts.
 
     Args:
         folder: Folder of all trained models.
         checkpoints: Folder of the runs.
     """
     path = folder / LOG
-    known: dict[str, Any] = {entry["name"]: entry for entry in from_json(path.read_bytes())} if path.is_file() else {}
-    for one in sorted(checkpoints.glob("*.log")):
-        entry = from_json(one.read_bytes())
-        known[entry["name"]] = entry
-    lines = ",\n".join(json.dumps(known[name]) for name in sorted(known))
+    known: dict[str, Any] = {}
+    entries = from_json(path.read_bytes()) if path.is_file() else []
+    for entry in [*entries, *(from_json(one.read_bytes()) for one in sorted(checkpoints.glob("*.log")))]:
+        known[_recipe_of(entry)] = entry
+    lines = ",\n".join(json.dumps(known[recipe]) for recipe in sorted(known))
     write_whole(path, f"[\n{lines}\n]\n".encode())
 
 

@@ -10,7 +10,6 @@ from groundtruth.build_trained import LOG, SHIPPED, Job, ShippedRecipe, build, g
 from groundtruth.errors import DomainError, TrainingError
 from groundtruth.store.catalog import shipped_trained
 from groundtruth.trained.certify_network import certify
-from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
 from groundtruth.trained.train_network import Settings
 from groundtruth.trained.trained_model import TrainedModel
 from tests.groundtruth.trained.wired_by_hand import copying_network
@@ -81,14 +80,7 @@ def test_what_ships_has_a_recipe_of_its_own_and_every_recipe_ships():
 
 @pytest.mark.parametrize("recipe", SHIPPED, ids=lambda recipe: recipe.name)
 def test_every_recipe_draws_the_circuit_that_ships(recipe):
-    program = recipe.declared
-    network = prepare_network(
-        recipe.name,
-        program.build(),
-        fixed_length(program.domain, vocab=recipe.vocab, max_seq_len=recipe.length),
-        Plan(recipe.architecture, None, recipe.seed, recipe.copies, recipe.spares),
-        causal=program.causal,
-    )
+    network = recipe.prepare()
     shipped = load(recipe.name)
     assert (network.correspondence, network.architecture) == (shipped.correspondence, shipped.architecture)
 
