@@ -39,19 +39,19 @@ class IsolatedMethod:
             MethodError: If it cannot run on the task, fails, breaks its contract or ends its process.
             ScoreError: If a score is missing, NaN or infinite.
         """
-        asked = {
-            "method": self.name,
-            "parameters": dict(parameters),
-            # Not the task itself, which would bring what it has cached.
-            "task": {field.name: getattr(task, field.name) for field in fields(task)},
-        }
-        answer = self._answer(pickle.dumps(asked))
+        answer = self._answer(pickle.dumps(self.question(task, parameters)))
         if "error" in answer:
             raise MethodError(answer["error"])
         cost = task.engine.cost
         cost.forward, cost.backward, cost.rows = answer["cost"]
         scores = RESULT[task.level](task.graph, answer["scores"])
         return scores.require_complete(by=self.name), float(answer["seconds"])
+
+    def question(self, task: LocalizationTask, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Put into words what the process is asked, as ``method_process.run_method`` takes it."""
+        # Not the task itself, which would bring what it has cached.
+        of_task = {field.name: getattr(task, field.name) for field in fields(task)}
+        return {"method": self.name, "parameters": dict(parameters), "task": of_task}
 
     def _answer(self, asked: bytes) -> dict[str, Any]:
         command = [sys.executable, "-m", method_process.__name__]

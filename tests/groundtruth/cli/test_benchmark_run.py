@@ -117,10 +117,8 @@ def found(task):
     "command",
     [
         ["compile", "mine.py:mine"],
-        ["show", "mine.py:mine"],
         ["check", "mine.py:ones"],
         ["check", "mine.py:found", "--track", "variables"],
-        ["score", "mine.py:ones", "--models", "mine.py:mine", "--against", "", "--profile", "smoke"],
         ["bench", "--methods", "mine.py:ones", "--models", "hist,mine.py:mine", "--profile", "smoke", "--jobs", "2"],
     ],
     ids=" ".join,
