@@ -21,6 +21,7 @@ from groundtruth.errors import DomainError, TrainingError
 from groundtruth.files import from_json
 from groundtruth.programs.many_edges import MANY_EDGES
 from groundtruth.programs.registry import Program, get
+from groundtruth.sparse_recipes import SPARSE, SparseRecipe
 from groundtruth.store.catalog import trained_folder, write_trained_index
 from groundtruth.store.parsed_files import MODEL
 from groundtruth.store.save_trained import save_trained
@@ -156,7 +157,11 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("contains_either", kind="wired", copies="vote", spares=0, sizes=SMALL_LAYER),
     ShippedRecipe("waiting_pair", kind="wired", copies="vote", spares=0, sizes=(("n_heads", 8), *SMALL)),
 )
-"""Every model that ships; all are certified with these numbers, on one machine to the bit."""
+"""Every model of a planned circuit that ships; all are certified with these numbers, on one machine to the bit."""
+
+
+ALL: tuple[ShippedRecipe | SparseRecipe, ...] = (*SHIPPED, *SPARSE)
+"""Those and the networks that chose their circuit."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,7 @@ class Job:
         checkpoints: Folder that runs are kept in as they go.
     """
 
-    recipe: ShippedRecipe
+    recipe: ShippedRecipe | SparseRecipe
     folder: Path
     checkpoints: Path
 
@@ -243,13 +248,13 @@ def gather_log(folder: Path, checkpoints: Path) -> None:
     write_whole(path, f"[\n{lines}\n]\n".encode())
 
 
-def recipes_named(names: list[str]) -> list[ShippedRecipe]:
+def recipes_named(names: list[str]) -> list[ShippedRecipe | SparseRecipe]:
     """The recipes of some models, or all.
 
     Raises:
         DomainError: If a name is that of none.
     """
-    known = {recipe.name: recipe for recipe in SHIPPED}
+    known = {recipe.name: recipe for recipe in ALL}
     for name in names:
         if name not in known:
             raise DomainError(f"no recipe for '{name}'.{did_you_mean(name, known)} Choose from {', '.join(known)}.")

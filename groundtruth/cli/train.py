@@ -17,12 +17,12 @@ def train(
     *,
     vocab: str | None = None,
     length: Counted = None,
-    kind: Literal["free", "wired", "scratch"] = "free",
+    kind: Literal["free", "wired", "scratch", "sparse"] = "free",
     style: Literal["gpt2", "llama"] = "gpt2",
     layers: Counted = None,
     heads: Annotated[int, Parameter(validator=Number(gte=1, lte=8))] = 4,
     width: Counted = None,
-    no_norm: bool = False,
+    norm: bool | None = None,
     copies: Literal["none", "vote"] = "none",
     spares: Annotated[int, Parameter(validator=Number(gte=0))] = 2,
     seed: int = 0,
@@ -33,18 +33,20 @@ def train(
     """Train a transformer to compute a program by a circuit drawn beforehand, and certify that circuit.
 
     The domain is enumerated: every input, every pair of inputs with every edge cut, and the interchange of every
-    variable. A network that is not certified is refused with what failed.
+    variable. A network that is not certified is refused with what failed. With --kind sparse no circuit is drawn: the
+    network has few weights and chooses its own, which is enumerated.
 
     Args:
         program: A program of the library, or my_file.py:NAME.
         vocab: The tokens, such as "1 2 3" or a,b,c; by default all that the program takes.
         length: The length of the inputs; by default the greatest at which there are at most 256 of them.
-        kind: free: every weight trained; wired: needless edges absent by algebra; scratch: strict from the first step.
+        kind: free: every weight trained; wired: needless edges absent by algebra; scratch: strict from the first step;
+            sparse: few weights, trained on answers alone, with no circuit planned.
         style: gpt2: LayerNorm, GELU, learned positions; llama: RMSNorm, gated SiLU, rotary positions.
-        layers: Blocks, 1 to 4; by default as few as the program needs.
+        layers: Blocks, 1 to 4; by default as few as the program needs, or 2 if sparse.
         heads: Heads a block.
-        width: d_model; by default wide enough for the circuit, at least 64.
-        no_norm: Let destinations read the residual stream as it is.
+        width: d_model; by default wide enough for the circuit, at least 64, or 32 if sparse.
+        norm: Normalise what destinations read, or read the residual stream as it is; by default unless sparse.
         copies: vote: one expression lives on three heads, of which two suffice.
         spares: So many heads, at most, are loud on variables that nothing needs.
         seed: Draws the circuit, the weights and the batches.
@@ -59,7 +61,7 @@ def train(
     from groundtruth.report.views.certificate_view import certificate_data, certificate_view
     from groundtruth.store.save_trained import save_trained
 
-    sizes = {"style": style, "n_layers": layers, "n_heads": heads, "d_model": width, "norm": not no_norm}
+    sizes = {"style": style, "n_layers": layers, "n_heads": heads, "d_model": width, "norm": norm}
     model = train_as_given(
         program,
         vocab=vocab,

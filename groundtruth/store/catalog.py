@@ -196,11 +196,10 @@ def _trained_summary(folder: Path) -> dict[str, Any]:
         "edges": len(network.graph.edges),
         "live": {record.ablation: len(record.of_status("live")) for record in found.records},
         "redundant": {
-            record.ablation: len({edge for edges in record.minimal_circuits for edge in edges})
-            - len(record.of_status("live"))
+            record.ablation: sum(truth.redundant for truth in found.circuit(network, record.ablation).truths)
             for record in found.records
         },
         "margin": None if margin == float("inf") else margin,
-        "interchange_accuracy": min((item.accuracy for item in found.interchanges), default=1.0),
+        "interchange_accuracy": min((item.accuracy for item in found.interchanges), default=None),
         "certified": not found.unmet(network),
     }

@@ -32,7 +32,7 @@ from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights
 from groundtruth.truth.circuits.circuit import Sufficiency, Witness
 from mib.errors import did_you_mean
-from mib.graph import Edge, Graph
+from mib.graph import Edge
 
 
 def is_trained(folder: Path) -> bool:
@@ -104,7 +104,7 @@ def read_certificate(folder: Path, network: TrainedNetwork) -> Certificate:
     return Certificate(
         inputs=data.inputs,
         behaviour=_claim(data.behaviour),
-        records=tuple(_record(record, network.graph, path) for record in data.ablations),
+        records=tuple(_record(record, network, path) for record in data.ablations),
         interchanges=tuple(
             InterchangeRecord(expressions, components, _claim(item))
             for (expressions, components), item in zip(there, data.interchanges, strict=True)
@@ -171,8 +171,8 @@ def _ends(edge: str) -> tuple[str, str]:
     return source, destination
 
 
-def _record(data: AblationRecordData, graph: Graph, path: Path) -> AblationRecord:
-    known = {str(edge): edge for edge in graph.edges}
+def _record(data: AblationRecordData, network: TrainedNetwork, path: Path) -> AblationRecord:
+    known = {str(edge): edge for edge in network.graph.edges}
     where = f"{path}: {data.ablation}"
     joint = {name for names in data.minimal_circuits for name in names}
     if unknown := (set(data.edges) | joint) - set(known):
@@ -183,7 +183,7 @@ def _record(data: AblationRecordData, graph: Graph, path: Path) -> AblationRecor
     circuits: tuple[tuple[Edge, ...], ...] = tuple(
         tuple(known[name] for name in names) for names in data.minimal_circuits
     )
-    if data.sufficiency.holds and circuits:
+    if network.correspondence.planned and data.sufficiency.holds and circuits:
         raise ArtifactError(f"{where}: the live edges suffice, yet another circuit is called minimal.")
     return AblationRecord(
         ablation=data.ablation,
@@ -191,7 +191,7 @@ def _record(data: AblationRecordData, graph: Graph, path: Path) -> AblationRecor
         joint=_claim(data.joint),
         subsets=_claim(data.subsets),
         sufficiency=Sufficiency(data.sufficiency.holds, "exhaustive", data.sufficiency.runs),
-        minimal_circuits=(live,) if data.sufficiency.holds else circuits,
+        minimal_circuits=(live,) if data.sufficiency.holds and not circuits else circuits,
         complete=data.complete,
     )
 

@@ -134,14 +134,16 @@ def _truth_data(model: TrainedNetwork, certificate: Certificate, model_sha256: s
 
 
 def _record_data(record: AblationRecord) -> dict[str, Any]:
-    circuits = [[str(edge) for edge in edges] for edges in record.minimal_circuits]
+    live = tuple(found.edge for found in record.of_status("live"))
+    only_live = record.sufficiency.holds and record.minimal_circuits == (live,)
+    circuits = [] if only_live else [[str(edge) for edge in edges] for edges in record.minimal_circuits]
     return {
         "ablation": record.ablation,
         "edges": {str(found.edge): _edge_data(found) for found in record.edges},
         "joint": _claim_data(record.joint),
         "subsets": _claim_data(record.subsets),
         "sufficiency": {"holds": bool(record.sufficiency.holds), "runs": record.sufficiency.runs},
-        "minimal_circuits": [] if record.sufficiency.holds else circuits,
+        "minimal_circuits": circuits,
         "complete": record.complete,
     }
 

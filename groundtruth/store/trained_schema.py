@@ -187,7 +187,7 @@ class AblationRecordData(_Strict):
         joint: Likewise.
         subsets: Likewise.
         sufficiency: Likewise.
-        minimal_circuits: Where the live edges do not suffice, minimal sets that do; else empty.
+        minimal_circuits: Minimal sets that suffice; empty where that is the live edges alone.
         complete: Likewise.
     """
 
@@ -278,7 +278,7 @@ class TrainedSummaryData(_Strict):
         live: Live edges by ablation.
         redundant: Edges that are inert alone and needed by a minimal circuit, by ablation.
         margin: Smallest margin on the domain.
-        interchange_accuracy: The smallest of any unit.
+        interchange_accuracy: The smallest of any unit; ``null`` where there is none.
         certified: Whether nothing in its certificate fails; ``scratch`` claims no variables.
     """
 
@@ -298,5 +298,5 @@ class TrainedSummaryData(_Strict):
     live: dict[str, Count]
     redundant: dict[str, Count]
     margin: float | None
-    interchange_accuracy: float
+    interchange_accuracy: float | None
     certified: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from groundtruth.compiled.domain import Tokens
@@ -18,7 +18,7 @@ from groundtruth.truth.circuits.circuit import (
     Sufficiency,
     Witness,
 )
-from mib.graph import Edge
+from mib.graph import Edge, Graph
 
 SUBSET_RATE = 1e-3
 """At most this share of random sets of needless edges may change an output. It is a count, for nothing proves it of all
@@ -81,7 +81,7 @@ class AblationRecord:
     Attributes:
         ablation: What a cut edge carries.
         edges: Each edge cut alone, in the order of the graph.
-        joint: All needless edges cut together.
+        joint: All needless edges cut together; see ``needless``.
         subsets: Random sets of needless edges cut together, each on a random pair.
         sufficiency: Whether the live edges alone reproduce the network.
         minimal_circuits: The minimal circuits that were found; the live edges where these suffice.
@@ -95,6 +95,16 @@ class AblationRecord:
     sufficiency: Sufficiency
     minimal_circuits: tuple[tuple[Edge, ...], ...]
     complete: bool
+
+    def needless(self, network: TrainedNetwork) -> tuple[Edge, ...]:
+        """The edges that nothing needs, in the order of the graph.
+
+        Where a circuit was planned these are all edges outside of it. Else they are those of none of the minimal
+        circuits that were found.
+        """
+        if network.correspondence.planned:
+            return network.correspondence.needless(network.graph)
+        return outside_of(self.minimal_circuits, network.graph)
 
     def of_status(self, status: Status) -> tuple[EdgeRecord, ...]:
         """The records of edges of a status."""
@@ -168,7 +178,11 @@ class Certificate:
         if self.behaviour.wrong:
             yield f"behaviour: {self.behaviour}"
         record = self.under("resample")
-        needless = set(network.correspondence.needless(network.graph))
+        if not network.correspondence.planned:
+            if not any(record.minimal_circuits):
+                yield "no edge is needed: there is no circuit"
+            return  # what the edges do was measured: nothing was asked of them
+        needless = set(record.needless(network))
         for found in record.edges:
             if found.status == "live" and found.edge in needless:
                 yield f"needless edge {found.edge} is live: {found.claim}"
@@ -185,7 +199,8 @@ class Certificate:
     def unmet(self, network: TrainedNetwork) -> list[str]:
         """Everything that keeps a network from being certified as what it was trained for.
 
-        A network trained from ``scratch`` claims no variables.
+        A network trained from ``scratch`` claims no variables; one for which no circuit was planned claims its
+        behaviour alone, and what was enumerated.
         """
         return list(self.failures(network, variables=network.training.kind != "scratch"))
 
@@ -218,6 +233,15 @@ class Certificate:
         )
 
 
+_EMBEDDED = {"input": "tokens", "pos": "position"}
+
+
+def outside_of(circuits: Sequence[Sequence[Edge]], graph: Graph) -> tuple[Edge, ...]:
+    """The edges of a graph that are in none of some circuits, in its order."""
+    needed = {edge for circuit in circuits for edge in circuit}
+    return tuple(edge for edge in graph.edges if edge not in needed)
+
+
 def reason_of(network: TrainedNetwork, edge: Edge, status: Status) -> Reason:
     """Why an edge is there, from the correspondence: what lives on its source, and on its destination."""
     if status == "absent":
@@ -225,6 +249,8 @@ def reason_of(network: TrainedNetwork, edge: Edge, status: Status) -> Reason:
     names = readable_names(network.program)
     correspondence = network.correspondence
     destination = edge.destination.split("<")[0]
+    if not correspondence.planned:
+        return Reason("unplanned", (_EMBEDDED.get(edge.source, edge.source),), (destination,))
     used = (network.program.label,) if destination == "logits" else correspondence.held_by(destination)
     travels = correspondence.held_by(edge.source)
     if edge not in correspondence.edges or not travels:

@@ -12,17 +12,25 @@ from torch import Tensor
 
 from groundtruth.errors import DomainError
 from groundtruth.rasp.evaluate import evaluate_many
-from groundtruth.trained.certificate import AblationRecord, Certificate, Claim, EdgeRecord, InterchangeRecord
+from groundtruth.trained.certificate import (
+    AblationRecord,
+    Certificate,
+    Claim,
+    EdgeRecord,
+    InterchangeRecord,
+    outside_of,
+)
+from groundtruth.trained.chosen_circuits import CircuitTrials
 from groundtruth.trained.correspondence import Unit
 from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.domain_runs import DomainRuns, Pass, answer_margins, exact_margins
 from groundtruth.trained.pair_trie import PairTrie
-from groundtruth.trained.redundant_circuits import find_circuits
+from groundtruth.trained.redundant_circuits import Circuits, find_circuits
 from groundtruth.trained.swapped_programs import SwappedProgram
 from groundtruth.trained.tally import Tally
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.unread_edges import is_unread
-from groundtruth.truth.circuits.circuit import ABLATIONS, Ablation, Witness
+from groundtruth.truth.circuits.circuit import ABLATIONS, Ablation, Sufficiency, Witness
 from groundtruth.truth.circuits.patched_runs import TOLERANCE, distinct, largest
 from mib.graph import Edge
 
@@ -102,13 +110,10 @@ class Certifier:
         for index, edge in enumerate(self.runs.graph.edges):
             self.progress(f"{ablation}: {edge}", index / len(self.runs.graph.edges))
             edges.append(self.edge(edge, ablation))
-        needless = self.network.correspondence.needless(self.runs.graph)
-        suffices, circuits = find_circuits(
-            self.runs.graph,
-            edges,
-            self.network.correspondence.edges,
-            lambda cut: not self.circuit_tally(cut, ablation, stop=True).wrong,
-            n_pairs=len(self.runs) * (len(self.runs) if ablation == "resample" else 1),
+        suffices, circuits, complete = self.circuits(edges, ablation)
+        planned = self.network.correspondence.planned
+        needless = (
+            self.network.correspondence.needless(self.runs.graph) if planned else outside_of(circuits, self.runs.graph)
         )
         return AblationRecord(
             ablation=ablation,
@@ -117,8 +122,23 @@ class Certifier:
             subsets=self.subsets(needless, ablation),
             sufficiency=suffices,
             minimal_circuits=circuits,
-            complete=False,
+            complete=complete,
         )
+
+    def circuits(self, edges: Sequence[EdgeRecord], ablation: Ablation) -> tuple[Sufficiency, Circuits, bool]:
+        """Whether the live edges suffice, the minimal circuits that are found, and whether they are all."""
+        n_pairs = len(self.runs) * (len(self.runs) if ablation == "resample" else 1)
+
+        def first_wrong(cut: Sequence[Edge]) -> tuple[int, int] | None:
+            tally = self.circuit_tally(cut, ablation, stop=True)
+            return tally.pairs[0] if tally.pairs else None
+
+        if self.network.correspondence.planned:
+            needed = self.network.correspondence.edges
+            found = find_circuits(self.runs.graph, edges, needed, lambda cut: first_wrong(cut) is None, n_pairs=n_pairs)
+            return *found, False
+        trials = CircuitTrials(self.runs, ablation, first_wrong)
+        return trials.search(edges, n_pairs=n_pairs)
 
     def edge(self, edge: Edge, ablation: Ablation) -> EdgeRecord:
         """One edge cut alone, on every pair."""

@@ -86,6 +86,11 @@ class Correspondence:
         reads += [(component, "logits") for component in self.output]
         return tuple(Edge(source, destination) for source, destination in dict.fromkeys(reads))
 
+    @property
+    def planned(self) -> bool:
+        """Whether a circuit was planned at all; a network that chose its own has an empty correspondence."""
+        return bool(self.units or self.output)
+
     def needless(self, graph: Graph) -> tuple[Edge, ...]:
         """The edges of a graph that nothing needs, in its order."""
         needed = set(self.edges)
@@ -132,3 +137,7 @@ class Correspondence:
         for edge in self.edges:
             if edge not in present:
                 yield f"there is no edge '{edge}'"
+
+
+UNPLANNED = Correspondence((), ())
+"""The correspondence of a network that was trained on answers alone."""

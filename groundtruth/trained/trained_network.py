@@ -24,11 +24,12 @@ from mib.graph import Graph
 if TYPE_CHECKING:
     from groundtruth.trained.trained_transformer import TrainedTransformer
 
-Kind: TypeAlias = Literal["wired", "free", "scratch"]
+Kind: TypeAlias = Literal["wired", "free", "scratch", "sparse"]
 """``wired``: edges that nothing needs are absent by algebra, then the rest is trained. ``free``: from there every
-matrix is let go, disturbed and trained strictly. ``scratch``: trained strictly from random weights."""
+matrix is let go, disturbed and trained strictly. ``scratch``: trained strictly from random weights. ``sparse``: trained
+on answers alone, with few weights; no circuit is planned, and the one that the network chose is enumerated."""
 
-Origin: TypeAlias = Literal["wired", "free", "scratch", "imported"]
+Origin: TypeAlias = Literal["wired", "free", "scratch", "sparse", "imported"]
 """A kind of training, or ``imported``: trained elsewhere, so that the circuit that others claim of it is measured and
 not vouched for."""
 

@@ -84,7 +84,7 @@ class _Enumeration:
         wrong = [f"{old.edge} ({problem})" for old, new in pairs if (problem := self._edge(old, new, claimed.ablation))]
         if wrong:
             raise GroundTruthError(f"{len(wrong)} edges are not what they are said to be: {shorten(wrong)}.")
-        needless, ablation = self.network.correspondence.needless(self.network.graph), claimed.ablation
+        needless, ablation = found.needless(self.network), claimed.ablation
         joint = self._problem(
             claimed.joint, found.joint, lambda row, donor: self._margin(needless, ablation, row, donor), ablation
         )
@@ -114,17 +114,21 @@ class _Enumeration:
     def certified(self) -> str:
         """See that what is claimed amounts to a certified circuit; ``scratch`` claims no variables.
 
-        An imported network claims none: its statuses are measured, and what fails of the stated circuit is in the file.
+        Where no circuit was planned, right answers are all that is asked. An imported network claims no circuit: its
+        statuses are measured, and what fails of the stated one is in the file.
         """
         if self.network.training.kind == "imported":
             return "measured; the circuit stated elsewhere is not vouched for"
         failures = self.claimed.unmet(self.network)
-        if self.network.correspondence.needless(self.network.graph) and not self.claimed.under("resample").subsets.runs:
+        resample = self.claimed.under("resample")
+        if resample.needless(self.network) and not resample.subsets.runs:
             failures.append("no random subsets were counted")
         if failures:
             raise GroundTruthError(
                 f"{len(failures)} things keep it from being certified: {shorten(failures, limit=3)}."
             )
+        if not self.network.correspondence.planned:
+            return "its behaviour; no circuit was planned, and the edges are as they were measured"
         claims_variables = self.network.training.kind != "scratch"
         return "the circuit and its variables" if claims_variables else "the circuit; variables are not claimed"
 

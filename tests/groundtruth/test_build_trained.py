@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from groundtruth import load
-from groundtruth.build_trained import LOG, SHIPPED, Job, ShippedRecipe, build, gather_log, recipes_named
+from groundtruth.build_trained import ALL, LOG, SHIPPED, Job, ShippedRecipe, build, gather_log, recipes_named
 from groundtruth.errors import DomainError, TrainingError
 from groundtruth.store.catalog import shipped_trained
 from groundtruth.trained.certify_network import certify
@@ -68,11 +68,10 @@ def test_every_attempt_is_logged_and_the_last_one_counts(job, trained, monkeypat
 
 
 def test_what_ships_has_a_recipe_of_its_own_and_every_recipe_ships():
-    recipes = {recipe.name: recipe for recipe in SHIPPED}
-    assert len(recipes) == len(SHIPPED)
-    assert sorted(recipes) == shipped_trained()
-    for name, recipe in recipes.items():
-        model = load(name)
+    assert len({recipe.name for recipe in ALL}) == len(ALL)
+    assert sorted(recipe.name for recipe in ALL) == shipped_trained()
+    for recipe in SHIPPED:
+        model = load(recipe.name)
         assert (model.training.kind, model.training.seed) == (recipe.kind, recipe.seed)
         assert model.training.settings.items() <= asdict(Settings(**dict(recipe.settings))).items()
         assert (model.domain.vocab, model.domain.max_seq_len) == (recipe.vocab, recipe.length)

@@ -34,6 +34,8 @@ def _lines(model: TrainedModel, folder: Path | None) -> Iterator[tuple[str, str]
         yield "", f"{held} on {', '.join(unit.components)}{'' if unit.sharing == 'single' else f' ({unit.sharing})'}"
     yield "behaviour", f"all {certificate.inputs:,} inputs: {certificate.behaviour}"
     yield "circuit", str(model.circuit())
+    if not model.correspondence.planned:
+        yield "", "no circuit was planned; needless are the edges that none of the minimal circuits found has"
     yield "needless", f"cut together: {record.joint}; random sets of them: {record.subsets}"
     far = (
         "and no other edge moves any"

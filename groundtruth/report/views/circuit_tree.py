@@ -139,7 +139,7 @@ def _travels(branch: Branch) -> Text:
     """What travels, and what for where the line above does not say it."""
     reason = branch.truth.reason
     told_first = sorted(reason.travels, key=lambda name: name in ("one", "BOS"))
-    text = Text().append(", ".join(told_first), "" if reason.carries == "nothing" else reason.carries)
+    text = Text().append(", ".join(told_first), "" if reason.carries in ("nothing", "unplanned") else reason.carries)
     told = {name.removeprefix("1/(1+").removesuffix(")") for name in (*branch.above, *reason.travels)}
     untold = [name for name in reason.used_for if name not in told]
     return text.append(f" for {', '.join(reason.used_for)}", "faint") if untold else text

@@ -218,10 +218,11 @@ def _inert(circuit: Circuit) -> Iterator[Text]:
     drawn = {str(edge) for edge in circuit.redundant}
     for proof, words in why.items():
         found = [t for t in circuit.truths if t.status == "inert" and t.proof == proof and str(t.edge) not in drawn]
-        for carries in ("variable", "position", "constant"):
+        for carries in ("variable", "position", "constant", "unplanned"):
             own = [t for t in found if t.reason.carries == carries]
             if own:
-                yield Text.assemble((carries, carries), f", {words}: ", (_named(own), "faint"))
+                style = "" if carries == "unplanned" else carries
+                yield Text.assemble((carries, style), f", {words}: ", (_named(own), "faint"))
     if undecided := [t for t in circuit.truths if t.status == "undecided"]:
         sampled = "" if circuit.exhaustive else f", no witness on a sample of {circuit.inputs:,} inputs"
         yield Text.assemble(("undecided", "bad"), sampled, ": ", (_named(undecided), "faint"))

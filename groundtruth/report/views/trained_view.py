@@ -18,6 +18,10 @@ CHOSEN = "the circuit was chosen before training and trained for; what the weigh
 """What a reader must know of every trained model."""
 
 
+UNPLANNED = "no circuit was planned: the network was trained on answers alone, and the edges that it uses enumerated"
+"""What a reader must know of a network that chose its circuit."""
+
+
 MEASURED = "its truth is what was enumerated, and not the circuit that was claimed with it"
 """What a reader must know of every imported model."""
 
@@ -31,16 +35,21 @@ def trained_facts(model: TrainedModel) -> Text:
         return text.append(
             f"\nmeasured by enumeration: all {n:,} inputs, each edge cut on all {n * n:,} pairs", "faint"
         )
-    text.append(f"\ntrained ({training.kind}, seed {training.seed}, {training.steps:,} steps) · {CHOSEN}", "faint")
+    told = CHOSEN if model.correspondence.planned else UNPLANNED
+    text.append(f"\ntrained ({training.kind}, seed {training.seed}, {training.steps:,} steps) · {told}", "faint")
     unmet = model.certificate.unmet(model)
     text.append(f"\nNOT certified: {unmet[0]}; " if unmet else "\ncertified ", "bad" if unmet else "faint")
     return text.append(f"by enumeration: all {n:,} inputs, each edge cut on all {n * n:,} pairs", "faint")
 
 
 def components_table(model: TrainedModel) -> Table:
-    """What lives on each head and MLP, one line a layer; spare components are trained to hold something unread."""
+    """What lives on each head and MLP, one line a layer; spare components are trained to hold something unread.
+
+    In a network that chose its circuit no expression is known to live anywhere: its used components are named alone.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
     names, correspondence = readable_names(model.program), model.correspondence
+    used = {edge.source for edge in model.circuit().needed}
     spares = {spare.component: spare.variable for spare in correspondence.spares}
     shape = model.architecture
     for layer in range(shape.n_layers):
@@ -49,7 +58,7 @@ def components_table(model: TrainedModel) -> Table:
             held = ", ".join(names.get(label, label) for label in correspondence.held_by(component))
             if component in spares:
                 held = f"spare: {spares[component]}"
-            if held:
+            if held or (not correspondence.planned and component in used):
                 cells.append(Text.assemble((component, "node"), "  ", (held, "faint" if component in spares else "")))
         heads = Text("\n").join(cell for cell in cells if not cell.plain.startswith("m"))
         mlp = next((cell for cell in cells if cell.plain.startswith("m")), Text("–", "faint"))
@@ -66,8 +75,11 @@ def _claims(model: TrainedModel, ablation: Ablation) -> Iterator[Text]:
     certificate, names = model.certificate, readable_names(model.program)
     record = certificate.under(ablation)
     yield Text(f"behaviour: {certificate.behaviour}")
-    needless = set(model.correspondence.needless(model.graph))
+    needless = set(record.needless(model))
     live = sum(found.edge in needless for found in record.of_status("live"))
+    if not model.correspondence.planned:
+        yield Text("variables: none, for no expression was asked to live anywhere")
+        yield Text("needless are the edges that none of the minimal circuits found has")
     yield _told(f"each needless edge alone: {live} of {len(needless)} change an output", bad=bool(live))
     yield _told(f"all needless edges together: {record.joint}", bad=bool(record.joint.wrong))
     yield _told(

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from groundtruth.report.views.verifications import verification_data
@@ -11,9 +12,10 @@ from groundtruth.store.save_trained import save_trained
 from groundtruth.trained.certify_network import certify
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.verify import verify
-from tests.groundtruth.store.tampering import TRUTH
+from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS
 from tests.groundtruth.store.trained_tampering import change_trained, stored_files
 from tests.groundtruth.trained.small_networks import PLAIN, random_network
+from tests.groundtruth.trained.sparse_models import small_sparse_model
 from tests.groundtruth.trained.wired_by_hand import copying_network
 
 CLAIMS = [
@@ -192,3 +194,59 @@ def test_scratch_claims_no_variables(tmp_path):
     network = copying_network(kind="scratch")
     save_trained(TrainedModel.of(network, certificate=certify(network, n_subsets=40)), tmp_path)
     assert verify(tmp_path).checks[-1].detail == "the circuit; variables are not claimed"
+
+
+@pytest.fixture(scope="module", name="chosen")
+def _chosen(tmp_path_factory):
+    """The files of a network that chose its circuit."""
+    folder = tmp_path_factory.mktemp("chosen")
+    save_trained(small_sparse_model(), folder)
+    return {name: (folder / name).read_bytes() for name in (WEIGHTS, MODEL, TRUTH)}
+
+
+def test_a_network_that_chose_its_circuit_is_proven_again(chosen, tmp_path):
+    found = verify(change_trained(chosen, tmp_path))
+    assert [check.what for check in found.checks] == CLAIMS and found.ok, found
+    details = {check.what: check.detail for check in found.checks}
+    assert details["variables"] == "0 of 0 variables interchanged rightly at every pair of 4 inputs"
+    assert details["certified"].startswith("its behaviour; no circuit was planned")
+
+
+def _first_record(**values):
+    return lambda data: data["ablations"][0].update(values)
+
+
+def _without_a_circuit(data):
+    data["ablations"][0]["minimal_circuits"].pop()
+
+
+def _a_circuit_with_an_edge_more(data):
+    record = data["ablations"][0]
+    circuit = record["minimal_circuits"][0]
+    circuit.append(next(name for name in record["edges"] if name not in circuit))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_first_record(complete=False), "the minimal circuits are others than those that are found again"),
+        (_without_a_circuit, "the minimal circuits are others than those that are found again"),
+        (_a_circuit_with_an_edge_more, "the minimal circuits are others than those that are found again"),
+        (_first_record(sufficiency={"holds": True, "runs": 16}), "is claimed, but: not sufficient alone"),
+        (_first_record(joint={"runs": 16, "wrong": 1, "margin": -1.0}), "all needless edges together: "),
+    ],
+)
+def test_a_lie_about_a_chosen_circuit_is_found(chosen, tmp_path, change, message):
+    failed = _failed(change_trained(chosen, tmp_path, truth=change))
+    assert list(failed) == ["circuit resample/fixed"] and message in failed["circuit resample/fixed"]
+
+
+def test_a_weight_that_is_not_zero_makes_an_absent_edge_read(chosen, tmp_path):
+    """Every zero of ``W_U`` is moved a little: no answer changes, and edges into the logits are absent no more."""
+
+    def move(arrays):
+        arrays["W_U"] += np.float32(1e-6) * (arrays["W_U"] == 0)
+
+    failed = _failed(change_trained(chosen, tmp_path, weights=move))
+    assert re.search(r"->logits \(it is inert by \w+, not absent by zero\)", failed["circuit resample/fixed"])
+    assert "weights = program" not in failed

@@ -1,0 +1,80 @@
+"""Recipes of the networks of few weights that ship; each of them chose its circuit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from groundtruth.programs.registry import Program, get
+from groundtruth.train_model import train
+from groundtruth.trained.train_sparse_network import SparseSettings
+from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.trained.trained_network import Kind
+
+
+@dataclass(frozen=True)
+class SparseRecipe:
+    """One network that is trained on answers alone.
+
+    Attributes:
+        program: A program of the library.
+        seed: Seed of the weights.
+        layers: Number of blocks.
+        length: Tokens of an input.
+        tokens: So many of the program's tokens are used, the first ones.
+        settings: Numbers of the training run that are not the default ones.
+    """
+
+    program: str
+    seed: int = 0
+    layers: int = 1
+    length: int = 3
+    tokens: int = 3
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """``sparse``."""
+        return "sparse"
+
+    @property
+    def name(self) -> str:
+        """The name of the model and of its folder, such as ``hist@sparse-0``."""
+        return f"{self.program}@{self.kind}-{self.seed}"
+
+    @property
+    def vocab(self) -> tuple[Any, ...]:
+        """The tokens of its inputs."""
+        return self.declared.domain.vocab[: self.tokens]
+
+    @property
+    def declared(self) -> Program:
+        """The program."""
+        return get(self.program)
+
+    def train(self, checkpoint: Path) -> TrainedModel:
+        """Train and certify it; errors as of ``groundtruth.train``."""
+        made = train(
+            self.declared,
+            vocab=self.vocab,
+            max_seq_len=self.length,
+            architecture={"n_layers": self.layers},
+            kind=self.kind,
+            seed=self.seed,
+            settings=SparseSettings(**dict(self.settings)),
+            checkpoint=checkpoint,
+        )
+        return replace(made, name=self.name)
+
+
+SPARSE: tuple[SparseRecipe, ...] = (
+    SparseRecipe("hist"),
+    SparseRecipe("contains_both"),
+    SparseRecipe("has_larger"),
+    SparseRecipe("a_before_b"),
+    SparseRecipe("second_step", layers=2, settings=(("share", 0.01),)),
+    SparseRecipe("hist", seed=1, length=4),
+    SparseRecipe("dense_rank"),
+)
+"""Every network that ships and chose its circuit."""

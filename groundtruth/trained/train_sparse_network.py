@@ -1,0 +1,206 @@
+"""Train a network of few weights on a program's answers alone: no circuit is planned, and none is trained for.
+
+After Gao et al. (2025, arXiv 2511.13653): all but the largest weights of each matrix are zero after every step, so that
+most edges of the network are absent by zero products, and nobody chose which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from groundtruth.errors import DomainError, TrainingError
+from groundtruth.rasp.evaluate import evaluate_many
+from groundtruth.trained.certify_network import N_SUBSETS, Certifier, certify
+from groundtruth.trained.cut_forward import forward
+from groundtruth.trained.prune_nodes import prune_nodes
+from groundtruth.trained.train_network import CHECKPOINT_STEPS, Moment, Progress, Trained
+from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe
+from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
+from groundtruth.trained.training_rows import answer_loss
+from groundtruth.trained.training_state import TrainingState, read_state, restore_optimizer, write_state
+from groundtruth.trained.weight_sparsity import annealed_share, keep_largest
+
+_WARM_UP = 20
+"""Steps over which the learning rate rises at first."""
+
+
+@dataclass(frozen=True)
+class SparseSettings:
+    """Numbers of a sparse training run.
+
+    Attributes:
+        steps: Steps of the optimizer; each sees every input.
+        share: The share of each matrix's weights that is kept in the end.
+        learning_rate: The highest one; it is divided by the root of the share that is kept.
+        epsilon: Adam's, as large as the paper's: weights whose gradients are small hardly move.
+        decay: Weight decay.
+        margin: By how much the right logit should be ahead.
+        hinge: Weight of the hinge on margins.
+        prune: Nodes are pruned as long as no margin falls below this; ``None`` = no node is.
+
+    Raises:
+        DomainError: If a number is out of range.
+    """
+
+    steps: int = 1000
+    share: float = 0.02
+    learning_rate: float = 1e-2
+    epsilon: float = 0.1
+    decay: float = 1e-3
+    margin: float = 3.0
+    hinge: float = 0.1
+    prune: float | None = 2.0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise DomainError(f"steps={self.steps} is too few; give 1 or more.")
+        if not 0 < self.share <= 1:
+            raise DomainError(f"share={self.share} is no share of the weights; give more than 0 and at most 1.")
+        if self.prune is not None and self.prune <= 0:
+            raise DomainError(f"prune={self.prune} would prune right answers away; give a margin above 0, or None.")
+
+
+class SparseTrainer:
+    """One sparse training run on every input at every step.
+
+    Args:
+        network: The program and the architecture; its weights are not used.
+        settings: Numbers of the run.
+        seed: Draws the initial weights.
+        progress: Told where the run is.
+        checkpoint: A file that the run is kept in as it goes.
+    """
+
+    def __init__(
+        self,
+        network: TrainedNetwork,
+        settings: SparseSettings,
+        *,
+        seed: int,
+        progress: Progress,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.network, self.settings, self.seed = network, settings, seed
+        self._progress, self._checkpoint = progress, checkpoint
+        inputs = tuple(network.domain.enumerate())
+        outputs = evaluate_many(network.program, inputs, causal=network.causal)
+        self.ids, self.answers = network.encode(inputs), torch.stack([network.decoder.encode(row) for row in outputs])
+
+    def run(self) -> TrainedNetwork:
+        """Train, then prune."""
+        settings = self.settings
+        generator = torch.Generator().manual_seed(self.seed)
+        resumed = None if self._checkpoint is None else read_state(self._checkpoint, self._identity)
+        drawn = initial_weights(self.network.shapes, generator).to(torch.float32).tensors
+        numbers = dict(drawn) if resumed is None else resumed.part("number")
+        self._train(numbers, resumed)
+        # Of float32 numbers, so that the weights are stored as they are certified in half the room.
+        weights = TrainedWeights.of({name: numbers[name].detach().double() for name in drawn})
+        recipe = TrainingRecipe("sparse", self.seed, settings.steps, asdict(settings))
+        trained = replace(self.network, weights=weights, training=recipe)
+        if settings.prune is None:
+            return trained
+        return prune_nodes(trained, self.ids, self.answers, margin=settings.prune)
+
+    def _train(self, numbers: dict[str, Tensor], resumed: TrainingState | None) -> None:
+        """All steps; changes the numbers in place."""
+        settings, network = self.settings, self.network
+        for value in numbers.values():
+            value.requires_grad_(True)
+        trained = [numbers[name] for name in sorted(numbers)]  # in the order of a checkpoint
+        optimizer = torch.optim.AdamW(
+            trained, settings.learning_rate, (0.9, 0.95), settings.epsilon, settings.decay, fused=True
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
+        begun = 0 if resumed is None else restore_optimizer(optimizer, schedule, numbers, resumed)
+        for step in range(begun, settings.steps):
+            if self._checkpoint is not None and step % CHECKPOINT_STEPS == 0:
+                write_state(self._checkpoint, self._state(step, numbers, optimizer))
+            logits = forward(network.architecture, TrainedWeights.of(numbers), self.ids).logits[:, 1:]
+            loss, margins = answer_loss(
+                network.decoder, logits, self.answers, margin=settings.margin, hinge=settings.hinge
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            schedule.step()
+            keep_largest(numbers, annealed_share(step + 1, settings.steps, settings.share))
+            self._progress(Moment("sparse", step + 1, settings.steps, float(loss.detach()), float(margins.min())))
+        for value in numbers.values():
+            value.requires_grad_(False)
+
+    def _rate(self, step: int) -> float:
+        """The learning rate over the highest one: up, level, and down to 0 over the second half."""
+        steps, share = self.settings.steps, annealed_share(step, self.settings.steps, self.settings.share)
+        return min(1.0, (step + 1) / _WARM_UP) * min(1.0, 2.0 * (1.0 - step / steps)) / share**0.5
+
+    def _state(self, step: int, numbers: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> TrainingState:
+        tensors = {f"number.{name}": value.detach() for name, value in numbers.items()}
+        for name, value in numbers.items():
+            if moments := optimizer.state.get(value):
+                tensors |= {f"first.{name}": moments["exp_avg"], f"second.{name}": moments["exp_avg_sq"]}
+        return TrainingState(self._identity, 0, step, step, tensors)
+
+    @property
+    def _identity(self) -> str:
+        """What a checkpoint must be of for this run to continue from it."""
+        network = self.network
+        text = repr((network.name, str(network.domain), str(network.architecture), self.seed, asdict(self.settings)))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _require_right(network: TrainedNetwork) -> None:
+    certifier = Certifier(network)
+    found = certifier.behaviour()
+    if found.wrong:
+        raise TrainingError(network.name, [f"behaviour: {found.claim(certifier.runs, donor=False)}"])
+
+
+def train_sparse_network(
+    network: TrainedNetwork,
+    *,
+    seed: int = 0,
+    settings: SparseSettings | None = None,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+    n_subsets: int = N_SUBSETS,
+) -> Trained:
+    """Train a network of few weights and certify what comes out.
+
+    Args:
+        network: The program and the architecture, with no circuit planned; its weights are not used.
+        seed: Draws the initial weights.
+        settings: Numbers of the run.
+        progress: Told where the run is.
+        checkpoint: A file that the run is kept in as it goes, and continued from if it is there; removed at the end.
+        n_subsets: Random sets of needless edges that the certificate counts.
+
+    Raises:
+        TrainingError: If an answer is wrong; then no circuits are looked for, which would take longest of all.
+    """
+    start, n_threads = time.process_time(), torch.get_num_threads()
+    torch.set_num_threads(1)  # sums come out the same each time
+    try:
+        trainer = SparseTrainer(
+            network,
+            settings or SparseSettings(),
+            seed=seed,
+            progress=progress or (lambda moment: None),
+            checkpoint=checkpoint,
+        )
+        trained = trainer.run()
+        seconds = time.process_time() - start
+        _require_right(trained)
+        certificate = certify(trained, seed=seed, n_subsets=n_subsets)
+    finally:
+        torch.set_num_threads(n_threads)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return Trained(trained, certificate, seconds)
