@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.programs.registry import Program, get
-from groundtruth.train_model import train
+from groundtruth.train_model import train, without_circuit
+from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
 from groundtruth.trained.train_sparse_network import SparseSettings
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.trained.trained_network import Kind
+from groundtruth.trained.trained_network import Kind, TrainedNetwork
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,29 @@ class SparseRecipe:
         """The program."""
         return get(self.program)
 
+    @property
+    def sizes(self) -> tuple[tuple[str, Any], ...]:
+        """Sizes of the architecture that are asked for."""
+        return (("n_layers", self.layers),)
+
+    def prepare(self) -> TrainedNetwork:
+        """The network before it is trained."""
+        program = self.declared
+        return prepare_network(
+            self.name,
+            program.build(),
+            fixed_length(program.domain, vocab=self.vocab, max_seq_len=self.length),
+            without_circuit(Plan(dict(self.sizes), seed=self.seed)),
+            causal=program.causal,
+        )
+
     def train(self, checkpoint: Path) -> TrainedModel:
         """Train and certify it; errors as of ``groundtruth.train``."""
         made = train(
             self.declared,
             vocab=self.vocab,
             max_seq_len=self.length,
-            architecture={"n_layers": self.layers},
+            architecture=dict(self.sizes),
             kind=self.kind,
             seed=self.seed,
             settings=SparseSettings(**dict(self.settings)),
@@ -71,10 +88,5 @@ class SparseRecipe:
 SPARSE: tuple[SparseRecipe, ...] = (
     SparseRecipe("hist"),
     SparseRecipe("contains_both"),
-    SparseRecipe("has_larger"),
-    SparseRecipe("a_before_b"),
-    SparseRecipe("second_step", layers=2, settings=(("share", 0.01),)),
-    SparseRecipe("hist", seed=1, length=4),
-    SparseRecipe("dense_rank"),
 )
 """Every network that ships and chose its circuit."""

@@ -111,7 +111,7 @@ def attempt_training(
             "@groundtruth.program makes of a function."
         )
     if kind == "sparse":
-        plan = _without_circuit(plan)
+        plan = without_circuit(plan)
     sop: rasp.SOp = declared.build()
     network = prepare_network(
         f"{declared.name}@{kind}-{seed}",
@@ -125,16 +125,20 @@ def attempt_training(
     )
     if kind == "sparse":
         return train_sparse_network(
-            network, seed=seed, settings=_require(SparseSettings, settings), checkpoint=checkpoint, progress=progress
+            network,
+            seed=seed,
+            settings=_require_settings(SparseSettings, settings),
+            checkpoint=checkpoint,
+            progress=progress,
         )
-    settings = _require(Settings, settings)
+    settings = _require_settings(Settings, settings)
     return train_network(network, kind=kind, seed=seed, settings=settings, checkpoint=checkpoint, progress=progress)
 
 
 SomeSettings = TypeVar("SomeSettings", Settings, SparseSettings)
 
 
-def _require(kind: type[SomeSettings], given: Settings | SparseSettings | None) -> SomeSettings | None:
+def _require_settings(kind: type[SomeSettings], given: Settings | SparseSettings | None) -> SomeSettings | None:
     if given is not None and not isinstance(given, kind):
         raise DomainError(
             f"settings={given!r} are those of another kind of training; give groundtruth.trained's {kind.__name__}."
@@ -142,7 +146,7 @@ def _require(kind: type[SomeSettings], given: Settings | SparseSettings | None) 
     return given
 
 
-def _without_circuit(plan: Plan) -> Plan:
+def without_circuit(plan: Plan) -> Plan:
     """The plan of a network that chooses its circuit.
 
     Raises:

@@ -36,7 +36,7 @@ SECTIONS: dict[str, Sequence[str]] = {
     "Quick start": ("quick-start/score-a-method", "quick-start/test-in-ci", "quick-start/show-a-circuit"),
     "Lessons": ("lessons/circuits", "lessons/ablations", "lessons/variables"),
     "What is true": (
-        "exact-circuits", "compiling", "variables", "tiers", "trained-models", "interpbench", "validity", "stability",
+        "exact-circuits", "compiling", "variables", "tiers", "trained-models", "own-circuits", "interpbench", "validity", "stability",
         "test-circuit",
     ),
     "Methods": (

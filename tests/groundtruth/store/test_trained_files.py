@@ -145,7 +145,10 @@ def _refused(folder, match):
         (lambda d: d["correspondence"].update(output=["a0.h7"]), "there is no edge 'a0.h7->logits'"),
         (lambda d: d["correspondence"]["units"][0].update(expressions=["ghost_3"]), "no expression 'ghost_3'"),
         (lambda d: d["correspondence"]["units"][0].update(reads=["pos"]), "'pos' is no edge; an edge is written such"),
-        (lambda d: d["training"].update(kind="luck"), "training.kind: Input should be 'wired', 'free', 'scratch', 'sparse' or"),
+        (
+            lambda d: d["training"].update(kind="luck"),
+            "training.kind: Input should be 'wired', 'free', 'scratch', 'sparse' or",
+        ),
         (lambda d: d.update(weights_dtype="float64"), "is float32; weights_dtype says float64"),
         (lambda d: d["token_values"].reverse(), None),
         (lambda d: d["token_values"].pop(), "token_values are not the vocabulary with"),
