@@ -36,8 +36,8 @@ SECTIONS: dict[str, Sequence[str]] = {
     "Quick start": ("quick-start/score-a-method", "quick-start/test-in-ci", "quick-start/show-a-circuit"),
     "Lessons": ("lessons/circuits", "lessons/ablations", "lessons/variables"),
     "What is true": (
-        "exact-circuits", "compiling", "variables", "tiers", "trained-models", "own-circuits", "interpbench", "validity", "stability",
-        "test-circuit",
+        "exact-circuits", "compiling", "variables", "tiers", "trained-models", "own-circuits", "interpbench",
+        "validity", "stability", "test-circuit",
     ),
     "Methods": (
         "localization-methods", "cost-of-localization", "memory", "pitfalls", "properties", "mutations",
