@@ -2,6 +2,7 @@
 
     python benchmarks/certification_rates.py            # a Markdown table: certified, tried, CPU seconds of both
     python benchmarks/certification_rates.py program    # by program
+    python benchmarks/certification_rates.py models     # what ships, one model a row
 
 Every attempt counts, those at recipes that were refused too. Recipes were chosen by trial, so these rates are those of
 a search and not of one recipe over seeds.
@@ -13,9 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from groundtruth import load
 from groundtruth.build_trained import LOG
 from groundtruth.files import from_json
-from groundtruth.store.catalog import trained_folder
+from groundtruth.store.catalog import shipped_trained, trained_folder
+from groundtruth.trained.trained_model import TrainedModel
 
 
 def group_of(attempt: Mapping[str, Any]) -> str:
@@ -44,8 +47,26 @@ def print_rates(attempts: Sequence[Mapping[str, Any]], grouping: str) -> None:
         print(f"| {key} | {len(certified)} / {len(members)} | {' | '.join(times)} |")
 
 
+def print_models() -> None:
+    """Print what was certified of each model that ships, under resample."""
+    for name in shipped_trained():
+        model = load(name)
+        if not isinstance(model, TrainedModel):
+            continue
+        shape, record = model.architecture, model.certificate.under("resample")
+        sizes = [] if record.sufficiency.holds else [str(len(circuit)) for circuit in record.minimal_circuits]
+        kilobytes = sum(path.stat().st_size for path in (trained_folder() / name).iterdir()) / 1e3
+        print(
+            f"| `{name}` | {shape.n_layers} x {shape.n_heads}, {shape.d_model} {shape.d_mlp} | "
+            f"{len(record.of_status('live'))} of {len(record.edges)} | {sizes[0] if sizes else ''} | "
+            f"{model.certificate.behaviour.margin:.1f} | {record.subsets.wrong} | {record.gap:.1f} | {kilobytes:.0f} |"
+        )
+
+
 def main(arguments: Sequence[str]) -> None:
     """Print the rates, and that of all attempts together."""
+    if [*arguments] == ["models"]:
+        return print_models()
     attempts = from_json(Path(trained_folder() / LOG).read_bytes())
     print_rates(attempts, arguments[0] if arguments else "architecture")
     print(f"| all | {sum(a['certified'] for a in attempts)} / {len(attempts)} |")

@@ -8,7 +8,7 @@ is 0: these are the circuits that training certifies. They differ in what the he
 ``waiting_pair``       one head reads an MLP by key and by value
 ``two_lookups``        two heads read one MLP by key, the same variable for opposite keys
 ``two_camps``          two heads compare the query's camp with the key's, both read from one MLP
-``camp_was_poor``      the same, and the value is a second variable of that MLP
+``met_in_camp``        the same, and the value is a second variable of that MLP
 ``finds_sought``       the query is a variable of an MLP, the key a token
 ``is_sought``          the key is a variable of an MLP, the query a token
 ``finds_or_is_sought`` both, in two heads
@@ -86,7 +86,7 @@ def waiting_pair_so_far() -> SOp:
 
 
 def two_lookups() -> SOp:
-    """Twice whether a token that waited was an a, plus whether one that did not wait was a b, so far."""
+    """Twice whether a token that waits is an a, plus whether one that does not wait is a b."""
     waits = _waits()
     waiting = mean(
         "waiting_a",
@@ -102,7 +102,7 @@ def two_lookups() -> SOp:
 
 
 def two_camps() -> SOp:
-    """Twice whether a token that waits as this one does, or waits not as this one, is an a; plus a b of the others."""
+    """Twice whether an a is in this token's camp (who wait, or who do not), plus whether a b is in the other."""
     waits = _waits()
     same = mean(
         "a_beside", select("same_camp", waits, waits, EQ), number("is_a_there", lambda t: float(t == "a"), tokens)
@@ -113,10 +113,10 @@ def two_camps() -> SOp:
     return combine("told", lambda s, t: 2 * (s > 0) + (t > 0), same, other)
 
 
-def camp_was_poor() -> SOp:
-    """Twice whether a token so far that waited as this one does lacked a or b, plus whether this one waits."""
-    waits, poor = _waits(), combine("poor", lambda x, y: not (x and y), _contains("a"), _contains("b"))
-    share = mean("share", select("same_camp", waits, waits, EQ), number("poor_there", float, poor))
+def met_in_camp() -> SOp:
+    """Twice whether an a of this token's camp occurs beside a b, plus whether this token waits."""
+    waits, met = _waits(), combine("met", lambda b, token: b and token == "a", _contains("b"), tokens)
+    share = mean("share", select("same_camp", waits, waits, EQ), number("met_there", float, met))
     return combine("told", lambda s, waiting: 2 * (s > 0) + waiting, share, waits)
 
 
@@ -195,9 +195,9 @@ def _tell_camps(all_seen: Sequence[Sight], own: Sight) -> int:
     return 2 * ("a" in same) + ("b" in other)
 
 
-def _tell_poor(all_seen: Sequence[Sight], own: Sight) -> int:
+def _tell_met(all_seen: Sequence[Sight], own: Sight) -> int:
     camp = [seen for seen in all_seen if _waits_in(seen) == _waits_in(own)]
-    return 2 * any(not _pair_in(seen) for seen in camp) + _waits_in(own)
+    return 2 * any(seen[-1] == "a" and "b" in seen for seen in camp) + _waits_in(own)
 
 
 def _tell_found(all_seen: Sequence[Sight], own: Sight) -> int:
@@ -264,9 +264,9 @@ MANY_EDGES: Mapping[str, Program] = {
     for declared in (
         _declare(waiting_pair, _tell_waiting_pair, causal=False),
         _declare(waiting_pair_so_far, _tell_waiting_pair),
-        _declare(two_lookups, _tell_lookups),
-        _declare(two_camps, _tell_camps),
-        _declare(camp_was_poor, _tell_poor),
+        _declare(two_lookups, _tell_lookups, causal=False),
+        _declare(two_camps, _tell_camps, causal=False),
+        _declare(met_in_camp, _tell_met, causal=False),
         _declare(finds_sought, _tell_found),
         _declare(is_sought, _tell_sought),
         _declare(finds_or_is_sought, _tell_found_or_sought),
