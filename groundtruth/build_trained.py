@@ -136,6 +136,9 @@ SMALL = (("d_head", 4), ("d_mlp", 64))
 SMALL_LAYER = (("d_model", 48), *SMALL)
 """The least width at which one layer of four heads can be wired."""
 
+THREE_LAYERS = (("n_layers", 3), *SMALL)
+"""302 edges."""
+
 SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("contains_both", kind="wired"),
     ShippedRecipe("contains_both"),
@@ -156,6 +159,10 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("contains_both", kind="wired", style="llama", spares=0, sizes=(("d_model", 48),), settings=BY_LLAMA),
     ShippedRecipe("contains_either", kind="wired", copies="vote", spares=0, sizes=SMALL_LAYER),
     ShippedRecipe("waiting_pair", kind="wired", copies="vote", spares=0, sizes=(("n_heads", 8), *SMALL)),
+    ShippedRecipe("waiting_pair_so_far", spares=0, sizes=SMALL, settings=(("free_steps", 400),)),
+    ShippedRecipe("waiting_pair", 2, kind="wired", spares=0, sizes=THREE_LAYERS),
+    ShippedRecipe("waiting_pair", 3, kind="wired", spares=0, sizes=THREE_LAYERS),
+    ShippedRecipe("contains_both", style="llama", spares=0, sizes=(("d_model", 48),), settings=BY_LLAMA),
 )
 """Every model of a planned circuit that ships; all are certified with these numbers, on one machine to the bit."""
 
