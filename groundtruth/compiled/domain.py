@@ -5,7 +5,7 @@ import math
 import operator
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
 
@@ -135,6 +135,16 @@ class Domain:
         """Every allowed length, without BOS."""
         return range(self.min_seq_len, self.max_seq_len + 1)
 
+    def with_lengths(self, shortest: int, longest: int) -> "Domain":
+        """Give the domain of those of these inputs whose length is in a range, both ends included."""
+        listed = self.listed and tuple(tokens for tokens in self.listed if shortest <= len(tokens) <= longest)
+        return replace(self, min_seq_len=shortest, max_seq_len=longest, listed=listed)
+
+    @cached_property
+    def possible_lengths(self) -> tuple[int, ...]:
+        """Lengths that an input may have, ascending: all that are allowed but those that are known to have none."""
+        return tuple(filter(self._may_have_length, self.lengths))
+
     @cached_property
     def size(self) -> int | None:
         """How many inputs there are; ``None`` if a validity rule makes them too many to count."""
@@ -250,6 +260,11 @@ class Domain:
                 f"valid= fails on '{_spelled(tokens)}' ({type(error).__name__}: {error}). It must say True or False of "
                 "every sequence of tokens of an allowed length."
             ) from error
+
+    def _may_have_length(self, length: int) -> bool:
+        # A rule is asked about every sequence of a length where they are few; of more, none is known to be excluded.
+        many = self.listed is None and len(self.vocab) ** length > COUNT_LIMIT
+        return many or next(self._of_length(length), None) is not None
 
     def _n_candidates(self) -> int:
         if self.listed is not None:

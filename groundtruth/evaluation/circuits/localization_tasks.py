@@ -2,14 +2,13 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from groundtruth.compiled.decoder import Decoder
-from groundtruth.compiled.domain import Pair, Tokens
+from groundtruth.compiled.domain import Domain, Pair, Tokens
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.answer_difference import AnswerDifference
 from groundtruth.evaluation.circuits.precision import require_precision
@@ -123,8 +122,11 @@ class _Examples:
 
 def _examples(model: KnownModel, ablation: Ablation, lengths: Lengths, n: int, seed: int) -> _Examples:
     """Examples whose answers differ somewhere."""
-    width = model.domain.max_seq_len
-    draws = _pairs(model, lengths, n, seed) if ablation == "resample" else _paired_inputs(model, lengths, n, seed)
+    domain = model.domain if lengths == "mixed" else _longest(model)
+    # As wide as the runs that the truth was proven on: one PAD more, and a model that padding disturbs computes no more
+    # what its program does.
+    width = max(domain.possible_lengths)
+    draws = _pairs(domain, lengths, n, seed) if ablation == "resample" else _paired_inputs(domain, n, seed)
     found: list[Pair] = []
     known: set[tuple[Tokens, ...]] = set()
     for drawn in draws:
@@ -156,16 +158,14 @@ def _encoded(model: KnownModel, pairs: Sequence[Pair], width: int) -> _Examples:
     return _Examples(clean, counterfactual, answers, others, mask)
 
 
-def _pairs(model: KnownModel, lengths: Lengths, n: int, seed: int) -> Iterator[list[Pair]]:
+def _pairs(domain: Domain, lengths: Lengths, n: int, seed: int) -> Iterator[list[Pair]]:
     """Pairs of inputs, drawn anew each time."""
-    domain = model.domain if lengths == "mixed" else _longest(model)
     for draw in range(_DRAWS):
         yield domain.pairs(lengths, n=2 * n, seed=seed * _DRAWS + draw)
 
 
-def _paired_inputs(model: KnownModel, lengths: Lengths, n: int, seed: int) -> Iterator[list[Pair]]:
+def _paired_inputs(domain: Domain, n: int, seed: int) -> Iterator[list[Pair]]:
     """The same inputs each time, or a sample of them, with counterfactuals drawn anew."""
-    domain = model.domain if lengths == "mixed" else _longest(model)
     inputs = domain.inputs(limit=POOL_LIMIT).tokens
     rng = random.Random(seed)
     chosen = inputs if len(inputs) <= n else sorted(rng.sample(inputs, n))
@@ -173,7 +173,7 @@ def _paired_inputs(model: KnownModel, lengths: Lengths, n: int, seed: int) -> It
         yield [Pair(clean, rng.choice(inputs)) for clean in chosen]
 
 
-def _longest(model: KnownModel) -> Any:
+def _longest(model: KnownModel) -> Domain:
     """The domain's inputs of the greatest length that has any."""
     longest = max(len(tokens) for tokens in model.domain.inputs(limit=POOL_LIMIT))
-    return replace(model.domain, min_seq_len=longest, max_seq_len=longest)
+    return model.domain.with_lengths(longest, longest)

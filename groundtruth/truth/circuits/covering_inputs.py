@@ -8,7 +8,7 @@ an input is kept if some expression takes a value there that it took on no other
 import random
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from tracr.rasp import rasp
@@ -43,8 +43,7 @@ def covering_inputs(
         Few inputs, in the order in which they were found; the latest are those that chance would not have found.
     """
     search = _Search(program, causal)
-    listed = domain.listed and tuple(tokens for tokens in domain.listed if len(tokens) == domain.max_seq_len)
-    longest = replace(domain, min_seq_len=domain.max_seq_len, listed=listed)
+    longest = domain.with_lengths(domain.max_seq_len, domain.max_seq_len)
     first = [*_regular(longest), *longest.inputs(limit=_FIRST, seed=seed).tokens]
     search.look_at(first)
     while search.queue and search.evaluated < evaluations:

@@ -73,8 +73,7 @@ def input_pool(
     drawn = domain.inputs(limit=whole)
     if lengths == "fixed":
         longest = max(len(tokens) for tokens in drawn.tokens)
-        listed = domain.listed and tuple(tokens for tokens in domain.listed if len(tokens) == longest)
-        domain = replace(domain, min_seq_len=longest, max_seq_len=longest, listed=listed)
+        domain = domain.with_lengths(longest, longest)
         if drawn.exhaustive:
             drawn = replace(drawn, tokens=[tokens for tokens in drawn.tokens if len(tokens) == longest])
         else:

@@ -95,10 +95,11 @@ class Ground:
     @cached_property
     def classes(self) -> ValueClasses:
         """The classes of values that can stand at each position, for proofs on domains that are not run whole."""
-        model = self.model
-        lengths = sorted({len(tokens) for tokens in self.inputs})
+        model, width = self.model, self.runs.tokens.shape[1] - 1
+        # What is proven holds of every input of the domain, so a length counts that the sample happens to lack.
+        lengths = [width] if self.lengths == "fixed" else model.domain.possible_lengths
         vocab = [model.token_ids[token] for token in model.domain.vocab]
-        alphabets = [[[model.bos_id], *[vocab] * n, *[[model.pad_id]] * (lengths[-1] - n)] for n in lengths]
+        alphabets = [[[model.bos_id], *[vocab] * n, *[[model.pad_id]] * (width - n)] for n in lengths]
         return ValueClasses(self.near, alphabets, lengths)
 
 
@@ -132,7 +133,8 @@ def ground(
             "Use lengths='fixed'."
         )
     chosen = input_pool(model, which, inputs=inputs, budget=budget, searched=searched)
-    positions = max(len(item) for item in chosen.inputs)
+    # Mixed lengths are padded to the longest input of the domain, which a sample may lack.
+    positions = max(map(len, chosen.inputs) if which == "fixed" else model.domain.possible_lengths)
     require_memory(model, len(chosen.inputs), positions + 1)
     tokens = model.encode(chosen.inputs, length=positions)
     counts = pool(tokens, special=(model.bos_id, model.pad_id))

@@ -221,6 +221,23 @@ def test_listed_inputs_are_the_domain():
     assert set(domain.pairs("fixed")) == {((1, 3), (3, 1)), ((3, 1), (1, 3))}
 
 
+def test_inputs_of_some_lengths_are_those_of_the_domain_that_have_them():
+    listed = Domain.of([(3,), (1, 3), (3, 1), (1, 1, 1)]).with_lengths(2, 3)
+    assert list(listed.enumerate()) == [(1, 3), (3, 1), (1, 1, 1)] and listed.size == 3 and (3,) not in listed
+    ruled = Domain((1, 2), 4, valid=lambda tokens: len(tokens) != 3 and sorted(tokens) == list(tokens))
+    assert list(ruled.with_lengths(2, 3).enumerate()) == [(1, 1), (1, 2), (2, 2)]
+
+
+def test_a_length_is_possible_unless_every_sequence_of_it_is_known_to_be_none():
+    even, never = (lambda tokens: len(tokens) % 2 == 0), (lambda tokens: False)
+    assert Domain((1, 2), 5, valid=even).possible_lengths == (2, 4)
+    assert Domain.of([(3,), (1, 3, 1)]).possible_lengths == (1, 3)
+    assert Domain((1, 2), 3).possible_lengths == (1, 2, 3)
+    assert Domain(tuple(range(100)), 4, valid=never).possible_lengths == (
+        4,
+    )  # of its 10^8 sequences none is asked about
+
+
 @pytest.mark.parametrize(
     "inputs, vocab, said",
     [

@@ -43,6 +43,18 @@ def test_answers_of_every_pair_differ_and_only_where_the_clean_input_has_tokens(
         assert mask.any()
 
 
+@pytest.mark.parametrize("ablation", ["resample", "zero"])
+def test_inputs_of_one_length_are_not_padded_though_longer_ones_might_be_declared(ablation: str) -> None:
+    program = get("count_distinct")
+    compiled = compile(program.build(), vocab=(1, 2, 3), max_seq_len=5, valid=lambda tokens: len(tokens) < 5)
+    assert not compiled.pad_safe
+    task = localization_task(compiled, ablation=ablation, lengths="fixed", n_pairs=8)
+    assert task.clean.shape[1] == 1 + 4 and not (task.clean == compiled.pad_id).any()
+    answers = [*compiled.decoder.values, None]
+    for row, codes in zip(task.clean, task.metric.difference.correct, strict=True):
+        assert [answers[code] for code in codes[1:].tolist()] == compiled.run(tokens(compiled, row))
+
+
 @pytest.mark.parametrize("ablation", ["resample", "zero", "mean"])
 def test_the_whole_model_prefers_the_clean_answer_and_the_counterfactual_run_the_other(ablation: str) -> None:
     task = localization_task(model("reverse"), ablation=ablation, n_pairs=60)

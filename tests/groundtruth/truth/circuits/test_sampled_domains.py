@@ -8,7 +8,7 @@ import pytest
 from groundtruth import load
 from groundtruth.bench.cell import Cell
 from groundtruth.bench.result import result_of
-from groundtruth.compiled.domain import BOS
+from groundtruth.compiled.domain import BOS, Inputs
 from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.evaluation.circuits.circuit_evaluator import score
 from groundtruth.report.views.circuit_sentences import sampled_sentences
@@ -75,6 +75,24 @@ def test_a_budget_runs_a_larger_domain_whole(model):
     assert prove(small, lengths="fixed", budget=whole.inputs).coverage in ("whole domain", "value classes")
     with pytest.raises(DomainError, match="budget=0 leaves no inputs to run; give at least 1"):
         small.circuit(budget=0)
+
+
+@pytest.mark.parametrize("budget", [1, 2])
+def test_a_sample_without_short_inputs_shows_nothing_of_them(budget):
+    model = load("reverse")
+    whole = model.circuit("resample", "mixed")
+    assert {len(tokens) for tokens in ground(model, "resample", "mixed", budget=budget).inputs} == {5}
+    part = prove(model, lengths="mixed", budget=budget)
+    # Between inputs of one length the length is a constant, and none of the edges that carry it changes anything.
+    assert [str(edge) for edge in whole.edges if part[edge].status == "inert"] == []
+    assert part.coverage == "sample" and part.sufficiency.holds is None
+
+
+def test_mixed_lengths_are_as_wide_as_an_input_that_the_sample_lacks(monkeypatch):
+    model = load("reverse")
+    monkeypatch.setattr(model.domain.__class__, "inputs", lambda domain, **_: Inputs([(1,), (1, 2)], exhaustive=False))
+    monkeypatch.setattr(input_pool, "covering_inputs", lambda *_, **__: [])
+    assert ground(model, "resample", "mixed").runs.tokens.shape[1] == 1 + 5
 
 
 def test_runs_that_do_not_fit_into_memory_are_refused_before_any_is_made(monkeypatch):
