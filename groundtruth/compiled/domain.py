@@ -1,26 +1,21 @@
 """The declared inputs of a program: enumerated or sampled, and the counterfactual pairs drawn from them."""
 
 import itertools
-import math
 import operator
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
+from typing import Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
 
 from groundtruth.compiled.rare_inputs import find_rare
+from groundtruth.compiled.vocabulary import BOS as BOS
+from groundtruth.compiled.vocabulary import PAD as PAD
+from groundtruth.compiled.vocabulary import Token, Tokens, plain_token, sort_vocabulary, spell_tokens
 from groundtruth.errors import DomainError
 from mib.errors import did_you_mean
 
-Token: TypeAlias = int | float | str | bool | tuple[int | float | str, ...]
-Tokens: TypeAlias = tuple[Token, ...]
 PairKind: TypeAlias = Literal["fixed", "mixed", "edit"]
-
-BOS = "compiler_bos"
-"""The token that Tracr puts before every input; no vocabulary may contain it."""
-PAD = "compiler_pad"
-"""The token that fills a batch on the right; no vocabulary may contain it."""
 
 COUNT_LIMIT = 1_000_000
 """Up to this many candidate inputs a validity rule is applied to each of them; above it the size is unknown."""
@@ -91,14 +86,16 @@ class Domain:
         Raises:
             DomainError: If there are none, or they hold tokens that are not in the vocabulary.
         """
-        given = [tuple(map(_plain, tokens)) for tokens in inputs]
+        given = [tuple(map(plain_token, tokens)) for tokens in inputs]
         if not given or not min(map(len, given)):
             raise DomainError(f"inputs holds {'an empty one' if given else 'none'}; give sequences of tokens.")
-        known = _checked_vocab(tuple(vocab) if vocab is not None else dict.fromkeys(itertools.chain(*given)))
+        known = sort_vocabulary(tuple(vocab) if vocab is not None else dict.fromkeys(itertools.chain(*given)))
         place = {token: i for i, token in enumerate(known)}
         for tokens in given:
             if strange := [token for token in tokens if token not in place]:
-                raise DomainError(f"inputs holds the token {strange[0]!r}, which is not in vocab {_spelled(known)}.")
+                raise DomainError(
+                    f"inputs holds the token {strange[0]!r}, which is not in vocab {spell_tokens(known)}."
+                )
         ordered = sorted(dict.fromkeys(given), key=lambda tokens: (len(tokens), [place[token] for token in tokens]))
         allowed = frozenset(ordered)
         return cls(
@@ -111,7 +108,7 @@ class Domain:
         )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vocab", _checked_vocab(self.vocab))
+        object.__setattr__(self, "vocab", sort_vocabulary(self.vocab))
         for name in ("min_seq_len", "max_seq_len"):
             object.__setattr__(self, name, _checked_length(name, getattr(self, name)))
         if not 1 <= self.min_seq_len <= self.max_seq_len:
@@ -128,7 +125,7 @@ class Domain:
         low, high = self.min_seq_len, self.max_seq_len
         lengths = f"length {high}" if low == high else f"lengths {low}-{high}"
         rule = f" · {self.valid_text}" if self.valid_text else ""
-        return f"vocabulary {_spelled(self.vocab)} · {lengths}{rule}"
+        return f"vocabulary {spell_tokens(self.vocab)} · {lengths}{rule}"
 
     @property
     def lengths(self) -> range:
@@ -172,7 +169,7 @@ class Domain:
                 hint = did_you_mean(str(token), map(str, self.vocab))
                 raise DomainError(
                     f"token {token!r} at position {position} of '{shown}' is not in the vocabulary "
-                    f"{_spelled(self.vocab)}.{hint}"
+                    f"{spell_tokens(self.vocab)}.{hint}"
                 )
         if len(given) not in self.lengths:
             raise DomainError(
@@ -257,8 +254,8 @@ class Domain:
             return bool(self.valid(tokens))
         except Exception as error:  # whatever the caller's own rule raises
             raise DomainError(
-                f"valid= fails on '{_spelled(tokens)}' ({type(error).__name__}: {error}). It must say True or False of "
-                "every sequence of tokens of an allowed length."
+                f"valid= fails on '{spell_tokens(tokens)}' ({type(error).__name__}: {error}). It must say True or "
+                "False of every sequence of tokens of an allowed length."
             ) from error
 
     def _may_have_length(self, length: int) -> bool:
@@ -362,52 +359,3 @@ def _checked_length(name: str, length: object) -> int:
     if isinstance(length, bool) or not isinstance(length, SupportsIndex):
         raise DomainError(f"{name}={length!r} is a {type(length).__name__}; expected a whole number of tokens.")
     return operator.index(length)
-
-
-def _plain(token: Any) -> Any:
-    """A token as Python has it: NumPy's numbers, strings and booleans are equal to these, and yet of other types."""
-    if isinstance(token, tuple):
-        return tuple(map(_plain, token))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    item = getattr(token, "item", None)
-    return item() if callable(item) and getattr(token, "ndim", None) == 0 else token
-
-
-def _spelled(vocab: Tokens) -> str:
-    return " ".join(map(str, vocab))
-
-
-def _kind(token: Any) -> str:
-    """The kind of a token; tokens of one kind can be ordered and differ."""
-    if isinstance(token, tuple):
-        return f"({', '.join(_kind(item) for item in token)})"  # pyright: ignore[reportUnknownVariableType]
-    name = "string" if isinstance(token, str) else type(token).__name__
-    return "number" if name in ("int", "float") else name
-
-
-def _checked_vocab(vocab: Iterable[Token]) -> Tokens:
-    """The vocabulary sorted, or an error: Tracr orders directions by value, so all must compare and differ."""
-    tokens: Tokens = tuple(map(_plain, vocab))
-    if not tokens:
-        raise DomainError("vocab is empty; give at least one token.")
-    kinds = {_kind(token).replace("number", type(token).__name__) for token in tokens}
-    if len({_kind(token) for token in tokens}) > 1 or not _can_be_token(tokens[0]):
-        raise DomainError(
-            f"vocab mixes or holds types that Tracr cannot order: {', '.join(sorted(kinds))}. "
-            "Use only numbers, only strings, only booleans, or only tuples of one form."
-        )
-    for token in tokens:
-        if isinstance(token, float) and not math.isfinite(token):
-            raise DomainError(f"vocab contains {token!r}, which no model can be given as a number. Leave it out.")
-    for special in (BOS, PAD):
-        if special in tokens:
-            raise DomainError(f"vocab contains {special!r}, which Tracr adds itself. Rename that token.")
-    if len(set(tokens)) < len(tokens):
-        twice = next(token for token in tokens if tokens.count(token) > 1)
-        raise DomainError(f"vocab contains {twice!r} twice.")
-    return tuple(sorted(tokens))
-
-
-def _can_be_token(token: Any) -> bool:
-    if isinstance(token, tuple):
-        return bool(token) and all(map(_can_be_token, token))  # pyright: ignore[reportUnknownArgumentType]
-    return isinstance(token, int | float | str)

@@ -11,7 +11,8 @@ import torch
 from groundtruth.generated.original_program import generator_code, program_lines
 from groundtruth.model import CompiledModel
 from groundtruth.truth.circuits.circuit import Witness
-from groundtruth.truth.circuits.prover import cut_output, ground
+from groundtruth.truth.circuits.cut_edge import cut_output
+from groundtruth.truth.circuits.prover import ground
 from mib.graph import Edge
 
 _TRIES = 3000

@@ -19,14 +19,13 @@ from groundtruth.store.read import read_circuits, read_holds, read_model, read_v
 from groundtruth.store.read_trained import is_trained, read_certificate, read_trained_network
 from groundtruth.store.write import whole_circuits
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
+from groundtruth.truth.circuits.cut_edge import cut_output, is_constant
 from groundtruth.truth.circuits.family import minimal_circuits
 from groundtruth.truth.circuits.prover import (
     Ground,
-    cut_output,
     decide,
     ground,
     is_backup,
-    is_constant,
     sufficiency_of,
     trials_of,
 )

@@ -8,6 +8,7 @@ from groundtruth import load
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.torch_module import CompiledTransformer
 from groundtruth.truth.circuits.circuit import ABLATIONS
+from groundtruth.truth.circuits.cut_edge import cut_output
 from groundtruth.truth.circuits.patched_runs import (
     Continuations,
     distinct,
@@ -17,7 +18,7 @@ from groundtruth.truth.circuits.patched_runs import (
     pool,
     unit,
 )
-from groundtruth.truth.circuits.prover import cut_output, ground
+from groundtruth.truth.circuits.prover import ground
 from mib.graph import Edge
 
 MODELS = ["hist", "reverse", "pair_balance", "running_parity"]

@@ -12,7 +12,7 @@ from groundtruth.compiled.domain import BOS, Inputs
 from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.evaluation.circuits.circuit_evaluator import score
 from groundtruth.report.views.circuit_sentences import sampled_sentences
-from groundtruth.truth.circuits import family, input_pool, prover, value_classes
+from groundtruth.truth.circuits import cut_edge, family, input_pool, prover, value_classes
 from groundtruth.truth.circuits.circuit import Sufficiency, require_coherent
 from groundtruth.truth.circuits.prover import ground, prove
 from groundtruth.truth.verify import verify
@@ -171,8 +171,8 @@ def test_a_search_runs_before_it_gives_up(monkeypatch):
     """With room for 200 runs of each edge and no likely pairs, witnesses are found all the same, or nothing is said."""
     small = load("hist")
     whole = small.circuit("resample", "fixed")
-    monkeypatch.setattr(prover, "RUN_LIMIT", 200)
-    monkeypatch.setattr(prover, "likely_pairs", lambda *_: iter(()))
+    monkeypatch.setattr(cut_edge, "RUN_LIMIT", 200)
+    monkeypatch.setattr(cut_edge, "likely_pairs", lambda *_: iter(()))
     again = prove(small, lengths="fixed")
     assert again.edges == whole.edges
     assert again.redundant == ()
@@ -180,9 +180,9 @@ def test_a_search_runs_before_it_gives_up(monkeypatch):
 
 def test_copies_are_not_blamed_for_what_is_undecided(monkeypatch):
     small = load("hist")
-    monkeypatch.setattr(prover, "RUN_LIMIT", 0)
-    monkeypatch.setattr(prover, "likely_pairs", lambda *_: iter(()))
-    monkeypatch.setattr(prover, "_differing", lambda *_: None)
+    monkeypatch.setattr(cut_edge, "RUN_LIMIT", 0)
+    monkeypatch.setattr(cut_edge, "likely_pairs", lambda *_: iter(()))
+    monkeypatch.setattr(cut_edge, "_differing", lambda *_: None)
     monkeypatch.setattr(value_classes.ValueClasses, "proof", lambda *_: None)
     monkeypatch.setattr(family, "minimal_circuits", None)  # nothing is redundant where nothing is known
     circuit = prove(small, lengths="fixed")
