@@ -18,6 +18,7 @@ from groundtruth.store.read import read_circuits, read_model, read_variables
 from groundtruth.store.read_trained import is_trained, read_certificate, read_trained_network
 from groundtruth.store.write import save
 from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.trained.trained_variable import TrainedVariableTruth
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
 from groundtruth.truth.circuits.prover import default_lengths, prove
 from groundtruth.truth.variables import VariableTruth, prove_variables
@@ -194,3 +195,6 @@ class CompiledModel(CompiledNetwork):
 
 KnownModel: TypeAlias = CompiledModel | TrainedModel
 """A model whose circuit is known: evaluators, tables and views take either."""
+
+KnownVariable: TypeAlias = VariableTruth | TrainedVariableTruth
+"""A variable of such a model."""

@@ -9,6 +9,7 @@ VARIABLE_COLUMNS: tuple[Column, ...] = (
     Column(name="accuracy", heading="IIA", spread=True, priority=0),
     Column(name="isolation", heading="iso", priority=5),
     Column(name="disentangle", heading="IIA+iso", place="page", priority=22),
+    Column(name="domain_accuracy", heading="IIA every pair", place="page", priority=32),
     # Against the exact variable.
     Column(name="recall", heading="re\xadcall", priority=3),
     Column(name="precision", heading="preci\xadsion", spread=True, marked=True, priority=1),

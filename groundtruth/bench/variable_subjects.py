@@ -15,16 +15,14 @@ from groundtruth.evaluation.variables.language_model_sites import (
     names_language_model,
 )
 from groundtruth.evaluation.variables.task_sites import task_site
-from groundtruth.specs import find_compiled, models_in
-from groundtruth.store.catalog import shipped, summaries
+from groundtruth.specs import find_model, models_in
+from groundtruth.store.catalog import stored, summaries
+from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.variables import Site
 from mib import learned
 
 Place = tuple[str, str, str]
 """Model, variable and site."""
-
-VARIABLE_TRACK = "the variable track, which scores against known directions,"
-"""What needs a compiled model, since the variables of a trained one are certified by interchange alone."""
 
 N_PLACES = 2
 """Variables and sites of each model of which only the name is given."""
@@ -42,7 +40,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "bijection-das": {"rank": 8, "blocks": 2, "steps": 200},
     "k-means": {"clusters": 4},
 }
-"""Hyper-parameters that are not the published ones: compiled models have 15 to 150 dimensions, not thousands."""
+"""Hyper-parameters that are not the published ones: models here have 15 to 150 dimensions, not thousands."""
 
 
 LANGUAGE_MODEL_SIZES = Sizes(240, 80, 80)
@@ -137,23 +135,24 @@ def places_of(name: str) -> list[Place]:
     """
     model, _, place = name.rpartition(":")
     variable, at, site = place.rpartition("@")
-    if not at and model in shipped():
+    if not at and model and stored(model) is not None:
         raise DomainError(
             f"'{name}' names no site: write {name}@residual.0.post, or another place where the variable is live "
             f"(groundtruth show {model} --variables)."
         )
     if not model or not at or not variable:
-        found = [
-            (name, variable, site) for variable, site in informative(find_compiled(name, VARIABLE_TRACK))[:N_PLACES]
-        ]
+        known = find_model(name)
+        found = [(name, variable, site) for variable, site in informative(known)[:N_PLACES]]
         if not found:
+            trained = isinstance(known, TrainedModel)
+            lacks = "has a span and changes an output" if trained else "is read beside another one"
             raise DomainError(
-                f"'{name}' has no residual stream where a variable is read beside another one. Name one, such as "
+                f"'{name}' has no residual stream where a variable {lacks}. Name one, such as "
                 f"{name}:VARIABLE@residual.0.post (groundtruth show {name} --variables)."
             )
         return found
     where = task_site(site)
-    find_compiled(model, VARIABLE_TRACK).variable(variable).at(Site.of(where))
+    find_model(model).variable(variable).at(Site.of(where))
     return [(model, variable, str(where))]
 
 

@@ -1,13 +1,13 @@
 """The variable track: featurization methods against exact variables."""
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from groundtruth.bench.cell import Cell, VariableSetting
 from groundtruth.bench.request import dtype_of
 from groundtruth.bench.track import Methods, Scoring, Track
 from groundtruth.bench.variable_columns import VARIABLE_COLUMNS
-from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, VARIABLE_TRACK, variable_subjects
+from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, variable_subjects
 from groundtruth.bench.variable_values import (
     average_variables,
     count_illusions,
@@ -20,7 +20,7 @@ from groundtruth.evaluation.evaluator import ORACLE, Evaluator
 from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
 from groundtruth.evaluation.variables.variable_scores import VariableScores
-from groundtruth.specs import find_compiled
+from groundtruth.specs import find_model
 from groundtruth.user_methods import UserMethod, load_featurizer
 from mib import featurization
 from mib.featurization import FeaturizerMethod
@@ -71,7 +71,7 @@ def variable_evaluator(cell: Cell) -> Evaluator[VariableScores]:
     return VariableEvaluator.of(_model(cell.model), setting.variable, setting.site, **asked)
 
 
-_model = lru_cache(maxsize=2)(partial(find_compiled, what=VARIABLE_TRACK))
+_model = lru_cache(maxsize=2)(find_model)
 """Models by name, kept for the next cell: their variables may have to be proven."""
 
 VARIABLES = Track(
@@ -109,7 +109,8 @@ VARIABLES = Track(
         ranked_by=("f1", "inside", "accuracy", "real_accuracy"),
     ),
     thresholds=(
-        "accuracy", "isolation", "disentangle", "recall", "precision", "f1", "inside", "carried", "natural",
+        "accuracy", "domain_accuracy", "isolation", "disentangle", "recall", "precision", "f1", "inside", "carried",
+        "natural",
         "selectivity", "rank", "shuffled", "arbitrary", "variant", "illusion", "mib_mean", "mib_best", "real_accuracy",
         "real_mib_best", "seconds",
     ),

@@ -46,6 +46,7 @@ def variable_values(row: VariableScores) -> dict[str, float | None]:
         "f1": exact and _f1(*exact),
         "inside": movement and movement.inside,
         "carried": movement and movement.carried,
+        "domain_accuracy": row.truth and row.truth.domain_accuracy,
         "natural": movement and movement.natural,
         "energy_live": energy and energy.live,
         "energy_others": energy and energy.others,
@@ -55,7 +56,7 @@ def variable_values(row: VariableScores) -> dict[str, float | None]:
         **{kind: controls.get(kind) for kind in KINDS},
         "selectivity": row.selectivity,
         "mib": row.mib,
-        "illusion": None if row.task else float(row.illusion),
+        "illusion": float(row.illusion) if row.minimal_rank is not None else None,
         "rank": float(row.rank),
         "minimal_rank": None if row.minimal_rank is None else float(row.minimal_rank),
         "seconds": row.seconds,
@@ -94,8 +95,8 @@ def _by_data_set(row: VariableScores, families: Collection[str]) -> list[tuple[f
 
 
 def count_illusions(scores: Sequence[VariableScores]) -> dict[str, tuple[int, int]]:
-    """Count the scores in which accuracy is high and precision low; of compiled models, where that can be told."""
-    known = [one for one in scores if one.truth is not None]
+    """Count the scores in which accuracy is high and precision low, where the exact span is known."""
+    known = [one for one in scores if one.minimal_rank is not None]
     return {"illusion": (sum(one.illusion for one in known), len(known))} if known else {}
 
 

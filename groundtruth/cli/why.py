@@ -95,13 +95,11 @@ def _diagnosed(method: str, place: str, given: Parameters, seed: int) -> "Variab
     from groundtruth.bench.variable_track import VARIABLES
     from groundtruth.evaluation.variables.variable_diagnosis import diagnose_variable
     from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
-    from groundtruth.specs import find_compiled
+    from groundtruth.specs import find_model
 
     model, _, rest = place.rpartition(":")
     variable, _, site = rest.partition("@")
     found = VARIABLES.methods.find(method)
     parameters = parameters_in(given, method, VARIABLES.methods.parameters(method))
-    evaluator = VariableEvaluator.of(
-        find_compiled(model, "a variable"), variable, site, controls=False, seed=seed, dtype=torch.float64
-    )
+    evaluator = VariableEvaluator.of(find_model(model), variable, site, controls=False, seed=seed, dtype=torch.float64)
     return diagnose_variable(found, evaluator, parameters)

@@ -1,4 +1,4 @@
-"""Featurization tasks out of compiled models: what a method may see, and nothing of the truth."""
+"""Featurization tasks out of compiled and trained models: what a method may see, and nothing of the truth."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -12,12 +12,13 @@ from torch import Tensor
 
 from groundtruth.compiled.decoder import NONE_BELOW, Decoder
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.variables.interchange_pairs import Drawn, Pairs, draw, require_pairs
+from groundtruth.evaluation.variables.interchange_pairs import Drawn, draw_telling, every_pair
 from groundtruth.evaluation.variables.predictor import Ints, Predictions, Predictor, Swaps
 from groundtruth.evaluation.variables.task_sites import task_site
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, KnownModel, KnownVariable
+from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.variables import Site, VariableTruth, program_readers
-from groundtruth.truth.variables.value_pool import Ground
+from groundtruth.truth.variables.value_pool import Ground, ProgramGround
 from mib.errors import did_you_mean
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.splits import Split
@@ -66,8 +67,8 @@ SIZES = Sizes()
 
 
 def featurization_task(
-    model: CompiledModel,
-    variable: str | VariableTruth,
+    model: KnownModel,
+    variable: str | KnownVariable,
     site: Site | TaskSite | str,
     *,
     pairs: str | None = None,
@@ -86,14 +87,18 @@ def featurization_task(
     output. Where the model's domain has few pairs all of them are used. ``None`` (nothing selected) is an answer of
     its own, after the model's outputs.
 
+    Variables of a trained model are swapped at all positions, BOS among them, which is the interchange that it is
+    certified by.
+
     Args:
-        model: A compiled model.
+        model: A compiled or trained model.
         variable: Its name or label (``CompiledModel.variable``), or itself.
         site: Such as ``resid_post0``, ``residual.0.post``, ``a0.h0`` or ``m0``; with positions (``residual.0.post@2``,
             BOS is 0) the variable is swapped there, between inputs of the greatest length.
         pairs: ``one position``: swapped at one position a pair, any that base and source both have. ``moved``: at one
             position, with the value from another one. ``fixed``: at all positions, between inputs of the greatest
-            length. By default the first of these that has pairs after which the output changes.
+            length, the only kind for a trained model. By default the first of these that has pairs after which the
+            output changes.
         readers: Who sees what is put there, in the causal model: ``remaining``: those that read at the site or later,
             which is exact. ``all``: what one would expect who takes the variable to be live at the site.
         labels: ``arbitrary``: the variable's values are shuffled, by ``seed``, over all positions of all inputs: a
@@ -104,7 +109,8 @@ def featurization_task(
         dtype: Of the model.
 
     Raises:
-        DomainError: For an unknown variable or kind of pairs, or where no interchange changes the output.
+        DomainError: For an unknown variable or kind of pairs, for pairs or positions that a trained model is not
+            certified on, or where no interchange changes the output.
         GroundTruthError: For a site where the variable is not written, unless ``readers`` is ``all``.
 
     Example:
@@ -115,7 +121,9 @@ def featurization_task(
     place = task_site(site)
     _require(readers, ("remaining", "all"), "readers")
     _require(labels, ("true", "arbitrary"), "labels")
-    seen = program_readers(truth.variable, truth.at(Site.of(place))) if readers == "remaining" else None
+    if isinstance(model, TrainedModel):
+        pairs = _whole_inputs(model, pairs, place)
+    seen = _readers_at(truth, place) if readers == "remaining" else None
     question = _Question(model, truth, seen, pairs, labels, sizes, seed, device, dtype)
     if (task := question.asked(place, of=model)) is None:
         raise DomainError(
@@ -123,6 +131,47 @@ def featurization_task(
             f"({pairs or 'any'} pairs): there is nothing to find. {_instead(truth, readers)}"
         )
     return task
+
+
+def every_pair_task(
+    model: TrainedModel,
+    truth: KnownVariable,
+    site: TaskSite,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> FeaturizationTask | None:
+    """The interchanges of a trained model's variable on every pair of inputs, to be scored on; ``None`` if too many.
+
+    Args:
+        model: A trained model.
+        truth: One of its variables.
+        site: Where it is live.
+        device: See ``featurization_task``.
+        dtype: See ``featurization_task``.
+    """
+    question = _Question(model, truth, _readers_at(truth, site), "fixed", "true", SIZES, 0, device, dtype)
+    return question.asked_everywhere(site)
+
+
+def _whole_inputs(model: TrainedModel, pairs: str | None, site: TaskSite) -> str:
+    """The kind of pairs of a trained model; another kind, or positions of a site, are no interchange known of it."""
+    what = f"pairs='{pairs}'" if pairs not in (None, "fixed") else f"site '{site}'" if site.positions else ""
+    if what:
+        raise DomainError(
+            f"{what}: interchanges of '{model.name}' are known at all positions alone, for so it was trained and "
+            f"certified. Leave out {'pairs' if pairs not in (None, 'fixed') else 'the positions'}."
+        )
+    return "fixed"
+
+
+def _readers_at(truth: KnownVariable, site: TaskSite) -> Collection[str] | None:
+    """Who sees what is put at a site, in the causal model; all, where a trained model's variable is: none has read."""
+    place = Site.of(site)
+    if isinstance(truth, VariableTruth):
+        return program_readers(truth.variable, truth.at(place))
+    truth.at(place)
+    return None
 
 
 def other_program_task(
@@ -157,15 +206,24 @@ def other_program_task(
     """
     truth = model.variable(variable) if isinstance(variable, str) else variable
     place = task_site(site)
-    seen = program_readers(truth.variable, truth.at(Site.of(place)))
-    question = _Question(model, truth, seen, pairs, "true", sizes, seed, device, dtype)
+    question = _Question(model, truth, _readers_at(truth, place), pairs, "true", sizes, seed, device, dtype)
     return question.asked(replace(variant_site, positions=place.positions), of=variant)
 
 
 @lru_cache(maxsize=4)
 def ground_of(model: CompiledModel) -> Ground:
-    """A model's inputs with the program's values and the model's states on them, kept for the next task."""
+    """A compiled model's inputs with the program's values and the model's states on them, kept for the next task."""
     return Ground(model, limit=POOL_LIMIT)
+
+
+def program_ground_of(model: KnownModel) -> ProgramGround:
+    """A model's inputs with the program's values on them, kept for the next task."""
+    return ground_of(model) if isinstance(model, CompiledModel) else _trained_ground_of(model)
+
+
+@lru_cache(maxsize=4)
+def _trained_ground_of(model: TrainedModel) -> ProgramGround:
+    return ProgramGround(model, limit=POOL_LIMIT)
 
 
 @dataclass(frozen=True)
@@ -183,8 +241,8 @@ class NothingSelected:
 class _Question:
     """What is sought, on which pairs."""
 
-    model: CompiledModel
-    truth: VariableTruth
+    model: KnownModel
+    truth: KnownVariable
     readers: Collection[str] | None
     pairs: str | None
     labels: Labels
@@ -193,12 +251,12 @@ class _Question:
     device: str | torch.device
     dtype: torch.dtype
 
-    def asked(self, site: TaskSite, *, of: CompiledModel) -> FeaturizationTask | None:
+    def asked(self, site: TaskSite, *, of: KnownModel) -> FeaturizationTask | None:
         """The task at a site of a model that behaves as the variable's; ``None`` if no output changes."""
-        ground, rng = ground_of(self.model), np.random.default_rng([self.seed, 7])
+        ground, rng = program_ground_of(self.model), np.random.default_rng([self.seed, 7])
         mixed = rng if self.labels == "arbitrary" else None
-        predictor = Predictor(ground, self.truth.variable, self.readers, rng=mixed)
-        drawn = _drawn(predictor, site, self.pairs, self.sizes, rng)
+        predictor = Predictor(ground, self.truth.variable.labels, self.readers, rng=mixed)
+        drawn = draw_telling(predictor, site, self.pairs, n=2 * self.sizes.total, rng=rng)
         assembly = _Assembly(of, self.model.decoder, predictor, site.at(None), self.seed, self.device, self.dtype)
         if of is not self.model:
             drawn = Drawn(assembly.sayable(drawn.causes), assembly.sayable(drawn.isolations), drawn.exhaustive)
@@ -206,6 +264,16 @@ class _Question:
             return None
         chosen = _chosen(assembly, drawn, self.sizes)
         return assembly.task(chosen.take(rng.permutation(len(chosen))), _split(len(chosen), self.sizes))
+
+    def asked_everywhere(self, site: TaskSite) -> FeaturizationTask | None:
+        """The task of all pairs of inputs on which the program has a value; ``None`` if they are too many."""
+        predictor = Predictor(program_ground_of(self.model), self.truth.variable.labels, self.readers)
+        if (swaps := every_pair(predictor)) is None:
+            return None
+        swaps = swaps.take(np.flatnonzero(predictor.predict(swaps).defined))
+        assembly = _Assembly(self.model, self.model.decoder, predictor, site, self.seed, self.device, self.dtype)
+        everywhere = torch.arange(len(swaps))
+        return assembly.task(swaps, Split(everywhere[:0], everywhere[:0], everywhere))
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +290,7 @@ class _Assembly:
         dtype: Of the model.
     """
 
-    model: CompiledModel
+    model: KnownModel
     decoder: Decoder
     predictor: Predictor
     site: TaskSite
@@ -232,10 +300,11 @@ class _Assembly:
 
     def task(self, swaps: Swaps, split: Split) -> FeaturizationTask:
         """The task of some interchanges, with BOS before every input and PAD, which attention skips, after it."""
-        from groundtruth.compiled.torch_module import CompiledTransformer
-
         found = self.predictor.predict(swaps)
         values, same = _numbered(found), torch.from_numpy(found.same)
+        positions = torch.from_numpy(np.stack([swaps.base_positions, swaps.source_positions]) + 1)
+        if isinstance(self.model, TrainedModel):  # BOS's position too, at which no value is
+            values, positions = F.pad(values, (1, 0), value=-1), F.pad(positions, (1, 0))
         base, source = (self._encoded(swaps, which) for which in (swaps.base, swaps.source))
         padded = bool((base == self.model.pad_id).any()) or bool((source == self.model.pad_id).any())
         expected = torch.where(same[:, None], found.own, found.expected)
@@ -247,14 +316,14 @@ class _Assembly:
             "isolates": same if bool(same.any()) else None,
             "base_values": values[0],
             "source_values": values[1],
-            "base_positions": torch.from_numpy(swaps.base_positions + 1),
-            "source_positions": torch.from_numpy(swaps.source_positions + 1),
+            "base_positions": positions[0],
+            "source_positions": positions[1],
             "base_attention_mask": base != self.model.pad_id if padded else None,
             "source_attention_mask": source != self.model.pad_id if padded else None,
         }
         placed: dict[str, Any] = {k: None if v is None else v.to(self.device) for k, v in tensors.items()}
         return FeaturizationTask(
-            model=CompiledTransformer(self.model.weights, dtype=self.dtype).to(self.device),
+            model=self.model.module(self.dtype).to(self.device),
             site=self.site,
             split=split,
             seed=self.seed,
@@ -293,32 +362,7 @@ def _require(given: str, allowed: Collection[str], name: str) -> None:
         )
 
 
-def _drawn(predictor: Predictor, site: TaskSite, pairs: str | None, sizes: Sizes, rng: np.random.Generator) -> Drawn:
-    """Interchanges of the kind asked for, or of the first kind that tells something."""
-    positions = None
-    if site.positions is not None:
-        if pairs not in (None, "fixed"):
-            raise DomainError(
-                f"pairs='{pairs}' at site '{site}': a site with positions has fixed pairs. Leave one out."
-            )
-        pairs, positions = "fixed", tuple(_position(site, p, predictor.width) for p in site.positions)
-    kinds: tuple[Pairs, ...] = ("one position", "moved", "fixed") if pairs is None else (require_pairs(pairs),)
-    drawn = draw(predictor, kinds[0], n=2 * sizes.total, rng=rng, positions=positions)
-    for kind in kinds[1:]:
-        if len(drawn.causes):
-            break
-        drawn = draw(predictor, kind, n=2 * sizes.total, rng=rng, positions=positions)
-    return drawn
-
-
-def _position(site: TaskSite, position: int, width: int) -> int:
-    """From 0 without BOS."""
-    if not -width <= position <= width or position == 0:
-        raise DomainError(f"site '{site}': position {position} is not one of a token; use 1 to {width} (BOS is 0).")
-    return position - 1 if position > 0 else width + position
-
-
-def _instead(truth: VariableTruth, readers: Readers) -> str:
+def _instead(truth: KnownVariable, readers: Readers) -> str:
     if readers == "all":
         return "Choose another variable (groundtruth show NAME --variables)."
     live = [str(site) for stage in truth.stages if stage.rank for site in stage.sites if site.residual]

@@ -10,6 +10,7 @@ import numpy as np
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.variables.predictor import Bools, Predictor, Swaps
 from mib.errors import did_you_mean
+from mib.site import Site
 
 Pairs = Literal["one position", "moved", "fixed"]
 
@@ -74,6 +75,47 @@ def draw(
         if every is None and min(sum(map(len, causes)), sum(map(len, isolations))) >= n:
             break
     return Drawn(_distinct(Swaps.join(causes), rng), _distinct(Swaps.join(isolations), rng), every is not None)
+
+
+def draw_telling(predictor: Predictor, site: Site, pairs: str | None, *, n: int, rng: np.random.Generator) -> Drawn:
+    """Interchanges of the kind asked for, or of the first kind that tells something.
+
+    Args:
+        predictor: What they give.
+        site: Where the variable is swapped; its positions, if it has any, are those that are swapped.
+        pairs: Their kind; ``None`` for the first of one position, moved and fixed.
+        n: How many of each sort suffice.
+        rng: Draws them, and puts them in order.
+
+    Raises:
+        DomainError: For an unknown kind, or another than ``fixed`` at a site with positions.
+    """
+    positions = None
+    if site.positions is not None:
+        if pairs not in (None, "fixed"):
+            raise DomainError(
+                f"pairs='{pairs}' at site '{site}': a site with positions has fixed pairs. Leave one out."
+            )
+        pairs, positions = "fixed", tuple(_position(site, p, predictor.width) for p in site.positions)
+    kinds: tuple[Pairs, ...] = ("one position", "moved", "fixed") if pairs is None else (require_pairs(pairs),)
+    drawn = draw(predictor, kinds[0], n=n, rng=rng, positions=positions)
+    for kind in kinds[1:]:
+        if len(drawn.causes):
+            break
+        drawn = draw(predictor, kind, n=n, rng=rng, positions=positions)
+    return drawn
+
+
+def _position(site: Site, position: int, width: int) -> int:
+    """From 0 without BOS."""
+    if not -width <= position <= width or position == 0:
+        raise DomainError(f"site '{site}': position {position} is not one of a token; use 1 to {width} (BOS is 0).")
+    return position - 1 if position > 0 else width + position
+
+
+def every_pair(predictor: Predictor) -> Swaps | None:
+    """All interchanges at all positions, between inputs of the greatest length; ``None`` if they are too many."""
+    return _every(predictor, "fixed", tuple(range(predictor.width)))
 
 
 def _batches(

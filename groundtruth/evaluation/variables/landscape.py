@@ -4,7 +4,7 @@ What later components read of a vector at the site is its part in the *readable*
 outside it do the same to the model.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,9 +59,20 @@ class Landscape:
         model = ground.model if isinstance(ground.model, CompiledModel) else CompiledModel.of(ground.model)
         written = written_at(model, site)
         readable = orthonormal(_into(model, site) @ ground.readable(site.sublayer))
-        unread = _rest(readable)
         own = [truth.variable.span_at(site, model.weights)] if truth in written else []
         others = [other.variable.span_at(site, model.weights) for other in written if other is not truth]
+        return cls.around(readable, own, others)
+
+    @classmethod
+    def around(cls, readable: Span, own: Sequence[Span], others: Sequence[Span]) -> "Landscape":
+        """The directions of a site, by what is read there and where variables vary.
+
+        Args:
+            readable: Orthonormal columns of all that later components read.
+            own: Where the variable varies.
+            others: Where all else varies.
+        """
+        unread = _rest(readable)
         live = orthonormal(_within(readable, own))
         varied = orthonormal(_outside(live, _within(readable, others)))
         dormant = _within(readable, [_rest(torch.cat((live, varied, unread), dim=1))])

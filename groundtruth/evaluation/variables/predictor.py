@@ -1,6 +1,6 @@
 """What a program gives when one variable is taken from another input: the labels of featurization tasks."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,7 @@ from torch import Tensor
 
 from groundtruth.compiled.domain import Tokens
 from groundtruth.rasp.interning import Replacement
-from groundtruth.truth.variables.value_pool import Ground
-from groundtruth.truth.variables.variable import Variable
+from groundtruth.truth.variables.value_pool import ProgramGround
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -77,12 +76,40 @@ class Predictions:
         return (self.base_values == self.source_values).all(1)
 
 
+@dataclass(frozen=True, eq=False)
+class _JointValues:
+    """What some expressions hold together, a number for each combination of their values.
+
+    Attributes:
+        columns: The numbers, 0 where an expression has no value, for each pool [input, position].
+        parts: The number of each expression's own value, by label [joint number].
+    """
+
+    columns: Sequence[Ints]
+    parts: Mapping[str, Ints]
+
+    @classmethod
+    def of(cls, ground: ProgramGround, labels: Sequence[str]) -> "_JointValues":
+        """Number what expressions hold on all inputs; one expression keeps the numbers that it has."""
+        own = [[pool.columns[label] for label in labels] for pool in ground.pools]
+        if len(labels) == 1:
+            columns = [parts[0] for parts in own]
+            return cls(columns, {labels[0]: np.arange(1 + max(int(column.max()) for column in columns))})
+        rows = np.concatenate([np.stack(parts, axis=-1).reshape(-1, len(labels)) for parts in own])
+        known, numbers = np.unique(rows, axis=0, return_inverse=True)
+        numbers = np.where((rows == _UNDEFINED).any(1), _UNDEFINED, numbers.reshape(-1) + 1)
+        ends = np.cumsum([parts[0].size for parts in own])[:-1]
+        columns = [chunk.reshape(parts[0].shape) for chunk, parts in zip(np.split(numbers, ends), own, strict=True)]
+        padded = np.concatenate([np.full((1, len(labels)), _UNDEFINED), known])
+        return cls(columns, {label: padded[:, place] for place, label in enumerate(labels)})
+
+
 class Predictor:
     """Interchanges of one variable in a program.
 
     Args:
         ground: The program on the inputs of its domain, numbered from the shortest on.
-        variable: The variable.
+        labels: Labels of the variable's expressions, which are replaced together.
         readers: Labels of the expressions that see what is put there; ``None`` = all.
         rng: Shuffles the variable's values over all positions of all inputs: a hypothesis that is false. By default
             every input has its own.
@@ -90,18 +117,19 @@ class Predictor:
 
     def __init__(
         self,
-        ground: Ground,
-        variable: Variable,
+        ground: ProgramGround,
+        labels: Sequence[str],
         readers: Collection[str] | None,
         *,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self._ground, self._label, self._readers = ground, variable.label, readers
+        self._ground, self._readers, joint = ground, readers, _JointValues.of(ground, labels)
+        self._parts = joint.parts
         self.inputs: list[Tokens] = [tokens for pool in ground.pools for tokens in pool.inputs]
         self.lengths: Ints = np.array([len(tokens) for tokens in self.inputs])
         self._pool = np.repeat(np.arange(len(ground.pools)), [len(pool.inputs) for pool in ground.pools])
         self._row = np.concatenate([np.arange(len(pool.inputs)) for pool in ground.pools])
-        self._values = self._padded([pool.columns[self._label] for pool in ground.pools])
+        self._values = self._padded(joint.columns)
         if rng is not None:
             real = np.arange(self.width) < self.lengths[:, None]
             self._values[real] = rng.permutation(self._values[real])
@@ -143,11 +171,13 @@ class Predictor:
     def _rerun(self, pool: int, rows: Ints, positions: Ints, put: Ints) -> Ints:
         """The program's output, as numbers, on inputs of one length with values put at some positions."""
         columns = {label: codes[rows] for label, codes in self._ground.pools[pool].columns.items()}
-        codes, where = np.ones_like(columns[self._label]), np.zeros_like(columns[self._label], dtype=np.bool_)
-        np.put_along_axis(codes, positions, put, axis=1)
-        np.put_along_axis(where, positions, True, axis=1)
-        program = self._ground.program
-        return program.rerun(columns, {self._label: Replacement(codes, where, self._readers)})[program.output]
+        program, given = self._ground.program, dict[str, Replacement]()
+        for label, parts in self._parts.items():
+            codes, where = np.ones_like(columns[label]), np.zeros_like(columns[label], dtype=np.bool_)
+            np.put_along_axis(codes, positions, parts[put], axis=1)
+            np.put_along_axis(where, positions, True, axis=1)
+            given[label] = Replacement(codes, where, self._readers)
+        return program.rerun(columns, given)[program.output]
 
     def _padded(self, columns: Sequence[Ints]) -> Ints:
         """Numbers of all inputs in one array, 0 after the end of an input [input, position]."""

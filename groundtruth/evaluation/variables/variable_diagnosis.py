@@ -12,6 +12,8 @@ from groundtruth.evaluation.variables.landscape import written_at
 from groundtruth.evaluation.variables.overlap import Energy, energy_of
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
 from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.model import KnownModel
+from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.variables import Site
 from groundtruth.truth.variables.rasp_causal_model import CausalModel
 from mib.featurization import Featurizer, FeaturizerMethod
@@ -88,7 +90,7 @@ def diagnose_variable(
 
     Args:
         method: What is asked why.
-        evaluator: The variable at a site of a compiled model.
+        evaluator: The variable at a site of a model.
         parameters: Hyper-parameters of the method.
 
     Raises:
@@ -103,21 +105,29 @@ def diagnose_variable(
 
 
 def _directions(found: Featurizer, evaluator: VariableEvaluator) -> Iterator[FoundDirection]:
-    if found.basis is None or not found.basis.shape[1]:
+    if found.basis is None or not found.basis.shape[1] or evaluator.inexact:
         return
     model, landscape, place = evaluator.model, evaluator.landscape, Site.of(evaluator.site)
     basis = found.basis.detach().double().cpu()
     # The right singular vectors are the principal directions of the two subspaces; the rest of them is any basis of
     # what is orthogonal to the variable.
     _, _, turned = torch.linalg.svd(landscape.live.T @ basis, full_matrices=True)
-    spans = {
-        str(truth.variable): orthonormal(truth.variable.span_at(place, model.weights))
-        for truth in written_at(model, place)
-    }
+    spans = _spans(model, place)
     for direction in (basis @ turned.T).T:
         shares = {name: float((span.T @ direction).square().sum()) for name, span in spans.items()}
         named = sorted((item for item in shares.items() if item[1] >= FAINT_SHARE), key=lambda item: -item[1])
         yield FoundDirection(energy_of(direction[:, None], landscape), tuple(named))
+
+
+def _spans(model: KnownModel, place: Site) -> dict[str, Tensor]:
+    """The exact spans of all variables at a site, by name."""
+    if isinstance(model, TrainedModel):
+        known = {str(truth.variable): truth.span_at(place) for truth in model.variables() if place in truth.sites}
+        return {name: span for name, span in known.items() if span is not None}
+    return {
+        str(truth.variable): orthonormal(truth.variable.span_at(place, model.weights))
+        for truth in written_at(model, place)
+    }
 
 
 def _failed_pairs(found: Featurizer, evaluator: VariableEvaluator) -> list[FailedPair]:
@@ -149,7 +159,7 @@ class _Pairs:
 
     def __init__(self, evaluator: VariableEvaluator) -> None:
         self.task, self.model = evaluator.task, evaluator.model
-        self._label, self._causal = evaluator.truth.variable.label, CausalModel(evaluator.model)
+        self._labels, self._causal = evaluator.truth.variable.labels, CausalModel(evaluator.model)
         self._known: dict[tuple[Any, ...], list[Any]] = {}
 
     def tokens(self, ids: Tensor) -> tuple[Any, ...]:
@@ -171,7 +181,9 @@ class _Pairs:
     def _values(self, ids: Tensor, positions: Tensor | None, example: int) -> tuple[Any, ...]:
         tokens = self.tokens(ids)
         if tokens not in self._known:  # pairs share inputs, and a run of the program costs more than a look
-            self._known[tokens] = self._causal.run(tokens)[self._label]
+            run = self._causal.run(tokens)
+            together = list(zip(*(run[label] for label in self._labels), strict=True))
+            self._known[tokens] = [parts[0] for parts in together] if len(self._labels) == 1 else together
         known = self._known[tokens]
         chosen = range(1, len(known) + 1) if positions is None else positions[example].tolist()
         return tuple(known[position - 1] for position in chosen if 1 <= position <= len(known))

@@ -1,4 +1,4 @@
-"""A featurization method on a variable of a compiled model: exact scores, interchange scores, and controls."""
+"""A featurization method on a variable of a compiled or trained model: exact scores, interchange scores, controls."""
 
 import math
 import time
@@ -17,17 +17,21 @@ from groundtruth.evaluation.variables.controls import Control, Kind, find_other_
 from groundtruth.evaluation.variables.featurization_tasks import (
     SIZES,
     Sizes,
+    every_pair_task,
     featurization_task,
     ground_of,
     other_program_task,
+    program_ground_of,
 )
 from groundtruth.evaluation.variables.landscape import Landscape
 from groundtruth.evaluation.variables.overlap import overlap_of
 from groundtruth.evaluation.variables.state_movement import movement_of
 from groundtruth.evaluation.variables.task_sites import task_site
+from groundtruth.evaluation.variables.trained_landscape import trained_landscape, why_inexact
 from groundtruth.evaluation.variables.variable_oracle import oracle
 from groundtruth.evaluation.variables.variable_scores import ExactVariableScores, VariableScores
-from groundtruth.model import CompiledModel, load_compiled
+from groundtruth.model import CompiledModel, KnownModel, KnownVariable, load
+from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.patched_runs import distinct
 from groundtruth.truth.variables import Site, VariableTruth
 from mib.errors import MethodError
@@ -42,8 +46,8 @@ KINDS: tuple[Kind, ...] = ("shuffled", "arbitrary", "variant")
 
 def score_featurizer(
     method: str | Method | Featurizer,
-    model: CompiledModel | str,
-    variable: str | VariableTruth,
+    model: KnownModel | str,
+    variable: str | KnownVariable,
     site: Site | TaskSite | str,
     *,
     parameters: Mapping[str, Any] | None = None,
@@ -55,7 +59,7 @@ def score_featurizer(
     Args:
         method: A function of a task, the name of a registered one, ``oracle``, or a featurizer that was found already
             (which has no controls).
-        model: A compiled model, or the name or folder of a stored one.
+        model: A compiled or trained model, or the name or folder of a stored one.
         variable: Its name or label, or itself.
         site: Where it is sought; see ``featurization_task``.
         parameters: Hyper-parameters of the method.
@@ -71,7 +75,7 @@ def score_featurizer(
         >>> row = score_featurizer("das", groundtruth.load("reverse"), "opposite", "resid_pre3")
         >>> row.accuracy, row.overlap.recall, row.overlap.precision, row.illusion
     """
-    known = load_compiled(model) if isinstance(model, str) else model
+    known = load(model) if isinstance(model, str) else model
     return VariableEvaluator.of(known, variable, site, controls=controls, **task).score(method, parameters or {})
 
 
@@ -88,8 +92,8 @@ class VariableEvaluator:
         controls: True if methods are also run where there is nothing to find.
     """
 
-    model: CompiledModel
-    truth: VariableTruth
+    model: KnownModel
+    truth: KnownVariable
     site: TaskSite
     task: FeaturizationTask
     sought: Mapping[str, Any]
@@ -98,8 +102,8 @@ class VariableEvaluator:
     @classmethod
     def of(
         cls,
-        model: CompiledModel,
-        variable: str | VariableTruth,
+        model: KnownModel,
+        variable: str | KnownVariable,
         site: Site | TaskSite | str,
         *,
         controls: bool = True,
@@ -117,7 +121,7 @@ class VariableEvaluator:
         start = time.perf_counter()
         name, found = self._found(method, self.task, parameters or {})
         seconds = 0.0 if method == ORACLE else time.perf_counter() - start
-        split, overlap = self.task.split, overlap_of(found, self.landscape)
+        split = self.task.split
         scores = interchange_scores(self.task, found, examples=split.test)
         chosen = interchange_scores(self.task, found, examples=split.validation)
         return VariableScores(
@@ -129,34 +133,66 @@ class VariableEvaluator:
             n_train=len(split.train),
             n_test=len(split.test),
             **measured_fields(scores, chosen),
-            linear=overlap is not None,
+            linear=found.basis is not None,
             rank=found.rank,
             controls=() if isinstance(method, Featurizer) else tuple(self._controls(method, parameters or {})),
             seconds=seconds,
-            truth=ExactVariableScores(
-                state=self.truth.at(self._place).state if self._place in self.truth.sites else "not written",
-                minimal_rank=self.landscape.live.shape[1],
-                overlap=overlap,
-                movement=movement_of(found, self.task, self.landscape, self.natural_states, _causes(self.task)),
-            ),
+            truth=self._exact(found),
+        )
+
+    def _exact(self, found: Featurizer) -> ExactVariableScores:
+        """What is known of a find beside its interchanges; of a span that is not the variable's alone, why not more."""
+        state = self.truth.at(self._place).state if self._place in self.truth.sites else "not written"
+        everywhere = self.every_pair
+        on_all = None if everywhere is None else float(everywhere.right(found).double().mean())
+        if self.inexact:
+            return ExactVariableScores(state, None, None, None, domain_accuracy=on_all, reason=self.inexact)
+        return ExactVariableScores(
+            state=state,
+            minimal_rank=self.landscape.live.shape[1],
+            overlap=overlap_of(found, self.landscape),
+            movement=movement_of(found, self.task, self.landscape, self.natural_states, _causes(self.task)),
+            domain_accuracy=on_all,
         )
 
     @property
     def _place(self) -> Site:
         return Site.of(self.site)
 
+    @property
+    def inexact(self) -> str:
+        """Why the exact directions at the site are not known; empty where they are."""
+        return "" if isinstance(self.truth, VariableTruth) else why_inexact(self.truth, self._place)
+
     @cached_property
     def landscape(self) -> Landscape:
-        """The exact directions at the site."""
-        return Landscape.of(ground_of(self.model), self.truth, self._place)
+        """The exact directions at the site.
+
+        Raises:
+            DomainError: If no span there is known to be the variable's.
+        """
+        if isinstance(self.model, CompiledModel) and isinstance(self.truth, VariableTruth):
+            return Landscape.of(ground_of(self.model), self.truth, self._place)
+        if isinstance(self.model, TrainedModel) and not isinstance(self.truth, VariableTruth):
+            return trained_landscape(self.model, self.truth, self._place)
+        raise TypeError(f"{self.truth.variable} is no variable of {self.model.name}")
+
+    @cached_property
+    def every_pair(self) -> FeaturizationTask | None:
+        """The interchanges on every pair of inputs of a trained model; ``None`` if they are too many."""
+        if not isinstance(self.model, TrainedModel):
+            return None
+        place = {name: self.sought[name] for name in ("device", "dtype") if name in self.sought}
+        return every_pair_task(self.model, self.truth, self.site, **place)
 
     @cached_property
     def natural_states(self) -> Tensor:
         """The model's own states at the site, in what is read of them [state, readable]."""
         found: list[Tensor] = []
-        for pool in ground_of(self.model).pools:
+        first = 0 if isinstance(self.model, TrainedModel) else 1  # at BOS too where that is swapped too
+        for pool in program_ground_of(self.model).pools:
             ids = self.model.encode(pool.inputs).to(self.task.base.device)
-            states = record(self.task.anatomy, self.task.site, ids).activation[:, 1:].flatten(0, 1)
+            states = record(self.task.anatomy, self.task.site, ids).activation[:, first:].flatten(0, 1)
             found.append(states.double().cpu() @ self.landscape.readable)
         states = torch.cat(found)
         return states[distinct((states / _GRAIN).round())[0]]
@@ -175,6 +211,8 @@ class VariableEvaluator:
         return found
 
     def _variant(self) -> FeaturizationTask | str:
+        if not isinstance(self.model, CompiledModel) or not isinstance(self.truth, VariableTruth):
+            return "only for compiled models"
         variant = find_other_program(self.model)
         if variant is None:
             return "no other program with the same behaviour in the library"

@@ -1,28 +1,38 @@
 """The oracle: the one featurizer that is given the truth, beside which every other is read."""
 
-from groundtruth.errors import GroundTruthError
+from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.evaluation.variables.task_sites import task_site
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, KnownModel, KnownVariable
+from groundtruth.trained.trained_variable import TrainedStage
 from groundtruth.truth.variables import Site, VariableTruth
 from mib.featurization.featurizer import Featurizer
 from mib.site import Site as TaskSite
 
 
-def oracle(model: CompiledModel, variable: str | VariableTruth, site: Site | TaskSite | str) -> Featurizer:
-    """The exact span of a variable's differences at a site.
+def oracle(model: KnownModel, variable: str | KnownVariable, site: Site | TaskSite | str) -> Featurizer:
+    """The exact span of a variable's differences at a site; of a trained model that is not wired, a span that passes.
 
     Args:
-        model: A compiled model.
+        model: A compiled or trained model.
         variable: Its name or label, or itself.
         site: Where it is written.
 
     Raises:
+        DomainError: If no span of a trained model passes on every pair of inputs.
         GroundTruthError: If the variable is not written there, or never varies.
     """
     truth = model.variable(variable) if isinstance(variable, str) else variable
     place = Site.of(task_site(site))
-    truth.at(place)
-    span = truth.variable.span_at(place, model.weights)
+    stage = truth.at(place)
+    if isinstance(truth, VariableTruth) and isinstance(model, CompiledModel):
+        span = truth.variable.span_at(place, model.weights)
+    elif isinstance(stage, TrainedStage) and stage.span is not None:
+        span = stage.span
+    else:
+        raise DomainError(
+            f"no span of '{truth.variable}' of '{model.name}' passes on every pair of inputs: {stage}. The oracle has "
+            "nothing to give there."
+        )
     if not span.shape[1]:
         raise GroundTruthError(
             f"'{truth.variable}' of '{model.name}' has one value on the whole domain: it never varies."

@@ -1,4 +1,4 @@
-"""The scores of one featurization method on one variable at one site, of a compiled model or a language model."""
+"""The scores of one featurization method on one variable at one site, of a model with a truth or a language model."""
 
 from dataclasses import dataclass
 
@@ -31,19 +31,25 @@ class FamilyScore:
 
 @dataclass(frozen=True)
 class ExactVariableScores:
-    """What is known of a method on a compiled model, against the exact variable.
+    """What is known of a method on a compiled or trained model, against the exact variable.
 
     Attributes:
         state: ``live``, ``partly live``, ``dead`` or ``not written``: what the variable is at the site.
-        minimal_rank: How many dimensions of the variable are read at the site: the least that a subspace must have.
-        overlap: Overlap with the exact span; ``None`` if what was found is no subspace.
-        movement: What its interchanges change.
+        minimal_rank: How many dimensions of the variable are read at the site: the least that a subspace must have;
+            ``None`` where no span is known to be the variable's.
+        overlap: Overlap with the exact span; ``None`` if what was found is no subspace, or there is no such span.
+        movement: What its interchanges change; ``None`` where there is no such span.
+        domain_accuracy: Interchange accuracy on every pair of inputs of a trained model, those that the method learned
+            from among them; ``None`` for a compiled one.
+        reason: Why there is no such span; empty where there is one.
     """
 
     state: str
-    minimal_rank: int
+    minimal_rank: int | None
     overlap: Overlap | None
-    movement: Movement
+    movement: Movement | None
+    domain_accuracy: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,9 @@ def _cosines(found: VariableDiagnosis) -> list[float]:
 def _sentences(found: VariableDiagnosis) -> Iterator[Text]:
     scores, overlap, movement = found.scores, found.scores.overlap, found.scores.movement
     accuracy = f"interchange accuracy {scores.accuracy:.2f}"
+    if scores.truth is not None and scores.truth.reason:
+        yield Text(f"{accuracy}; recall and precision are not defined: {scores.truth.reason}")
+        return
     if overlap is None:
         inside = movement and movement.inside
         told = "nothing is moved" if inside is None else f"{inside:.0%} of what it moves is the variable"

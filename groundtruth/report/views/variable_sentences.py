@@ -61,6 +61,7 @@ def variable_sentences(result: Result, *, own: str = "") -> Iterator[Text]:
     yield from _false_finds(summaries)
     yield from _layers(result)
     yield from _minimal(result)
+    yield from _without_span(result)
     for name, outcome in result.skipped().items():
         yield Text().append(f"Left out: {name}: {outcome.reason}", "faint")
 
@@ -166,6 +167,16 @@ def _layers(result: Result) -> Iterator[Text]:
 
 def _minimal(result: Result) -> Iterator[Text]:
     ranks = {(row.model, row.variable, row.site): row.minimal_rank for row in result.compiled_scores()}
-    if ranks:
-        listed = ", ".join(f"{model}:{variable} {rank}" for (model, variable, _), rank in ranks.items())
-        yield Text().append(f"Dimensions to be found: {listed}.", "faint")
+    known = [f"{model}:{variable} {rank}" for (model, variable, _), rank in ranks.items() if rank is not None]
+    if known:
+        yield Text().append(f"Dimensions to be found: {', '.join(known)}.", "faint")
+
+
+def _without_span(result: Result) -> Iterator[Text]:
+    """Where recall and precision are not defined, and why."""
+    places: dict[str, dict[str, None]] = {}
+    for row in result.compiled_scores():
+        if row.truth.reason:
+            places.setdefault(row.truth.reason, {})[f"{row.model}:{row.variable}@{row.site}"] = None
+    for reason, found in places.items():
+        yield Text(f"Recall and precision are not defined at {', '.join(found)}: {reason}.")

@@ -1,4 +1,4 @@
-"""The causal model of a compiled model: its RASP program, run with some expressions' values taken from other inputs.
+"""The causal model of a known model: its RASP program, run with some expressions' values taken from other inputs.
 
 Interchange interventions as in Geiger et al. (2021), https://arxiv.org/abs/2106.02997; with several variables each
 has a source of its own.
@@ -21,7 +21,7 @@ from mib.errors import did_you_mean
 
 if TYPE_CHECKING:
     from groundtruth.compiled.domain import Tokens
-    from groundtruth.compiled.network import CompiledNetwork
+    from groundtruth.compiled.program_network import ProgramNetwork
 
 __all__ = ["UNDEFINED", "UNEMBEDDING", "CausalModel", "Source"]
 
@@ -46,10 +46,10 @@ class CausalModel:
     different values, and two more cases that ``groundtruth.rasp.interning`` states; and all that reads it.
 
     Args:
-        model: The compiled model whose program this is.
+        model: The compiled or trained model whose program this is.
     """
 
-    def __init__(self, model: CompiledNetwork) -> None:
+    def __init__(self, model: ProgramNetwork) -> None:
         self._name, self._domain = model.name, model.domain
         self.program = NumberedProgram(
             model.program, causal=model.causal, vocab=model.domain.vocab, max_seq_len=model.domain.max_seq_len

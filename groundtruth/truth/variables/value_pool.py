@@ -13,6 +13,7 @@ from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import Tokens
 from groundtruth.compiled.forward import forward
 from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.compiled.program_network import ProgramNetwork
 from groundtruth.rasp.interning import Codes, Columns, NumberedProgram
 from groundtruth.truth.circuits.patched_runs import Continuations
 from groundtruth.truth.variables.suffix_model import Suffix
@@ -28,12 +29,10 @@ class Pool:
     Attributes:
         inputs: The inputs, without BOS.
         columns: The program's values on them.
-        streams: The residual stream that each sublayer reads [input, position, d_model], BOS at position 0.
     """
 
     inputs: Sequence[Tokens]
     columns: Columns
-    streams: tuple[Tensor, ...]
 
     @property
     def length(self) -> int:
@@ -41,16 +40,28 @@ class Pool:
         return len(self.inputs[0])
 
 
-class Ground:
-    """A model and its program on the inputs of its domain.
+@dataclass(frozen=True, eq=False)
+class StatePool(Pool):
+    """The inputs of one length with the model's states.
+
+    Attributes:
+        streams: The residual stream that each sublayer reads [input, position, d_model], BOS at position 0.
+    """
+
+    streams: tuple[Tensor, ...]
+
+
+class ProgramGround:
+    """A model's program on the inputs of its domain, numbered by length and then in the domain's order.
 
     Args:
         model: The model.
         limit: Domains up to this size are run whole, of larger ones a seeded sample of this size.
     """
 
-    def __init__(self, model: CompiledNetwork, *, limit: int = POOL_LIMIT) -> None:
-        self.model = model
+    def __init__(self, model: ProgramNetwork, *, limit: int = POOL_LIMIT) -> None:
+        self.decoder: Decoder = model.decoder
+        """Reads the model's output."""
         self.program = NumberedProgram(
             model.program, causal=model.causal, vocab=model.domain.vocab, max_seq_len=model.domain.max_seq_len
         )
@@ -59,24 +70,20 @@ class Ground:
         by_length: dict[int, list[Tokens]] = {}
         for tokens in drawn.tokens:
             by_length.setdefault(len(tokens), []).append(tokens)
-        self.pools = [self._pool(by_length[length]) for length in sorted(by_length)]
-        self._suffixes: dict[int, Suffix] = {}
-        self._readable = Continuations(model.core, model.decoder)
+        self._inputs = [by_length[length] for length in sorted(by_length)]
 
-    def _pool(self, inputs: list[Tokens]) -> Pool:
-        states = forward(self.model.core, self.model.encode(inputs))
-        streams = [states.embed + states.pos]
-        for heads, mlp in zip(states.heads, states.mlps, strict=True):
-            streams.append(streams[-1] + heads.sum(2))
-            streams.append(streams[-1] + mlp)
-        return Pool(inputs, self.program.run(inputs), tuple(streams))
+    @cached_property
+    def pools(self) -> Sequence[Pool]:
+        """The inputs of each length, the shortest first."""
+        return [Pool(inputs, self.program.run(inputs)) for inputs in self._inputs]
 
     @cached_property
     def values(self) -> dict[str, tuple[Any, ...]]:
         """The values of each expression that occur, by label, in the order of their numbers."""
         found: dict[str, tuple[Any, ...]] = {}
+        pools = self.pools  # numbers grow as the program runs
         for label, numbers in self.program.numbers.items():
-            codes = np.unique(np.concatenate([pool.columns[label].ravel() for pool in self.pools]))
+            codes = np.unique(np.concatenate([pool.columns[label].ravel() for pool in pools]))
             found[label] = tuple(numbers.decode(codes))
         return found
 
@@ -89,10 +96,33 @@ class Ground:
         """Numbers of output values as the decoder's codes."""
         return self.decoder.encode(self.program.numbers[self.program.output].values)[torch.from_numpy(codes)]
 
-    @property
-    def decoder(self) -> Decoder:
-        """Reads the model's output."""
-        return self.model.decoder
+
+class Ground(ProgramGround):
+    """A compiled model and its program on the inputs of its domain.
+
+    Args:
+        model: The model.
+        limit: Domains up to this size are run whole, of larger ones a seeded sample of this size.
+    """
+
+    def __init__(self, model: CompiledNetwork, *, limit: int = POOL_LIMIT) -> None:
+        super().__init__(model, limit=limit)
+        self.model = model
+        self._suffixes: dict[int, Suffix] = {}
+        self._readable = Continuations(model.core, model.decoder)
+
+    @cached_property
+    def pools(self) -> Sequence[StatePool]:
+        """The inputs of each length with the model's states, the shortest first."""
+        return [self._pool(inputs) for inputs in self._inputs]
+
+    def _pool(self, inputs: list[Tokens]) -> StatePool:
+        states = forward(self.model.core, self.model.encode(inputs))
+        streams = [states.embed + states.pos]
+        for heads, mlp in zip(states.heads, states.mlps, strict=True):
+            streams.append(streams[-1] + heads.sum(2))
+            streams.append(streams[-1] + mlp)
+        return StatePool(inputs, self.program.run(inputs), tuple(streams))
 
     def readable(self, sublayer: int) -> Tensor:
         """Orthonormal columns that span all that a sublayer and those after it read [d_model, rank]."""

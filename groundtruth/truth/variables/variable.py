@@ -85,6 +85,11 @@ class Variable:
         """What tells it from the model's other variables."""
         return self.label, self.encoding
 
+    @property
+    def labels(self) -> tuple[str]:
+        """The one expression that an interchange replaces, as other kinds of variables replace several."""
+        return (self.label,)
+
     @cached_property
     def directions(self) -> Float[Tensor, "d_model n"]:
         """Orthonormal columns that span all that it can write."""
