@@ -42,6 +42,7 @@ lint: $(READY) ## ruff, pyright, import-linter
 
 tiers: $(READY) ## put eight shipped models on every tier again
 	$(BIN)/python -m groundtruth.variants.build_variants
+	$(BIN)/python -m groundtruth.variants.layer_norm.build_normed
 
 models: $(READY) ## compile and prove the shipped models again
 	$(BIN)/python -m groundtruth.compiler.build_models

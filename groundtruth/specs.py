@@ -10,7 +10,14 @@ from groundtruth.errors import ArtifactError
 from groundtruth.generated import from_code
 from groundtruth.model import CompiledModel, KnownModel, load, require_compiled
 from groundtruth.programs import get, load_program, names
-from groundtruth.store.catalog import TRAINED, shipped, shipped_trained, shipped_variants, stored
+from groundtruth.store.catalog import (
+    TRAINED,
+    shipped,
+    shipped_layernorm,
+    shipped_trained,
+    shipped_variants,
+    stored,
+)
 from groundtruth.store.parsed_files import MODEL
 from groundtruth.user_methods import is_file_spec
 from groundtruth.variants.tiers import variant_of
@@ -78,7 +85,8 @@ def models_in(names: Sequence[str]) -> list[str]:
         inside = sorted(str(path.parent) for path in folder.glob(f"*/{MODEL}")) if folder.is_dir() else []
         if "*" in name:
             inside = sorted(path for path in glob.glob(name) if (Path(path) / MODEL).is_file())
-            inside = inside or fnmatch.filter([*shipped(), *shipped_variants(), *shipped_trained()], name)
+            ships = [*shipped(), *shipped_variants(), *shipped_trained(), *shipped_layernorm()]
+            inside = inside or fnmatch.filter(ships, name)
             if not inside:
                 raise ArtifactError(f"'{name}' matches no stored model.")
         found += inside or [name]

@@ -16,8 +16,9 @@ from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model
 from groundtruth.executors.same_code import versions
 from groundtruth.source_hash import source_sha256
-from groundtruth.specs import find_compiled
+from groundtruth.specs import find_model
 from groundtruth.store.catalog import stored
+from groundtruth.trained.trained_weights import TrainedWeights
 from groundtruth.user_methods import is_file_spec
 from groundtruth.user_sources import package_sha256
 from mib.localization.task import Level
@@ -75,8 +76,14 @@ def model_sha256(name: str) -> str:
         for path in sorted(folder.glob("model.*")) + sorted(folder.glob("truth.json")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
-    model = find_compiled(name, "what is in no folder")
-    for label, array in sorted(model.weights.arrays().items()):
+    model = find_model(name)
+    weights = model.weights
+    arrays = (
+        {label: tensor.numpy() for label, tensor in weights.tensors.items()}
+        if isinstance(weights, TrainedWeights)
+        else weights.arrays()
+    )
+    for label, array in sorted(arrays.items()):
         digest.update(label.encode() + b"\0" + array.tobytes() + b"\0")
     digest.update(repr((list(model.domain.inputs()), model.token_values, model.decoder, model.causal)).encode())
     return digest.hexdigest()

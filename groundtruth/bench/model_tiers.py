@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from groundtruth.errors import DomainError
-from groundtruth.store.catalog import TRAINED, shipped_trained, shipped_variants
+from groundtruth.store.catalog import LAYERNORM, TRAINED, shipped_layernorm, shipped_trained, shipped_variants
 from groundtruth.trained.trained_network import Kind
 from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
 from mib.errors import did_you_mean
@@ -13,8 +13,8 @@ from mib.errors import did_you_mean
 TIER_NAMES = (RAW, *TIERS)
 """From the compiled model itself to the variant that is hard in all ways; on all of them the truth is exact."""
 
-ALL_TIERS = (*TIER_NAMES, TRAINED, SUPERPOSED.name)
-"""Every tier, in the order in which tables have them; the truth of trained models is exact, that of the last is not."""
+ALL_TIERS = (*TIER_NAMES, LAYERNORM, TRAINED, SUPERPOSED.name)
+"""Every tier, in the order in which tables have them; all but the last have an exact truth."""
 
 
 def base_and_tier(model: str) -> tuple[str, str]:
@@ -51,7 +51,8 @@ def shipped_on(tier: str, bases: Sequence[str] = ()) -> list[str]:
     if tier == TRAINED:
         found = shipped_trained()
     else:
-        variants = [(name, *base_and_tier(name)) for name in shipped_variants()]
+        ships = shipped_layernorm() if tier == LAYERNORM else shipped_variants()
+        variants = [(name, *base_and_tier(name)) for name in ships]
         found = [name for name, base, own in variants if own == tier and (not bases or base in bases)]
     if not found:
         raise DomainError(f"no model ships on the tier '{tier}'. Name models of it, such as --models hist@{tier}.")

@@ -10,8 +10,11 @@ from groundtruth.bench.model_tiers import TIER_NAMES, base_and_tier
 from groundtruth.bench.result import Result
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.store.catalog import shipped_variants
-from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
+from groundtruth.store.catalog import LAYERNORM, shipped_layernorm, shipped_variants
+from groundtruth.variants.tiers import DESCRIBED, RAW, SUPERPOSED, TIERS
+
+NOT_ON_ALL = (LAYERNORM, SUPERPOSED.name)
+"""Tiers that not every model has, after those that all have."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Climb:
 
 
 def tier_models(models: Sequence[str] | None = None) -> list[str]:
-    """Every tier of some models, as names: ``hist``, ``hist@rotated`` and so on; superposed where that ships.
+    """Every tier of some models, as names: ``hist``, ``hist@rotated`` and so on; the last two only where they ship.
 
     Args:
         models: Without ``@``; by default those that ship on every tier.
@@ -67,10 +70,8 @@ def tier_models(models: Sequence[str] | None = None) -> list[str]:
     names = list(models) if models is not None else shipped_on_all_tiers()
     if wrong := [name for name in names if "@" in name]:
         raise DomainError(f"'{wrong[0]}' is a variant already; give --tiers models without '@'.")
-    variants = set(shipped_variants())
-    tiers = {
-        name: [*TIER_NAMES, *([SUPERPOSED.name] if f"{name}@{SUPERPOSED.name}" in variants else [])] for name in names
-    }
+    variants = {*shipped_variants(), *shipped_layernorm()}
+    tiers = {name: [*TIER_NAMES, *(tier for tier in NOT_ON_ALL if f"{name}@{tier}" in variants)] for name in names}
     return [name if tier == RAW else f"{name}@{tier}" for name in names for tier in tiers[name]]
 
 
@@ -118,9 +119,9 @@ def _climb(result: Result, method: str, ablation: str) -> Climb:
 
 
 def tiers_of(result: Result) -> tuple[str, ...]:
-    """The tiers of a run: those with an exact truth, and ``superposed`` if any model has that."""
-    has_superposed = any(base_and_tier(model)[1] == SUPERPOSED.name for model in result.models)
-    return (*TIER_NAMES, SUPERPOSED.name) if has_superposed else TIER_NAMES
+    """The tiers of a run: those that every model has, and each of the others if any model has that."""
+    there = {base_and_tier(model)[1] for model in result.models}
+    return (*TIER_NAMES, *(tier for tier in NOT_ON_ALL if tier in there))
 
 
 def _known(values: Iterable[float | None]) -> list[float]:
@@ -139,7 +140,7 @@ def _deviation(values: Iterable[float | None]) -> float:
 
 def tier_data(result: Result) -> dict[str, Any]:
     """Return the tiers as JSON has them."""
-    described = {RAW: "as compiled", **{tier.name: tier.description for tier in (*TIERS.values(), SUPERPOSED)}}
+    described = {RAW: "as compiled", **DESCRIBED}
     return {
         "tiers": {name: described[name] for name in tiers_of(result)},
         "climbs": [_climb_data(climb) for ablation in result.ablations for climb in climbs(result, ablation)],

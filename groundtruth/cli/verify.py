@@ -19,14 +19,21 @@ def verify(*names: str, where: ExecutorOptions = EXECUTOR_OPTIONS, json: AsJson 
     from groundtruth.report.progress import tracked
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.verifications import verification_data, verifications_table
-    from groundtruth.store.catalog import shipped, shipped_large, shipped_trained, shipped_variants, stored
+    from groundtruth.store.catalog import (
+        shipped,
+        shipped_large,
+        shipped_layernorm,
+        shipped_trained,
+        shipped_variants,
+        stored,
+    )
     from groundtruth.truth.verify_many import verify_many
 
     wanted = flat(names)
     for name in wanted:
         if stored(name) is None and not Path(name).is_dir():
             load(name)  # an unknown name is bad input, not a failed proof
-    wanted = wanted or [*shipped(), *shipped_large(), *shipped_variants(), *shipped_trained()]
+    wanted = wanted or [*shipped(), *shipped_large(), *shipped_variants(), *shipped_layernorm(), *shipped_trained()]
     executor = where.choose_executor(Path("results/jobs"))
     found = list(tracked("verifying", verify_many(wanted, executor=executor), total=len(wanted)))
     if json:

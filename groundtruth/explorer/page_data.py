@@ -71,7 +71,8 @@ def model_data(model: KnownModel, circuits: Sequence[Circuit] | None = None) -> 
 def facts(model: KnownModel) -> str:
     """One line on what kind of model this is, and on which inputs it was checked."""
     if isinstance(model, TrainedModel):
-        how = f"trained ({model.training.kind}, seed {model.training.seed})"
+        kind, seed = model.training.kind, model.training.seed
+        how = f"compiled (gains: seed {seed})" if kind == "compiled" else f"trained ({kind}, seed {seed})"
         size = f"{model.domain.size:,} inputs" if model.domain.size else "every input"
         return f"{model.family} · {how} · {model.architecture} · {model.domain} · certified on {size}"
     w = model.weights

@@ -11,7 +11,7 @@ from groundtruth.explorer.page_file import bundled, environment, model_page
 from groundtruth.files import write_whole
 from groundtruth.model import KnownModel
 from groundtruth.specs import find_model
-from groundtruth.store.catalog import shipped, shipped_trained, shipped_variants
+from groundtruth.store.catalog import shipped, shipped_layernorm, shipped_trained, shipped_variants
 
 INDEX = "index.html"
 
@@ -40,7 +40,7 @@ def write_site(
     """
     folder.mkdir(parents=True, exist_ok=True)
     entries: dict[str, dict[str, Any]] = {}
-    asked = list(names) or [*shipped(), *shipped_variants(), *shipped_trained()]
+    asked = list(names) or [*shipped(), *shipped_variants(), *shipped_layernorm(), *shipped_trained()]
     for number, name in enumerate(asked, 1):
         model = find_model(name)
         if model.name in entries:

@@ -21,6 +21,9 @@ INDEX = "index.json"
 TRAINED = "trained"
 """The folder of the shipped trained models, and the tier that they are."""
 
+LAYERNORM = "layernorm"
+"""The folder of the shipped models behind LayerNorm, stored as trained ones are, and the tier that they are."""
+
 _SUMMARIES = TypeAdapter(list[SummaryData])
 _TRAINED_SUMMARIES = TypeAdapter(list[TrainedSummaryData])
 
@@ -55,6 +58,16 @@ def shipped_trained() -> list[str]:
     return sorted(path.parent.name for path in trained_folder().glob(f"*@*/{MODEL}"))
 
 
+def layernorm_folder() -> Path:
+    """The folder of the shipped models behind LayerNorm."""
+    return library() / LAYERNORM
+
+
+def shipped_layernorm() -> list[str]:
+    """The names of the shipped models behind LayerNorm, such as ``hist@layernorm``, sorted."""
+    return sorted(path.parent.name for path in layernorm_folder().glob(f"*@*/{MODEL}"))
+
+
 def large_folder() -> Path:
     """The folder of the shipped models whose domains are too large to be run whole."""
     return library() / "large"
@@ -73,7 +86,8 @@ def stored(name: str) -> Path | None:
     bare = name.removeprefix(f"{TRAINED}/")
     if not bare or Path(bare).name != bare:
         return None
-    places = [library(), large_folder()] if "@" not in bare else [variants_folder(), trained_folder()]
+    variants = [variants_folder(), trained_folder(), layernorm_folder()]
+    places = variants if "@" in bare else [library(), large_folder()]
     folders = [place / bare for place in (places if bare == name else [trained_folder()])]
     return next((folder for folder in folders if (folder / MODEL).is_file()), None)
 
@@ -91,7 +105,7 @@ def find_folder(name: str | Path) -> Path:
     if isinstance(name, str) and (found := stored(name)) is not None:
         folder = found
     elif not str(name) or not folder.is_dir():
-        known = [*shipped_variants(), *shipped_trained()] if "@" in str(name) else shipped()
+        known = [*shipped_variants(), *shipped_trained(), *shipped_layernorm()] if "@" in str(name) else shipped()
         hint = did_you_mean(str(name), [*known, *shipped_large()])
         raise ArtifactError(
             f"unknown model '{name}'.{hint} `groundtruth models` lists all {len(known)}; "
@@ -109,14 +123,14 @@ def summaries() -> list[dict[str, Any]]:
     return [entry.model_dump() for entry in _indexed(library() / INDEX, _SUMMARIES)]
 
 
-def trained_summaries() -> list[dict[str, Any]]:
-    """One entry for each shipped trained model, from their index; none where none ship.
+def trained_summaries(tier: str = TRAINED) -> list[dict[str, Any]]:
+    """One entry for each shipped trained model, or model behind LayerNorm, from the index; none where none ship.
 
     Raises:
         ArtifactError: If the index is not what ``write_trained_index`` writes.
     """
-    path = trained_folder() / INDEX
-    if not path.is_file() and not shipped_trained():
+    path = library() / tier / INDEX
+    if not path.is_file() and not (shipped_layernorm() if tier == LAYERNORM else shipped_trained()):
         return []
     return [entry.model_dump() for entry in _indexed(path, _TRAINED_SUMMARIES)]
 

@@ -8,7 +8,7 @@ from groundtruth.store.json_values import Packed
 from groundtruth.store.program_schema import Count, DomainData, ProgramData
 from groundtruth.trained.architecture import Activation, Style
 from groundtruth.trained.correspondence import Sharing
-from groundtruth.trained.trained_network import Kind, Origin
+from groundtruth.trained.trained_network import Origin
 from groundtruth.truth.circuits.circuit import ABLATIONS, Ablation
 
 FORM = "trained"
@@ -286,7 +286,7 @@ class TrainedSummaryData(_Strict):
     program: str
     family: str
     description: str
-    kind: Kind
+    kind: Origin
     seed: Count
     architecture: str
     layers: Count

@@ -199,10 +199,10 @@ class Certificate:
     def unmet(self, network: TrainedNetwork) -> list[str]:
         """Everything that keeps a network from being certified as what it was trained for.
 
-        A network trained from ``scratch`` claims no variables; one for which no circuit was planned claims its
-        behaviour alone, and what was enumerated.
+        A network trained from ``scratch`` claims no variables, nor does a ``compiled`` one behind norms; one for which no
+        circuit was planned claims its behaviour alone, and what was enumerated.
         """
-        return list(self.failures(network, variables=network.training.kind != "scratch"))
+        return list(self.failures(network, variables=network.training.kind not in ("scratch", "compiled")))
 
     def circuit(self, network: TrainedNetwork, ablation: Ablation) -> Circuit:
         """The circuit under an ablation, in the form in which the project keeps every circuit."""

@@ -29,9 +29,9 @@ Kind: TypeAlias = Literal["wired", "free", "scratch", "sparse"]
 matrix is let go, disturbed and trained strictly. ``scratch``: trained strictly from random weights. ``sparse``: trained
 on answers alone, with few weights; no circuit is planned, and the one that the network chose is enumerated."""
 
-Origin: TypeAlias = Literal["wired", "free", "scratch", "sparse", "imported"]
-"""A kind of training, or ``imported``: trained elsewhere, so that the circuit that others claim of it is measured and
-not vouched for."""
+Origin: TypeAlias = Literal["wired", "free", "scratch", "sparse", "imported", "compiled"]
+"""A kind of training; or ``imported``: trained elsewhere, so that the circuit that others claim of it is measured and
+not vouched for; or ``compiled``: a compiled model behind norms, not trained at all."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.domain_runs import exact_margins
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.truth.circuits.circuit import Ablation
+from groundtruth.truth.layer_norm_claims import require_layer_norm
 from mib.errors import shorten
 from mib.graph import Edge
 
@@ -42,6 +43,8 @@ def trained_claims(network: TrainedNetwork, certificate: Certificate) -> Iterato
         certificate: What they say of it.
     """
     again = _Enumeration(network, certificate)
+    if network.training.kind == "compiled":
+        yield "recipe", lambda: require_layer_norm(network)
     yield "weights = program", again.behaviour
     for record in certificate.records:
         yield f"circuit {record.ablation}/fixed", lambda record=record: again.ablation(record)
@@ -112,7 +115,7 @@ class _Enumeration:
         return f"{right} of {len(found)} variables interchanged rightly at every pair of {self.claimed.inputs:,} inputs"
 
     def certified(self) -> str:
-        """See that what is claimed amounts to a certified circuit; ``scratch`` claims no variables.
+        """See that what is claimed amounts to a certified circuit; ``scratch`` and ``compiled`` claim no variables.
 
         Where no circuit was planned, right answers are all that is asked. An imported network claims no circuit: its
         statuses are measured, and what fails of the stated one is in the file.
@@ -129,7 +132,7 @@ class _Enumeration:
             )
         if not self.network.correspondence.planned:
             return "its behaviour; no circuit was planned, and the edges are as they were measured"
-        claims_variables = self.network.training.kind != "scratch"
+        claims_variables = self.network.training.kind not in ("scratch", "compiled")
         return "the circuit and its variables" if claims_variables else "the circuit; variables are not claimed"
 
     def _edge(self, claimed: EdgeRecord, found: EdgeRecord, ablation: Ablation) -> str:

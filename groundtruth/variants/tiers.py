@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from groundtruth.errors import VariantError
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, KnownModel, require_compiled
+from groundtruth.store.catalog import LAYERNORM
 from groundtruth.variants.hardenings import HARDENINGS
+from groundtruth.variants.layer_norm import add_layer_norm
 from groundtruth.variants.symmetries import SYMMETRIES, Transformation, Variant, compose
 from mib.errors import did_you_mean
 
@@ -81,8 +83,19 @@ SUPERPOSED = Tier("superposed", "fewer dimensions than directions; its truth is 
 """A tier apart: its edges are live by witness, the rest is measured."""
 
 
-def variant_of(model: CompiledModel, names: str, *, seed: int = 0) -> CompiledModel:
+DESCRIBED: Mapping[str, str] = {
+    **{tier.name: tier.description for tier in TIERS.values()},
+    LAYERNORM: "a LayerNorm with random gains before every read, on inputs of one length",
+    SUPERPOSED.name: SUPERPOSED.description,
+}
+"""A line about each tier above the compiled model itself."""
+
+
+def variant_of(model: CompiledModel, names: str, *, seed: int = 0) -> KnownModel:
     """Make the variant that ``reverse@all`` or ``reverse@decoys+rotate`` names: a model on a tier, or transformed.
+
+    ``layernorm`` comes last, alone or after others (``reverse@votes+layernorm``); a model behind LayerNorm is certified
+    as trained models are.
 
     Args:
         model: A compiled model.
@@ -96,12 +109,20 @@ def variant_of(model: CompiledModel, names: str, *, seed: int = 0) -> CompiledMo
         return TIERS[names].apply(model, seed=seed).model
     if names == SUPERPOSED.name:
         return SUPERPOSED.apply(model, seed=seed).model
+    before, _, last = names.rpartition("+")
+    if last == LAYERNORM:
+        base = variant_of(model, before, seed=seed) if before else model
+        return add_layer_norm(require_compiled(base, f"'{LAYERNORM}'"), seed=seed)
     steps = names.split("+")
     for name in steps:
+        if name == LAYERNORM:
+            raise VariantError(
+                f"'{model.name}@{names}' goes on after '{LAYERNORM}', which comes last. Put it at the end."
+            )
         if name not in TRANSFORMATIONS:
-            known = (*TIERS, *TRANSFORMATIONS)
+            known = (*TIERS, LAYERNORM, *TRANSFORMATIONS)
             raise VariantError(
                 f"unknown variant '{name}' of '{model.name}'.{did_you_mean(name, known)} Choose a tier "
-                f"({', '.join(TIERS)}) or transformations joined by '+' ({', '.join(TRANSFORMATIONS)})."
+                f"({', '.join((*TIERS, LAYERNORM))}) or transformations joined by '+' ({', '.join(TRANSFORMATIONS)})."
             )
     return compose(model, [TRANSFORMATIONS[name] for name in steps], seed=seed).model

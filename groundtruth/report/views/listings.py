@@ -279,8 +279,9 @@ def trained_table(models: Sequence[Mapping[str, Any]]) -> RenderableType:
             notation.number(model["margin"]),
             notation.number(model["interchange_accuracy"], digits=3),
         )
+    kind = "model" if all(model["kind"] == "compiled" for model in models) else "trained model"
     told = (
-        f"{notation.plural(len(models), 'trained model')}, circuits certified by running every pair of inputs · "
+        f"{notation.plural(len(models), kind)}, circuits certified by running every pair of inputs · "
         "live: under resample ablation, +: more are needed together · margin: of the right logit, at least · "
         "IIA: of the worst variable"
     )

@@ -17,16 +17,13 @@ from groundtruth.report.section import Section
 from groundtruth.report.standing import LEAST_VALUES, MethodScores, Standing, standing_of
 from groundtruth.report.terminal import section_view
 from groundtruth.report.views.circuit_sentences import skipped_sentences
-from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
+from groundtruth.variants.tiers import DESCRIBED, RAW
 
 FALL = 0.1
 """A method that loses this much AUROC on a tier is said to fall there."""
 
 MISLED = 5
 """How many of the methods that fall on a tier are named."""
-
-
-DESCRIBED: Mapping[str, str] = {tier.name: tier.description for tier in (*TIERS.values(), SUPERPOSED)}
 
 
 def tier_view(result: Result, *, wide: bool = False) -> RenderableType:

@@ -147,7 +147,7 @@ def _refused(folder, match):
         (lambda d: d["correspondence"]["units"][0].update(reads=["pos"]), "'pos' is no edge; an edge is written such"),
         (
             lambda d: d["training"].update(kind="luck"),
-            "training.kind: Input should be 'wired', 'free', 'scratch', 'sparse' or",
+            "training.kind: Input should be 'wired', 'free', 'scratch', 'sparse', 'imported' or 'compiled'",
         ),
         (lambda d: d.update(weights_dtype="float64"), "is float32; weights_dtype says float64"),
         (lambda d: d["token_values"].reverse(), None),
