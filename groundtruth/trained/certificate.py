@@ -199,8 +199,8 @@ class Certificate:
     def unmet(self, network: TrainedNetwork) -> list[str]:
         """Everything that keeps a network from being certified as what it was trained for.
 
-        A network trained from ``scratch`` claims no variables, nor does a ``compiled`` one behind norms; one for which no
-        circuit was planned claims its behaviour alone, and what was enumerated.
+        A network trained from ``scratch`` claims no variables, nor does a ``compiled`` one behind norms; one for
+        which no circuit was planned claims its behaviour alone, and what was enumerated.
         """
         return list(self.failures(network, variables=network.training.kind not in ("scratch", "compiled")))
 
