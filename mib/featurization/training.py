@@ -138,14 +138,14 @@ class _Choice:
 
     def _scored(self, candidate: Featurizer) -> tuple[float, float]:
         """Accuracy, then minus the loss; higher is better."""
-        task, right, loss = self._task, 0, 0.0
-        for batch in task.pairs.batches(task.split.validation):
+        task, right, loss, validation = self._task, 0, 0.0, self._task.split.validation
+        for batch in task.pairs.batches(validation):
             logits = task.logits(batch, candidate.interchange(*task.activations(batch)))
             right += int(task.answers.right(logits, batch).sum())
-            loss += float(task.answers.loss(logits, batch)) * len(batch)
+            # A batch's loss is a mean over its places: weighted by these, the sum is the same in whatever batches.
+            loss += float(task.answers.loss(logits, batch)) * task.answers.n_places(batch)
         extra = 0.0 if self._penalty is None else float(self._penalty())
-        n = len(task.split.validation)
-        return right / n, -(loss / n + extra)
+        return right / len(validation), -(loss / task.answers.n_places(validation) + extra)
 
 
 def validation_accuracy(task: FeaturizationTask, featurizer: Featurizer) -> float:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -27,6 +28,9 @@ A discretising neuron has a slope of 1e4, so in a run that is cut a difference c
 
 RUN_LIMIT = 200_000
 """Runs of the model (from a node on, or of a whole circuit) before a search gives up."""
+
+_GRID_REACH = 2.0**23
+"""Streams up to this size are told apart to ``TOLERANCE``: 8e17 steps of it, of the 9e18 that an int64 can count."""
 
 _SMALL = 24
 """Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
@@ -190,11 +194,12 @@ class Runs:
         for letter in LETTERS if place.kind == "head" else ("",):
             at = replace(place, letter=letter) if place.kind == "head" else place  # pyright: ignore[reportArgumentType]
             total = self.stream(at) @ self.reading(at)
+            # Each part on a scale of 1: beside a loud one `distinct` would not see where a quiet one differs.
             parts.append(unit(total - cut[letter] if letter in cut else total).flatten(1))
         if afterwards and place.kind != "logits":
             sublayer = self.sublayer_after(place)
             rest = self.streams[sublayer] - self.full_output(place)
-            parts.append((rest @ self.continuations.basis(sublayer)).flatten(1))
+            parts.append(unit(rest @ self.continuations.basis(sublayer)).flatten(1))
         return torch.cat(parts, dim=1)
 
     @cached_property
@@ -291,7 +296,11 @@ class Continuations:
     def _keys(self, sublayer: int, residual: Tensor) -> NDArray[np.int64]:
         """Two 64-bit hashes of what is read of each stream later on [row, 2]."""
         state = (residual @ self.basis(sublayer)).flatten(1)
-        return _hashes((state / TOLERANCE).round().to(torch.int64).numpy())
+        # The grid is no batch's own, so that a row has one key in all of them. Above 2**23 it grows with the row, whose
+        # steps would not fit into an int64 (there all that is too large is one number); by how much is part of the key.
+        coarser = (F.pad(state.abs(), (0, 1), value=_GRID_REACH).amax(1, keepdim=True) / _GRID_REACH).log2().ceil()
+        steps = (state / (TOLERANCE * 2.0**coarser)).round()
+        return _hashes(torch.cat([steps, coarser], dim=1).to(torch.int64).numpy())
 
     def basis(self, sublayer: int) -> Tensor:
         """Orthonormal columns that span all that a sublayer and those after it read [d_model, rank]."""

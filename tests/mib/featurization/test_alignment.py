@@ -5,6 +5,7 @@ import torch
 
 from mib.errors import MethodError
 from mib.featurization import Featurizer, Split, get
+from mib.featurization.training import _Choice
 from mib.metrics.subspaces import recall
 from tests.mib.featurization import adder
 
@@ -90,3 +91,14 @@ def test_batches_that_do_not_fit_into_the_memory_teach_the_same() -> None:
     assert adder.task(memory=10**4).pairs.rows_at_once < 32 <= adder.task().pairs.rows_at_once
     assert rich is not None and poor is not None
     torch.testing.assert_close(rich, poor, rtol=1e-3, atol=1e-3)
+
+
+def test_the_loss_that_is_chosen_by_is_the_same_in_whatever_batches_it_is_run() -> None:
+    uneven = torch.tensor([False, True]).repeat(len(adder.PAIRS), 1)
+    uneven[: len(uneven) // 3] = True  # of these both places count
+    losses: list[float] = []
+    for memory in (2**30, 10**4):
+        task = adder.task(mask=uneven, memory=memory)
+        nothing = Featurizer.subspace(torch.zeros(task.width, 0))
+        losses.append(_Choice(task, lambda nothing=nothing: nothing, None)._scored(nothing)[1])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)

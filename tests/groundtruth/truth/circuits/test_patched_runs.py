@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from tracr.rasp import rasp
 
 from groundtruth import load
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.torch_module import CompiledTransformer
+from groundtruth.compiler.compile_program import compile
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.truth.circuits.cut_edge import cut_output
 from groundtruth.truth.circuits.patched_runs import (
@@ -172,3 +174,31 @@ def test_every_pair_is_every_pair_once_and_likely_pairs_are_some(grounds):
     for left, right in likely_pairs(runs, replacements):
         assert set(right.tolist()) <= {0, 5}
         assert left.max() < len(runs.tokens)
+
+
+def mean_of_numbers(scale):
+    """The mean of scale times each token; a head compares categories to no effect, so that one edge is absorbed."""
+    number = rasp.numerical(rasp.Map(lambda x: scale * x, rasp.tokens))
+    is_two = rasp.Map(lambda x: x > 1, rasp.tokens)
+    every = rasp.Select(is_two, is_two, rasp.Comparison.TRUE)
+    return compile(rasp.numerical(rasp.Aggregate(every, number, default=0)), vocab=(1, 2), max_seq_len=2)
+
+
+@pytest.fixture(scope="module")
+def loud():
+    return mean_of_numbers(1e9)
+
+
+def test_numbers_too_large_for_a_grid_of_int64_are_told_apart(loud):
+    quiet, circuit = mean_of_numbers(1.0).circuit("resample", "fixed"), loud.circuit("resample", "fixed")
+    assert circuit["m0->a1.h0<k>"].proof == quiet["m0->a1.h0<k>"].proof == "absorbed"
+    assert circuit.edges == quiet.edges and len(quiet.edges) == 3
+    runs = ground(loud, "resample", "fixed").runs
+    sublayer = runs.sublayer_after(runs.graph.locate("m0"))
+    assert torch.equal(runs.continuations.codes(sublayer, runs.streams[sublayer]), runs.codes)
+
+
+def test_a_loud_part_of_what_a_cut_run_depends_on_hides_no_quiet_one(loud):
+    runs = ground(loud, "resample", "fixed").runs
+    assert largest(runs.codes) > 1e9  # what passes by the last MLP, which itself reads nothing
+    assert largest(runs.others(runs.graph.locate("m1"), {}, afterwards=True)) <= 1.0 + 1e-12
