@@ -9,12 +9,11 @@ import base64
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from groundtruth.bench.cell import Cell
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.files import from_json
 from groundtruth.store.catalog import stored
@@ -46,11 +45,14 @@ class Parcel:
         return text
 
 
-def pack_sources(cells: Sequence[Cell]) -> str:
-    """Write the files of cells as JSON: of each method's or program's file what it imports from its folder too."""
-    names = dict.fromkeys(name for cell in cells for name in (cell.method, cell.model) if name and _own_path(name))
+def pack_sources(names: Iterable[str]) -> str:
+    """Write files as JSON: of each method's or program's file what it imports from its folder too.
+
+    Args:
+        names: Methods and models; what ships, and checkpoints, are passed over.
+    """
     packed: dict[str, dict[str, str]] = {}
-    for own in dict.fromkeys(map(_own_path, names)):
+    for own in dict.fromkeys(path for name in dict.fromkeys(names) if (path := _own_path(name))):
         path = Path(own).expanduser().resolve()
         if path.is_dir():
             found = {f"{path.name}/{file.name}": file.read_bytes() for file in sorted(path.iterdir()) if file.is_file()}
@@ -82,7 +84,9 @@ def unpack(packed: str) -> Parcel:
 
 
 def _own_path(spec: str) -> str:
-    """The part of a name that is a path of the user's; empty if it names what ships, or a checkpoint."""
+    """The part of a name that is a path of the user's; empty if it names nothing, what ships, or a checkpoint."""
+    if not spec:
+        return ""
     if is_file_spec(spec):
         return spec[: spec.rindex(".py") + len(".py")]
     base = spec if Path(spec).is_dir() else spec.rpartition("@")[0]

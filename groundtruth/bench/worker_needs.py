@@ -1,6 +1,6 @@
 """What a worker needs to run some cells: memory as measured, and a GPU where the cells name one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from groundtruth.bench.cell import Cell
@@ -13,15 +13,25 @@ WORKER_MEMORY = 3 * 2**29
 
 
 def worker_needs(cells: Sequence[Cell]) -> Needs:
-    """Say what one worker asks for that runs any of these cells.
+    """Say what one worker asks for that runs any of these cells."""
+    return language_model_needs(
+        {cell.model for cell in cells if is_language_model(cell.model)},
+        memory=max((cell.prompts.memory for cell in cells if cell.task), default=0),
+        devices={cell.device for cell in cells},
+    )
 
-    For a language model, its checkpoint twice, as loaded and as read, and what ``--memory`` allows beside it.
+
+def language_model_needs(models: Iterable[str], *, memory: int, devices: Iterable[str]) -> Needs:
+    """Say what one worker asks for that runs methods on any of these checkpoints.
+
+    Args:
+        models: The checkpoint twice, as loaded and as read, is asked for; of compiled models none is named here.
+        memory: Bytes that ``--memory`` allows beside the model.
+        devices: Where models are put.
     """
-    models = {cell.model for cell in cells if is_language_model(cell.model)}
-    beside = max((cell.prompts.memory for cell in cells if cell.task), default=0)
     return Needs(
-        memory=WORKER_MEMORY + 2 * max(map(_checkpoint_bytes, models), default=0) + beside,
-        gpus=int(any(cell.device.startswith("cuda") for cell in cells)),
+        memory=WORKER_MEMORY + 2 * max(map(_checkpoint_bytes, models), default=0) + memory,
+        gpus=int(any(device.startswith("cuda") for device in devices)),
     )
 
 

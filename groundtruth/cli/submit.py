@@ -1,12 +1,11 @@
 """Commands for MIB's leaderboards: submit, submission check."""
 
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from groundtruth.cli.executor_options import ExecutorOptions
 from groundtruth.cli.options import (
     CHOICE,
     AsJson,
@@ -23,11 +22,15 @@ from groundtruth.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from mib.leaderboard.submissions import Outcome, Setup
+    from groundtruth.submissions import SubmittedMethod
+    from mib.leaderboard.submissions import Outcome
 
 FAILED = 1
+
+ONE_PROCESS = ExecutorOptions(executor="serial")
+"""What makes the cells unless the user says otherwise."""
 
 
 submission = App(name="submission", help="Look at a submission to MIB's leaderboards.")
@@ -54,6 +57,7 @@ def submit(
     memory: str | None = None,
     device: DeviceName = "cpu",
     dtype: str = "float32",
+    where: ExecutorOptions = ONE_PROCESS,
     json: AsJson = False,
 ) -> int:
     """Run a method on tasks and models of MIB's leaderboards, and write the folder that they take.
@@ -81,23 +85,28 @@ def submit(
         memory: How much a run may use beside the model, such as 16GiB; by default 2GiB.
         device: cpu, cuda or mps.
         dtype: Of the models.
+        where: Where the cells are made; by default in this process, a model after the other, for each worker holds a
+            model of its own.
         json: Print JSON, for machines.
     """
     from groundtruth.report.progress import tracked
+    from groundtruth.submissions import make_submission
     from mib.engine.ablations import check_ablation
     from mib.leaderboard.submissions import Setup, parse_models
 
     task_names = split(tasks, "--tasks") or []
-    run = _runner(method, track, level, layers=layers, heads=heads, ablation=ablation)
+    found = _find_method(method, track, level, layers=layers, heads=heads, ablation=ablation)
     setup = Setup(
-        out=out, models=parse_models(split(models, "--models") or []), method=run.name, n=n, seed=seed, data=data,
+        out=out, models=parse_models(split(models, "--models") or []), method=found.name, n=n, seed=seed, data=data,
         right_on=right_on, ablation=check_ablation(ablation or "resample"), answer_prefix=answer_prefix,
-        parameters=parameters_in(set, method, run.parameters), memory=memory_in(memory), device=device, dtype=dtype,
+        parameters=parameters_in(set, method, found.parameters), memory=memory_in(memory), device=device, dtype=dtype,
     )  # fmt: skip
-    outcomes = run.start(task_names, setup)
-    found = list(tracked("submitting", outcomes, total=len(task_names) * len(setup.models)))
-    _tell(found, out, json)
-    return FAILED if any(outcome.state == "failed" for outcome in found) else 0
+    plan = found.plan(task_names, setup)
+    cells = [outcome.cell for outcome in plan.skipped] + [job.cell for job in plan.jobs]
+    executor = where.choose_executor(out / ".jobs")
+    made = list(tracked("submitting", make_submission(found, plan, executor=executor), total=len(cells)))
+    _tell(sorted(made, key=lambda outcome: cells.index(outcome.cell)), out, json)
+    return FAILED if any(outcome.state == "failed" for outcome in made) else 0
 
 
 def _tell(found: "Sequence[Outcome]", out: Path, json: bool) -> None:
@@ -110,49 +119,26 @@ def _tell(found: "Sequence[Outcome]", out: Path, json: bool) -> None:
         echo(outcomes_table(found, out))
 
 
-@dataclass(frozen=True)
-class _Runner:
-    """A method, ready to make cells.
-
-    Attributes:
-        name: Identifies it, with the version of its code where it is in a file.
-        parameters: Its hyper-parameters and their defaults.
-        start: Makes the cells of some tasks.
-    """
-
-    name: str
-    parameters: "Mapping[str, Any]"
-    start: "Callable[[list[str], Setup], Iterator[Outcome]]"
-
-
-def _runner(
+def _find_method(
     method: str, track: str, level: str, *, layers: str | None, heads: str | None, ablation: str | None
-) -> _Runner:
+) -> "SubmittedMethod":
+    """Find the method, and refuse options of the other track."""
     from groundtruth.errors import GroundTruthError
-    from groundtruth.user_methods import is_file_spec, load_featurizer, load_localizer
-    from mib import featurization, localization
+    from groundtruth.submissions import SubmittedMethod
     from mib.errors import did_you_mean
-    from mib.leaderboard.submissions import Places, write_circuits, write_featurizers
+    from mib.leaderboard.submissions import Places
 
-    own = is_file_spec(method) or ":" in method
     if track == "circuits":
         if layers is not None or heads is not None:
             raise GroundTruthError("--layers and --heads are for --track featurizers; circuits score the whole model.")
-        chosen = require_level(level)
-        found = load_localizer(method, level=chosen) if own else None
-        localizer = found.method if found else localization.get(method)
-        name = f"{method}@{found.source_sha256[:12]}" if found else method
-        return _Runner(name, localizer.parameters, partial(write_circuits, localizer, level=chosen))
+        return SubmittedMethod(method, level=require_level(level))
     if track != "featurizers":
         known = ("circuits", "featurizers")
         raise GroundTruthError(f"unknown track '{track}'.{did_you_mean(track, known)} Known: {', '.join(known)}.")
     if ablation is not None:
         raise GroundTruthError("--ablation is for --track circuits; of featurizers features are swapped.")
     places = Places.parse(split(layers, "--layers"), split(heads, "--heads"))
-    mine = load_featurizer(method) if own else None
-    featurizer = mine.method if mine else featurization.get(method)
-    name = f"{method}@{mine.source_sha256[:12]}" if mine else method
-    return _Runner(name, featurizer.parameters, partial(write_featurizers, featurizer, places=places))
+    return SubmittedMethod(method, "featurizers", places=places)
 
 
 @submission.command

@@ -9,6 +9,7 @@ Source: Wang et al. (2022), appendix A, https://arxiv.org/abs/2211.00593; the fi
 https://arxiv.org/abs/2504.13151.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -119,7 +120,10 @@ def fit(
             differences.append(patched.double().cpu())
             signals.append(torch.tensor([1.0, token, position], dtype=torch.float64).expand(len(patched), 3))
     x, y = torch.cat(signals), torch.cat(differences)
-    bias, token, position = torch.linalg.lstsq(x, y[:, None]).solution[:, 0].tolist()
+    # The normal equations, whose matrix of signals is exact, with sums rounded once: the last digits of lstsq change
+    # with the place of its copies in memory, and the same fit has to give the same file.
+    moments = torch.tensor([math.fsum((column * y).tolist()) for column in x.T], dtype=torch.float64)
+    bias, token, position = torch.linalg.solve(x.T @ x, moments).tolist()
     residual = y - x @ torch.tensor([bias, token, position], dtype=torch.float64)
     explained = 1 - float(residual.square().sum() / (y - y.mean()).square().sum())
     return Fit(IoiParameters(bias, token, position), explained, len(y))

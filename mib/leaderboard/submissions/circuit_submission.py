@@ -8,7 +8,7 @@ from mib.errors import TaskError, did_you_mean
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.leaderboard.formats import write_circuit
 from mib.leaderboard.formats.circuit_folders import CELLS
-from mib.leaderboard.submissions.run_submission import Job, Outcome, Setup, run
+from mib.leaderboard.submissions.run_submission import Job, Outcome, Plan, Setup, make_cells
 from mib.localization.task import Level
 from mib.models import LoadedModel
 
@@ -33,6 +33,13 @@ def write_circuits(
     Raises:
         TaskError: If a task is none of the leaderboard's, or has no cell with any of the models.
     """
+    return make_cells(plan_circuits(method, task_names, setup, split=split, level=level))
+
+
+def plan_circuits(
+    method: Method, task_names: Sequence[str], setup: Setup, *, split: str = "train", level: Level = "edge"
+) -> Plan:
+    """List the cells that ``write_circuits``, called with the same arguments, makes."""
     cells, others = _cells(setup.models, task_names)
 
     def job(task: str, model: str) -> Job:
@@ -52,16 +59,10 @@ def write_circuits(
             return _write(setup.out / f"{task}_{model}", method(built, **setup.parameters))
 
         settings = setup.settings(model, split=split, level=level, ablation=setup.ablation)
-        return Job(f"{task}_{model}", model, settings, make)
+        return Job(f"{task}_{model}", task, model, settings, make)
 
-    jobs = [job(task, model) for task, model in cells]
-    skipped = [Outcome(f"{task}_{model}", "skipped", "the leaderboard has no such cell") for task, model in others]
-    return _outcomes(skipped, run(setup, jobs))
-
-
-def _outcomes(first: Sequence[Outcome], rest: Iterator[Outcome]) -> Iterator[Outcome]:
-    yield from first
-    yield from rest
+    skipped = (Outcome(f"{task}_{model}", "skipped", "the leaderboard has no such cell") for task, model in others)
+    return Plan(setup, tuple(job(task, model) for task, model in cells), tuple(skipped))
 
 
 def _cells(

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from mib import tasks
 from mib.errors import TaskError, did_you_mean
 from mib.featurization.featurizer import Featurizer
-from mib.leaderboard.formats import Cell, Unit, read_ioi_parameters, write_featurizer, write_ioi_parameters
+from mib.leaderboard.formats import Cell, Unit, write_featurizer
 from mib.leaderboard.formats.featurizer_files import TASK_MODELS, VARIABLES
 from mib.leaderboard.protocols import EVERYWHERE, PROTOCOLS, Places
 from mib.leaderboard.submissions.check_submission import IOI_FILE
+from mib.leaderboard.submissions.join_cell import add_ioi_parameters
 from mib.leaderboard.submissions.leaderboard_models import MODELS
-from mib.leaderboard.submissions.run_submission import OF_A_CELL, Job, Outcome, Setup, run
+from mib.leaderboard.submissions.run_submission import OF_A_CELL, Job, Outcome, Plan, Setup, make_cells
 from mib.models import LoadedModel
 from mib.tasks import CausalModel, ioi_linear
 from mib.whole_files import remove_made
@@ -39,6 +39,11 @@ def write_featurizers(
     Raises:
         TaskError: If a task is none of the track's, or has no cell with any of the models.
     """
+    return make_cells(plan_featurizers(method, task_names, setup, places=places))
+
+
+def plan_featurizers(method: Method, task_names: Sequence[str], setup: Setup, *, places: Places | None = None) -> Plan:
+    """List the cells that ``write_featurizers``, called with the same arguments, makes."""
     for name in task_names:
         if name not in PROTOCOLS:
             raise TaskError(
@@ -62,7 +67,7 @@ def write_featurizers(
         for task, model in others
         for variable in VARIABLES[task]
     ]
-    return chain(skipped, run(setup, jobs))
+    return Plan(setup, tuple(jobs), tuple(skipped))
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class _Cell:
         """Give what makes it."""
         layers, heads = self.places.layers, self.places.heads
         chosen = {"layers": None if layers is None else [*layers], "heads": heads and [[*head] for head in heads]}
-        return Job(self.name, self.model, self.setup.settings(self.model, **chosen), self.make)
+        return Job(self.name, self.task, self.model, self.setup.settings(self.model, **chosen), self.make)
 
     def make(self, loaded: LoadedModel) -> str:
         """Write all its units, and say how many."""
@@ -126,6 +131,5 @@ class _Cell:
             loaded, heads=heads, n=setup.n, seed=setup.seed, data=data, right_on=kept,
             answer_prefix=setup.answer_prefix, memory=setup.memory,
         )  # fmt: skip
-        known = read_ioi_parameters(path) if path.is_file() else {}
-        write_ioi_parameters(path, {**known, MODELS[self.model].short: fitted.parameters})
+        add_ioi_parameters(path, {MODELS[self.model].short: fitted.parameters})
         return ioi_linear.model(fitted.parameters)

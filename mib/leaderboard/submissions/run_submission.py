@@ -1,6 +1,6 @@
 """Make the cells of a submission, a model at a time; what is finished is kept, and what fails leaves the rest alone."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from os import PathLike
@@ -100,46 +100,68 @@ class Job:
 
     Attributes:
         cell: Its folder's name.
+        task: The name of its task.
         model: The leaderboard's name of the model that it needs.
         settings: All that its contents depend on.
         make: Writes the cell with the loaded model, and says what was written.
     """
 
     cell: str
+    task: str
     model: str
     settings: Mapping[str, Any]
     make: Callable[[LoadedModel], str]
 
 
-def run(setup: Setup, jobs: Sequence[Job]) -> Iterator[Outcome]:
-    """Make cells.
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a submission.
 
-    Args:
+    Attributes:
         setup: What they share.
-        jobs: The cells, those of a model in a row: it is loaded once.
+        jobs: Those to be made, those of a model in a row: it is loaded once.
+        skipped: Those that the leaderboard does not have.
     """
+
+    setup: Setup
+    jobs: tuple[Job, ...]
+    skipped: tuple[Outcome, ...]
+
+    def split_finished(self) -> tuple[list[Job], list[Outcome]]:
+        """Part what is left to be made from what an earlier run finished with the same settings.
+
+        Raises:
+            FormatError: If the record of what is finished is broken.
+        """
+        out, done = self.setup.out, settings_of(self.setup.out)
+        todo = [job for job in self.jobs if done.get(job.cell) != job.settings or not (out / job.cell).is_dir()]
+        return todo, [Outcome(job.cell, "kept", "finished before") for job in self.jobs if job not in todo]
+
+
+def make_cells(plan: Plan) -> Iterator[Outcome]:
+    """Make the cells of a plan that are not finished, in this process.
+
+    Yields:
+        What became of each: first of those that are skipped, then of those that are kept, then as they are made.
+    """
+    setup = plan.setup
     setup.out.mkdir(parents=True, exist_ok=True)
-    done = settings_of(setup.out)
-    for name, group in groupby(jobs, key=lambda job: job.model):
-        mine = list(group)
-        todo = [job for job in mine if done.get(job.cell) != job.settings or not (setup.out / job.cell).is_dir()]
-        yield from (Outcome(job.cell, "kept", "finished before") for job in mine if job not in todo)
-        if todo:
-            yield from _run_model(setup, name, todo)
+    todo, kept = plan.split_finished()
+    yield from (*plan.skipped, *kept)
+    for name, jobs in groupby(todo, key=lambda job: job.model):
+        lent = SharedModel(lambda name=name: setup.load(name))
+        readable, problem = _attempt(lambda lent=lent: repr(lent.model))  # not once more for each cell
+        for job in jobs:
+            outcome = make_cell(setup, lent, job) if readable else Outcome(job.cell, "failed", problem)
+            if outcome.state == "written":
+                record(setup.out, job.cell, job.settings)
+            yield outcome
 
 
-def _run_model(setup: Setup, name: str, jobs: Sequence[Job]) -> Iterator[Outcome]:
-    lent = SharedModel(lambda: setup.load(name))
-    readable, problem = _attempt(lambda: repr(lent.model))
-    for job in jobs:
-        written = None
-        if readable:
-            written, problem = _attempt(lambda job=job: _make(setup, lent, job))
-        if written is None:
-            yield Outcome(job.cell, "failed", problem)
-        else:
-            record(setup.out, job.cell, job.settings)
-            yield Outcome(job.cell, "written", written)
+def make_cell(setup: Setup, lent: SharedModel, job: Job) -> Outcome:
+    """Make one cell in the folder of its setup; whatever its model or its method raises is its outcome."""
+    written, problem = _attempt(lambda: _make(setup, lent, job))
+    return Outcome(job.cell, "failed", problem) if written is None else Outcome(job.cell, "written", written)
 
 
 def _make(setup: Setup, lent: SharedModel, job: Job) -> str:

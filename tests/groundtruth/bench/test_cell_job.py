@@ -60,7 +60,10 @@ def test_files_of_methods_programs_and_models_travel(home: Path, monkeypatch: py
     cells = [small_cell("mine.py:mine", "suite/g0"), small_cell("eap", "programs.py:same")]
     cells.append(small_cell("mine.py:failing", "hist"))
     here = [run_cell(cell) for cell in cells]
-    packed, jobs = pack_sources(cells), [write_cell_job(cell, checked=True) for cell in cells]
+    packed, jobs = (
+        pack_sources(name for cell in cells for name in (cell.method, cell.model)),
+        [write_cell_job(cell, checked=True) for cell in cells],
+    )
     monkeypatch.chdir(home.parent)
     shutil.rmtree(home)
     with monkeypatch.context() as elsewhere:  # ends here, else it would put the program back after the test
