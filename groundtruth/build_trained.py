@@ -163,6 +163,9 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("waiting_pair", 2, kind="wired", spares=0, sizes=THREE_LAYERS),
     ShippedRecipe("waiting_pair", 3, kind="wired", spares=0, sizes=THREE_LAYERS),
     ShippedRecipe("contains_both", style="llama", spares=0, sizes=(("d_model", 48),), settings=BY_LLAMA),
+    ShippedRecipe("contains_either", kind="wired", style="llama", spares=0, sizes=SMALL_LAYER, settings=BY_LLAMA),
+    ShippedRecipe("follow_pointer", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
+    ShippedRecipe("all_equal", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
 )
 """Every model of a planned circuit that ships; all are certified with these numbers, on one machine to the bit."""
 
