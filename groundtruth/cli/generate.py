@@ -1,5 +1,7 @@
 """The command that makes a suite of fresh programs, and seals one that is made later."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,20 +11,20 @@ from groundtruth.cli.options import AsJson, Seed, print_json
 if TYPE_CHECKING:
     from groundtruth.generated import Bounds
 
-N, DEPTH, HEADS, VOCAB, LENGTH = 100, "3..8", "1..4", "2..4", "3..5"
-DEFAULTS = (N, DEPTH, HEADS, VOCAB, LENGTH)
-"""What a suite is unless asked otherwise."""
+N, N_TRAINED = 100, 10
+"""How many models a suite has unless asked otherwise."""
 
 
 def generate(
     *,
-    n: int = N,
+    n: int | None = None,
     out: Path | None = None,
     seed: Seed | None = None,
-    depth: str = DEPTH,
-    heads: str = HEADS,
-    vocab: str = VOCAB,
-    length: str = LENGTH,
+    depth: str | None = None,
+    heads: str | None = None,
+    vocab: str | None = None,
+    length: str | None = None,
+    trained: bool = False,
     seal: Path | None = None,
     reveal: Path | None = None,
     where: ExecutorOptions = EXECUTOR_OPTIONS,
@@ -32,17 +34,25 @@ def generate(
 
     Use its models wherever a model is named: groundtruth show OUT/NAME, groundtruth score METHOD --models OUT.
 
+    With --trained, each program gets a circuit drawn at random, a network is trained to it, and kept if enumerating its
+    whole domain certifies it; suite.json has how many were tried, and what failed first in the others. The same on one
+    machine: which networks are certified may differ between processors.
+
+    A run that is stopped goes on where it was when it is started again.
+
     For a contest, publish a seal now: it holds the SHA-256 of a secret seed. Reveal the seed later: the suite follows
     from it, byte by byte, and everybody can see that it was the one.
 
     Args:
-        n: How many models.
+        n: How many models; 100 by default, 10 with --trained.
         out: Folder of the suite; it gets a folder a model and suite.json.
         seed: The same seed gives the same files; 0 by default.
-        depth: Layers, as 3..8 or 4; dealt out in turn.
-        heads: Heads of the widest layer; at least 1, 2, 3 in turn.
-        vocab: Different tokens.
-        length: Tokens of the longest input.
+        depth: Layers, as 3..8 (the default) or 4; dealt out in turn. With --trained 1..2, layers that a compile takes.
+        heads: Heads of the widest layer, 1..4; at least 1, 2, 3 in turn. With --trained 1..2.
+        vocab: Different tokens, 2..4; with --trained 2..3.
+        length: Tokens of the longest input, 3..5; with --trained 3, the length of every input. There are at most 81
+            inputs then.
+        trained: Train the models instead of compiling them.
         seal: Make no suite yet: write FILE.json, to publish, and FILE.secret.json with the seed, to keep.
         reveal: Make the suite of a seal, whose secret lies beside it, and show its seed.
         where: Where the draws are made.
@@ -53,18 +63,22 @@ def generate(
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.suite_view import suite_view
 
-    _require_one_purpose(out, seed, seal, reveal, is_default=(n, depth, heads, vocab, length) == DEFAULTS)
+    ranges = {"depth": depth, "heads": heads, "vocab": vocab, "length": length}
+    given = {name: text for name, text in ranges.items() if text is not None}
+    _require_one_purpose(out, seed, seal, reveal, is_default=n is None and not given, trained=trained)
+    n = n if n is not None else N_TRAINED if trained else N
     if seal is not None:
-        _write_seal(n, _bounds(depth, heads, vocab, length), seal, json=json)
+        _write_seal(n, _bounds(given, trained=trained), seal, json=json)
         return
-    n, bounds, number = _opened(reveal) if reveal else (n, _bounds(depth, heads, vocab, length), seed or 0)
+    n, bounds, number = _opened(reveal) if reveal else (n, _bounds(given, trained=trained), seed or 0)
     suite = generate_suite(
         n,
         out or Path(),
         seed=number,
         bounds=bounds,
+        kind="trained" if trained else "compiled",
         executor=where.choose_executor(Path("results/jobs")),
-        report=lambda items, total: tracked("drawing", items, total=total),
+        report=lambda items, total: tracked("training" if trained else "drawing", items, total=total),
     )
     if json:
         print_json({**suite.manifest(), "seconds": round(suite.seconds, 1)})
@@ -72,19 +86,16 @@ def generate(
         echo(*suite_view(suite, out or Path()))
 
 
-def _bounds(depth: str, heads: str, vocab: str, length: str) -> "Bounds":
-    from groundtruth.generated import Bounds, parse_range
+def _bounds(given: Mapping[str, str], *, trained: bool) -> "Bounds":
+    from groundtruth.generated import parse_range
+    from groundtruth.generated.suite import DEEP, TRAINED
 
-    return Bounds(
-        depth=parse_range(depth, name="--depth"),
-        heads=parse_range(heads, name="--heads"),
-        vocab=parse_range(vocab, name="--vocab"),
-        length=parse_range(length, name="--length"),
-    )
+    usual = TRAINED if trained else DEEP
+    return replace(usual, **{name: parse_range(text, name=f"--{name}") for name, text in given.items()})
 
 
 def _require_one_purpose(
-    out: Path | None, seed: int | None, seal: Path | None, reveal: Path | None, *, is_default: bool
+    out: Path | None, seed: int | None, seal: Path | None, reveal: Path | None, *, is_default: bool, trained: bool
 ) -> None:
     """Refuse options that exclude each other.
 
@@ -93,6 +104,11 @@ def _require_one_purpose(
     """
     from groundtruth.errors import ProgramError
 
+    if trained and (seal is not None or reveal is not None):
+        raise ProgramError(
+            "--trained makes no sealed suite: which networks are certified may differ between processors, so that a "
+            "seed does not settle the files. Leave out --seal and --reveal, or --trained."
+        )
     if seal is not None and (out or reveal or seed is not None):
         raise ProgramError("--seal makes no suite and draws its own seed: leave out --out, --reveal and --seed.")
     if reveal is not None and (seed is not None or not is_default):

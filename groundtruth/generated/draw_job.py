@@ -2,6 +2,7 @@
 
 import base64
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -22,7 +23,7 @@ _BOUNDS = TypeAdapter(Bounds)
 def write_draw_job(job: Job) -> str:
     """Write a draw for a worker."""
     bounds = _BOUNDS.dump_python(job.bounds, mode="json")
-    given = {"seed": job.seed, "number": job.number, "bounds": bounds, "folder": str(job.folder)}
+    given = {"seed": job.seed, "number": job.number, "bounds": bounds, "folder": str(job.folder), "kind": job.kind}
     return to_json(given).decode()
 
 
@@ -41,13 +42,14 @@ def run_draw_job(grounds: str, job: str) -> str:
     """
     require_same_code(grounds, CODE)
     given = from_json(job.encode())
-    asked = Job(given["seed"], given["number"], _BOUNDS.validate_python(given["bounds"]), Path(given["folder"]))
+    bounds = _BOUNDS.validate_python(given["bounds"])
+    asked = Job(given["seed"], given["number"], bounds, Path(given["folder"]), given["kind"])
     if not grounds:
         outcome_of(asked)
         return "{}"
     with tempfile.TemporaryDirectory(prefix="groundtruth-") as place:
         folder = Path(place) / "draw"
-        outcome_of(Job(asked.seed, asked.number, asked.bounds, folder))
+        outcome_of(replace(asked, folder=folder))
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     return to_json({name: base64.b64encode(content).decode() for name, content in files.items()}).decode()

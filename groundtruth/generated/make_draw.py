@@ -1,4 +1,4 @@
-"""One draw of a suite: a program drawn, judged, and its model stored."""
+"""One draw of a suite: a program drawn, judged, compiled or trained, and its model stored."""
 
 import random
 from dataclasses import replace
@@ -10,6 +10,7 @@ from groundtruth.generated.draw import Drawn, draw
 from groundtruth.generated.grammar import Stuck
 from groundtruth.generated.member import Member
 from groundtruth.generated.resume import Job, kept
+from groundtruth.generated.train_draw import store_trained
 from groundtruth.store.write import save
 
 WIDE = 3
@@ -40,6 +41,8 @@ def _drawn(job: Job) -> Member | str:
     torch.set_num_threads(1)
     try:
         drawn = draw_number(job.seed, job.number, job.bounds)
+        if job.kind == "trained":
+            return store_trained(drawn, job.number, job.bounds, str(job.folder))
         judged = judge(drawn, job.bounds)
     except Stuck:
         return "nothing fits any more"

@@ -14,7 +14,7 @@ from groundtruth.errors import ProgramError
 from groundtruth.files import from_json, to_json
 from groundtruth.generated.bounds import Bounds
 from groundtruth.generated.lock import LOCK
-from groundtruth.generated.member import MODEL_NAME, Member
+from groundtruth.generated.member import MODEL_NAME, Member, SuiteKind
 from groundtruth.source_hash import source_sha256
 from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS
 from mib.errors import FormatError
@@ -45,19 +45,23 @@ class Job:
         number: Of the draw.
         bounds: Of the suite's programs.
         folder: Of this draw alone, in the workshop.
+        kind: What is made of the program.
     """
 
     seed: int
     number: int
     bounds: Bounds
     folder: Path
+    kind: SuiteKind = "compiled"
 
 
-def jobs_of(seed: int, numbers: Sequence[int], bounds: Bounds, workshop: Path) -> list[Job]:
+def jobs_of(
+    seed: int, numbers: Sequence[int], bounds: Bounds, workshop: Path, kind: SuiteKind = "compiled"
+) -> list[Job]:
     """Draws of a suite, each with a folder under a name of all that it depends on, the code too."""
     code = source_sha256("groundtruth.generated.make_draw")
-    told = hashlib.sha256(f"{seed} {bounds} {code}".encode()).hexdigest()[:16]
-    return [Job(seed, number, bounds, workshop / f"{number}-{told}") for number in numbers]
+    told = hashlib.sha256(f"{seed} {bounds} {kind} {code}".encode()).hexdigest()[:16]
+    return [Job(seed, number, bounds, workshop / f"{number}-{told}", kind) for number in numbers]
 
 
 def kept(job: Job, make: Callable[[Job], Member | str]) -> Member | str:
@@ -110,13 +114,14 @@ def clear(workshop: Path) -> None:
     _remove(workshop, _OF_A_WORKSHOP)
 
 
-def require_folder(folder: Path, seed: int, bounds: Bounds) -> None:
+def require_folder(folder: Path, seed: int, bounds: Bounds, kind: SuiteKind = "compiled") -> None:
     """Refuse a folder with other things in it, or another suite.
 
     Args:
         folder: That a suite should go to.
         seed: Of the suite.
         bounds: Of its programs.
+        kind: What is made of them.
 
     Raises:
         ProgramError: If it is not new, empty, or of the same suite.
@@ -127,18 +132,21 @@ def require_folder(folder: Path, seed: int, bounds: Bounds) -> None:
         raise ProgramError(f"{folder / WORKSHOP} is a link; remove it, or name another folder.")
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
     if MANIFEST in there:
-        _require_same_suite(folder, seed, bounds)
+        _require_same_suite(folder, seed, bounds, kind)
     elif strange := {name for name in there - {WORKSHOP} if WORKSHOP not in there or not MODEL_NAME.fullmatch(name)}:
         raise ProgramError(
             f"{folder} is not empty and no suite of generated models (it holds '{min(strange)}'); name another folder."
         )
 
 
-def _require_same_suite(folder: Path, seed: int, bounds: Bounds) -> None:
+def _require_same_suite(folder: Path, seed: int, bounds: Bounds, kind: SuiteKind) -> None:
     told = _manifest(folder)
-    if (told.get("seed"), told.get("bounds")) != (seed, str(bounds)):
+    there = told.get("kind", "compiled")
+    if (told.get("seed"), told.get("bounds"), there) != (seed, str(bounds), kind):
+        models = f"of {there} models " if there != kind else ""
         raise ProgramError(
-            f"{folder} holds another suite (seed {told.get('seed')!r}, {told.get('bounds')}); name another folder."
+            f"{folder} holds another suite {models}(seed {told.get('seed')!r}, {told.get('bounds')}); "
+            "name another folder."
         )
     _members(folder)
 

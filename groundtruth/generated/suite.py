@@ -1,4 +1,4 @@
-"""A held-out suite: so many generated programs, compiled, proven and stored, the same on every machine.
+"""A held-out suite: so many generated programs, compiled, proven and stored, the same on every machine; or trained.
 
 Draw k of seed s is made by ``random.Random("s/k")``, and depths and heads are dealt out in turn, so that the suite is
 as wide as its bounds by construction. Draws are judged on their own and kept in their order: how many processes do it,
@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from groundtruth.generated.bounds import Bounds
 from groundtruth.generated.draw_job import CODE, run_draw_job, unpack_draw, write_draw_job
 from groundtruth.generated.lock import locked
 from groundtruth.generated.make_draw import outcome_of
-from groundtruth.generated.member import Member
+from groundtruth.generated.member import Member, SuiteKind
 from groundtruth.generated.resume import WORKSHOP, Job, clear, jobs_of, publish, require_folder
+from groundtruth.generated.train_draw import REFUSED, require_enumerable
 from groundtruth.workers import Lost
 
 SCHEMA_VERSION = 1
@@ -30,10 +32,16 @@ SCHEMA_VERSION = 1
 DEEP = Bounds(depth=(3, 8), heads=(1, 4), vocab=(2, 4), length=(3, 5))
 """Bounds of a held-out suite unless asked otherwise."""
 
+TRAINED = Bounds(depth=(1, 2), heads=(1, 2), vocab=(2, 3), length=(3, 3))
+"""Bounds of a suite of trained models unless asked otherwise: few inputs, for each pair of them is run."""
+
 ONE_PROCESS = Processes(1)
 
 WORKER_MEMORY = 2 * 2**30
 """Bytes that a worker asks a cluster for."""
+
+TWICE = "drawn before"
+"""The reason why the second of two equal programs is not kept."""
 
 _DRAWS_PER_MODEL = 20
 """A suite that takes more draws than this a model is given up."""
@@ -50,6 +58,7 @@ class Suite:
         draws: How many programs were drawn.
         rejected: How many of them were not kept, by reason.
         seconds: How long it took; not in the manifest.
+        kind: What was made of the programs.
     """
 
     seed: int
@@ -58,6 +67,19 @@ class Suite:
     draws: int
     rejected: Mapping[str, int]
     seconds: float
+    kind: SuiteKind = "compiled"
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many networks were trained and not certified, by what failed first."""
+        return {
+            reason.removeprefix(REFUSED): n for reason, n in sorted(self.rejected.items()) if reason.startswith(REFUSED)
+        }
+
+    @property
+    def tried(self) -> int:
+        """How many networks were trained."""
+        return len(self.members) + self.rejected.get(TWICE, 0) + sum(self.refused.values())
 
     def manifest(self) -> dict[str, Any]:
         """The suite as JSON; the same for the same seed, bounds and number."""
@@ -69,7 +91,13 @@ class Suite:
             "rejected": dict(sorted(self.rejected.items())),
             "spread": self.spread(),
             "models": {member.name: vars(member) for member in self.members},
+            **(self._training() if self.kind == "trained" else {}),
         }
+
+    def _training(self) -> dict[str, Any]:
+        """The rate of certification, as JSON."""
+        certified = self.tried - sum(self.refused.values())
+        return {"kind": self.kind, "training": {"tried": self.tried, "certified": certified, "refused": self.refused}}
 
     def spread(self) -> dict[str, dict[str, int]]:
         """How many models have so many layers, heads, live edges (in tens), and layers with a shared MLP."""
@@ -90,17 +118,23 @@ def generate(
     out: str | Path,
     *,
     seed: int = 0,
-    bounds: Bounds = DEEP,
+    bounds: Bounds | None = None,
+    kind: SuiteKind = "compiled",
     executor: Executor = ONE_PROCESS,
     report: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
 ) -> Suite:
     """Draw, check, prove and store a suite of models.
 
+    Trained models are the same for the same seed on one machine; which of them are certified may differ between
+    machines, for processors round differently.
+
     Args:
         n: How many models.
         out: Folder of the suite, made if it is not there; it gets a folder a model and ``suite.json``.
         seed: The same seed gives the same files on every machine.
-        bounds: How large the programs are.
+        bounds: How large the programs are; by default ``DEEP``, or ``TRAINED`` for trained models.
+        kind: ``compiled``, or ``trained``: networks of drawn circuits, ``wired`` and ``free`` in turn, of which those
+            are kept that are certified.
         executor: Runs the draws; by default this process. The files of a worker elsewhere come back to ``out``.
         report: Wraps what is being judged, for a progress bar.
 
@@ -113,28 +147,31 @@ def generate(
     if n < 1:
         raise ProgramError(f"n={n} makes no suite; ask for at least 1 model.")
     folder = Path(out)
-    require_folder(folder, seed, bounds)
+    bounds = bounds or (TRAINED if kind == "trained" else DEEP)
+    if kind == "trained":
+        require_enumerable(bounds)
+    require_folder(folder, seed, bounds, kind)
     start = time.perf_counter()
     workshop = folder / WORKSHOP
     workshop.mkdir(parents=True, exist_ok=True)
     with locked(workshop):
-        require_folder(folder, seed, bounds)  # another process may have made a suite there meanwhile
+        require_folder(folder, seed, bounds, kind)  # another process may have made a suite there meanwhile
         try:
-            found, rejected, draws = _collected(n, seed, bounds, workshop, executor, report)
+            jobs = partial(jobs_of, seed, bounds=bounds, workshop=workshop, kind=kind)
+            found, rejected, draws = _collected(n, jobs, bounds, executor, report)
         except ProgramError:
             clear(workshop)
             raise
         members = tuple(member for member, _ in found)
-        suite = Suite(seed, bounds, members, draws, rejected, time.perf_counter() - start)
+        suite = Suite(seed, bounds, members, draws, rejected, time.perf_counter() - start, kind)
         publish(workshop, {member.name: job.folder for member, job in found}, suite.manifest())
     return suite
 
 
 def _collected(
     n: int,
-    seed: int,
+    jobs_of_numbers: Callable[[range], list[Job]],
     bounds: Bounds,
-    workshop: Path,
     executor: Executor,
     report: Callable[[Iterator[Any], int], Iterator[Any]],
 ) -> tuple[list[tuple[Member, Job]], dict[str, int], int]:
@@ -149,12 +186,12 @@ def _collected(
                 f"only {len(members)} of {n} models in {draws} draws with {bounds}. Rejected: "
                 f"{', '.join(f'{reason} {count}' for reason, count in rejected.most_common())}. Widen the bounds."
             )
-        jobs = jobs_of(seed, range(draws, draws + missing), bounds, workshop)
+        jobs = jobs_of_numbers(range(draws, draws + missing))
         for job, found in report(_outcomes(jobs, executor), missing):
             if isinstance(found, str):
                 rejected[found] += 1
             elif found.name in members:
-                rejected["drawn before"] += 1
+                rejected[TWICE] += 1
             else:
                 members[found.name] = found, job
         draws += missing

@@ -16,12 +16,17 @@ def suite_view(suite: Suite, folder: Path) -> Iterator[Text]:
         suite: What was generated.
         folder: Where it lies.
     """
-    title = f"Generated suite · {notation.plural(len(suite.members), 'model')} · seed {suite.seed} · {suite.bounds}"
+    what = "Trained suite" if suite.kind == "trained" else "Generated suite"
+    title = f"{what} · {notation.plural(len(suite.members), 'model')} · seed {suite.seed} · {suite.bounds}"
     yield Text(title, "heading")
     for name, counts in suite.spread().items():
         values = "  ".join(f"{value}: {count}" for value, count in counts.items())
         yield Text().append(f"{name:<12}", "faint").append(values)
     yield Text().append(f"{'domain':<12}", "faint").append(_domains(suite))
+    if suite.kind == "trained":
+        failed = "".join(f"; {count} refused for {part}" for part, count in suite.refused.items())
+        certified = suite.tried - sum(suite.refused.values())
+        yield Text(f"{certified} of {suite.tried} trained networks certified ({certified / suite.tried:.0%}){failed}")
     kept = (
         f"{len(suite.members)} of {notation.plural(suite.draws, 'draw')} kept ({len(suite.members) / suite.draws:.0%})"
     )
