@@ -56,6 +56,7 @@ class Decoder:
             return logits[..., 0]
         logits = self.read(logits)
         best = logits.max(-1, keepdim=True).values
+        # Not `argmax`: of logits that are equal up to rounding it would take now one and now another.
         first = (logits >= best - TIE).to(torch.uint8).argmax(-1)
         return torch.where(best[..., 0] >= NONE_BELOW, first, torch.full_like(first, _NONE))
 
@@ -63,6 +64,7 @@ class Decoder:
         """Where two arrays of codes stand for different outputs."""
         if self.categorical:
             return left != right
+        # Negated, so that NaN, which no program gives, differs from everything.
         return ~((left - right).abs() <= NUMERIC_TOLERANCE * right.abs().clamp(min=1.0))
 
     def encode(self, values: Sequence[Any]) -> Tensor:
@@ -72,6 +74,8 @@ class Decoder:
             values: Values of the program's output, ``None`` among them.
         """
         if self.categorical:
+            # A value that no output stands for has a code that no run gives, so that it counts as wrong and not as
+            # missing.
             known = {value: code for code, value in enumerate(self.values)} | {None: _NONE}
             return torch.tensor([known.get(value, _NEVER) for value in values])
         numbers = [float(value) if isinstance(value, Real) else float("nan") for value in values]

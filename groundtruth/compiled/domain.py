@@ -165,6 +165,7 @@ class Domain:
         given = tuple(tokens)
         shown = " ".join(map(str, given)) or "(nothing)"
         for position, token in enumerate(given):
+            # Python calls True and 1 equal, and finds either in a vocabulary of the other.
             if token not in self.vocab or isinstance(token, bool) != isinstance(self.vocab[0], bool):
                 hint = did_you_mean(str(token), map(str, self.vocab))
                 raise DomainError(
@@ -195,17 +196,21 @@ class Domain:
             limit: The most inputs to return.
             seed: Chooses the sample; the same seed gives the same sample on every machine.
         """
+        # Exact counts only: a size that is not known must never pass for the whole domain.
         if self.size is not None and self.size <= limit:
             return Inputs(list(self.enumerate()), exhaustive=True)
         rng = random.Random(seed)
         chosen: list[Tokens] = []
         for length in self.lengths:
+            # Short lengths first, for what they leave of their share goes to the longer ones.
             share = (limit - len(chosen)) // (self.max_seq_len - length + 1)
             chosen.extend(self._some_of_length(length, share, rng))
         return Inputs(chosen, exhaustive=False)
 
     def sample(self, n: int, *, seed: int = 0) -> list[Tokens]:
         """Independent draws: a length uniformly among those that have inputs, then an input of that length.
+
+        Of a rule on more sequences than can be tried, a length comes up as often as its share of valid ones says.
 
         Args:
             n: How many; the same input can be drawn twice.
@@ -302,15 +307,19 @@ class Domain:
         for n_batches in range(_BATCHES):
             if len(found) >= n:
                 break
+            # At this rate all batches together would not fill the sample.
             if n_batches >= _PATIENCE and len(found) * _BATCHES < n * n_batches:  # there will never be enough of them
                 found.update(find_rare(self._is_valid, self.vocab, length, n, rng))
                 break
             batch = (tuple(rng.choices(self.vocab, k=length)) for _ in range(n))
             found.update(tokens for tokens in batch if self._is_valid(tokens))
+        # Sorted before a choice: a set has no order of its own, and that of strings depends on the hash seed.
         return sorted(found)[:n] if len(found) <= n else sorted(rng.sample(sorted(found), n))
 
     def _draw(self, rng: random.Random, *, length: int | None = None) -> Tokens:
         """One input: of the length, or of a uniformly drawn length."""
+        # Enumerated, a length is drawn uniformly among those that have inputs; drawing blindly would favour lengths
+        # whose sequences are mostly valid.
         if self.listed is not None or (self.valid is not None and self._n_candidates() <= COUNT_LIMIT // 10):
             return self._draw_from(self._by_length, rng, length)
         if self._is_rare:

@@ -84,6 +84,7 @@ class Weights:
     @cached_property
     def busy_heads(self) -> tuple[tuple[int, ...], ...]:
         """In each block, the heads that can write something; the others are padding to the widest block."""
+        # Exact zeros: a head that writes anything at all, however little, is busy.
         writes = (self.W_V.abs().amax((2, 3)) > 0) & (self.W_O.abs().amax((2, 3)) > 0)
         return tuple(tuple(h for h in range(self.n_heads) if bool(row[h])) for row in writes)
 
@@ -133,6 +134,7 @@ def mix(weights: Weights, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention of projected queries, keys and values [..., position, d_head]."""
     scores = query @ key.transpose(-1, -2) / weights.attn_scale
     if weights.causal:
+        # PAD is not masked, here as in Tracr: whether that matters is what `pad_safe` says.
         future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
         scores = scores.masked_fill(future, -torch.inf)
     return scores.softmax(-1) @ value
@@ -158,6 +160,7 @@ def forward(weights: Weights, tokens: Int[Tensor, "batch position"]) -> States:
     heads: list[Tensor] = []
     mlps: list[Tensor] = []
     for layer in range(weights.n_layers):
+        # All heads of a block read the stream before it: none may see what another has just written.
         results = [attend(weights, layer, h, residual, residual, residual) for h in range(weights.n_heads)]
         heads.append(torch.stack(results, dim=2))
         residual = residual + heads[-1].sum(2)
@@ -185,6 +188,7 @@ def logits(weights: Weights, tokens: Int[Tensor, "batch position"]) -> Float[Ten
     for layer in range(weights.n_layers):
         results = [attend(weights, layer, h, residual, residual, residual) for h in weights.busy_heads[layer]]
         residual = sum(results, start=residual)
+        # Without biases a neuron that reads nothing gives relu(0) = 0.
         neurons = weights.W_in[layer].any(0)
         hidden = (residual @ weights.W_in[layer][:, neurons]).relu()
         residual = residual + hidden @ weights.W_out[layer][neurons]

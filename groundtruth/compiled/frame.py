@@ -49,6 +49,7 @@ def aligned(weights: Weights, frame: Frame) -> Weights:
     written = {name: chopped(getattr(weights, name) @ frame.T, axis=-1) for name in _WRITERS}
     read = {name: chopped(frame @ getattr(weights, name), axis=-2) for name in _READERS}
     found = replace(weights, **written, **read)
+    # What lies outside the span of the frame is lost on the way there, and so shows on the way back.
     back = framed(found, frame)
     for name in (*_WRITERS, *_READERS):
         own = getattr(weights, name)
@@ -66,6 +67,7 @@ def require_orthonormal(frame: Frame) -> None:
         VariantError: If they are not.
     """
     error = frame @ frame.T - torch.eye(len(frame), dtype=frame.dtype)
+    # Written so that NaN is refused too.
     if not bool(error.abs().max() <= 1e-9):
         raise VariantError(f"the rows of a frame must be orthonormal; these are off by {float(error.abs().max()):.1e}.")
 

@@ -64,6 +64,8 @@ def _load_ahead() -> tuple[type, type]:
         hooked = importlib.import_module("transformer_lens.HookedRootModule")
         classes = hooked.HookedRootModule, hooked.HookPoint
     finally:
+        # Taken away also after an error: a stand-in that stays would be taken for the package by whoever imports it
+        # next.
         loaded = {name: sys.modules.pop(name) for name in set(sys.modules) - before if _is_of_lens(name)}
     ahead = {name: module for name, module in loaded.items() if name not in stand_ins}
     sys.meta_path.insert(0, _LoadedModules(ahead))

@@ -25,6 +25,7 @@ class PosEmbed(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """The embedding of each position [batch, position, d_model]."""
+        # Cloned: an expanded tensor is one row of memory, and a hook that writes to one input would write to all.
         return self.W_pos[: tokens.shape[1]].expand(tokens.shape[0], -1, -1).clone()
 
 

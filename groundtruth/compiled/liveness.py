@@ -39,7 +39,10 @@ def useful(weights: Weights) -> Parts:
     heads = torch.zeros(weights.W_Q.shape[:2], dtype=torch.bool)
     neurons = torch.zeros((weights.n_layers, weights.d_mlp), dtype=torch.bool)
     needed = weights.W_U.ne(0).any(1)
+    # Backwards, for what a part is needed for comes later; within a block the MLP first, which reads what the heads
+    # write.
     for layer in reversed(range(weights.n_layers)):
+        # Exact zeros count, which rotated weights have only in the coordinates of directions.
         neurons[layer] = weights.W_out[layer][:, needed].ne(0).any(1)
         needed = needed | weights.W_in[layer][:, neurons[layer]].ne(0).any(1)
         heads[layer] = weights.W_O[layer][:, :, needed].ne(0).flatten(1).any(1)
@@ -81,6 +84,7 @@ def without(weights: Weights, parts: Parts) -> Weights:
     if not len(parts):
         return weights
     heads, neurons = (~parts.heads)[:, :, None, None].double(), (~parts.neurons).double()
+    # Multiplied and not sliced: places of heads and neurons are names in the graph.
     kept = {name: getattr(weights, name) * heads for name in ("W_Q", "W_K", "W_V", "W_O")}
     kept |= {"W_in": weights.W_in * neurons[:, None], "W_out": weights.W_out * neurons[:, :, None]}
     return replace(weights, **kept)

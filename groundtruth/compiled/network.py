@@ -104,6 +104,7 @@ class CompiledNetwork(ProgramNetwork):
         Raises:
             VariantError: If the frame is not that of these weights.
         """
+        # In these coordinates zeros are exact again, which proofs about what can never be read rest on.
         found = self.weights if self.frame is None else aligned(self.weights, self.frame)
         return replace(found, W_U=chopped(self.decoder.read(found.W_U), axis=-2)) if self.decoder.centered else found
 

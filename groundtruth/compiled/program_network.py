@@ -133,6 +133,7 @@ class ProgramNetwork(ABC):
         outputs: list[list[Any]] = [[] for _ in inputs]
         by_length: dict[int, list[int]] = {}
         for index, tokens in enumerate(inputs):
+            # A batch of one length needs no padding, which would change what some models give.
             by_length.setdefault(len(tokens), []).append(index)
         for indices in by_length.values():
             codes = self.decoder.codes(self.logits(self.encode([inputs[i] for i in indices]))[:, 1:])

@@ -38,6 +38,7 @@ def find_rare(
         if tokens is None:
             if not changed:
                 break
+            # At random, neither first nor last: either would keep the search in the neighbourhood of one form.
             waiting = _changes(changed.pop(rng.randrange(len(changed))), vocab)
             continue
         if tokens in tried:
@@ -47,6 +48,7 @@ def find_rare(
         if rule(tokens):
             found[tokens] = None
             changed.append(tokens)
+    # In an order that does not tell how they were found, so that a sample of them can be drawn by a seed.
     return sorted(found)
 
 

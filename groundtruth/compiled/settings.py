@@ -43,6 +43,8 @@ class Settings:
         if self.mlp_exactness is not None:
             return self.mlp_exactness
         gaps = [b - a for numbers in listed if numbers for a, b in itertools.pairwise(sorted(numbers))]
+        # A step is 1 / slope wide and ends in the middle of a gap, so that a slope of 2 / gap just fits it in. Widths
+        # 1/(w+1) have gaps down to 1/(n(n+1)): twice the least slope; of listed numbers four times.
         return max(1e4, 4.0 * max_seq_len * (max_seq_len + 1), 8 / min(gaps, default=1.0))
 
 

@@ -109,6 +109,7 @@ class _Block(nn.Module):
         per_head = residual.unsqueeze(2).expand(-1, -1, self._n_heads, -1)
         attn_out = self.hook_attn_out(
             self.attn(
+                # Three tensors, so that a hook that writes into what queries read leaves keys and values as they are.
                 self.hook_q_input(per_head.clone()),
                 self.hook_k_input(per_head.clone()),
                 self.hook_v_input(per_head.clone()),

@@ -57,6 +57,7 @@ def sort_vocabulary(vocab: Iterable[Token]) -> Tokens:
     for special in (BOS, PAD):
         if special in tokens:
             raise DomainError(f"vocab contains {special!r}, which Tracr adds itself. Rename that token.")
+    # 1 and 1.0 are one token to a dictionary, so that one of them could never be given.
     if len(set(tokens)) < len(tokens):
         twice = next(token for token in tokens if tokens.count(token) > 1)
         raise DomainError(f"vocab contains {twice!r} twice.")

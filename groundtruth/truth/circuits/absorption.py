@@ -27,11 +27,14 @@ def cannot_reach(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
     stream = runs.stream(place) @ runs.reading(place)
     scale = TOLERANCE * max(1.0, largest(runs.full_output(place)))
     for position in range(stream.shape[1]):
+        # Total and part are grouped together: which of them occur at once is known, and what replaces the part is
+        # independent.
         states = torch.cat([stream[:, position], read[:, position]], dim=-1)
         states = states[distinct(states)[0]]
         total, own = states.chunk(2, dim=-1)
         new = put[distinct(put[:, position])[0], position]
         before, after = total[:, None], (total - own)[:, None] + new[None]
+        # The unembedding is linear and compared as it is; an MLP after its output matrix, which may read both alike.
         if place.kind == "mlp":
             w_out = runs.weights.W_out[place.layer]
             before, after = before.relu() @ w_out, after.relu() @ w_out
@@ -41,9 +44,12 @@ def cannot_reach(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
 
 
 def _scores_stay(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
+    # Softmax and values are those of the full run as long as no score moves; values do not depend on q and k.
     other = replace(place, letter="k" if place.letter == "q" else "q")
     partners = (runs.stream(place) @ runs.reading(other)).flatten(0, 1)
     partners = partners[distinct(partners)[0]]
+    # Under resample what is put is what is read of another input, so that it is among `read` already.
     everything = torch.cat([read, put]) if runs.ablation != "resample" else read
+    # Any key of any input: more than can meet this query, which only makes the proof harder, never wrong.
     products = everything @ partners.T
     return largest(products.amax(0) - products.amin(0)) <= TOLERANCE * max(1.0, largest(products))

@@ -63,6 +63,7 @@ def floors(offers: Iterable[Iterable[Offer]]) -> tuple[float, float]:
     full = cut = -math.inf
     for offer in offers:
         scores = list(offer)
+        # The position offers one of these, whichever it is, so that at least its lowest score is there.
         full = max(full, min(item[0] for item in scores))
         cut = max(cut, min(item[2] for item in scores))
     return full, cut
@@ -92,6 +93,8 @@ def bags_of(offers: Sequence[frozenset[Item]]) -> frozenset[Bags] | None:
     Returns:
         They; ``None`` if they are more than ``BAG_LIMIT``.
     """
+    # A sum does not change by what weighs nothing; sorted, for positions that offer the same in another order share a
+    # result.
     telling = [offer for offer in offers if any(item != (None, None) for item in offer)]
     return _bags(tuple(sorted(telling, key=_order)))
 
@@ -106,6 +109,7 @@ def _bags(offers: tuple[frozenset[Item], ...]) -> frozenset[Bags] | None:
         return None
     found: set[Bags] = {((), ())}
     for offer in offers:
+        # A set: orders of positions that lead to one bag are counted once, which keeps powers down to multisets.
         found = {(add_part(full, own), add_part(cut, other)) for full, cut in found for own, other in offer}
         if len(found) > BAG_LIMIT:
             return None
@@ -150,6 +154,7 @@ def head_bags(parts: Sequence[Ids], scores: Array, *, causal: bool) -> list[list
     table = scores.tolist()
     found: list[list[list[Bags]]] = []
     for position, own in enumerate(parts):
+        # The position itself is not among them: it holds this very state, not just any of its states.
         others = [offer for j, offer in enumerate(offered) if j != position and (j < position or not causal)]
         states, inverse = np.unique(own, axis=0, return_inverse=True)
         bags = dict[tuple[int, ...], list[Bags]]()
@@ -174,6 +179,7 @@ def _bags_of_query(
         return {(full[k], v, cut[k_cut], v_cut) for k, k_cut, v, v_cut in rows.tolist()}
 
     raw, own = [offer(rows) for rows in others], offer(mine[:, 2:])
+    # Over all states of the query: a floor that is lower than that of one state only keeps more.
     floor = floors([*raw, own])
     bags = bags_of([items_above(item, floor) for item in raw])
     found: dict[tuple[int, ...], list[Bags]] = {}
@@ -186,6 +192,7 @@ def _bags_of_query(
 
 def weights_of(bag: Bag) -> list[tuple[int, float]]:
     """The values of a bag, each with its weight in the mean."""
+    # The largest power is exp(0) = 1, so that none overflows and the total is no less than 1.
     top = max(score for (score, _), _ in bag)
     powers = [(value, n * math.exp(score - top)) for (score, value), n in bag]
     total = sum(power for _, power in powers)

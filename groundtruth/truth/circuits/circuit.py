@@ -270,6 +270,8 @@ class Circuit:
     def _family_in_words(self) -> str:
         """How many minimal circuits there are, where that is not just the one of all live edges."""
         n = len(self.minimal_circuits)
+        # Said only where it adds something: not where the family is just the live edges, or stands for something
+        # unknown.
         if self.sufficiency.holds is None or not n or (self.complete and self.minimal_circuits == (self.edges,)):
             return ""
         sizes = "/".join(dict.fromkeys(str(len(edges)) for edges in self.minimal_circuits))
@@ -310,6 +312,8 @@ def require_coherent(circuit: Circuit) -> None:
     Raises:
         ProofError: If no path of such edges joins any live edge to the logits.
     """
+    # Run whole, live edges may end in what no single cut shows (votes); and without live edges there is nothing to
+    # join.
     if circuit.exhaustive or not circuit.edges:
         return
     carrying = [t.edge for t in circuit.truths if t.proof in ("witness", "sampled", "none", "absorbed", "exhaustive")]

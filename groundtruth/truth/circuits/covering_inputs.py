@@ -49,6 +49,7 @@ def covering_inputs(
     while search.queue and search.evaluated < evaluations:
         batch: dict[Tokens, None] = {}
         while search.queue and len(batch) < _TOGETHER:
+            # The latest first: it is nearest to a condition that is about to be met.
             batch |= dict.fromkeys(longest.edits(search.queue.pop()))
         search.look_at([tokens for tokens in batch if tokens not in search.seen])
     return search.kept
@@ -66,6 +67,7 @@ def with_edits(inputs: Sequence[Tokens], domain: Domain, limit: int, *, seed: in
     chosen = dict.fromkeys(inputs[:limit])
     rng = random.Random(seed)
     for index, tokens in enumerate(inputs):
+        # What one input leaves of its share goes to those after it.
         share = (limit - len(chosen)) // (len(inputs) - index)
         edits = [edit for edit in domain.edits(tokens) if edit not in chosen]
         chosen |= dict.fromkeys(edits if len(edits) <= share else rng.sample(edits, share))
@@ -111,6 +113,7 @@ class _Search:
             column = held[id(expression)]
             codes, first = np.unique(column.codes, return_index=True)
             for code, where in zip(codes.tolist(), first.tolist(), strict=True):
+                # By type too: 1 and True are equal, and a function may tell them apart.
                 name = (number, _name(column.values[code]))
                 if name not in self._known:
                     self._known.add(name)
@@ -132,6 +135,7 @@ def _evaluable(
         held = columns(program, inputs, causal=causal)
     except Exception:  # any error of a user's function: a search goes on where there is none
         if len(inputs) > 1:
+            # One input on which a function fails would hide all of its batch; halves find it in log2 steps.
             half = len(inputs) // 2
             yield from _evaluable(program, inputs[:half], causal)
             yield from _evaluable(program, inputs[half:], causal)

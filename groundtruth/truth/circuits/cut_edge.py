@@ -8,7 +8,8 @@ from torch import Tensor
 
 from groundtruth.truth.circuits.absorption import cannot_reach
 from groundtruth.truth.circuits.circuit import Proof, Status
-from groundtruth.truth.circuits.patched_runs import RUN_LIMIT, TOLERANCE, Rows, Runs, distinct, largest, likely_pairs
+from groundtruth.truth.circuits.pair_batches import likely_pairs
+from groundtruth.truth.circuits.patched_runs import RUN_LIMIT, TOLERANCE, Rows, Runs, distinct, largest
 from mib.graph import Edge, Letter, Place
 
 Decision: TypeAlias = tuple[Status, Proof, int, tuple[int, int] | None]
@@ -19,6 +20,8 @@ def is_constant(runs: Runs, edge: Edge) -> bool:
     """Whether what is read along an edge is, on every input and at every position, what a cut puts there."""
     place = runs.graph.locate(edge.destination)
     read, put = runs.read(edge.source, place), runs.replacement(edge.source, place)
+    # Under resample any input may stand in for any other, so nothing may vary at a position; else there is one
+    # replacement to differ from.
     spread = largest(read.amax(0) - read.amin(0)) if runs.ablation == "resample" else largest(read - put)
     return spread <= TOLERANCE * max(1.0, largest(read))
 
@@ -30,9 +33,12 @@ def search(runs: Runs, edge: Edge) -> Decision:
         Status, proof, on how many pairs that was tried, and the witness as (input, replacement).
     """
     cut = CutEdge(runs, edge)
+    # A witness is cheap where there is one, and proves the edge live whatever else holds; so it is looked for before
+    # any proof.
     tried, hit = cut.first_change(likely_pairs(runs, cut.replacements))
     if hit is not None:
         return "live", "witness", tried, hit
+    # Proven of states and not of pairs, at a cost that does not grow with their number.
     if cannot_reach(runs, cut.place, cut.read, cut.put):
         return "inert", "absorbed", len(runs.tokens) * len(cut.replacements), None
     status, proof, more, hit = _try_every_pair(cut)
@@ -50,6 +56,8 @@ class CutEdge:
     def __init__(self, runs: Runs, edge: Edge) -> None:
         self.runs, self.place = runs, runs.graph.locate(edge.destination)
         self.read, self.put = runs.read(edge.source, self.place), runs.replacement(edge.source, self.place)
+        # Replacements that the destination reads alike give the same run: one of each is run, and stands for all of
+        # them.
         self.replacements, _ = distinct(self.put)
 
     def output(self, rows: Rows, replacements: Rows) -> Tensor:
@@ -88,6 +96,8 @@ def _try_every_pair(cut: CutEdge) -> Decision:
     absorbed, tolerance = True, TOLERANCE * max(1.0, largest(full))
     members = [torch.nonzero(group == index)[:, 0] for index in range(len(first))]
     order = torch.arange(len(first))
+    # In random order, so that the part of the classes that is run is no corner of the domain such as its shortest
+    # inputs.
     if gives_up := len(first) * n_put > RUN_LIMIT:
         order = torch.randperm(len(first), generator=torch.Generator().manual_seed(0))[: max(1, RUN_LIMIT // n_put)]
     step = max(1, runs.rows_a_batch // n_put)
@@ -98,12 +108,15 @@ def _try_every_pair(cut: CutEdge) -> Decision:
         codes = runs.codes_after(place, rows, output).unflatten(0, (-1, n_put))
         output = output.unflatten(0, (-1, n_put))
         for index, which in enumerate(chosen.tolist()):
+            # All of a class give this run, but each has its own output and its own positions that count.
             same = members[which]
             absorbed = absorbed and largest(output[index] - full[same[0]]) <= tolerance
             if (hit := _differing(runs, same, codes[index])) is not None:
                 return "live", "witness", start * n_put + len(rows), (hit[0], int(replacements[hit[1]]))
     if gives_up:
         return "undecided", "none", len(order) * n_put, None
+    # Under resample the own value of every member is among the replacements, so that its full output was compared
+    # above.
     if absorbed and runs.ablation != "resample":
         absorbed = all(largest(full[same] - full[same[0]]) <= tolerance for same in members)
     return "inert", "absorbed" if absorbed else "exhaustive", len(runs.tokens) * n_put, None
@@ -113,6 +126,7 @@ def _differing(runs: Runs, rows: Tensor, codes: Tensor) -> tuple[int, int] | Non
     """The first of some inputs whose output is not that of a run, and which run [run, position]."""
     expected, which = torch.unique(runs.codes[rows], dim=0, return_inverse=True)
     for index, own in enumerate(expected):
+        # Members may count other positions (PAD of shorter inputs), so that each pattern of these is judged by itself.
         mine = rows[which == index]
         differ = runs.decoder.differ(codes, own[None])  # [run, position]
         counted, where = torch.unique(runs.counts[mine], dim=0, return_inverse=True)

@@ -61,9 +61,11 @@ class CircuitTrials:
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(0)
         sizes = (len(self.runs.tokens), self.runs.n_replacements)
+        # A fixed seed: where a search is given up depends on its pairs, and a stored family must be found again.
         drawn = [torch.randint(size, (_FIRST_PAIRS,), generator=generator).tolist() for size in sizes]
         self.pairs = dict.fromkeys(zip(*drawn, strict=True))
         if self.sufficiency is not None and self.sufficiency.holds:
+            # Proven already, maybe by induction over a domain that no trial here could run whole.
             self._passed[frozenset(t.edge for t in self.truths if t.status == "live")] = True
 
     @property
@@ -79,6 +81,7 @@ class CircuitTrials:
         if not self.reproduces_first(wanted):
             return False
         trial = try_circuit(self.runs, circuit_mask(self.runs, self.truths, wanted), limit=RUN_LIMIT)
+        # This pair rules the circuit out in the next round, so that each round ends or learns something.
         if trial.differs_on is not None:
             self.pairs[trial.differs_on] = None
             return False
@@ -101,6 +104,8 @@ class CircuitTrials:
 
         What was not run on every pair but only on a sample counts as reproducing the model (``is_certain``).
         """
+        # An edge that carries a constant adds no choice to the search unless its source is disturbed, so that only
+        # others count.
         varying = {t.edge for t in self.truths if t.structural and t.proof not in ("constant", "unread")}
         if len(varying.intersection(edges)) > _MOST_EDGES:
             return None
@@ -111,6 +116,7 @@ class CircuitTrials:
                 found = minimal_sets(self.runs, edges, rows, puts, budget)
             except SearchTooLargeError:
                 return None
+            # A list, not a generator: each circuit that fails adds its pair, and the next round needs all of these.
             if all([self.reproduces(circuit) for circuit in found]):
                 return found
         return None
@@ -139,6 +145,7 @@ def _by_deletion(trials: CircuitTrials) -> list[frozenset[Edge]]:
     First those that no cut shows are left out before those that one does, in the graph's order; then at random.
     """
     live = {t.edge for t in trials.truths if t.status == "live"}
+    # Live edges last, so that an edge that can be spared for them is spared.
     first = sorted(trials.readable, key=lambda edge: edge in live)
     rng = random.Random(0)
     found: set[frozenset[Edge]] = set()
@@ -146,6 +153,7 @@ def _by_deletion(trials: CircuitTrials) -> list[frozenset[Edge]]:
         kept = _shrunk(trials, order)
         # One by one none can be left out; together some may, which a search among so few can often tell.
         found.update(trials.least_within(sorted(kept)) or [kept])
+    # Of two orders one may end in a smaller part of where the other ends; only the smaller is minimal.
     return [kept for kept in found if not any(other < kept for other in found)]
 
 

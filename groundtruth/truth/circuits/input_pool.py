@@ -1,16 +1,13 @@
 """The inputs that a proof about edges runs on: the whole domain where it is small, else inputs chosen to matter."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import torch
 
 from groundtruth.compiled.domain import Tokens
 from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.errors import DomainError
 from groundtruth.truth.circuits.circuit import Lengths
 from groundtruth.truth.circuits.covering_inputs import covering_inputs, with_edits
-from groundtruth.truth.circuits.patched_runs import Rows, Runs, every_pair
 
 POOL_LIMIT = 4_000
 """Domains up to this size are run whole."""
@@ -20,9 +17,6 @@ SAMPLE_SIZE = 1_000
 
 MEMORY_LIMIT = 16 * 2**30
 """Bytes that the full runs of a proof may take; more is refused before anything is allocated."""
-
-_COVERING, _EDITS = 100, 40
-"""So many covering inputs are paired with each other, and each with so many of its single-token edits."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +66,7 @@ def input_pool(
     whole, size = (POOL_LIMIT, SAMPLE_SIZE) if budget is None else (budget, budget)
     drawn = domain.inputs(limit=whole)
     if lengths == "fixed":
+        # Of the greatest length that has inputs: a rule may leave none of the greatest that is declared.
         longest = max(len(tokens) for tokens in drawn.tokens)
         domain = domain.with_lengths(longest, longest)
         if drawn.exhaustive:
@@ -80,10 +75,13 @@ def input_pool(
             drawn = domain.inputs(limit=whole)
     given = [_checked(model, tokens, domain.lengths) for tokens in inputs]
     if drawn.exhaustive:
+        # Given inputs are of the domain, so they are there already.
         return InputPool(drawn.tokens, exhaustive=True)
     found = covering_inputs(model.program, domain, causal=model.causal) if searched else []
+    # The latest found are the rarest, and the first of a pool are paired with each other.
     first = list(dict.fromkeys([*given, *reversed(found)]))
     edited = with_edits(first, domain, size // 2) if searched else []
+    # Drawn apart from what was found, so that a mean over it is not one of rare cases.
     sample = domain.inputs(limit=size - size // 2).tokens
     everything = list(dict.fromkeys([*first, *edited, *sample]))
     index = {tokens: row for row, tokens in enumerate(everything)}
@@ -112,24 +110,3 @@ def require_memory(model: CompiledNetwork, inputs: int, positions: int) -> None:
             f"x {positions} positions x {sources:,} sources x {w.d_model:,} dimensions); at most "
             f"{MEMORY_LIMIT / 2**30:.0f} GiB are. Run fewer inputs, budget={fitting}, or a model with fewer heads."
         )
-
-
-def covering_pairs(runs: Runs, replacements: Rows, covering: int) -> Iterator[tuple[Rows, Rows]]:
-    """Batches of (inputs, replacements): each of the first inputs with each other, and then with its neighbours.
-
-    Args:
-        runs: Of the model.
-        replacements: Those to choose from.
-        covering: How many inputs, the first ones, show something that the others do not.
-    """
-    first = torch.arange(min(covering, len(runs.tokens), _COVERING))
-    near = replacements[replacements < len(first)] if runs.ablation == "resample" else replacements
-    yield from every_pair(runs, first, near)
-    if runs.ablation != "resample":
-        yield from every_pair(runs, torch.arange(len(runs.tokens)), replacements)
-        return
-    for row in first.tolist():
-        edits = replacements[(runs.tokens[replacements] != runs.tokens[row]).sum(1) == 1][:_EDITS]
-        if len(edits):
-            yield torch.full_like(edits, row), edits
-            yield edits, torch.full_like(edits, row)

@@ -96,6 +96,7 @@ def measure(model: CompiledNetwork) -> Measurements:
         model: A compiled model.
     """
     inputs = model.domain.inputs(limit=max(model.check.inputs, 1), seed=model.check.seed).tokens
+    # One length a batch and no padding, as the model was checked against its program.
     batches = [model.encode([inputs[i] for i in indices]) for indices in batches_of_one_length(inputs)]
     margin = min(float(margins(model.decoder, logits(model.weights, batch)[:, 1:]).min()) for batch in batches)
     lengths = default_lengths(model)
@@ -113,6 +114,7 @@ def margins(decoder: Decoder, given: Tensor) -> Tensor:
     if not decoder.categorical:
         return torch.full_like(given[..., 0], NUMERIC_TOLERANCE)
     best = decoder.read(given).sort(-1, descending=True).values
+    # Two ways to decode to something else: another logit overtakes, or all fall below what counts as nothing selected.
     above_none = best[..., 0] - NONE_BELOW
     chosen = torch.minimum(best[..., 0] - best[..., 1], above_none) if best.shape[-1] > 1 else above_none
     return torch.where(above_none >= 0, chosen, -above_none)
@@ -147,6 +149,7 @@ def _effect(runs: Runs, edge: Edge, rows: Tensor, replacements: Tensor, margin: 
     full = (runs.streams[unembedding_sublayer(runs.weights.n_layers)] @ runs.weights.W_U)[rows]
     change = runs.decoder.read(cut - full)
     chosen = change.gather(-1, runs.decoder.read(full).argmax(-1, keepdim=True))
+    # A logit may cross the bound of None by itself, or overtake the decoded one: the larger of both bounds either.
     moved = torch.maximum(change.abs(), (change - chosen).abs()).amax(-1)
     moved = torch.where(runs.counts[rows], moved, 0.0)
     share = runs.changed(rows, runs.decoder.codes(cut)).double().mean()

@@ -85,6 +85,8 @@ def minimal_sets(runs: Runs, edges: Sequence[Edge], rows: Rows, puts: Rows, budg
     Raises:
         SearchTooLargeError: If it costs more.
     """
+    # Without a kept path to the logits an edge changes no output, so that a set without it is smaller and gives the
+    # same.
     useful = _leading_to_logits(edges)
     values = _Values(runs, useful, rows, puts)
     states: dict[State, list[Mask]] = {(0, 0): [0]}
@@ -220,6 +222,7 @@ class _Values:
             matrix = self._bases[source].T @ self._reading(destination)
             own, put = self._values[source][number] @ matrix, self._put[source] @ matrix
             change = own - put
+            # Then a set without the edge reads the same: with it none is minimal.
             idle = largest(change) <= TOLERANCE * max(1.0, largest(own), largest(put))
             self._deltas[key] = None if idle else change
         return self._deltas[key]
@@ -230,6 +233,7 @@ class _Values:
             graph = self.runs.graph
             count = graph.n_readable[graph.destination_index[destination]]
             put = self.runs.replacement_outputs
+            # Every edge is cut here, also those that may not be kept: these stay cut in all sets.
             total = sum((put[name][self.puts] for name in graph.sources[:count]), torch.zeros(()))
             self._cut[destination] = total @ self._reading(destination)
         return self._cut[destination]
@@ -279,6 +283,8 @@ def _step(
             found.setdefault((*rest, output), []).extend(mask | added for mask in masks)
             held += len(masks)
             budget.require(held)
+    # Sets of one state have one future: what completes a set completes any part of it that is here, so that no minimal
+    # set is lost.
     return {state: least(masks, budget) for state, masks in found.items()}, [*(frontier[i] for i in kept), node.name]
 
 
@@ -288,7 +294,9 @@ def _outputs(values: _Values, node: _Node, view: Mapping[str, int], budget: Budg
     by_output: dict[int, list[Mask]] = {}
     choices = [values.reads(end, edges, view, budget) for end, edges in node.ends]
     w_out = w.W_out[layer] if node.place.kind == "mlp" else w.W_O[layer, node.place.head]
+    # Spent before it is computed: the count is of shapes alone, so that every machine gives up at the same place.
     budget.spend(math.prod(len(masks) for masks, _ in choices) * values.n_positions * len(w_out))
+    # The edges of different letters are different bits, so that their sum is their union.
     masks = [sum(chosen) for chosen in product(*(masks for masks, _ in choices))]
     picked = torch.cartesian_prod(*(torch.arange(len(own)) for own, _ in choices)).reshape(len(masks), -1)
     for start in range(0, len(masks), _BATCH):
@@ -312,6 +320,7 @@ def _at_logits(
             choices, read = values.reads(*node.ends[0], dict(zip(node.sources, view, strict=True)), budget)
             budget.spend(len(choices) * values.n_positions * read.shape[-1])
             rows = values.rows.repeat(len(choices))
+            # Judged by what is decoded, as circuits are: logits may differ.
             wrong = values.runs.changed(rows, values.runs.decoder.codes(read.flatten(0, 1))).reshape(len(choices), -1)
             right = (~wrong.any(1)).tolist()
             passing[view] = least([mask for mask, fits in zip(choices, right, strict=True) if fits], budget)
@@ -327,6 +336,7 @@ def least(masks: Iterable[Mask], budget: Budget) -> list[Mask]:
         SearchTooLargeError: If comparing them costs more than is left.
     """
     found: list[Mask] = []
+    # Smallest first: a set can only hold sets that come before it, so that one pass finds the least.
     for mask in sorted(set(masks), key=lambda mask: (mask.bit_count(), mask)):
         budget.spend(_COMPARISON * len(found))
         if not any(smaller & mask == smaller for smaller in found):

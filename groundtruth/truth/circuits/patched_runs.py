@@ -4,7 +4,7 @@ A cut edge carries the *replacement* of its ablation: under resample the source'
 (one replacement for each input of the pool), under zero and mean one replacement for all. Everything is float64.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -31,9 +31,6 @@ RUN_LIMIT = 200_000
 
 _GRID_REACH = 2.0**23
 """Streams up to this size are told apart to ``TOLERANCE``: 8e17 steps of it, of the 9e18 that an int64 can count."""
-
-_SMALL = 24
-"""Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
 
 _ROWS_IN_MEMORY = 2**22
 """Numbers of one intermediate result that a batch of runs may hold."""
@@ -121,6 +118,8 @@ class Runs:
         change: dict[Ablation, Callable[[Tensor], Tensor]] = {
             "resample": lambda output: output,
             "zero": lambda output: torch.zeros_like(output[:1]),
+            # BOS and PAD count in a mean, as in the engine of `mib`, which is given no attention mask of a compiled
+            # model.
             "mean": lambda output: output[typical].mean((0, 1), keepdim=True).expand(1, output.shape[1], -1),
             "mean-positional": lambda output: output[typical].mean(0, keepdim=True),
         }
@@ -180,6 +179,7 @@ class Runs:
         return logits_from(self.weights, sublayer, self._stream_after(place, sublayer, rows, output))
 
     def _stream_after(self, place: Place, sublayer: int, rows: Rows, output: Tensor) -> Tensor:
+        # Where nothing changed this leaves rounding of 1e-16 of the stream, far below `TOLERANCE`.
         return self.streams[sublayer][rows] + output - self.full_output(place)[rows]
 
     def others(self, place: Place, cut: dict[Letter | str, Tensor], *, afterwards: bool) -> Tensor:
@@ -198,6 +198,7 @@ class Runs:
             parts.append(unit(total - cut[letter] if letter in cut else total).flatten(1))
         if afterwards and place.kind != "logits":
             sublayer = self.sublayer_after(place)
+            # The node's own output follows from the parts above; what it is added to does not.
             rest = self.streams[sublayer] - self.full_output(place)
             parts.append(unit(rest @ self.continuations.basis(sublayer)).flatten(1))
         return torch.cat(parts, dim=1)
@@ -248,6 +249,7 @@ class Runs:
         matrix = self.reading(place)
         stream = residual
         for source in self.graph.sources[: self.graph.n_readable[column]]:
+            # The stream holds what every source wrote in this run, so that only cut edges need a correction.
             if not kept[self.graph.source_index[source], column]:
                 stream = stream + (self.replacement_outputs[source][replacements] - own[source])
         return stream @ matrix
@@ -280,6 +282,7 @@ class Continuations:
             sublayer: The sublayer that reads the stream, by its number in ``mib.sublayers``.
             residual: The stream [row, position, d_model].
         """
+        # What follows depends on the stream alone: PAD is not masked, so that tokens and lengths play no part.
         known = self._known.setdefault(sublayer, {})
         keys = self._keys(sublayer, residual)
         unique, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
@@ -312,6 +315,7 @@ class Continuations:
                     parts += [matrix[layer, head] for head in w.busy_heads[layer] for matrix in (w.W_Q, w.W_K, w.W_V)]
                 if mlp_sublayer(layer) >= sublayer:
                     parts.append(w.W_in[layer])
+            # Each matrix is scaled to 1 first, lest steep neurons hide what a quiet head reads below the cut of 1e-10.
             left, values, _ = torch.linalg.svd(torch.cat([unit(part) for part in parts], dim=1), full_matrices=False)
             self._bases[sublayer] = left[:, values > 1e-10 * values.max()]
         return self._bases[sublayer]
@@ -352,36 +356,12 @@ def distinct(values: Tensor) -> tuple[Tensor, Tensor]:
     rounded = (flat / (TOLERANCE * max(1.0, size))).round().to(torch.int64)
     keys = _hashes(rounded.numpy())
     _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    # `unique` sorts by hash; groups are numbered by first appearance, so that the earliest (shortest) input stands for
+    # each.
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return torch.from_numpy(first[order]), torch.from_numpy(rank[group.reshape(-1)])
-
-
-def likely_pairs(runs: Runs, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:
-    """Batches of (inputs, replacements) where a change is likely: among the first inputs, then at random.
-
-    Args:
-        runs: Of the model.
-        replacements: Those to choose from.
-    """
-    n, m = len(runs.tokens), len(replacements)
-    small = replacements[replacements < _SMALL] if runs.ablation == "resample" else replacements
-    rows = torch.arange(min(_SMALL, n))
-    yield rows.repeat_interleave(len(small)), small.repeat(len(rows))
-    generator = torch.Generator().manual_seed(0)
-    for size in (512, 2048):
-        if n * m > 4 * size:
-            pick = torch.randint(m, (size,), generator=generator)
-            yield torch.randint(n, (size,), generator=generator), replacements[pick]
-
-
-def every_pair(runs: Runs, rows: Rows, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:
-    """Batches of (inputs, replacements): every one of both."""
-    n, m = len(rows), len(replacements)
-    for start in range(0, n * m, runs.rows_a_batch):
-        index = torch.arange(start, min(n * m, start + runs.rows_a_batch))
-        yield rows[index // m], replacements[index % m]
 
 
 def _hashes(rows: NDArray[np.int64]) -> NDArray[np.int64]:

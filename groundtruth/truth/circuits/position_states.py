@@ -25,7 +25,7 @@ from groundtruth.truth.circuits.attention_outcomes import (
 )
 from groundtruth.truth.circuits.patched_runs import TOLERANCE, Runs
 from groundtruth.truth.circuits.reasons import reading, writing
-from groundtruth.truth.circuits.value_table import Array, Ids, ValueTable
+from groundtruth.truth.circuits.value_table import Array, Ids, ValueTable, pick_classes
 from mib.graph import LETTERS, Edge, Place
 from mib.sublayers import split_sublayer
 
@@ -133,6 +133,8 @@ class ValueSpace:
         for position, ids in enumerate(alphabets):
             tokens = self.table("input").number(self.weights.W_E[torch.tensor(ids)].numpy())
             place = self.table("pos").number(self.weights.W_pos[position : position + 1].numpy())
+            # Every token of the alphabet, whatever a validity rule says: more inputs than there are, which step 2
+            # allows.
             rows.append(np.unique(np.stack([tokens, np.repeat(place, len(tokens))], axis=1), axis=0))
         return States(rows, [("full", "input"), ("full", "pos")])
 
@@ -201,6 +203,8 @@ class Passage:
         if self._puts is None:
             return
         for source in sorted({s for d in destinations for s in self._cut.get(d, ())}):
+            # An earlier sublayer has added it for another edge of this source: both carry one counterfactual, and one
+            # column keeps them so.
             if ("put", source) in states.columns:
                 continue
             for position, rows in enumerate(states.rows):
@@ -280,9 +284,11 @@ class Passage:
 
         def written(position: int, run: Run) -> Ids:
             pre, which = self.reads(states, position, run, node)
-            ids = _each(table.number(np.maximum(pre, 0.0) @ w_out), which)
+            ids = pick_classes(table.number(np.maximum(pre, 0.0) @ w_out), which)
             for row in np.nonzero(which == ANYTHING)[0].tolist():
                 # Whatever mean a head writes, a neuron that none of its values opens is shut.
+                # ReLU is monotone, so that bounds of what is read bound what a neuron gives; where both are equal it is
+                # known.
                 low, high = np.maximum(self._bounds(states, position, run, node, row), 0.0)
                 if bool((low == high)[matters].all()):
                     ids[row] = table.number(np.where(matters, low, 0.0)[None] @ w_out)[0]
@@ -319,12 +325,15 @@ class Passage:
         bags, values, bounded = self._bags(states, place, node)
         full, cut = list[Ids](), list[Ids]()
         for position, found in enumerate(bags):
+            # Giving up this head alone: what does not read it is followed on.
             if sum(map(len, found)) > STATE_LIMIT:
                 found = [[ANY_BAGS]] * len(found)
             states.rows[position] = np.repeat(states.rows[position], [len(pairs) for pairs in found], axis=0)
             pairs = [pair for pairs in found for pair in pairs]
             full.append(self._number_bags(node, values, [own for own, _ in pairs]))
             cut.append(self._number_bags(node, values, [other for _, other in pairs]) if touched else full[-1])
+        # Weights of a softmax are positive and add up to 1, so that a mean of unknown weights lies between the values
+        # all the same.
         if bounded and any(bool((ids == ANYTHING).any()) for ids in [*full, *cut]):
             states.hulls[node] = values
         self._append(states, node, full, cut if touched else None)
@@ -344,7 +353,7 @@ class Passage:
                 ids = list[Ids]()
                 for position in range(len(states.rows)):
                     read, which = self.reads(states, position, run, f"{node}<{letter}>")
-                    ids.append(_each(table.number(read @ w_o if letter == "v" else read), which))
+                    ids.append(pick_classes(table.number(read @ w_o if letter == "v" else read), which))
                 offers[letter, run] = ids  # pyright: ignore[reportArgumentType]
         d_head, d_model = w_o.shape
         scores = tables["q"].vectors(d_head) @ tables["k"].vectors(d_head).T / weights.attn_scale
@@ -353,6 +362,8 @@ class Passage:
             for position in range(len(states.rows))
         ]
         bounded = all(bool((own[:, 4:] != ANYTHING).all()) for own in parts)
+        # Scores that differ by rounding must be one score, or equal bags would count as many; 1e-11 moves a weight by
+        # 1e-11 of it. Adding 0 makes -0 equal to 0.
         bags = head_bags(parts, np.round(scores, 11) + 0.0, causal=weights.causal)
         return bags, tables["v"].vectors(d_model), bounded
 
@@ -366,6 +377,7 @@ class Passage:
     def _merge(self, states: States, sublayer: int) -> None:
         """Number alike what nothing from a sublayer on tells apart, so that states that differ in it are one."""
         # A source that nothing reads any more has no columns left, whatever it wrote.
+        # Its value can reach no output from here on (step 1).
         self._keep(states, [column for column in states.columns if self._space.read_from(column[1], sublayer)])
         states.differs = {source for source in states.differs if self._space.read_from(source, sublayer)}
         basis = self._space.basis(sublayer)
@@ -374,8 +386,9 @@ class Passage:
             _, first = np.unique(ids, return_index=True)
             for position, rows in enumerate(states.rows):
                 merged = rows.copy()
-                merged[:, index] = _each(first[ids], rows[:, index])
+                merged[:, index] = pick_classes(first[ids], rows[:, index])
                 states.rows[position] = merged
+        # Both runs agree in it for every later reader: one column serves both, and the runs may have met again.
         same = {s for s in states.differs if self._columns_agree(states, s)}
         states.differs -= same
         self._keep(states, [c for c in states.columns if c[0] != "cut" or c[1] not in same])
@@ -385,11 +398,3 @@ class Passage:
         full, cut = states.columns.index(("full", source)), states.columns.index(("cut", source))
         agree = ((rows[:, full] == rows[:, cut]) & (rows[:, full] != ANYTHING) for rows in states.rows)
         return all(bool(rows.all()) for rows in agree)
-
-
-def _each(classes: Ids, which: Ids) -> Ids:
-    """The class of each item, and ``ANYTHING`` for one that has none."""
-    found = np.full(len(which), ANYTHING)
-    known = which != ANYTHING
-    found[known] = classes[which[known]]
-    return found

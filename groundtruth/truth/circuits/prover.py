@@ -24,11 +24,10 @@ from groundtruth.truth.circuits.circuit import (
 )
 from groundtruth.truth.circuits.cut_edge import CutEdge, Decision, cut_output, is_constant, search
 from groundtruth.truth.circuits.family import Circuits, CircuitTrials, minimal_circuits
-from groundtruth.truth.circuits.input_pool import InputPool, covering_pairs, input_pool, require_memory
+from groundtruth.truth.circuits.input_pool import InputPool, input_pool, require_memory
+from groundtruth.truth.circuits.pair_batches import covering_pairs, every_pair, likely_pairs
 from groundtruth.truth.circuits.patched_runs import (
     Runs,
-    every_pair,
-    likely_pairs,
     pool,
 )
 from groundtruth.truth.circuits.reasons import structure, unread
@@ -75,6 +74,7 @@ class Ground:
 
         Under mean ablation they are all runs, since the means are.
         """
+        # A mean over the first inputs alone would be another ablation.
         if self.exhaustive or self.runs.ablation in ("mean", "mean-positional"):
             return self.runs
         return replace(self.runs, tokens=self.runs.tokens[:_NEAR], counts=self.runs.counts[:_NEAR])
@@ -125,6 +125,7 @@ def ground(
     require_memory(model, len(chosen.inputs), positions + 1)
     tokens = model.encode(chosen.inputs, length=positions)
     counts = pool(tokens, special=(model.bos_id, model.pad_id))
+    # Inputs that were searched for are no sample: a mean over them would be of rare cases.
     mean_over = torch.tensor(chosen.drawn) if chosen.drawn else None
     runs = Runs(model.core, model.graph, model.decoder, tokens, counts, kind, mean_over)
     return Ground(model, which, chosen, runs)
@@ -168,6 +169,8 @@ def default_lengths(model: ProgramNetwork) -> Lengths:
 
 def prove_on(base: Ground) -> Circuit:
     """Give every edge a status and a proof, and show that the live edges suffice, or what else is needed."""
+    # Sufficiency needs the status of all edges, the family needs sufficiency, and which edges are redundant needs the
+    # family.
     truths = [prove_edge(base, edge) for edge in base.model.graph.edges]
     sufficiency = sufficiency_of(base, truths)
     circuits, complete = family_of(base, truths, sufficiency)
@@ -218,6 +221,8 @@ def prove_edge(base: Ground, edge: Edge) -> EdgeTruth:
     why = structure(base.model).get(edge)
     if why is None:
         return EdgeTruth(edge, "absent", "zero", Reason("nothing", (), ()))
+    # Before any run: these are on `core`, where decoys write nothing, and would call the edge constant for the wrong
+    # reason.
     if edge in unread(base.model):
         return EdgeTruth(edge, "inert", "unread", why)
     status, proof, tried, found = decide(base, edge)
@@ -229,9 +234,12 @@ def decide(base: Ground, edge: Edge) -> Decision:
     backup = is_backup(base.model, edge.source)
     if not base.exhaustive:
         return _decide_on_sample(base, edge, backup)
+    # A backup writes a constant only as long as nothing else is cut, and a constant edge is cut freely in proofs of
+    # circuits.
     if not backup and is_constant(base.runs, edge):
         return "inert", "constant", 0, None
     decision = search(base.runs, edge)
+    # The search gave up after `RUN_LIMIT` runs; classes of values may decide what is too much to run.
     if decision[0] == "undecided" and (proof := base.classes.proof(edge)) is not None:
         return "inert", proof, 0, None
     return decision
@@ -239,6 +247,7 @@ def decide(base: Ground, edge: Edge) -> Decision:
 
 def _decide_on_sample(base: Ground, edge: Edge, backup: bool) -> Decision:
     """Look for a witness where one is likely, then for a proof by value classes, then for a witness further on."""
+    # Not `is_constant` of runs: on a sample that shows nothing of the inputs that are missing.
     if not backup and base.classes.is_constant(edge):
         return "inert", "constant", 0, None
     near = CutEdge(base.near, edge)
@@ -246,6 +255,7 @@ def _decide_on_sample(base: Ground, edge: Edge, backup: bool) -> Decision:
     tried, hit = near.first_change(every_pair(base.near, first, near.replacements[near.replacements < len(first)]))
     if hit is not None:
         return "live", "witness", tried, hit
+    # After the cheap witnesses and before the long search, which can never show that an edge is inert.
     if (proof := base.classes.proof(edge)) is not None:
         return "inert", proof, 0, None
     cut = CutEdge(base.runs, edge)

@@ -42,6 +42,7 @@ def structure(model: CompiledNetwork) -> dict[Edge, Reason]:
     An edge is absent where all that its source can write, read through its destination's matrix, is zero; both are
     taken in the coordinates of the provenance's directions, in which no rounding of a rotation is left.
     """
+    # In the residual coordinates of a rotated model every product has rounding in it, and none would be zero.
     graph, weights = model.graph, model.aligned
     written = {name: writing(weights, graph.locate(name)) for name in graph.sources}
     matrices = {name: reading(weights, graph.locate(name)) for name in graph.destinations}
@@ -77,6 +78,7 @@ def unread(model: CompiledNetwork) -> frozenset[Edge]:
 
 def _is_read(written: Tensor, matrix: Tensor) -> bool:
     scale = _size(written) * _size(matrix)
+    # In float64 a product of matrices of width d errs by d * 1e-16 of its scale; no weight that is meant is that small.
     return scale > 0.0 and _size(written @ matrix) > 1e-13 * scale
 
 
@@ -92,6 +94,7 @@ def writing(weights: Weights, place: Place) -> Tensor:
         case "pos":
             return weights.W_pos
         case "head":
+            # A coordinate that no value feeds, as heads are padded to one size, writes nothing whatever its row of W_O.
             fed = weights.W_V[place.layer, place.head].abs().amax(0) > 0
             return weights.W_O[place.layer, place.head][fed]
         case _:
@@ -115,6 +118,7 @@ def reason(model: CompiledNetwork, edge: Edge) -> Reason:
     names = {expression.label: expression.name for expression in walk(model.program)}
     directions = [model.provenance.directions[i] for i in shared]
     carried = {_RANK[direction.kind] for direction in directions}
+    # One direction that varies makes the edge vary, whatever else travels beside it.
     carries: Carries = next(kind for kind in ("variable", "position", "constant") if kind in carried)
     return Reason(
         carries=carries,

@@ -14,14 +14,13 @@ from torch import Tensor
 
 from groundtruth.truth.circuits.absorption import cannot_reach
 from groundtruth.truth.circuits.circuit import EdgeTruth, Sufficiency
+from groundtruth.truth.circuits.pair_batches import every_pair, likely_pairs
 from groundtruth.truth.circuits.patched_runs import (
     RUN_LIMIT,
     TOLERANCE,
     Runs,
     distinct,
-    every_pair,
     largest,
-    likely_pairs,
     unit,
 )
 from groundtruth.truth.circuits.value_classes import ValueClasses
@@ -57,12 +56,14 @@ def prove_sufficiency(runs: Runs, truths: Sequence[EdgeTruth], classes: ValueCla
         truths: Every edge with its proof.
         classes: Where the runs are a sample of the domain, the classes of values on all of it.
     """
+    # While one is undecided it is not known which edges are live, so that a run would answer another question.
     if undecided := sum(t.status == "undecided" for t in truths):
         return Sufficiency(None, "sample", undecided=undecided)
     loose = doubtful_edges(truths)
     if not loose:
         return Sufficiency(True, "induction")
     live = [t.edge for t in truths if t.status == "live"]
+    # Cheapest first: nodes by themselves, then all classes of the circuit, then the circuit on pairs.
     if _preserved_locally(runs, loose, live) if classes is None else classes.preserve_nodes(loose, live):
         return Sufficiency(True, "local")
     if classes is not None and classes.suffices_without(
@@ -70,8 +71,10 @@ def prove_sufficiency(runs: Runs, truths: Sequence[EdgeTruth], classes: ValueCla
     ):
         return Sufficiency(True, "classes")
     trial = try_circuit(runs, circuit_mask(runs, truths, live))
+    # One pair refutes, also where the pool is a sample: its inputs are of the domain.
     if trial.differs_on is not None:
         return Sufficiency(False, "exhaustive", trial.runs)
+    # All pairs of a sample are not all pairs of the domain.
     whole = trial.complete and classes is None
     return Sufficiency(True, "exhaustive", trial.runs) if whole else Sufficiency(None, "sample", trial.runs)
 
@@ -93,6 +96,8 @@ def is_preserved(
         classes: Where the runs are a sample of the domain, the classes of values on all of it.
     """
     cut = [t for t in truths if t.edge not in kept and t.structural and t.proof != "unread"]
+    # What is constant carries the same cut or not, as long as its source writes what it writes in the full run: so by
+    # induction.
     loose = [t.edge for t in cut if t.proof != "constant"]
     if classes is None:
         return _preserved_locally(runs, loose, [*kept])
@@ -128,6 +133,7 @@ def try_circuit(runs: Runs, kept: NDArray[np.bool_], *, limit: int = RUN_LIMIT) 
     if not cut:
         return Trial(None, True, 0)
     puts = [runs.replacement(edge.source, runs.graph.locate(edge.destination)) for edge in cut]
+    # All cut edges carry values of one counterfactual, so that replacements differ if any edge tells them apart.
     replacements, _ = distinct(torch.cat([unit(put) for put in puts], dim=-1))
     everything = torch.arange(len(runs.tokens))
     total = len(everything) * len(replacements)
@@ -135,6 +141,8 @@ def try_circuit(runs: Runs, kept: NDArray[np.bool_], *, limit: int = RUN_LIMIT) 
         limit = min(limit, _SAMPLE)
     tried = 0
     for batches in (likely_pairs(runs, replacements), every_pair(runs, everything, replacements)):
+        # Likely pairs are run again among every pair; counted apart, they never make an incomplete search look
+        # complete.
         start = tried
         for rows, chosen in batches:
             if tried - start >= limit:
@@ -154,6 +162,7 @@ def _preserved_locally(runs: Runs, loose: Sequence[Edge], live: Sequence[Edge]) 
         place = runs.graph.locate(edge.destination)
         node = replace(place, letter="") if place.kind == "head" else place
         into.setdefault(node, {}).setdefault(place.letter if place.kind == "head" else "", []).append(edge.source)
+    # What a node writes matters only if a kept edge carries it; all others that leave it are cut.
     used = {runs.graph.locate(edge.source) for edge in live}
     return all(
         _node_is_preserved(runs, node, letters)
@@ -167,6 +176,7 @@ def _node_is_preserved(runs: Runs, node: Place, letters: dict[Letter | str, list
     for letter, sources in letters.items():
         place = replace(node, letter=letter) if node.kind == "head" else node  # pyright: ignore[reportArgumentType]
         put = torch.stack([runs.replacement(source, place) for source in sources]).sum(0)
+        # Cut edges add up in what is read, and differences that cancel there are no difference to the node.
         read = torch.stack([runs.read(source, place) for source in sources]).sum(0)
         parts.append((place, put, read))
     if len(parts) == 1 and cannot_reach(runs, parts[0][0], parts[0][2], parts[0][1]):
@@ -178,6 +188,7 @@ def _node_is_preserved(runs: Runs, node: Place, letters: dict[Letter | str, list
         return False
     full = runs.full_output(node)
     tolerance = TOLERANCE * max(1.0, largest(full))
+    # One input of a group is run for all of it, so that all must write alike to begin with.
     if largest(full - full[first][group]) > tolerance:
         return False
     for rows, puts in every_pair(runs, first, replacements):

@@ -68,6 +68,7 @@ class ValueClasses:
             snapshots.append(own)
             for source, ids in passage.written.items():
                 known = written.get(source, [np.zeros(0, dtype=np.int64)] * len(ids))
+                # A cut edge carries a value of an input of any length, also at positions where this length has PAD.
                 written[source] = [np.union1d(a, b) for a, b in zip(known, ids, strict=True)]
         return snapshots, written
 
@@ -87,6 +88,8 @@ class ValueClasses:
         read = self._space.read(edge.source, edge.destination)
         scale = TOLERANCE * max(1.0, float(np.abs(read).max(initial=0.0)))
         for position, ids in enumerate(classes):
+            # With one replacement value all must equal it; under resample all must equal each other, and any of them
+            # will do to compare with.
             put = read[ids[0]] if self._runs.ablation == "resample" else self._put(edge, position)
             if float(np.abs(read[ids] - put).max(initial=0.0)) > scale:
                 return False
@@ -100,6 +103,7 @@ class ValueClasses:
 
         By step 7, for the circuit of all other edges; queries and keys first by their products alone.
         """
+        # Products alone first: they stay also where the values that the head mixes are too many to follow.
         return "absorbed" if self._scores_stay(edge) else self._follow([edge])
 
     def preserve_nodes(self, loose: Sequence[Edge], live: Sequence[Edge]) -> bool:
@@ -112,6 +116,7 @@ class ValueClasses:
             loose: The edges that are cut and carry something that varies.
             live: The edges that are kept.
         """
+        # A node that no kept edge leaves is never heard in the circuit.
         used = {"logits", *(edge.source for edge in live)}
         into: dict[str, list[Edge]] = {}
         for edge in loose:
@@ -125,6 +130,7 @@ class ValueClasses:
 
     def suffices_without(self, cut: Sequence[Edge]) -> bool:
         """Whether the circuit without some edges gives what the model gives on every pair: step 7 for all together."""
+        # All cut edges at once: what each leaves alone, all together need not.
         return self._follow(cut) is not None
 
     def _scores_stay(self, edge: Edge) -> bool:
@@ -143,6 +149,7 @@ class ValueClasses:
             states, passage = snapshots[attention_sublayer(place.layer)], Passage(self._space)
             for position in range(len(states.rows)):
                 vectors, which = passage.reads(states, position, "full", other)
+                # A partner of which nothing is known may tell apart whatever the edge carries.
                 if bool((which == ANYTHING).any()):
                     return False
                 partners.append(vectors)
@@ -164,6 +171,7 @@ class ValueClasses:
             found = [self._follow_length(cut, puts, index) for index in range(len(self._alphabets))]
         except TooManyClasses:
             return None
+        # One length on which nothing is shown is enough: the claim is about all of them.
         if None in found:
             return None
         return "absorbed" if set(found) == {"absorbed"} else "exhaustive"
@@ -176,6 +184,7 @@ class ValueClasses:
         puts: dict[str, list[Ids]] = {}
         for source, destinations in readers.items():
             read = np.concatenate([self._space.read(source, name) for name in destinations], axis=1)
+            # Replacements are combined with every state, so that each one less saves a whole copy of the states.
             alike = ValueTable().number(read)
             puts[source] = [
                 np.array([ANYTHING]) if ANYTHING in ids else ids[np.unique(alike[ids], return_index=True)[1]]
@@ -187,6 +196,7 @@ class ValueClasses:
         """Follow both runs on inputs of one length; ``None`` if they may come to decode differently."""
         first = min(self._half(self._runs.graph.locate(edge.destination)) for edge in cut)
         last = max(self._half(self._runs.graph.locate(edge.destination)) for edge in cut)
+        # Up to the first cut both runs are the full run, whose states are known.
         states, passage = self._full[0][index][first].copy(), Passage(self._space, cut, puts)
         for sublayer in range(first, self._n_sublayers):
             passage.through_sublayer(states, sublayer)

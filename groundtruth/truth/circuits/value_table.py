@@ -5,6 +5,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from groundtruth.truth.circuits.attention_outcomes import ANYTHING
 from groundtruth.truth.circuits.patched_runs import TOLERANCE
 
 Array: TypeAlias = NDArray[np.float64]
@@ -46,3 +47,11 @@ class ValueTable:
     def vectors(self, width: int) -> Array:
         """The vector of each class [class, width], also where there is none."""
         return np.array(self._vectors).reshape(-1, width)
+
+
+def pick_classes(classes: Ids, which: Ids) -> Ids:
+    """The class of each item, and ``ANYTHING`` for one that has none."""
+    found = np.full(len(which), ANYTHING)
+    known = which != ANYTHING
+    found[known] = classes[which[known]]
+    return found

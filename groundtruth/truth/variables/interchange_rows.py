@@ -68,6 +68,7 @@ def rows(label: str, length: int, pools: Sequence[Pool]) -> Rows:
         one = np.ones(len(full), dtype=np.int64)
         gathered.add(full, int(pool.length != length), one, index, np.arange(len(full)))
         for position in range(length):
+            # A value from the same position is the kind before; of a shorter source every position is another one.
             elsewhere = np.delete(values, position, axis=1) if position < common else values
             for kind, column in ((2, values[:, position : position + 1]), (3, elsewhere)):
                 codes, first, counts = np.unique(column, return_index=True, return_counts=True)
@@ -79,6 +80,7 @@ def rows(label: str, length: int, pools: Sequence[Pool]) -> Rows:
 
 def _merged(gathered: _Gathered, sizes: Sequence[int], length: int) -> Rows:
     everything = np.concatenate(gathered.codes)
+    # Many sources put the same there: it is run once and weighs as often as it comes.
     codes, first, inverse = np.unique(everything, axis=0, return_index=True, return_inverse=True)
     inverse = inverse.reshape(-1)
     weights = np.zeros((len(codes), len(KINDS)), dtype=np.int64)
@@ -86,6 +88,7 @@ def _merged(gathered: _Gathered, sizes: Sequence[int], length: int) -> Rows:
     sources = np.concatenate(gathered.sources)[first]
     starts = np.cumsum([0, *map(len, gathered.codes)])
     chunks = [inverse[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    # Rows of all positions carry the first two kinds, rows of one position the other two: so the chunks are told apart.
     full = [chunk for chunk, part in zip(chunks, gathered.weights, strict=True) if part[:, :2].any()]
     single = {
         (int(np.flatnonzero(row != KEEP)[0]), int(row.max())): index

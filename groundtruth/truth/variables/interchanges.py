@@ -92,6 +92,7 @@ class Laboratory:
 
     def certified(self, stage: Stage) -> Stage:
         """The stage with its interchanges, run where its next reader reads, which is where all its sites lead."""
+        # Between the site and its next reader nothing looks, so that an interchange there gives this very run.
         sublayer = min(reader.sublayer(self._variable.n_layers) for reader in stage.readers)
         bases = [self._bases(pool, sublayer, stage) for pool in range(len(self._rows))]
         exhaustive = sum(len(b.first) * len(r.codes) for b, r in zip(bases, self._rows, strict=True)) <= PAIR_LIMIT
@@ -118,10 +119,13 @@ class Laboratory:
         """The inputs of one length, by what later components and the program read of them."""
         inputs, variable, program = self._ground.pools[pool], self._variable, self._ground.program
         stream = inputs.streams[sublayer].clone()
+        # BOS keeps what it holds: an interchange leaves it alone, so that a run depends on it.
         stream[:, 1:] -= stream[:, 1:] @ variable.span @ variable.span.T
         groups = [distinct(stream @ self._ground.readable(sublayer))[1]]
         groups += [_grouped(inputs.columns[label]) for label in sorted(self._read_beside(stage))]
         rest = _grouped(torch.stack(groups, dim=1).numpy())
+        # Bases of a class must also agree in what an interchange leaves standing (positions where nothing is put) and
+        # in the output that it is compared with.
         whole = [rest, _grouped(inputs.columns[variable.label]), _grouped(inputs.columns[program.output])]
         _, first, counts = np.unique(torch.stack(whole, dim=1).numpy(), axis=0, return_index=True, return_counts=True)
         return _Bases(rest.numpy(), first, counts)
@@ -133,6 +137,7 @@ class Laboratory:
         again = program.recomputed({label: readers})
         found = {operand for other in again for operand in program.operands[other]} - again
         unseeing = {other for other in again if label in program.operands[other] and other not in (readers or again)}
+        # Where every expression that is run again sees what is put, the own value of the variable is not read any more.
         if not unseeing:
             found.discard(label)
         put_out = label == program.output and (readers is None or UNEMBEDDING in readers)
@@ -145,6 +150,8 @@ class Laboratory:
     def _every(self, pool: int, bases: _Bases) -> _Batch:
         put = self._rows[pool]
         n_bases, n_rows = len(bases.first), len(put.codes)
+        # Each run stands for all bases of its class with all sources of its row, so that counts are of pairs and not of
+        # runs.
         weights = bases.counts[:, None, None] * put.weights[None]
         return _Batch(
             base=bases.first.repeat(n_rows),
@@ -155,6 +162,7 @@ class Laboratory:
     def _some(self, pool: int) -> _Batch:
         """A sample of the interchanges into inputs of one length."""
         sizes = np.array([len(other.inputs) for other in self._ground.pools])
+        # A stream of its own for each length: a sample does not depend on which lengths came before.
         rng = np.random.default_rng([self._seed, pool])
         n = int(np.ceil(SAMPLE / len(KINDS) * sizes[pool] / sizes.sum()))
         drawn = [self._drawn(pool, kind, n, sizes, rng) for kind in range(len(KINDS))]
@@ -168,6 +176,7 @@ class Laboratory:
     def _drawn(self, pool: int, kind: int, n: int, sizes: Ints, rng: np.random.Generator) -> Ints:
         """What some sources put there, as indices of rows."""
         own, every = np.arange(len(sizes)) == pool, np.ones(len(sizes), dtype=np.bool_)
+        # Pools are drawn in proportion to their size, so that inputs are drawn uniformly.
         chances = np.where([own, ~own, every, every][kind], sizes, 0)
         if not chances.any():
             return np.zeros(0, dtype=np.int64)
@@ -197,6 +206,7 @@ class Laboratory:
         ground, put = self._ground, self._rows[pool]
         inputs, label = ground.pools[pool], self._variable.label
         codes = put.codes[batch.row]
+        # What is kept is written out as the own value, so that putting it back and leaving it are one run.
         codes = np.where(codes == KEEP, inputs.columns[label][batch.base], codes)
         which = _grouped(np.concatenate([rest[batch.base][:, None], codes], axis=1)).numpy()
         _, first = np.unique(which, return_index=True)
@@ -205,6 +215,7 @@ class Laboratory:
         expected, undefined = ground.encoded(outputs.numpy()), (outputs == 0).any(1)
         own = ground.output_codes[pool][torch.from_numpy(batch.base)]
         changed = ground.decoder.differ(expected[which], own).any(1).numpy()
+        # Where the program has no value there is nothing to be wrong about; such pairs are counted apart.
         wrong = (ground.decoder.differ(actual, expected).any(1) & ~undefined).numpy()[which]
         unclear = undefined.numpy()[which]
         tally.runs += len(first)
@@ -229,6 +240,7 @@ class Laboratory:
         inputs, program = ground.pools[pool], ground.program
         readers = self._program_readers(stage)
         again = program.recomputed({variable.label: readers})
+        # Only what is read again is taken along: the rest of the columns would be copied for each run.
         needed = {program.output, variable.label}.union(*(program.operands[label] for label in again))
         suffix = ground.suffix(sublayer)
         span, streams = variable.span[suffix.kept], inputs.streams[sublayer][..., suffix.kept]
@@ -248,6 +260,8 @@ class Laboratory:
         """What a source holds of the variable when it has a value, in coordinates of its span [code, coordinate]."""
         numbers, label = self._ground.program.numbers[self._variable.label], self._variable.label
         states = torch.zeros(len(numbers.values), self._variable.span.shape[1], dtype=torch.float64)
+        # In reverse, so that of several inputs that hold a value the first one is the source; they differ by `spread`
+        # at most.
         for pool in reversed(self._ground.pools):
             held = (pool.streams[sublayer][:, 1:] @ self._variable.span).flatten(0, 1)
             codes, first = np.unique(pool.columns[label], return_index=True)

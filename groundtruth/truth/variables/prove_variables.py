@@ -41,6 +41,7 @@ def prove_variables(model: CompiledNetwork, *, limit: int = POOL_LIMIT, seed: in
     """
     if model.certainty == "measured":
         return []  # no direction holds a variable by itself
+    # One ground for all variables: running the domain costs more than any one certificate.
     ground = Ground(model, limit=limit)
     return [
         VariableTruth(variable, tuple(_stages(ground, variable, seed)), _spread(ground, variable), ground.exhaustive)
@@ -51,6 +52,7 @@ def prove_variables(model: CompiledNetwork, *, limit: int = POOL_LIMIT, seed: in
 def _spread(ground: Ground, variable: Variable) -> float | None:
     """The greatest distance, at any site, of what the variable's directions hold from the state of its value."""
     numbers = ground.program.numbers[variable.label]
+    # No state stands for what a compiled model cannot hold.
     if UNDEFINED in variable.values:
         return None
     zero = torch.zeros(variable.d_model, dtype=torch.float64)
@@ -59,6 +61,7 @@ def _spread(ground: Ground, variable: Variable) -> float | None:
     return max(
         float((stream[:, 1:] @ variable.directions - expected[pool.columns[variable.label]]).abs().max())
         for pool in ground.pools
+        # At all later sites, not only where it is written: nothing may have overwritten it on the way.
         for stream in pool.streams[variable.since :]
     )
 
@@ -67,6 +70,7 @@ def _stages(ground: Ground, variable: Variable, seed: int) -> list[Stage]:
     """The sites of a variable, those with the same readers to come together."""
     writer = variable.writer
     sites = residual_sites(variable.n_layers, since=variable.since)
+    # At the output of one of several writers an interchange would move its share alone.
     if not variable.other_writers:
         sites.insert(0, writer)
     if not variable.other_writers and writer.kind == "head_result" and _writes_as_it_is(ground, variable):
@@ -89,6 +93,7 @@ def _rank(ground: Ground, variable: Variable, readers: Sequence[Reader]) -> int:
     graph, weights, span = ground.model.graph, ground.model.aligned, variable.aligned.span
     destinations = dict.fromkeys(reader.destination for reader in readers)
     parts = [span.T @ reading(weights, graph.locate(name)) for name in destinations]
+    # A steep reader would otherwise push what a quiet one reads below the cut of `matrix_rank`.
     scaled = [part / part.abs().max() for part in parts]
     return int(torch.linalg.matrix_rank(torch.cat(scaled, dim=1))) if parts else 0
 
@@ -103,4 +108,6 @@ def _writes_as_it_is(ground: Ground, variable: Variable) -> bool:
     written = weights.W_O[site.layer, site.head][used]
     held = written @ directions @ directions.T
     unit = torch.eye(len(written), dtype=written.dtype)
+    # Orthonormal rows that lie inside the directions: then an interchange of coordinates is one of the vectors, to
+    # rounding.
     return all(torch.allclose(*pair, rtol=0.0, atol=1e-12) for pair in ((written @ written.T, unit), (held, written)))

@@ -163,11 +163,13 @@ class CausalModel:
             for length, rows in by_length.items():
                 common = min(length, shape[1])
                 inputs = [given[row][0] for row in rows]
+                # Sources repeat, and the program need run only once on each.
                 distinct = {tokens: place for place, tokens in enumerate(dict.fromkeys(inputs))}
                 values = self.program.run(list(distinct))[label]
                 codes[rows, :common] = values[[distinct[tokens] for tokens in inputs], :common]
                 for row in rows:
                     positions = given[row][1]
+                    # Beyond the shorter of both inputs there is nothing to take or nowhere to put it.
                     where[row, list(range(common) if positions is None else positions)] = True
             replacements[label] = Replacement(codes, where, readers.get(label))
         return _Batch(self.program.run(bases), replacements)

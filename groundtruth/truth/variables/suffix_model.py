@@ -24,6 +24,7 @@ class Suffix:
     def __init__(self, weights: Weights, sublayer: int) -> None:
         self._scale, self._causal = weights.attn_scale, weights.causal
         read = [_read(weights, later) for later in reading_sublayers(weights.n_layers, start=sublayer)]
+        # A dimension matters as long as anything from a sublayer on reads it.
         needed = [torch.stack(read[index:]).any(0) for index in range(len(read))]
         self.kept = needed[0]
         self._unembed = weights.W_U[self.kept]
@@ -68,6 +69,8 @@ def _heads(weights: Weights, layer: int, kept: Tensor, later: Tensor) -> list[tu
     for head in range(weights.n_heads):
         w_q, w_k = weights.W_Q[layer, head], weights.W_K[layer, head]
         w_v, w_o = weights.W_V[layer, head], weights.W_O[layer, head]
+        # A score is a sum over coordinates, so that one that is zero on either side adds nothing; the scale of the
+        # scores stays that of the whole head.
         matched, moved = w_q.any(0) & w_k.any(0), w_v.any(0) & w_o[:, later].any(1)
         if moved.any():
             found.append((w_q[kept][:, matched], w_k[kept][:, matched], w_v[kept][:, moved], w_o[moved][:, kept]))

@@ -83,6 +83,8 @@ class ProgramGround:
         found: dict[str, tuple[Any, ...]] = {}
         pools = self.pools  # numbers grow as the program runs
         for label, numbers in self.program.numbers.items():
+            # Values that occur on inputs: interchanges add numbers to a program later on, which are no values of the
+            # domain.
             codes = np.unique(np.concatenate([pool.columns[label].ravel() for pool in pools]))
             found[label] = tuple(numbers.decode(codes))
         return found
@@ -94,6 +96,7 @@ class ProgramGround:
 
     def encoded(self, codes: Codes) -> Tensor:
         """Numbers of output values as the decoder's codes."""
+        # Not kept: an interchange may have met a new value since, which has a number by now.
         return self.decoder.encode(self.program.numbers[self.program.output].values)[torch.from_numpy(codes)]
 
 
@@ -117,6 +120,7 @@ class Ground(ProgramGround):
         return [self._pool(inputs) for inputs in self._inputs]
 
     def _pool(self, inputs: list[Tokens]) -> StatePool:
+        # Each length by itself and unpadded: PAD is no position of a program.
         states = forward(self.model.core, self.model.encode(inputs))
         streams = [states.embed + states.pos]
         for heads, mlp in zip(states.heads, states.mlps, strict=True):

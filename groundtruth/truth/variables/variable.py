@@ -102,6 +102,7 @@ class Variable:
         """Differences of its states, from the first value's to each other's; for numbers one direction, if any."""
         if self.encoding != "one-hot":
             return self.directions[:, : min(1, len(self.values) - 1)]
+        # Differences from one state span all differences: a - b = (a - first) - (b - first).
         states = torch.stack([self.state(value) for value in self.values], dim=1)
         return states[:, 1:] - states[:, :1]
 
@@ -112,6 +113,8 @@ class Variable:
         The coordinates of one-hot values sum to one, so k is one less than the number of values that occur (``None``,
         which writes nothing, among them); 1 for numbers; 0 for what never varies.
         """
+        # Values are different one-hot codes (or none), so that their differences from the first are independent and QR
+        # loses no column.
         return torch.linalg.qr(self.differences)[0]
 
     def state(self, value: Any) -> Float[Tensor, " d_model"]:

@@ -128,6 +128,7 @@ class VariableTruth:
     def claims(self) -> tuple[Any, ...]:
         """All that is claimed, to compare; not what rounding can change: the spread, and how many runs it took."""
         variable, held = self.variable, self.spread is not None and self.spread <= SPREAD
+        # Grouping of runs rests on rounding, and may be another on another machine.
         stages = tuple(replace(stage, runs=0) for stage in self.stages)
         return variable.key, variable.values, variable.writer, variable.readers, held, self.exhaustive, stages
 

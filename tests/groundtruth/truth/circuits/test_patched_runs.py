@@ -11,12 +11,11 @@ from groundtruth.compiled.torch_module import CompiledTransformer
 from groundtruth.compiler.compile_program import compile
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.truth.circuits.cut_edge import cut_output
+from groundtruth.truth.circuits.pair_batches import every_pair, likely_pairs
 from groundtruth.truth.circuits.patched_runs import (
     Continuations,
     distinct,
-    every_pair,
     largest,
-    likely_pairs,
     pool,
     unit,
 )
