@@ -15,6 +15,7 @@ from groundtruth.evaluation.variables.language_model_sites import (
     names_language_model,
 )
 from groundtruth.evaluation.variables.task_sites import task_site
+from groundtruth.model import KnownModel
 from groundtruth.specs import find_model, models_in
 from groundtruth.store.catalog import stored, summaries
 from groundtruth.trained.trained_model import TrainedModel
@@ -69,7 +70,7 @@ class VariableChoice:
         if self.places is not None:
             return list(self.places)
         small = sorted(item["name"] for item in summaries() if item["edges"] <= MAX_EDGES)
-        return [place for name in small for place in places_of(name)]
+        return [place for name in small for place in _telling_places(name, find_model(name))]
 
 
 VARIABLE_PROFILES: Mapping[str, Profile] = {
@@ -142,8 +143,7 @@ def places_of(name: str) -> list[Place]:
         )
     if not model or not at or not variable:
         known = find_model(name)
-        found = [(name, variable, site) for variable, site in informative(known)[:N_PLACES]]
-        if not found:
+        if not (found := _telling_places(name, known)):
             trained = isinstance(known, TrainedModel)
             lacks = "has a span and changes an output" if trained else "is read beside another one"
             raise DomainError(
@@ -154,6 +154,26 @@ def places_of(name: str) -> list[Place]:
     where = task_site(site)
     find_model(model).variable(variable).at(Site.of(where))
     return [(model, variable, str(where))]
+
+
+def _telling_places(name: str, model: KnownModel) -> list[Place]:
+    """The most telling variables of a model; none where there is nothing to seek."""
+    return [(name, variable, site) for variable, site in informative(model)[:N_PLACES]]
+
+
+def _places_in(name: str) -> list[Place]:
+    """What a user names; of many models, such as a suite's, those in which there is something to seek.
+
+    Raises:
+        DomainError: As ``places_of``, or if there is nothing to seek in any of them.
+    """
+    models = models_in([name])
+    if models == [name]:
+        return places_of(name)
+    found = [place for one in models for place in _telling_places(one, find_model(one))]
+    if not found:
+        raise DomainError(f"none of the {len(models)} models of '{name}' has a variable that is worth seeking.")
+    return found
 
 
 def _told_apart(
@@ -174,7 +194,7 @@ def _told_apart(
             named = True
             language_models |= dict.fromkeys(language_model_places(name, tasks))
         else:
-            compiled += [place for one in models_in([name]) for place in places_of(one)]
+            compiled += _places_in(name)
     if tasks and not language_models:
         raise DomainError(
             f"--task {','.join(tasks)} is for language models, and there is none among {', '.join(models)}. Name one, "

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from groundtruth.bench.cell import Cell, Skipped, VariableSetting
+from groundtruth.bench.request import Request
 from groundtruth.bench.run_cell import run_cell
-from groundtruth.bench.variable_subjects import places_of
+from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, places_of, variable_subjects
 from groundtruth.bench.variable_values import variable_values
 from groundtruth.cli.main import main
 from groundtruth.errors import DomainError
@@ -107,6 +108,13 @@ def test_places_that_are_sought_have_a_span():
         ("second_step@wired-0", "step", "residual.0.post"),
         ("second_step@wired-0", "previous", "residual.0.mid"),
     ]
+    request = Request(models=["hist@*-0"])
+    sought = {subject.model for subject in variable_subjects(VARIABLE_PROFILES["smoke"], request)}
+    assert sought == {"hist@wired-0", "hist@free-0"}  # and not the sparse one, whose units nobody planned
+    with pytest.raises(DomainError, match="'hist@sparse-0' has no residual stream where a variable has a span"):
+        places_of("hist@sparse-0")
+    with pytest.raises(DomainError, match=r"none of the 2 models of '\*@sparse-0' has a variable"):
+        variable_subjects(VARIABLE_PROFILES["smoke"], Request(models=["*@sparse-0"]))
     with pytest.raises(DomainError, match="'hist@wired-0:hist' names no site: write hist@wired-0:hist@residual"):
         places_of("hist@wired-0:hist")
 
