@@ -75,10 +75,13 @@ def assemble(
     )
     indices_space = bases.VectorSpaceWithBasis.from_values(rasp.indices.label, range(max_seq_len))
     output_space = bases.VectorSpaceWithBasis(sink[nodes.OUTPUT_BASIS])
+    # All tokens, BOS and PAD and all indices have a direction, also those that no block reads: any input can be
+    # embedded.
     residual = bases.join_vector_spaces(craft_model.residual_space, tokens_space, indices_space, output_space)
     layers = _layers(craft_model.blocks)
     arrays = {
         "W_E": _embed(residual, tokens_space),
+        # BOS stands before the first token and has no index.
         "W_pos": np.concatenate([np.zeros((1, residual.num_dims)), _place(indices_space, residual)]),
         **_attention_arrays(layers, residual, undiluted_softmax, value_sized_heads),
         **_mlp_arrays(layers, residual),
@@ -98,6 +101,7 @@ def _layers(blocks: Sequence[transformers.HalfLayerBlock]) -> list[_Layer]:
     layers: list[_Layer] = []
     for block in blocks:
         if isinstance(block, transformers.MLP):
+            # An MLP that follows an MLP opens a layer of its own, without heads.
             heads = layers.pop().heads if layers and layers[-1].mlp is None else ()
             layers.append(_Layer(heads, block))
         else:
@@ -129,6 +133,7 @@ def _attention_arrays(
 ) -> dict[str, Array]:
     heads = [head for layer in layers for head in layer.heads]
     n_heads = max([len(layer.heads) for layer in layers] + [1])
+    # At least 1, so that a model without heads has arrays all the same.
     sizes = [max(head.w_qk.matrix.shape) for head in heads] + [1]
     value_sizes = [head.w_ov.matrix.shape[1] for head in heads]
     if value_sized:
@@ -141,6 +146,7 @@ def _attention_arrays(
             ]
         )
     d_head, d_model = max(sizes), residual.num_dims
+    # Attention divides by this root; Tracr meant its temperature of 100 without it.
     scale = np.sqrt(d_head) if undiluted else 1.0
     shape = (len(layers), n_heads, d_model, d_head)
     arrays = {name: np.zeros(shape) for name in ("W_Q", "W_K", "W_V")}

@@ -101,6 +101,7 @@ def tell_missing(missing: Sequence[object], n_jobs: int, arguments: str) -> int:
 def _tried(function: Callable[[AnyJob], str], job: AnyJob) -> str | NotBuilt:
     import torch
 
+    # Processes side by side: threads of each would fight for the same cores.
     torch.set_num_threads(1)
     try:
         return function(job)

@@ -178,6 +178,7 @@ def check(
 
 def _require_stateless(model: CompiledNetwork, program: rasp.SOp, inputs: Sequence[Tokens]) -> None:
     """Evaluate a few inputs again: a program whose functions remember gives something else."""
+    # From both ends, for a function that remembers may do so only from some length on.
     for tokens in (*inputs[:_AGAIN], *inputs[-_AGAIN:]):
         first, again = (_evaluated(model, program, [tokens]).rows()[0] for _ in range(2))
         if repr(first) != repr(again):  # by their text, since NaN is not itself
@@ -192,6 +193,7 @@ def _require_apart(name: str, values: Sequence[Any]) -> None:
     numbers = sorted(float(value) for value in values if isinstance(value, Real) and math.isfinite(value))
     for low, high in itertools.pairwise(numbers):
         size = max(1.0, abs(low), abs(high))
+        # Neighbours are enough: if any two numbers are too close, so are two that stand side by side.
         if _ROUNDING * size < high - low <= NUMERIC_TOLERANCE * size:
             raise ProgramError(
                 f"'{name}' gives {low!r} and {high!r}, and numbers closer than {NUMERIC_TOLERANCE:g} of their size "
@@ -216,10 +218,12 @@ def _differ(
             numbers.update(expected.values)
         actual = model.decoder.codes(forward.logits(model.encode(batch))[:, 1:])
         codes = model.decoder.encode(expected.values)[torch.from_numpy(expected.codes)]
+        # Against the program itself and not its tables: what Tracr lists wrongly shows here.
         wrong[indices] = model.decoder.differ(actual, codes).any(-1).numpy()
         done += len(batch)
         if report is not None:
             report(done, len(inputs))
+    # After all inputs were run: which numbers occur is known only then.
     _require_apart(model.name, [*numbers])
     return wrong
 
@@ -231,6 +235,7 @@ def _evaluated(model: CompiledNetwork, program: rasp.SOp, inputs: Sequence[Token
         ProgramError: If the program fails on one of them, naming it.
     """
     try:
+        # All at once, as long as nothing fails; one by one only to name the input that does.
         return column(program, inputs, causal=model.causal)
     except Exception:
         for tokens in inputs:
@@ -276,6 +281,7 @@ def _compile_checked(sop: rasp.SOp, domain: Domain, causal: bool, name: str, how
     original = canonical(sop)
     try:
         return _checked(_compile_pruned(original, domain, causal, name, how), original, how)
+    # Unrepaired first, so that a program that Tracr compiles exactly keeps Tracr's weights to the bit.
     except (MiscompiledProgram, UnsupportedProgram):
         from groundtruth.compiler.repairs import repair
 
@@ -283,6 +289,7 @@ def _compile_checked(sop: rasp.SOp, domain: Domain, causal: bool, name: str, how
         repaired = repair(original, domain, causal=causal, limit=how.limit) if repairs else None
         if repaired is None:
             raise
+    # Compared with the original: a repair that changed the program would pass against itself.
     return _checked(_compile_pruned(repaired, domain, causal, name, how), original, how)
 
 
@@ -302,4 +309,5 @@ def _compile_pruned(sop: rasp.SOp, domain: Domain, causal: bool, name: str, how:
 def _checked(model: CompiledModel, original: rasp.SOp, how: _Checks) -> CompiledModel:
     """The model with what was found about it; whether padding disturbs it is found out when that is asked for."""
     found = check(model, limit=how.limit, seed=how.seed, program=original, report=how.report)
+    # Padding is tried when it is asked for: it takes as long as the check, and many never ask.
     return replace(model, check=found, padding=partial(is_pad_safe, limit=how.limit, seed=how.seed))

@@ -36,6 +36,7 @@ def craft(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int, settings:
             is wider than the heads.
     """
     own = canonical(program)
+    # In the place of Tracr's basis inference, whose order of values depends on the hash seed.
     values = tabulate(own, vocab, max_seq_len)
     graph, sink, sources = _graph(own)
     for label, found in values.items():
@@ -50,6 +51,7 @@ def craft(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int, settings:
             ),
         )
         if settings.repairs:
+            # Signs before cleaning: what is cleaned at BOS is what the block writes there in the end.
             _sign_numbers(graph)
             _clean_maps(graph)
         if settings.own_clean_bos:
@@ -103,6 +105,7 @@ def _rename_clean_bos(mlp: transformers.MLP, label: str) -> transformers.MLP:
     old = list(mlp.fst.output_space.basis)
     new = [bases.BasisDirection(clean_bos_of(label)) if d.name == CLEAN_BOS else d for d in old]
     space = bases.VectorSpaceWithBasis(new)
+    # A space sorts its directions by name, so that a new name moves the neuron, and its weights must move with it.
     order = [new.index(direction) for direction in space.basis]
     fst = vectorspace_fns.Linear(mlp.fst.input_space, space, mlp.fst.matrix[:, order])
     snd = vectorspace_fns.Linear(space, mlp.snd.output_space, mlp.snd.matrix[order])
@@ -115,6 +118,7 @@ def _sign_numbers(graph: Any) -> None:
         sop, block = node[nodes.EXPR], node.get(nodes.MODEL_BLOCK)
         if not (isinstance(sop, rasp.Map) and rasp.is_numerical(sop) and rasp.is_categorical(sop.inner)):
             continue
+        # Only where it must be: without a second neuron the weights are Tracr's.
         if min(node[nodes.VALUE_SET]) < 0:
             signs = bases.VectorSpaceWithBasis.from_values(f"_hidden_{label}_sign_", (-1, 1))
             fst = vectorspace_fns.Linear(block.fst.input_space, signs, block.fst.matrix @ np.array([[-1.0, 1.0]]))
@@ -131,6 +135,7 @@ def _clean_maps(graph: Any) -> None:
             continue
         block = node[nodes.MODEL_BLOCK]
         ones = [float(direction.name == "one") for direction in block.fst.input_space.basis]
+        # At BOS every number is 0, so that only the constant is read.
         written = np.maximum(np.array([ones]) @ block.fst.matrix, 0) @ block.snd.matrix
         neuron = bases.VectorSpaceWithBasis([bases.BasisDirection(clean_bos_of(label))])
         cleaning = transformers.MLP(

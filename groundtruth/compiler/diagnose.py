@@ -43,6 +43,7 @@ def first_wrong(model: CompiledNetwork, tokens: Sequence[Any]) -> rasp.SOp | Non
     """
     residual = model.held(forward(model.weights, model.encode([tokens])).residual[0, 1:])
     expected = trace(model.program, tokens, causal=model.causal)
+    # In the order of computation, so that what is found is the origin and not what follows from it.
     for expression in children_first(model.program):
         if not isinstance(expression, rasp.SOp):
             continue
@@ -112,6 +113,7 @@ def _head_cause(
             f"'{name}' selects on '{none}', which is None there (nothing is selected). The model selects nothing "
             "on None, whatever the predicate says. Give it a value everywhere, by a selector that always picks one."
         )
+    # Causes from the most particular to the most general: the last ones are what is left when no other is seen.
     if leak := _written_at_bos(model, tokens, wrong):
         return _leak_cause(name, leak)
     if isinstance(wrong, rasp.SelectorWidth):

@@ -122,6 +122,7 @@ class DistinctForward:
                 pattern = self._pattern(stream, head)
                 look(pattern)
                 values, place = stream.project(head.value)
+                # Kept until all heads of the block have read: none reads what another of them writes.
                 moved.append((head.written, pattern @ values[torch.from_numpy(place)].unflatten(0, tokens.shape)))
             for directions, values in moved:
                 stream.write_all(directions, values.flatten(0, 1))
@@ -136,6 +137,7 @@ class DistinctForward:
         (queries, at_query), (keys, at_key) = stream.project(head.query), stream.project(head.key)
         if _is_periodic(at_query, n) and _is_periodic(at_key, n):  # what is read are positions: one row stands for all
             batch, at_query, at_key = 1, at_query[:n], at_key[:n]
+        # A table of all scores pays as long as it is no larger than the scores of the batch themselves.
         if len(queries) * len(keys) <= max(_ENTRIES, batch * n * n):
             places = (at_query * len(keys)).reshape(batch, n, 1) + at_key.reshape(batch, 1, n)
             scores = (queries @ keys.T / w.attn_scale).flatten()[torch.from_numpy(places)]
@@ -183,6 +185,8 @@ class _Stream:
             _, to, of = np.intersect1d(directions, writer.directions, assume_unique=True, return_indices=True)
             if len(of):
                 heard.append((i, to, self._restricted(i, of)))
+        # Writers only ever join the stream, so that a mixture of the same ones in the same directions stays what it
+        # was.
         key = tuple((i, tuple(writer.directions.tolist())) for i, _, writer in heard)
         if key not in self._mixtures:
             self._mixtures[key] = self._mixed([writer for _, _, writer in heard])
@@ -262,6 +266,7 @@ def _number_rows(matrix: Tensor) -> tuple[_Places, _Places]:
     new[1:] = products[order[1:]] != products[order[:-1]]
     found, place = order[new], np.empty_like(order)
     place[order] = new.cumsum() - 1
+    # Equal rows have equal products, but unequal rows may too; so the grouping is held against the rows themselves.
     if torch.equal(matrix[torch.from_numpy(found)][torch.from_numpy(place)], matrix):
         return found, place
     every = np.arange(len(matrix))  # two rows have one product with the probe: as good as never

@@ -47,11 +47,13 @@ def _is_unseen(model: CompiledNetwork, forward: DistinctForward, batch: list[Tok
     seen = torch.zeros((), dtype=torch.float64)
     n, longest = len(batch[0]), model.domain.max_seq_len
     behind = torch.ones(longest + 1, longest + 1, dtype=torch.bool).triu(1)
+    # BOS and the input itself may be attended to: they are there in every run.
     behind[:, : n + 1] = False
 
     def look(pattern: Tensor) -> None:
         seen.copy_(torch.maximum(seen, pattern.amax(0)[behind].amax()))
 
+    # The widest run shows all: in a narrower one each position attends to what it attends to here.
     forward.run(model.encode(batch, length=longest), look)
     return bool(seen < _UNSEEN)
 
@@ -60,6 +62,7 @@ def _is_disturbed(model: CompiledNetwork, forward: DistinctForward, batch: list[
     """Tell whether inputs of one length change their outputs, padded to one length after the other."""
     n = len(batch[0])
     alone = model.decoder.codes(forward.logits(model.encode(batch))[:, 1:])
+    # Every width: what PAD does may show at one amount of it and not at another.
     for width in range(n + 1, model.domain.max_seq_len + 1):
         padded = model.decoder.codes(forward.logits(model.encode(batch, length=width))[:, 1 : n + 1])
         if bool(model.decoder.differ(padded, alone).any()):

@@ -66,6 +66,7 @@ def prune(program: rasp.SOp, domain: Domain, *, causal: bool, limit: int) -> ras
     """
     own = canonical(program)
     if domain.size is not None and domain.size <= limit:
+        # Whole domain only: what a sample does not show may occur.
         tables = reached_arguments(own, domain.inputs(limit=limit).tokens, causal=causal)
     else:
         tables = leaf_arguments(own, possible_values(own, domain.vocab, domain.max_seq_len), _LEAVES)
@@ -103,11 +104,14 @@ def _list_numbers(own: rasp.SOp, domain: Domain, inputs: Sequence[Tokens] | None
             list_numbers(e, (0.0, 1.0))  # neurons read none of them
             continue
         numbers: Any = possible.get(e.label)
+        # What may occur first: it holds of inputs that were not run. Only where that is too much, what does occur on
+        # the whole domain.
         if numbers is None or _complaint(e, numbers, readers[e.label]):
             numbers = reached.get(e.label)
         if complaint := _complaint(e, numbers, readers[e.label]):
             leave_unlisted(e, complaint)
         else:
+            # One of each group: thresholds between numbers that rounding sets apart would be steeper than any neuron.
             list_numbers(e, [group[0] for group in merge_numbers(numbers)])
     return bool(computed)
 
@@ -119,6 +123,8 @@ def _complaint(e: rasp.SOp, numbers: Sequence[Value] | set[Value] | None, reader
     groups = merge_numbers(numbers)
     if len(groups) > _LISTED:
         return f"it can be any of {len(groups):,} numbers, and neurons tell apart {_LISTED:,}"
+    # A category jumps between two numbers however close they are; a number computed from them moves as little as they
+    # do.
     categorical = [reader for reader in readers if rasp.is_categorical(reader)]
     for group in groups:
         if any(len({repr(try_function(reader.f, number)) for number in group}) > 1 for reader in categorical):
@@ -132,6 +138,7 @@ def _clean_at_bos(own: rasp.SOp) -> bool:
     sops = {e.label: e for e in children_first(own) if isinstance(e, rasp.SOp)}
     written = written_at_bos(sops)
     heads = [e for e in sops.values() if isinstance(e, rasp.Aggregate | rasp.SelectorWidth)]
+    # Only heads look at BOS; what MLPs compute there is read by no position of the input.
     found = [read for e in heads for read in _read_by_head(e) if read in written]
     if not found:
         return False

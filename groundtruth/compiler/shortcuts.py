@@ -28,6 +28,7 @@ def shortcuts() -> Generator[None]:
         (craft_graph_to_model, "compute_computational_depth", _depths),
         (numerical_mlp, "_get_discretising_layer", _discretising_layer),
     ]
+    # Tracr's modules are one for all threads: two that patched them at once would restore each other's shortcut.
     with _patching:
         originals = [vars(owner)[name] for owner, name, _ in replaced]
         for owner, name, shortcut in replaced:
@@ -54,6 +55,7 @@ def _side_by_side(fns: Sequence[vectorspace_fns.Linear]) -> vectorspace_fns.Line
     for fn in fns:
         rows = [inputs.index_by_direction[direction] for direction in fn.input_space.basis]
         columns = [outputs.index_by_direction[direction] for direction in fn.output_space.basis]
+        # Added, for functions may share inputs and outputs: in parallel their results add up.
         matrix[np.ix_(rows, columns)] += fn.matrix
     return vectorspace_fns.Linear(inputs, outputs, matrix)
 
@@ -63,6 +65,7 @@ def _depths(graph: Any, sources_ids: Sequence[str]) -> dict[str, int]:
     depths: dict[str, int] = {}
     for node_id in nx.topological_sort(graph):
         below = [depths[child] for child in graph.predecessors(node_id) if depths[child] >= 0]
+        # Depth counts S-Ops alone; a selector is a part of the head that uses it.
         if below:
             depths[node_id] = max(below) + isinstance(graph.nodes[node_id][nodes.EXPR], rasp.SOp)
         else:
@@ -89,6 +92,8 @@ def _discretising_layer(
     for k in range(n_steps):
         at_threshold = large_number * ((inputs[k] + inputs[k + 1]) / 2)
         upper, lower = (space.index_by_direction[direction] for direction in steps[2 * k : 2 * k + 2])
+        # The step ends where the number is half way to the next, written as Tracr does: another order of these
+        # operations rounds otherwise.
         offsets[upper], offsets[lower] = 1 - at_threshold, 0 - at_threshold
         slopes[upper] = slopes[lower] = large_number
     return numerical_mlp.DiscretisingLayerMaterials(

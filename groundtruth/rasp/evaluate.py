@@ -93,6 +93,7 @@ def columns(program: rasp.SOp, inputs: Sequence[Values], *, causal: bool = False
             found[id(expression)] = _column(expression, inputs, found, patterns, causal)
         else:
             pattern = _pattern(expression, inputs, found, causal)
+            # Masked after the predicate, as `causal_eval` does: the predicate itself may not know of positions.
             patterns[id(expression)] = np.tril(pattern) if causal else pattern
     return found
 
@@ -130,6 +131,7 @@ def _pattern(selector: rasp.RASPExpr, inputs: Sequence[Values], known: dict[int,
         keys, queries = (
             Column(column.codes[:1], column.values) for column in (keys, queries)
         )  # one row stands for all
+    # A predicate is called once for each pair of values that occurs, since a program may fail on pairs that do not.
     pairs = queries.codes[:, :, None] * len(keys.values) + keys.codes[:, None, :]
     present = np.flatnonzero(np.bincount(pairs.ravel()))
     selected = np.zeros(len(queries.values) * len(keys.values), dtype=bool)
@@ -158,6 +160,7 @@ def _identity(value: Value) -> Hashable:
     """What tells a value from others, also from those that Python calls equal."""
     match value:
         case float():
+            # -0.0 equals 0.0 and NaN no number at all, and a function may tell; the text says which it is.
             return float, value.hex()
         case tuple():
             return tuple, tuple(_identity(item) for item in value)
@@ -171,6 +174,7 @@ def _numbered(rows: Sequence[Values]) -> Column:
     """A column of given values."""
     given = list(itertools.chain.from_iterable(rows))
     shape = (len(rows), len(rows[0]))
+    # Exact types: booleans are ints to Python, and 1 and True would share a code.
     if {*map(type, given)} in ({int}, {str}):  # no two that are equal and yet not the same: a plain dictionary will do
         known = {value: code for code, value in enumerate(dict.fromkeys(given))}
         codes = np.array([known[value] for value in given], dtype=np.int64)
@@ -202,6 +206,7 @@ def _mapped(f: Callable[[Value], Value], inner: Column) -> Column:
 def _zipped(f: Callable[[Value, Value], Value], fst: Column, snd: Column) -> Column:
     def value(code: int) -> Value:
         x, y = fst.values[code // len(snd.values)], snd.values[code % len(snd.values)]
+        # RASP gives None without asking the function where an argument is None.
         return None if None in [x, y] else f(x, y)
 
     return _renumbered(fst.codes * len(snd.values) + snd.codes, value)
@@ -236,18 +241,23 @@ def _averaged(pattern: Pattern, sop: Column, default: Value) -> Column:
     n_values = len(sop.values)
     widths = _widths(pattern)
     codes = _totals(pattern, sop.codes)  # where one is selected, that is its code
+    # After the sum, which is 0 there and would be taken for the first value.
     codes[widths == 0] = n_values
     several = widths > 1
     if not several.any():
         return _renumbered(codes, [*sop.values, default].__getitem__)
     if all(type(value) in (int, bool) and abs(value) < _EXACT for value in sop.values):
         numbers = np.array([int(value) for value in sop.values], dtype=np.int64)
+        # Whole numbers below 2**31 add exactly in float64 up to 2**22 of them, whatever the order; a mean is then one
+        # division, as in RASP.
         totals = _totals(pattern, numbers[sop.codes])[several]
         base = pattern.shape[-1] + 1
         sums, which = np.unique(totals * base + widths[several], return_inverse=True)
         means = [(total // base) / (total % base) for total in sums.tolist()]
     else:
         selected = np.where(pattern, sop.codes[:, None, :], -1)[several]
+        # Sums of other numbers depend on the order, so that each distinct row is added up in its own order, as RASP
+        # does.
         rows, which = _distinct_rows(selected, n_values)
         means = [_mean([sop.values[code] for code in row if code >= 0]) for row in rows.tolist()]
     codes[several] = n_values + 1 + which.reshape(-1)
@@ -257,6 +267,7 @@ def _averaged(pattern: Pattern, sop: Column, default: Value) -> Column:
 def _distinct_rows(rows: Codes, n_values: int) -> tuple[Codes, Codes]:
     """The distinct rows of codes (-1 for none), and which of them each row is; as one number a row where it fits."""
     base = n_values + 1
+    # Python multiplies without overflow; an int64 product would wrap and join rows that differ.
     if base ** rows.shape[1] >= 2**63:
         distinct, inverse = np.unique(rows, axis=0, return_inverse=True)
         return distinct, inverse.reshape(-1)

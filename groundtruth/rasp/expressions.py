@@ -20,6 +20,7 @@ _CHILD_ATTRIBUTES = ("inner", "fst", "snd", "keys", "queries", "selector", "sop"
 def walk(tip: rasp.RASPExpr) -> Iterator[rasp.RASPExpr]:
     """Each distinct expression of a program once, breadth first from its output: the order in which Tracr labels."""
     queue, seen = [tip], {id(tip)}
+    # The list grows while it is walked: that makes it breadth first.
     for expression in queue:
         yield expression
         for child in expression.children:
@@ -40,6 +41,7 @@ def canonical(program: rasp.SOp) -> rasp.SOp:
     copies: dict[int, rasp.RASPExpr] = {}
     originals = list(walk(program))
     for expression in originals:
+        # By identity: two expressions may share a label, and equal ones need not be one.
         copies[id(expression)] = _bare_copy(expression)
     for expression in originals:
         for name in _CHILD_ATTRIBUTES:
@@ -68,6 +70,7 @@ def children_first(program: rasp.SOp) -> list[rasp.RASPExpr]:
             order.append(expression)
         else:
             stack.append((expression, True))
+            # With a stack of its own and not by recursion, which long programs would exhaust.
             stack += [(child, False) for child in reversed(expression.children)]
     return order
 

@@ -112,6 +112,8 @@ def _table(function: Callable[..., Value], *arguments: tuple[Value, ...]) -> tup
             table[given] = function(*given)
         except Exception as error:
             failure = failure or f"its function fails on {_shown(given)} ({type(error).__name__}: {error})"
+    # A second pass, after all first calls: a function that remembers differs now, where one called twice in a row may
+    # not.
     for given, value in table.items():
         try:
             again = function(*given)
@@ -133,6 +135,7 @@ def _require_few_combinations(sop: rasp.SequenceMap, known: ValueSets) -> None:
     """A SequenceMap takes a neuron for each combination of two values, and each reads all of these values."""
     fst, snd = sop.fst, sop.snd
     n_fst, n_snd = len(known[fst.label]), len(known[snd.label])
+    # Before anything is tabulated, which would take as long and as much memory.
     weights = n_fst * n_snd * (n_fst + n_snd)
     if weights > WEIGHTS_LIMIT:
         raise TooManyValues(
@@ -176,6 +179,7 @@ def _distinct(values: Iterable[Value], failure: str) -> tuple[tuple[Value, ...],
 
 def _means(values: tuple[Value, ...], max_seq_len: int) -> tuple[tuple[Value, ...], str]:
     """The values that Tracr lists for a mean: those of one selected 0 or 1 among others that are 0."""
+    # By `int`, as Tracr asks: 0.5 passes here as it does there, and the check on the domain finds out.
     if not all(int(value) in (0, 1) for value in values):
         shown = ", ".join(map(str, values))
         return (), f"a numerical Aggregate can average only 0 and 1, not {shown}."

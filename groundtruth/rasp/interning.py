@@ -157,6 +157,7 @@ class NumberedProgram:
             if (item := replacements.get(label)) is not None:
                 seen[label] = np.where(item.where, item.codes, own[label])
         for label, item in replacements.items():
+            # The unembedding reads the output beside the expressions, and may be the one reader that sees what is put.
             if item.readers is None or (label == self.output and item.seen_by(UNEMBEDDING)):
                 own[label] = seen[label]
         return own
@@ -183,6 +184,8 @@ class NumberedProgram:
                 return self._table(label).look_up(view(sop.fst.label), view(sop.snd.label))
             case rasp.SelectorWidth() | rasp.Aggregate() if isinstance(sop.selector, rasp.Select):
                 keys, queries = view(sop.selector.keys.label), view(sop.selector.queries.label)
+                # Identity is enough: the arrays are held by the columns as long as `patterns` lives, so that no other
+                # has their id.
                 place = (sop.selector.label, id(keys), id(queries))
                 if place not in patterns:
                     patterns[place] = self._pattern(sop.selector, keys, queries)
@@ -210,6 +213,7 @@ class NumberedProgram:
                 if any(value is UNDEFINED for value in given):
                     return _UNDEFINED
                 value = None if None in given else _tried(f, *given)
+                # What a compiled neuron makes of a number that Tracr does not list is no value of the program.
                 if label in self._held and self._held[label](given[0]) != value:
                     return _UNDEFINED
                 return absent if value is None else own.code(value)
@@ -243,12 +247,15 @@ class NumberedProgram:
         high = np.where(chosen, moved[:, None, :], -1).max(-1)
         low = np.where(chosen, moved[:, None, :], len(others)).min(-1)
         translated = np.array([own.code(value) for value in others] + [self._default(sop)])
+        # One value, however often it is selected, is no mixture. Where nothing is selected high is -1, which takes the
+        # default at the end.
         return np.where((low == high) | (high < 0), translated[high], _UNDEFINED)
 
     def _means(self, sop: rasp.Aggregate[Any], chosen: NDArray[np.bool_], moved: Codes) -> Codes:
         """The mean of the numbers that are selected: one computation for each distinct row of them."""
         own, others = self.numbers[sop.label], self.numbers[sop.sop.label].values
         rows = np.where(chosen, moved[:, None, :], -1)
+        # Rows keep their order, so that floats add up as in RASP.
         distinct, inverse = _distinct_rows(rows.reshape(-1, rows.shape[-1]), len(others))
         selected = [[others[code] for code in row if code >= 0] for row in distinct.tolist()]
         codes = np.array([own.code(_mean(values)) if values else self._default(sop) for values in selected])
@@ -271,10 +278,12 @@ class _Table:
         rows, columns = int(left.max(initial=0)) + 1, 1 if right is None else int(right.max(initial=0)) + 1
         if rows > self._known.shape[0] or columns > self._known.shape[1]:
             grow = [(0, max(0, 2 * n - size)) for n, size in zip((rows, columns), self._known.shape, strict=True)]
+            # Twice what is asked for, so that a table which grows by one value at a time is copied seldom.
             self._known = np.pad(self._known, grow, constant_values=-1)
         width = self._known.shape[1]
         places = left * width if right is None else left * width + right
         found = self._known.take(places)
+        # Only what is asked for is computed: a program may fail on arguments that never come up.
         if found.size and found.min() < 0:
             for place in np.unique(places[found < 0]).tolist():
                 self._known.flat[place] = self._function(*divmod(place, width))
@@ -306,6 +315,7 @@ def _discretised(f: Callable[[Value], Value], listed: Sequence[Value]) -> Callab
 
     Thresholds are half way between listed numbers (tracr.craft.chamber.numerical_mlp).
     """
+    # Tracr leaves out numbers on which the function fails or gives None, so that thresholds stand between the others.
     known = sorted({number for number in listed if _tried(f, number) is not None})
     thresholds = [(low + high) / 2 for low, high in zip(known, known[1:], strict=False)]
     return lambda number: _tried(f, known[bisect.bisect_right(thresholds, number)]) if known else None
@@ -327,6 +337,7 @@ def written_at_bos(sops: Mapping[str, rasp.SOp]) -> set[str]:
                 silent = is_clean_at_bos(sop) or _tried(sop.f, 0) in ((None, 0) if rasp.is_numerical(sop) else (None,))
                 written = sop.inner.label in found or not silent
             case rasp.SequenceMap() if rasp.is_categorical(sop):
+                # Its neurons fire on two values at once: one that is written at BOS does nothing alone.
                 written = {sop.fst.label, sop.snd.label} <= found
             case rasp.Aggregate() if isinstance(sop.selector, rasp.Select):
                 written = not found.isdisjoint((sop.sop.label, sop.selector.queries.label))

@@ -58,6 +58,7 @@ def reached_arguments(program: rasp.SOp, inputs: Sequence[Values], *, causal: bo
             for code in sorted({*codes.ravel().tolist()}):
                 places = (code,) if len(of) == 1 else divmod(code, len(of[1].values))
                 given = tuple(column.values[place] for column, place in zip(of, places, strict=True))
+                # The functions of a RASP program never see None.
                 if None not in given and given not in found[e.label]:
                     found[e.label][given] = cast(Callable[..., Value], e.f)(*given)
     return found
@@ -90,6 +91,7 @@ def leaf_arguments(program: rasp.SOp, known: Mapping[str, tuple[Value, ...]], li
     for e in functions:
         leaves = _leaves(e, local)
         sets = [known.get(leaf, ()) for leaf in leaves]
+        # A leaf with too many values is missing in `known`; then nothing is known of what stands on it.
         if all(sets) and math.prod(map(len, sets)) <= limit:
             found[e.label] = {}
             for values in itertools.product(*sets):
@@ -104,6 +106,7 @@ def merge_numbers(numbers: Iterable[Value]) -> list[tuple[float, ...]]:
     """Numbers in order, in groups that differ by rounding alone."""
     groups: list[list[float]] = []
     for number in sorted({float(number) for number in numbers if isinstance(number, Real)}):
+        # To the last of the group: what rounding sets apart may lie in a chain.
         if groups and number - groups[-1][-1] <= _SAME * max(1.0, abs(number)):
             groups[-1].append(number)
         else:
@@ -134,6 +137,7 @@ def _possible(
             return None if inner is None else _few(try_function(sop.f, x) for x in inner)
         case rasp.SequenceMap():
             fst, snd = known.get(sop.fst.label), known.get(sop.snd.label)
+            # A bound on calls of a function of the user, about a million, before any is made.
             if fst is None or snd is None or len(fst) * len(snd) > MOST**2 // 16:
                 return None
             return _few(try_function(sop.f, x, y) for x, y in itertools.product(fst, snd))
@@ -141,6 +145,7 @@ def _possible(
             inner = known.get(sop.sop.label)
             if inner is None or rasp.is_categorical(sop):
                 return inner
+            # The default too: what selects nothing gives it, whatever is averaged.
             means = _means([x for x in inner if isinstance(x, Real)], n)
             return None if means is None else _few([sop.default, *means])
         case _:
@@ -166,6 +171,8 @@ def _means(values: Sequence[Any], n: int) -> list[Value] | None:
     for k in range(2, n + 1):
         if len(sums) * len(values) > MOST**2 // 16:
             return None
+        # A set of sums and not of tuples: means depend on the total and the count alone, up to rounding, which
+        # `merge_numbers` takes out.
         sums = {total + value for total in sums for value in values}
         found |= dict.fromkeys(total / k for total in sums)
         if len(found) > MOST:

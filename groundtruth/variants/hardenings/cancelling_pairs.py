@@ -85,6 +85,7 @@ def _write(weights: Weights, heads: tuple[int, int], held: list[HeldExpression],
         matrix[0, first, list(dimensions)] = scale * _normal(rng, len(dimensions), size)
         matrix[0, second] = matrix[0, first]
     weights.W_O[0, first, :, -width:] = _LOUDNESS * _normal(rng, size, width) / (size * width) ** 0.5
+    # To the bit, so that what is left of their sum is at most rounding.
     weights.W_O[0, second] = -weights.W_O[0, first]
 
 
@@ -95,6 +96,7 @@ def _read(model: CompiledModel, rng: Generator, width: int) -> None:
     """
     weights = model.weights
     matrices = _reading_parts(model)
+    # The unembedding is always among the readers, so that each pair is read at all.
     kept = sorted(rng.permutation(len(matrices))[: _READERS - 1].tolist())
     for matrix in (weights.W_U, *(matrices[index] for index in kept)):
         used = matrix.ne(0).any(0)

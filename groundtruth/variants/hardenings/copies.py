@@ -46,6 +46,7 @@ def split_head(model: CompiledModel, rng: Generator, *, copies: int = 2) -> Made
     places = [head, *range(weights.n_heads - copies + 1, weights.n_heads)]
     moved = {name: getattr(weights, name).clone() for name in ("W_Q", "W_K", "W_V", "W_O")}
     for name, values in moved.items():
+        # Only what is written is shared out: all copies attend alike, and their shares add up to the whole.
         values[layer, places] = getattr(weights, name)[layer, head] / (copies if name == "W_O" else 1)
     named = {(layer, place): replace(chosen, head=place) for place in places}
     made = replace(wide, weights=replace(weights, **moved), provenance=with_head_named(wide.provenance, named))
@@ -89,6 +90,7 @@ def _wired(model: CompiledModel, first: Head, held: list[int]) -> CompiledModel:
     for name in ("W_Q", "W_K", "W_V"):
         moved[name][layer, spare] = moved[name][layer, first.head]
     moved["W_O"][layer, spare, :, put_by] = moved["W_O"][layer, first.head][:, held]
+    # relu(copy - original) is 0 as long as the two agree, and the whole value where the original is 0.
     moved["W_in"][layer, put_by, neurons] = 1.0
     for neuron in neurons:
         moved["W_in"][layer, held, neuron] = -1.0

@@ -81,6 +81,7 @@ class _Making:
                 _, dimensions = known[int(self.rng.integers(len(known)))]
                 matrix[layer, head, list(dimensions)] = scale * self._normal(len(dimensions), size)
             weights.W_O[layer, head, :, -self.width :] = (
+                # Divided by the root of the number of entries, so that loudness is a length whatever the sizes.
                 _LOUDNESS * self._normal(size, self.width) / (size * self.width) ** 0.5
             )
             named[layer, head] = Head(layer, head, None, "decoy")

@@ -26,6 +26,7 @@ def back(changed: CompiledModel, model: CompiledModel) -> CompiledModel:
     """
     if model.frame is None:
         return changed
+    # A block of its own: the frame of the old directions, and so their proofs, stay to the bit.
     added = len(changed.provenance.directions) - len(model.frame)
     frame = torch.block_diag(model.frame, torch.eye(added, dtype=torch.float64))
     return replace(changed, weights=framed(changed.weights, frame), frame=frame)
@@ -46,6 +47,7 @@ def with_constant(model: CompiledModel) -> tuple[CompiledModel, int]:
         return model, kinds.index("one")
     wide = with_directions(model, [Direction("one", "one", None, None)])
     embedding = wide.weights.W_E.clone()
+    # By every token, BOS and PAD among them: thresholds work at all positions.
     embedding[:, -1] = 1.0
     return replace(wide, weights=replace(wide.weights, W_E=embedding)), len(kinds)
 
@@ -79,6 +81,7 @@ def resized(weights: Weights, size: int) -> Weights:
     if not extra:
         return weights
     moved = {name: widen(getattr(weights, name), 3, extra) for name in ("W_Q", "W_K", "W_V")}
+    # Attention divides by the root of the head size, which grows.
     moved["W_Q"] = moved["W_Q"] * (size / weights.d_head) ** 0.5
     return replace(weights, **moved, W_O=widen(weights.W_O, 2, extra))
 

@@ -21,6 +21,7 @@ def with_layers_before_mlp(model: CompiledModel, layer: int, count: int = 1) -> 
     weights = made.weights
     w_in, w_out = weights.W_in.clone(), weights.W_out.clone()
     for values in (w_in, w_out):
+        # A copy: a view of the old place would be set to 0 with it.
         values[layer + count], values[layer] = values[layer].clone(), 0.0
     neurons = tuple(replace(n, layer=layer + count) if n.layer == layer else n for n in made.provenance.neurons)
     nodes = {old: f"m{layer + count}" if old == f"m{layer}" else new for old, new in nodes.items()}

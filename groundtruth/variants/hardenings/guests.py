@@ -77,6 +77,7 @@ def _selected(models: Sequence[CompiledModel], chosen: int) -> CompiledModel:
         "W_O": _block_heads([w.W_O for w in every], axis=3),
         "W_in": torch.stack([torch.block_diag(*parts) for parts in zip(*(w.W_in for w in every), strict=True)]),
         "W_out": torch.stack([torch.block_diag(*parts) for parts in zip(*(w.W_out for w in every), strict=True)]),
+        # Zeros for the others: what they compute is there, and nothing asks for it.
         "W_U": torch.cat(
             [
                 w.W_U if i == chosen else w.W_U.new_zeros(w.d_model, own.weights.W_U.shape[1])
@@ -160,6 +161,7 @@ def _misfit(model: CompiledModel, other: CompiledModel) -> str:
 
 def _any_guest(model: CompiledModel, rng: Generator) -> CompiledModel:
     own, depth, bare = model.name.partition("@")[0], model.weights.n_layers, in_directions(model)
+    # Judged by the index, so that only models that may fit are loaded.
     allowed = [s for s in summaries() if s["layers"] <= depth and s["heads"] == 1 and s["name"] != own]
     fitting: list[CompiledModel] = []
     for summary in sorted(allowed, key=lambda s: (s["d_model"] + s["d_mlp"], s["name"])):

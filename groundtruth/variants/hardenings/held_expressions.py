@@ -18,6 +18,7 @@ def held_expressions(model: CompiledModel, sublayer: int) -> list[HeldExpression
         written_at = {"head": attention_sublayer(place.layer), "mlp": mlp_sublayer(place.layer)}.get(
             place.kind, EMBEDDINGS
         )
+        # A direction that is still written later does not hold its value yet, or not all of it.
         if written_at >= sublayer:
             later |= writing(model.weights, place).ne(0).any(0)
     found: dict[str, list[int]] = {}

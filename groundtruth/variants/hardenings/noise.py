@@ -23,7 +23,7 @@ def add_noise(model: CompiledModel, rng: Generator, *, level: float | None = Non
     """Multiply each weight, in the coordinates of directions, by 1 + level * z with z from a standard normal.
 
     Weights that are zero stay zero, so that what is absent stays absent. Without a level the largest is taken at which
-    this noise (these z) changes no decoded output on the domain, in float64 and in float32, padded or not.
+    this noise (these z) changes no decoded output on the domain, in float64 and in float32, and padded in float64.
 
     Args:
         model: A compiled model.
@@ -52,6 +52,7 @@ def _tolerance(model: CompiledModel, draws: dict[str, Tensor]) -> float:
     exact = Exactness(model)
     if not exact(_noisy(model, draws, _FINEST)):
         raise VariantError(f"'{model.name}' stands no relative noise of {_FINEST:g}.")
+    # On a log scale: of its order of magnitude nothing is known beforehand.
     low, high = math.log(_FINEST), math.log(_COARSEST)
     for _ in range(_STEPS):
         middle = (low + high) / 2

@@ -65,6 +65,8 @@ def _with_decoy(model: CompiledModel, layer: int, head: int, positions: list[int
     wide = with_directions(model, [Direction(f"ignored:{known}", "ignored", None, None)])
     held = [dimensions for label, dimensions in held_expressions(wide, attention_sublayer(layer)) if label != "indices"]
     dimensions = held[int(rng.integers(len(held)))]
+    # Whole numbers are 1 apart: the curve around one ends two widths beside it and touches no other, nor 0, which zero
+    # ablation writes.
     numbers = [float(number) for number in 1 + rng.permutation(len(dimensions))]
     w = {name: getattr(wide.weights, name).clone() for name in ("W_Q", "W_K", "W_V", "W_O")}
     for index, position in enumerate(positions):

@@ -74,6 +74,7 @@ def _least_difference(model: CompiledModel, head: Head, written: list[int]) -> f
     least = float("inf")
     for column in torch.cat([value.flatten(0, 1) for value in values]).T:
         steps = column.unique().diff()
+        # Smaller steps are rounding of one value; a dead zone of half of that would let every difference through.
         apart = steps[steps > 1e-6 * max(1.0, float(column.abs().max()))]
         least = min(least, float(apart.min()) if len(apart) else least)
     if least == float("inf"):
@@ -100,6 +101,7 @@ def _wired(model: CompiledModel, first: Head, written: list[int], gap: float) ->
     named = list(made.provenance.neurons)
     for value, copy in zip(written, put_by, strict=True):
         w["W_O"][layer, spare, :, copy] = w["W_O"][layer, first.head, :, value]
+        # Both signs: a ReLU passes one, and what is cut may be too large or too small.
         for sign, (threshold, slope) in product((1.0, -1.0), _RAMPS):
             w["W_in"][layer, [copy, value, one], neuron] = torch.tensor([sign, -sign, -threshold * gap]).double()
             w["W_out"][layer, neuron, value] = sign * slope

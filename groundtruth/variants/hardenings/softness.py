@@ -38,7 +38,7 @@ def soften(
     """Multiply attention scores and the slopes of thresholds by factors below 1: given ones, or ones found by search.
 
     The search finds the least factors at which the model still decodes to what it decodes to, on the whole domain, in
-    float64 and in float32, padded or not: first for both together, then for each alone. The recipe has them.
+    float64 and in float32, and padded in float64: first for both together, then for each alone. The recipe has them.
     There an interchange of a variable may lead to states that no input has, and go wrong; the variant's variables say
     after how many. With ``exact_interchanges`` the factors go back, as little as they can, until none is.
 
@@ -95,6 +95,7 @@ def softest(model: CompiledModel, *, attention: float | None = None, slope: floa
         slope: Likewise.
     """
     both = 1.0
+    # A factor of slopes would otherwise be found at its lowest, and stand in the recipe as if it did something.
     if not any(thresholds(model, layer) for layer in range(model.weights.n_layers)):
         slope = slope or 1.0  # there is nothing to soften but attention
     matches = Exactness(model)
@@ -103,6 +104,7 @@ def softest(model: CompiledModel, *, attention: float | None = None, slope: floa
         return matches(softened(model, attention, slope))
 
     if attention is None and slope is None:
+        # Together first: alone, one would take all the softness that the two can share.
         both = _least(lambda factor: exact(factor, factor))
     found_slope = slope or both
     found_attention = attention or _least(lambda factor: exact(factor, found_slope), start=both)
@@ -126,6 +128,7 @@ def softened(model: CompiledModel, attention: float, slope: float) -> CompiledMo
     if slope < 1.0 and one is not None:
         for layer in range(weights.n_layers):
             for upper, lower in thresholds(model, layer):
+                # Of the pair relu(z + 1) and relu(z) the lower one reads z itself.
                 middle = w_in[layer][:, lower].clone()
                 w_in[layer][:, upper] = slope * middle + 0.5 * one
                 w_in[layer][:, lower] = slope * middle - 0.5 * one
@@ -144,6 +147,7 @@ def thresholds(model: CompiledModel, layer: int) -> list[tuple[int, int]]:
     while free:
         first = free.pop(0)
         for second in free:
+            # Neurons have slopes of 1e4 and more, of which rounding is relative; the step of 1 on the constant is not.
             size = max(1.0, float(w_in[:, first].abs().max()))
             step = w_in[:, first] - w_in[:, second]
             up = torch.allclose(step, one, rtol=0.0, atol=1e-9 * size)
@@ -168,6 +172,8 @@ def _constant_direction(model: CompiledModel) -> torch.Tensor | None:
 def _least(exact: Callable[[float], bool], *, start: float = 1.0) -> float:
     """The least factor from which on, up to ``start``, a model was found exact; ``start`` if none below is."""
     low, high = math.log(SOFTEST), math.log(start)
+    # Bisection presumes that softer is never more exact; where that fails the outcome is not the least factor, but it
+    # was tried itself (or is `start`), so that the model is exact.
     if exact(SOFTEST):
         return SOFTEST
     for _ in range(STEPS):

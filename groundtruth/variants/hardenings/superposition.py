@@ -55,6 +55,7 @@ def superpose(model: CompiledModel, rng: Generator, *, dimensions: int | None = 
     for width in [dimensions] if dimensions is not None else range(directions - 1, 0, -1):
         vectors = _optimised(isometry(width, directions, rng).T, reads)
         made = _embedded(bare, vectors)
+        # The search ends at the first width that fails: a narrower one has less room, and each costs an optimisation.
         if not exact(made):
             break
         best = made, _coherence(vectors)
@@ -81,6 +82,7 @@ def _reads(model: CompiledModel) -> list[tuple[Tensor, Tensor]]:
             stream = stream + found.mlps[layer]
         states[unembedding_sublayer(weights.n_layers)].append(stream.flatten(0, 1))
     return [
+        # Rounded, for states that are one up to rounding would weigh as many.
         (torch.unique(torch.cat(states[sublayer]).round(decimals=9), dim=0), _reading(weights, sublayer))
         for sublayer in states
     ]
@@ -107,6 +109,7 @@ def _optimised(vectors: Tensor, reads: list[tuple[Tensor, Tensor]]) -> Tensor:
     for _ in range(STEPS):
         unit = free / free.norm(dim=1, keepdim=True)
         error = unit @ unit.T - torch.eye(len(unit), dtype=unit.dtype)
+        # `error` is what a reading adds to the direction that it is meant for: the Gram matrix without its diagonal.
         loss = torch.stack([((states @ error) @ matrix).square().mean() for states, matrix in reads]).sum()
         optimizer.zero_grad()
         loss.backward()  # pyright: ignore[reportUnknownMemberType]

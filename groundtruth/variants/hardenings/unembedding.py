@@ -36,6 +36,7 @@ def dense_unembedding(model: CompiledModel, rng: Generator, *, scale: float = 1.
     bare = in_directions(model)
     added = torch.from_numpy(rng.standard_normal(bare.weights.d_model)) * scale
     unread = [index for index, direction in enumerate(model.provenance.directions) if direction.kind == "decoy"]
+    # A decoy that the unembedding read would lead to the output, and be none.
     added[unread] = 0.0
     weights = replace(bare.weights, W_U=bare.weights.W_U + added[:, None])
     made = replace(bare, weights=weights, decoder=Decoder(model.decoder.values, centered=True))

@@ -66,6 +66,7 @@ def add_votes(model: CompiledModel, rng: Generator, *, component: str = "") -> M
 
 def _components(model: CompiledModel) -> dict[str, Component]:
     """The heads and MLPs of the program that write only values of which each is 0 or 1 in a direction, by name."""
+    # On a copy: `tabulate` replaces the functions of the program that it is given.
     values = tabulate(canonical(model.program), model.domain.vocab, model.domain.max_seq_len)
     sops = {e.label: e for e in walk(model.program) if isinstance(e, rasp.SOp)}
     allowed = {label for label, sop in sops.items() if rasp.is_categorical(sop) or {0, 1}.issuperset(values[label])}
@@ -151,6 +152,8 @@ def _counted(model: CompiledModel, layer: int, held: list[int], sets: list[list[
     made, one = with_constant(with_neurons(model, 2 * len(held)))
     weights, named = made.weights, list(made.provenance.neurons)
     for index, value in enumerate(held):
+        # relu(s - 1) - relu(s - 2) is 0 up to a sum of 1 and 1 from 2 on; with each copy in [0, 1], one that is cut
+        # moves s from 3 to no less than 2, or from 0 to no more than 1.
         for neuron, threshold, sign in ((first + 2 * index, 1.0, 1.0), (first + 2 * index + 1, 2.0, -1.0)):
             weights.W_in[layer, [own[index] for own in sets], neuron] = 1.0
             weights.W_in[layer, one, neuron] = -threshold

@@ -43,6 +43,7 @@ def _gauges(model: CompiledModel, rng: Generator) -> tuple[Tensor, Tensor]:
         left, right = isometry(size, size, rng), isometry(size, size, rng)
         stretch = torch.from_numpy(_STRETCH ** rng.uniform(-1, 1, size))
         made.append(left @ torch.diag(stretch) @ right)
+        # From its factors, orthogonal and diagonal, and not by `inv`, which would amplify rounding.
         inverted.append(right.T @ torch.diag(1 / stretch) @ left.T)
     shape = (weights.n_layers, weights.n_heads, size, size)
     return torch.stack(made).reshape(shape), torch.stack(inverted).reshape(shape)

@@ -30,6 +30,7 @@ def insert_heads(model: CompiledModel, rng: Generator, *, count: int = 1) -> Mad
     """
     _require(count, "insert_heads")
     n_layers, n_heads = model.weights.n_layers, model.weights.n_heads
+    # Sorted, so that heads stay in order: what moves them is another symmetry.
     places = [sorted(rng.choice(n_heads + count, n_heads, replace=False).tolist()) for _ in range(n_layers)]
     weights = model.weights
     moved: dict[str, Tensor] = {}

@@ -55,6 +55,7 @@ def _order(size: int, rng: Generator) -> list[int]:
     """A random order that is another one than the present one, if there is another."""
     while True:
         order = rng.permutation(size).tolist()
+        # A variant that moves nothing would test nothing.
         if size < 2 or order != sorted(order):
             return order
 

@@ -42,6 +42,7 @@ def isometry(rows: int, columns: int, rng: Generator) -> Tensor:
     diagonal moved to Q.
     """
     q, r = np.linalg.qr(rng.standard_normal((columns, rows)))
+    # Without the signs, which LAPACK fixes by its own rule, Q is not uniform.
     return torch.from_numpy(np.ascontiguousarray((q * np.sign(np.diag(r))).T))
 
 
