@@ -13,8 +13,10 @@ from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.compiled.recipe import Step
 from groundtruth.compiler.compile_program import compile_unchecked
 from groundtruth.errors import GroundTruthError
-from groundtruth.model import CompiledModel
+from groundtruth.model import CompiledModel, load_compiled
+from groundtruth.store.catalog import shipped
 from groundtruth.variants.hardenings.directions import in_directions
+from groundtruth.variants.mixture import MIXTURES, mix_programs
 from groundtruth.variants.tiers import SUPERPOSED, TIERS, TRANSFORMATIONS, Tier
 from groundtruth.variants.variant import generator_of
 from mib.errors import did_you_mean
@@ -42,8 +44,10 @@ def require_recipe(model: CompiledNetwork) -> str:
     _require_name(model)
     if not model.recipe:
         return _as_compiled(model)
-    made = replace(_compiled(model), check=model.check)
-    for step in model.recipe[:-1] if model.certainty == "measured" else model.recipe:
+    mixed = model.recipe[0].name in MIXTURES
+    made = replace(_mixed(model, model.recipe[0]) if mixed else _compiled(model), check=model.check)
+    steps = model.recipe[1:] if mixed else model.recipe
+    for step in steps[:-1] if model.certainty == "measured" else steps:
         made = _after(made, step)
     if model.certainty == "measured":
         _require_superposed(model, made, model.recipe[-1])
@@ -56,8 +60,8 @@ def _require_name(model: CompiledNetwork) -> None:
     """See that name, certainty and frame tell of the steps that the recipe has."""
     names = [step.name for step in model.recipe]
     spelt = ", ".join(names) or "empty"
-    for name in names:
-        if name not in TRANSFORMATIONS:
+    for index, name in enumerate(names):
+        if name not in TRANSFORMATIONS and (index or name not in MIXTURES):
             raise GroundTruthError(f"the recipe has a step '{name}'.{did_you_mean(name, TRANSFORMATIONS)}")
     if ("superposed" in names) != (model.certainty == "measured") or "superposed" in names[:-1]:
         raise GroundTruthError(
@@ -76,7 +80,7 @@ def _tells(parts: list[str], names: list[str]) -> bool:
     if not parts:
         return not names
     tier: Tier | None = {**TIERS, SUPERPOSED.name: SUPERPOSED}.get(parts[0])
-    if parts[0] in TRANSFORMATIONS and names[:1] == parts[:1] and _tells(parts[1:], names[1:]):
+    if (parts[0] in TRANSFORMATIONS or parts[0] in MIXTURES) and names[:1] == parts[:1] and _tells(parts[1:], names[1:]):
         return True
     return tier is not None and any(
         _tells(parts[1:], names[n:]) for n in range(len(names) + 1) if _is_of_tier(tier, names[:n])
@@ -97,6 +101,14 @@ def _is_of_tier(tier: Tier, names: list[str]) -> bool:
 def _compiled(model: CompiledNetwork) -> CompiledModel:
     name = model.name.partition("@")[0]
     return compile_unchecked(model.program, model.domain, causal=model.causal, name=name, settings=model.settings)
+
+
+def _mixed(model: CompiledNetwork, step: Step) -> CompiledModel:
+    """The mixture of the programs that the recipe names, mixed anew."""
+    base, told = model.name.partition("@")[0], dict(step.parameters)
+    if {*told} != {"other"} or not {base, told["other"]} <= {*shipped()}:
+        raise GroundTruthError(f"the step {step} does not mix '{base}' with another model that ships.")
+    return mix_programs(load_compiled(base), step.name, seed=step.seed, other=told["other"])
 
 
 def _as_compiled(model: CompiledNetwork) -> str:

@@ -8,6 +8,7 @@ from groundtruth.model import CompiledModel, KnownModel, require_compiled
 from groundtruth.store.catalog import LAYERNORM
 from groundtruth.variants.hardenings import HARDENINGS
 from groundtruth.variants.layer_norm import add_layer_norm
+from groundtruth.variants.mixture import MIXTURES, mix_programs
 from groundtruth.variants.symmetries import SYMMETRIES, Transformation, Variant, compose
 from mib.errors import did_you_mean
 
@@ -95,7 +96,7 @@ def variant_of(model: CompiledModel, names: str, *, seed: int = 0) -> KnownModel
     """Make the variant that ``reverse@all`` or ``reverse@decoys+rotate`` names: a model on a tier, or transformed.
 
     ``layernorm`` comes last, alone or after others (``reverse@votes+layernorm``); a model behind LayerNorm is certified
-    as trained models are.
+    as trained models are. ``mixture`` and its halves come first.
 
     Args:
         model: A compiled model.
@@ -113,16 +114,22 @@ def variant_of(model: CompiledModel, names: str, *, seed: int = 0) -> KnownModel
     if last == LAYERNORM:
         base = variant_of(model, before, seed=seed) if before else model
         return add_layer_norm(require_compiled(base, f"'{LAYERNORM}'"), seed=seed)
+    first, _, rest = names.partition("+")
+    if first in MIXTURES:
+        mixed = mix_programs(model, first, seed=seed)
+        return variant_of(mixed, rest, seed=seed) if rest else mixed
     steps = names.split("+")
     for name in steps:
+        if name in MIXTURES:
+            raise VariantError(f"'{model.name}@{names}' mixes programs after other steps. Put '{name}' first.")
         if name == LAYERNORM:
             raise VariantError(
                 f"'{model.name}@{names}' goes on after '{LAYERNORM}', which comes last. Put it at the end."
             )
         if name not in TRANSFORMATIONS:
-            known = (*TIERS, LAYERNORM, *TRANSFORMATIONS)
+            known = (*TIERS, LAYERNORM, *MIXTURES, *TRANSFORMATIONS)
             raise VariantError(
                 f"unknown variant '{name}' of '{model.name}'.{did_you_mean(name, known)} Choose a tier "
-                f"({', '.join((*TIERS, LAYERNORM))}) or transformations joined by '+' ({', '.join(TRANSFORMATIONS)})."
+                f"({', '.join((*TIERS, LAYERNORM, *MIXTURES))}) or transformations joined by '+' ({', '.join(TRANSFORMATIONS)})."
             )
     return compose(model, [TRANSFORMATIONS[name] for name in steps], seed=seed).model
