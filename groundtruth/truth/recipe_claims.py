@@ -80,7 +80,11 @@ def _tells(parts: list[str], names: list[str]) -> bool:
     if not parts:
         return not names
     tier: Tier | None = {**TIERS, SUPERPOSED.name: SUPERPOSED}.get(parts[0])
-    if (parts[0] in TRANSFORMATIONS or parts[0] in MIXTURES) and names[:1] == parts[:1] and _tells(parts[1:], names[1:]):
+    if (
+        (parts[0] in TRANSFORMATIONS or parts[0] in MIXTURES)
+        and names[:1] == parts[:1]
+        and _tells(parts[1:], names[1:])
+    ):
         return True
     return tier is not None and any(
         _tells(parts[1:], names[n:]) for n in range(len(names) + 1) if _is_of_tier(tier, names[:n])

@@ -7,6 +7,7 @@ share. On the half of the inputs that ask for one program, the other one runs, v
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from numpy.random import Generator
 from tracr.rasp import rasp
@@ -33,7 +34,9 @@ CHOICES = 4
 """Another program that is not named is one of so many, the smallest that fit."""
 
 
-def mix_programs(model: CompiledModel, kind: str = MIXTURE, *, seed: int = 0, other: str = "") -> CompiledModel:
+def mix_programs(
+    model: CompiledModel, kind: str = MIXTURE, *, seed: int = 0, other: str | CompiledModel = ""
+) -> CompiledModel:
     """Compile a model's program and another one into one model.
 
     Inputs that begin with the last token of the vocabulary ask for the other program, all others for the model's own.
@@ -43,7 +46,7 @@ def mix_programs(model: CompiledModel, kind: str = MIXTURE, *, seed: int = 0, ot
         model: A compiled model, not yet transformed, whose output is a value and never empty.
         kind: The mixture, or one of its halves, see ``MIXTURES``: the same weights on fewer inputs.
         seed: Chooses the other program, if none is named, among shipped ones of the same inputs.
-        other: Name of a shipped model of the same tokens and lengths.
+        other: A model of the same tokens and lengths, or the name of a shipped one.
 
     Raises:
         VariantError: If the model is transformed, or it and the other one cannot be mixed.
@@ -52,7 +55,10 @@ def mix_programs(model: CompiledModel, kind: str = MIXTURE, *, seed: int = 0, ot
         raise VariantError(f"'{model.name}' is a variant already: mix programs first, and transform the mixture.")
     if problem := _problem(model):
         raise VariantError(f"'{model.name}' cannot be mixed: {problem}.")
-    partner = load_compiled(other) if other else _choose_partner(model, generator_of(MIXTURE, seed))
+    if isinstance(other, str):
+        partner = load_compiled(other) if other else _choose_partner(model, generator_of(MIXTURE, seed))
+    else:
+        partner = other
     if problem := _misfit(model, partner):
         raise VariantError(f"'{partner.name}' cannot be mixed with '{model.name}': {problem}.")
     domain = model.domain
@@ -78,14 +84,18 @@ def _mixed_program(model: CompiledModel, partner: CompiledModel) -> rasp.SOp:
     at_first = rasp.Select(rasp.indices, rasp.indices, lambda key, query: key == 0).named("at_first")
     asked = rasp.Aggregate(at_first, rasp.tokens).named("asked")
     both = rasp.SequenceMap(_spelt_pair if spelt else _pair, model.program, partner.program).named("both")
-    return rasp.SequenceMap(lambda pair, token: pair[1] if token == last else pair[0], both, asked).named("chosen")
+
+    def choose(pair: Any, token: Any) -> Any:
+        return pair[1] if token == last else pair[0]
+
+    return rasp.SequenceMap(choose, both, asked).named("chosen")
 
 
-def _pair(own: object, other: object) -> tuple[object, object]:
+def _pair(own: Any, other: Any) -> Any:
     return own, other
 
 
-def _spelt_pair(own: object, other: object) -> tuple[str, str]:
+def _spelt_pair(own: Any, other: Any) -> Any:
     return str(own), str(other)
 
 
@@ -133,7 +143,7 @@ def _misfit(model: CompiledModel, other: CompiledModel) -> str:
     return ""
 
 
-def _outputs(model: CompiledModel, domain: Domain) -> Sequence[Sequence[object]]:
+def _outputs(model: CompiledModel, domain: Domain) -> Sequence[Sequence[Any]]:
     inputs = domain.inputs(limit=max(model.check.inputs, 1), seed=model.check.seed).tokens
     return evaluate_many(model.program, inputs, causal=model.causal)
 

@@ -127,9 +127,9 @@ def variant_of(model: CompiledModel, names: str, *, seed: int = 0) -> KnownModel
                 f"'{model.name}@{names}' goes on after '{LAYERNORM}', which comes last. Put it at the end."
             )
         if name not in TRANSFORMATIONS:
-            known = (*TIERS, LAYERNORM, *MIXTURES, *TRANSFORMATIONS)
+            tiers = (*TIERS, LAYERNORM, *MIXTURES)
             raise VariantError(
-                f"unknown variant '{name}' of '{model.name}'.{did_you_mean(name, known)} Choose a tier "
-                f"({', '.join((*TIERS, LAYERNORM, *MIXTURES))}) or transformations joined by '+' ({', '.join(TRANSFORMATIONS)})."
+                f"unknown variant '{name}' of '{model.name}'.{did_you_mean(name, (*tiers, *TRANSFORMATIONS))} Choose a "
+                f"tier ({', '.join(tiers)}) or transformations joined by '+' ({', '.join(TRANSFORMATIONS)})."
             )
     return compose(model, [TRANSFORMATIONS[name] for name in steps], seed=seed).model
