@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from groundtruth.compiled.decoder import NONE_BELOW, Decoder
+from groundtruth.compiled.decoder import Decoder
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.variables.interchange_pairs import Drawn, draw_telling, every_pair
+from groundtruth.evaluation.variables.output_or_none import OutputOrNone
 from groundtruth.evaluation.variables.predictor import Ints, Predictions, Predictor, Swaps
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import CompiledModel, KnownModel, KnownVariable
@@ -226,17 +227,6 @@ def _trained_ground_of(model: TrainedModel) -> ProgramGround:
     return ProgramGround(model, limit=POOL_LIMIT)
 
 
-@dataclass(frozen=True)
-class NothingSelected:
-    """Scores of a model's outputs, and of ``None`` after them: what it says where no output reaches ``threshold``."""
-
-    threshold: float
-
-    def __call__(self, logits: Tensor, examples: Tensor) -> Tensor:
-        """[batch, position, output + 1]."""
-        return F.pad(logits, (0, 1), value=self.threshold)
-
-
 @dataclass(frozen=True, eq=False)
 class _Question:
     """What is sought, on which pairs."""
@@ -327,7 +317,7 @@ class _Assembly:
             site=self.site,
             split=split,
             seed=self.seed,
-            readout=NothingSelected(NONE_BELOW) if self.decoder.categorical else None,
+            readout=OutputOrNone(self.model.decoder.centered) if self.decoder.categorical else None,
             **placed,
         )
 

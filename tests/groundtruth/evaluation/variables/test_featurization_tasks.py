@@ -18,6 +18,7 @@ from groundtruth.truth.variables import Reader, Stage, Variable, VariableTruth, 
 from groundtruth.truth.variables import Site as TruthSite
 from groundtruth.truth.variables.rasp_causal_model import CausalModel
 from groundtruth.truth.variables.value_pool import Ground
+from groundtruth.variants.hardenings import HARDENINGS
 from mib.metrics.interchange_scores import distinguishing, interchange_scores
 from tests.groundtruth.evaluation.circuits.test_localization_tasks import reachable, tokens
 
@@ -120,6 +121,17 @@ def test_nothing_selected_is_an_answer_of_its_own() -> None:
     said = task.answers.right(silent, task.everything)
     wanted = ((task.expected == nothing) | ~task.mask).all(1)
     assert torch.equal(said, wanted)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_logits_that_only_their_distances_mean_something_of_are_read_as_the_decoder_reads_them(seed: int) -> None:
+    dense = HARDENINGS["dense"](model("hist"), seed=seed, scale=2.0)
+    task = featurization_task(dense, "tokens", "resid_pre0", sizes=SMALL, dtype=torch.float64)
+    unswapped = dense.decoder.codes(dense.logits(task.base))
+    assert torch.equal(
+        task.readout(dense.logits(task.base), task.everything).argmax(-1)[task.mask], unswapped[task.mask]
+    )
+    assert interchange_scores(task, oracle(dense, "tokens", "resid_pre0")).accuracy.value == 1.0
 
 
 def test_where_the_domain_allows_all_pairs_are_used() -> None:
