@@ -125,6 +125,7 @@ def shared_model(name: str, device: str, dtype: torch.dtype) -> SharedModel:
     key = (name, device, dtype)
     if key not in _shared_models:
         for other in _shared_models.values():
+            # Before the new one is read: two models might not fit into the memory.
             other.give_up()
         _shared_models.clear()
         _shared_models[key] = SharedModel(

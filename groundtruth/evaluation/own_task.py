@@ -26,6 +26,7 @@ def own_copy(task: Task, *, with_model: bool = True) -> Task:
         task: What every method is asked.
         with_model: True if the model is copied too. A large one would not fit beside itself.
     """
+    # The graph and the numbers cannot be written to, so that they need no copy.
     copied = {
         field.name: copy.deepcopy(getattr(task, field.name))
         for field in fields(task)
@@ -51,9 +52,11 @@ def require_unchanged(task: FeaturizationTask) -> Generator[None]:
     changed: list[str] = []
     try:
         yield
+    # Also after an error, for the next method is given the same task.
     finally:
         for one, kept in zip(shared, before, strict=True):
             for name, value in _tensors(one).items():
+                # NaN is not itself: where a task has some, it would look changed.
                 if not torch.equal(torch.nan_to_num(value), torch.nan_to_num(kept[name])):
                     value.copy_(kept[name])
                     changed.append(f"task.{name}")

@@ -29,6 +29,7 @@ def mean_outputs(
     """Sums of source outputs over real tokens, and how many there were, per position (float64)."""
     batch, _, n_positions, _ = outputs.shape
     if mask is None:
+        # In float64, in which numbers of inputs are exact and sums of them nearly so.
         counts = torch.full((n_positions,), float(batch), dtype=torch.float64, device=outputs.device)
         return outputs.sum(0, dtype=torch.float64), counts
     real = mask.to(outputs.dtype)

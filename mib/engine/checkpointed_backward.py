@@ -100,6 +100,7 @@ class CheckpointedBackward:
             other = around[other_of_block(sublayer) - self.first] if parallel and around else None
             inside = self._gradients_inside(sublayer, entering if other is None else entering + other)
             visit(sublayer, inside)
+            # What a sublayer reads flows on past it too, so that the gradient before it is that after it and its own.
             gradient = gradient + inside.sum(1, dtype=gradient.dtype)
             if around:
                 gradient = gradient + around[sublayer - self.first]

@@ -120,6 +120,7 @@ class CircuitRun:
             outputs: Outputs of the sources that are computed before sublayer ``start`` in the full run.
             start: The first sublayer that reads a cut edge; nothing before it is run.
         """
+        # Outputs before the first cut are those of the full run: nothing that they depend on is cut.
         written = self._masked(outputs, 0)
         for sublayer in block_sublayers(self.graph.n_layers, start=start):
             new = self._masked(self._component(sublayer, written), written.shape[1])
@@ -155,6 +156,7 @@ class CircuitRun:
         total = _add_mix(total, kept, written)
         if self.ablated is None:
             return total
+        # Two products and not one of the difference: written - ablated would lose digits where both are large.
         return _add_mix(total, 1 - kept, self.ablated[:, :n_sources].expand(len(written), -1, *written.shape[2:3], -1))
 
     def _masked(self, outputs: Outputs, first: int) -> Outputs:

@@ -158,6 +158,7 @@ class Engine(Pool):
         for chunk, cuts in self._single_cuts(clean, counterfactual):
             names = (clean if examples is None else examples).to(chunk.device)[chunk]
             uncut = measure_rows(metric, cuts.uncut, names)
+            # A cut that is left out below changes nothing, so that its metric is the uncut one.
             changed = torch.where(wanted, uncut[:, None, None], torch.nan)
             for cut in cuts.edges(wanted):
                 changed[cut.inputs, cut.sources, cut.destination] = measure_rows(metric, cut.logits, names[cut.inputs])
@@ -228,6 +229,7 @@ class Engine(Pool):
         """
         asked = [self.graph.index(edge) for edge in edges]
         number = {place: i for i, place in enumerate(dict.fromkeys(asked))}
+        # An edge may be asked for twice: it is run once, and handed out as often.
         table = torch.full(self.graph.edge_mask.shape, -1, device=self.inputs.device)
         for (source, destination), i in number.items():
             table[source, destination] = i
@@ -336,4 +338,5 @@ class Engine(Pool):
             return torch.zeros(len(rows), dtype=torch.long, device=rows.clean.device)
         cut = ((~rows.kept.bool()) & self._edges(None)).any(1)
         sublayers = torch.tensor(self.columns.sublayer_of_each_destination(), device=cut.device)
+        # Where nothing is cut only the logits are computed anew, from outputs that are kept.
         return torch.where(cut, sublayers, unembedding_sublayer(self.graph.n_layers)).amin(1).expand(len(rows))

@@ -53,6 +53,7 @@ class Trace:
 
     def output_gradients(self, loss: Tensor) -> tuple[Stream, ...]:
         """Gradients of a number at what each writer adds: the embeddings, then attention and MLP of each layer."""
+        # Kept, for gradients at what is read are asked for next, of the same run.
         return torch.autograd.grad(loss, (self.start, *self.after), retain_graph=True)
 
     def mlp_read_gradients(self, loss: Tensor) -> tuple[Stream, ...]:
@@ -74,6 +75,7 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
             unembedding.
         split: True if each head's q, k and v get an input of their own (else ``reads`` has one an attention layer).
     """
+    # Cut off what came before: gradients end here, and nothing of another run is kept alive.
     start = stream.detach().requires_grad_()
     reads, around, after = list[Tensor](), list[Tensor](), list[Tensor]()
     before = stream = start
@@ -82,6 +84,8 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
         block = anatomy.blocks[layer]
         if not is_mlp:
             before = stream
+            # Expanded, not copied: every destination has a gradient of its own all the same, and the forward pass needs
+            # no more memory.
             read = stream[:, None].expand(-1, 3 * anatomy.n_heads if split else 1, -1, -1)
             written = attend(block, read, context)
             around.append(stream)

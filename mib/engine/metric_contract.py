@@ -75,6 +75,7 @@ def check_metric(metric: Metric, logits: Logits, examples: Examples, *, shape: t
             )
     what = f"metric {name_of(metric)}"
     together, alone = together_and_alone(lambda *rows: measure_rows(metric, *rows), what, logits, examples)
+    # Both: a metric of one row at a time may divide by what only a batch has.
     for values in (together, alone):
         if not bool(torch.isfinite(values).all()):
             wrong = int((~torch.isfinite(values)).nonzero()[0])

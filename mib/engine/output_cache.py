@@ -67,6 +67,7 @@ class OutputCache:
         if len(missing):
             new = self._record(missing)
             if self._outputs is None:
+                # Room for the whole pool at once: growing it would hold it twice for a moment.
                 self._outputs = new.new_empty(len(self._filled), *new.shape[1:])
             self._outputs[missing] = new
             self._filled[missing] = True

@@ -53,6 +53,7 @@ class Pool:
         check_pool(self.anatomy, self.graph, self.inputs, self.attention_mask)
         check_constants(self.graph, constants)
         pool = len(self.inputs) * bytes_of_outputs(self.anatomy, self.graph, self.inputs.shape[1])
+        # Half for what is kept, the other half for the batch that runs.
         self._cache = OutputCache(len(self.inputs), self._record) if pool <= memory // 2 else None
 
     @torch.no_grad()
@@ -110,6 +111,7 @@ class Pool:
             return self.outputs(counterfactual)
         if self.ablation == "zero":
             return None
+        # Made once: it is the same for all rows, and a mean runs the whole pool.
         if self._fixed is None:
             self._fixed = self._fixed_outputs()
         return self._fixed
@@ -195,12 +197,14 @@ class Pool:
         for chunk in self.chunks(pool):
             mask = self.tokens(chunk)[1]
             chunk_sums, chunk_counts = mean_outputs(self.outputs(chunk), mask)
+            # Summed in float64 over all inputs and divided once, so that a mean does not depend on how they were split.
             sums, counts = sums + chunk_sums, counts + chunk_counts
         if not isinstance(sums, Tensor) or not isinstance(counts, Tensor):
             raise TaskError("mean_over is empty: name at least one input to average over.")
         if self.ablation == "mean":
             mean = (sums.sum(1) / counts.sum())[:, None]
         else:
+            # A position that is padding everywhere has no mean; nothing reads it.
             mean = sums / counts.clamp(min=1)[None, :, None]
         return mean.to(self.anatomy.token_embedding.dtype)[None]
 

@@ -65,6 +65,7 @@ def rows_that_fit(anatomy: Anatomy, graph: Graph, n_positions: int, *, memory: i
         outputs = bytes_of_outputs(anatomy, graph, n_positions)
         streams = n_positions * (width + 4 * graph.d_model) * size
         layer = n_positions * (8 * graph.n_heads * graph.d_model + 4 * width) * size
+        # What is touched again and again while a batch runs; the rest may lie outside the caches.
         hot = {
             "circuits": 2 * outputs, "inputs": outputs, "cuts": streams, "gradients": graph.n_layers * layer,
             "checkpointed": layer,

@@ -46,4 +46,5 @@ class Rows:
 
 
 def _take(weights: Tensor, index: Indices) -> Tensor:
+    # One circuit for all rows stays one: spread out, masks of many rows would be larger than the activations.
     return weights if len(weights) == 1 else weights[index]

@@ -156,6 +156,7 @@ class SingleCuts:
     @cached_property
     def _active(self) -> Bool[Tensor, "source input"]:
         """Return which sources the ablation changes at all."""
+        # Exactly 0, not nearly: only then is the run with the cut the full run to the bit.
         return (self.changes != 0).flatten(2).any(2).T
 
     def edges(self, wanted: Bool[Tensor, "source destination"]) -> Iterator[CutRows]:
@@ -184,6 +185,7 @@ class SingleCuts:
                 if not len(places):
                     continue
                 inputs, sources, neurons = places[:, 0], places[:, 1] + writers.start, places[:, 2]
+                # A zero of its own for every run: `changes` is shared by all.
                 change = torch.zeros_like(self.changes[inputs, sources])
                 run = torch.arange(len(places), device=change.device)
                 change[run, :, neurons] = self.changes[inputs, sources, :, neurons]

@@ -82,6 +82,7 @@ class CompactOutputs:
         """
         context = anatomy.context(tokens, mask)
         embedding, position = anatomy.embed(tokens), anatomy.position(tokens, mask)
+        # Expanded and then stacked, which copies: no two inputs share memory.
         both = (embedding, position.expand_as(embedding)) if pos else (embedding,)
         stream, mixed, mlps = embedding + position, list[PerHead](), list[Stream]()
         for block in anatomy.blocks:

@@ -63,6 +63,7 @@ class LogitDifference(_Masked):
             n_positions: Length of the inputs.
             position: Where the answer stands, for all examples or for each.
         """
+        # Modulo, so that -1 is the last.
         where = torch.as_tensor(position).expand(len(correct)) % n_positions
         mask = F.one_hot(where, n_positions).bool()
 

@@ -175,10 +175,12 @@ def prune_circuits(circuits: Circuits) -> Circuits:
     graph = circuits.graph
     kept = circuits.kept & graph.edge_mask
     if circuits.neurons is not None:
+        # A node without neurons writes nothing, so that its edges carry nothing.
         kept = kept & _any(circuits.neurons, axis=2)[:, :, None]
     owner = owners(graph)
     owns = (owner[None, :] == np.arange(len(graph.sources))[:, None]).astype(np.float32)
     is_embedding = np.array([graph.locate(name).layer < 0 for name in graph.sources])
+    # Each round takes away what hung on the last; it ends, for only edges go.
     while True:
         has_input = _any(kept, axis=1).astype(np.float32) @ owns.T > 0
         alive = _any(kept, axis=2) & (has_input | is_embedding)
@@ -230,6 +232,7 @@ def _first(order: NDArray[np.int64], sizes: Sequence[int], values: NDArray[np.fl
     """Bool [size, part]: unscored parts, and the first ``size`` scored parts of an order."""
     scored = ~np.isnan(values[order])
     rank = np.empty(len(order), dtype=np.int64)
+    # 0 for what has no score, so that every size holds it.
     rank[order] = np.where(scored, np.cumsum(scored), 0)
     return rank[None, :] <= np.asarray(sizes, dtype=np.int64)[:, None]
 
@@ -251,6 +254,7 @@ def _greedy_order(graph: Graph, strength: NDArray[np.float64]) -> NDArray[np.int
         order.append(edge)
         parents, into[rows[edge]] = into[rows[edge]], []
         for parent in parents:
+            # The edge number breaks ties, as the order of edges does everywhere here.
             heapq.heappush(candidates, (-float(strength[parent]), parent))
     return np.array(order, dtype=np.int64)
 

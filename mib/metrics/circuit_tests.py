@@ -130,6 +130,7 @@ def _against_random(
 def _distances(one: NDArray[np.float64], other: NDArray[np.float64], measurement: Measurement) -> NDArray[np.float64]:
     """Mean squared difference over examples; differences that are rounding errors are 0."""
     difference = one - other
+    # Of full and empty alone: a random circuit that explodes must not make others look equal.
     limit = rounding(measurement.full, measurement.empty)
     return (np.where(np.abs(difference) <= limit, 0.0, difference) ** 2).mean(axis=1)
 

@@ -206,6 +206,7 @@ def areas(
     _check_options(scores, n_bootstrap, confidence)
     sizes = every_size(scores, limit=max_sizes)
     (signed, absolute), measurement = _curves(task, scores, sizes, ("signed", "absolute"), selection)
+    # One draw of examples for both rankings, so that they are compared on the same.
     drawn = _bootstrap(measurement, n_bootstrap, np.random.default_rng(task.seed))
     x = np.array(signed.fractions)
     return Areas(
@@ -273,6 +274,7 @@ def _bootstrap(measurement: Measurement, n: int, rng: np.random.Generator) -> ND
     n_examples = len(measurement.full)
     weights = rng.multinomial(n_examples, np.full(n_examples, 1 / n_examples), size=n) / n_examples
     full, empty = weights @ measurement.full, weights @ measurement.empty
+    # 0 only: a small gap is a draw like any other, and leaving it out would narrow the interval.
     usable = np.abs(full - empty) > 0
     gap = (full - empty)[usable, None]
     return ((weights @ measurement.circuits.T)[usable] - empty[usable, None]) / gap

@@ -137,6 +137,7 @@ def equivalence_test(
     wins, ties = int((one - other > limit).sum()), int((np.abs(one - other) <= limit).sum())
     distance = abs(2 * wins + ties - n)  # of the win share from 1/2, in units of 1/(2n)
     counts = np.arange(n + 1)
+    # In whole numbers: compared as shares, a count that is just as far would fall to rounding.
     as_far = np.abs(2 * counts - n) >= distance
     p_value = 1.0 if as_far.all() else min(1.0, float(binom.pmf(counts[as_far], n, 0.5 + epsilon).sum()))
     return EquivalenceTest((wins + ties / 2) / n, ties, n, epsilon, p_value)
@@ -188,6 +189,7 @@ def quantile_test(candidate: float, reference: ArrayLike, *, quantile: float = 0
     """
     values = _reference(reference, quantile)
     beaten = _n_beaten(candidate, values)
+    # At least as many beaten as were: `sf` is of more than.
     p_value = float(binom.sf(beaten - 1, len(values), quantile))
     return QuantileTest(candidate, tuple(values.tolist()), beaten, quantile, p_value)
 
@@ -227,6 +229,7 @@ def _n_beaten(candidate: float, values: NDArray[np.float64]) -> int:
 def _kernel(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Gaussian kernel, its width the median distance of two different examples; all ones for equal values."""
     distance = np.abs(values[:, None] - values[None, :])
+    # Else the median of what should be equal is rounding, and the kernel tells noise apart.
     distance = np.where(distance <= rounding(values), 0.0, distance)
     width = float(np.median(distance[np.triu_indices(len(values), k=1)])) if len(values) > 1 else 0.0
     if not width:  # more than half of the pairs are equal

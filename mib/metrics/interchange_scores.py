@@ -107,6 +107,7 @@ def scores_of(
         seed: Seed of the bootstrap.
         resamples: How often pairs are drawn anew.
     """
+    # One generator for all estimates: their order is part of the result.
     rng = np.random.default_rng(seed)
     cause, causes = _bootstrapped(right[~isolates], rng, resamples)
     isolation, isolations = _bootstrapped(right[isolates], rng, resamples)
@@ -215,6 +216,7 @@ def mib_aggregate(
         )
     sign = 1.0 if better == "higher" else -1.0
     measured, ruling = scores.mean(axis=0), sign * ruler.mean(axis=0)
+    # What either split lacks cannot be chosen, or its score would be NaN.
     ruling = np.where(np.isnan(ruling) | np.isnan(measured), -np.inf, ruling)
     empty = np.flatnonzero((ruling == -np.inf).all(axis=1))
     if len(empty):

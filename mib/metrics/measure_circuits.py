@@ -82,6 +82,7 @@ def _trivial(circuits: Circuits) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     is_full = np.asarray((circuits.kept | ~edges).all(axis=(1, 2)))
     is_empty = np.asarray(~(circuits.kept & edges).any(axis=(1, 2)))
     if circuits.neurons is not None:
+        # Every edge with some neurons cut is not the whole model; without edges neurons play no part.
         is_full = is_full & circuits.neurons.all(axis=(1, 2))
     return is_full, is_empty
 
@@ -90,6 +91,7 @@ def _distinct(circuits: Circuits) -> tuple[list[int], list[int]]:
     """The first circuit of each kind, and for each circuit the first one that equals it."""
     seen: dict[bytes, int] = {}
     place: list[int] = []
+    # Entries that are no edges do not tell circuits apart.
     for index, kept in enumerate(circuits.kept & circuits.graph.edge_mask):
         key = np.packbits(kept).tobytes()
         if circuits.neurons is not None:

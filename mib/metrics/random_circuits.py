@@ -39,6 +39,7 @@ class RandomPaths:
         steps: list[NDArray[np.int64]] = []
         while (node >= 0).any():
             at = np.maximum(node, 0)
+            # Drawn for all paths, those that have ended too, so that what one path draws does not depend on the others.
             edge = first[at] + np.floor(self.rng.random(n) * (first[at + 1] - first[at])).astype(np.int64)
             steps.append(np.where(node >= 0, edge, -1))
             node = np.where(node >= 0, owner[columns[edge]], -1)

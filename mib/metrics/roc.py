@@ -103,6 +103,7 @@ def at_true_size(
     share = np.where(worth > cut, 1.0, 0.0)
     if cut > -np.inf:
         at_cut = worth == cut
+        # What a tie gives on average over its orders, so that the order of edges plays no part.
         share[at_cut] = (size - share.sum()) / at_cut.sum()
     chosen, found = float(share.sum()), float(share[judged.positive].sum())
     precision, recall = found / chosen if chosen else 0.0, found / size
@@ -140,6 +141,7 @@ def mib_auroc(
     positive, negative = _flags(scores, truth, leave_out)
     _require_both(positive[positive | negative])
     n_scored = int(np.count_nonzero(~np.isnan(scores.flat)))
+    # Rounded up, unlike for CPR: so MIB's code has it.
     sizes = [math.ceil(fraction * n_scored) for fraction in MIB_FRACTIONS]
     kept = select(scores, sizes, ranking=ranking, selection="greedy").kept[:, *graph.edge_index]
     true_rate, false_rate = kept[:, positive].mean(axis=1), kept[:, negative].mean(axis=1)
@@ -166,6 +168,7 @@ def _count_found(judged: _Judged) -> tuple[NDArray[np.float64], NDArray[np.float
     """Count the true and the other edges that are at least as strong as each strength that occurs, strongest first."""
     order = np.argsort(-judged.strength, kind="stable")
     strength = judged.strength[order]
+    # Only where the strength changes: within a tie there is no threshold.
     last = np.append(np.flatnonzero(np.diff(strength)), len(strength) - 1)  # of each group of ties
     found = np.cumsum(judged.positive[order], dtype=np.float64)[last]
     return found, 1 + last - found

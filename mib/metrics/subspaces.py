@@ -29,6 +29,8 @@ def principal_angles(one: Float[Tensor, "d k"], other: Float[Tensor, "d l"]) -> 
         a, b = b, a
     cosines = torch.linalg.svdvals(a.T @ b).clamp(max=1.0)
     sines = torch.linalg.svdvals(b - a @ (a.T @ b)).clamp(max=1.0).flip(0)
+    # A cosine near 1 hardly changes with the angle, nor does a sine near 1: each is used where the other has lost half
+    # of its digits.
     return torch.where(cosines.square() > 0.5, torch.asin(sines), torch.acos(cosines))
 
 

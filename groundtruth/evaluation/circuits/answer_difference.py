@@ -40,6 +40,7 @@ class AnswerDifference:
             mask: Which positions count: those where the two differ.
             n_outputs: How many outputs the model has.
         """
+        # The column that `__call__` adds, so that gathering -1 does not take the last output instead.
         right, wrong = (answer.masked_fill(answer < 0, n_outputs) for answer in (correct, incorrect))
         return cls(LogitDifference(right, wrong, mask))
 

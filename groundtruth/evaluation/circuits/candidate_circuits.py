@@ -41,6 +41,7 @@ def read_candidate(path: Path, task: LocalizationTask, top: int | None) -> tuple
     if top is not None:
         scores = circuit.node_scores or circuit.neuron_scores or circuit.scores
         return task, take_top(scores, top, name=str(path))
+    # A file of scores has every edge in its graph, and would be taken for the whole model.
     if np.array_equal(circuit.edges, graph.edge_mask):
         raise GroundTruthError(f"{path} ranks edges, all of which are in the graph: say by --top how many to take.")
     return task, circuit.edges

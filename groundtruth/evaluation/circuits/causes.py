@@ -125,6 +125,7 @@ def diagnose(
     true, unjudged = judged_by(circuit, scores)
     member = next(n for n, edges in enumerate(circuit.minimal_circuits) if (circuit.mask(edges) == true).all())
     verdicts, rank = _verdicts(scores, true, unjudged)
+    # On a task of its own: the method may have done anything to the one that it was given.
     measured = _Measured.of(localization_task(model, **asked))
     largest = float(np.abs(scores.flat).max(initial=0.0))
     findings: list[EdgeFinding] = []
@@ -144,6 +145,7 @@ def _verdicts(scores: EdgeScores, true: Flags, unjudged: Flags) -> tuple[dict[Ed
     values, is_true = np.abs(scores.flat)[judged], is_true[judged]
     order, size = np.argsort(-values, kind="stable"), int(is_true.sum())
     rank = {edges[index]: place for place, index in enumerate(order, 1)}
+    # By value and not by place: places of ties are chance.
     last = values[order[size - 1]]  # the lowest magnitude that is among the best
     straddles = int((values >= last).sum()) > size
     found: dict[Edge, Verdict] = {}
@@ -196,6 +198,7 @@ class _Measured:
                 task.metric, batch.clean, batch.counterfactual, examples=batch.examples
             )
             moved = (cut - uncut[:, None, None]).abs().double()
+            # NaN stands where there is no edge.
             effect = torch.maximum(effect, moved.nan_to_num(0.0).amax(0))
         return cls(task, *(part.cpu().numpy() for part in (change, gradient, beyond, product, effect)))
 
@@ -205,6 +208,8 @@ class _Measured:
         place = self.task.graph.index(edge)
         if truth.redundant:
             yield "inert alone and needed together with others: no single cut shows it"
+        # From the cause that makes all later ones follow to the last: a difference of 0 has no effect, whatever the
+        # gradient.
         elif self.change[place] == 0:
             yield "on no pair of the task does what travels differ"
         elif self.effect[place] == 0:

@@ -126,6 +126,7 @@ class CircuitEvaluator:
                 "nothing to localize."
             )
         asked = localization_task(model, ablation=ablation, lengths=circuit.lengths, **task)
+        # Value classes prove as much as running the whole domain: what they decide is exact.
         sampled = circuit.coverage == "sample" and model.certainty == "exact"
         return cls(model.name, asked, circuit, max_sizes, "sampled" if sampled else model.certainty)
 
@@ -133,6 +134,7 @@ class CircuitEvaluator:
         self, method: str | Method | IsolatedMethod, parameters: Mapping[str, Any] | None = None
     ) -> CircuitScores:
         """Run a method and score it. Errors as ``score``."""
+        # The metrics below run on the evaluator's own task, which no method has held.
         task = own_copy(self.task)
         name, scores, seconds = self._run(method, task, parameters or {})
         cost, n = task.engine.cost, len(task)
@@ -254,6 +256,7 @@ def _misplaced(
     order = np.argsort(-strength, kind="stable")
     # Of equal scores a true one comes last, so that a tie at the cut is shown as what it is: no recovery.
     order = order[np.lexsort((true[order], -strength[order]))]
+    # A score of 0 says "not important", also where the true size would have room for it.
     best = [int(i) for i in order[: int(true.sum())] if strength[i] > 0]
     chosen = set(best)
     missed = [int(i) for i in order if true[i] and int(i) not in chosen]

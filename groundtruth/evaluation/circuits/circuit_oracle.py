@@ -62,6 +62,8 @@ def in_best_order(task: LocalizationTask, scores: S) -> S:
     """
     values = scores.flat if isinstance(scores, EdgeScores) else scores.values
     order: list[int] = []
+    # From the lowest tier up, what is better staying in all circuits: an edge that others stand in for never ranks
+    # above a live one.
     for tier in np.unique(values[values > 0]):
         better = np.flatnonzero(values > tier)
         order += _worst_first(task, scores, np.flatnonzero(values == tier), better)
@@ -81,6 +83,7 @@ def _worst_first(
         without[:, left] = ~np.eye(len(left), dtype=np.bool_)
         found = measure(task, _circuits(scores, without))
         gaps = np.abs(found.circuits.mean(axis=1) - found.full.mean())
+        # Rounded, so that gaps that rounding sets apart tie, and the order is the same on every machine.
         settled = np.round(gaps / max(float(np.abs(found.full).max()), 1e-300), decimals=6)
         out = np.lexsort((-left, settled))[: math.ceil(DROPPED * len(left))]
         order += left[out].tolist()

@@ -63,6 +63,7 @@ class IsolatedMethod:
                 # Its input stays open while it works: that it closes tells it that we are gone.
                 answer = process.stdout.read()
             finally:
+                # Also after an error or Ctrl-C: nobody waits for its answer any more.
                 process.kill()
         try:
             return json.loads(answer)

@@ -48,6 +48,7 @@ class KeptScores:
         values = np.ascontiguousarray(scores.flat if isinstance(scores, EdgeScores) else scores.values, dtype="<f8")
         with np.errstate(over="ignore"):  # a number beyond single precision becomes infinite, and is not kept so
             single = values.astype("<f4")
+        # Single only where every number survives it: a ranking that is kept must be the one that was judged.
         dtype: Literal["f4", "f8"] = "f4" if np.array_equal(single, values, equal_nan=True) else "f8"
         content = (single if dtype == "f4" else values).tobytes()
         packed = base64.b64encode(zlib.compress(content, 9)).decode()

@@ -135,6 +135,7 @@ def _examples(model: KnownModel, ablation: Ablation, lengths: Lengths, n: int, s
         pairs = [pair for key, pair in fresh.items() if key not in known]
         if not pairs:
             continue
+        # A pair whose answers agree has a metric of 0 on either side: there is nothing to recover.
         kept = [pairs[i] for i in torch.nonzero(_encoded(model, pairs, width).mask.any(1))[:, 0].tolist()]
         known.update(pair if ablation == "resample" else (pair.clean,) for pair in kept)
         found += kept
@@ -152,6 +153,7 @@ def _encoded(model: KnownModel, pairs: Sequence[Pair], width: int) -> _Examples:
     """Run pairs, padded to one length, and mark the positions where the metric compares answers."""
     clean, counterfactual = (model.encode([pair[i] for pair in pairs], length=width) for i in (0, 1))
     answers, others = (model.decoder.codes(model.logits(ids)) for ids in (clean, counterfactual))
+    # BOS and PAD have logits too, and no answer of the program.
     real = (clean != model.bos_id) & (clean != model.pad_id)
     differ = real & model.decoder.differ(answers, others)
     mask = differ if model.decoder.categorical else real & differ.any(1, keepdim=True)
@@ -161,6 +163,7 @@ def _encoded(model: KnownModel, pairs: Sequence[Pair], width: int) -> _Examples:
 def _pairs(domain: Domain, lengths: Lengths, n: int, seed: int) -> Iterator[list[Pair]]:
     """Pairs of inputs, drawn anew each time."""
     for draw in range(_DRAWS):
+        # Twice as many, for about half of all pairs agree; a seed a draw, so that the next one brings others.
         yield domain.pairs(lengths, n=2 * n, seed=seed * _DRAWS + draw)
 
 

@@ -59,9 +59,11 @@ def run_method(asked: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Answer the one question that comes by standard input."""
+    # Before anything of a user is run, which may print or close what it finds.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the method prints is no answer
     asked = pickle.loads(receive(sys.stdin.buffer))  # written by our own parent
+    # Else a killed parent leaves a method behind that runs for hours.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     json.dump(run_method(asked), answer)
     answer.close()

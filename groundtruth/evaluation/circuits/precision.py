@@ -27,15 +27,18 @@ def require_precision(model: KnownModel, module: nn.Module, dtype: torch.dtype, 
     Raises:
         DomainError: If they are too far off for the truth to be that of the module.
     """
+    # The truth was proven in float64, on these very weights.
     if dtype == torch.float64:
         return
     for tokens in batches:
         ids = tokens.cpu()
         real = (ids != model.bos_id) & (ids != model.pad_id)
         with torch.no_grad():
+            # Only at tokens, where the program says what is right.
             found = module(tokens).cpu().double()[real]
         wanted = model.logits(ids)[real]
         off, scale = float((found - wanted).abs().max()), max(1.0, float(wanted.abs().max()))
+        # Written so that NaN is off too.
         if not off <= OFF * scale:
             name = str(dtype).removeprefix("torch.")
             raise DomainError(

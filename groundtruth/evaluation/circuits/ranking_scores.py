@@ -95,6 +95,7 @@ def best_match(scores: Scores, family: Sequence[Flags], leave_out: Flags) -> tup
     Returns:
         The member, and how well the scores rank its edges above the others.
     """
+    # An edge of another member is no mistake of a ranking, nor a find of this one.
     anywhere = np.logical_or.reduce(list(family))
     matches = [(member, ranked(scores, member, leave_out | (anywhere & ~member))) for member in family]
     return max(matches, key=lambda match: _quality(match[1]))
@@ -122,6 +123,7 @@ def unjudged_beside(circuit: Circuit, member: Flags) -> Flags:
 
 
 def _quality(found: Ranked | None) -> tuple[bool, float, float]:
+    # Exact first: a member whose others are all left out may have no AUROC at all.
     return (found.exact, found.auroc or 0.0, found.average_precision or 0.0) if found else (False, -1.0, -1.0)
 
 
@@ -145,8 +147,10 @@ def size_to_sufficiency(scores: Scores, family: Sequence[Flags]) -> float | None
         strength, members = np.abs(scores.values), [member.any(1) for member in family]
     else:
         return None
+    # An empty member is held by the best 0 edges, whatever the ranking.
     if not all(member.any() for member in members):
         return None
+    # All that ties with the weakest of a member comes with it: the worst that the order of ties can do.
     sizes = [int((strength >= strength[member].min()).sum()) for member in members]
     return min(int(member.sum()) for member in members) / min(sizes)
 
@@ -169,6 +173,7 @@ def score_gap(scores: EdgeScores, truth: Flags, leave_out: Flags) -> float | Non
     true, others = (truth & ~leave_out)[index], (~truth & ~leave_out)[index]
     if not true.any() or not others.any():
         return None
+    # 1 where all scores are 0, so that the gap of a ranking that says nothing is 1.
     least = RESOLUTION * float(strength.max()) or 1.0
     return max(float(strength[true].min()), least) / max(float(strength[others].max()), least)
 
@@ -188,6 +193,7 @@ def _as_edges(scores: NodeScores, true: Flags, left_out: Flags) -> tuple[EdgeSco
     column = graph.destination_index["logits"]
     values[:, column] = scores.values
     is_true[:, column] = true.any(1)
+    # With a doubtful edge and no true one it is not known whether the node is true.
     judged[:, column] = true.any(1) | ~left_out.any(1)
     return EdgeScores(graph, values), is_true, ~judged
 

@@ -52,6 +52,7 @@ def shuffled(task: FeaturizationTask, seed: int) -> FeaturizationTask:
         raise TypeError("a task of a compiled model has a module")
     with torch.no_grad():
         for parameter in model.parameters():
+            # Drawn on the CPU, so that a seed shuffles alike on every device.
             order = torch.randperm(parameter.numel(), generator=generator)
             parameter.copy_(parameter.flatten()[order.to(parameter.device)].reshape(parameter.shape))
     return replace(task, model=model)
@@ -71,6 +72,7 @@ def site_in_other_program(site: TaskSite, model: CompiledModel, other: CompiledM
         return None
     layers, own = other.weights.n_layers, model.weights.n_layers
     last, own_last = unembedding_sublayer(layers), unembedding_sublayer(own)
+    # At least 1: before the first sublayer there is nothing but the embeddings, in any program.
     reader = min(last, max(1, round(place.sublayer / own_last * last)))
     layer, is_mlp = split_sublayer(reader - 1)  # the sublayer that writes what the reader reads
     return TaskSite.residual(layer, "post" if is_mlp else "mid")

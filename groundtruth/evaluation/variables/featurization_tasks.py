@@ -329,6 +329,7 @@ class _Assembly:
         if not len(swaps) or not self.decoder.categorical:
             return swaps
         found = self.predictor.predict(swaps)
+        # An answer that the other model has no output for could be right of nothing.
         known = (self._answers(found.expected) >= 0) | ~torch.from_numpy(found.real)
         return swaps.take(np.flatnonzero(known.all(1).numpy()))
 
@@ -361,7 +362,9 @@ def _instead(truth: KnownVariable, readers: Readers) -> str:
 
 def _chosen(assembly: _Assembly, drawn: Drawn, sizes: Sizes) -> Swaps:
     """Causes, and as isolations those that swapping the whole site gets wrong, up to their share."""
+    # As many as make up the share of what there will be, causes and isolations together.
     wanted = round(ISOLATION_SHARE * min(sizes.total, len(drawn.causes) / (1 - ISOLATION_SHARE)))
+    # Four times as many: not all of them are gotten wrong by swapping the whole site.
     isolations = drawn.isolations.take(np.arange(min(len(drawn.isolations), 4 * wanted)))
     if len(isolations):
         every = torch.arange(len(isolations))

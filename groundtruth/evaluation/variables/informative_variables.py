@@ -47,6 +47,7 @@ def _candidates(model: CompiledModel) -> Iterator[tuple[tuple[bool, bool, int, i
             kinds = {item.pairs for item in stage.interchanges if item.distinguishing}
             if not sites or not stage.rank or not stage.certified or not kinds & {"one position", "moved", "fixed"}:
                 continue
+            # The last: there most has been written beside the variable, which a method could mix with it.
             site = [site for site in sites if site.kind == "resid_post"][-1:] or sites[-1:]
             others = Landscape.of(ground_of(model), truth, site[0]).others.shape[1]
             if others:

@@ -72,6 +72,7 @@ def draw(
         found = predictor.predict(batch)
         causes.append(batch.take(np.flatnonzero(found.defined & found.changed & ~found.same)))
         isolations.append(batch.take(np.flatnonzero(found.defined & found.same & _differ(batch))))
+        # Until there are enough of both; the rarer sort decides how long is drawn.
         if every is None and min(sum(map(len, causes)), sum(map(len, isolations))) >= n:
             break
     return Drawn(_distinct(Swaps.join(causes), rng), _distinct(Swaps.join(isolations), rng), every is not None)
@@ -175,5 +176,6 @@ def _differ(swaps: Swaps) -> Bools:
 def _distinct(swaps: Swaps, rng: np.random.Generator) -> Swaps:
     """Each interchange once, in random order."""
     parts = [swaps.base[:, None], swaps.source[:, None], swaps.base_positions, swaps.source_positions]
+    # Once each: a pair that came twice could be learned from and tested on.
     _, first = np.unique(np.concatenate(parts, axis=1), axis=0, return_index=True)
     return swaps.take(rng.permutation(first))

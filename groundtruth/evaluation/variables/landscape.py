@@ -58,6 +58,7 @@ class Landscape:
         """
         model = ground.model if isinstance(ground.model, CompiledModel) else CompiledModel.of(ground.model)
         written = written_at(model, site)
+        # What later components read of the stream, pulled back through what the site writes into it.
         readable = orthonormal(_into(model, site) @ ground.readable(site.sublayer))
         own = [truth.variable.span_at(site, model.weights)] if truth in written else []
         others = [other.variable.span_at(site, model.weights) for other in written if other is not truth]
@@ -74,6 +75,7 @@ class Landscape:
         """
         unread = _rest(readable)
         live = orthonormal(_within(readable, own))
+        # Outside `live`, so that what two variables share counts as the own, and the spaces stay orthogonal.
         varied = orthonormal(_outside(live, _within(readable, others)))
         dormant = _within(readable, [_rest(torch.cat((live, varied, unread), dim=1))])
         dead = orthonormal(_within(unread, [*own, *others]))
@@ -108,6 +110,8 @@ def _outside(space: Span, columns: Span) -> Span:
 
 def _cleaned(columns: Span) -> Span:
     """Without the columns that are nothing but rounding."""
+    # Columns have length 1 at most; what rounding leaves of one is 1e-15, and an `orthonormal` of that alone would be a
+    # direction at random.
     return columns[:, columns.norm(dim=0) > 1e-9]
 
 

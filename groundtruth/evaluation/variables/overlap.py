@@ -78,6 +78,7 @@ def overlap_of(featurizer: Featurizer, landscape: Landscape) -> Overlap | None:
 def read_part(found: Float[Tensor, "d_site k"], landscape: Landscape) -> Float[Tensor, "readable r"]:
     """Orthonormal columns of what later components read of a subspace, in coordinates of the readable space."""
     u, s, _ = torch.linalg.svd(landscape.readable.T @ found, full_matrices=False)
+    # A found direction that is hardly read would count as a whole one once it is scaled to length 1.
     return u[:, s > FAINT]
 
 

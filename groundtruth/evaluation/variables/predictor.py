@@ -132,6 +132,8 @@ class Predictor:
         self._values = self._padded(joint.columns)
         if rng is not None:
             real = np.arange(self.width) < self.lengths[:, None]
+            # Over real positions only, so that none gets a value from behind the end of an input; how often each comes
+            # stays.
             self._values[real] = rng.permutation(self._values[real])
 
     @property
@@ -155,6 +157,7 @@ class Predictor:
             codes, usual = ground.encoded(output), ground.output_codes[index][torch.from_numpy(rows)]
             chosen = torch.from_numpy(pairs)
             expected[chosen, : pool.length], own[chosen, : pool.length] = codes.to(dtype), usual
+            # Below -1 is what no output of the model stands for: it cannot say so, however well the variable is found.
             sayable = (codes >= -1).all(1).numpy() if ground.decoder.categorical else ~codes.isnan().any(1).numpy()
             defined[pairs] = (output != _UNDEFINED).all(1) & sayable
             changed[pairs] = ground.decoder.differ(codes, usual).any(1).numpy()

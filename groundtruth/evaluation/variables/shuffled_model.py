@@ -21,6 +21,7 @@ def n_bytes(anatomy: Anatomy) -> int:
 
 def _shuffled(part: Any, generator: torch.Generator) -> Any:
     if isinstance(part, Tensor):
+        # Each tensor within itself: sizes and statistics of every matrix stay.
         order = torch.randperm(part.numel(), generator=generator).to(part.device)
         return part.detach().flatten()[order].reshape(part.shape)
     if isinstance(part, tuple):

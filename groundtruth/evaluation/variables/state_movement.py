@@ -61,6 +61,7 @@ def movement_of(
     made = (patched - base) @ live
     moved, own = float(changes.double().square().sum()), float(wanted.double().square().sum())
     missed = float((wanted - made).double().square().sum())
+    # Below this what moves is rounding of float32, and a share of it means nothing.
     still = moved <= 1e-9 * float(base.double().square().sum())
     return Movement(
         inside=None if still else float(made.double().square().sum()) / moved,

@@ -185,6 +185,7 @@ class _Pairs:
             together = list(zip(*(run[label] for label in self._labels), strict=True))
             self._known[tokens] = [parts[0] for parts in together] if len(self._labels) == 1 else together
         known = self._known[tokens]
+        # Positions count BOS, values do not.
         chosen = range(1, len(known) + 1) if positions is None else positions[example].tolist()
         return tuple(known[position - 1] for position in chosen if 1 <= position <= len(known))
 

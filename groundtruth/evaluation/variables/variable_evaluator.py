@@ -192,9 +192,11 @@ class VariableEvaluator:
         first = 0 if isinstance(self.model, TrainedModel) else 1  # at BOS too where that is swapped too
         for pool in program_ground_of(self.model).pools:
             ids = self.model.encode(pool.inputs).to(self.task.base.device)
+            # Through the task's module and in its dtype, for patched states are of these too.
             states = record(self.task.anatomy, self.task.site, ids).activation[:, first:].flatten(0, 1)
             found.append(states.double().cpu() @ self.landscape.readable)
         states = torch.cat(found)
+        # Rounded only to tell states apart; those that are kept are as they were.
         return states[distinct((states / _GRAIN).round())[0]]
 
     @cached_property
