@@ -33,6 +33,7 @@ def labelled_samples(task: FeaturizationTask) -> tuple[Samples, Int[Tensor, "sam
         raise MethodError("the task has no values of the variable: give base_values and source_values.")
     activations, train = samples(task), task.split.train
     values = torch.cat([x[train].flatten() for x in (task.base_values, task.source_values)]).to(activations.device)
+    # -1 says that the variable has no value there, not that -1 is one.
     known = values >= 0
     if len(values[known].unique()) < 2:
         raise MethodError("the variable has fewer than two values on the training examples: there is nothing to tell.")

@@ -73,6 +73,7 @@ class SparseAutoencoder(nn.Module):
         n_features = training.expansion * width
         directions = torch.randn(n_features, width, generator=generator).to(activations)
         self.decoder = nn.Parameter(directions / directions.norm(dim=1, keepdim=True))
+        # A copy: the two are tied at the start only.
         self.encoder = nn.Parameter(self.decoder.detach().T.clone())
         self.bias = nn.Parameter(activations.new_zeros(n_features))
         self.register_buffer("centre", activations.mean(0))
@@ -110,6 +111,7 @@ class SparseAutoencoder(nn.Module):
         active = self._rectified(x)
         kept = largest(active.flatten(), self.k * len(x)).view_as(active)
         smallest = kept[kept > 0].min() if bool((kept > 0).any()) else self.threshold
+        # A running mean, for encoding one vector alone has no batch to share a budget with.
         self.threshold.lerp_(smallest.detach(), 0.05)
         return kept
 
@@ -140,6 +142,7 @@ def train_autoencoder(
         loss.backward()
         optimizer.step()
         with torch.no_grad():
+            # Directions of length one: else the penalty is evaded by small features with long directions.
             sae.decoder.div_(sae.decoder.norm(dim=1, keepdim=True).clamp(min=1e-12))
     return sae.requires_grad_(False)
 

@@ -28,6 +28,8 @@ class ReversibleNetwork(nn.Module):
         super().__init__()
         self.cut = width // 2
         drawn = torch.randn(blocks, width, width, generator=generator, dtype=torch.float64)
+        # Drawn in float64 and then rounded, so that the turns are orthogonal to the last digit of what they are kept
+        # in.
         self.register_buffer("turns", torch.linalg.qr(drawn).Q.to(torch.get_default_dtype()))
         sizes = (self.cut, width - self.cut)
         self.first = nn.ModuleList([_function(sizes[0], sizes[1], hidden, generator) for _ in range(blocks)])
@@ -37,6 +39,7 @@ class ReversibleNetwork(nn.Module):
         """The vector in new coordinates."""
         for turn, g, h in zip(self.turns, self.first, self.second, strict=True):
             a, b = self._halves(x @ turn)
+            # One half at a time, by a function of the other alone: that is what can be taken back exactly.
             b = b + g(a)
             x = torch.cat((a + h(b), b), dim=-1)
         return x

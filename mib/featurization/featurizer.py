@@ -77,8 +77,10 @@ class Featurizer:
             )
 
         def featurize(x: Tensor) -> tuple[Tensor, Tensor]:
+            # Vectors come in the dtype and on the device of the model, which need not be those of the columns.
             basis = rotation.to(x)
             features = x @ basis
+            # What is left out of the features is the error, so that nothing of a base is lost, whatever the subspace.
             return features, x - features @ basis.T
 
         def inverse(features: Tensor, error: Tensor) -> Tensor:
@@ -122,6 +124,7 @@ def orthonormal(directions: Float[Tensor, "d_site direction"], *, tolerance: flo
         directions: One a column, of any length.
         tolerance: Singular values up to this share of the largest count as zero.
     """
+    # In float64, for of float32 the noise of a large direction drowns a small one.
     u, s, _ = torch.linalg.svd(directions.double(), full_matrices=False)
     rank = int((s > tolerance * s[:1].sum()).sum())
     return u[:, :rank].to(directions.dtype)

@@ -91,7 +91,8 @@ def measure_featurizer(
     source = base.roll(1, 0) if source is None else source
     features, error = _applied(featurizer, base)
     others, other_error = _applied(featurizer, source)
-    law, scale = featurizer.law, _size(base)
+    # Where a site holds nothing but zeros, as behind an idle head, there is no size to take shares of.
+    law, scale = featurizer.law, _size(base) or 1.0
     mixtures = _mixtures(featurizer, features, others)
     mixed = leak = bent = 0.0
     for mixture, rest in mixtures:
@@ -158,6 +159,7 @@ def _applied(featurizer: Featurizer, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def _mixtures(featurizer: Featurizer, features: Tensor, others: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Features of two inputs mixed, each with what is left: all swapped, the selected ones, and random halves."""
+    # Fixed: whether a featurizer keeps its law must not be chance.
     generator = torch.Generator().manual_seed(0)
     selected = torch.zeros(featurizer.n_features, dtype=torch.bool)
     selected[list(featurizer.indices)] = True
@@ -171,6 +173,7 @@ def _bent(featurizer: Featurizer, one: tuple[Tensor, Tensor], other: tuple[Tenso
     """Return how far the inverse of points on a line is from the line through the inverses."""
     start, end = featurizer.inverse(*one), featurizer.inverse(*other)
     off = 0.0
+    # Between the points and beyond: a map may be straight only inside of what it was trained on.
     for share in (0.5, 2.0):
         point = featurizer.inverse(*(torch.lerp(a, b, share) for a, b in zip(one, other, strict=True)))
         off = max(off, _size(point - torch.lerp(start, end, share)) / max(1.0, share))
@@ -204,4 +207,5 @@ def _off_rotation(featurizer: Featurizer, x: Tensor, features: Tensor, error: Te
 def _size(x: Tensor) -> float:
     """The largest entry; infinite where one is no number."""
     size = float(x.abs().max()) if x.numel() else 0.0
+    # NaN compares as false with everything, and would pass as small.
     return size if size == size else float("inf")

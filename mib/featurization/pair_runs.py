@@ -55,6 +55,7 @@ class Pairs:
         if task.base_attention_mask is not None or task.source_attention_mask is not None:
             masks = [task.base_attention_mask, task.source_attention_mask]
             attention = torch.cat([torch.ones_like(task.base, dtype=torch.bool) if m is None else m for m in masks])
+            # By tokens and mask: the same tokens with other padding are another run.
             rows = torch.cat((tokens, attention.to(tokens.dtype)), dim=1)
         distinct, where = rows.unique(dim=0, return_inverse=True)
         n_examples, n_positions = task.base.shape
@@ -75,6 +76,7 @@ class Pairs:
         """Some of the examples; the recordings are shared."""
         names = ("base", "source", "base_positions", "source_positions")
         chosen = replace(self, **{name: getattr(self, name)[examples] for name in names})
+        # Only if they are there: asking for them would run the model for examples that nobody wants.
         for name in ("_recorded", "_prefix"):
             if name in self.__dict__:
                 chosen.__dict__[name] = getattr(self, name)
@@ -102,6 +104,7 @@ class Pairs:
         rows, where = self.base[examples], self.base_positions[examples]
         recording = self._record_base(examples) if self._recorded is None else self._recorded.rows(rows)
         index = where[..., None].expand_as(activations)
+        # `scatter` copies: the recording serves all later interchanges.
         patched = recording.activation.scatter(1, index, activations.to(recording.activation.dtype))
         mask = None if self.attention is None else self.attention[rows]
         changed = Recording(patched, recording.others)

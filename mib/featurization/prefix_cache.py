@@ -49,6 +49,7 @@ class PrefixCache:
             mask: True for real tokens.
             first: The first position that interchanges will touch.
         """
+        # Cut before the positions are counted: in a causal model those of a prefix do not depend on what follows.
         earlier = None if mask is None else mask[:, :first]
         context = anatomy.context(tokens[:, :first], earlier)
         stream = after_layer(anatomy, site, _cut(recording, slice(0, first)))
@@ -80,6 +81,7 @@ class PrefixCache:
         for layer, keys, values in zip(range(next_layer(site), anatomy.n_layers), self.keys, self.values, strict=True):
             block, x = anatomy.blocks[layer], stream[:, None]
             attention = block.attention
+            # Keys of the prefix were turned by their own positions when they were kept.
             seen = torch.cat((keys, attention.keys(x, context)), 2), torch.cat((values, attention.values(x)), 2)
             attended = stream + attention.total(attention.mix(attention.queries(x, context), *seen, context))
             stream = attended + block.mlp(stream if anatomy.parallel else attended)

@@ -41,6 +41,7 @@ class Answers:
         wanted, counts = self._of(examples, logits)
         if self.categorical:
             chosen = self._scores(logits, examples)[counts]
+            # A sum of many exponentials in half precision has no digits left for a gradient.
             wide = chosen if chosen.dtype == torch.float64 else chosen.float()
             losses = F.cross_entropy(wide, wanted[counts], reduction="none")
         else:
@@ -58,6 +59,7 @@ class Answers:
             right = self._scores(logits, examples).argmax(-1) == wanted
         else:
             right = (self._numbers(logits, examples) - wanted).abs() <= self.tolerance
+        # Right only if every place is: half of an answer is none.
         return (right | ~counts).all(1)
 
     def squared_error(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:

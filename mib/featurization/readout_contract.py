@@ -21,6 +21,7 @@ def check_readout(task: TaskData) -> None:
         return
     what, readout = f"readout {name_of(task.readout)}", task.readout
     device = task.anatomy.token_embedding.device
+    # The first and the last: whoever forgets the numbers of examples is right on the first batch alone.
     ends = torch.tensor([0, len(task) - 1])
     with torch.no_grad():  # one at a time: two may not fit into the memory
         logits = torch.cat([task.anatomy.logits(*_inputs(task, end, device)) for end in ends.split(1)])

@@ -22,6 +22,7 @@ class Rotation(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(start.clone())
         seed = int(torch.randint(2**31, (), generator=generator))
+        # Forked, so that a method leaves the global generator, and whoever draws from it next, as it was.
         with torch.random.fork_rng(devices=[]):  # torch draws the rest of the basis from its global generator
             torch.manual_seed(seed)
             orthogonal(self)

@@ -79,6 +79,7 @@ def record(anatomy: Anatomy, site: Site, tokens: Tokens, mask: Mask | None = Non
     summed = attention.sum_heads(mixed)
     if site.kind == "head":
         value = _head_output(attention, mixed, site)
+        # The other heads as one sum: they stay what they are in every interchange at this one.
         return Recording(value, {"before": stream, "rest": summed - _head_result(attention, value, site)})
     attended = stream + attention.finish(summed)
     mlp = block.mlp(stream if anatomy.parallel else attended)
@@ -123,6 +124,7 @@ def after_layer(anatomy: Anatomy, site: Site, recording: Recording) -> Float[Ten
     if site.kind == "mlp":
         return others["attended"] + value
     if site.stage == "mid":
+        # A parallel MLP reads the stream before the block, which no interchange in the middle of it reaches.
         return value + (others["mlp"] if anatomy.parallel else block.mlp(value))
     return value
 

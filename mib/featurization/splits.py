@@ -48,6 +48,7 @@ class Split:
         if validation < 0 or test < 0 or validation + test >= 1:
             raise TaskError(f"validation={validation} and test={test}: use shares from 0 that add up to less than 1.")
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+        # The rest is for training, so that no example is lost to rounding.
         n_test, n_validation = round(test * n), round(validation * n)
         return cls(order[n_test + n_validation :], order[n_test : n_test + n_validation], order[:n_test])
 

@@ -76,6 +76,7 @@ def learn(
     choice = _Choice(task, found, penalty)
     for step, batch in enumerate(_batches(examples, training, task.generator()), start=1):
         if anneal is not None:
+            # From 0 at the first step to 1 at the last, also where there is but one.
             anneal((step - 1) / max(1, training.steps - 1))
         _step(task, swap, optimizer, penalty, batch)
         if (step % EVERY == 0 or step == training.steps) and choice.is_final(training.patience):
@@ -87,6 +88,7 @@ def _batches(examples: Tensor, training: Training, generator: torch.Generator) -
     """As many batches as there are steps, the examples shuffled anew each time all were seen."""
     n_batches = -(-len(examples) // training.batch_size)
     for step in range(training.steps):
+        # All examples once before any comes again.
         if step % n_batches == 0:
             order = torch.randperm(len(examples), generator=generator).to(examples.device)
             batches = examples[order].split(training.batch_size)
@@ -102,6 +104,7 @@ def _step(
 ) -> None:
     """One step; a batch that does not fit into the memory is run in parts, whose gradients add up to its own."""
     optimizer.zero_grad()
+    # Each part weighted by its places, so that the gradient is that of the whole batch.
     for part in task.pairs.batches(batch):
         loss = task.answers.loss(task.logits(part, swap(*task.activations(part))), part)
         (loss * (task.answers.n_places(part) / task.answers.n_places(batch))).backward()
@@ -125,10 +128,12 @@ class _Choice:
     def is_final(self, patience: int | None) -> bool:
         """Look at what is found now; whether neither accuracy nor loss was better for too long."""
         candidate = self._found()
+        # With nothing to choose by the last is the best that is known.
         if not len(self._task.split.validation):
             self.best = candidate
             return False
         score = self._scored(candidate)
+        # Either counts as progress: accuracy stands still for long while the loss falls.
         self._since = 0 if score[0] > self._best_accuracy or score[1] > self._best_gain else self._since + 1
         if score > (self._best_accuracy, self._gain_of_best):
             self.best, self._gain_of_best = candidate, score[1]

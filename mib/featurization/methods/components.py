@@ -38,6 +38,7 @@ def principal_components(activations: Float[Tensor, "sample d_site"]) -> Float[T
     Dimensions are not scaled to one variance: MIB's reference learns the components of scaled activations and then
     applies them to the unscaled ones, where they are no longer the principal ones.
     """
+    # Well above the 1e-7 of float32: below it components are directions of rounding.
     return orthonormal((activations - activations.mean(0)).T, tolerance=1e-5)
 
 

@@ -75,8 +75,10 @@ def das_search(
     most, rank = min(max_rank, task.width), 1
     while accuracy(rank) < enough and rank < most:
         rank = min(2 * rank, most)
+    # Relative to the best of any rank: on a site where no rank is perfect the least that suffices is still found.
     target = enough * max(reached for reached, _ in found.values())
     high = min(rank for rank, (reached, _) in found.items() if reached >= target)
+    # The greatest rank that is known not to suffice below the least that does; accuracy is taken to grow with rank.
     low = max((rank for rank in found if rank < high), default=0)
     while high - low > 1:
         middle = (low + high) // 2
@@ -128,6 +130,7 @@ def aligned(
     """
     generator = task.generator()
     found = [_from_a_random_start(task, examples, rank, learning_rate, training, generator) for _ in range(restarts)]
+    # Without a comparison, which costs a run of the validation split.
     return found[0] if restarts == 1 else max(found, key=lambda candidate: validation_accuracy(task, candidate))
 
 

@@ -146,6 +146,7 @@ def masked(
     return learn(
         task,
         swap,
+        # Hard at m > 0, where the soft gate is above one half at every temperature.
         lambda: features.select(gate.open()),
         torch.optim.AdamW(gate.parameters(), lr=learning_rate, weight_decay=0.0),
         Training(steps, batch_size),

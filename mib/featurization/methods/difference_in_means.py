@@ -24,4 +24,5 @@ def difference_in_means(task: FeaturizationTask, *, rank: Count | None = None) -
     """
     activations, values = labelled_samples(task)
     means = torch.stack([activations[values == value].mean(0) for value in values.unique()])
+    # Every value counts the same, however often it comes: the span is of differences, not of frequencies.
     return spanned((means - means.mean(0)).T, rank)

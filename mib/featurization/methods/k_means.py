@@ -21,6 +21,7 @@ def k_means(task: FeaturizationTask, *, clusters: Several = 2, rank: Count | Non
     from sklearn.cluster import KMeans
 
     activations = samples(task)
+    # Of more clusters than distinct activations some would have one centre twice.
     n_clusters = min(clusters, len(activations.unique(dim=0)))
     model = KMeans(n_clusters, n_init=10, random_state=task.seed)  # pyright: ignore[reportArgumentType]
     fitted = model.fit(activations.double().cpu().numpy())

@@ -29,5 +29,6 @@ def lda(task: FeaturizationTask, *, shrinkage: Share = 1e-2, rank: Count | None 
     identity = torch.eye(len(covariance), dtype=x.dtype, device=x.device)
     # Without any spread within values, every direction counts alike.
     spread = (1 - shrinkage) * covariance + shrinkage * variance * identity if variance > 0 else identity
+    # Solved and not inverted: the covariance is singular but for the shrinkage.
     directions = torch.linalg.solve(spread, (means - means.mean(0)).T)
     return spanned(directions.to(activations.dtype), rank)

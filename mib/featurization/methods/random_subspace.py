@@ -23,4 +23,5 @@ def random_rotation(width: int, rank: int, generator: torch.Generator) -> torch.
     """Orthonormal columns [width, at most rank], uniform over subspaces."""
     drawn = torch.randn(width, min(rank, width), generator=generator, dtype=torch.float64)
     q, r = torch.linalg.qr(drawn)
+    # Without the signs, fixed by the QR of LAPACK, columns are not uniform (Mezzadri 2007).
     return (q * r.diagonal().sign()).float()

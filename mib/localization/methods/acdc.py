@@ -37,6 +37,7 @@ def acdc(
     """
     taus = torch.tensor(sorted(set(thresholds)), dtype=torch.float64)
     kept = sweeps(task, taus, examples=examples, objective=objective)
+    # Above every threshold, so that what no sweep drops ranks first.
     lowest = torch.where(kept, 2 * taus[-1], taus[:, None, None]).amin(0)
     return EdgeScores(task.graph, lowest.numpy())
 

@@ -54,4 +54,5 @@ class _Size:
     ) -> Float[Tensor, "example source position"]:
         if self._gram is None:
             return (change @ self._matrix).norm(dim=-1)
+        # Where the matrix is wider than d_model; rounding may make a square of 0 negative.
         return ((change @ self._gram) * change).sum(-1).clamp(min=0).sqrt()  # |xW|^2 = x W W' x'

@@ -47,6 +47,7 @@ def atp_star(task: LocalizationTask, *, dropped: Dropped = "layers") -> EdgeScor
         dropped: ``layers``, or ``none`` for one pass with all gradients (the softmax is still recomputed).
     """
     passes = [leave_out(task.engine.anatomy, layer) for layer in range(task.graph.n_layers)]
+    # With one layer nothing of it would be left.
     passes = passes if len(passes) > 1 and dropped == "layers" else [task.engine.anatomy]
     effects = _node_effects if task.level == "node" else _edge_effects
     scores = sum((effects(task, batch, passes) for batch in task.batches()), torch.zeros(()))
@@ -89,6 +90,8 @@ def _gradients(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]) 
         if len(passes) > 1:
             for sublayer in (attention_sublayer(left_out), mlp_sublayer(left_out)):
                 place = writing_sublayers(task.graph.n_layers).index(sublayer)
+                # At its own output the gradient is that of the stream after it, not cut off: the paper's pass leaves
+                # nothing of it.
                 outputs[place] = torch.zeros_like(outputs[place])
         yield reads, tuple(outputs)
 
@@ -111,6 +114,7 @@ def _edge_effects(
     effects = torch.zeros(len(graph.sources), len(graph.destinations), dtype=torch.float64)
     after: list[tuple[Stream, ...]] = []
     for reads, outputs in _gradients(task, batch, passes):
+        # Without the embeddings, so that the place in it is the number of a sublayer.
         after.append(outputs[1:])
         for sublayer, gradient in enumerate(reads):
             heads_read = sublayer != unembedding_sublayer(graph.n_layers) and not is_mlp_sublayer(sublayer)

@@ -46,6 +46,7 @@ def bootstrap_ilp(
         came |= select_by_program(scores, size, positive_share=positive_share, time_limit=time_limit)
         times += came
     strength = np.abs(scores.flat)
+    # At most 1/2, less than one size: attribution decides only among edges that come in together.
     within = strength / (2 * max(strength.max(), np.finfo(np.float64).tiny))
     return EdgeScores(task.graph, times[task.graph.edge_index] + within)
 
@@ -63,6 +64,7 @@ def consistent_scores(task: LocalizationTask, *, steps: int, resamples: int, con
     draws = (shares * len(task)).long()
     weights = torch.stack([torch.bincount(draw, minlength=len(task)) for draw in draws]).double()
     every = torch.ones(1, len(task), dtype=torch.float64)
+    # All resamples from one run: attribution is a sum over examples, so that a resample is a weighting.
     plain, *resampled = _weighted_scores(task, steps, torch.cat((every, weights)))
     low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return EdgeScores(task.graph, np.where((low > 0) | (high < 0), plain, 0.0))

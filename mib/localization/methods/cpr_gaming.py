@@ -60,6 +60,7 @@ def cpr_gaming(
     for _ in range(rounds):
         moved = torch.stack([_move(order, generator) for _ in range(proposals)])
         reached = areas(task, moved, grid, chosen)
+        # Only a strict gain: moves between ties would wander without end.
         if reached.max() > highest:
             order, highest = moved[int(reached.argmax())], reached.max()
     ranks = torch.empty(len(order), dtype=torch.float64)
@@ -80,6 +81,7 @@ def eliminate(task: LocalizationTask, share: float, examples: Examples) -> Order
         out, left = left[best].tensor_split([math.ceil(share * len(left))])
         kept[rows[out], columns[out]] = False
         thrown.append(out)
+        # In the order of edges, by which the next round breaks its ties.
         left = left.sort().values
     return torch.cat(thrown).flip(0)
 

@@ -23,6 +23,8 @@ def direct_logit_attribution(task: LocalizationTask) -> EdgeScores | NodeScores:
     for estimate in edge_estimates(task, through=with_frozen_norms(task.engine.anatomy, Attention)):
         estimate.at()
         scores = scores + estimate.scores
+    # The gradient at the logits has passed no attention and no MLP, so that this column is direct whatever the layers
+    # do.
     column = task.graph.destination_index["logits"]
     direct = scores[:, column] / len(task)
     if task.level == "node":

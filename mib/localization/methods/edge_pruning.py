@@ -77,6 +77,7 @@ def prune(
     log_alpha = log_alpha.clone().requires_grad_()
     multipliers = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     masks = torch.optim.Adam([log_alpha], lr=learning_rate)
+    # Ascent: the price of a gap rises as long as there is one.
     prices = torch.optim.Adam([multipliers], lr=multiplier_rate, maximize=True)
     for step in range(steps):
         masks.zero_grad()

@@ -81,6 +81,7 @@ def ensemble_sequential(
         warmup=5 / 6,
         objective=objective,
     )
+    # Masks are never negative; CPR ranks by sign, which only attribution has.
     sign = np.where(attribution.flat < 0, -1.0, 1.0)
     return EdgeScores(task.graph, sign * HardConcrete().probability_open(log_alpha).numpy())
 
@@ -154,8 +155,10 @@ def _calibrated(ranks: NDArray[np.float64], sparsity: float, softness: float) ->
     def masks(b: float) -> NDArray[np.float64]:
         return 1 / (1 + np.exp(np.minimum((b - ranks) / softness, 700)))
 
+    # There every mask is open, or closed, to e^-50, so that the bisection has its target in between.
     low, high = -1 - 50 * softness, 2 + 50 * softness
     for _ in range(100):
         b = (low + high) / 2
         low, high = (b, high) if masks(b).mean() > 1 - sparsity else (low, b)
+    # The upper end of b, where masks are no more open than was asked for.
     return masks(high)

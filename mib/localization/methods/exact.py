@@ -14,6 +14,7 @@ def exact(task: LocalizationTask) -> EdgeScores:
     """Measure how much the metric falls when an edge alone is cut, in the mean over examples."""
     everything = task.everything
     uncut, cut = task.engine.measure_single_cuts(task.metric, everything.clean, everything.counterfactual)
+    # Summed in float64: effects of many examples may cancel to less than float32 resolves.
     return EdgeScores(task.graph, (uncut[:, None, None] - cut).mean(0, dtype=torch.float64).cpu().numpy())
 
 

@@ -68,6 +68,7 @@ class _TemperedSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, scores: Float[Tensor, "*axes key"], temperature: float) -> Float[Tensor, "*axes key"]:
+        # The hotter pattern is what the gradient sees; what flows forward is the own.
         ctx.save_for_backward(torch.softmax(scores / temperature, dim=-1))
         return torch.softmax(scores, dim=-1)
 

@@ -31,6 +31,7 @@ def hisp(task: LocalizationTask) -> EdgeScores | NodeScores:
     layers = masks[:-1].reshape(graph.n_layers, 3 * graph.n_heads + 1)
     layers = layers / layers.norm(dim=1, keepdim=True).clamp(min=1e-12)
     destinations = torch.cat((layers.flatten(), torch.ones(1)))
+    # A head goes with the last of its q, k and v: the largest of their scores.
     heads, mlps = layers[:, :-1].unflatten(1, (3, graph.n_heads)).amax(1), layers[:, -1:]
     sources = torch.cat((torch.ones(2 if graph.pos else 1), torch.cat((heads, mlps), dim=1).flatten()))
     if task.level == "node":

@@ -19,6 +19,7 @@ def ifr(task: LocalizationTask) -> EdgeScores:
         for sublayer, read in enumerate(engine.streams(batch.clean)):
             near = torch.cat([_proximity(outputs, read) for _, outputs in written.before(sublayer)], dim=1)
             total = torch.einsum("esp,ep->s", _shares(near).double(), weights.double()).cpu()
+            # Queries, keys and values of all heads read one stream, so that they share one score.
             scores[: len(total), engine.columns.of(sublayer)] += total[:, None]
     return EdgeScores(graph, (scores / len(task)).numpy())
 

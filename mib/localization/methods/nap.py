@@ -55,6 +55,7 @@ def _attribute(
             products = torch.einsum(
                 "ewpd,epd->wd", changes.of(sublayer).double(), sum(gradients, torch.zeros(())).double()
             )
+            # Minus: a score is what the metric loses by a cut, and changes are ablated less clean.
             neurons[task.engine.columns.writers(sublayer)] -= products.cpu()
     neurons /= len(task) * len(points)
     if task.level == "neuron":

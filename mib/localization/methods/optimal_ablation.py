@@ -74,9 +74,11 @@ def optimal_constants(
     constants = mean.clone().requires_grad_()
     optimizer = torch.optim.Adam([constants], lr=learning_rate)
     for _ in range(steps):
+        # Adam descends, and the metric is to rise.
         constants.grad = -_slope(task, constants.detach(), draw_examples(task, examples, generator))
         optimizer.step()
     learned = constants.detach()
+    # The mean is what learning started from: a constant that does worse is a failure of learning, not an optimum.
     better = metric_when_replaced(task, learned) > metric_when_replaced(task, mean)
     return torch.where(better[:, None], learned, mean)
 

@@ -60,6 +60,7 @@ def _identity_rule(act: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor
 
     def f(x: Tensor) -> Tensor:
         fixed = x.detach()
+        # f(x) / x is 0 / 0 there.
         near = torch.where(fixed == 0, -1e-6, fixed)
         return act(fixed) + act(near) / near * (x - fixed)
 

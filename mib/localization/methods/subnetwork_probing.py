@@ -45,6 +45,7 @@ def subnetwork_probing(
         optimizer.zero_grad()
         batch = draw_examples(task, examples, generator)
         backward(task, loss, parts, gate.draw(log_alpha, generator)[None], batch)
+        # Apart from the loss: gradients add up in `log_alpha`, and the loss is run in chunks of its own.
         (penalty * gate.probability_open(log_alpha).mean()).backward()
         optimizer.step()
     return parts.scores(gate.probability_open(log_alpha))

@@ -46,6 +46,7 @@ def ugs(
         batch = draw_examples(task, examples, generator).repeat(samples)
         alpha = torch.sigmoid(theta)
         u = torch.rand(len(batch), len(parts), generator=generator, dtype=torch.float64)
+        # Detached: the window says where the gradient is sampled, and is nothing to learn.
         window = (alpha * (1 - alpha)).detach()
         weights = 1 - ((u - alpha) / window + 0.5).clamp(0, 1)
         backward(task, loss, parts, weights, batch)

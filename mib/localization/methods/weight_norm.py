@@ -25,6 +25,7 @@ def weight_norm(task: LocalizationTask) -> EdgeScores | NodeScores:
     outer = torch.stack([weight.mT @ weight for weight in written])  # |AB|^2 = tr(A'A BB')
     columns: list[torch.Tensor] = []
     for read in readers(anatomy):
+        # Clamped, for rounding of a trace that is 0 may be negative, and its root NaN.
         squares = torch.einsum("sij,dji->sd", outer, torch.matmul(read, read.mT)).clamp(min=0)
         columns.append(squares.sqrt() / (sizes[:, None] * read.flatten(1).norm(dim=1)).clamp(min=1e-300))
     return EdgeScores(graph, torch.cat(columns, dim=1).cpu().numpy())

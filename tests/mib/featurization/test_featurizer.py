@@ -139,3 +139,10 @@ def test_a_nonlinear_bijection_passes() -> None:
 
     check = check_featurizer(Featurizer(featurize, inverse, n_features=6, selected=(0, 1)), vectors())
     assert check.bent > 0.01 and check.mixed < 1e-6
+
+
+def test_a_site_of_zeros_is_measured_on_the_scale_of_1() -> None:
+    silent = torch.zeros(4, 6)
+    assert check_featurizer(Featurizer.subspace(plane()), silent).ok
+    shifted = Featurizer(lambda x: (x + 0.5, x[..., :0]), lambda features, error: features, 6)
+    assert measure_featurizer(shifted, silent).round_trip == 0.5
