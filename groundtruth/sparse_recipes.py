@@ -88,5 +88,9 @@ class SparseRecipe:
 SPARSE: tuple[SparseRecipe, ...] = (
     SparseRecipe("hist"),
     SparseRecipe("contains_both"),
+    SparseRecipe("has_larger"),
+    SparseRecipe("a_before_b"),
+    SparseRecipe("dense_rank"),
+    SparseRecipe("contains_either"),
 )
 """Every network that ships and chose its circuit."""

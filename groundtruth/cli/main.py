@@ -19,6 +19,7 @@ from groundtruth.cli.explore import explore
 from groundtruth.cli.generate import generate
 from groundtruth.cli.import_models import import_models
 from groundtruth.cli.leaderboard import leaderboard
+from groundtruth.cli.learn_program import learn_program
 from groundtruth.cli.methods import methods
 from groundtruth.cli.models import models
 from groundtruth.cli.new_method import new_method
@@ -74,9 +75,9 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 COMMANDS = (
-    programs, models, show, explore, compile, train, import_models, verify, bench, score, check, methods, new_method,
-    test_circuit, pitfalls, generate, repro, tasks, submit, submission, report, plot, compare, why, validity, realism,
-    leaderboard,
+    programs, models, show, explore, compile, train, learn_program, import_models, verify, bench, score, check, methods,
+    new_method, test_circuit, pitfalls, generate, repro, tasks, submit, submission, report, plot, compare, why,
+    validity, realism, leaderboard,
 )  # fmt: skip
 """The commands in the order in which help lists them."""
 

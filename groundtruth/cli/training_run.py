@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.cli.compile_options import split_tokens
-from groundtruth.errors import ProgramError
-from groundtruth.programs import Program, find_program, get
+from groundtruth.cli.declared_program import find_declared
 from groundtruth.report.progress import count_up
 from groundtruth.train_model import train
 from groundtruth.trained.draw_correspondence import Copies
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.trained.trained_network import Kind
-from groundtruth.user_methods import is_file_spec
 
 
 def train_as_given(
@@ -34,11 +32,7 @@ def train_as_given(
         DomainError: If it does not fit.
         TrainingError: If the network is not certified.
     """
-    program = find_program(spec) if is_file_spec(spec) else get(spec)
-    if not isinstance(program, Program):
-        raise ProgramError(
-            f"'{spec}' does not declare its inputs. Write @groundtruth.program(vocab=..., max_seq_len=...) above it."
-        )
+    program = find_declared(spec)
     with count_up("training") as report:
         return train(
             program,

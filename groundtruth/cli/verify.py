@@ -23,6 +23,7 @@ def verify(*names: str, where: ExecutorOptions = EXECUTOR_OPTIONS, json: AsJson 
         shipped,
         shipped_large,
         shipped_layernorm,
+        shipped_learned,
         shipped_trained,
         shipped_variants,
         stored,
@@ -33,7 +34,8 @@ def verify(*names: str, where: ExecutorOptions = EXECUTOR_OPTIONS, json: AsJson 
     for name in wanted:
         if stored(name) is None and not Path(name).is_dir():
             load(name)  # an unknown name is bad input, not a failed proof
-    wanted = wanted or [*shipped(), *shipped_large(), *shipped_variants(), *shipped_layernorm(), *shipped_trained()]
+    compiled = [*shipped(), *shipped_large(), *shipped_learned()]
+    wanted = wanted or [*compiled, *shipped_variants(), *shipped_layernorm(), *shipped_trained()]
     executor = where.choose_executor(Path("results/jobs"))
     found = list(tracked("verifying", verify_many(wanted, executor=executor), total=len(wanted)))
     if json:

@@ -78,6 +78,16 @@ def shipped_large() -> list[str]:
     return sorted(path.parent.name for path in large_folder().glob(f"*/{MODEL}"))
 
 
+def learned_folder() -> Path:
+    """The folder of the shipped models of programs that were learned by gradient descent."""
+    return library() / "learned"
+
+
+def shipped_learned() -> list[str]:
+    """The names of the shipped models of learned programs, sorted."""
+    return sorted(path.parent.name for path in learned_folder().glob(f"*/{MODEL}"))
+
+
 def stored(name: str) -> Path | None:
     """The folder of a shipped model, variant or trained model; ``None`` if none has that name.
 
@@ -87,7 +97,7 @@ def stored(name: str) -> Path | None:
     if not bare or Path(bare).name != bare:
         return None
     variants = [variants_folder(), trained_folder(), layernorm_folder()]
-    places = variants if "@" in bare else [library(), large_folder()]
+    places = variants if "@" in bare else [library(), large_folder(), learned_folder()]
     folders = [place / bare for place in (places if bare == name else [trained_folder()])]
     return next((folder for folder in folders if (folder / MODEL).is_file()), None)
 
@@ -106,7 +116,7 @@ def find_folder(name: str | Path) -> Path:
         folder = found
     elif not str(name) or not folder.is_dir():
         known = [*shipped_variants(), *shipped_trained(), *shipped_layernorm()] if "@" in str(name) else shipped()
-        hint = did_you_mean(str(name), [*known, *shipped_large()])
+        hint = did_you_mean(str(name), [*known, *shipped_large(), *shipped_learned()])
         raise ArtifactError(
             f"unknown model '{name}'.{hint} `groundtruth models` lists all {len(known)}; "
             "a folder with a stored model works too."
