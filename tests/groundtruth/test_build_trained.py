@@ -67,6 +67,26 @@ def test_every_attempt_is_logged_and_the_last_one_counts(job, trained, monkeypat
     assert second["failures"] == ["needless edge m0->logits is live"] and second["certified"] is False
 
 
+def test_attempts_at_two_recipes_of_one_name_are_both_logged(job, trained, monkeypatch):
+    other = replace(job, recipe=replace(RECIPE, sizes=(("n_layers", 2),), settings=(("rounds", 2),)))
+
+    def refuse(recipe, checkpoint):
+        raise TrainingError(recipe.name, ["behaviour"])
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(ShippedRecipe, "train", refuse)
+        with pytest.raises(TrainingError):
+            build(other)
+    build(job)
+    for _ in range(2):  # what is gathered again is there once
+        gather_log(job.folder, job.checkpoints)
+    entries = json.loads((job.folder / LOG).read_text())
+    assert sorted((e["name"], e["certified"], e["edges"], e["settings"]) for e in entries) == [
+        (RECIPE.name, False, 137, {"rounds": 2}),
+        (RECIPE.name, True, 37, {}),
+    ]
+
+
 def test_what_ships_has_a_recipe_of_its_own_and_every_recipe_ships():
     assert len({recipe.name for recipe in ALL}) == len(ALL)
     assert sorted(recipe.name for recipe in ALL) == shipped_trained()
