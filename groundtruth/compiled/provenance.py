@@ -101,6 +101,8 @@ class Provenance:
 
     def dimensions(self, expression: str) -> tuple[int, ...]:
         """Residual dimensions that hold an expression's value."""
+        # Copies and scratch hold something of the expression too, but a reader of its value looks nowhere else than
+        # here.
         kinds = ("variable", "token", "position")
         return tuple(
             i for i, item in enumerate(self.directions) if item.expression == expression and item.kind in kinds

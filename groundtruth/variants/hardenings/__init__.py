@@ -52,7 +52,7 @@ HARDENINGS: Mapping[str, Hardening] = {
         Hardening("backup", "a head and neurons that act when another head is cut", add_backup),
         Hardening("cancelling", "pairs of heads that write opposites, which the circuit reads", add_cancelling),
         Hardening("votes", "three copies of a component, of which any two decide", add_votes),
-        Hardening("repair", "a head that takes over when another one is cut in whatever way", add_repair),
+        Hardening("repair", "a head that takes over when a cut makes another one write a wrong value", add_repair),
         Hardening("read_decoys", "heads whose number MLPs look up to no effect, though not flat", add_read_decoys),
         Hardening("soft", "attention and thresholds as far from saturation as decoding stays exact", soften),
         Hardening("noise", "as much relative weight noise as decoding stands", add_noise),

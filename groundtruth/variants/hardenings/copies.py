@@ -70,6 +70,7 @@ def add_backup(model: CompiledModel, rng: Generator) -> Made:
     if chosen is None or chosen.expression is None:
         raise VariantError(f"'{model.name}' has no head that moves one-hot values: there is nothing to back up.")
     bare, label = in_directions(model), chosen.expression
+    # The backup must write before the MLP of the block, which may read what the head moved.
     made, nodes, _ = with_layers_before_mlp(bare, chosen.layer)
     held = [i for i, d in enumerate(made.provenance.directions) if d.expression == label and d.kind == "variable"]
     copies = [

@@ -44,6 +44,7 @@ def add_noise(model: CompiledModel, rng: Generator, *, level: float | None = Non
 
 
 def _noisy(model: CompiledModel, draws: dict[str, Tensor], level: float) -> CompiledModel:
+    # Multiplied, so that zeros stay exact and the same z gives a path of models from none to any level.
     noisy = {name: getattr(model.weights, name) * (1.0 + level * z) for name, z in draws.items()}
     return replace(model, weights=replace(model.weights, **noisy))
 

@@ -1,4 +1,4 @@
-"""Repair: a second head is compared with the first, and what differs is set right, whatever the first was cut by."""
+"""Repair: a second head is compared with the first, and where they differ by a whole value that is set right."""
 
 from dataclasses import replace
 from itertools import product
@@ -35,9 +35,11 @@ def add_repair(model: CompiledModel, rng: Generator, *, head: str = "") -> Made:
     """Add a head that does what a head of the program does, and neurons that write by how much the two differ.
 
     Where both agree the neurons are silent, and flat: their gradient is 0, on any path too along which both move alike.
-    Where the first is cut they write the difference, so that the result is the second's. So no cut of an edge into the
-    first head changes an output. There are two minimal circuits: the first head alone, for where it is not compared
-    nothing is set right, and the second with the neurons, for what is put in the first's place cancels.
+    Where a cut makes the first write another value they write the difference, so that the result is the second's: such
+    a cut of an edge into the first head changes no output. Then there are two minimal circuits: the first head alone,
+    for where it is not compared nothing is set right, and the second with the neurons, for what is put in the first's
+    place cancels. Where a cut makes it mix values (half of one, half of another, as in ``sort``), differences may lie
+    in the dead zone and stay; such edges are live, and the circuit of the variant says so.
 
     Args:
         model: A compiled model.
@@ -59,6 +61,7 @@ def add_repair(model: CompiledModel, rng: Generator, *, head: str = "") -> Made:
     chosen = found[head or list(found)[int(rng.integers(len(found)))]]
     written = torch.nonzero(bare.weights.W_O[chosen.layer, chosen.head].ne(0).any(0))[:, 0].tolist()
     gap = _least_difference(bare, chosen, written)
+    # The comparison must stand after the head and before the MLP of its block, which may read the result.
     made, nodes, _ = with_layers_before_mlp(bare, chosen.layer)
     own = [made.provenance.directions[i] for i in written]
     copies = [Direction(f"backup of {d.name}", "copy", d.expression, d.value) for d in own]

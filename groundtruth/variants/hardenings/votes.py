@@ -126,6 +126,7 @@ def _copied_mlp(model: CompiledModel, layer: int) -> tuple[CompiledModel, dict[s
         for source, copy in zip(held, own, strict=True):
             weights.W_out[place, indices, copy] = weights.W_out[last, indices, source]
         neurons += [replace(neuron, layer=place, role="voter") for neuron in copied]
+    # Last, after all three copies were taken of them.
     weights.W_in[last][:, indices], weights.W_out[last, indices] = 0.0, 0.0
     made = replace(made, provenance=_with_neurons_named(made.provenance, neurons))
     return _counted(made, last, held, sets), dict(nodes)

@@ -39,6 +39,7 @@ def _gauges(model: CompiledModel, rng: Generator) -> tuple[Tensor, Tensor]:
     size = weights.d_head
     made: list[Tensor] = []
     inverted: list[Tensor] = []
+    # Idle heads too, so that what is drawn for a head does not depend on which others are busy.
     for _ in range(weights.n_layers * weights.n_heads):
         left, right = isometry(size, size, rng), isometry(size, size, rng)
         stretch = torch.from_numpy(_STRETCH ** rng.uniform(-1, 1, size))

@@ -83,6 +83,7 @@ def _spread(weights: Weights, places: Sequence[int], n_layers: int) -> Weights:
     for name in _PER_LAYER:
         own: Tensor = getattr(weights, name)
         moved[name] = own.new_zeros((n_layers, *own.shape[1:]))
+        # By long indices, for an empty list of places has no dtype of its own.
         moved[name][torch.tensor(places, dtype=torch.long)] = own
     return replace(weights, **moved)
 

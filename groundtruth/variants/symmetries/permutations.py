@@ -18,6 +18,7 @@ def permute_neurons(model: CompiledModel, rng: Generator) -> Made:
     """The neurons of each MLP, idle ones too, in a random order."""
     weights = model.weights
     orders = [_order(weights.d_mlp, rng) for _ in range(weights.n_layers)]
+    # Copies: a model that was given is never written to.
     w_in, w_out = weights.W_in.clone(), weights.W_out.clone()
     for layer, order in enumerate(orders):
         w_in[layer], w_out[layer] = weights.W_in[layer][:, order], weights.W_out[layer][order]
