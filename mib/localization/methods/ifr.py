@@ -9,7 +9,7 @@ from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 
 
-@localizer("ifr", cost="1F", source="Ferrando and Voita 2024, arXiv 2403.00824")
+@localizer("ifr", cost="2F", source="Ferrando and Voita 2024, arXiv 2403.00824")
 def ifr(task: LocalizationTask) -> EdgeScores:
     """Proximity of each source's output to the whole input, as a share; no gradient, no counterfactual, no metric."""
     graph, engine = task.graph, task.engine
