@@ -1,7 +1,16 @@
 """The command that scores all methods on many models."""
 
 from groundtruth.cli.bench_tiers import name_tier_models, publish_tiers
-from groundtruth.cli.benchmark_run import ASKED, RUN_OPTIONS, Asked, RunOptions, name_run, publish_result, run_request
+from groundtruth.cli.benchmark_run import (
+    ASKED,
+    RUN_OPTIONS,
+    Asked,
+    RunOptions,
+    name_run,
+    print_plan,
+    publish_result,
+    run_request,
+)
 from groundtruth.cli.options import require_writable, split
 
 
@@ -35,9 +44,12 @@ def bench(
     request = asked.request(split(methods, "--methods"))
     if tiers and asked.tier is not None:
         raise DomainError(f"--tiers runs every tier; leave out --tier {asked.tier}, or --tiers.")
+    if tiers:
+        models = name_tier_models(split(asked.models, "--models"), asked.scored)
+        request = asked.request(request.methods, models=models, dtype=asked.dtype or "float64")
+    if options.plan:
+        return print_plan(track, request, options)
     if not tiers:
         result = run_request(track, request, options)
         return publish_result(result, options, name_run(track, request, asked.profile))
-    models = name_tier_models(split(asked.models, "--models"), asked.scored)
-    request = asked.request(request.methods, models=models, dtype=asked.dtype or "float64")
     return publish_tiers(run_request(track, request, options), options, name_run(track, request, "tiers"))

@@ -138,8 +138,11 @@ class RunOptions(ExecutorOptions):
         wide: Show every column, however long the lines become.
         out: Where the result files and the finished cells go.
         json: Print the result as JSON instead of the table.
+        plan: Run nothing: print for each cell the passes that its method takes and the bytes of model and run. Of a
+            language model only the configuration is read.
     """
 
+    plan: bool = False
     cell_timeout: CellTimeout = None
     fresh: bool = False
     columns: str | None = None
@@ -193,6 +196,23 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     if "level" in track.options:
         asked["level"] = request.level
     return result_of([(cell, found[cell]) for cell in cells], **asked, **how, **settings)
+
+
+def print_plan(track: "Track", request: "Request", options: RunOptions) -> int:
+    """Print what each cell takes, and run none."""
+    from groundtruth.bench import plan_cells
+    from groundtruth.bench.cell_plan import plan_cell
+    from groundtruth.bench.tracks import refuse_methods_of_others
+    from groundtruth.report.terminal import echo
+    from groundtruth.report.views.cell_plans import plans_data, plans_table
+
+    refuse_methods_of_others(track, request.methods or ())
+    plans = [plan_cell(cell) for cell in plan_cells(track, request, is_remote=False)]
+    if options.json:
+        print_json(plans_data(plans))
+    else:
+        echo(plans_table(plans))
+    return 0
 
 
 def name_run(track: "Track", request: "Request", what: str, *, settings: Mapping[str, Any] | None = None) -> str:

@@ -10,6 +10,7 @@ from groundtruth.cli.benchmark_run import (
     RunOptions,
     judge_thresholds,
     name_run,
+    print_plan,
     publish_result,
     run_request,
 )
@@ -64,6 +65,8 @@ def score(
         ablations=split(asked.ablation, "--ablation") or ["resample"],
         parameters={method: parameters},
     )
+    if options.plan:
+        return print_plan(track, request, options)
     result = run_request(track, request, options, method=method, parameters=parameters)
     name = name_run(track, request, method.rpartition(":")[2], settings={"cwd": str(Path.cwd())})
     code = publish_result(result, options, name, own=method)
