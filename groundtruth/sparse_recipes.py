@@ -91,5 +91,6 @@ SPARSE: tuple[SparseRecipe, ...] = (
     SparseRecipe("has_larger"),
     SparseRecipe("a_before_b"),
     SparseRecipe("dense_rank"),
+    SparseRecipe("contains_either"),
 )
 """Every network that ships and chose its circuit."""
