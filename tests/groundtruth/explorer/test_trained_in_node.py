@@ -61,7 +61,7 @@ def test_every_witness_of_a_certificate_holds_in_the_page(copying: TrainedModel,
     # ships: `groundtruth verify` holds all of it to its witnesses.
     of_kinds = {name.partition("@")[2].rpartition("-")[0]: name for name in reversed(shipped_trained())}
     assert {"free", "free-llama", "sparse", "wired", "wired-llama", "wired-vote"} <= {*of_kinds}
-    names = [*of_kinds.values(), "second_step@free-0"]
+    names = [*of_kinds.values(), "second_step@free-0", "follow_pointer_twice@layernorm"]
     for index, model in enumerate([copying, *map(load, names)]):
         assert isinstance(model, TrainedModel)
         ablations = ("resample", "zero") if index else ABLATIONS
