@@ -97,6 +97,7 @@ class Domain:
                     f"inputs holds the token {strange[0]!r}, which is not in vocab {spell_tokens(known)}."
                 )
         ordered = sorted(dict.fromkeys(given), key=lambda tokens: (len(tokens), [place[token] for token in tokens]))
+        # The rule of a listed domain, so that whoever knows of rules alone treats it right.
         allowed = frozenset(ordered)
         return cls(
             known,
@@ -348,6 +349,7 @@ class Domain:
                 other = rng.choice(edits) if edits else clean
             else:
                 other = self._draw(rng, length=len(clean) if kind == "fixed" else None)
+            # A pair of an input with itself would say of every edge that it is inert.
             if other != clean:
                 return Pair(clean, other)
         raise DomainError(f"no two inputs of {self} make a pair of kind {kind!r}.")

@@ -126,6 +126,7 @@ class CompiledNetwork(ProgramNetwork):
         Raises:
             VariantError: If one of them is of use.
         """
+        # Shown to be of no use first; what is left has the same output under every cut, and proofs of fewer parts.
         kept = without(self.weights, self.decoys)
         return replace(kept, W_U=self.decoder.read(kept.W_U)) if self.decoder.centered else kept
 

@@ -75,6 +75,7 @@ class LogitDifference(_Masked):
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Mean over the positions that count of logit[correct] - logit[incorrect]."""
         correct, incorrect = (_take(answer, examples, logits)[..., None] for answer in (self.correct, self.incorrect))
+        # Gathered before they are masked, so that answers must be valid indices also where they do not count.
         difference = logits.gather(-1, correct) - logits.gather(-1, incorrect)
         return _masked_mean(difference[..., 0], _take(self.mask, examples, logits))
 

@@ -72,6 +72,7 @@ def minimality(task: LocalizationTask, kept: Kept, *, n_random: int = 100, quant
         ScoreError: If the circuit has no edge, or all edges.
     """
     graph, kept = task.graph, _checked(task, kept)
+    # How much an edge matters that was added at random is the yardstick for one that does not belong.
     inflated, less = inflated_circuits(graph, kept, n_random, np.random.default_rng(task.seed))
     edges = np.argwhere(kept)
     # All circuits in one batch: each edge knocked out alone, and random larger circuits with one added edge removed.

@@ -172,6 +172,7 @@ def mib_curve_of_circuits(task: LocalizationTask, circuits: Circuits) -> Curve:
     for count, share in zip(counts, shares, strict=True):
         if count > share * total:
             raise ScoreError(f"a circuit has {count} of {total} edges; at most {100 * share:g} % are allowed there.")
+    # The tenth point is no circuit of the submission: MIB takes the whole model there.
     whole = Circuits(graph, graph.edge_mask[None], None if circuits.neurons is None else _all_neurons(graph))
     joined = prune_circuits(_joined([circuits, whole]))
     faithfulness = measure(task, joined).faithfulness()
@@ -245,6 +246,7 @@ def _curves(
 ) -> tuple[list[Curve], Measurement]:
     """One curve a ranking, all measured in one go; the measurement has the circuits of all rankings, in order."""
     chosen = [select(scores, sizes, ranking=ranking, selection=selection) for ranking in rankings]
+    # Both rankings at once: a circuit that both choose is run once.
     measurement = measure(task, _joined(chosen))
     faithfulness = measurement.faithfulness().reshape(len(rankings), len(sizes))
     if fractions is None:

@@ -239,6 +239,7 @@ def _bootstrapped(right: Tensor, rng: np.random.Generator, resamples: int) -> tu
     if not n:
         return Estimate(math.nan, math.nan, math.nan, 0), np.full(resamples, math.nan)
     value = float(right.double().mean())
+    # Drawing n pairs with replacement and counting those that are right is a binomial: no pair need be drawn.
     drawn = rng.binomial(n, value, size=resamples) / n
     return _estimate(value, drawn, n), drawn
 

@@ -66,6 +66,7 @@ def measure(task: LocalizationTask, circuits: Circuits) -> Measurement:
     values = np.empty((len(circuits) + 2, len(task)))
     for rows, metric in _runs(task, circuits, by_run):
         values[rows] = metric
+    # Not run as a circuit with all edges, which rounds in another order than the model.
     values[-2] = _plain(task, clean=True)
     values[-1] = _plain(task, clean=False) if _is_swap(task) else _empty(task)
     first = np.array([-2 if is_full[i] else -1 if is_empty[i] else i for i in place], dtype=np.int64)
@@ -148,6 +149,7 @@ def _circuits_at_once(task: LocalizationTask) -> int:
     anatomy, graph = task.engine.anatomy, task.graph
     masks = len(graph.sources) * (len(graph.destinations) + graph.d_model)
     logits = task.clean.shape[1] * anatomy.W_U.shape[1] * anatomy.W_U.element_size()
+    # Half, for the engine has the other half for the runs themselves.
     return max(1, task.memory // 2 // (len(task) * (masks + logits)))
 
 

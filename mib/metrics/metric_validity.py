@@ -121,9 +121,11 @@ def _validity(table: Table, metric: str, exact: str, lower_is_better: Sequence[s
     for model, methods in table.items():
         rows = {name: (row.get(metric), row.get(exact)) for name, row in methods.items()}
         known = {name: (a, b) for name, (a, b) in rows.items() if a is not None and b is not None}
+        # NaN and infinity have no place in an order; a method that has one is left out of this model alone.
         known = {name: both for name, both in known.items() if all(map(math.isfinite, both))}
         columns = np.array(list(known.values()), dtype=np.float64).reshape(-1, 2) * signs
         pairs[model] = _Pairs.of(columns[:, 0], columns[:, 1])
+        # By name, so that a resample draws a method on all models at once, also where some lack it.
         where = np.array([places.setdefault(name, len(places)) for name in known], dtype=np.int64)
         samples.append((where, columns[:, 0], columns[:, 1]))
     per_model = {model: _agreement([own]) for model, own in pairs.items()}
@@ -153,6 +155,7 @@ def _bootstrapped(samples: Sequence[_Sample], n_methods: int, seed: int) -> tupl
         return math.nan, math.nan
     counts = np.stack([np.bincount(row, minlength=n_methods) for row in drawn]).astype(np.float64)
     sums = [np.einsum("ri,ij,rj->r", counts, matrix, counts, optimize=True) for matrix in (agreeing, first, second)]
+    # A resample of one method, or of ties alone, orders nothing and has no tau.
     ordered = sums[1] * sums[2]
     taus = sums[0][ordered > 0] / np.sqrt(ordered[ordered > 0])
     if not len(taus):
@@ -182,6 +185,7 @@ def _agreement(pairs: Sequence[_Pairs]) -> Agreement:
 
 def _tau(pairs: Sequence[_Pairs]) -> float:
     """(concordant - discordant) / sqrt(pairs that one column orders * pairs that the other orders)."""
+    # Pairs are compared within a model and added up over models: scores of two models are not on one scale.
     agreeing = sum(float(p.one @ p.other) for p in pairs)
     ordered = sum(float(p.one @ p.one) for p in pairs) * sum(float(p.other @ p.other) for p in pairs)
     return agreeing / math.sqrt(ordered) if ordered else math.nan

@@ -46,6 +46,7 @@ class ProbabilityDifference:
 
     def __call__(self, logits: Logits, examples: Examples) -> Float[Tensor, "batch"]:
         """Sum of the probabilities of the right candidates minus that of the others, within the whole vocabulary."""
+        # Over the whole vocabulary first: what goes to no candidate counts for neither side.
         probabilities = logits[:, -1].softmax(-1)[:, self.candidates.to(logits.device)]
         sign = 2 * self.right[examples.to(self.right.device)].to(probabilities) - 1
         return (probabilities * sign).sum(-1)

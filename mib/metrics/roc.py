@@ -160,6 +160,7 @@ class _Judged:
 def _judge(scores: EdgeScores, truth: EdgeFlags, leave_out: EdgeFlags | None, ranking: Ranking) -> _Judged:
     positive, negative = _flags(scores, truth, leave_out)
     judged = positive | negative
+    # Refused here: an edge without a score would be sorted somewhere, and nobody would see it.
     values = scores.require_complete(by="the scores to judge").flat[judged]
     return _Judged(strengths(values, ranking), positive[judged], values == 0)
 

@@ -48,6 +48,8 @@ def isometry(rows: int, columns: int, rng: Generator) -> Tensor:
 
 def _changed(model: CompiledModel, change: Tensor) -> Made:
     """A model whose residual stream x is x @ change, for orthonormal rows [old, new]."""
+    # A rotation of a rotated model has one frame, the product, so that proofs never need to know how often it was
+    # turned.
     own = torch.eye(model.weights.d_model, dtype=torch.float64) if model.frame is None else model.frame
     weights: Weights = framed(model.weights, change)
     return Made(replace(model, weights=weights, frame=own @ change), same_nodes(model))
