@@ -1,0 +1,106 @@
+"""A device that is only pretended: tensors on it lie in this machine's memory, but do not mix with those on the CPU.
+
+A mode for torch functions marks tensors. What is computed from a marked tensor is marked, ``.to`` and ``.cpu`` set and
+take away the mark, and whatever a GPU would refuse is an error: an operation on marked and unmarked tensors of one
+dimension and more, ``numpy()`` of a marked one, an index that is marked where the indexed tensor is not.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+DEVICE = torch.device("cuda:0")
+
+_MARK = "is_on_pretended_device"
+_CPU = torch.device("cpu")
+_INDEX = (Tensor.__getitem__, Tensor.__setitem__)
+_COPIES = (Tensor.copy_, Tensor.__setitem__)
+
+
+class WrongDeviceError(RuntimeError):
+    """Tensors of two devices in one operation."""
+
+
+class PretendedDevice(TorchFunctionMode):
+    """Pretends that marked tensors are on ``DEVICE``."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = dict(kwargs or {})
+        if func == Tensor.device.__get__:  # type: ignore[attr-defined]
+            return DEVICE if is_marked(args[0]) else _CPU
+        if func in (Tensor.cpu, Tensor.cuda):
+            return mark(args[0].clone(), on=func is Tensor.cuda)
+        if func is Tensor.to:
+            return _moved(args, given)
+        if func is torch.autograd.grad:  # a gradient is where its input is, wherever the output was computed
+            return _gradients(*args, **given)
+        tensors = [*_tensors(args), *_tensors(given)]
+        target = given.pop("device", None)
+        _require_one_device(func, getattr(func, "__name__", str(func)), args, tensors)
+        result = func(*args, **given)
+        follows = any(map(is_marked, tensors)) if target is None else torch.device(target).type != "cpu"
+        if func is Tensor.__getitem__:
+            follows = is_marked(args[0])
+        if func not in _COPIES:  # what is written into stays where it is
+            for leaf in _tensors(result):
+                mark(leaf, on=follows)
+        return result
+
+
+def mark(tensor: Tensor, *, on: bool = True) -> Tensor:
+    """Put a tensor on the device, or take it away."""
+    setattr(tensor, _MARK, on)
+    return tensor
+
+
+def is_marked(tensor: Tensor) -> bool:
+    """Tell whether a tensor is on the device."""
+    return getattr(tensor, _MARK, False)
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    return (leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor))
+
+
+def _gradients(outputs: Any, inputs: Any, *more: Any, **given: Any) -> Any:
+    found = torch.autograd.grad(outputs, inputs, *more, **given)
+    for gradient, of in zip(found, _tensors(inputs), strict=True):
+        if gradient is not None:
+            mark(gradient, on=is_marked(of))
+    return found
+
+
+def _moved(args: tuple[Any, ...], given: dict[str, Any]) -> Tensor:
+    tensor, *rest = args
+    on, dtype = is_marked(tensor), given.pop("dtype", None)
+    for value in (*rest, given.pop("device", None), given.pop("other", None)):
+        if isinstance(value, Tensor):
+            on, dtype = is_marked(value), value.dtype
+        elif isinstance(value, torch.dtype):
+            dtype = value
+        elif isinstance(value, str | torch.device):
+            on = torch.device(value).type != "cpu"
+    if (dtype is None or dtype == tensor.dtype) and on == is_marked(tensor):
+        return tensor
+    moved = tensor.type(dtype) if dtype is not None and dtype != tensor.dtype else tensor.clone()
+    return mark(moved, on=on)
+
+
+def _require_one_device(func: Any, name: str, args: Any, tensors: list[Tensor]) -> None:
+    if func is Tensor.numpy or name in ("numpy", "__array__"):
+        if is_marked(args[0]):
+            raise WrongDeviceError(f"{name} of a tensor on the device")
+        return
+    if func in _INDEX:
+        if not is_marked(args[0]) and any(is_marked(index) for index in _tensors(args[1]) if index.ndim):
+            raise WrongDeviceError(f"{name} of a CPU tensor by an index on the device")
+        return
+    if func is Tensor.copy_:
+        return
+    places = {is_marked(tensor) for tensor in tensors if tensor.ndim}
+    if len(places) > 1:
+        raise WrongDeviceError(f"{name} of tensors on the device and on the CPU")
