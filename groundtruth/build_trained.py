@@ -167,6 +167,7 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("follow_pointer", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("all_equal", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("waiting_pair", 4, kind="wired", spares=0, sizes=THREE_LAYERS),
+    ShippedRecipe("waiting_pair", 5, kind="wired", spares=0, sizes=THREE_LAYERS),
     ShippedRecipe("hist_so_far", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("has_larger", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("contains_either", 1, style="llama", spares=0, sizes=SMALL_LAYER, settings=BY_LLAMA),
