@@ -1,4 +1,4 @@
-"""How often training is certified, by kind, architecture and size, from the log beside the models that ship.
+"""How often a planned circuit is certified, by kind, architecture and size, from the log beside the models that ship.
 
     python benchmarks/certification_rates.py            # a Markdown table: certified, tried, CPU seconds of both
     python benchmarks/certification_rates.py program    # by program
@@ -67,7 +67,8 @@ def main(arguments: Sequence[str]) -> None:
     """Print the rates, and that of all attempts together."""
     if [*arguments] == ["models"]:
         return print_models()
-    attempts = from_json(Path(trained_folder() / LOG).read_bytes())
+    logged = from_json(Path(trained_folder() / LOG).read_bytes())
+    attempts = [one for one in logged if "@sparse" not in one["name"]]
     print_rates(attempts, arguments[0] if arguments else "architecture")
     print(f"| all | {sum(a['certified'] for a in attempts)} / {len(attempts)} |")
 
