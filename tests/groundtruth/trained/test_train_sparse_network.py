@@ -135,7 +135,7 @@ def test_the_largest_weights_are_kept():
         "W_in": torch.tensor([[[5.0, -6.0, 0.5], [0.1, 4.0, -3.0]]] * 2),
         "W_U": torch.tensor([[1.0], [-3.0], [2.0]]),
         "b_in": torch.tensor([[0.1, -0.2], [2.0, 1.0]]),
-        "mlp_gain": torch.ones(2, 2),
+        "mlp_gain": torch.ones(2, 6),
     }
     keep_largest(numbers, 0.1)
     assert numbers["W_in"].tolist() == [[[5.0, -6.0, 0.0], [0.0, 4.0, -3.0]]] * 2
