@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -26,6 +26,7 @@ from groundtruth.errors import GroundTruthError, WorkerError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,6 @@ def run_in_order(
     jobs: Sequence[Job],
     *,
     processes: int,
-    again: bool = False,
     timeout: float | None = None,
 ) -> Generator[tuple[Job, Result | Lost], None, None]:
     """Run jobs side by side, and yield their results in the order of the jobs.
@@ -131,8 +131,6 @@ def run_in_order(
         function: As for ``run_batches``.
         jobs: What to run.
         processes: How many, at most; with 1, or one job, this process runs all, unless there is a time limit.
-        again: Run each lost job once more after all others, alone, where it has the whole memory; not one that was
-            stopped for its time.
         timeout: As for ``run_batches``.
 
     Yields:
@@ -146,22 +144,28 @@ def run_in_order(
         for job in jobs:
             yield job, function(job)
         return
-    held, lost = dict[int, Result | Lost](), list[tuple[int, Job]]()
-    numbered, due = list(enumerate(jobs)), 0
-    at_most = max(processes, 1)
-    tries = [(numbered, at_most), (lost, 1)] if again else [(numbered, at_most)]
-    for some, at_once in tries:
-        batches = [[item] for item in some]
-        run = run_batches(partial(_second, function), batches, processes=at_once, timeout=timeout)
-        with contextlib.closing(run) as outcomes:
-            for (number, job), outcome in outcomes:
-                if isinstance(outcome, Lost) and outcome.timeout is None and again and some is numbered:
-                    lost.append((number, job))
-                    continue
-                held[number] = outcome
-                while due in held:
-                    yield jobs[due], held.pop(due)
-                    due += 1
+    # Numbered, for jobs may be equal and need not be hashable.
+    batches = [[item] for item in enumerate(jobs)]
+    run = run_batches(partial(_second, function), batches, processes=max(processes, 1), timeout=timeout)
+    with contextlib.closing(run) as outcomes:
+        numbered = ((number, outcome) for (number, _), outcome in outcomes)
+        for number, outcome in put_in_order(range(len(jobs)), numbered):
+            yield jobs[number], outcome
+
+
+def put_in_order(keys: Sequence[Key], outcomes: Iterable[tuple[Key, Result]]) -> Iterator[tuple[Key, Result]]:
+    """Yield outcomes in the order of their keys, each as soon as those before it have come.
+
+    Args:
+        keys: All different, in the order that is wanted.
+        outcomes: By their keys, as they come.
+    """
+    held, due = dict[Key, Result](), 0
+    for key, outcome in outcomes:
+        held[key] = outcome
+        while due < len(keys) and keys[due] in held:
+            yield keys[due], held.pop(keys[due])
+            due += 1
 
 
 def _second(function: Callable[[Job], Result], numbered: tuple[int, Job]) -> Result:

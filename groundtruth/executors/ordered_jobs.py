@@ -3,8 +3,8 @@
 import contextlib
 from collections.abc import Generator, Sequence
 
-from groundtruth.executors.executor import Executor, Function, Needs
-from groundtruth.workers import Lost
+from groundtruth.executors.executor import Executor, Function, Needs, Outcomes
+from groundtruth.workers import Lost, put_in_order
 
 
 def run_ordered(
@@ -27,19 +27,27 @@ def run_ordered(
     Raises:
         WorkerError: If no worker can start, or the executor cannot do what is asked.
     """
-    held = dict[str, str | Lost]()
-    due = 0
-    for some in ([*jobs], None):
-        # Whatever was lost is one batch, so that one worker runs it, job by job.
-        batches = [[job] for job in some] if some is not None else [[job for job in jobs[due:] if job not in held]]
-        if not any(batches):
-            continue
-        run = executor.run_batches(function, common, batches, needs=needs, apart=some is None)
-        with contextlib.closing(run) as outcomes:
-            for job, result in outcomes:
-                if isinstance(result, Lost) and again and some is not None:
-                    continue
-                held[job] = result
-                while due < len(jobs) and jobs[due] in held:
-                    yield jobs[due], held.pop(jobs[due])
-                    due += 1
+    tries = _run_and_retry(executor, function, common, jobs, needs=needs, again=again)
+    with contextlib.closing(tries) as outcomes:
+        yield from put_in_order(jobs, outcomes)
+
+
+def _run_and_retry(
+    executor: Executor, function: Function, common: str, jobs: Sequence[str], *, needs: Needs, again: bool
+) -> Outcomes:
+    """Run jobs, and then those that were lost, as they come."""
+    if not jobs:
+        return
+    lost = set[str]()
+    run = executor.run_batches(function, common, [[job] for job in jobs], needs=needs)
+    with contextlib.closing(run) as outcomes:
+        for job, result in outcomes:
+            if isinstance(result, Lost) and again:
+                lost.add(job)
+            else:
+                yield job, result
+    if lost:
+        # One batch, so that one worker runs it, job by job; not this process, which the jobs may kill.
+        batch = [job for job in jobs if job in lost]
+        with contextlib.closing(executor.run_batches(function, common, [batch], needs=needs, apart=True)) as outcomes:
+            yield from outcomes

@@ -72,7 +72,11 @@ def _job(number: int, name: str | Path, *, hashed: bool) -> str:
 
 
 def _files_sha256(name: str | Path) -> str:
-    """Hash all files of a stored model; no file gives a hash too."""
+    """Hash all files of a stored model; no file gives a hash too.
+
+    A proof reads them all, measurements and variables too; ``bench.cell_key.model_sha256`` covers what a score depends
+    on, and its bytes stand in the keys of finished cells. So they stay two.
+    """
     folder = stored(str(name)) or Path(name)
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.glob("*") if path.is_file()):

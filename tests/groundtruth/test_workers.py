@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from groundtruth.errors import MiscompiledProgram, UnsupportedProgram, WorkerError
+from groundtruth.executors import Needs, Processes
+from groundtruth.executors.ordered_jobs import run_ordered
 from groundtruth.workers import Lost, run_batches, run_in_order
 from tests.killing import kill_workers
 
@@ -32,12 +34,12 @@ def work(job: int | str) -> int:
     return job * job
 
 
-def once(path: Path) -> str:
-    """Fail to come back the first time, by a trace in a folder."""
-    if not path.exists():
-        path.touch()
+def once(_: str, path: str) -> str:
+    """Fail to come back the first time, by a trace in a folder; or every time."""
+    if Path(path).name == "always" or not Path(path).exists():
+        Path(path).touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return path.name
+    return Path(path).name
 
 
 def fail(job: int) -> int:
@@ -62,13 +64,11 @@ def test_results_come_in_the_order_of_the_jobs() -> None:
     assert list(run_in_order(work, jobs, processes=2)) == [("slow", 0), (3, 9), ("kill", Lost(-9)), (4, 16)]
 
 
-def test_a_lost_job_is_run_once_more_after_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started = kill_workers(monkeypatch, ())
-    paths = [tmp_path / name for name in "ab"]
-    paths[1].touch()
-    assert list(run_in_order(once, paths, processes=2, again=True)) == [(paths[0], "a"), (paths[1], "b")]
-    assert list(run_in_order(work, ["kill", 2], processes=2, again=True)) == [("kill", Lost(-9)), (2, 4)]
-    assert len(started) == 6  # two at first and one for the second try, each time
+def test_a_lost_job_is_run_once_more_after_all_others(tmp_path: Path) -> None:
+    always, first, never = (str(tmp_path / name) for name in ("always", "first", "never"))
+    Path(never).touch()
+    run = run_ordered(Processes(2), once, "", [always, first, never], needs=Needs(memory=1), again=True)
+    assert list(run) == [(always, Lost(-9)), (first, "first"), (never, "never")]
 
 
 def test_a_process_killed_while_it_starts_costs_its_job_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_a_job_that_takes_too_long_is_stopped_and_the_others_go_on(function) -> 
 
 
 def test_a_time_limit_holds_for_one_process_and_one_job_too_and_is_not_tried_again() -> None:
-    assert list(run_in_order(sleep, [300.0], processes=1, again=True, timeout=0.5)) == [(300.0, Lost(-9, 0.5))]
+    assert list(run_in_order(sleep, [300.0], processes=1, timeout=0.5)) == [(300.0, Lost(-9, 0.5))]
     assert list(run_in_order(sleep, [0.0], processes=1, timeout=100.0)) == [(0.0, 0.0)]
 
 
