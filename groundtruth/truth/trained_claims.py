@@ -111,6 +111,8 @@ class _Enumeration:
             wrong += [f"{', '.join(old.expressions)} ({problem})"] if problem else []
         if wrong:
             raise GroundTruthError(f"{len(wrong)} interchanges are not what they are said to be: {shorten(wrong)}.")
+        if not self.network.correspondence.planned:
+            return "no variables, for no circuit was planned"
         right = sum(not item.claim.wrong for item in found)
         return f"{right} of {len(found)} variables interchanged rightly at every pair of {self.claimed.inputs:,} inputs"
 
