@@ -5,7 +5,6 @@ import runpy
 import shlex
 from dataclasses import is_dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ import mib
 from groundtruth.cli.main import app
 from groundtruth.cli.options import parameters_in
 from groundtruth.evaluation.language_models import is_language_model
-from mib.engine.row_batches import bytes_of_a_row
+from mib.engine.row_batches import Widths, bytes_of_a_row
 from mib.leaderboard.formats.circuit_folders import CELLS
 from mib.leaderboard.submissions.leaderboard_models import MODELS
 from mib.localization.task import LEVELS
@@ -143,11 +142,8 @@ def row_of_gradients(model: str, n_positions: int) -> int:
     """Bytes that one prompt's gradients take, by the law that decides whether they are streamed."""
     mlp, vocabulary = MLP_AND_VOCABULARY[model]
     dtype, graph = torch.float32 if model == "gpt2" else torch.bfloat16, MODELS[model].graph
-    block = SimpleNamespace(mlp=SimpleNamespace(W_in=torch.empty(1, mlp, device="meta")))
-    sizes: Any = SimpleNamespace(
-        token_embedding=torch.empty(1, dtype=dtype), blocks=(block,), W_U=torch.empty(1, vocabulary, device="meta")
-    )
-    return bytes_of_a_row(sizes, graph, n_positions, work="gradients")
+    widths = Widths(graph.d_model // graph.n_heads, mlp, vocabulary, dtype.itemsize)
+    return bytes_of_a_row(widths, graph, n_positions, work="gradients")
 
 
 @pytest.mark.parametrize("row", costs(), ids=lambda row: f"{row[0]}-{row[1]}")
