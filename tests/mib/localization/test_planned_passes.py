@@ -60,7 +60,7 @@ def cases() -> Iterator[Any]:
         yield pytest.param(name, "mean", LITTLE, id=f"{name}-mean-streaming")
 
 
-@pytest.mark.parametrize(("name", "ablation", "memory"), cases())
+@pytest.mark.parametrize(("name", "ablation", "memory"), list(cases()))
 def test_planned_passes_are_those_counted(task: LocalizationTask, name: str, ablation: Ablation, memory: int) -> None:
     method = localization.get(name)
     asked = replace(task, level=method.levels[0], ablation=ablation, memory=memory)
