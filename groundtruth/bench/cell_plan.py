@@ -11,7 +11,7 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import is_language_model
-from groundtruth.specs import find_compiled
+from groundtruth.specs import find_model
 from groundtruth.user_methods import is_file_spec
 from mib.engine.ablations import check_ablation
 from mib.engine.row_batches import Widths, bytes_of_a_row, bytes_of_outputs, rows_that_fit
@@ -128,11 +128,11 @@ def _sizes(cell: Cell) -> _Sizes:
         widths = Widths(size.d_head, size.d_mlp, size.vocabulary, number, on_cpu=cell.device == "cpu")
         weights = (size.parameters + size.repeated) * number
         return _Sizes(size.graph, widths, setting.n_pairs, POSITIONS, weights, cell.prompts.memory)
-    model = find_compiled(cell.model, "what is planned")
+    model = find_model(cell.model)
     task = localization_task(
         model, ablation=setting.ablation, lengths=setting.lengths, n_pairs=setting.n_pairs, seed=cell.seed,
         level=setting.level, dtype=getattr(torch, cell.dtype),
     )  # fmt: skip
     widths = Widths.of(task.engine.anatomy)
-    weights = sum(array.size for array in model.weights.arrays().values()) * widths.number
+    weights = sum(weight.numel() for weight in model.transformer.state_dict().values()) * widths.number
     return _Sizes(task.graph, widths, len(task), task.clean.shape[1], weights, task.memory)

@@ -15,10 +15,11 @@ from tests.mib.engine.test_memory import Watch
 from tests.mib.leaderboard.submissions.checkpoints_of_tasks import stand_in
 
 
-def test_a_compiled_cell_takes_the_passes_that_were_planned() -> None:
+@pytest.mark.parametrize("model", ["contains_x", "hist@wired-0", "contains_x@layernorm"])
+def test_a_cell_takes_the_passes_that_were_planned(model: str) -> None:
     setting = CircuitSetting(n_pairs=8, max_sizes=3)
     for method in ("eap-ig-inputs", "exact"):
-        cell = Cell(method, "contains_x", setting, dtype="float64")
+        cell = Cell(method, model, setting, dtype="float64")
         planned, run = plan_cell(cell), run_cell(cell)
         assert isinstance(run, CircuitScores) and planned.forward is not None
         assert planned.examples == run.n_examples
