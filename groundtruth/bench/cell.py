@@ -19,7 +19,7 @@ class CircuitSetting:
     """What a cell of the circuit track asks.
 
     Attributes:
-        ablation: What flows along cut edges.
+        ablation: Name of what flows along cut edges.
         level: What the method scores.
         lengths: Which inputs; ``None``: the model's own.
         n_pairs: How many examples, at most.

@@ -38,7 +38,7 @@ class CellPlan:
     Attributes:
         method: As the cell names it.
         place: Model, task and what else it is compared on.
-        ablation: What flows along cut edges.
+        ablation: Name of what flows along cut edges.
         forward: Forward passes of the method over its examples; None if they are not known beforehand.
         backward: Backward passes.
         certainty: ``exact``, ``at most``, or ``unknown``.

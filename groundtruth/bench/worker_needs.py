@@ -27,7 +27,7 @@ def language_model_needs(models: Iterable[str], *, memory: int, devices: Iterabl
     Args:
         models: The checkpoint twice, as loaded and as read, is asked for; of compiled models none is named here.
         memory: Bytes that ``--memory`` allows beside the model.
-        devices: Where models are put.
+        devices: Names of the devices that hold the models.
     """
     return Needs(
         memory=WORKER_MEMORY + 2 * max(map(_checkpoint_bytes, models), default=0) + memory,

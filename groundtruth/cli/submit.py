@@ -85,7 +85,7 @@ def submit(
         memory: How much a run may use beside the model, such as 16GiB; by default 2GiB.
         device: cpu, cuda or mps.
         dtype: Of the models.
-        where: Where the cells are made; by default in this process, a model after the other, for each worker holds a
+        where: The executor of the cells; by default this process, a model after the other, for each worker holds a
             model of its own.
         json: Print JSON, for machines.
     """

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
 
+from groundtruth.compiled.input_vocabulary import BOS as BOS
+from groundtruth.compiled.input_vocabulary import PAD as PAD
+from groundtruth.compiled.input_vocabulary import Token, Tokens, plain_token, sort_vocabulary, spell_tokens
 from groundtruth.compiled.rare_inputs import find_rare
-from groundtruth.compiled.vocabulary import BOS as BOS
-from groundtruth.compiled.vocabulary import PAD as PAD
-from groundtruth.compiled.vocabulary import Token, Tokens, plain_token, sort_vocabulary, spell_tokens
 from groundtruth.errors import DomainError
 from mib.errors import did_you_mean
 

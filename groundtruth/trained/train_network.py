@@ -23,7 +23,13 @@ from groundtruth.trained.spare_variables import spare_probes, unit_probes
 from groundtruth.trained.trained_network import Kind, TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
 from groundtruth.trained.training_rows import Counterexamples, RowMaker, Rows, answer_loss
-from groundtruth.trained.training_state import TrainingState, read_state, restore_optimizer, write_state
+from groundtruth.trained.training_state import (
+    TrainingState,
+    optimizer_tensors,
+    read_state,
+    restore_optimizer,
+    write_state,
+)
 from groundtruth.trained.wired_weights import Wiring, draw_wiring, with_gains
 
 CHECKPOINT_STEPS = 50
@@ -247,10 +253,7 @@ class Trainer:
     def _state(
         self, index: int, step: int, numbers: dict[str, Tensor], optimizer: torch.optim.Optimizer
     ) -> TrainingState:
-        tensors = {f"number.{name}": value.detach() for name, value in numbers.items()}
-        for name, value in numbers.items():
-            if moments := optimizer.state.get(value):
-                tensors |= {f"first.{name}": moments["exp_avg"], f"second.{name}": moments["exp_avg_sq"]}
+        tensors = optimizer_tensors(numbers, optimizer)
         tensors |= {f"swaps.{name}": value for name, value in self._kept_swaps.tensors.items()}
         tensors |= {f"cuts.{name}": value for name, value in self._kept_cuts.tensors.items()}
         return TrainingState(

@@ -23,7 +23,13 @@ from groundtruth.trained.train_network import CHECKPOINT_STEPS, Moment, Progress
 from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
 from groundtruth.trained.training_rows import answer_loss
-from groundtruth.trained.training_state import TrainingState, read_state, restore_optimizer, write_state
+from groundtruth.trained.training_state import (
+    TrainingState,
+    optimizer_tensors,
+    read_state,
+    restore_optimizer,
+    write_state,
+)
 from groundtruth.trained.weight_sparsity import annealed_share, keep_largest
 
 _WARM_UP = 20
@@ -142,11 +148,7 @@ class SparseTrainer:
         return min(1.0, (step + 1) / _WARM_UP) * min(1.0, 2.0 * (1.0 - step / steps)) / share**0.5
 
     def _state(self, step: int, numbers: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> TrainingState:
-        tensors = {f"number.{name}": value.detach() for name, value in numbers.items()}
-        for name, value in numbers.items():
-            if moments := optimizer.state.get(value):
-                tensors |= {f"first.{name}": moments["exp_avg"], f"second.{name}": moments["exp_avg_sq"]}
-        return TrainingState(self._identity, 0, step, step, tensors)
+        return TrainingState(self._identity, 0, step, step, optimizer_tensors(numbers, optimizer))
 
     @property
     def _identity(self) -> str:

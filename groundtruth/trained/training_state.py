@@ -71,6 +71,15 @@ def read_state(path: Path, identity: str) -> TrainingState | None:
     return TrainingState(identity, int(phase), int(step), int(steps), tensors)
 
 
+def optimizer_tensors(numbers: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The numbers of a run and their moments, by the names that ``restore_optimizer`` reads."""
+    tensors = {f"number.{name}": value.detach() for name, value in numbers.items()}
+    for name, value in numbers.items():
+        if moments := optimizer.state.get(value):
+            tensors |= {f"first.{name}": moments["exp_avg"], f"second.{name}": moments["exp_avg_sq"]}
+    return tensors
+
+
 def restore_optimizer(
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,

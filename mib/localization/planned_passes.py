@@ -43,7 +43,7 @@ class RunSizes:
     Attributes:
         graph: Nodes and edges of the model.
         n: How many examples there are.
-        ablation: What flows along cut edges.
+        ablation: Name of what flows along cut edges.
         streaming: True if one example's gradients do not fit into the memory, so that each backward pass runs the
             sublayers forward again.
         cached: True if the outputs of all inputs fit, and no full run is made twice.

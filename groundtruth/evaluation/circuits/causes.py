@@ -97,7 +97,7 @@ def diagnose(
     Args:
         method: What is asked why.
         model: A compiled or trained model.
-        ablation: What flows along cut edges.
+        ablation: Name of what flows along cut edges.
         lengths: ``fixed`` or ``mixed``; by default as the model's circuit.
         n_pairs: How many examples, at most.
         seed: Chooses the examples and seeds the method.

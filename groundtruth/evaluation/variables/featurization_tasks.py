@@ -147,7 +147,7 @@ def every_pair_task(
     Args:
         model: A trained model.
         truth: One of its variables.
-        site: Where it is live.
+        site: A place where it is live.
         device: See ``featurization_task``.
         dtype: See ``featurization_task``.
     """

@@ -58,7 +58,7 @@ def draw(
     """Interchanges of one kind.
 
     Args:
-        predictor: What they give.
+        predictor: The source of what each interchange gives.
         pairs: ``one position``: at one position of each pair. ``moved``: with the value from another position.
             ``fixed``: at several positions, between inputs of the greatest length.
         n: How many of each sort suffice.
@@ -82,8 +82,8 @@ def draw_telling(predictor: Predictor, site: Site, pairs: str | None, *, n: int,
     """Interchanges of the kind asked for, or of the first kind that tells something.
 
     Args:
-        predictor: What they give.
-        site: Where the variable is swapped; its positions, if it has any, are those that are swapped.
+        predictor: The source of what each interchange gives.
+        site: The place of the swap; its positions, if it has any, are those that are swapped.
         pairs: Their kind; ``None`` for the first of one position, moved and fixed.
         n: How many of each sort suffice.
         rng: Draws them, and puts them in order.
