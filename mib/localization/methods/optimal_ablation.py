@@ -115,11 +115,13 @@ def _slope(task: LocalizationTask, constants: Constants, examples: Int[Tensor, "
     for rows in engine.chunks(examples, work="gradients"):
         outputs, streams = engine.outputs(rows), engine.streams(rows)
         for first, sources in _by_first_reader(task).items():
-            for source in sources:
-                change = constants[source].to(outputs) - outputs[:, source]
-                run = engine.trace(rows, stream=streams[first] + change, first=first, split=False)
-                (gradient,) = torch.autograd.grad(task.metric(run.logits, rows).sum(), run.start)
-                slope[source] = slope[source] + gradient.double().sum((0, 1)).cpu() / len(examples)
+            # Sources with one first reader are replaced in one run, each in rows of its own.
+            alone = torch.cartesian_prod(torch.tensor(sources), torch.arange(len(rows)))
+            for source, row in (pairs.unbind(1) for pairs in engine.chunks(alone, work="gradients")):
+                change = constants.to(outputs)[source][:, None] - outputs[row, source]
+                run = engine.trace(rows[row], stream=streams[first][row] + change, first=first, split=False)
+                (gradient,) = torch.autograd.grad(task.metric(run.logits, rows[row]).sum(), run.start)
+                slope.index_add_(0, source.to(slope.device), gradient.double().sum(1).to(slope.device) / len(examples))
     return slope
 
 
