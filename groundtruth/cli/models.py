@@ -9,7 +9,8 @@ def models(*, family: str | None = None, variants: bool = False, tier: str | Non
     Args:
         family: Only those of one family, such as sorting.
         variants: List the harder variants that ship instead, and how certain their truth is.
-        tier: List the models of one tier instead: trained, layernorm, or one of the variants' such as rotated.
+        tier: List the models of one tier instead: trained, layernorm, or one of the variants' such as rotated; or
+            those of large domains (large), or of programs that were learned by gradient descent (learned).
         json: Print JSON, for machines.
     """
     from groundtruth.model import load_compiled
@@ -22,14 +23,28 @@ def models(*, family: str | None = None, variants: bool = False, tier: str | Non
         variant_data,
         variants_table,
     )
-    from groundtruth.store.catalog import LAYERNORM, TRAINED, shipped_variants, summaries, trained_summaries
+    from groundtruth.store.catalog import (
+        LARGE,
+        LAYERNORM,
+        LEARNED,
+        TRAINED,
+        folder_summaries,
+        library,
+        shipped_variants,
+        summaries,
+        trained_summaries,
+    )
 
     if tier in (TRAINED, LAYERNORM):
         found = of_family(trained_summaries(tier), family)
         table = trained_table
+    elif tier in (LARGE, LEARNED):
+        found = of_family(folder_summaries(library() / tier), family)
+        table = models_table
     elif tier is not None or variants:
         table = variants_table
-        names = shipped_variants() if tier is None else of_tier(shipped_variants(), tier, known=[LAYERNORM, TRAINED])
+        others = [LARGE, LAYERNORM, LEARNED, TRAINED]
+        names = shipped_variants() if tier is None else of_tier(shipped_variants(), tier, known=others)
         found = [variant_data(variant) for variant in map(load_compiled, names) if family in (None, variant.family)]
     else:
         found = of_family(summaries(), family)

@@ -24,6 +24,12 @@ TRAINED = "trained"
 LAYERNORM = "layernorm"
 """The folder of the shipped models behind LayerNorm, stored as trained ones are, and the tier that they are."""
 
+LARGE = "large"
+"""The folder of the shipped models whose domains are too large to be run whole."""
+
+LEARNED = "learned"
+"""The folder of the shipped models of programs that were learned by gradient descent."""
+
 _SUMMARIES = TypeAdapter(list[SummaryData])
 _TRAINED_SUMMARIES = TypeAdapter(list[TrainedSummaryData])
 
@@ -70,7 +76,7 @@ def shipped_layernorm() -> list[str]:
 
 def large_folder() -> Path:
     """The folder of the shipped models whose domains are too large to be run whole."""
-    return library() / "large"
+    return library() / LARGE
 
 
 def shipped_large() -> list[str]:
@@ -80,7 +86,7 @@ def shipped_large() -> list[str]:
 
 def learned_folder() -> Path:
     """The folder of the shipped models of programs that were learned by gradient descent."""
-    return library() / "learned"
+    return library() / LEARNED
 
 
 def shipped_learned() -> list[str]:
@@ -131,6 +137,13 @@ def summaries() -> list[dict[str, Any]]:
         ArtifactError: If the index is missing or is not what ``write_index`` writes.
     """
     return [entry.model_dump() for entry in _indexed(library() / INDEX, _SUMMARIES)]
+
+
+def folder_summaries(folder: Path) -> list[dict[str, Any]]:
+    """The same entry for each model in a folder without an index, from the models themselves."""
+    return [
+        SummaryData.model_validate(_summary(path.parent)).model_dump() for path in sorted(folder.glob(f"*/{MODEL}"))
+    ]
 
 
 def trained_summaries(tier: str = TRAINED) -> list[dict[str, Any]]:

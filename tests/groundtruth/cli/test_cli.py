@@ -193,6 +193,17 @@ def test_a_family_or_level_narrows_a_listing(run) -> None:
     assert "exact" not in neuron
 
 
+@pytest.mark.parametrize("tier", ["large", "learned"])
+def test_models_lists_what_lies_in_a_folder_of_its_own(run, tier: str) -> None:
+    from groundtruth.store.catalog import library
+
+    listed = run("models", "--tier", tier, "--json").json
+    assert [item["name"] for item in listed] == sorted(
+        path.parent.name for path in library().glob(f"{tier}/*/model.json")
+    )
+    assert all(item["live"]["resample/fixed"] > 0 for item in listed)
+
+
 def test_show_tells_program_layers_circuit_and_run(run) -> None:
     done = run("show", "reverse", "--input", "1 2 3")
     assert done.code == 0
