@@ -1,18 +1,23 @@
 """What it costs to run a sweep by Ray: workers of a cluster of this machine against processes, on the same cells.
 
-    OMP_NUM_THREADS=1 python benchmarks/executors.py [--cells 100] [--jobs 2]
+    OMP_NUM_THREADS=1 python benchmarks/executors.py [--cells 500] [--jobs 2]
 
-The cells are the first of the default profile, whole models at a time. Both executors run them afresh, Ray's cluster
-and its workers started anew. Apart from that: how long an executor takes for jobs that do nothing, what the driver does
-for a cell, and what memory a worker takes. Wall time, so nothing else should be running. docs/clusters.md shows what
-came out.
+The cells are the first of the default profile, whole models at a time; where it has fewer, those of the next seed follow.
+Both executors run them afresh, Ray's cluster and its workers started anew. Apart from that: how long an executor takes
+for jobs that do nothing, what the driver does for a cell, and what memory a worker takes. Wall time is lengthened by
+whatever else runs on the machine; CPU time of the driver and all processes under it is not, so both are printed.
+docs/clusters.md shows what came out.
 """
 
 import argparse
 import operator
+import os
 import resource
 import tempfile
+import threading
 import time
+from collections import defaultdict
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -27,22 +32,79 @@ EMPTY = 400
 """How many jobs that do nothing."""
 
 
+_LOOK = 0.2
+"""Seconds between two looks at the processes: a process that ends is counted up to the last look."""
+
+
+@dataclass
+class CpuMeter:
+    """CPU seconds of this process and of all under it, dead or alive, while a block runs.
+
+    Workers of Ray are children of its own servers, whose deaths nobody tells us of: so the kernel's table of processes
+    is read again and again.
+
+    Attributes:
+        seconds: CPU seconds, once the block has ended.
+    """
+
+    seconds: float = 0.0
+    _seen: dict[str, float] = field(default_factory=dict[str, float])
+    _done: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "CpuMeter":
+        self._before = sum(_cpu_of_descendants().values())
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._seen |= _cpu_of_descendants()
+        self.seconds = sum(self._seen.values()) - self._before
+
+    def _watch(self) -> None:
+        while not self._done.wait(_LOOK):
+            self._seen |= _cpu_of_descendants()
+
+
+def _cpu_of_descendants() -> dict[str, float]:
+    """CPU seconds of this process and of all that run under it, by process and when it began (Linux)."""
+    tick = os.sysconf("SC_CLK_TCK")
+    children, seconds = defaultdict[int, list[int]](list), dict[int, tuple[str, float]]()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()  # a process may have spaces in its name
+        except OSError:  # it has just ended
+            continue
+        own, parent, used, began = int(path.parent.name), int(fields[1]), int(fields[11]) + int(fields[12]), fields[19]
+        children[parent].append(own)
+        seconds[own] = f"{own} {began}", used / tick
+    found, todo = dict[str, float](), [os.getpid()]
+    while todo:
+        own = todo.pop()
+        todo += children[own]
+        found |= [seconds[own]] if own in seconds else []
+    return found
+
+
 def first_cells(n: int) -> list[Cell]:
     """Take cells of the default profile, whole models, until there are n."""
     taken: list[Cell] = []
-    for _, group in groupby(plan_cells(find_track("circuits"), Request()), key=lambda cell: cell.evaluator):
-        cells = list(group)
-        if len(taken) < n and not cells[0].task:
-            taken += cells
+    cells = sorted(plan_cells(find_track("circuits"), Request(resamples=2)), key=lambda cell: cell.seed)
+    for _, group in groupby(cells, key=lambda cell: cell.evaluator):
+        if len(taken) < n:
+            taken += group
     return taken
 
 
-def sweep_seconds(cells: list[Cell], executor: Executor) -> float:
-    """Run cells afresh and give the wall time."""
-    with tempfile.TemporaryDirectory() as folder:
+def sweep_seconds(cells: list[Cell], executor: Executor) -> tuple[float, float]:
+    """Run cells afresh and give wall time and CPU time."""
+    with tempfile.TemporaryDirectory() as folder, CpuMeter() as meter:
         start = time.perf_counter()
         list(run_cells(cells, CellStore(Path(folder)), executor=executor))
-        return time.perf_counter() - start
+        wall = time.perf_counter() - start
+    return wall, meter.seconds
 
 
 def empty_seconds(executor: Executor, jobs: int) -> tuple[float, float]:
@@ -75,21 +137,23 @@ def driver_seconds(cells: list[Cell]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=100)
+    parser.add_argument("--cells", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     cells = first_cells(asked.cells)
     print(f"driver: {1e3 * driver_seconds(cells):.1f} ms a cell")
     executors = {name: choose_executor(name, jobs=asked.jobs) for name in ("processes", "ray")}
-    seconds: dict[str, float] = {}
+    walls, processors = dict[str, float](), dict[str, float]()
     for name, executor in executors.items():
         start, each = empty_seconds(executor, asked.jobs)
         print(f"{name}: {start:.1f} s to the first job of none, then {1e3 * each:.1f} ms a job")
-        seconds[name] = sweep_seconds(cells, executor)
-        print(f"{name}: {len(cells)} cells in {seconds[name]:.1f} s, {seconds[name] / len(cells):.2f} s a cell")
+        walls[name], processors[name] = sweep_seconds(cells, executor)
+        print(f"{name}: {len(cells)} cells in {walls[name]:.1f} s, {processors[name]:.1f} s of CPU", flush=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    print(f"ray / processes: {seconds['ray'] / seconds['processes']:.2f}; a process takes {peak:.2f} GiB at most")
+    wall, processor = (taken["ray"] / taken["processes"] for taken in (walls, processors))
+    print(f"ray / processes: {wall:.2f} of the wall time, {processor:.2f} of the CPU time")
+    print(f"a process takes {peak:.2f} GiB at most")
 
 
 if __name__ == "__main__":

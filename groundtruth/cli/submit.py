@@ -9,6 +9,7 @@ from groundtruth.cli.executor_options import ExecutorOptions
 from groundtruth.cli.options import (
     CHOICE,
     AsJson,
+    CellTimeout,
     DeviceName,
     LevelName,
     OptionalAblation,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 FAILED = 1
 
-ONE_PROCESS = ExecutorOptions(executor="serial")
-"""What makes the cells unless the user says otherwise."""
+ONE_PROCESS = ExecutorOptions(executor="processes", jobs=1)
+"""What makes the cells unless the user says otherwise: this process, or one beside it that a time limit can stop."""
 
 
 submission = App(name="submission", help="Look at a submission to MIB's leaderboards.")
@@ -58,6 +59,7 @@ def submit(
     device: DeviceName = "cpu",
     dtype: str = "float32",
     where: ExecutorOptions = ONE_PROCESS,
+    cell_timeout: CellTimeout = None,
     json: AsJson = False,
 ) -> int:
     """Run a method on tasks and models of MIB's leaderboards, and write the folder that they take.
@@ -87,6 +89,8 @@ def submit(
         dtype: Of the models.
         where: The executor of the cells; by default this process, a model after the other, for each worker holds a
             model of its own.
+        cell_timeout: Seconds that one cell may take, with reading its model where it is the first of it; one that takes
+            longer has failed.
         json: Print JSON, for machines.
     """
     from groundtruth.report.progress import tracked
@@ -104,7 +108,8 @@ def submit(
     plan = found.plan(task_names, setup)
     cells = [outcome.cell for outcome in plan.skipped] + [job.cell for job in plan.jobs]
     executor = where.choose_executor(out / ".jobs")
-    made = list(tracked("submitting", make_submission(found, plan, executor=executor), total=len(cells)))
+    outcomes = make_submission(found, plan, executor=executor, timeout=cell_timeout)
+    made = list(tracked("submitting", outcomes, total=len(cells)))
     _tell(sorted(made, key=lambda outcome: cells.index(outcome.cell)), out, json)
     return FAILED if any(outcome.state == "failed" for outcome in made) else 0
 

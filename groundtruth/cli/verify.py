@@ -3,16 +3,22 @@
 from pathlib import Path
 
 from groundtruth.cli.executor_options import EXECUTOR_OPTIONS, ExecutorOptions
-from groundtruth.cli.options import AsJson, flat, print_json
+from groundtruth.cli.options import AsJson, CellTimeout, flat, print_json
 
 
-def verify(*names: str, where: ExecutorOptions = EXECUTOR_OPTIONS, json: AsJson = False) -> int:
+def verify(
+    *names: str,
+    where: ExecutorOptions = EXECUTOR_OPTIONS,
+    cell_timeout: CellTimeout = None,
+    json: AsJson = False,
+) -> int:
     """Re-prove weights = program and the status of every edge, from the stored models alone.
 
     Args:
         names: Shipped models, variants such as hist@rotated, trained models, or folders; all that ships if none is
             named.
         where: Where the proofs run.
+        cell_timeout: Seconds that one model may take; one that takes longer is not proven, and the exit code is 1.
         json: Print JSON, for machines.
     """
     from groundtruth.model import load
@@ -37,7 +43,8 @@ def verify(*names: str, where: ExecutorOptions = EXECUTOR_OPTIONS, json: AsJson 
     compiled = [*shipped(), *shipped_large(), *shipped_learned()]
     wanted = wanted or [*compiled, *shipped_variants(), *shipped_layernorm(), *shipped_trained()]
     executor = where.choose_executor(Path("results/jobs"))
-    found = list(tracked("verifying", verify_many(wanted, executor=executor), total=len(wanted)))
+    outcomes = verify_many(wanted, executor=executor, timeout=cell_timeout)
+    found = list(tracked("verifying", outcomes, total=len(wanted)))
     if json:
         print_json(verification_data(found))
     else:

@@ -7,17 +7,19 @@ from pathlib import Path
 
 from groundtruth.bench.parcel import pack_sources
 from groundtruth.bench.worker_needs import language_model_needs
-from groundtruth.executors import Executor, Needs, Serial
+from groundtruth.executors import Executor, Needs, Processes
 from groundtruth.submissions.submission_job import read_submission_answer, run_submission_job, write_submission_job
 from groundtruth.submissions.submitted_method import SubmittedMethod
 from groundtruth.workers import Lost
 from mib.leaderboard.submissions import Job, Outcome, Plan, Setup, files_of_a_part, join_cell
 from mib.whole_files import remove_made
 
-SERIAL = Serial()
+ONE_PROCESS = Processes(1)
 
 
-def make_submission(method: SubmittedMethod, plan: Plan, *, executor: Executor = SERIAL) -> Iterator[Outcome]:
+def make_submission(
+    method: SubmittedMethod, plan: Plan, *, executor: Executor = ONE_PROCESS, timeout: float | None = None
+) -> Iterator[Outcome]:
     """Make the cells that are not finished.
 
     Cells of one task and model are made one after the other by one worker.
@@ -25,7 +27,9 @@ def make_submission(method: SubmittedMethod, plan: Plan, *, executor: Executor =
     Args:
         method: What makes them.
         plan: Its cells.
-        executor: Runs them; by default this process, a model after the other.
+        executor: Runs them; by default this process, a model after the other, or one beside it where there is a
+            time limit.
+        timeout: Seconds that a cell may take; one that takes longer has failed.
 
     Yields:
         What became of each cell: first of those that are skipped or kept, then as they come.
@@ -45,7 +49,11 @@ def make_submission(method: SubmittedMethod, plan: Plan, *, executor: Executor =
     asked = {write_submission_job(method, setup, job, _part(setup, job), checked=remote): job for job in todo}
     batches = [list(texts) for _, texts in groupby(asked, key=lambda text: (asked[text].model, asked[text].task))]
     run = executor.run_batches(
-        run_submission_job, pack_sources([method.spec]) if remote else "", batches, needs=_needs(setup, todo)
+        run_submission_job,
+        pack_sources([method.spec]) if remote else "",
+        batches,
+        needs=_needs(setup, todo),
+        timeout=timeout,
     )
     with contextlib.closing(run) as outcomes:
         for text, answer in outcomes:

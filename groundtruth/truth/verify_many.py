@@ -23,15 +23,18 @@ TWO_PROCESSES = Processes(2)
 _VERIFICATION = TypeAdapter(Verification)
 
 
-def verify_many(names: Sequence[str | Path], *, executor: Executor = TWO_PROCESSES) -> Iterator[Verification]:
+def verify_many(
+    names: Sequence[str | Path], *, executor: Executor = TWO_PROCESSES, timeout: float | None = None
+) -> Iterator[Verification]:
     """Re-prove several stored models side by side; outcomes come in the order of the names.
 
     Args:
         names: Of shipped models, or folders; on a cluster, folders that all machines see.
         executor: Runs the proofs; by default two processes.
+        timeout: Seconds that one model may take; one that takes longer is not proven.
 
     Yields:
-        The outcome for each; a model whose process was killed has one failed check that says so.
+        The outcome for each; a model whose process was killed or stopped has one failed check that says so.
 
     Raises:
         WorkerError: If no worker can start, or one on another machine has other code or other files.
@@ -39,7 +42,7 @@ def verify_many(names: Sequence[str | Path], *, executor: Executor = TWO_PROCESS
     # Numbered, for the jobs of an executor are all different, and a name may be given twice.
     asked = {_job(number, name, hashed=executor.is_remote): name for number, name in enumerate(names)}
     common = code_grounds(__name__) if executor.is_remote else ""
-    run = run_ordered(executor, verify_job, common, list(asked), needs=Needs(memory=WORKER_MEMORY))
+    run = run_ordered(executor, verify_job, common, list(asked), needs=Needs(memory=WORKER_MEMORY), timeout=timeout)
     with contextlib.closing(run) as outcomes:
         for job, outcome in outcomes:
             name = asked[job]

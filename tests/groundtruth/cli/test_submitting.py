@@ -60,6 +60,15 @@ def test_a_method_without_numbers_fails_its_cell(folder: Path, capsys: pytest.Ca
     assert code == 1 and "failed" in out and "no finite score" in out and "1 failed: run again" in out
 
 
+def test_a_cell_that_takes_longer_than_it_may_has_failed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(
+        capsys, "submit", "eap", "--models", f"gpt2={folder}/gpt2", "--tasks", "ioi", "--n", "4",
+        "--out", str(folder / "late"), "--cell-timeout", "0.001", "--json",
+    )  # fmt: skip
+    told = {"cell": "ioi_gpt2", "state": "failed", "detail": "it was stopped after 0.001 s, its time limit"}
+    assert code == 1 and told.items() <= json.loads(out)[0].items()
+
+
 def test_featurizers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(
         capsys, "submit", "pca", "--track", "featurizers", "--models", f"gemma2={folder}/gpt2", "--layers", "1",

@@ -111,6 +111,8 @@ def test_what_fails_or_is_lost_is_told_leaves_nothing_and_is_made_by_the_next_ru
     assert told == f"failed: ZeroDivisionError: in {own}"  # as the driver calls the file
     (told,) = make(broken, ["ioi"], setup, AllLost()).values()
     assert told == "failed: its node is gone"
+    (late,) = make_submission(broken, broken.plan(["ioi"], setup), executor=AllLate(), timeout=7)
+    assert (late.state, late.detail) == ("failed", "it was stopped after 7 s, its time limit")
     assert not contents(setup.out) and not list(setup.out.iterdir())
     interrupted = setup.out / ".ioi_qwen2.5.made" / "ioi_qwen2.5"
     interrupted.mkdir(parents=True)
@@ -126,6 +128,14 @@ class AllLost(Elsewhere):
 
     def run_batches(self, function: Any, common: str, batches: Sequence[Sequence[str]], **how: Any) -> Any:
         yield from ((job, Lost(reason="its node is gone")) for batch in batches for job in batch)
+
+
+@dataclass(frozen=True)
+class AllLate(Elsewhere):
+    """Every job takes longer than it may."""
+
+    def run_batches(self, function: Any, common: str, batches: Sequence[Sequence[str]], **how: Any) -> Any:
+        yield from ((job, Lost(timeout=how["timeout"])) for batch in batches for job in batch)
 
 
 def test_a_folder_of_featurizers_that_holds_something_else_is_left_as_it_is(

@@ -115,6 +115,15 @@ def test_a_model_whose_process_is_killed_is_not_proven(stored, monkeypatch, caps
     assert [check["detail"] for check in killed["checks"]] == [f"{told}groundtruth verify {names[0]}"]
 
 
+def test_a_model_that_takes_longer_than_it_may_is_not_proven(stored, capsys):
+    name = str(stored / "hist")
+    with pytest.raises(SystemExit) as left:
+        main(["verify", name, "--jobs", "1", "--cell-timeout", "0.001", "--json"])
+    (late,) = json.loads(capsys.readouterr().out)
+    told = "it was stopped after 0.001 s, its time limit; nothing was proven. Run again: groundtruth verify "
+    assert left.value.code == 1 and [check["detail"] for check in late["checks"]] == [f"{told}{name}"]
+
+
 def test_one_false_claim_is_enough():
     good, bad = CheckResult("padding", True, ""), CheckResult("provenance", False, "")
     assert Verification("x", (good, good)).ok
