@@ -106,11 +106,12 @@ class CompiledModel(CompiledNetwork):
         *,
         inputs: Sequence[Sequence[Any]] = (),
         budget: int | None = None,
+        budget_seconds: float | None = None,
     ) -> Circuit:
         """The exact circuit: a status and a proof for every edge.
 
         Taken from the artifact where the model was loaded from one that has it, else proven now; kept either way. With
-        ``inputs`` or ``budget`` it is proven now and not kept.
+        ``inputs`` or a budget it is proven now and not kept.
 
         Args:
             ablation: What a cut edge carries: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
@@ -119,15 +120,18 @@ class CompiledModel(CompiledNetwork):
             inputs: Inputs to look for witnesses among, besides those that the proof chooses by itself.
             budget: Domains up to this size are run whole, larger ones on so many inputs; by
                 default 4,000 and 1,000.
+            budget_seconds: Seconds that the proof may take; what is not decided then is undecided, and
+                ``Circuit.stopped_after`` says so. It depends on the machine, so that such a circuit is not saved.
 
         Raises:
             DomainError: For an unknown ablation or kind of lengths, mixed lengths of a model that padding disturbs, an
-                input outside the domain, or a budget that does not fit into memory.
+                input outside the domain, or a budget that does not fit into memory or leaves no time.
             ArtifactError: If the stored circuits cannot be read.
         """
         key = (require_ablation(ablation), require_lengths(lengths or default_lengths(self)))
-        if len(inputs) or budget is not None:
-            return prove(self, ablation=key[0], lengths=key[1], inputs=inputs, budget=budget)
+        if len(inputs) or budget is not None or budget_seconds is not None:
+            limits: dict[str, Any] = {"budget": budget, "budget_seconds": budget_seconds}
+            return prove(self, ablation=key[0], lengths=key[1], inputs=inputs, **limits)
         if key not in self._circuits:
             self._circuits[key] = prove(self, ablation=key[0], lengths=key[1])
         return self._circuits[key]

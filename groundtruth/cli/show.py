@@ -1,5 +1,10 @@
 """The command that shows one model."""
 
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
 from groundtruth.cli.options import AblationName, AsJson, OptionalLengths, print_json
 
 
@@ -13,6 +18,8 @@ def show(
     edges: bool = False,
     variables: bool = False,
     source: bool = False,
+    budget: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    budget_seconds: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     json: AsJson = False,
 ) -> None:
     """Show one model: its program, layers, exact circuit with reasons, and a run.
@@ -26,6 +33,9 @@ def show(
         edges: List every edge with its status and proof, instead of the tree.
         variables: List the variables too: where each is written, how long it is live, and who reads it.
         source: Print the Python text of the program too.
+        budget: Prove the circuit anew: a domain of at most so many inputs is run whole, of a larger one so many are run.
+        budget_seconds: Prove the circuit anew in about so many seconds. Edges that are open then are listed as
+            undecided; which these are depends on the machine.
         json: Print JSON, for machines.
     """
     from groundtruth.report.terminal import echo
@@ -33,7 +43,7 @@ def show(
     from groundtruth.specs import find_model
 
     model = find_model(name)
-    circuit = model.circuit(ablation=ablation, lengths=lengths)
+    circuit = model.circuit(ablation=ablation, lengths=lengths, budget=budget, budget_seconds=budget_seconds)
     tokens = None if input is None else tokens_of(model.domain.vocab, input)
     if json:
         print_json(model_data(model, circuit, tokens, variables=variables))

@@ -9,6 +9,7 @@ import numpy as np
 from safetensors.numpy import save as to_safetensors
 
 from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.errors import ArtifactError
 from groundtruth.files import sha256, to_json, write_beside
 from groundtruth.store.domain_data import domain_data
 from groundtruth.store.json_values import pack
@@ -35,7 +36,17 @@ def save(
         folder: Made if it is not there; files of these names in it are replaced.
         circuits: The circuits to keep with it.
         variables: The variables to keep with it.
+
+    Raises:
+        ArtifactError: If the proof of a circuit was stopped by a limit in seconds.
     """
+    for circuit in circuits:
+        if circuit.stopped_after is not None:
+            raise ArtifactError(
+                f"the proof of the circuit {circuit.ablation}/{circuit.lengths} of '{model.name}' was stopped after "
+                f"{circuit.stopped_after:g} s, and what it left undecided depends on the machine. Nothing was written. "
+                "Prove it without budget_seconds; budget= limits the inputs that are run."
+            )
     arrays = model.weights.arrays() | ({} if model.frame is None else {FRAME: model.frame.numpy()})
     weights = to_safetensors({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     described = to_json(_model_data(model, sha256(weights)))

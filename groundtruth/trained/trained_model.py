@@ -71,6 +71,7 @@ class TrainedModel(TrainedNetwork):
         *,
         inputs: Sequence[Sequence[Any]] = (),
         budget: int | None = None,
+        budget_seconds: float | None = None,
     ) -> Circuit:
         """The certified circuit: a status and a proof for every edge.
 
@@ -79,6 +80,7 @@ class TrainedModel(TrainedNetwork):
             lengths: ``fixed``; a trained model has inputs of one length.
             inputs: Not used: every input of the domain is run.
             budget: Not used either.
+            budget_seconds: Not used either: a certificate that is not whole is none.
 
         Raises:
             DomainError: For an unknown ablation, or mixed lengths.

@@ -224,8 +224,10 @@ def _inert(circuit: Circuit) -> Iterator[Text]:
                 style = "" if carries == "unplanned" else carries
                 yield Text.assemble((carries, style), f", {words}: ", (_named(own), "faint"))
     if undecided := [t for t in circuit.truths if t.status == "undecided"]:
-        sampled = "" if circuit.exhaustive else f", no witness on a sample of {circuit.inputs:,} inputs"
-        yield Text.assemble(("undecided", "bad"), sampled, ": ", (_named(undecided), "faint"))
+        why_open = "" if circuit.exhaustive else f", no witness on a sample of {circuit.inputs:,} inputs"
+        if circuit.stopped_after is not None:
+            why_open = f", not shown within {circuit.stopped_after:g} s"
+        yield Text.assemble(("undecided", "bad"), why_open, ": ", (_named(undecided), "faint"))
 
 
 def _named(truths: Sequence[EdgeTruth], *, limit: int = 8) -> str:
@@ -332,6 +334,7 @@ def model_data(
             "sufficiency": asdict(circuit.sufficiency),
             "live": [str(edge) for edge in circuit.edges],
             "complete": circuit.complete,
+            "stopped_after": circuit.stopped_after,
             "minimal_circuits": [[str(edge) for edge in edges] for edges in circuit.minimal_circuits],
             "edges": {str(truth.edge): _truth_data(truth) for truth in circuit.truths},
         },

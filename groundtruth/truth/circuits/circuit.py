@@ -109,19 +109,21 @@ class Sufficiency:
         by: ``induction``: every cut edge is absent, constant or unread. ``local``: besides, at every node the other
             cut edges together leave the node's output as it is. ``classes``: the circuit was followed over all classes
             of values (see ``value_classes``). ``exhaustive``: the circuit was run on every pair, or until it failed.
-            ``sample``: on some of them.
+            ``sample``: on some of them. ``none``: it was not shown, for the proof had no time left.
         runs: How many runs that took; pairs whose cut edges carry the same are one run.
         undecided: How many edges are undecided, so that nothing is known of the circuit without them.
     """
 
     holds: bool | None
-    by: Literal["induction", "local", "classes", "exhaustive", "sample"]
+    by: Literal["induction", "local", "classes", "exhaustive", "sample", "none"]
     runs: int = 0
     undecided: int = 0
 
     def __str__(self) -> str:
         if self.undecided:
             return f"sufficiency undecided: {self.undecided} edge{'s are' if self.undecided > 1 else ' is'}"
+        if self.by == "none":
+            return "sufficiency undecided: no time was left"
         if self.holds is False:
             return "not sufficient alone (edges that are inert alone are needed together)"
         if self.holds is None:
@@ -147,6 +149,8 @@ class Circuit:
             of them, where what else is cut makes up for it. Where it is not known whether the live edges suffice, they
             stand here alone.
         complete: Whether these are known to be all minimal circuits.
+        stopped_after: Seconds that the proof was given, if they were not enough: what is undecided depends on the
+            machine then, so that no artifact holds such a circuit.
     """
 
     graph: Graph
@@ -158,6 +162,7 @@ class Circuit:
     sufficiency: Sufficiency
     minimal_circuits: tuple[tuple[Edge, ...], ...]
     complete: bool = True
+    stopped_after: float | None = None
 
     def _repr_html_(self) -> str:
         """Table of the edges that matter, alone or with others, with why and a witness, for notebooks."""

@@ -109,7 +109,7 @@ class CircuitTrials:
         varying = {t.edge for t in self.truths if t.structural and t.proof not in ("constant", "unread")}
         if len(varying.intersection(edges)) > _MOST_EDGES:
             return None
-        budget = Budget(_NUMBERS, _SETS)
+        budget = Budget(_NUMBERS, _SETS, self.runs.deadline)
         for _ in range(_ROUNDS):
             rows, puts = torch.tensor(list(self.pairs)).T
             try:

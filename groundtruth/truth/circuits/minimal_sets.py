@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from groundtruth.compiled.forward import mix
+from groundtruth.truth.circuits.deadline import Deadline
 from groundtruth.truth.circuits.patched_runs import TOLERANCE, Rows, Runs, largest
 from mib.graph import Edge, Place
 
@@ -47,17 +48,22 @@ class Budget:
     Attributes:
         numbers: Numbers that nodes compute on all pairs of the search; a comparison of two sets counts as some.
         sets: Sets of edges that are held at one time.
+        deadline: When it ends besides, at a place that depends on the machine; ``None`` = never.
     """
 
     numbers: int
     sets: int
+    deadline: Deadline | None = None
 
     def spend(self, numbers: int) -> None:
         """Take from what is left.
 
         Raises:
             SearchTooLargeError: If less is left.
+            OutOfTimeError: If the seconds are over.
         """
+        if self.deadline is not None:
+            self.deadline.require_time()
         self.numbers -= numbers
         if self.numbers < 0:
             raise SearchTooLargeError

@@ -17,6 +17,7 @@ from torch import Tensor
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.forward import Weights, forward, logits_from, mix
 from groundtruth.truth.circuits.circuit import Ablation
+from groundtruth.truth.circuits.deadline import Deadline
 from groundtruth.truth.circuits.reasons import reading
 from mib.graph import LETTERS, Graph, Letter, Place
 from mib.sublayers import attention_sublayer, mlp_sublayer, next_sublayer, unembedding_sublayer
@@ -51,6 +52,7 @@ class Runs:
         counts: Which positions' outputs count [input, position]: not BOS, not PAD.
         ablation: What a cut edge carries.
         mean_over: The inputs over which means are taken; ``None`` = all.
+        deadline: When runs with edges cut end; ``None`` = never.
     """
 
     weights: Weights
@@ -60,6 +62,16 @@ class Runs:
     counts: Tensor
     ablation: Ablation
     mean_over: Rows | None = None
+    deadline: Deadline | None = None
+
+    def require_time(self) -> None:
+        """Go on only if there is time left; every batch of runs begins so.
+
+        Raises:
+            OutOfTimeError: If there is none.
+        """
+        if self.deadline is not None:
+            self.deadline.require_time()
 
     @cached_property
     def outputs(self) -> dict[str, Tensor]:
@@ -105,10 +117,12 @@ class Runs:
 
     def read(self, source: str, place: Place) -> Tensor:
         """What a destination reads of a source on each input [input, position, read]."""
+        self.require_time()
         return self.outputs[source] @ self.reading(place)
 
     def replacement(self, source: str, place: Place) -> Tensor:
         """What a destination reads of a source that is cut [replacement, position, read]."""
+        self.require_time()
         return self.replacement_outputs[source] @ self.reading(place)
 
     @cached_property
@@ -133,6 +147,7 @@ class Runs:
             rows: The inputs [row].
             deltas: Change of what is read [row, position, read], by letter for a head, by ``""`` elsewhere.
         """
+        self.require_time()
         w = self.weights
         stream = self.stream(place)
         if place.kind == "logits":
@@ -221,6 +236,7 @@ class Runs:
             rows: The inputs [row].
             replacements: Which replacement all cut edges carry [row].
         """
+        self.require_time()
         w, graph = self.weights, self.graph
         own = {name: self.outputs[name][rows] for name in ("input", "pos")}
         residual = own["input"] + own["pos"]

@@ -1,5 +1,6 @@
 """The prover: a status and a proof for every edge of a compiled model, and the joint sufficiency of the live ones."""
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from groundtruth.truth.circuits.circuit import (
     require_lengths,
 )
 from groundtruth.truth.circuits.cut_edge import CutEdge, Decision, cut_output, is_constant, search
+from groundtruth.truth.circuits.deadline import Deadline, OutOfTimeError
 from groundtruth.truth.circuits.family import Circuits, CircuitTrials, minimal_circuits
 from groundtruth.truth.circuits.input_pool import InputPool, input_pool, require_memory
 from groundtruth.truth.circuits.pair_batches import covering_pairs, every_pair, likely_pairs
@@ -98,6 +100,7 @@ def ground(
     inputs: Sequence[Sequence[object]] = (),
     budget: int | None = None,
     searched: bool = True,
+    deadline: Deadline | None = None,
 ) -> Ground:
     """Run a model on the inputs of its domain.
 
@@ -108,6 +111,7 @@ def ground(
         inputs: Inputs to run besides those that are chosen.
         budget: Domains up to this size are run whole; of larger ones so many inputs; by default 4,000 and 1,000.
         searched: Whether to search for inputs that matter on a domain that is not run whole.
+        deadline: When what is proven of it ends; by default never.
 
     Raises:
         DomainError: For an unknown ablation or kind of lengths, mixed lengths of a model that padding disturbs, a
@@ -127,7 +131,7 @@ def ground(
     counts = pool(tokens, special=(model.bos_id, model.pad_id))
     # Inputs that were searched for are no sample: a mean over them would be of rare cases.
     mean_over = torch.tensor(chosen.drawn) if chosen.drawn else None
-    runs = Runs(model.core, model.graph, model.decoder, tokens, counts, kind, mean_over)
+    runs = Runs(model.core, model.graph, model.decoder, tokens, counts, kind, mean_over, deadline)
     return Ground(model, which, chosen, runs)
 
 
@@ -138,6 +142,7 @@ def prove(
     lengths: str | None = None,
     inputs: Sequence[Sequence[object]] = (),
     budget: int | None = None,
+    budget_seconds: float | None = None,
 ) -> Circuit:
     """The exact circuit of a model.
 
@@ -153,13 +158,18 @@ def prove(
             mixed where padding is harmless and there are several lengths.
         inputs: Inputs to run besides those that are chosen.
         budget: Domains up to this size are run whole; of larger ones so many inputs; by default 4,000 and 1,000.
+        budget_seconds: Seconds that the proof may take; what it has not decided then is undecided, which depends on the
+            machine. The batch of runs at work is ended, and so are the full runs before all others, so that it can take
+            a little longer.
 
     Raises:
         DomainError: For an unknown ablation or kind of lengths, mixed lengths of a model that padding disturbs, a
-            given input outside the domain, or runs that would not fit into memory.
+            given input outside the domain, runs that would not fit into memory, or seconds that are not above 0.
         ProofError: If live edges do not lead to the logits, which cannot be.
     """
-    return prove_on(ground(model, ablation, lengths or default_lengths(model), inputs=inputs, budget=budget))
+    deadline = None if budget_seconds is None else Deadline(budget_seconds)
+    which = lengths or default_lengths(model)
+    return prove_on(ground(model, ablation, which, inputs=inputs, budget=budget, deadline=deadline))
 
 
 def default_lengths(model: ProgramNetwork) -> Lengths:
@@ -171,9 +181,15 @@ def prove_on(base: Ground) -> Circuit:
     """Give every edge a status and a proof, and show that the live edges suffice, or what else is needed."""
     # Sufficiency needs the status of all edges, the family needs sufficiency, and which edges are redundant needs the
     # family.
-    truths = [prove_edge(base, edge) for edge in base.model.graph.edges]
-    sufficiency = sufficiency_of(base, truths)
-    circuits, complete = family_of(base, truths, sufficiency)
+    truths, late = _prove_edges(base)
+    try:
+        sufficiency = sufficiency_of(base, truths)
+    except OutOfTimeError:
+        sufficiency, late = Sufficiency(None, "none"), True
+    try:
+        circuits, complete = family_of(base, truths, sufficiency)
+    except OutOfTimeError:
+        circuits, complete, late = _live_alone(truths), False, True
     truths = with_redundant(truths, circuits)
     circuit = Circuit(
         graph=base.model.graph,
@@ -185,9 +201,32 @@ def prove_on(base: Ground) -> Circuit:
         sufficiency=sufficiency,
         minimal_circuits=circuits,
         complete=complete,
+        stopped_after=base.runs.deadline.seconds if base.runs.deadline is not None and late else None,
     )
     require_coherent(circuit)
     return circuit
+
+
+def _prove_edges(base: Ground) -> tuple[list[EdgeTruth], bool]:
+    """Prove a status for every edge, and say whether the time was too short for some.
+
+    Each edge first gets its share of what is left, so that a dear one takes nothing from those after it; what they
+    leave goes to those for which the share was not enough.
+    """
+    deadline, edges = base.runs.deadline, base.model.graph.edges
+    if deadline is None:
+        return [prove_edge(base, edge) for edge in edges], False
+    found, late = dict[Edge, EdgeTruth](), False
+    for index, edge in enumerate(edges):
+        with deadline.share(len(edges) - index), contextlib.suppress(OutOfTimeError):
+            found[edge] = prove_edge(base, edge)
+    for edge in edges:
+        if edge not in found:
+            try:
+                found[edge] = prove_edge(base, edge)
+            except OutOfTimeError:
+                found[edge], late = EdgeTruth(edge, "undecided", "none", structure(base.model)[edge]), True
+    return [found[edge] for edge in edges], late
 
 
 def sufficiency_of(base: Ground, truths: Sequence[EdgeTruth]) -> Sufficiency:
@@ -201,8 +240,13 @@ def family_of(base: Ground, truths: Sequence[EdgeTruth], sufficiency: Sufficienc
     Where it is not known whether the live edges suffice, they stand for the family, which is not known either.
     """
     if sufficiency.holds is None:
-        return (tuple(t.edge for t in truths if t.status == "live"),), False
+        return _live_alone(truths), False
     return minimal_circuits(trials_of(base, truths, sufficiency))
+
+
+def _live_alone(truths: Sequence[EdgeTruth]) -> Circuits:
+    """The live edges, which stand for a family that is not known."""
+    return (tuple(t.edge for t in truths if t.status == "live"),)
 
 
 def trials_of(base: Ground, truths: Sequence[EdgeTruth], sufficiency: Sufficiency) -> CircuitTrials:

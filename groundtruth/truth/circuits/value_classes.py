@@ -63,6 +63,7 @@ class ValueClasses:
                 passage.written[source] = [np.unique(rows[:, index]) for rows in states.rows]
             own = [states.copy()]
             for sublayer in range(self._n_sublayers):
+                self._runs.require_time()
                 passage.through_sublayer(states, sublayer)
                 own.append(states.copy())
             snapshots.append(own)
@@ -199,6 +200,7 @@ class ValueClasses:
         # Up to the first cut both runs are the full run, whose states are known.
         states, passage = self._full[0][index][first].copy(), Passage(self._space, cut, puts)
         for sublayer in range(first, self._n_sublayers):
+            self._runs.require_time()
             passage.through_sublayer(states, sublayer)
             if sublayer >= last and not states.differs:
                 # Step 1: whatever differs is read by nothing from here on.
