@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/executors.py [--cells 500] [--jobs 2]
 
-The cells are the first of the default profile, whole models at a time; where it has fewer, those of the next seed follow.
+The cells are the first of the default profile, whole models at a time; where it has fewer, those of the next seed are
+taken too.
 Both executors run them afresh, Ray's cluster and its workers started anew. Apart from that: how long an executor takes
 for jobs that do nothing, what the driver does for a cell, and what memory a worker takes. Wall time is lengthened by
 whatever else runs on the machine; CPU time of the driver and all processes under it is not, so both are printed.

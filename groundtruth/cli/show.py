@@ -33,7 +33,7 @@ def show(
         edges: List every edge with its status and proof, instead of the tree.
         variables: List the variables too: where each is written, how long it is live, and who reads it.
         source: Print the Python text of the program too.
-        budget: Prove the circuit anew: a domain of at most so many inputs is run whole, of a larger one so many are run.
+        budget: Prove the circuit anew: a domain of at most so many inputs is run whole, of a larger one so many inputs.
         budget_seconds: Prove the circuit anew in about so many seconds. Edges that are open then are listed as
             undecided; which these are depends on the machine.
         json: Print JSON, for machines.
