@@ -3,13 +3,16 @@
 A mode for torch functions marks tensors. What is computed from a marked tensor is marked, ``.to`` and ``.cpu`` set and
 take away the mark, and whatever a GPU would refuse is an error: an operation on marked and unmarked tensors of one
 dimension and more, ``numpy()`` of a marked one, an index that is marked where the indexed tensor is not.
+Parameters and modules, which torch makes and moves without a torch function, are followed while the mode is on.
 """
 
+import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
+from unittest.mock import patch
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
@@ -28,6 +31,17 @@ class WrongDeviceError(RuntimeError):
 class PretendedDevice(TorchFunctionMode):
     """Pretends that marked tensors are on ``DEVICE``."""
 
+    def __enter__(self) -> Self:
+        self._patches = contextlib.ExitStack()
+        self._patches.enter_context(patch.object(nn.Parameter, "__new__", _marked_parameter(nn.Parameter.__new__)))
+        self._patches.enter_context(patch.object(nn.Module, "to", _move_module(nn.Module.to)))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)
+        self._patches.close()
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = dict(kwargs or {})
         if func == Tensor.device.__get__:  # type: ignore[attr-defined]
@@ -38,6 +52,10 @@ class PretendedDevice(TorchFunctionMode):
             return _moved(args, given)
         if func is torch.autograd.grad:  # a gradient is where its input is, wherever the output was computed
             return _gradients(*args, **given)
+        if func == Tensor.data.__set__:  # type: ignore[attr-defined]
+            func(*args)
+            mark(args[0], on=is_marked(args[1]))
+            return None
         tensors = [*_tensors(args), *_tensors(given)]
         target = given.pop("device", None)
         _require_one_device(func, getattr(func, "__name__", str(func)), args, tensors)
@@ -60,6 +78,29 @@ def mark(tensor: Tensor, *, on: bool = True) -> Tensor:
 def is_marked(tensor: Tensor) -> bool:
     """Tell whether a tensor is on the device."""
     return getattr(tensor, _MARK, False)
+
+
+def _marked_parameter(make: Any) -> Any:
+    """Make a parameter where its data is."""
+
+    def made(cls: Any, data: Any = None, requires_grad: bool = True) -> Any:
+        return mark(make(cls, data, requires_grad), on=data is not None and is_marked(data))
+
+    return made
+
+
+def _move_module(move: Any) -> Any:
+    """Move a module to where a tensor is, rather than to where its memory is."""
+
+    def moved(module: nn.Module, *places: Any, **given: Any) -> nn.Module:
+        whole = [part for place in places for part in _place_of(place)]
+        return move(module, *whole, **given)
+
+    return moved
+
+
+def _place_of(place: Any) -> tuple[Any, ...]:
+    return (DEVICE if is_marked(place) else _CPU, place.dtype) if isinstance(place, Tensor) else (place,)
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:
@@ -99,7 +140,7 @@ def _require_one_device(func: Any, name: str, args: Any, tensors: list[Tensor]) 
         if not is_marked(args[0]) and any(is_marked(index) for index in _tensors(args[1]) if index.ndim):
             raise WrongDeviceError(f"{name} of a CPU tensor by an index on the device")
         return
-    if func is Tensor.copy_:
+    if func is Tensor.copy_ or name == "_has_compatible_shallow_copy_type":  # what ``Module.to`` asks
         return
     places = {is_marked(tensor) for tensor in tensors if tensor.ndim}
     if len(places) > 1:
