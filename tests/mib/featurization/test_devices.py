@@ -1,6 +1,5 @@
 """No featurization method mixes tensors of its own, made on the CPU, with those of a task on another device."""
 
-import inspect
 from typing import Any
 
 import pytest
