@@ -117,7 +117,7 @@ CIRCUIT_PROFILES: Mapping[str, Profile] = {
                 ("hist", "contains_x", "follow_pointer_twice"),
             ),
             too_slow=("acdc", "edge-pruning", "optimal-ablation", "subnetwork-probing", "ugs"),
-            left_out=("cpr-gaming", "ensemble-hybrid", "ensemble-sequential"),
+            left_out=("cpr-gaming", "ensemble-hybrid", "ensemble-sequential", "logit-lens"),
         ),
         Profile(
             "full",

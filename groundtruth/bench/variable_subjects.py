@@ -32,10 +32,13 @@ MAX_EDGES = 150
 """The full profile has the shipped models of up to this many edges."""
 
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
-    **{name: {"rank": 8} for name in ("random-k", "pca", "svd")},
+    **{name: {"rank": 8} for name in ("random-k", "pca", "svd", "observable-propagation")},
     **{name: {"rank": 8, "steps": 300} for name in ("das", "mdas")},
     **{name: {"steps": 150} for name in ("dbm", "dbm-sparse", "dbm-pca", "dbm-svd")},
-    **{name: {"sae_steps": 250, "steps": 100} for name in ("dbm-sae", "dbm-sae-top-k", "dbm-sae-batch-top-k")},
+    **{
+        name: {"sae_steps": 250, "steps": 100}
+        for name in ("dbm-sae", "dbm-sae-top-k", "dbm-sae-batch-top-k", "dbm-sae-top-afa")
+    },
     "das-search": {"max_rank": 8, "steps": 150, "restarts": 1},
     "boundless-das": {"steps": 200},
     "bijection-das": {"rank": 8, "blocks": 2, "steps": 200},
@@ -100,6 +103,7 @@ VARIABLE_PROFILES: Mapping[str, Profile] = {
             parameters=PARAMETERS,
             seeds=3,
             too_slow=("das-search", "dbm-sae-top-k", "dbm-sae-batch-top-k"),
+            left_out=("dbm-sae-top-afa", "observable-propagation", "vocabulary-projection"),
         ),
         Profile(
             "full",

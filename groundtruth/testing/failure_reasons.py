@@ -82,6 +82,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         **_for(("invariant:rotate", "invariant:embed"), _L1),
         **_for((*_INSERTS, "ignores_decoys"), _LOCAL),
     },
+    "logit-lens": _GENERAL,
     "optimal-ablation": _LEARNED,
     "random": {**_GENERAL, **_for((*_INSERTS, "ignores_decoys"), _CHANCE)},
     "relp": _GENERAL,
@@ -97,6 +98,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "dbm-pca": _COMPONENTS,
     "dbm-sae": _TRAINED,
     "dbm-sae-batch-top-k": _TRAINED,
+    "dbm-sae-top-afa": _TRAINED,
     "dbm-sae-top-k": _TRAINED,
     "dbm-sparse": _MASKED,
     "dbm-svd": _COMPONENTS,
@@ -107,12 +109,14 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "linear-probe": {**_FOUND, "ignores_decoys": _SHARED},
     "mdas": _TRAINED,
     "no-op": _FOUND,
+    "observable-propagation": _FOUND,
     "pca": _VARIANCE,
     "random-k": {
         **_FOUND,
         **_for(("seed_free", "ignores_decoys", "equivariant", *_ALL_SYMMETRIES), _DRAWN),
     },
     "svd": _VARIANCE,
+    "vocabulary-projection": _FOUND,
 }
 """By method, and then by property. What is not here is a failure that nobody expects."""
 
@@ -137,6 +141,7 @@ BRIEF: Mapping[str, Mapping[str, Any]] = {
     "dbm-pca": _DBM,
     "dbm-sae": _SAE,
     "dbm-sae-batch-top-k": _SAE,
+    "dbm-sae-top-afa": _SAE,
     "dbm-sae-top-k": _SAE,
     "dbm-sparse": _DBM,
     "dbm-svd": _DBM,

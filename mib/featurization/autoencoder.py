@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mib.errors import MethodError, did_you_mean
 from mib.featurization.featurizer import Featurizer
 
-Architecture = Literal["standard", "top-k", "batch-top-k"]
+Architecture = Literal["standard", "top-k", "batch-top-k", "top-afa"]
 ErrorTerm = Literal["kept", "dropped"]
 
 
@@ -22,10 +22,13 @@ class SaeTraining:
     Attributes:
         architecture: ``standard``: ReLU and an L1 penalty (Bricken et al. 2023); ``top-k``: the k largest features of
             each vector (Gao et al. 2024, arXiv 2406.04093); ``batch-top-k``: as many a batch, and a threshold
-            afterwards (Bussmann et al. 2024, arXiv 2412.06410).
+            afterwards (Bussmann et al. 2024, arXiv 2412.06410); ``top-afa``: of each vector as many of the largest as
+            together have its length (Lee et al. 2025, arXiv 2503.24277), so that no k is chosen.
         expansion: Features a dimension.
-        k: Active features a vector, of the last two.
-        l1: Weight of the penalty, of the first.
+        k: Active features a vector, of ``top-k`` and ``batch-top-k``.
+        l1: Weight of the penalty, of ``standard``.
+        afa: Weight of the squared difference between a vector's length and its features', of ``top-afa``, beside a
+            squared error that is a mean over dimensions.
         learning_rate: Learning rate of Adam.
         steps: Steps of the optimizer.
         batch_size: Vectors a step.
@@ -35,6 +38,7 @@ class SaeTraining:
     expansion: int = 4
     k: int = 8
     l1: float = 0.1
+    afa: float = 1 / 32
     learning_rate: float = 1e-3
     steps: int = 2000
     batch_size: int = 256
@@ -94,6 +98,8 @@ class SparseAutoencoder(nn.Module):
                 return largest(active, self.k)
             case "batch-top-k":
                 return active * (active > self.threshold)
+            case "top-afa":
+                return of_length(active, self.standardised(x).norm(dim=-1))
 
     @property
     def n_features(self) -> int:
@@ -103,6 +109,10 @@ class SparseAutoencoder(nn.Module):
     def decode(self, features: Float[Tensor, "*batch feature"]) -> Float[Tensor, "*batch d_site"]:
         """Vectors of features; affine."""
         return features @ self.decoder * self.scale + self.centre
+
+    def standardised(self, x: Float[Tensor, "*batch d_site"]) -> Float[Tensor, "*batch d_site"]:
+        """Vectors as the encoder reads them, centred and scaled."""
+        return (x - self.centre) / self.scale
 
     def encode_batch(self, x: Float[Tensor, "batch d_site"]) -> Float[Tensor, "batch feature"]:
         """Features as in training: batch top-k shares its budget out among the vectors of a batch."""
@@ -116,13 +126,13 @@ class SparseAutoencoder(nn.Module):
         return kept
 
     def _rectified(self, x: Tensor) -> Tensor:
-        return torch.relu((x - self.centre) / self.scale @ self.encoder + self.bias)
+        return torch.relu(self.standardised(x) @ self.encoder + self.bias)
 
 
 def train_autoencoder(
     activations: Float[Tensor, "sample d_site"], training: SaeTraining, generator: torch.Generator
 ) -> SparseAutoencoder:
-    """Train a sparse autoencoder on activations: squared error, and for ``standard`` the L1 norm of the features.
+    """Train a sparse autoencoder on activations: squared error, and what its architecture adds.
 
     Args:
         activations: What to reconstruct.
@@ -135,9 +145,7 @@ def train_autoencoder(
         chosen = torch.randint(len(activations), (training.batch_size,), generator=generator)
         x = activations[chosen.to(activations.device)]
         features = sae.encode_batch(x)
-        loss = ((sae.decode(features) - x) / sae.scale).square().sum(-1).mean()
-        if training.architecture == "standard":
-            loss = loss + training.l1 * features.sum(-1).mean()
+        loss = ((sae.decode(features) - x) / sae.scale).square().sum(-1).mean() + _penalty(sae, training, x, features)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -145,6 +153,19 @@ def train_autoencoder(
             # Directions of length one: else the penalty is evaded by small features with long directions.
             sae.decoder.div_(sae.decoder.norm(dim=1, keepdim=True).clamp(min=1e-12))
     return sae.requires_grad_(False)
+
+
+def _penalty(sae: SparseAutoencoder, training: SaeTraining, x: Tensor, features: Tensor) -> Tensor | float:
+    """Give what the loss of an architecture has beside the squared error."""
+    match training.architecture:
+        case "standard":
+            return training.l1 * features.sum(-1).mean()
+        case "top-k" | "batch-top-k":
+            return 0.0
+        case "top-afa":
+            mismatch = features.norm(dim=-1) - sae.standardised(x).norm(dim=-1)
+            # The published error is a mean over dimensions; ours is their sum, which keeps the weights' ratio.
+            return training.afa * x.shape[-1] * mismatch.square().mean()
 
 
 def dictionary(
@@ -182,3 +203,17 @@ def largest(features: Tensor, k: int) -> Tensor:
     """All but the k largest entries of the last axis set to zero."""
     values, where = features.topk(min(k, features.shape[-1]), dim=-1)
     return torch.zeros_like(features).scatter(-1, where, values)
+
+
+def of_length(features: Float[Tensor, "*batch feature"], length: Float[Tensor, "*batch"]) -> Tensor:
+    """All but the k largest entries of the last axis set to zero, with the k >= 1 whose norm is nearest to a length.
+
+    Nearly orthogonal directions of length one make a vector about as long as its features are (Lee et al. 2025,
+    arXiv 2503.24277, top-AFA).
+    """
+    values, where = features.sort(dim=-1, descending=True)
+    norms = values.square().cumsum(-1).sqrt()
+    # Of equally near ones the first: entries of zero, which are last, make no vector longer.
+    k = (norms - length[..., None]).abs().argmin(-1, keepdim=True) + 1
+    kept = torch.arange(features.shape[-1], device=features.device) < k
+    return torch.zeros_like(features).scatter(-1, where, torch.where(kept, values, 0.0))

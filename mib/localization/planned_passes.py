@@ -128,6 +128,10 @@ def _changes(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     return sizes.changes
 
 
+def _changes_and_streams(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
+    return sizes.changes + Passes(1)
+
+
 def _outputs_and_streams(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     return Passes(2)
 
@@ -228,6 +232,7 @@ _PASSES: Mapping[str, _Plan] = {
     "gim": _one_gradient,
     "hisp": _one_gradient,
     "ifr": _outputs_and_streams,
+    "logit-lens": _changes_and_streams,
     "nap": lambda sizes, given: _whole_gradients(1, sizes),
     "nap-ig": lambda sizes, given: _whole_gradients(given["steps"], sizes),
     "optimal-ablation": _optimal_ablation,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mib.graph import Graph
 from mib.models.adapters.anatomy import Anatomy
-from mib.models.adapters.parts import Norm
+from mib.models.adapters.parts import fold_norm
 from mib.sublayers import is_mlp_sublayer, reading_sublayers, split_sublayer, unembedding_sublayer
 
 COLUMNS = 4096
@@ -46,7 +46,7 @@ def reader(anatomy: Anatomy, sublayer: int, number: int) -> Iterator[Float[Tenso
         norm, maps = attention.norm, ((attention.W_Q, attention.W_K, attention.W_V)[letter][head],)
     for weight in maps:
         for columns in weight.split(COLUMNS, dim=1):
-            yield _fold(norm, columns)
+            yield fold_norm(norm, columns)
 
 
 def writers(anatomy: Anatomy, graph: Graph) -> list[Float[Tensor, "d_write d_model"]]:
@@ -57,12 +57,3 @@ def writers(anatomy: Anatomy, graph: Graph) -> list[Float[Tensor, "d_write d_mod
     for block in anatomy.blocks:
         found += [*block.attention.W_O, block.mlp.W_out]
     return found
-
-
-def _fold(norm: Norm | None, weight: Float[Tensor, "d_model d_read"]) -> Tensor:
-    weight = weight.double()
-    if norm is None:
-        return weight
-    if norm.weight is not None:
-        weight = norm.weight.double()[:, None] * weight
-    return weight - weight.mean(0, keepdim=True) if norm.kind == "layer" else weight

@@ -100,6 +100,43 @@ def dbm_sae_batch_top_k(
     )
 
 
+@featurizer("dbm-sae-top-afa", cost=COST, source="Lee et al. 2025, arXiv 2503.24277", linear=False)
+def dbm_sae_top_afa(
+    task: FeaturizationTask,
+    *,
+    error: ErrorTerm = "kept",
+    expansion: Count = 4,
+    afa: Weight = 1 / 32,
+    sae_steps: Count = 2000,
+    sparsity: Weight = 0.0,
+    learning_rate: Rate = 1e-2,
+    steps: Count = 500,
+    batch_size: Count = 32,
+) -> Featurizer:
+    """The same with as many active features as give them the vector's length; other parameters as of ``dbm-sae``.
+
+    Args:
+        task: What to find.
+        error: See ``dbm-sae``.
+        expansion: Features a dimension; published: 16.
+        afa: Weight of the difference in length in the autoencoder's loss; published: from 1/128 to 1/16.
+        sae_steps: Steps of the autoencoder's optimizer.
+        sparsity: Weight of the sum of the mask.
+        learning_rate: Learning rate of the mask's optimizer.
+        steps: Steps of the mask's optimizer.
+        batch_size: Pairs a step of the mask.
+    """
+    training = SaeTraining("top-afa", expansion=expansion, afa=afa, steps=sae_steps)
+    return masked(
+        task,
+        _trained(task, training, error),
+        sparsity=sparsity,
+        learning_rate=learning_rate,
+        steps=steps,
+        batch_size=batch_size,
+    )
+
+
 def _trained(task: FeaturizationTask, training: SaeTraining, error: ErrorTerm) -> Featurizer:
     sae = train_autoencoder(samples(task), training, task.generator())
     return dictionary(sae.encode, sae.decode, sae.n_features, error=error)

@@ -56,6 +56,16 @@ def normalise(norm: Norm | None, x: Float[Tensor, "*axes d_model"]) -> Float[Ten
     return x if norm is None else norm(x)
 
 
+def fold_norm(norm: Norm | None, weight: Float[Tensor, "d_model d_read"]) -> Float[Tensor, "d_model d_read"]:
+    """A linear map together with the norm before it but for the norm's scale, which depends on the input; float64."""
+    weight = weight.double()
+    if norm is None:
+        return weight
+    if norm.weight is not None:
+        weight = norm.weight.double()[:, None] * weight
+    return weight - weight.mean(0, keepdim=True) if norm.kind == "layer" else weight
+
+
 @dataclass(frozen=True, eq=False)
 class Context:
     """What a batch's attention needs besides its activations.

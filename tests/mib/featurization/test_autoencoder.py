@@ -7,10 +7,10 @@ import torch
 
 from mib.errors import MethodError
 from mib.featurization import check_featurizer, get
-from mib.featurization.autoencoder import Architecture, SaeTraining, dictionary, train_autoencoder
+from mib.featurization.autoencoder import Architecture, SaeTraining, dictionary, of_length, train_autoencoder
 from tests.mib.featurization import adder
 
-ARCHITECTURES: tuple[Architecture, ...] = ("standard", "top-k", "batch-top-k")
+ARCHITECTURES: tuple[Architecture, ...] = ("standard", "top-k", "batch-top-k", "top-afa")
 
 
 def sparse_vectors(n: int = 2000) -> torch.Tensor:
@@ -39,6 +39,18 @@ def test_few_features_of_length_one_explain_most_of_the_variance(architecture: A
     if architecture == "batch-top-k":
         assert active.mean() < 6
         assert active.max() > 4  # the budget is the batch's, not each vector's
+    if architecture == "top-afa":
+        assert active.std() > 0.5  # each vector has a number of its own
+        lengths, wanted = features.norm(dim=1), sae.standardised(x).norm(dim=1)
+        assert ((lengths - wanted).abs() / wanted).median() < 0.05
+
+
+def test_as_many_features_are_kept_as_have_the_length_of_the_vector() -> None:
+    features = torch.tensor([[3.0, 0.0, 4.0, 12.0]]).expand(5, -1)
+    lengths = torch.tensor([0.0, 12.2, 12.7, 12.9, 100.0])
+    # The norms of the largest 1, 2, 3 and 4 features are 12, 12.65, 13 and 13.
+    expected = [[0, 0, 0, 12], [0, 0, 0, 12], [0, 0, 4, 12], [3, 0, 4, 12], [3, 0, 4, 12]]
+    assert of_length(features, lengths).tolist() == expected
 
 
 def test_a_stronger_penalty_makes_features_sparser() -> None:

@@ -14,6 +14,7 @@ QUICK = {
     "boundless-das": {"steps": 50}, "bijection-das": {"steps": 50}, "dbm": {"steps": 50}, "dbm-sparse": {"steps": 50},
     "dbm-pca": {"steps": 50}, "dbm-svd": {"steps": 50}, "dbm-sae": {"sae_steps": 100, "steps": 50},
     "dbm-sae-top-k": {"sae_steps": 100, "steps": 50}, "dbm-sae-batch-top-k": {"sae_steps": 100, "steps": 50},
+    "dbm-sae-top-afa": {"sae_steps": 100, "steps": 50},
 }  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def test_all_principal_components_swap_all_that_varies() -> None:
     assert get("svd")(adder.task()).rank == 5  # and their mean
 
 
-@pytest.mark.parametrize("name", ["difference-in-means", "lda", "pca", "dbm-pca"])
+@pytest.mark.parametrize("name", ["difference-in-means", "lda", "pca", "dbm-pca", "observable-propagation"])
 def test_methods_without_a_preferred_basis_turn_with_the_model(name: str) -> None:
     turn = adder.random_rotation()
     plain, turned = get(name)(adder.task()), get(name)(adder.task(rotation=turn))

@@ -33,7 +33,8 @@ FEW: dict[str, dict[str, Any]] = {
 EXACT = {
     "activation-norm", "atp-star", "bootstrap-ilp", "clean-corrupted", "direct-logit-attribution", "eap",
     "eap-ig-activations", "eap-ig-inputs", "edge-pruning", "ensemble-hybrid", "ensemble-parallel",
-    "ensemble-sequential", "gim", "hisp", "ifr", "nap", "nap-ig", "random", "relp", "subnetwork-probing", "weight-norm",
+    "ensemble-sequential", "gim", "hisp", "ifr", "logit-lens", "nap", "nap-ig", "random", "relp", "subnetwork-probing",
+    "weight-norm",
 }  # fmt: skip
 
 
