@@ -33,6 +33,19 @@ TRAINED_BY_DEFAULT = (
 
 They are named, so that the default neither takes longer nor gives other numbers when more models ship."""
 
+_EDGE_PRUNING = {"steps": 6000, "learning_rate": 0.03, "multiplier_rate": 0.001}
+"""Bhaskar et al. 2024, arXiv 2406.16778, on Tracr's models."""
+
+PUBLISHED_LENGTHS: Mapping[str, Mapping[str, Any]] = {
+    "edge-pruning": _EDGE_PRUNING,
+    "ensemble-hybrid": {"steps": 6000},
+    "ensemble-sequential": _EDGE_PRUNING,
+    "subnetwork-probing": {"steps": 3000, "learning_rate": 0.001},
+    "ugs": {"steps": 3000},
+}
+"""How long masks were trained where they were published: Edge Pruning, alone and in ensembles, as above; subnetwork
+probing as ACDC runs it (Conmy et al. 2023); UGS as in the code of Li and Janson 2024 (edge_pruning_unif.py)."""
+
 
 @dataclass(frozen=True)
 class CircuitChoice:
@@ -121,7 +134,8 @@ CIRCUIT_PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             "full",
-            "every model under every ablation, at up to 129 sizes, and the learned one on all its tasks",
+            "every model under every ablation, at up to 129 sizes, masks trained for as long as published, and the learned "
+            "one on all its tasks",
             CircuitChoice(
                 ("resample", "zero", "mean", "mean-positional"),
                 None,
@@ -130,6 +144,7 @@ CIRCUIT_PROFILES: Mapping[str, Profile] = {
                 129,
                 ("ioi", "mcqa", "arithmetic-addition", "arithmetic-subtraction", "greater-than"),
             ),
+            parameters=PUBLISHED_LENGTHS,
         ),
     )
 }
