@@ -14,7 +14,7 @@ from mib.engine.metric_contract import measure_rows
 from mib.engine.pool_runs import Pool
 from mib.engine.rows import Indices, Rows
 from mib.engine.shape_checks import check_rows
-from mib.engine.single_cuts import FullRun, SingleCuts
+from mib.engine.single_cuts import FullRun, SingleCuts, at_position
 from mib.errors import TaskError
 from mib.graph import Edge
 from mib.models.adapters.anatomy import Anatomy
@@ -139,6 +139,7 @@ class Engine(Pool):
         *,
         edges: Bool[Tensor, "source destination"] | None = None,
         examples: Indices | None = None,
+        position: int | None = None,
     ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row source destination"]]:
         """A metric of the uncut run, and of the run that each single edge is cut from.
 
@@ -148,6 +149,7 @@ class Engine(Pool):
             counterfactual: Which inputs a cut edge carries the output of (resample only).
             edges: Which edges to cut; default: every edge of the graph.
             examples: What the metric is told each row's example is; default: ``clean``.
+            position: Where the edges are cut, the other positions as they are; default: at all positions.
 
         Returns:
             The metric uncut, [row], and cut, [row, source, destination]; NaN for edges that were not asked for.
@@ -155,7 +157,7 @@ class Engine(Pool):
         wanted = self._edges(edges)
         before: list[Tensor] = []
         after: list[Tensor] = []
-        for chunk, cuts in self._single_cuts(clean, counterfactual):
+        for chunk, cuts in self._single_cuts(clean, counterfactual, position):
             names = (clean if examples is None else examples).to(chunk.device)[chunk]
             uncut = measure_rows(metric, cuts.uncut, names)
             # A cut that is left out below changes nothing, so that its metric is the uncut one.
@@ -312,7 +314,9 @@ class Engine(Pool):
         self.count(len(rows), self.columns.share(start))
         return run.logits(self.outputs(rows.clean)[:, : self.columns.written(start)], start)
 
-    def _single_cuts(self, clean: Indices, counterfactual: Indices | None) -> Iterator[tuple[Indices, SingleCuts]]:
+    def _single_cuts(
+        self, clean: Indices, counterfactual: Indices | None, position: int | None = None
+    ) -> Iterator[tuple[Indices, SingleCuts]]:
         """The cuts of a chunk of inputs at a time, with the chunk's places among the inputs."""
         every = torch.ones(1, *self.graph.edge_mask.shape, dtype=torch.bool)
         rows = self._rows(every, clean, counterfactual, None)
@@ -321,6 +325,8 @@ class Engine(Pool):
             full = FullRun.of(self.anatomy, *self.tokens(part.clean))
             self.count(len(part), 1.0)
             changes = self.differences(part.clean, part.counterfactual)
+            if position is not None:  # a cut that changes nothing elsewhere is a cut at that position
+                changes = at_position(changes, position)
             yield chunk, SingleCuts(self.columns, full, changes, self.rows_at_once("cuts"))
 
     def _edges(self, edges: Tensor | None) -> Tensor:

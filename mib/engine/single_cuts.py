@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mib.engine.circuit_run import Columns, Outputs
 from mib.engine.rows import Indices
+from mib.errors import TaskError
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.parts import Context, PerHead, Stream
 from mib.sublayers import EMBEDDINGS, reading_sublayers, split_sublayer, unembedding_sublayer, writing_sublayers
@@ -235,3 +236,17 @@ class SingleCuts:
         for later in range(layer, anatomy.n_layers):
             stream = anatomy.layer(later, stream, context)
         return anatomy.unembed(stream)
+
+
+def at_position(changes: Outputs, position: int) -> Outputs:
+    """Changes at one position, none elsewhere.
+
+    Raises:
+        TaskError: If there is no such position.
+    """
+    n_positions = changes.shape[2]
+    if not 0 <= position < n_positions:
+        raise TaskError(f"position={position}; the inputs have positions 0 to {n_positions - 1}.")
+    only = torch.zeros_like(changes)
+    only[:, :, position] = changes[:, :, position]
+    return only

@@ -5,7 +5,7 @@ Both classes do the same arithmetic. ``InMemoryEstimate`` adds gradients up and 
 models of which one example's would not fit into the memory.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -22,6 +22,8 @@ from mib.models.adapters.parts import Stream
 from mib.sublayers import next_sublayer
 
 Scores = Float[Tensor, "*draw source destination"]
+Products = Callable[..., Tensor]
+"""From task, changes, gradients and weights to scores, as ``sum_of_products``."""
 
 
 class EdgeEstimate(Protocol):
@@ -59,7 +61,11 @@ class EdgeEstimate(Protocol):
 
 
 def edge_estimates(
-    task: LocalizationTask, *, through: Anatomy | None = None, weights: Float[Tensor, "draw example"] | None = None
+    task: LocalizationTask,
+    *,
+    through: Anatomy | None = None,
+    weights: Float[Tensor, "draw example"] | None = None,
+    products: Products = sum_of_products,
 ) -> Iterator[EdgeEstimate]:
     """An empty estimate for each batch of a task, streaming if one example's gradients do not fit into the memory.
 
@@ -68,16 +74,25 @@ def edge_estimates(
         through: The model with another backward pass; default: its own.
         weights: How often each of many draws counts each example: one estimate a draw, in a first axis. None: one
             estimate that counts each once, without that axis.
+        products: What is made of changes and gradients; default: one number an edge.
     """
     kind = StreamingEstimate if task.engine.must_stream else InMemoryEstimate
     for batch in task.batches(work=task.engine.gradient_work):
         own = None if weights is None else weights[:, batch.examples.cpu()]
-        yield kind(task, batch, through, own)
+        yield kind(task, batch, through, own, products)
 
 
 class _Runs:
-    def __init__(self, task: LocalizationTask, batch: Batch, through: Anatomy | None, weights: Tensor | None) -> None:
+    def __init__(
+        self,
+        task: LocalizationTask,
+        batch: Batch,
+        through: Anatomy | None,
+        weights: Tensor | None,
+        products: Products,
+    ) -> None:
         self.task, self.batch, self.through, self.weights = task, batch, through, weights
+        self._products = products
         self._changes = task.engine.changes(batch.clean, batch.counterfactual)
 
     def loss(self, logits: Tensor) -> Tensor:
@@ -86,7 +101,7 @@ class _Runs:
 
     def products(self, gradients: Iterable[tuple[int, Tensor]]) -> Scores:
         """The estimate from some sublayers' gradients."""
-        return sum_of_products(self.task, self._changes, gradients, weights=self.weights)
+        return self._products(self.task, self._changes, gradients, weights=self.weights)
 
     def start(self, share: float | None) -> Stream | None:
         """The residual stream before the first layer; None for the clean one."""
@@ -100,9 +115,14 @@ class InMemoryEstimate(_Runs):
     """All sublayers' gradients at once."""
 
     def __init__(
-        self, task: LocalizationTask, batch: Batch, through: Anatomy | None = None, weights: Tensor | None = None
+        self,
+        task: LocalizationTask,
+        batch: Batch,
+        through: Anatomy | None = None,
+        weights: Tensor | None = None,
+        products: Products = sum_of_products,
     ) -> None:
-        super().__init__(task, batch, through, weights)
+        super().__init__(task, batch, through, weights, products)
         self._gradients: dict[int, Tensor] = {}
 
     @property
@@ -147,9 +167,14 @@ class StreamingEstimate(_Runs):
     """One sublayer's gradients, and one sublayer's changes, at a time."""
 
     def __init__(
-        self, task: LocalizationTask, batch: Batch, through: Anatomy | None = None, weights: Tensor | None = None
+        self,
+        task: LocalizationTask,
+        batch: Batch,
+        through: Anatomy | None = None,
+        weights: Tensor | None = None,
+        products: Products = sum_of_products,
     ) -> None:
-        super().__init__(task, batch, through, weights)
+        super().__init__(task, batch, through, weights, products)
         self.scores: Scores = self.products(())
 
     def at(self, share: float | None = None) -> None:

@@ -50,6 +50,28 @@ def sum_of_products(
     return scores
 
 
+def products_by_position(
+    task: LocalizationTask,
+    changes: Changes,
+    gradients: Iterable[tuple[int, Float[Tensor, "example destination position d_model"]]],
+    *,
+    weights: None = None,
+) -> Float[Tensor, "source destination position"]:
+    """As ``sum_of_products``, summed over examples and dimensions but not over positions.
+
+    No more is in memory at once than there: one position's products after the other.
+    """
+    edges = (len(task.graph.sources), len(task.graph.destinations))
+    scores = torch.zeros(*edges, task.clean.shape[1], dtype=torch.float64)
+    for sublayer, gradient in gradients:
+        columns, read = task.engine.columns.of(sublayer), _precise(gradient)
+        for rows, change in changes.before(sublayer):
+            for position in range(scores.shape[-1]):
+                product = torch.matmul(_precise(change[:, :, position]), read[:, :, position].mT)
+                scores[rows, columns, position] = -product.sum(0, dtype=torch.float64).cpu()
+    return scores
+
+
 def _precise(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
