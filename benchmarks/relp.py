@@ -14,7 +14,7 @@ import dataclasses
 import statistics
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -73,8 +73,7 @@ def auroc_with_and_without(name: str) -> Mapping[str, tuple[float, float]]:
     left_out = np.broadcast_to(entering(task, INTO["q, k"]), truth.shape)
     found = dict[str, tuple[float, float]]()
     for method in METHODS:
-        scores = localization.get(method)(task)
-        assert isinstance(scores, EdgeScores)
+        scores = cast(EdgeScores, localization.get(method)(task))
         found[method] = (edge_auroc(scores, truth), edge_auroc(scores, truth, leave_out=left_out))
     return found
 
@@ -127,10 +126,9 @@ def _copied(part: Any, leaves: list[torch.Tensor]) -> Any:
 
 def agreement_with_cuts(task: LocalizationTask) -> Mapping[str, Mapping[str, float]]:
     """Correlate each method's estimates with exact cuts: edges by what they enter, and nodes."""
-    exact = localization.get("exact")(task)
-    nodes = localization.get("exact-node")(dataclasses.replace(task, level="node"))
-    assert isinstance(exact, EdgeScores) and isinstance(nodes, NodeScores)
-    estimates = {method: localization.get(method)(task) for method in METHODS}
+    exact = cast(EdgeScores, localization.get("exact")(task))
+    nodes = cast(NodeScores, localization.get("exact-node")(dataclasses.replace(task, level="node")))
+    estimates = {method: cast(EdgeScores, localization.get(method)(task)) for method in METHODS}
     found = dict[str, dict[str, float]]()
     for part, letters in INTO.items():
         these = task.graph.edge_mask & entering(task, letters)
@@ -141,7 +139,7 @@ def agreement_with_cuts(task: LocalizationTask) -> Mapping[str, Mapping[str, flo
 
 def _spearman(estimated: NDArray[np.float64], exact: NDArray[np.float64]) -> float:
     """Rank correlation of sizes; 0 for estimates that are all alike."""
-    return float(np.nan_to_num(spearmanr(np.abs(estimated), np.abs(exact)).statistic))
+    return float(np.nan_to_num(spearmanr(np.abs(estimated), np.abs(exact))[0]))  # pyright: ignore[reportArgumentType]
 
 
 def _mean(values: Any) -> float:

@@ -134,8 +134,8 @@ CIRCUIT_PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             "full",
-            "every model under every ablation, at up to 129 sizes, masks trained for as long as published, and the learned "
-            "one on all its tasks",
+            "every model under every ablation, at up to 129 sizes, masks trained for as long as published, and the "
+            "learned one on all its tasks",
             CircuitChoice(
                 ("resample", "zero", "mean", "mean-positional"),
                 None,

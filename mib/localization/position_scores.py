@@ -1,10 +1,11 @@
-"""Scores of edges a position at a time: what an edge carries at one place of the sequence, the other places as they are.
+"""Scores of edges a position at a time: what an edge carries at one place of the sequence, all else as it is.
 
-An edge from a source to a query, key, value, MLP or the logits adds what the source writes at each position to what the
-destination reads there. Cut at one position alone, it carries the ablation there and the clean value everywhere else;
-attention moves information between positions inside a head, between its keys or values and its queries. Source: Haklay et
-al. 2025, position-aware edge attribution patching (PEAP), arXiv 2502.04577; without its schema, which gives prompts of
-different lengths positions in common: all examples of a task are taken to agree on what stands where.
+An edge from a source to a query, key, value, MLP or the logits adds what the source writes at each position to what
+the destination reads there. Cut at one position alone, it carries the ablation there and the clean value everywhere
+else; attention moves information between positions inside a head, between its keys or values and its queries.
+
+Source: Haklay et al. 2025, position-aware edge attribution patching (PEAP), arXiv 2502.04577; without its schema, which
+gives prompts of different lengths positions in common: all examples of a task are taken to agree on what stands where.
 """
 
 from collections.abc import Iterator

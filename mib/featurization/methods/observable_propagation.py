@@ -42,8 +42,7 @@ def observable_propagation(task: FeaturizationTask, *, rank: Count | None = 16) 
 def _through_heads(attention: Attention, gram: Gram) -> Gram:
     """The Gram matrix at a layer's input of paths that go through one of its heads."""
     W_V = torch.stack([fold_norm(attention.norm, weight) for weight in attention.W_V])
-    W_O = attention.W_O.double()
-    if attention.post is not None and attention.post.weight is not None:
-        W_O = W_O * attention.post.weight.double()
+    post = attention.post
+    W_O = attention.W_O.double() * (1.0 if post is None or post.weight is None else post.weight.double())
     between = W_O @ gram @ W_O.mT  # [head, d_head, d_head]
     return (W_V @ between @ W_V.mT).sum(0)
