@@ -83,20 +83,21 @@ def _once_a_shape(function: Callable[..., Any]) -> Callable[..., Any]:
 
     check_arguments = check_of({name: kind for name, kind in stated.items() if name != "return"})
     check_all = check_of(stated)
-    known = set[Any]()
+    known = dict[Any, set[Any]]()  # the forms of results that were right, by those of the arguments
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        given = (_form(args), _form(kwargs))
-        if given not in known:
+        given = (_form(args), _form(kwargs)) if kwargs else _form(args)
+        right = known.get(given)
+        if right is None:
             results.append(None)
             check_arguments(*args, **kwargs)
-            known.add(given)
+            right = known[given] = set()
         result = function(*args, **kwargs)
-        if (outcome := (given, _form(result))) not in known:
+        if (outcome := _form(result)) not in right:
             results.append(result)
             check_all(*args, **kwargs)
-            known.add(outcome)
+            right.add(outcome)
         return result
 
     return checked
@@ -118,10 +119,21 @@ def _keep_random_state(check: Callable[..., Any]) -> Callable[..., None]:
 def _form(value: Any) -> Any:
     """Return all of a value that a check can depend on, as something to look up."""
     kind = type(value)
-    if kind in (tuple, list):
-        return kind, tuple(map(_form, value))
-    if kind is dict:
-        return kind, tuple((key, _form(item)) for key, item in value.items())
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return kind, value.dtype, tuple(value.shape)
-    return value if kind in (str, type(None)) else kind  # a string may be one of a few that are allowed
+    try:
+        form = _FORMS[kind]  # the tests ask this ten million times: what to look at is decided once a type
+    except KeyError:
+        form = _FORMS[kind] = _form_of_array if hasattr(value, "shape") and hasattr(value, "dtype") else None
+    return kind if form is None else form(value)
+
+
+def _form_of_array(value: Any) -> Any:
+    return type(value), value.dtype, value.shape
+
+
+_FORMS: dict[type, Callable[[Any], Any] | None] = {
+    tuple: lambda value: (tuple, *map(_form, value)),
+    list: lambda value: (list, *map(_form, value)),
+    dict: lambda value: (dict, *((key, _form(item)) for key, item in value.items())),
+    str: lambda value: value,  # it may be one of a few that are allowed
+    type(None): None,
+}
