@@ -17,12 +17,16 @@ from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import reduction
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from groundtruth.errors import GroundTruthError, WorkerError
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -81,7 +85,7 @@ def run_batches(
     """
     require_timeout(timeout)
     todo = deque(list(batch) for batch in batches if batch)
-    context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads can hang
+    context = _start_context(function)
     workers = list[_Worker[Job, Result]]()
     try:
         while todo or workers:
@@ -106,6 +110,24 @@ def run_batches(
     finally:
         for worker in workers:
             worker.kill()
+
+
+def _start_context(function: Callable[..., Any]) -> "ForkServerContext | SpawnContext":
+    """Choose how processes start: where that is safe, as forks of a server that has imported what they need.
+
+    A fork of this process could hang, for torch may have threads by now. The server computes nothing and so has none;
+    torch, three seconds of imports, is imported once and not by each worker. It lives as long as this process.
+    """
+    if sys.platform != "linux":  # libraries of macOS do not survive a fork, and Windows has none
+        return multiprocessing.get_context("spawn")
+    while isinstance(function, partial):
+        function = function.args[0] if function.func is _second else function.func
+    own_module = getattr(function, "__module__", "")
+    context = multiprocessing.get_context("forkserver")
+    # Of functions of ours only: the server must not fail at what a user's module does when it is imported.
+    ours = own_module.startswith(f"{__package__}.")
+    context.set_forkserver_preload(["torch", own_module] if ours else ["torch"])
+    return context
 
 
 def require_timeout(timeout: float | None) -> None:
@@ -197,7 +219,7 @@ class _Worker(Generic[Job, Result]):
         since: When it began the job it is at, by the monotonic clock.
     """
 
-    process: SpawnProcess
+    process: BaseProcess
     pipe: "Connection[Any, Any]"
     batch: list[Job]
     ready: bool = field(default=False)
@@ -205,10 +227,12 @@ class _Worker(Generic[Job, Result]):
 
     @classmethod
     def started(
-        cls, context: SpawnContext, function: Callable[[Job], Result], batch: list[Job]
+        cls, context: "ForkServerContext | SpawnContext", function: Callable[[Job], Result], batch: list[Job]
     ) -> "_Worker[Job, Result]":
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, function), daemon=True)
+        # First what is around it, before a module of the function is imported.
+        surroundings = _Surroundings() if context.get_start_method() == "forkserver" else None
+        process = context.Process(target=_work, args=(surroundings, theirs, function), daemon=True)
         process.start()
         theirs.close()  # so that our end says when the process is gone
         worker = cls(process, ours, [])
@@ -268,7 +292,33 @@ def _seconds_left(workers: Sequence[_Worker[Any, Any]], timeout: float | None) -
     return max(0.0, first + timeout - time.monotonic())
 
 
-def _work(pipe: "Connection[Any, Any]", function: Callable[[Any], Any]) -> None:
+class _Surroundings:
+    """Where a forked process writes and its environment: as they are here now, not as the server found them."""
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
+        """Pickle the open streams and the environment, for the process to adopt as it reads them."""
+        streams = {number: reduction.DupFd(number) for number in (1, 2) if _is_open(number)}
+        return _adopt_surroundings, (streams, dict(os.environ))
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _adopt_surroundings(streams: dict[int, Any], environment: dict[str, str]) -> None:
+    for number, copied in streams.items():
+        descriptor = copied.detach()
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _work(_: None, pipe: "Connection[Any, Any]", function: Callable[[Any], Any]) -> None:
     """What a process does: one batch after the other."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     use_one_thread()

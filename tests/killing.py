@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Collection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 
 import pytest
 
@@ -18,14 +18,14 @@ def kill_workers(monkeypatch: pytest.MonkeyPatch, which: Collection[int]) -> lis
     Returns:
         The numbers of all that were started, filled as they are.
     """
-    start, started = SpawnProcess.start, list[int]()
+    start, started = BaseProcess.start, list[int]()
 
-    def start_and_kill(process: SpawnProcess) -> None:
+    def start_and_kill(process: BaseProcess) -> None:
         start(process)
         if len(started) in which:
             assert process.pid is not None
             os.kill(process.pid, signal.SIGKILL)
         started.append(len(started))
 
-    monkeypatch.setattr(SpawnProcess, "start", start_and_kill)
+    monkeypatch.setattr(BaseProcess, "start", start_and_kill)
     return started

@@ -110,6 +110,25 @@ def test_processes_have_one_thread_each() -> None:
     assert list(run_in_order(threads, [True, False], processes=2)) == [(True, 1), (False, 1)]
 
 
+def tell(name: str) -> str | None:
+    os.write(1, b"past the stream\n")
+    return os.environ.get(name)
+
+
+def test_processes_write_and_have_an_environment_as_here_and_now(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Not as they were when the first process was started, whatever it left running for the next ones."""
+    list(run_batches(tell, [["PLACE"]], processes=1))
+    capfd.readouterr()
+    for place in ("here", "there"):
+        monkeypatch.setenv("PLACE", place)
+        assert list(run_batches(tell, [["PLACE"]], processes=1)) == [("PLACE", place)]
+        assert capfd.readouterr().out == "past the stream\n"
+    monkeypatch.delenv("PLACE")
+    assert list(run_batches(tell, [["PLACE"]], processes=1)) == [("PLACE", None)]
+
+
 def sleep(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
