@@ -124,6 +124,9 @@ def _try_every_pair(cut: CutEdge) -> Decision:
 
 def _differing(runs: Runs, rows: Tensor, codes: Tensor) -> tuple[int, int] | None:
     """The first of some inputs whose output is not that of a run, and which run [run, position]."""
+    if len(rows) == 1:  # as most classes of inputs are
+        hits = torch.nonzero((runs.decoder.differ(codes, runs.codes[rows]) & runs.counts[rows]).any(1))
+        return (int(rows[0]), int(hits[0, 0])) if len(hits) else None
     expected, which = torch.unique(runs.codes[rows], dim=0, return_inverse=True)
     for index, own in enumerate(expected):
         # Members may count other positions (PAD of shorter inputs), so that each pattern of these is judged by itself.

@@ -126,8 +126,10 @@ class Laboratory:
         rest = _grouped(torch.stack(groups, dim=1).numpy())
         # Bases of a class must also agree in what an interchange leaves standing (positions where nothing is put) and
         # in the output that it is compared with.
-        whole = [rest, _grouped(inputs.columns[variable.label]), _grouped(inputs.columns[program.output])]
-        _, first, counts = np.unique(torch.stack(whole, dim=1).numpy(), axis=0, return_index=True, return_counts=True)
+        own, output = _grouped(inputs.columns[variable.label]), _grouped(inputs.columns[program.output])
+        # Groups are numbered below the number of inputs, so that three of them are digits of one number.
+        whole = (rest * len(rest) + own) * len(rest) + output
+        _, first, counts = np.unique(whole.numpy(), return_index=True, return_counts=True)
         return _Bases(rest.numpy(), first, counts)
 
     def _read_beside(self, stage: Stage) -> set[str]:
