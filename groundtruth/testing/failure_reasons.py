@@ -125,7 +125,7 @@ _DBM = {"learning_rate": 0.1, "steps": 10, "batch_size": 16}
 _SAE = {"sae_steps": 50, **_DBM}
 
 BRIEF: Mapping[str, Mapping[str, Any]] = {
-    "cpr-gaming": {"rounds": 2, "proposals": 2},
+    "cpr-gaming": {"rounds": 2, "proposals": 2, "share": 0.5, "sizes": 3},
     "edge-pruning": {"steps": 8},
     "ensemble-hybrid": {"steps": 8},
     "ensemble-sequential": {"steps": 8},

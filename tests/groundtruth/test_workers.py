@@ -100,14 +100,15 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     assert "if __name__ == '__main__':" in told.stderr
 
 
-def threads(before: bool) -> int:
+def threads(_: str) -> int:
     import torch
 
     return torch.get_num_threads()
 
 
-def test_processes_have_one_thread_each() -> None:
-    assert list(run_in_order(threads, [True, False], processes=2)) == [(True, 1), (False, 1)]
+def test_a_process_has_one_thread() -> None:
+    """With a time limit a job has a process of its own, also where it is the only one."""
+    assert list(run_in_order(threads, ["the only job"], processes=2, timeout=300.0)) == [("the only job", 1)]
 
 
 def tell(name: str) -> str | None:

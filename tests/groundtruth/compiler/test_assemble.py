@@ -1,7 +1,5 @@
 """Provenance tells the truth about every head, neuron and direction, and the arrays about their sizes."""
 
-import functools
-
 import pytest
 import torch
 from tracr.rasp import rasp
@@ -12,11 +10,7 @@ from groundtruth.compiled.forward import forward
 from groundtruth.compiled.settings import Settings
 from groundtruth.compiler.compile_program import compile, compile_unchecked
 from groundtruth.rasp.expressions import children_first, trace, walk
-
-
-@functools.cache
-def compiled(name):
-    return compile(programs.get(name))
+from tests.groundtruth.library_models import compiled
 
 
 @pytest.mark.parametrize("name", programs.names())

@@ -1,6 +1,5 @@
 """A compile is bit-identical to Tracr's where Tracr's settings are asked for, and exact or refused by default."""
 
-import hashlib
 import itertools
 import subprocess
 import sys
@@ -19,18 +18,17 @@ from groundtruth.compiled.settings import TRACR, Settings
 from groundtruth.compiler.compile_program import CHECK_LIMIT, check, compile, compile_unchecked
 from groundtruth.errors import DomainError, MiscompiledProgram, ProgramError, UnsupportedProgram
 from groundtruth.model import load
+from tests.groundtruth.compiler.digests import SAME_BYTES, digest, digests
 from tests.groundtruth.tracr_oracle import tracr_arrays, tracr_model
 from tests.hash_seeds import another_hash_seed
 
 TOKENS, INDICES = rasp.tokens, rasp.indices
 EQ, TRUE = rasp.Comparison.EQ, rasp.Comparison.TRUE
 
-FAST = ["reverse", "hist", "frac_prevs", "running_parity"]
-SLOW = [
-    *["sort", "sort_unique", "sort_freq", "double_hist", "hist_of_hist", "count_less_freq", "length", "mode"],
-    *["shuffle_dyck2", "dyck1_prefix", "bracket_depth", "pair_balance", "pair_balance_shared", "reverse_twice"],
-    *["follow_pointer_thrice", "previous_token", "long_addition", "binary_value", "nary_map", "induction"],
-    *["reverse_words", "detect_abc", "contains_x_by_vote", "a_before_b", "all_different", "surplus"],
+TRACRS = [
+    *["reverse", "hist", "frac_prevs", "running_parity", "sort", "sort_freq", "hist_of_hist", "count_less_freq"],
+    *["shuffle_dyck2", "bracket_depth", "pair_balance_shared", "reverse_twice", "follow_pointer_thrice", "length"],
+    *["previous_token", "binary_value", "nary_map", "detect_abc", "contains_x_by_vote", "surplus"],
 ]
 
 
@@ -38,7 +36,7 @@ def hist(of=TOKENS, name="hist"):
     return rasp.SelectorWidth(rasp.Select(of, of, EQ)).named(name)
 
 
-@pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+@pytest.mark.parametrize("name", TRACRS)
 def test_weights_and_directions_are_tracr_s_to_the_bit(name):
     program = programs.get(name)
     theirs = tracr_model(name)
@@ -51,16 +49,6 @@ def test_weights_and_directions_are_tracr_s_to_the_bit(name):
         assert list(ours.decoder.values) == list(theirs.output_encoder.encoding_map)
 
 
-def digest(model):
-    state = hashlib.sha256()
-    for name, array in sorted(model.weights.arrays().items()):
-        state.update(f"{name}{array.shape}".encode() + array.tobytes())
-    return hashlib.sha256(state.digest() + repr(model.provenance).encode() + repr(model.decoder).encode()).hexdigest()
-
-
-SAME_BYTES = ["reverse", "detect_abc", "shuffle_dyck2", "induction"]
-
-
 def test_the_same_program_gives_the_same_bytes_whatever_was_compiled_before():
     first = {name: digest(compile(programs.get(name))) for name in SAME_BYTES}
     rasp.RASPExpr._ids = itertools.count(977)
@@ -71,17 +59,8 @@ def test_the_same_program_gives_the_same_bytes_whatever_was_compiled_before():
         assert digest(again) == first[name], name
 
 
-def digests():
-    # In `equal`, 1, 1.0 and True are equal values of one expression: the one that is kept must not hang on the seed.
-    select = rasp.Select(INDICES, INDICES, EQ)
-    word = rasp.Aggregate(select, rasp.Map(lambda t: t + "!", TOKENS))
-    equal = rasp.Map({"ant!": 1, "bee!": True, "cat!": 1.0, "dog!": 0}.get, word)
-    made = compile(equal, vocab={"dog", "bee", "ant", "cat"}, max_seq_len=3)
-    return [*(digest(compile(programs.get(name))) for name in SAME_BYTES), digest(made)]
-
-
 def test_the_same_program_gives_the_same_bytes_whatever_the_hash_seed():
-    code = "from tests.groundtruth.compiler.test_compile_program import digests\nprint(digests())"
+    code = "from tests.groundtruth.compiler.digests import digests\nprint(digests())"
     there = another_hash_seed()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=there, check=True)
     assert done.stdout.strip() == str(digests())

@@ -32,7 +32,7 @@ def with_random_rankings(model: CompiledModel) -> dict[str, Any]:
     return data
 
 
-@pytest.mark.parametrize("name", ["detect_ab", "frac_prevs", "contains_x@redundancy", "hist@votes", "hist@cancelling"])
+@pytest.mark.parametrize("name", ["frac_prevs", "contains_x@redundancy", "hist@votes", "hist@cancelling"])
 def test_areas_and_scores_against_the_truth_are_those_of_python(name: str, tmp_path: Path) -> None:
     model = load(name)
     data = with_random_rankings(model)

@@ -185,7 +185,9 @@ def _changes(value: Any, known: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _spread(items: list[Any], n: int) -> list[Any]:
-    return items if len(items) <= n else [items[round(i * (len(items) - 1) / (n - 1))] for i in range(n)]
+    if len(items) <= n:
+        return items
+    return [items[round(i * (len(items) - 1) / (n - 1))] for i in range(n)] if n > 1 else items[-1:]
 
 
 _MISSING = object()

@@ -4,7 +4,6 @@ import pytest
 
 from groundtruth import load
 from groundtruth.rasp.expressions import walk
-from groundtruth.store import catalog
 from groundtruth.store.read import read_circuits
 from groundtruth.truth.circuits.reasons import structure
 from tests.groundtruth.brute_force import BruteForce
@@ -59,7 +58,7 @@ def test_between_the_halves_of_a_selector_width_its_scratch_travels():
     assert reasons["a0.h0->m0"] == "1/(1+hist) for hist"
 
 
-@pytest.mark.parametrize("name", catalog.shipped())
+@pytest.mark.parametrize("name", MODELS)
 def test_constants_and_positions_of_the_embeddings_never_matter_under_resample(name):
     model = load(name)
     resample = [c for c in read_circuits(model.folder, model.graph) if c.ablation == "resample"]

@@ -12,6 +12,7 @@ from groundtruth.compiled.domain import BOS, Inputs
 from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.evaluation.circuits.circuit_evaluator import score
 from groundtruth.report.views.circuit_sentences import sampled_sentences
+from groundtruth.store.write import save
 from groundtruth.truth.circuits import cut_edge, family, input_pool, prover, value_classes
 from groundtruth.truth.circuits.circuit import Sufficiency, require_coherent
 from groundtruth.truth.circuits.prover import ground, prove
@@ -115,7 +116,7 @@ def test_live_edges_that_do_not_reach_the_logits_are_refused(model):
 @pytest.fixture(scope="module")
 def stored(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("abc")
-    model.save(folder)
+    save(model, folder, [model.circuit("resample", "fixed")])
     return folder
 
 

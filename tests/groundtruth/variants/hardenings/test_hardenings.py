@@ -20,6 +20,7 @@ from groundtruth.variants.hardenings.exactness import Exactness
 from groundtruth.variants.hardenings.softness import SOFTEST, softened, softest, thresholds
 from groundtruth.variants.symmetries import SYMMETRIES
 from groundtruth.variants.tiers import variant_of
+from tests.groundtruth.brute_force import small
 
 FOR_ALL = ("decoys", "guest", "copies", "soft", "noise")
 """Hardenings that every kind of model allows."""
@@ -93,7 +94,7 @@ def test_what_is_called_a_decoy_must_be_of_no_use():
 
 
 def test_a_dense_unembedding_reads_everything_and_moves_no_difference_of_logits():
-    original = groundtruth.load("sort_unique")
+    original = small("sort_unique")
     variant = HARDENINGS["dense"](original, seed=0)
     assert bool(variant.weights.W_U.ne(0).all()) and not bool(original.weights.W_U.ne(0).all(1).any())
     tokens = list(original.domain.inputs().tokens)
@@ -211,7 +212,7 @@ BOTH_ORDERS = (("decoys", "copies"), ("soft", "copies"), ("dense", "soft"), ("gu
 
 @pytest.mark.parametrize("names", [order for a, b in BOTH_ORDERS for order in ((a, b), (b, a))])
 def test_hardenings_compose_in_both_orders_and_are_proven_on_what_comes_out(names):
-    original = groundtruth.load("copy_first")
+    original = small("copy_first", letters=3)
     variant = variant_of(original, "+".join(names), seed=1)
     assert [step.name for step in variant.recipe] == list(names)
     assert check(variant) == original.check
@@ -247,7 +248,7 @@ def test_soft_attention_has_gradients():
 
 
 def test_soft_models_say_which_interchanges_go_wrong():
-    original = groundtruth.load("previous_token")
+    original = small("previous_token", letters=2)
 
     def wrong(model):
         return sum(i.wrong for t in prove_variables(model) for s in t.stages for i in s.interchanges)
@@ -289,7 +290,7 @@ def test_superposition_is_exact_in_what_it_decodes_and_measured_in_what_is_known
 
 
 def test_hardenings_and_symmetries_compose_and_are_proven_again_from_their_files(tmp_path):
-    model = groundtruth.load("hist")
+    model = small("hist", letters=2)
     for name in ("soft", "rotate", "decoys", "embed", "copies", "guest", "dense", "permute_heads", "rotate"):
         model = (HARDENINGS | SYMMETRIES)[name](model, seed=4)
     model.save(tmp_path)

@@ -16,9 +16,13 @@ from groundtruth.truth.verify import verify
 from groundtruth.variants.symmetries import SYMMETRIES, Symmetry, Variant, compose
 from groundtruth.variants.variant import Made, same_nodes
 from mib.graph import Edge
+from tests.groundtruth.brute_force import small
 
-MODELS = ("first_is_last", "contains_x_twice_told")
-"""Two heads a layer, all different; copies that stand in for each other. The composed variants are of others."""
+MODELS = {"first_is_last": 3, "contains_x_twice_told": 2}
+"""Two heads a layer, all different; copies that stand in for each other: on how long inputs of two letters.
+
+The composed variants are of others.
+"""
 
 CHANGES = {
     "rotate": {"W_E", "W_pos", "W_Q", "W_K", "W_V", "W_O", "W_in", "W_out", "W_U"},
@@ -34,6 +38,7 @@ CHANGES = {
 
 
 _loaded = functools.cache(groundtruth.load)
+_small = functools.partial(small, letters=2)
 _proven = functools.cache(prove_variables)  # an original is the same object in all its variants
 
 
@@ -64,7 +69,7 @@ def _claims(variant: Variant) -> tuple[list[object], list[object]]:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", SYMMETRIES)
 def test_a_symmetry_keeps_function_and_circuit(name, model):
-    variant = SYMMETRIES[name].apply(_loaded(model), seed=1)
+    variant = SYMMETRIES[name].apply(_small(model, max_seq_len=MODELS[model]), seed=1)
     weights = variant.original.weights
     alone = (name, 1) in (("permute_heads", weights.n_heads), ("permute_neurons", weights.d_mlp))
     assert _changed(variant) == (set() if alone else CHANGES[name])
@@ -84,7 +89,7 @@ def test_a_symmetry_keeps_variables(name):
 
 @pytest.mark.parametrize(("model", "seed"), [("frac_prevs", 0), ("reverse", 1), ("seen_before", 2)])
 def test_symmetries_compose(model, seed):
-    variant = compose(_loaded(model), [*SYMMETRIES.values(), SYMMETRIES["rotate"]], seed=seed)
+    variant = compose(_small(model), [*SYMMETRIES.values(), SYMMETRIES["rotate"]], seed=seed)
     assert [step.name for step in variant.model.recipe] == [*SYMMETRIES, "rotate"]
     assert variant.largest_difference() < 1e-9
     for ablation in ABLATIONS:
@@ -95,7 +100,7 @@ def test_symmetries_compose(model, seed):
 
 
 def test_what_is_said_of_a_variant_is_proven_again_from_its_files(tmp_path):
-    model = compose(groundtruth.load("hist"), list(SYMMETRIES.values()), seed=5).model
+    model = compose(_small("hist"), list(SYMMETRIES.values()), seed=5).model
     model.save(tmp_path)
     outcome = verify(tmp_path)
     assert outcome.ok, [check for check in outcome.checks if not check.ok]
