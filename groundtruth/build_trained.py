@@ -139,13 +139,16 @@ SMALL_LAYER = (("d_model", 48), *SMALL)
 THREE_LAYERS = (("n_layers", 3), *SMALL)
 """302 edges."""
 
+LONG_FREE = (("free_steps", 400), ("rounds", 4))
+"""Free networks of two layers and more take this long."""
+
 SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("contains_both", kind="wired"),
     ShippedRecipe("contains_both"),
     ShippedRecipe("second_step", kind="wired", spares=0),
     ShippedRecipe("hist", kind="wired", spares=0, settings=BY_CONTENT),
     ShippedRecipe("contains_x_by_vote", kind="wired", spares=0),
-    ShippedRecipe("second_step", spares=0, settings=(("free_steps", 400), ("rounds", 4))),
+    ShippedRecipe("second_step", spares=0, settings=LONG_FREE),
     ShippedRecipe("hist", spares=0, settings=BY_CONTENT),
     ShippedRecipe("contains_x", kind="wired", style="llama", spares=0),
     ShippedRecipe("has_larger", kind="wired", settings=BY_CONTENT),
@@ -153,7 +156,7 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("waiting_pair", kind="wired", spares=0),
     ShippedRecipe("waiting_pair_so_far", kind="wired", spares=0),
     ShippedRecipe("contains_either", seed=1),
-    ShippedRecipe("waiting_pair", spares=0, settings=(("free_steps", 400), ("rounds", 4))),
+    ShippedRecipe("waiting_pair", spares=0, settings=LONG_FREE),
     ShippedRecipe("waiting_pair", 1, kind="wired", spares=0, sizes=SMALL),
     ShippedRecipe("contains_both", kind="wired", copies="vote", spares=0, sizes=SMALL_LAYER),
     ShippedRecipe("contains_both", kind="wired", style="llama", spares=0, sizes=(("d_model", 48),), settings=BY_LLAMA),
@@ -171,6 +174,12 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("hist_so_far", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("has_larger", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("contains_either", 1, style="llama", spares=0, sizes=SMALL_LAYER, settings=BY_LLAMA),
+    ShippedRecipe("waiting_pair", 8, kind="wired", spares=0),
+    ShippedRecipe("waiting_pair", 1, spares=0, sizes=SMALL, settings=LONG_FREE),
+    ShippedRecipe("waiting_pair", 2, spares=0, sizes=THREE_LAYERS, settings=LONG_FREE),
+    ShippedRecipe("hist_so_far", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
+    ShippedRecipe("follow_pointer", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
+    ShippedRecipe("all_equal", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
 )
 """Every model of a planned circuit that ships; all are certified with these numbers, on one machine to the bit."""
 

@@ -32,7 +32,8 @@ def find_model(name: str) -> KnownModel:
     Args:
         name: A shipped model, trained or not, the folder of a stored one, a program of the library, a program of one's
             own as ``my_file.py:my_program``, or a generated one as ``gen:CODE``; programs are compiled. Any of these
-            with ``@`` and a tier, or transformations joined by ``+``, is that variant, made now unless it ships.
+            with ``@`` and a tier, or transformations joined by ``+``, is that variant, made now unless it ships; of a
+            trained model those that keep its function (``hist@free-0@rotated``).
 
     Raises:
         ArtifactError: If it is none of these; the message offers the closest names.
@@ -41,7 +42,7 @@ def find_model(name: str) -> KnownModel:
     """
     base, at, variant = name.rpartition("@")
     if at and base and stored(name) is None and not Path(name).is_dir() and not is_file_spec(variant):
-        return variant_of(find_compiled(base, f"the variant '@{variant}'"), variant)
+        return variant_of(find_model(base), variant)
     if name.startswith(GENERATED):
         return compile(from_code(name.removeprefix(GENERATED)).program)
     if stored(name) is None and not Path(name).is_dir():

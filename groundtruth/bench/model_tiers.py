@@ -18,10 +18,11 @@ ALL_TIERS = (*TIER_NAMES, LAYERNORM, TRAINED, SUPERPOSED.name)
 
 
 def base_and_tier(model: str) -> tuple[str, str]:
-    """A name such as ``hist@soft`` as the model and the tier; every trained model is on one tier."""
+    """A name such as ``hist@soft`` as the model and the tier; every trained model and its variants are on one tier."""
     base, _, variant = model.partition("@")
-    made = Path(model).name.rpartition("@")[2].partition("-")[0]
-    return (base, TRAINED) if variant and made in get_args(Kind) else (base, variant or RAW)
+    if any(part.partition("-")[0] in get_args(Kind) for part in Path(model).name.split("@")[1:]):
+        return base, TRAINED
+    return base, LAYERNORM if variant.startswith(f"{LAYERNORM}@") else variant or RAW
 
 
 def require_tiers(tiers: Sequence[str]) -> list[str]:

@@ -8,7 +8,6 @@ from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.network import Check, CompiledNetwork
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
-from groundtruth.compiled.recipe import Step
 from groundtruth.compiled.settings import Settings
 from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.files import sha256
@@ -17,6 +16,7 @@ from groundtruth.store.domain_data import read_domain
 from groundtruth.store.json_values import unpack
 from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS, file_content, parse_json_file, read_arrays
 from groundtruth.store.rebuild import rebuild
+from groundtruth.store.recipe_data import read_recipe
 from groundtruth.store.schema import CircuitData, EdgeData, ModelData, TruthData
 from groundtruth.store.variable_data import variable_truth
 from groundtruth.store.write import FRAME, whole_circuits
@@ -64,10 +64,7 @@ def read_model(folder: Path) -> CompiledNetwork:
         certainty=data.certainty,
         frame=torch.from_numpy(arrays[FRAME]) if FRAME in arrays else None,
         settings=Settings(**data.settings.model_dump(exclude_unset=True)),
-        recipe=tuple(
-            Step(name, seed, tuple((key, unpack(value)) for key, value in parameters.items()))
-            for name, seed, parameters in data.recipe
-        ),
+        recipe=read_recipe(data.recipe),
     )
 
 

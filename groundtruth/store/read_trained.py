@@ -16,6 +16,7 @@ from groundtruth.store.domain_data import read_domain
 from groundtruth.store.json_values import unpack
 from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS, file_content, parse_json_file, read_arrays
 from groundtruth.store.rebuild import rebuild
+from groundtruth.store.recipe_data import read_recipe
 from groundtruth.store.trained_schema import (
     FORM,
     AblationRecordData,
@@ -75,6 +76,7 @@ def read_trained_network(folder: Path) -> TrainedNetwork:
             description=data.description,
             family=data.family,
             rasp_source=data.rasp_source,
+            recipe=read_recipe(data.recipe),
         )
         _require_expressions(network)
     except GroundTruthError as error:

@@ -13,6 +13,7 @@ from groundtruth.files import sha256, to_json, write_beside
 from groundtruth.store.domain_data import domain_data
 from groundtruth.store.json_values import pack
 from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS
+from groundtruth.store.recipe_data import recipe_data
 from groundtruth.store.schema import SCHEMA_VERSION
 from groundtruth.store.tabulate import tabulate
 from groundtruth.store.trained_schema import FORM, WeightsDtype
@@ -71,6 +72,7 @@ def _model_data(model: TrainedNetwork, dtype: WeightsDtype, weights_sha256: str)
             "steps": training.steps,
             "settings": {name: pack(value) for name, value in training.settings.items()},
         },
+        **({"recipe": recipe_data(model.recipe)} if model.recipe else {}),
         "token_values": [pack(value) for value in model.token_values],
         "output_values": [pack(value) for value in model.decoder.values],
         **({"centered": True} if model.decoder.centered else {}),

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from groundtruth.compiled.provenance import DirectionKind, HeadRole, NeuronRole
 from groundtruth.store.json_values import Packed
 from groundtruth.store.program_schema import Count, DomainData, ProgramData, Strict
+from groundtruth.store.recipe_data import StepData
 from groundtruth.truth.circuits.circuit import Ablation, Carries, Lengths
 from groundtruth.truth.variables.variable import Encoding
 from groundtruth.truth.variables.variable_truth import Pairs, State
@@ -76,7 +77,7 @@ class ModelData(Strict):
     rasp_source: str
     weights_sha256: str
     settings: SettingsData = SettingsData()
-    recipe: list[tuple[str, Count, dict[str, Packed]]] = []
+    recipe: list[StepData] = []
     centered: bool = False
     certainty: Literal["exact", "measured"] = "exact"
 

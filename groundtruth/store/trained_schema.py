@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from groundtruth.store.json_values import Packed
 from groundtruth.store.program_schema import Count, DomainData, ProgramData
+from groundtruth.store.recipe_data import StepData
 from groundtruth.trained.architecture import Activation, Style
 from groundtruth.trained.correspondence import Sharing
 from groundtruth.trained.trained_network import Origin
@@ -88,6 +89,7 @@ class TrainedModelData(_Strict):
         architecture: Shape of the transformer.
         correspondence: Which expressions live on which components.
         training: How the weights were trained.
+        recipe: ``[name, seed, parameters]`` for each symmetry that made a variant.
         token_values: The token of each row of ``W_E``.
         output_values: The value of each column of ``W_U``.
         centered: Whether logits are read relative to their mean; see ``groundtruth.compiled.decoder.Decoder``.
@@ -106,6 +108,7 @@ class TrainedModelData(_Strict):
     architecture: ArchitectureData
     correspondence: CorrespondenceData
     training: TrainingData
+    recipe: list[StepData] = []
     token_values: list[Packed]
     output_values: list[Packed]
     centered: bool = False

@@ -14,6 +14,7 @@ from groundtruth.files import sha256, to_json, write_beside
 from groundtruth.store.domain_data import domain_data
 from groundtruth.store.json_values import pack
 from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS
+from groundtruth.store.recipe_data import recipe_data
 from groundtruth.store.schema import SCHEMA_VERSION
 from groundtruth.store.tabulate import tabulate
 from groundtruth.store.variable_data import variable_data
@@ -59,7 +60,6 @@ def save(
 
 def _model_data(model: CompiledNetwork, weights_sha256: str) -> dict[str, Any]:
     inputs = model.domain.inputs(limit=max(model.check.inputs, 1), seed=model.check.seed)
-    recipe = [[s.name, s.seed, {name: pack(value) for name, value in s.parameters}] for s in model.recipe]
     return {
         "schema_version": SCHEMA_VERSION,
         "name": model.name,
@@ -82,7 +82,7 @@ def _model_data(model: CompiledNetwork, weights_sha256: str) -> dict[str, Any]:
         "directions": [[d.name, d.kind, d.expression, pack(d.value)] for d in model.provenance.directions],
         "neurons": [[n.layer, n.index, n.expression, n.role] for n in model.provenance.neurons],
         **({"settings": model.settings.changed} if model.settings.changed else {}),
-        **({"recipe": recipe} if recipe else {}),
+        **({"recipe": recipe_data(model.recipe)} if model.recipe else {}),
         **({"centered": True} if model.decoder.centered else {}),
         **({"certainty": model.certainty} if model.certainty != "exact" else {}),
     }

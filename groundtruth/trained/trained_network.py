@@ -14,6 +14,7 @@ from tracr.rasp import rasp
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import BOS, PAD, Domain
 from groundtruth.compiled.program_network import ProgramNetwork
+from groundtruth.compiled.recipe import Step
 from groundtruth.errors import DomainError
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.correspondence import Correspondence
@@ -72,6 +73,7 @@ class TrainedNetwork(ProgramNetwork):
         description: One line.
         family: The subject of the program.
         rasp_source: The program's text, as far as it is known.
+        recipe: Symmetries that made a variant of a network that was trained; none for that network itself.
 
     Raises:
         ArtifactError: If the weights are not those of the architecture.
@@ -90,6 +92,7 @@ class TrainedNetwork(ProgramNetwork):
     description: str = field(default="", kw_only=True)
     family: str = field(default="custom", kw_only=True)
     rasp_source: str = field(default="", kw_only=True)
+    recipe: tuple[Step, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if len(self.domain.lengths) != 1:

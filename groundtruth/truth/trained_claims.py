@@ -23,6 +23,7 @@ from groundtruth.trained.domain_runs import exact_margins
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.truth.circuits.circuit import Ablation
 from groundtruth.truth.layer_norm_claims import require_layer_norm
+from groundtruth.truth.trained_recipe_claims import require_trained_recipe
 from mib.errors import shorten
 from mib.graph import Edge
 
@@ -43,7 +44,9 @@ def trained_claims(network: TrainedNetwork, certificate: Certificate) -> Iterato
         certificate: What they say of it.
     """
     again = _Enumeration(network, certificate)
-    if network.training.kind == "compiled":
+    if network.recipe:
+        yield "recipe", lambda: require_trained_recipe(network)
+    elif network.training.kind == "compiled":
         yield "recipe", lambda: require_layer_norm(network)
     yield "weights = program", again.behaviour
     for record in certificate.records:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel, KnownModel, require_compiled
 from groundtruth.store.catalog import LAYERNORM
+from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.variants.hardenings import HARDENINGS
 from groundtruth.variants.layer_norm import add_layer_norm
 from groundtruth.variants.mixture import MIXTURES, mix_programs
-from groundtruth.variants.symmetries import SYMMETRIES, Transformation, Variant, compose
+from groundtruth.variants.symmetries import SYMMETRIES, TURNED, Transformation, Variant, compose
+from groundtruth.variants.trained_symmetries import trained_variant_of
 from mib.errors import did_you_mean
 
 RAW = "raw"
@@ -56,7 +58,6 @@ class Tier:
         return Variant(model, named, variant.nodes)
 
 
-_TURN = ("gauge_qk", "gauge_ov", "permute_neurons", "scale_neurons", "permute_heads", "rotate")
 _DISTRACT = ("decoys", "guest", "dense")
 _REPEAT = ("copies", "backup")
 _OPTIONAL = ("guest", "dense", "backup")
@@ -64,7 +65,7 @@ _OPTIONAL = ("guest", "dense", "backup")
 TIERS: Mapping[str, Tier] = {
     tier.name: tier
     for tier in (
-        Tier("rotated", "the same function in rotated, permuted and rescaled weights", _TURN),
+        Tier("rotated", "the same function in rotated, permuted and rescaled weights", TURNED),
         Tier("soft", "attention and thresholds as far from saturation as decoding stays exact", ("soft",)),
         Tier(
             "distractors",
@@ -75,7 +76,7 @@ TIERS: Mapping[str, Tier] = {
         Tier("redundancy", "a head in two copies, and a backup for a head", _REPEAT, _OPTIONAL),
         Tier("cancelling", "heads that write opposites: each edge live alone, all needless", ("cancelling",)),
         Tier("votes", "a part in three copies, of which two decide: no cut of one shows", ("votes",)),
-        Tier("all", "soft, redundant, distracted and rotated", ("soft", *_REPEAT, *_DISTRACT, *_TURN), _OPTIONAL),
+        Tier("all", "soft, redundant, distracted and rotated", ("soft", *_REPEAT, *_DISTRACT, *TURNED), _OPTIONAL),
     )
 }
 """Tiers above the compiled model itself whose truth is exact, by name."""
@@ -92,20 +93,23 @@ DESCRIBED: Mapping[str, str] = {
 """A line about each tier above the compiled model itself."""
 
 
-def variant_of(model: CompiledModel, names: str, *, seed: int = 0) -> KnownModel:
+def variant_of(model: KnownModel, names: str, *, seed: int = 0) -> KnownModel:
     """Make the variant that ``reverse@all`` or ``reverse@decoys+rotate`` names: a model on a tier, or transformed.
 
     ``layernorm`` comes last, alone or after others (``reverse@votes+layernorm``); a model behind LayerNorm is certified
-    as trained models are. ``mixture`` and its halves come first.
+    as trained models are. ``mixture`` and its halves come first. A trained model has the variants that keep its
+    function, ``rotated`` among them.
 
     Args:
-        model: A compiled model.
+        model: A compiled or a trained model.
         names: The part after ``@``: a tier, or names of transformations joined by ``+``.
         seed: Seed of every random choice.
 
     Raises:
         VariantError: For an unknown name, or a model that does not allow a transformation.
     """
+    if isinstance(model, TrainedModel):
+        return trained_variant_of(model, names, seed=seed)
     if names in TIERS:
         return TIERS[names].apply(model, seed=seed).model
     if names == SUPERPOSED.name:

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from groundtruth.compiled.forward import logits
+from groundtruth.compiled.program_network import ProgramNetwork
 from groundtruth.compiled.recipe import Step
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
 from groundtruth.rasp.evaluate import batches_of_one_length
 from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
 from mib.errors import shorten
-from mib.graph import Edge
+from mib.graph import Edge, Graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class Variant:
     @cached_property
     def edges(self) -> Mapping[Edge, Edge]:
         """The place of each edge of the original in the variant."""
-        return {e: Edge(self.nodes[e.source], self.nodes[e.destination]) for e in self.original.graph.edges}
+        return moved_edges(self.original.graph, self.nodes)
 
     def then(self, symmetry: Transformation, *, seed: int = 0, **parameters: Any) -> Variant:
         """The variant of the variant: first this, then another transformation."""
@@ -177,12 +178,17 @@ def require_same_outputs(model: CompiledModel, variant: CompiledModel) -> None:
             )
 
 
-def same_nodes(model: CompiledModel) -> dict[str, str]:
+def moved_edges(graph: Graph, nodes: Mapping[str, str]) -> dict[Edge, Edge]:
+    """The place of each edge of a graph whose nodes moved."""
+    return {edge: Edge(nodes[edge.source], nodes[edge.destination]) for edge in graph.edges}
+
+
+def same_nodes(model: ProgramNetwork) -> dict[str, str]:
     """Every node where it was."""
     return {name: name for name in (*model.graph.sources, *model.graph.destinations)}
 
 
-def moved_nodes(model: CompiledModel, layers: Sequence[int], heads: Sequence[Sequence[int]]) -> dict[str, str]:
+def moved_nodes(model: ProgramNetwork, layers: Sequence[int], heads: Sequence[Sequence[int]]) -> dict[str, str]:
     """Locate nodes if layers and heads moved.
 
     Args:

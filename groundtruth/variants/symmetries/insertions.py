@@ -28,7 +28,7 @@ def insert_heads(model: CompiledModel, rng: Generator, *, count: int = 1) -> Mad
     Raises:
         VariantError: If that is none.
     """
-    _require(count, "insert_heads")
+    require_count(count, "insert_heads")
     n_layers, n_heads = model.weights.n_layers, model.weights.n_heads
     # Sorted, so that heads stay in order: what moves them is another symmetry.
     places = [sorted(rng.choice(n_heads + count, n_heads, replace=False).tolist()) for _ in range(n_layers)]
@@ -56,7 +56,7 @@ def insert_layers(model: CompiledModel, rng: Generator, *, count: int = 1) -> Ma
     Raises:
         VariantError: If that is none.
     """
-    _require(count, "insert_layers")
+    require_count(count, "insert_layers")
     n_layers = model.weights.n_layers
     places = sorted(rng.choice(n_layers + count, n_layers, replace=False).tolist())
     return spread_layers(model, places, n_layers + count)
@@ -96,6 +96,11 @@ def _with_idle(provenance: Provenance, n_layers: int, n_heads: int) -> Provenanc
     return replace(provenance, heads=heads)
 
 
-def _require(count: int, name: str) -> None:
+def require_count(count: int, name: str) -> None:
+    """Refuse to insert nothing.
+
+    Raises:
+        VariantError: If ``count`` is less than 1.
+    """
     if count < 1:
         raise VariantError(f"{name}(count={count}) inserts nothing; use at least 1.")

@@ -10,7 +10,7 @@ from groundtruth.compiled.provenance import Provenance
 from groundtruth.model import CompiledModel
 from groundtruth.variants.variant import Made, moved_nodes, same_nodes
 
-_SCALE = 4.0
+SCALE = 4.0
 """Neurons are scaled by up to this factor, and by no less than its inverse."""
 
 
@@ -32,7 +32,7 @@ def permute_neurons(model: CompiledModel, rng: Generator) -> Made:
 def scale_neurons(model: CompiledModel, rng: Generator) -> Made:
     """Multiply what each neuron reads by a positive number and divide what it writes by it: ReLU is homogeneous."""
     weights = model.weights
-    scale = torch.from_numpy(_SCALE ** rng.uniform(-1, 1, (weights.n_layers, weights.d_mlp)))
+    scale = torch.from_numpy(SCALE ** rng.uniform(-1, 1, (weights.n_layers, weights.d_mlp)))
     scaled = replace(weights, W_in=weights.W_in * scale[:, None], W_out=weights.W_out / scale[:, :, None])
     return Made(replace(model, weights=scaled), same_nodes(model))
 
@@ -52,7 +52,7 @@ def permute_heads(model: CompiledModel, rng: Generator) -> Made:
     return Made(changed, moved_nodes(model, range(weights.n_layers), places))
 
 
-def _order(size: int, rng: Generator) -> list[int]:
+def another_order(size: int, rng: Generator) -> list[int]:
     """A random order that is another one than the present one, if there is another."""
     while True:
         order = rng.permutation(size).tolist()

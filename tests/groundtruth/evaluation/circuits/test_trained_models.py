@@ -12,7 +12,7 @@ from groundtruth.bench.cell_key import cell_key, model_sha256
 from groundtruth.bench.circuit_values import circuit_record
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.cli.main import main
-from groundtruth.errors import ArtifactError, DomainError
+from groundtruth.errors import ArtifactError, DomainError, VariantError
 from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.model import load_compiled
@@ -138,8 +138,10 @@ def test_names_stand_for_trained_models(ships, monkeypatch):
 def test_what_needs_a_compiled_model_says_so(ships):
     with pytest.raises(DomainError, match=f"'{NAME}' is a trained model, and this needs a compiled one"):
         load_compiled(NAME)
-    with pytest.raises(DomainError, match="the variant '@rotated' needs a compiled one"):
-        find_model(f"{NAME}@rotated")
+    with pytest.raises(
+        VariantError, match="has no variant 'decoys'. Variants that give it other parts are for compiled"
+    ):
+        find_model(f"{NAME}@decoys")
 
 
 def _printed(capsys, *arguments):
