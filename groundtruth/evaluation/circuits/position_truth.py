@@ -17,6 +17,9 @@ from mib.localization.position_scores import PositionScores
 MAX_PAIRS = 2**14
 """Pairs of inputs that are run, at most: 128 inputs with each other."""
 
+_ROWS = 1024
+"""Pairs whose results are in memory at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class PositionTruth:
@@ -96,7 +99,7 @@ def position_truth(model: KnownModel, *, max_pairs: int = MAX_PAIRS) -> Position
     live = list[NDArray[np.bool_]]()
     for position in range(tokens.shape[1]):
         found = torch.zeros(model.graph.edge_mask.shape, dtype=torch.bool)
-        for rows in torch.arange(len(clean)).split(len(inputs)):  # one clean input with all others
+        for rows in torch.arange(len(clean)).split(_ROWS):
             _, cut = engine.measure_single_cuts(changes, clean[rows], other[rows], position=position)
             found |= (cut > 0).any(0)  # NaN, where there is no edge, is not above 0
         live.append(found.numpy())
