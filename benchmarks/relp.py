@@ -11,6 +11,7 @@ Run it with `python benchmarks/relp.py`. Two measurements:
 
 import argparse
 import dataclasses
+import math
 import statistics
 import warnings
 from collections.abc import Mapping, Sequence
@@ -139,7 +140,8 @@ def agreement_with_cuts(task: LocalizationTask) -> Mapping[str, Mapping[str, flo
 
 def _spearman(estimated: NDArray[np.float64], exact: NDArray[np.float64]) -> float:
     """Rank correlation of sizes; 0 for estimates that are all alike."""
-    return float(np.nan_to_num(spearmanr(np.abs(estimated), np.abs(exact))[0]))  # pyright: ignore[reportArgumentType]
+    correlation = cast(float, spearmanr(np.abs(estimated), np.abs(exact))[0])
+    return 0.0 if math.isnan(correlation) else correlation
 
 
 def _mean(values: Any) -> float:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
 from groundtruth.errors import DomainError
 from groundtruth.model import KnownModel
 from mib import Engine
+from mib.engine.metric import Examples, Logits
 from mib.graph import Edge, Graph
 from mib.localization.position_scores import PositionScores
 
@@ -90,9 +91,9 @@ def position_truth(model: KnownModel, *, max_pairs: int = MAX_PAIRS) -> Position
     codes = model.decoder.codes(engine.logits())
     counts = (tokens != model.bos_id) & (tokens != model.pad_id)
 
-    def changes(logits: Float[Tensor, "row position output"], rows: Int[Tensor, "row"]) -> Float[Tensor, "row"]:
-        differs = model.decoder.differ(model.decoder.codes(logits), codes[rows])
-        return (differs & counts[rows]).any(1).double()
+    def changes(logits: Logits, examples: Examples) -> Float[Tensor, "row"]:
+        differs = model.decoder.differ(model.decoder.codes(logits), codes[examples])
+        return (differs & counts[examples]).any(1).double()
 
     clean = torch.arange(len(inputs)).repeat_interleave(len(inputs))
     other = torch.arange(len(inputs)).repeat(len(inputs))
