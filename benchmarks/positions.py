@@ -21,7 +21,7 @@ from groundtruth.programs import get
 from mib import EdgeScores, localization
 from mib.localization.position_scores import PositionScores, attribute_positions, cut_positions
 
-SMALL = ("copy_first", "copy_last", "previous_token", "swap_neighbours", "reverse")
+SMALL = ("copy_first", "previous_token")
 """Programs that take what stands at a place, compiled for four tokens of two kinds: theirs have too many pairs."""
 
 MODELS = ("parity", "run_length", "bracket_depth", "repeated_bigram", "sort", "sum_of_three", "contains_x_twice_told")
