@@ -1,7 +1,5 @@
 """What goes wrong in one cell is said of that cell; others keep their results, and a re-run does what is missing."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from groundtruth.bench import Cell, CellStore, Failed, Outcome, run_cells
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.executors import Processes
+from groundtruth.workers import Lost, run_batches
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
 METHODS = """import os
@@ -132,23 +131,15 @@ def test_a_killed_worker_costs_its_cell_and_nothing_else(file: Path, tmp_path: P
 @pytest.mark.slow
 def test_a_killed_run_is_continued(file: Path, tmp_path: Path) -> None:
     """The process dies in the middle, as by the system's out-of-memory killer; a new one runs only what is missing."""
-    program = tmp_path / "run.py"
-    program.write_text(
-        "import sys\nfrom pathlib import Path\nfrom tests.groundtruth.bench.test_faults import *\n"
-        "here = Path(sys.argv[1])\noutcomes(cells(here / 'mine.py', 'killed'), CellStore(here / 'cells'))\n"
-    )
-    command = [sys.executable, str(program), str(tmp_path)]
-    root = Path(__file__).parents[3]
-    assert subprocess.run(command, cwd=root, env=environment(root), check=False, timeout=120).returncode == -9
+    assert list(run_batches(run_killed, [[str(tmp_path)]], processes=1)) == [(str(tmp_path), Lost(-9))]
     assert runs(file, "killed") == "1"
     assert len(list((tmp_path / "cells").glob("*.json"))) == 1
     assert not list((tmp_path / "cells").glob("*.tmp*"))
     (tmp_path / "repaired").touch()
-    assert subprocess.run(command, cwd=root, env=environment(root), check=False, timeout=120).returncode == 0
+    run_killed(str(tmp_path))
     assert runs(file, "killed") == "124"
 
 
-def environment(root: Path) -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(root)}
+def run_killed(folder: str) -> None:
+    """Run the cells of the method that kills its process, in the process that runs this."""
+    outcomes(cells(Path(folder) / "mine.py", "killed"), CellStore(Path(folder) / "cells"))

@@ -123,14 +123,22 @@ def found(task):
     ],
     ids=" ".join,
 )
-def test_json_is_json_whatever_a_users_file_prints(tmp_path: Path, command: list[str]) -> None:
+def test_json_is_json_whatever_a_users_file_prints(
+    tmp_path: Path, command: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the streams that a process of its own would have: those of descriptors 1 and 2."""
     (tmp_path / "mine.py").write_text(LOUD)
-    done = subprocess.run(
-        [sys.executable, "-m", "groundtruth", *command, "--json"], capture_output=True, text=True, cwd=tmp_path
-    )
-    json.loads(done.stdout)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    with open(1, "w", closefd=False) as out, open(2, "w", closefd=False) as error, pytest.MonkeyPatch.context() as own:
+        own.setattr(sys, "stdout", out)
+        own.setattr(sys, "stderr", error)
+        with pytest.raises(SystemExit):
+            main([*command, "--json"])
+    written = capfd.readouterr()
+    json.loads(written.out)
     for text in ("at import", "from another program", "past the stream"):
-        assert text in done.stderr
+        assert text in written.err
 
 
 def test_the_shell_completes_the_choices_that_there_are() -> None:

@@ -123,7 +123,9 @@ def test_so_they_do_under_other_ablations(method: str, ablation: Any) -> None:
 
 def require_same_scores(anatomy: Anatomy, method: str, ablation: Any) -> None:
     large, small = in_memory_and_streaming(anatomy, ablation)
-    wanted, got = (mib.localization.get(method)(task) for task in (large, small))
+    chosen = mib.localization.get(method)
+    few = {"steps": 2} if "steps" in chosen.parameters else {}  # the last of them is the same as any in between
+    wanted, got = (chosen(task, **few) for task in (large, small))
     torch.testing.assert_close(torch.from_numpy(got.flat), torch.from_numpy(wanted.flat), **CLOSE)
     assert small.engine.cost.backward == pytest.approx(large.engine.cost.backward)
     assert float(torch.from_numpy(wanted.flat).abs().max()) > 1e-3

@@ -83,8 +83,10 @@ def test_methods_stay_within_their_memory(anatomy: Anatomy, method: str, work: W
     memory = 2 * rows * law(anatomy, work)  # half of it is for work, half for what is kept between batches
     asked = task(anatomy, memory)
     assert asked.engine.must_stream == (work == "checkpointed")
+    chosen = mib.localization.get(method)
+    few = {"steps": 2} if "steps" in chosen.parameters else {}  # each takes the memory of the one before
     with Watch() as watch:
-        mib.localization.get(method)(asked)
+        chosen(asked, **few)
     assert memory / 8 < watch.peak < memory
 
 

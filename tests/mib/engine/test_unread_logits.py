@@ -106,7 +106,8 @@ def test_gradients_through_a_divergence_are_numbers(
 ) -> None:
     frugal, whole = pair(llama, divergence(llama), memory=memory)
     for name in names:
-        found, wanted = (mib.localization.get(name)(one).values for one in (frugal, whole))
+        few = {"thresholds": (0.1,)} if name == "acdc" else {"steps": 3}
+        found, wanted = (mib.localization.get(name)(one, **few).values for one in (frugal, whole))
         np.testing.assert_allclose(found, wanted, atol=1e-9 * np.nanmax(np.abs(wanted)), rtol=0)
 
 

@@ -112,15 +112,15 @@ def test_the_boundary_mask_is_that_of_the_paper() -> None:
 def test_boundless_das_learns_its_rank_and_pressure_makes_it_small() -> None:
     everything = torch.arange(81)
     split = Split(everything, everything[:0], everything[:0])
-    free, pressed = (get("boundless-das")(adder.task(split=split), pressure=p, steps=300) for p in (0.0, 10.0))
+    free, pressed = (get("boundless-das")(adder.task(split=split), pressure=p, steps=150) for p in (0.0, 10.0))
     assert pressed.rank < free.rank <= 12
-    assert n_right(get("boundless-das")(adder.task())) > 40
+    assert n_right(get("boundless-das")(adder.task(), steps=150)) > 40
 
 
 def test_a_nonlinear_bijection_fits_what_it_was_trained_on() -> None:
     everything = torch.arange(81)
     task = adder.task(split=Split(everything, everything[:0], everything[:0]))
-    found = get("bijection-das")(task, learning_rate=3e-3, steps=400)
+    found = get("bijection-das")(task, learning_rate=3e-3, steps=150)
     assert found.rotation is None
     assert n_right(found) == 81
 

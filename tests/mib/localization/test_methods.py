@@ -25,7 +25,17 @@ def make_task(**changes: Any) -> mib.LocalizationTask:
     return mib.LocalizationTask(**{**arguments, **changes})
 
 
-CELLS = [(name, level, ablation) for name in names() for level in get(name).levels for ablation in get(name).ablations]
+SEARCHES = {"acdc", "bootstrap-ilp", "cpr-gaming", "optimal-ablation", "ugs"} | {n for n in names() if "ensemble" in n}
+"""Methods that run a hundred circuits or steps. How an ablation is run is the engine's, which the others use under all
+five: these are run under one that takes another input's outputs, and one of constants."""
+
+CELLS = [
+    (name, level, ablation)
+    for name in names()
+    for level in get(name).levels
+    for ablation in get(name).ablations
+    if name not in SEARCHES or ablation in ("resample", "mean-positional")
+]
 
 
 NO_EFFECT = {"cpr-gaming", "hisp", "optimal-ablation", "random", "weight-norm"}

@@ -57,6 +57,18 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return folder
 
 
+@pytest.fixture(scope="module")
+def model(checkpoint: Path) -> Any:
+    """The checkpoint's model, which nothing here changes."""
+    return bridge(checkpoint)
+
+
+@pytest.fixture(scope="module")
+def reference(checkpoint: Path) -> Any:
+    """The same in Hugging Face's own code."""
+    return transformers.AutoModelForCausalLM.from_pretrained(checkpoint).eval()
+
+
 TOKENS = torch.randint(60, (4, 12), generator=torch.Generator().manual_seed(0))
 KINDS = ("left", "right", "none")
 
@@ -68,22 +80,21 @@ def mask_of(kind: str) -> torch.Tensor | None:
 
 
 @pytest.mark.parametrize("padding", KINDS)
-def test_logits_are_hugging_face_s(checkpoint: Path, padding: str) -> None:
-    reference: Any = transformers.AutoModelForCausalLM.from_pretrained(checkpoint).eval()
+def test_logits_are_hugging_face_s(model: Any, reference: Any, padding: str) -> None:
     mask = mask_of(padding)
     arguments: dict[str, Any] = {}
     if mask is not None:
         arguments = {"attention_mask": mask.long(), "position_ids": (mask.long().cumsum(1) - 1).clamp(min=0)}
     with torch.no_grad():
         expected = reference(TOKENS, **arguments).logits
-    got = decompose(bridge(checkpoint)).logits(TOKENS, mask)
+    got = decompose(model).logits(TOKENS, mask)
     real = torch.ones(4, 12, dtype=torch.bool) if mask is None else mask
     torch.testing.assert_close(got[real], expected[real], atol=2e-5, rtol=1e-4)
 
 
-def test_sources_add_up_and_circuits_reach_both_ends(checkpoint: Path) -> None:
+def test_sources_add_up_and_circuits_reach_both_ends(model: Any) -> None:
     """Grouped queries, post norms, soft caps, sliding windows and parallel blocks: all kept, all cut, single cuts."""
-    engine = Engine(bridge(checkpoint), TOKENS)
+    engine = Engine(model, TOKENS)
     clean, other = torch.arange(2), torch.arange(2) + 2
     every = torch.ones(1, len(engine.graph.sources), len(engine.graph.destinations), dtype=torch.bool)
     close: dict[str, Any] = {"atol": 5e-5, "rtol": 1e-4}
@@ -98,9 +109,9 @@ def test_sources_add_up_and_circuits_reach_both_ends(checkpoint: Path) -> None:
         torch.testing.assert_close(fast, engine.run(cut, clean, other), **close)
 
 
-def test_eap_is_the_slope_of_a_soft_cut_on_real_architectures(checkpoint: Path) -> None:
+def test_eap_is_the_slope_of_a_soft_cut_on_real_architectures(model: Any) -> None:
     metric = LogitDifference.at_position(torch.tensor([1, 2]), torch.tensor([3, 4]), n_positions=12)
-    task = mib.LocalizationTask(model=bridge(checkpoint), clean=TOKENS[:2], counterfactual=TOKENS[2:], metric=metric)
+    task = mib.LocalizationTask(model=model, clean=TOKENS[:2], counterfactual=TOKENS[2:], metric=metric)
     pairs, graph = task.everything, task.graph
     kept = torch.ones(1, len(graph.sources), len(graph.destinations), requires_grad=True)
     logits = task.engine.run_soft(kept, pairs.clean, pairs.counterfactual)

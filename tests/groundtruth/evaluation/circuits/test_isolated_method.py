@@ -1,5 +1,6 @@
 """An isolated method gets its task and nothing else, and its scores are those that it has in our own process."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,11 @@ def peeks(task):
     live = {str(edge) for circuit in found for edge in circuit.edges}
     return mib.EdgeScores(task.graph, {str(edge): float(str(edge) in live) for edge in task.graph.edges})
 
-def prints(task):
-    """Print, on the stream and past it."""
+def prints(task, *, steps=5):
+    """Print, on the stream and past it, and score as a method of ours does."""
     print("{")
     os.write(1, b"{")
-    return mib.EdgeScores(task.graph, [1.0] * len(task.graph.edges))
+    return get("eap-ig-inputs")(task, steps=steps)
 
 def fails(task):
     """Fail."""
@@ -63,12 +64,15 @@ def evaluator() -> CircuitEvaluator:
 
 
 @pytest.mark.slow
-def test_a_method_of_ours_has_the_same_scores_and_cost_in_both_processes(evaluator: CircuitEvaluator) -> None:
+def test_scores_and_cost_are_the_same_in_both_processes_and_what_a_method_prints_is_no_answer(
+    file: Path, evaluator: CircuitEvaluator, capfd: pytest.CaptureFixture[str]
+) -> None:
     here, there = own_copy(evaluator.task), own_copy(evaluator.task)
     scores = get("eap-ig-inputs")(here, steps=3)
-    isolated, _ = IsolatedMethod("eap-ig-inputs").run(there, {"steps": 3})
+    isolated, _ = IsolatedMethod(f"{file}:prints").run(there, {"steps": 3})
     np.testing.assert_array_equal(isolated.values, scores.values)
     assert there.engine.cost == here.engine.cost
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.slow
@@ -99,21 +103,18 @@ def test_a_method_that_fails_says_so(file: Path, evaluator: CircuitEvaluator, na
     assert error in run_method(question)["error"]
 
 
-@pytest.mark.slow
-def test_what_the_process_answers_is_the_error_and_its_end_is_one(file: Path, evaluator: CircuitEvaluator) -> None:
-    with pytest.raises(MethodError, match="ends the process, with exit code 0: a method returns scores or raises"):
-        IsolatedMethod(f"{file}:ends").run(own_copy(evaluator.task), {})
+def test_what_the_process_answers_is_the_error(
+    file: Path, evaluator: CircuitEvaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(IsolatedMethod, "_answer", lambda _, asked: run_method(pickle.loads(asked)))
     with pytest.raises(MethodError, match="has no function 'absent'"):
         IsolatedMethod(f"{file}:absent").run(own_copy(evaluator.task), {})
 
 
 @pytest.mark.slow
-def test_what_a_method_prints_is_no_answer(
-    file: Path, evaluator: CircuitEvaluator, capfd: pytest.CaptureFixture[str]
-) -> None:
-    scores, _ = IsolatedMethod(f"{file}:prints").run(own_copy(evaluator.task), {})
-    assert scores.values[scores.graph.edge_mask].tolist() == [1.0] * len(scores.graph.edges)
-    assert capfd.readouterr().out == ""
+def test_the_end_of_the_process_is_an_error(file: Path, evaluator: CircuitEvaluator) -> None:
+    with pytest.raises(MethodError, match="ends the process, with exit code 0: a method returns scores or raises"):
+        IsolatedMethod(f"{file}:ends").run(own_copy(evaluator.task), {})
 
 
 def test_methods_of_ours_and_on_language_models_are_not_isolated(file: Path) -> None:
