@@ -97,7 +97,7 @@ def test_the_loss_looks_where_the_metric_looks() -> None:
     assert positions_read(make_task(metric=Accuracy(task.clean, mask))).all()
 
 
-@pytest.mark.parametrize(("name", "objective"), zip(LEARNED, ["kl", "task", "task", "kl"], strict=True))
+@pytest.mark.parametrize(("name", "objective"), list(zip(LEARNED, ["kl", "task", "task", "kl"], strict=True)))
 def test_masks_find_the_chain(name: str, objective: str) -> None:
     task = chain_task()
     assert top(get(name)(task, objective=objective)) == set(CHAIN)
