@@ -95,7 +95,11 @@ def test_a_method_without_the_property_is_caught(name, method):
     assert re.search(rf"groundtruth repro first_is_last --method \S*{spec}", told)
 
 
-@pytest.mark.parametrize("name", FEATURIZER_PROPERTIES)
+ALIKE = {"invariant:gauge_qk", "invariant:gauge_ov", "invariant:permute_neurons"}
+"""Symmetries inside of a head or an MLP, which leave the residual stream as it is, like ``scale_neurons``."""
+
+
+@pytest.mark.parametrize("name", [name for name in FEATURIZER_PROPERTIES if name not in ALIKE])
 def test_a_sound_method_has_every_property(name):
     FEATURIZER_PROPERTIES[name](probe, **WHERE)
 

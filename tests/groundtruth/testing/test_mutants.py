@@ -13,6 +13,7 @@ from groundtruth.errors import GroundTruthError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.specs import find_model
 from groundtruth.testing import PROPERTIES, MethodFailure
+from groundtruth.testing.trial import PlainRuns
 from mib.errors import MibError
 from mib.localization import get
 from tests.groundtruth.testing import mutants
@@ -50,9 +51,11 @@ def caught(name: str, model: str) -> frozenset[str]:
     """The properties that a copy of EAP lacks on a model."""
     method = getattr(mutants, name)
     found: set[str] = set()
+    plain: PlainRuns = {}
     for check in ASKED:
+        shared = {"plain": plain} if PROPERTIES[check].sound else {}  # as the plug-in shares what it compares with
         try:
-            PROPERTIES[check](method, model, n_pairs=24)  # by name: loaded, and its tasks made, once
+            PROPERTIES[check](method, model, n_pairs=24, **shared)  # by name: loaded, and its tasks made, once
         except (MethodFailure, MibError, GroundTruthError):
             found.add(check)
     return frozenset(found)
