@@ -17,7 +17,7 @@ SCALE = 4.0
 def permute_neurons(model: CompiledModel, rng: Generator) -> Made:
     """The neurons of each MLP, idle ones too, in a random order."""
     weights = model.weights
-    orders = [_order(weights.d_mlp, rng) for _ in range(weights.n_layers)]
+    orders = [another_order(weights.d_mlp, rng) for _ in range(weights.n_layers)]
     # Copies: a model that was given is never written to.
     w_in, w_out = weights.W_in.clone(), weights.W_out.clone()
     for layer, order in enumerate(orders):
@@ -40,7 +40,7 @@ def scale_neurons(model: CompiledModel, rng: Generator) -> Made:
 def permute_heads(model: CompiledModel, rng: Generator) -> Made:
     """The heads of each layer in a random order."""
     weights = model.weights
-    orders = [_order(weights.n_heads, rng) for _ in range(weights.n_layers)]
+    orders = [another_order(weights.n_heads, rng) for _ in range(weights.n_layers)]
     names = ("W_Q", "W_K", "W_V", "W_O")
     moved = {
         name: torch.stack([getattr(weights, name)[layer][order] for layer, order in enumerate(orders)])
