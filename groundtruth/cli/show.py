@@ -26,7 +26,8 @@ def show(
 
     Args:
         name: A shipped model, the folder of a stored one, a program of the library, or my_file.py:my_program; with
-            @ and a tier (reverse@rotated) or transformations (reverse@decoys+rotate), that variant.
+            @ and a tier (reverse@rotated) or transformations (reverse@decoys+rotate), that variant; of a trained model
+            one that keeps its function (hist@free-0@rotated).
         ablation: Whose circuit to draw: resample, zero, mean or mean-positional.
         lengths: fixed (inputs of the greatest length) or mixed (all lengths, padded on the right).
         input: The tokens of the run, such as "1 2 3".

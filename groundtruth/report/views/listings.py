@@ -261,7 +261,8 @@ def variants_table(variants: Sequence[Mapping[str, Any]]) -> RenderableType:
         f"{notation.plural(len(variants), 'variant')}, {n_measured} of them in superposition: live by witness, "
         "the rest measured"
     )
-    return Group(table, _hint(told, "groundtruth show NAME"))
+    trained = "trained models have the variants that keep their function, made when asked for"
+    return Group(table, _hint(told, "groundtruth show NAME"), _hint(trained, "groundtruth show hist@free-0@rotated"))
 
 
 def trained_table(models: Sequence[Mapping[str, Any]]) -> RenderableType:
