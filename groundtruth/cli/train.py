@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 from groundtruth.cli.options import AsJson, print_json, require_writable
 
 Counted = Annotated[int | None, Parameter(validator=Number(gte=1))]
+Layers = Annotated[int | None, Parameter(validator=Number(gte=1, lte=4))]
 
 
 def train(
@@ -19,7 +20,7 @@ def train(
     length: Counted = None,
     kind: Literal["free", "wired", "scratch", "sparse"] = "free",
     style: Literal["gpt2", "llama"] = "gpt2",
-    layers: Counted = None,
+    layers: Layers = None,
     heads: Annotated[int, Parameter(validator=Number(gte=1, lte=8))] = 4,
     width: Counted = None,
     norm: bool | None = None,
@@ -37,7 +38,7 @@ def train(
     network has few weights and chooses its own, which is enumerated.
 
     Args:
-        program: A program of the library, or my_file.py:NAME.
+        program: A program of the library, my_file.py:NAME, or gen:CODE for a generated one.
         vocab: The tokens, such as "1 2 3" or a,b,c; by default all that the program takes.
         length: The length of the inputs; by default the greatest at which there are at most 256 of them.
         kind: free: every weight trained; wired: needless edges absent by algebra; scratch: strict from the first step;

@@ -19,6 +19,8 @@ from tests.groundtruth.bench.test_results import row
         ("gen:3f@decoys+rotate", ("gen:3f", "decoys+rotate")),
         ("second_step@free-0", ("second_step", "trained")),
         ("second_step@wired-llama-vote-7", ("second_step", "trained")),
+        ("second_step@free-0@rotated", ("second_step", "trained")),
+        ("hist@layernorm@embed", ("hist", "layernorm")),
         ("/some/where/second_step@scratch-1", ("/some/where/second_step", "trained")),
     ],
 )

@@ -44,6 +44,15 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ["score", "eap", "--models", "hist", "--device", "gpu"],
             "device='gpu' is not available here: there is none of that name. Use cpu, or auto.",
         ),
+        (
+            ["train", "hist", "--layers", "9"],
+            'Invalid value "9" for --layers. Must be <= 4. See `groundtruth train --help`.',
+        ),
+        (["train", "gen:zzz"], "'zzz' is no code of a generated program of this version; such codes begin with 1."),
+        (
+            ["train", "first_is_last", "--vocab", "a,?"],
+            "vocab holds '?', which the program does not take: vocabulary a b c · lengths 1-5.",
+        ),
         (["report", "."], "cannot read .: Is a directory. Name a .json file that bench wrote."),
     ],
     ids=" ".join,

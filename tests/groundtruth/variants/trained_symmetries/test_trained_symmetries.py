@@ -8,7 +8,6 @@ import torch
 
 import groundtruth
 from groundtruth import localization_task
-from groundtruth.bench.model_tiers import base_and_tier
 from groundtruth.errors import VariantError
 from groundtruth.files import from_json, to_json
 from groundtruth.specs import find_model
@@ -202,8 +201,6 @@ def test_methods_give_moved_edges_the_same_scores():
 def test_names_stand_for_variants_of_trained_models():
     model = find_model("hist@free-0@embed+permute_heads")
     assert (model.name, model.graph.d_model) == ("hist@free-0@embed+permute_heads", 72)
-    assert base_and_tier("hist@free-0@rotated") == base_and_tier("hist@free-0") == ("hist", "trained")
-    assert base_and_tier("hist@layernorm@rotated") == ("hist", "layernorm")
     assert find_model("hist@layernorm@scale_neurons").name == "hist@layernorm@scale_neurons"
 
 
