@@ -137,6 +137,8 @@ class Steps:
         steps: Attentions and MLPs.
         unembed: Reads the last stream [d_model, output].
         norm: Applied to what the unembedding reads.
+        d_model: Width of the residual stream, where it is written in other coordinates.
+        gram: Products of these coordinates' directions, an upper triangle with half its diagonal.
     """
 
     n_layers: int
@@ -147,6 +149,8 @@ class Steps:
     steps: tuple[AttentionStep | MlpStep, ...]
     unembed: Affine
     norm: Norm | None = None
+    d_model: int | None = None
+    gram: Array | None = None
 
 
 def steps_of(weights: Weights) -> Steps:
@@ -191,6 +195,7 @@ def steps_data(steps: Steps) -> dict[str, Any]:
         "position": None if steps.position is None else pack_matrix(steps.position),
         "steps": [_step_data(step) for step in steps.steps],
         "unembed": {"norm": _norm_data(steps.norm), **_affine_data(steps.unembed)},
+        **({} if steps.gram is None else {"gram": pack_matrix(steps.gram), "d_model": steps.d_model}),
     }
 
 

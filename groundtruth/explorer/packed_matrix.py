@@ -40,3 +40,14 @@ def _sparse(matrix: NDArray[np.float64]) -> Packed:
     values, codes = np.unique(flat[places], return_inverse=True)
     packed: Packed = {"s": list(matrix.shape), "v": values.tolist(), "i": np.diff(places, prepend=-1).tolist()}
     return packed if len(values) <= 1 else packed | {"c": codes.reshape(-1).tolist()}
+
+
+def unpack_matrix(packed: Packed) -> NDArray[np.float64]:
+    """The matrix of what ``pack_matrix`` gave."""
+    if (dense := packed.get("d", packed.get("f"))) is not None:
+        numbers = np.frombuffer(base64.b64decode(dense), "<f8" if "d" in packed else "<f4")
+        return numbers.astype(np.float64).reshape(packed["s"])
+    found = np.zeros(packed["s"])
+    places, values = np.cumsum(packed["i"], dtype=int) - 1, np.array(packed["v"])
+    found.ravel()[places] = values[packed["c"]] if "c" in packed else values[np.zeros(len(places), dtype=int)]
+    return found

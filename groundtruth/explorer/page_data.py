@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from groundtruth.compiled.domain import Tokens
-from groundtruth.explorer.network_data import network_data, steps_data
+from groundtruth.explorer.network_data import network_data
 from groundtruth.explorer.program_data import program_data
-from groundtruth.explorer.trained_steps import trained_parts, trained_steps
+from groundtruth.explorer.trained_data import trained_data
+from groundtruth.explorer.trained_steps import trained_parts
 from groundtruth.explorer.truth_data import circuits_of, truth_data
 from groundtruth.model import CompiledModel, KnownModel
 from groundtruth.report import notation
@@ -48,6 +49,11 @@ def model_data(model: KnownModel, circuits: Sequence[Circuit] | None = None) -> 
         model: See ``page_data``.
         circuits: See ``page_data``.
     """
+    truth = truth_data(model, circuits or circuits_of(model))
+    if isinstance(model, TrainedModel):
+        network, truth["variables"] = trained_data(model)
+    else:
+        network = network_data(model)
     return {
         "schema_version": SCHEMA_VERSION,
         "name": model.name,
@@ -63,8 +69,8 @@ def model_data(model: KnownModel, circuits: Sequence[Circuit] | None = None) -> 
         "output": {"values": [pack(value) for value in model.decoder.values], "centered": model.decoder.centered},
         "domain": domain_data(model),
         **(trained_parts(model) if isinstance(model, TrainedModel) else compiled_parts(model)),
-        "network": steps_data(trained_steps(model)) if isinstance(model, TrainedModel) else network_data(model),
-        "truth": truth_data(model, circuits or circuits_of(model)),
+        "network": network,
+        "truth": truth,
     }
 
 

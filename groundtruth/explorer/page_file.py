@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from groundtruth.explorer.packed_page import pack_page
 from groundtruth.explorer.page_data import page_data
 from groundtruth.explorer.rankings_data import DEFAULT_METHODS, rankings_data
 from groundtruth.model import KnownModel
@@ -18,9 +19,23 @@ LICENCE = (
     "a build tool of which nothing is in this file); no other library is in it."
 )
 
+LARGEST_PLAIN = 250_000
+"""Bytes of a page; one that would have more is packed, and its source is no longer readable."""
+
 
 def page(data: dict[str, Any]) -> str:
-    """Write the page of what ``page_data`` gave."""
+    """Write the page of what ``page_data`` gave: with its model as plain JSON, or packed where that is too large."""
+    script, style = bundled("explorer.js"), bundled("explorer.css")
+    plain = _render(
+        data, script=script, style=style, kind="application/json", element="model", content=script_json(data)
+    )
+    if len(plain.encode()) <= LARGEST_PLAIN:
+        return plain
+    packed, unpacking = pack_page(script, style, data), bundled("unpack.js")
+    return _render(data, script=unpacking, style="", kind="text/plain", element="packed", content=packed)
+
+
+def _render(data: dict[str, Any], *, script: str, style: str, kind: str, element: str, content: str) -> str:
     return (
         environment()
         .get_template("page.html.j2")
@@ -29,9 +44,11 @@ def page(data: dict[str, Any]) -> str:
             description=data["description"],
             facts=data["facts"],
             licence=LICENCE,
-            css=Markup(bundled("explorer.css")),
-            script=Markup(bundled("explorer.js")),
-            data=Markup(script_json(data)),
+            css=Markup(style),
+            kind=kind,
+            element=element,
+            content=Markup(content),
+            script=Markup(script),
         )
     )
 

@@ -37,7 +37,7 @@ def truth_data(model: KnownModel, circuits: Sequence[Circuit]) -> dict[str, Any]
     Returns:
         ``structural``: the edges that are read, as places in the graph's edges; all else is absent. ``reasons``: the
         distinct reasons ``[carries, travels, used for]``; ``reason``: which of them each structural edge has.
-        ``circuits`` and ``variables``.
+        ``circuits`` and ``variables``, the latter of a compiled model.
     """
     graph_edges = {edge: index for index, edge in enumerate(model.graph.edges)}
     structural = [truth for truth in circuits[0].truths if truth.structural]
@@ -49,7 +49,7 @@ def truth_data(model: KnownModel, circuits: Sequence[Circuit]) -> dict[str, Any]
         "reasons": reasons,
         "reason": [reasons.index(reason) for reason in spelt],
         "circuits": [_circuit_data(circuit, places) for circuit in circuits],
-        # The page shows directions of variables from provenance, which a trained model does not have.
+        # Those of a trained model are subspaces in the coordinates of its network: see trained_data.
         "variables": [] if isinstance(model, TrainedModel) else [_variable_data(truth) for truth in model.variables()],
         "default_lengths": default_lengths(model),
     }

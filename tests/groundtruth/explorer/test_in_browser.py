@@ -15,6 +15,9 @@ from tests.groundtruth.pitfalls.outcomes import outcome_of
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in the dev extra)")
 
+TRAINED = "second_step@free-0"
+"""A trained model whose page is so large that it is packed."""
+
 LIVE = ("input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "m0->m1", "m1->m2", "m2->a3.h0<q>", "input->a3.h0<v>")
 AXE = """async () => (await axe.run()).violations.map(
     (found) => found.id + ": " + found.nodes.map((node) => node.target + " " + node.failureSummary))"""
@@ -23,7 +26,7 @@ AXE = """async () => (await axe.run()).violations.map(
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
-    for name in ("reverse", "contains_x@redundancy"):
+    for name in ("reverse", "contains_x@redundancy", TRAINED):
         (folder / f"{name}.html").write_text(model_page(load(name), ["eap"]))
     write_stories(folder, [outcome_of(name) for name in ("dead-copy", "error-channel", "best-of-test")])
     write_ranking(folder / "mine.json")
@@ -108,6 +111,24 @@ def test_a_swapped_variable_makes_model_and_program_agree_and_a_dead_copy_does_n
     buttons.last.click()
     assert "dead" in text(page, ".interventions")
     assert text(page, "#changed-output") == "1 2 3"
+
+
+def test_a_trained_models_variable_is_swapped_in_a_page_that_unpacks_itself(
+    page: api.Page, files: dict[str, str]
+) -> None:
+    visit(page, files[TRAINED])
+    assert page.evaluate("document.getElementById('packed').textContent.length") > 200_000
+    page.click('[data-key^="variable:previous_step"]')
+    assert "Its subspaces were found by trying" in text(page, "#details")
+    page.fill("#field-tokens", "a b c")
+    page.fill("#field-second", "c a b")
+    page.locator("[data-key^='swap:']").first.click()
+    assert "model and program agree" in text(page, "#causal-verdict")
+    assert page.locator(".values mark").count() > 0
+    shown, address = text(page, "body"), page.url
+    page.goto("about:blank")
+    visit(page, address)
+    assert text(page, "body").replace("Undo", "") == shown.replace("Undo", "")
 
 
 def test_a_circuit_is_guessed_with_hints_and_checked(page: api.Page, files: dict[str, str]) -> None:
@@ -232,6 +253,7 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
         ("reverse", "#cut=m0->m1&selected=edge:m0->m1&all=true"),
         ("reverse", "#mode=method&selected=variable:opposite_3"),
         ("reverse", "#mode=guess"),
+        (TRAINED, "#swap=2:1&selected=variable:previous_step&site=3"),
         ("dead-copy", "#step=3"),
         ("error-channel", "#step=3"),
         ("circuit", "#selected=edge:input->m0"),

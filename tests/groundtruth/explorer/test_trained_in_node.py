@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from groundtruth.store.catalog import shipped_trained
 from groundtruth.store.json_values import pack
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.certify_network import certify
+from groundtruth.trained.swapped_programs import NOT_ASKED, SwappedProgram
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from tests.groundtruth.explorer.node import run_script
@@ -71,6 +73,36 @@ def test_every_witness_of_a_certificate_holds_in_the_page(copying: TrainedModel,
     assert {name: item for name, item in found.items() if not item["read"] or item["wrong"] or item["refuted"]} == {}
     assert max(item["difference"] for item in found.values()) <= 1e-9
     assert all(item["inputs"] == 27 and item["tried"] > 0 for name, item in found.items() if name in names)
+
+
+def swapped(model: TrainedModel) -> list[dict[str, Any]]:
+    """Each variable at each of its sites on some pairs, with what the program gives where the certificate asks."""
+    inputs, draw = list(model.domain.enumerate()), random.Random(0)
+    program, found = SwappedProgram(model, inputs), list[dict[str, Any]]()
+    for index, truth in enumerate(model.variables()):
+        for stage, known in enumerate(truth.stages):
+            if not known.certified:
+                continue
+            rows, donors = ([draw.randrange(len(inputs)) for _ in range(12)] for _ in range(2))
+            codes = program.codes(truth.variable.labels, torch.tensor(rows), torch.tensor(donors))
+            for row, donor, said in zip(rows, donors, codes.tolist(), strict=True):
+                if NOT_ASKED in said:
+                    continue
+                output = [pack(model.decoder.values[code]) for code in said]
+                pair = {"base": [pack(t) for t in inputs[row]], "source": [pack(t) for t in inputs[donor]]}
+                found.append(pair | {"variable": index, "stage": stage, "output": output, "agrees": True})
+    return found
+
+
+@pytest.mark.parametrize("name", ["waiting_pair@wired-1", "contains_x@wired-llama-0", "second_step@free-0"])
+def test_a_variable_swapped_in_the_page_gives_what_the_program_gives(name: str, tmp_path: Path) -> None:
+    model = load(name)
+    assert isinstance(model, TrainedModel)
+    content = {"data": page_data(model), "traces": [], "swaps": swapped(model)}
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    found = run_script(HERE / "run_programs.mjs", tmp_path)[name]
+    assert found["wrong"] == []
+    assert found["defined"] == len(content["swaps"]) > 20
 
 
 def test_a_page_of_a_trained_model_is_written_with_a_ranking(copying: TrainedModel) -> None:

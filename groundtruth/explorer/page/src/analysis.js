@@ -5,6 +5,7 @@ import { addTo, dot } from "./matrix.js";
 import { run } from "./network.js";
 import { keyOf } from "./decoder.js";
 import { UNDEFINED } from "./program.js";
+import { exchangeSubspace, labelsOf, readSubspace, someOf, stageAt, stageOf } from "./subspaces.js";
 
 /** Run both inputs, and the first with what the state cuts and swaps. */
 export function analyse(model, state) {
@@ -83,9 +84,31 @@ function tidy(number) {
 /** What a stream at one sublayer holds of every variable [variable][position], without BOS. */
 export function readStream(model, result, sublayer, n) {
   const stream = result.streams.get(sublayer);
-  return model.truth.variables.map((variable) =>
-    Array.from({ length: n }, (_, p) => readVariable(model, variable, stream[p + 1])),
-  );
+  return model.truth.variables.map((variable) => {
+    const stage = variable.encoding === "subspace" ? stageAt(variable, sublayer) : null;
+    if (variable.encoding === "subspace" && !stage) return Array.from({ length: n }, () => NOT_THERE);
+    return Array.from({ length: n }, (_, p) => readAt(model, variable, stage, stream[p + 1]));
+  });
+}
+
+/** What stands where a trained model holds a variable in no known subspace. */
+const NOT_THERE = { value: null, exact: true, absent: true };
+
+function readAt(model, variable, stage, vector) {
+  return stage ? readSubspace(variable, stage, vector, () => runsOf(model)) : readVariable(model, variable, vector);
+}
+
+/** Runs of inputs of the domain with the program's values, by which subspaces are read. */
+function runsOf(model) {
+  model.runs ??= someOf(model.domain.inputs()).map((tokens) => {
+    const found = model.program.run(tokens);
+    const values = (variable, p) => {
+      const own = labelsOf(variable).map((label) => found.get(label)[p]);
+      return own.length === 1 ? own[0] : { tuple: own };
+    };
+    return { result: run(model.network, encode(model, tokens)), values, key: keyOf, n: tokens.length };
+  });
+  return model.runs;
 }
 
 /** The first sublayer that can read what a site's component writes. */
@@ -113,8 +136,12 @@ function swaps(model, state, other, features) {
     const variable = model.truth.variables[index];
     const sublayer = Math.min(...sublayersOf(variable, stage));
     const before = moves.get(sublayer);
-    moves.set(sublayer, (stream) => {
-      before?.(stream);
+    moves.set(sublayer, (stream, outputs) => {
+      before?.(stream, outputs);
+      if (variable.encoding === "subspace") {
+        exchangeSubspace(variable, variable.stages[stage], { stream, outputs, other });
+        return;
+      }
       const source = other.streams.get(sublayer);
       for (let p = 1; p <= common; p++) exchange(model, variable, stream[p], source[p]);
     });
@@ -148,12 +175,15 @@ export function causalValues(model, state, features = null) {
     const variable = model.truth.variables[index];
     const readers = variable.stages[stage].readers;
     // A width as a reciprocal is read by the neurons that make it one-hot: all that read the width see it.
-    const all = variable.encoding === "reciprocal" && readers.length;
-    replaced.set(variable.label, {
-      values: state.tokens.map((_, p) => (p < common ? second.get(variable.label)[p] : null)),
-      where: state.tokens.map((_, p) => p < common),
-      readers: all ? null : readers.map(([, expression]) => expression).filter(Boolean),
-    });
+    // A unit of a trained model is swapped before any of its readers.
+    const all = variable.encoding === "subspace" || (variable.encoding === "reciprocal" && readers.length);
+    for (const label of labelsOf(variable)) {
+      replaced.set(label, {
+        values: state.tokens.map((_, p) => (p < common ? second.get(label)[p] : null)),
+        where: state.tokens.map((_, p) => p < common),
+        readers: all ? null : readers.map(([, expression]) => expression).filter(Boolean),
+      });
+    }
   }
   return model.program.rerun(state.tokens, replaced).values;
 }
@@ -164,19 +194,21 @@ export function travelling(model, state, found, edge) {
   const [whole, other] = [state.tokens, state.second].map((tokens) => run(model.network, encode(model, tokens, width)));
   const instead = replacement(model, state.ablation, found.circuit.lengths, other)(edge.source);
   const own = whole.outputs.get(edge.source);
-  const named = model.truth.variables.filter(
-    (variable) => edge.travels.includes(variable.name) && holds(model, variable, edge.source),
-  );
-  return named.map((variable) => ({
-    variable,
-    written: Array.from({ length: found.n }, (_, p) => readVariable(model, variable, own[p + 1])),
-    arrives: Array.from({ length: found.n }, (_, p) =>
-      readVariable(model, variable, instead ? instead[p + 1] : new Float64Array(model.network.width)),
-    ),
-  }));
+  const named = model.truth.variables.filter((variable) => isCarried(variable, edge));
+  return named.map((variable) => {
+    const stage = variable.encoding === "subspace" ? stageOf(variable, edge.source) : null;
+    const read = (vector) => readAt(model, variable, stage, vector);
+    return {
+      variable,
+      written: Array.from({ length: found.n }, (_, p) => read(own[p + 1])),
+      arrives: Array.from({ length: found.n }, (_, p) => read(instead ? instead[p + 1] : new Float64Array(model.network.width))),
+    };
+  });
 }
 
-function holds(model, variable, source) {
+function isCarried(variable, { source, carries, travels }) {
+  if (variable.encoding === "subspace") return carries === "variable" && stageOf(variable, source) !== undefined;
+  if (!travels.includes(variable.name)) return false;
   return variable.writer.replace(/\.z$/, "") === source || source.startsWith("a") || source.startsWith("m");
 }
 

@@ -1,5 +1,7 @@
 // Activations, norms and rotary positions: what trained models have and compiled ones have not.
 
+import { dot } from "./matrix.js";
+
 const SQRT_PI = Math.sqrt(Math.PI);
 
 /** The error function to float64 precision, by a series of positive terms; beyond 6 it is 1 to the last bit. */
@@ -27,6 +29,7 @@ export const ACTIVATIONS = {
 /** A vector normalized as a step wants it; without a norm the vector itself. */
 export function normalized(norm, vector) {
   if (!norm) return vector;
+  if (norm.gram) return lengthened(norm, vector);
   const n = vector.length;
   let mean = 0;
   if (norm.kind === "layernorm") {
@@ -40,6 +43,12 @@ export function normalized(norm, vector) {
     vector,
     (x, i) => (x - mean) * scale * (norm.weight ? norm.weight[i] : 1) + (norm.bias ? norm.bias[i] : 0),
   );
+}
+
+/** A stream in other coordinates, divided by its length: the products of their directions are an upper triangle. */
+function lengthened({ gram, size, eps }, vector) {
+  const scale = 1 / Math.sqrt((2 * dot(gram.times(vector), vector)) / size + eps);
+  return vector.map((x) => x * scale);
 }
 
 /** A query or key turned by its position: dimension i is paired with i + dims / 2, as in GPT-NeoX. */

@@ -4,6 +4,7 @@ import { analyse } from "./analysis.js";
 import { button, fill, h } from "./dom.js";
 import { nodeTexts } from "./layout.js";
 import { readModel } from "./model.js";
+import { withNumbers } from "./packed_page.js";
 import { Store } from "./state.js";
 import { attentionView } from "./view_attention.js";
 import { detailsView } from "./view_details.js";
@@ -15,7 +16,7 @@ import { runView } from "./view_run.js";
 const HUES = [212, 22, 145, 285, 340, 52, 178, 250, 8, 100, 315, 195];
 
 function start() {
-  const model = readModel(JSON.parse(document.getElementById("model").textContent));
+  const model = readModel(withNumbers(JSON.parse(document.getElementById("model").textContent), globalThis.packedNumbers));
   const app = makeApp(model);
   const mode = modeView(document.getElementById("mode"), app);
   const views = [

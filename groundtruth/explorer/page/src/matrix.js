@@ -78,6 +78,7 @@ export class Matrix {
 
 function unpackNumbers(packed) {
   const [rows, columns] = packed.s;
+  if (packed.n) return packed.n;
   const dense = packed.d ?? packed.f;
   if (dense !== undefined) {
     const bytes = Uint8Array.from(atob(dense), (character) => character.charCodeAt(0));

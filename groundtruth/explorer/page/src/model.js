@@ -5,6 +5,7 @@ import { makeDecoder, keyOf } from "./decoder.js";
 import { Domain } from "./domain.js";
 import { nodeOf, parseEdge, readNetwork, run } from "./network.js";
 import { Program } from "./program.js";
+import { readVariableData } from "./subspaces.js";
 import { addTo } from "./matrix.js";
 
 const STATUS = { w: "live", c: "inert", u: "inert", a: "inert", e: "inert", s: "undecided", n: "undecided" };
@@ -43,7 +44,7 @@ function readTruth(data, graphEdges) {
     return { name: graphEdges[place], ...parseEdge(graphEdges[place]), carries, travels, usedFor };
   });
   const circuits = data.circuits.map((circuit) => ({ ...circuit, ...readCircuit(circuit, edges) }));
-  return { edges, circuits, variables: data.variables, defaultLengths: data.default_lengths };
+  return { edges, circuits, variables: data.variables.map(readVariableData), defaultLengths: data.default_lengths };
 }
 
 function readCircuit(circuit, edges) {

@@ -12,11 +12,14 @@ export function readNetwork(data) {
   const writes = (packed) => (frame ? Matrix.unpack(packed).multiply(frame) : Matrix.unpack(packed));
   const reads = (packed) => (frame ? back.multiply(Matrix.unpack(packed)) : Matrix.unpack(packed));
   const reader = (affine) => ({ weight: reads(affine.weight), bias: affine.bias });
+  const gram = data.gram ? Matrix.unpack(data.gram) : null;
+  const normOf = (norm) => norm && { ...norm, gram, size: data.d_model };
   const steps = data.steps.map((step) =>
     step.kind === "mlp"
-      ? { ...step, read: reader(step.read), gate: step.gate ? reader(step.gate) : null, written: { weight: writes(step.written.weight), bias: step.written.bias } }
+      ? { ...step, norm: normOf(step.norm), read: reader(step.read), gate: step.gate ? reader(step.gate) : null, written: { weight: writes(step.written.weight), bias: step.written.bias } }
       : {
           ...step,
+          norm: normOf(step.norm),
           heads: step.heads.map((head) => ({
             head: head.head,
             name: `a${step.layer}.h${head.head}`,
@@ -36,7 +39,7 @@ export function readNetwork(data) {
     token,
     position: data.position ? writes(data.position) : null,
     steps,
-    unembed: { norm: data.unembed.norm, ...reader(data.unembed) },
+    unembed: { norm: normOf(data.unembed.norm), ...reader(data.unembed) },
     frame,
     graph: graphOf(data.n_layers, data.n_heads, data.position !== null),
   };
@@ -97,7 +100,8 @@ const zeros = (n, width) => Array.from({ length: n }, () => new Float64Array(wid
  * @param change What is different from a plain run, all optional:
  *   `cut`: Map from a destination to the sources that do not reach it;
  *   `put`: function of (source, destination) that gives what arrives instead, [position][width]; null for zeros;
- *   `move`: Map from a sublayer to a function that changes the residual stream [position][width] that it reads.
+ *   `move`: Map from a sublayer to a function that changes the residual stream [position][width] that it
+ *   reads, given what sources have written so far.
  * @returns `outputs`: what each source writes [position][width]; `streams`: the residual stream that each sublayer
  *   reads; `attention`: the pattern of each head [query][key]; `logits` [position][output].
  */
@@ -115,7 +119,7 @@ export function run(network, ids, change = {}) {
   const attention = new Map();
 
   const enter = (sublayer) => {
-    move.get(sublayer)?.(stream);
+    move.get(sublayer)?.(stream, outputs);
     streams.set(sublayer, stream.map((vector) => vector.slice()));
   };
   // What a destination reads: the stream, with what cut edges carry in the place of what their sources wrote.

@@ -52,14 +52,23 @@ export class Program {
   rerun(tokens, replaced) {
     const values = new Map();
     const seen = new Map();
+    // What is upstream of all replacements is what the program gives; only downstream must the model be able to hold it.
+    const plain = replaced.size ? this.run(tokens) : null;
+    const downstream = new Set();
+    const isSeen = (label, reader) => replaced.has(label) && (replaced.get(label).readers?.includes(reader) ?? true);
     for (const e of this.sops) {
+      if (plain && !this.operands(e.label).some((label) => downstream.has(label) || isSeen(label, e.label))) {
+        values.set(e.label, plain.get(e.label));
+        this.note(e.label, replaced, { values, seen });
+        continue;
+      }
+      downstream.add(e.label);
       const view = (operand) => {
         const item = replaced.get(operand);
         return item && (!item.readers || item.readers.includes(e.label)) ? seen.get(operand) : values.get(operand);
       };
-      values.set(e.label, this.computed(e, view, tokens));
-      const item = replaced.get(e.label);
-      if (item) seen.set(e.label, values.get(e.label).map((own, p) => (item.where[p] ? item.values[p] : own)));
+      values.set(e.label, this.computed(e, view, tokens, replaced.size > 0));
+      this.note(e.label, replaced, { values, seen });
     }
     for (const [label, item] of replaced) {
       const reachesOutput = label === this.output && item.readers?.includes(UNEMBEDDING);
@@ -68,7 +77,13 @@ export class Program {
     return { values, seen };
   }
 
-  computed(e, view, tokens) {
+  /** Note what is seen of an expression that is replaced. */
+  note(label, replaced, { values, seen }) {
+    const item = replaced.get(label);
+    if (item) seen.set(label, values.get(label).map((own, p) => (item.where[p] ? item.values[p] : own)));
+  }
+
+  computed(e, view, tokens, intervened) {
     switch (e.kind) {
       case "tokens":
         return tokens.slice();
@@ -94,7 +109,7 @@ export class Program {
         );
       default: {
         const moved = view(e.sop);
-        return this.pattern(e.selector, view).map((row) => (row.includes(2) ? UNDEFINED : this.average(e, row, moved)));
+        return this.pattern(e.selector, view).map((row) => (row.includes(2) ? UNDEFINED : this.average(e, row, moved, intervened)));
       }
     }
   }
@@ -125,9 +140,9 @@ export class Program {
     );
   }
 
-  average(e, row, moved) {
+  average(e, row, moved, intervened) {
     const selected = moved.filter((_, p) => row[p] === 1);
-    if (!selected.length) return this.atBos.has(e.sop) ? UNDEFINED : e.default;
+    if (!selected.length) return intervened && this.atBos.has(e.sop) ? UNDEFINED : e.default;
     if (selected.includes(UNDEFINED)) return UNDEFINED;
     if (e.encoding === "categorical") {
       return selected.every((value) => same(value, selected[0])) ? selected[0] : UNDEFINED;

@@ -5,6 +5,7 @@ import { pairProblem, travelling } from "./analysis.js";
 import { shown } from "./view_run.js";
 import { ABLATIONS, proofText, reasonText, sequence, statusWord } from "./words.js";
 import { nodeTexts } from "./layout.js";
+import { labelsOf } from "./subspaces.js";
 
 export function detailsView(region, app) {
   const texts = nodeTexts(app.model);
@@ -14,7 +15,7 @@ export function detailsView(region, app) {
     const edge = app.model.truth.edges.find((item) => item.name === name);
     const hidden = state.mode === "guess" && !state.shown;
     region.parentElement.hidden = hidden && kind !== "node";
-    const variables = app.model.truth.variables.map((variable, index) => ({ variable, index })).filter((item) => item.variable.label === name);
+    const variables = app.model.truth.variables.map((variable, index) => ({ variable, index })).filter((item) => labelsOf(item.variable).includes(name));
     fill(
       region,
       interventions(app),
@@ -151,6 +152,7 @@ function variableDetails(app, { variable, index }) {
     { class: "details" },
     h("h3", null, variable.name),
     h("p", null, `Written by ${variable.writer}; read by ${variable.readers.map(([name]) => name).join(", ") || "nothing"}.`),
+    variable.encoding === "subspace" && h("p", { class: "hint" }, subspaceText(variable)),
     h("p", null, "Swap it: from there on, its value is that on the second input."),
     h(
       "ul",
@@ -159,8 +161,8 @@ function variableDetails(app, { variable, index }) {
         h(
           "li",
           null,
-          button(`Swap at ${stage.sites[0]}`, `swap:${index}:${i}`, () => swap(i), { disabled: impossible }),
-          ` ${stage.state}: ${{
+          button(`Swap at ${stage.sites[0]}`, `swap:${index}:${i}`, () => swap(i), { disabled: impossible || stage.span === null }),
+          variable.encoding === "subspace" ? ` ${stageText(stage)}` : ` ${stage.state}: ${{
             live: "all its readers see the swap",
             "partly live": `only ${stage.readers.map(([name]) => name).join(", ")} still see it`,
             dead: "nothing reads it any more: a swap does nothing",
@@ -169,4 +171,16 @@ function variableDetails(app, { variable, index }) {
       ),
     ),
   );
+}
+
+function subspaceText({ exact }) {
+  if (exact) return "Its subspace follows from the weights: what its components write of it, as far as the circuit reads it.";
+  return "Its subspaces were found by trying: each passes on every pair of inputs, and others may pass too.";
+}
+
+function stageText({ rank, sites, span, tried, wrong, rest, distinguishing }) {
+  const runs = `${tried.toLocaleString("en")} interchanges run, ${Math.max(wrong, rest ?? 0).toLocaleString("en")} wrong`;
+  if (!span) return `no subspace is right on every pair (the best: ${runs})`;
+  const where = sites.length > 1 ? `, up to ${sites.at(-1)}` : "";
+  return `${rank} ${rank === 1 ? "dimension" : "dimensions"}${where} (${runs}; the output changes on ${distinguishing.toLocaleString("en")})`;
 }

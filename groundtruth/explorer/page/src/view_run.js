@@ -3,6 +3,7 @@
 import { button, fill, h } from "./dom.js";
 import { agreementOf, pairProblem, readStream } from "./analysis.js";
 import { keyOf, same, spell } from "./decoder.js";
+import { labelsOf } from "./subspaces.js";
 import { sequence } from "./words.js";
 
 export function runView(region, app) {
@@ -128,7 +129,7 @@ function valueTable(app, found) {
         ),
       ),
     ),
-    model.truth.variables.length === 0 && h("p", null, model.data.trained ? "A trained model holds its variables in directions that nobody knows: no stream can be read by variable." : "The directions of this model lie in superposition: no stream can be read by variable."),
+    model.truth.variables.length === 0 && h("p", null, model.data.trained ? "No expression of this model could be swapped rightly on every pair of inputs: no stream can be read by variable." : "The directions of this model lie in superposition: no stream can be read by variable."),
   );
 }
 
@@ -146,11 +147,12 @@ function variableRow(app, variable, held, before) {
   return h(
     "tr",
     null,
-    h("th", { scope: "row" }, h("span", { class: "swatch", style: `background:${app.colour(variable.label)}` }), variable.name),
+    h("th", { scope: "row" }, h("span", { class: "swatch", style: `background:${app.colour(labelsOf(variable)[0])}` }), variable.name),
     held.map(cell),
   );
 }
 
-export function shown({ value, exact }) {
+export function shown({ value, exact, absent }) {
+  if (absent) return "";
   return exact ? spell(value) : `~${spell(value)}`;
 }
