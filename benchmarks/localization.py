@@ -1,10 +1,12 @@
 """How long localization takes, in units of one plain forward pass measured in the same run.
 
-    OMP_NUM_THREADS=1 python benchmarks/localization.py [--repeats 5] [--scaling] [--out FILE.json]
+    OMP_NUM_THREADS=1 python benchmarks/localization.py [--repeats 5] [--scaling] [--reference PYTHON] [--out FILE.json]
 
 One thread, the median of several repeats, in CPU time, which other programs disturb less. Every repeat scores a fresh
-task, so nothing is cached from the one before; taking the model apart is timed apart. The columns "reference" are what
-the public implementation (EAP-IG main) needs in the same units on the same checkpoint shape.
+task, so nothing is cached from the one before; taking the model apart is timed apart. The column "reference" is what
+the public implementation (EAP-IG main) needs in the same units. With --reference it is measured in this run, on the
+same checkpoint and examples, in an interpreter where it is installed, and "agrees" is the correlation of its scores
+with ours over the edges; without, it is quoted from July 2025, on the same shape.
 docs/cost-of-localization.md shows what came out of
 
     python benchmarks/localization.py --scaling --out docs/cost-of-localization.json
@@ -23,7 +25,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from reference_run import run_reference
 from rich.console import Console
 from rich.table import Table
 
@@ -39,6 +43,11 @@ REFERENCE = {
     "exact": 3520, "eap": 32, "eap-ig-inputs": 130, "eap-ig-activations": 950, "ifr": 14, "CPR + CMD": 170,
 }  # fmt: skip
 LIMIT = {"exact": 350, "eap": 16, "eap-ig-inputs": 60, "eap-ig-activations": 300, "ifr": 8, "CPR + CMD": 60}
+QUOTED = "quoted from July 2025"
+INSTALL = (
+    "Make an environment for it: pip install 'transformer-lens<4' git+https://github.com/hannamw/EAP-IG, and name its "
+    "bin/python."
+)
 METHODS = ("exact", "eap", "eap-ig-inputs", "clean-corrupted", "eap-ig-activations", "ifr")
 GROWING = ("exact", "eap-ig-activations", "CPR + CMD", "eap-ig-inputs", "eap", "ifr")
 """What is timed as sizes grow, the dearest first."""
@@ -93,14 +102,33 @@ def load(shape: Shape) -> tuple[Any, Any]:
         return plain, TransformerBridge.boot_transformers(str(checkpoint), device="cpu").eval()
 
 
-def make_task(model: Any, shape: Shape) -> mib.LocalizationTask:
-    """Random prompts; the metric is a logit difference at the last position."""
+def draw_examples(shape: Shape) -> dict[str, torch.Tensor]:
+    """Random prompts, and two answers to each."""
     generator = torch.Generator().manual_seed(1)
     size = (2, shape.prompts, shape.tokens)
     clean, counterfactual = torch.randint(shape.vocabulary, size, generator=generator)
     correct, incorrect = torch.randint(shape.vocabulary, (2, shape.prompts), generator=generator)
-    metric = LogitDifference.at_position(correct, incorrect, n_positions=shape.tokens)
-    return mib.LocalizationTask(model=model, clean=clean, counterfactual=counterfactual, metric=metric)
+    return {"clean": clean, "counterfactual": counterfactual, "correct": correct, "incorrect": incorrect}
+
+
+def make_task(model: Any, shape: Shape) -> mib.LocalizationTask:
+    """Random prompts; the metric is a logit difference at the last position."""
+    drawn = draw_examples(shape)
+    metric = LogitDifference.at_position(drawn["correct"], drawn["incorrect"], n_positions=shape.tokens)
+    return mib.LocalizationTask(
+        model=model, clean=drawn["clean"], counterfactual=drawn["counterfactual"], metric=metric
+    )
+
+
+def agreement(name: str, task: mib.LocalizationTask, theirs: dict[str, Any]) -> str:
+    """Correlate the reference's scores with ours over all edges, where it gave any."""
+    scores = theirs.get(name, {}).get("scores")
+    if not scores:
+        return "-"
+    ours = mib.localization.get(name)(task)
+    edges = [str(edge) for edge in task.graph.edges if str(edge) in scores]
+    pairs = np.array([[ours[edge], scores[edge]] for edge in edges])
+    return f"{np.corrcoef(pairs.T)[0, 1]:.6f}"
 
 
 def timed(work: Work, unit: Work, repeats: int) -> Timing:
@@ -174,7 +202,12 @@ class Bench:
     console: Console
     repeats: int
     only: str | None
+    reference: Path | None
     measured: dict[str, Any]
+
+    def is_wanted(self, name: str) -> bool:
+        """Tell whether a method is timed."""
+        return self.only is None or name in self.only.split(",")
 
     def methods(self) -> None:
         """Each method on the checkpoint that the reference was timed on."""
@@ -188,16 +221,37 @@ class Bench:
             "taking apart": timed(lambda: mib.models.adapters.decompose(bridge), unit, 5),
         }
         self.console.print(f"{edges} edges, {shape}; one Hugging Face forward pass: {1000 * pass_.seconds:.1f} ms")
-        table = Table("what", "ours", "limit", "reference", "ms", title="units of one plain forward pass")
-        for name, work in methods(task).items():
-            if self.only in (None, name):
-                found[name] = timed(work, unit, self.repeats)
-                known = (str(column.get(name, "-")) for column in (LIMIT, REFERENCE))
-                table.add_row(name, f"{found[name].units:.1f}", *known, f"{1000 * found[name].seconds:.1f}")
+        wanted = [name for name in methods(task) if self.is_wanted(name)]
+        theirs = self._reference(plain, shape, [name for name in wanted if name in METHODS])
+        units = {**REFERENCE, **{name: one["units"] for name, one in theirs.items()}}
+        source = "measured in this run" if theirs else QUOTED
+        title = f"units of one plain forward pass; reference: {source}"
+        table = Table("what", "ours", "limit", "reference", "ratio", "agrees", "ms", title=title)
+        for name in wanted:
+            found[name] = timed(methods(task)[name], unit, self.repeats)
+            ours, other = found[name], units.get(name)
+            table.add_row(
+                name, f"{ours.units:.1f}", str(LIMIT.get(name, "-")),
+                "-" if other is None else f"{other:.0f}{'' if name in theirs or not theirs else ' (quoted)'}",
+                "-" if other is None else f"{other / ours.units:.1f}", agreement(name, task, theirs),
+                f"{1000 * ours.seconds:.1f}",
+            )  # fmt: skip
         self.console.print(table)
+        if theirs:
+            self.measured["reference"] = {name: {**one, "scores": None} for name, one in theirs.items()}
         self._keep("gpt2", shape, edges, found)
-        if self.only in (None, "eap"):
+        if self.is_wanted("eap"):
             self._eap(task, unit)
+
+    def _reference(self, plain: Any, shape: Shape, names: Sequence[str]) -> dict[str, Any]:
+        """What the reference takes, and its scores, where one was named."""
+        if self.reference is None or not names:
+            return {}
+        with tempfile.TemporaryDirectory() as folder:
+            plain.save_pretrained(folder)
+            examples = {name: ids.tolist() for name, ids in draw_examples(shape).items()}
+            job = {"checkpoint": folder, **examples, "steps": 5, "methods": list(names), "repeats": self.repeats}
+            return run_reference(self.reference, "eap.attribute", INSTALL, "eap_ig_localization.py", job)["methods"]
 
     def compiled(self, name: str = "reverse", n_pairs: int = 1000) -> None:
         """Exact patching of every edge of a compiled model."""
@@ -246,15 +300,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--scaling", action="store_true", help="also how the cost grows with layers, heads and prompts")
-    parser.add_argument("--only", help="time one method only")
+    parser.add_argument("--only", help="time these methods only, separated by commas")
+    parser.add_argument("--reference", type=Path, metavar="PYTHON", help="an interpreter where EAP-IG is installed")
     parser.add_argument("--out", type=Path, help="write what was measured as JSON")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     versions = {name: metadata.version(name) for name in ("torch", "transformers", "transformer-lens")}
     machine = {"processor": platform.machine(), "threads": 1, "versions": versions}
-    bench = Bench(Console(highlight=False), arguments.repeats, arguments.only, {"machine": machine})
+    bench = Bench(
+        Console(highlight=False), arguments.repeats, arguments.only, arguments.reference, {"machine": machine}
+    )
     bench.methods()
-    if arguments.only in (None, "exact"):
+    if bench.is_wanted("exact"):
         bench.compiled()
     if arguments.scaling:
         bench.scaling()

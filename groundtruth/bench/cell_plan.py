@@ -1,4 +1,4 @@
-"""What a cell will take, in passes and bytes, before anything of it is run."""
+"""What a cell will take, in passes and bytes, before its method is run."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from groundtruth.bench.cell import Cell, CircuitSetting
+from groundtruth.bench.cell import Cell, CircuitSetting, VariableSetting
+from groundtruth.bench.featurizer_sizes import featurizer_sizes
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.evaluator import ORACLE
@@ -16,6 +17,7 @@ from groundtruth.user_methods import is_file_spec
 from mib.engine.ablations import check_ablation
 from mib.engine.row_batches import Widths, bytes_of_a_row, bytes_of_outputs, rows_that_fit
 from mib.errors import MibError
+from mib.featurization.featurizer_passes import plan_featurizer_passes
 from mib.graph import Graph
 from mib.localization.planned_passes import RunSizes, plan_passes
 from mib.models.load import DTYPES
@@ -80,8 +82,8 @@ class _Sizes:
 def plan_cell(cell: Cell) -> CellPlan:
     """Work out what a cell will take; no method is run, and no weight of a language model is read."""
     where: dict[str, Any] = {"method": cell.method, "place": cell.place, "ablation": cell.ablation}
-    if not isinstance(cell.setting, CircuitSetting):
-        return CellPlan(**where, note="featurizers learn until they are done: what they take depends on the data")
+    if isinstance(cell.setting, VariableSetting):
+        return _plan_featurizer(cell, where)
     try:
         sizes = _sizes(cell.evaluator)
     except (MibError, DomainError) as error:
@@ -105,6 +107,28 @@ def plan_cell(cell: Cell) -> CellPlan:
         run_bytes=0 if passes is None else _run_bytes(cell.method, sizes, pool if cached else 0, streaming=streaming),
         streaming=streaming and passes is not None and cell.method not in CIRCUIT_RUNS,
         note="" if passes else "what it runs depends on the method's own code and on the data",
+    )
+
+
+def _plan_featurizer(cell: Cell, where: dict[str, Any]) -> CellPlan:
+    """Bound what a featurizer's cell takes: it learns until it is good enough, or its steps are over."""
+    try:
+        sizes = featurizer_sizes(cell.evaluator, positions=POSITIONS)
+    except (MibError, DomainError) as error:
+        return CellPlan(**where, note=str(error))
+    own = cell.method == ORACLE or is_file_spec(cell.method)
+    passes = None if own else plan_featurizer_passes(cell.method, sizes.pairs, dict(cell.parameters))
+    again = "controls run the method again" if cell.setting.controls and passes and passes.backward else ""
+    return CellPlan(
+        **where,
+        forward=passes and passes.forward,
+        backward=passes and passes.backward,
+        certainty=passes.certainty if passes else "unknown",
+        examples=sizes.pairs.pairs,
+        positions=sizes.positions,
+        model_bytes=sizes.model_bytes,
+        run_bytes=sizes.run_bytes if passes else 0,
+        note=again if passes else "what it runs depends on the method's own code and on the data",
     )
 
 

@@ -20,6 +20,45 @@ CACHE = 2**24
 """Bytes of activations of one batch that run fastest at once on a CPU (measured by benchmarks/featurization.py)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class InterchangeWidths:
+    """Widths of a model, from which the bytes of its interchanges follow.
+
+    Attributes:
+        d_model: Width of the residual stream.
+        d_mlp: Neurons of its widest MLP.
+        n_heads: Heads of a layer.
+        vocabulary: Outputs of the unembedding.
+        number: Bytes a number.
+        on_cpu: True if it is on a CPU, whose caches like small batches.
+    """
+
+    d_model: int
+    d_mlp: int
+    n_heads: int
+    vocabulary: int
+    number: int
+    on_cpu: bool
+
+    def bytes_of_a_row(self, positions: int) -> int:
+        """Bytes that one interchange with a gradient takes at most."""
+        heads = self.n_heads * (4 * self.d_model + positions)
+        return positions * (8 * self.d_model + 2 * self.d_mlp + heads + 3 * self.vocabulary) * self.number
+
+    def bytes_of_recordings(self, n_inputs: int, positions: int) -> int:
+        """Bytes of all recordings: at most three tensors an input, the activation and two others."""
+        return 3 * n_inputs * positions * self.d_model * self.number
+
+    def rows_at_once(self, positions: int, *, memory: int) -> int:
+        """How many interchanges to run at once."""
+        needed = self.bytes_of_a_row(positions)
+        # Half of the memory is for a batch, the other half for the recordings that are kept.
+        most = memory // 2 // needed
+        if self.on_cpu:
+            most = min(most, max(CACHE // needed, 1 + 512 // positions))
+        return max(1, most)
+
+
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """Distinct inputs, and which of them each example's base and source are.
@@ -119,23 +158,25 @@ class Pairs:
     @cached_property
     def rows_at_once(self) -> int:
         """Return how many examples to run at once."""
-        anatomy, n_positions = self.anatomy, self.inputs.shape[1]
-        hidden = max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0)
-        heads = anatomy.n_heads * (4 * anatomy.d_model + n_positions)
-        floats = n_positions * (8 * anatomy.d_model + 2 * hidden + heads + 3 * anatomy.W_U.shape[1])
-        needed = floats * anatomy.token_embedding.element_size()
-        # Half of the memory is for a batch, the other half for the recordings that are kept.
-        most = self.memory // 2 // needed
-        if anatomy.token_embedding.device.type == "cpu":
-            most = min(most, max(CACHE // needed, 1 + 512 // n_positions))
-        return max(1, most)
+        return self.widths.rows_at_once(self.inputs.shape[1], memory=self.memory)
+
+    @property
+    def widths(self) -> InterchangeWidths:
+        """The widths of the model, by which its runs are measured."""
+        anatomy = self.anatomy
+        return InterchangeWidths(
+            d_model=anatomy.d_model,
+            d_mlp=max((block.mlp.W_in.shape[1] for block in anatomy.blocks), default=0),
+            n_heads=anatomy.n_heads,
+            vocabulary=anatomy.W_U.shape[1],
+            number=anatomy.token_embedding.element_size(),
+            on_cpu=anatomy.token_embedding.device.type == "cpu",
+        )
 
     @cached_property
     def _recorded(self) -> Recording | None:
         """All inputs' recordings; None if they do not fit into half of the memory."""
-        size = self.anatomy.token_embedding.element_size()
-        # At most three tensors an input: the activation and two others (see ``site_runs.record``).
-        if 3 * self.inputs.numel() * self.anatomy.d_model * size > self.memory // 2:
+        if self.widths.bytes_of_recordings(*self.inputs.shape) > self.memory // 2:
             return None
         parts = [self._record(rows) for rows in torch.arange(len(self.inputs)).split(self.rows_at_once)]
         others = {name: torch.cat([part.others[name] for part in parts]) for name in parts[0].others}

@@ -6,34 +6,14 @@ holds each to the count. Methods whose work depends on what they find have an up
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mib.engine.ablations import Ablation
 from mib.engine.circuit_run import Columns
+from mib.engine.cost import Passes
 from mib.graph import Graph
 from mib.localization.registry import get
 from mib.sublayers import block_sublayers, next_sublayer
-
-Certainty = Literal["exact", "at most"]
-
-
-@dataclass(frozen=True)
-class Passes:
-    """Passes over the examples.
-
-    Attributes:
-        forward: Forward passes; a run that starts at a later layer counts as the share of layers that it runs.
-        backward: Backward passes, counted in the same way.
-        certainty: ``exact``, or ``at most`` where it depends on the data.
-    """
-
-    forward: float
-    backward: float = 0.0
-    certainty: Certainty = "exact"
-
-    def __add__(self, other: "Passes") -> "Passes":
-        certainty = "exact" if self.certainty == other.certainty == "exact" else "at most"
-        return Passes(self.forward + other.forward, self.backward + other.backward, certainty)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ def plans_table(plans: Sequence[CellPlan]) -> RenderableType:
     most = max((plan.model_bytes + plan.run_bytes for plan in plans), default=0)
     told = (
         f"{notation.plural(len(plans), 'cell')}, none run. Passes are of the method over its examples (<= at most); "
-        f"measuring CPR and CMD comes to them. Language "
-        f"models: for prompts of {POSITIONS} tokens. The largest cell takes {_size(most) or 'nothing that is known'}."
+        f"measuring what it finds comes to them. Language models: for prompts of {POSITIONS} tokens. "
+        f"The largest cell takes {_size(most) or 'nothing that is known'}."
     )
     return Group(table, Text(told, "faint"))
 

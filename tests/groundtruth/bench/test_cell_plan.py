@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.bench.cell import Cell, CircuitSetting
+from groundtruth.bench.cell import Cell, CircuitSetting, VariableSetting
 from groundtruth.bench.cell_plan import plan_cell
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.cli import main
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.evaluation.variables.featurization_tasks import Sizes
 from mib import load_model, localization, tasks
 from tests.mib.engine.test_memory import Watch
 from tests.mib.leaderboard.submissions.checkpoints_of_tasks import stand_in
@@ -45,6 +46,23 @@ def test_a_language_model_is_planned_from_its_configuration_alone(architecture: 
     assert (planned.forward, planned.backward, planned.certainty) == (3, 1, "exact")
     assert watch.peak <= planned.run_bytes <= 12 * watch.peak
     assert planned.model_bytes == pytest.approx(sum(weights.values()), rel=0.1)
+
+
+def test_featurizers_are_bounded_on_compiled_models_and_from_a_configuration(tmp_path: Path) -> None:
+    sizes = Sizes(30, 10, 20)
+    compiled = VariableSetting("step", "residual.1.mid", sizes)
+    given = Cell("das", "second_step", compiled, parameters=(("steps", 4), ("batch_size", 15)))
+    planned = plan_cell(given)
+    assert (planned.certainty, planned.examples, planned.note) == ("at most", 60, "controls run the method again")
+    assert planned.backward == 4 * 15 / 60 and planned.forward == 2 + planned.backward + 10 / 60
+    assert planned.model_bytes > 0 and planned.run_bytes > 0
+    folder = stand_in(tmp_path / "model", "gpt2", "ioi")
+    for path in folder.glob("*.safetensors"):
+        path.unlink()
+    setting = VariableSetting("position", "residual.1.post@last", sizes, controls=False)
+    learned = plan_cell(Cell("das", str(folder), setting, task="ioi", parameters=given.parameters))
+    assert (learned.forward, learned.backward, learned.note) == (planned.forward, planned.backward, "")
+    assert plan_cell(Cell("own.py:mine", "second_step", compiled)).forward is None
 
 
 def test_a_plan_says_what_it_cannot_know_and_writes_nothing(

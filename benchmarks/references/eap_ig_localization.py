@@ -1,0 +1,94 @@
+"""Times EAP-IG (https://github.com/hannamw/EAP-IG) on the task of ``localization.py``, which runs this file.
+
+The interpreter has to import ``eap`` and TransformerLens 2 or 3. EAP-IG allocates its scores on ``cuda``; here that
+name is given the CPU. Its tokenizer is left out: both sides are given the same ids. Nothing else of it is changed.
+"""
+
+from functools import partial
+
+import eap.attribute
+import eap.evaluate
+import torch
+import transformers
+from eap.graph import Graph
+from reference_run import print_measured, read_job, time_in_units
+from transformer_lens import HookedTransformer, HookedTransformerConfig
+from transformer_lens.pretrained.weight_conversions import convert_gpt2_weights
+
+NAMES = {
+    "exact": "exact", "eap": "EAP", "eap-ig-inputs": "EAP-IG-inputs", "clean-corrupted": "clean-corrupted",
+    "eap-ig-activations": "EAP-IG-activations", "ifr": "information-flow-routes",
+}  # fmt: skip
+"""Our names of methods, and theirs."""
+
+REPEATS = {"exact": 1, "eap-ig-activations": 2}
+"""Fewer repeats of what takes long."""
+
+
+def hooked(plain):
+    """The checkpoint as EAP-IG wants it."""
+    own = plain.config
+    config = HookedTransformerConfig(
+        n_layers=own.n_layer, d_model=own.n_embd, n_heads=own.n_head, d_head=own.n_embd // own.n_head,
+        d_mlp=4 * own.n_embd, n_ctx=own.n_positions, d_vocab=own.vocab_size, act_fn="gelu_new",
+        normalization_type="LN", device="cpu", use_attn_result=True, use_split_qkv_input=True, use_hook_mlp_in=True,
+    )  # fmt: skip
+    model = HookedTransformer(config)
+    model.load_state_dict(convert_gpt2_weights(plain, config), strict=False)
+    return model.eval()
+
+
+def put_on_cpu():
+    """Let tensors that ask for cuda be made on the CPU."""
+    zeros = torch.zeros
+    torch.zeros = lambda *size, **how: zeros(*size, **{**how, "device": "cpu"})
+
+
+def main():
+    torch.set_num_threads(1)
+    transformers.logging.disable_progress_bar()
+    put_on_cpu()
+    job = read_job()
+    plain = transformers.GPT2LMHeadModel.from_pretrained(job["checkpoint"]).eval()
+    model = hooked(plain)
+    clean, counterfactual = torch.tensor(job["clean"]), torch.tensor(job["counterfactual"])
+    right, wrong = torch.tensor(job["correct"]), torch.tensor(job["incorrect"])
+    with torch.no_grad():
+        off = float((model(clean) - plain(clean).logits).abs().max())
+    if off > 1e-3:
+        raise SystemExit(f"the checkpoint gives other logits in TransformerLens, by {off:.2g}: nothing to compare.")
+    lengths = torch.full((len(clean),), clean.shape[1])
+
+    def ids_of(model, inputs, max_length=None):
+        ids = counterfactual if inputs[0] == "counterfactual" else clean
+        return ids, torch.ones_like(ids), lengths, ids.shape[1]
+
+    eap.attribute.tokenize_plus = eap.evaluate.tokenize_plus = ids_of
+
+    def loss(logits, clean_logits, input_lengths, label, *, whole):
+        last, rows = logits[:, -1], torch.arange(len(logits))
+        each = last[rows, wrong] - last[rows, right]
+        return each.sum() if whole else each
+
+    data = [(["clean"] * len(clean), ["counterfactual"] * len(clean), None)]
+
+    def run(name):
+        graph = Graph.from_model(model)
+        metric = partial(loss, whole=name != "exact")
+        eap.attribute.attribute(model, graph, data, metric, NAMES[name], ig_steps=job["steps"], quiet=True)
+        return graph
+
+    @torch.no_grad()
+    def unit():
+        plain(clean)
+
+    measured = {}
+    for name in job["methods"]:
+        units, seconds = time_in_units(partial(run, name), unit, min(job["repeats"], REPEATS.get(name, 99)))
+        scores = {edge: float(found.score) for edge, found in run(name).edges.items()} if name != "exact" else {}
+        measured[name] = {"units": units, "seconds": seconds, "scores": scores}
+    print_measured({"methods": measured, "versions": {"torch": torch.__version__}})
+
+
+if __name__ == "__main__":
+    main()
