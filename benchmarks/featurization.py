@@ -44,7 +44,7 @@ INSTALL = "Make an environment for it: pip install pyvene, and name its bin/pyth
 SHAPE = Shape(prompts=320)
 """Sizes of the checkpoint and of the task that both learn on."""
 
-TRAINING = {"layer": 1, "rank": 4, "steps": 50, "batch_size": 32}
+TRAINING = {"layer": 1, "rank": 4, "steps": 20, "batch_size": 32}
 """What both learn, and how long."""
 
 

@@ -83,7 +83,7 @@ def plan_cell(cell: Cell) -> CellPlan:
     """Work out what a cell will take; no method is run, and no weight of a language model is read."""
     where: dict[str, Any] = {"method": cell.method, "place": cell.place, "ablation": cell.ablation}
     if isinstance(cell.setting, VariableSetting):
-        return _plan_featurizer(cell, where)
+        return _plan_featurizer(cell, where, controls=cell.setting.controls)
     try:
         sizes = _sizes(cell.evaluator)
     except (MibError, DomainError) as error:
@@ -110,7 +110,7 @@ def plan_cell(cell: Cell) -> CellPlan:
     )
 
 
-def _plan_featurizer(cell: Cell, where: dict[str, Any]) -> CellPlan:
+def _plan_featurizer(cell: Cell, where: dict[str, Any], *, controls: bool) -> CellPlan:
     """Bound what a featurizer's cell takes: it learns until it is good enough, or its steps are over."""
     try:
         sizes = featurizer_sizes(cell.evaluator, positions=POSITIONS)
@@ -118,7 +118,7 @@ def _plan_featurizer(cell: Cell, where: dict[str, Any]) -> CellPlan:
         return CellPlan(**where, note=str(error))
     own = cell.method == ORACLE or is_file_spec(cell.method)
     passes = None if own else plan_featurizer_passes(cell.method, sizes.pairs, dict(cell.parameters))
-    again = "controls run the method again" if cell.setting.controls and passes and passes.backward else ""
+    again = "controls run the method again" if controls and passes and passes.backward else ""
     return CellPlan(
         **where,
         forward=passes and passes.forward,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mib.engine.cost import Passes
-from mib.featurization.registry import get
+from mib.featurization.registry import CHECKED, get
 from mib.featurization.training import EVERY
 
 
@@ -36,7 +36,9 @@ class PairSizes:
     @property
     def recorded(self) -> Passes:
         """The runs of all bases and sources; also a method that needs none is held to its law on activations."""
-        return Passes(2, certainty="at most")
+        # Where they are not kept, those to learn from are run for the method, and some of all for its law.
+        once = 1 if self.cached else self.over(self.train + min(self.pairs, CHECKED))
+        return Passes(2 * once, certainty="at most")
 
     def over(self, pairs: float) -> float:
         """Some pairs as a share of all."""

@@ -43,5 +43,5 @@ def test_no_method_takes_more_passes_than_are_planned(name: str, memory: int, mo
     method(task, **given)
     assert planned is not None
     assert counted.forward / len(task) <= planned.forward and counted.backward / len(task) <= planned.backward
-    if name.startswith("dbm"):  # which takes all its steps: the bound is what it takes
-        assert counted.backward / len(task) == pytest.approx(planned.backward, rel=0.1)
+    if name.startswith("dbm"):  # which takes all its steps; only the last batch of an epoch is smaller than planned
+        assert counted.backward / len(task) > 0.8 * planned.backward
