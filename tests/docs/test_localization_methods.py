@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from groundtruth.bench.circuit_subjects import PUBLISHED_LENGTHS
 from mib import localization
 
 PAGE = (Path(__file__).parents[2] / "docs" / "localization-methods.md").read_text()
@@ -31,6 +32,19 @@ def test_our_settings_are_the_defaults(row: list[str]) -> None:
     for name, value in re.findall(r"`(\w+)=([^`]+)`", row[1]):
         if name != "mlp_gradient_at":  # named as the option that is not the default
             assert localization.get(first).parameters[name] == literal_eval(value)
+
+
+def test_the_full_profile_trains_masks_for_as_long_as_the_page_says_was_published() -> None:
+    published = {row[0]: row[2] for row in rows("deviations")}
+    told = {
+        "edge-pruning": "Tracr: {steps:,} steps at {learning_rate} and {multiplier_rate}",
+        "subnetwork-probing": "{steps:,} steps at {learning_rate}",
+        "ugs": "{steps:,} steps",
+    }
+    for name, text in told.items():
+        assert text.format(**PUBLISHED_LENGTHS[name]) in published[f"`{name}`"]
+    for name, parameters in PUBLISHED_LENGTHS.items():
+        assert set(parameters) <= set(localization.get(name).parameters)
 
 
 def test_every_family_names_methods_that_exist_and_none_is_left_out() -> None:
