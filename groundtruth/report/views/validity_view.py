@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from groundtruth.bench.tracks import CIRCUITS
 from groundtruth.report import notation
 from groundtruth.report.fitted_table import FittedTable, TableColumn
 from groundtruth.report.markdown import markdown_list, markdown_table, markdown_text
@@ -82,7 +83,8 @@ def verdict_sentence(report: ValidityReport | None) -> list[Text]:
             f"{one.tau:.2f}", mood(one.tau)
         )
         text.append(f" ({_interval(one.interval)}, {notation.plural(len(one.methods), 'method')})", "faint")
-    return [text.append(". `groundtruth validity` has every tier.", "faint")]
+    track = f" --track {report.track}" if report and report.track != CIRCUITS.name else ""
+    return [text.append(f". `groundtruth validity{track}` has every tier.", "faint")]
 
 
 def _weights(weights: Mapping[str, float]) -> str:
