@@ -17,7 +17,7 @@ class PlainNetwork:
         style: ``gpt2`` or ``llama``.
         norm: Whether what is read is normalised.
         causal: Whether a position sees only the past.
-        activation: ``gelu_new`` or ``gelu``.
+        activation: ``gelu_new``, ``gelu`` or ``relu``.
     """
 
     def __init__(
@@ -71,6 +71,8 @@ class PlainNetwork:
             gate = x @ self.w["W_gate"][layer]
             return gate / (1 + np.exp(-gate)) * hidden @ self.w["W_out"][layer]
         hidden = hidden + self.w["b_in"][layer]
+        if self.activation == "relu":
+            return np.maximum(hidden, 0) @ self.w["W_out"][layer] + self.w["b_out"][layer]
         if self.activation == "gelu":
             return (
                 0.5 * hidden * (1 + np.vectorize(erf)(hidden / np.sqrt(2))) @ self.w["W_out"][layer]

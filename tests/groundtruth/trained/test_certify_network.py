@@ -12,9 +12,14 @@ from groundtruth.trained.certify_network import Certifier, certify
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from tests.groundtruth.trained.plain_enumeration import PlainNetwork, answers
-from tests.groundtruth.trained.small_networks import ARCHITECTURES, GPT2, PLAIN, random_network
+from tests.groundtruth.trained.small_networks import ARCHITECTURES, GPT2, LLAMA, PLAIN, random_network
 
-SEEDS = {"gpt2": 1, "llama": 0, "without norm, bidirectional": 1, "biases, exact gelu": 1}
+SHAPES = {
+    **ARCHITECTURES,
+    "llama, bidirectional": replace(LLAMA, n_kv_heads=None, causal=False),
+    "relu": replace(GPT2, activation="relu"),
+}
+SEEDS = {**dict.fromkeys(SHAPES, 1), "llama": 0}
 """Seeds of networks that have both live and inert edges under every ablation."""
 
 
@@ -42,10 +47,12 @@ def _enumerate(network, ablation):
     return changed
 
 
-@pytest.mark.parametrize("ablation", ABLATIONS)
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("name", "ablation"),
+    [(name, kind) for name in SHAPES for kind in ABLATIONS if name in ARCHITECTURES or kind == "resample"],
+)
 def test_certificate_counts_what_numpy_counts(name, ablation):
-    network = random_network(ARCHITECTURES[name], length=2, seed=SEEDS[name])
+    network = random_network(SHAPES[name], length=2, seed=SEEDS[name])
     certifier = Certifier(network, n_subsets=0)
     counted = _enumerate(network, ablation)
     assert {0, *map(bool, counted.values())} == {False, True}  # both kinds of edges are there
