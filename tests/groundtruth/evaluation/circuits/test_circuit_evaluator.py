@@ -29,8 +29,16 @@ def evaluator(name: str, ablation: str = "resample", level: str = "edge") -> Cir
     return CircuitEvaluator.of(model(name), ablation=ablation, level=level, n_pairs=48, max_sizes=9)
 
 
-@pytest.mark.parametrize("ablation", ["resample", "zero", "mean", "mean-positional"])
-@pytest.mark.parametrize("name", ["reverse", "hist", "frac_prevs", "contains_x_twice_told"])
+@pytest.mark.parametrize(
+    ("name", "ablation"),
+    [
+        *((name, "resample") for name in ("reverse", "hist", "frac_prevs", "contains_x_twice_told")),
+        ("reverse", "mean"),
+        ("hist", "zero"),
+        ("frac_prevs", "mean-positional"),
+        ("contains_x_twice_told", "zero"),
+    ],
+)
 def test_the_oracle_ranks_every_live_edge_first(name: str, ablation: str) -> None:
     row = evaluator(name, ablation).score("oracle")
     assert row.live is not None
