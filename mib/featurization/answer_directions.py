@@ -91,7 +91,9 @@ def _gram_of_readout(task: FeaturizationTask, readout: Readout) -> Gram:
     W_U = task.anatomy.W_U
     gram = torch.zeros(len(W_U), len(W_U), dtype=torch.float64, device=W_U.device)
     for batch in task.pairs.batches(task.split.train):
-        logits = task.logits(batch, task.activations(batch)[0]).detach().requires_grad_()
+        with torch.no_grad():
+            logits = task.logits(batch, task.activations(batch)[0])
+        logits = logits.requires_grad_()
         read = _numbers(task, readout(logits, batch), batch)
         for number in range(read.shape[-1]):
             (gradient,) = torch.autograd.grad(read[..., number].sum(), logits, retain_graph=True)

@@ -75,6 +75,11 @@ def _activations(sizes: PairSizes, given: Mapping[str, Any]) -> Passes:
     return sizes.recorded
 
 
+def _weights_and_answers(sizes: PairSizes, given: Mapping[str, Any]) -> Passes:
+    # A readout's gradient is taken at the logits of the bases; where nothing is kept they are recorded anew for it.
+    return sizes.recorded + Passes(sizes.over(sizes.train) * (1 if sizes.cached else 4), certainty="at most")
+
+
 def _learned(sizes: PairSizes, given: Mapping[str, Any]) -> Passes:
     once = sizes.training(given["steps"], given["batch_size"])
     restarts = given.get("restarts", 1)
@@ -102,6 +107,7 @@ _PASSES: Mapping[str, Callable[[PairSizes, Mapping[str, Any]], Passes]] = {
     "dbm-pca": _learned,
     "dbm-sae": _learned,
     "dbm-sae-batch-top-k": _learned,
+    "dbm-sae-top-afa": _learned,
     "dbm-sae-top-k": _learned,
     "dbm-sparse": _learned,
     "dbm-svd": _learned,
@@ -112,8 +118,10 @@ _PASSES: Mapping[str, Callable[[PairSizes, Mapping[str, Any]], Passes]] = {
     "linear-probe": _activations,
     "mdas": _learned,
     "no-op": _activations,
+    "observable-propagation": _weights_and_answers,
     "pca": _activations,
     "random-k": _activations,
     "svd": _activations,
+    "vocabulary-projection": _weights_and_answers,
 }
 """All built-in methods. An autoencoder's own steps run the autoencoder and not the model."""
