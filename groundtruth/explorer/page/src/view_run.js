@@ -85,7 +85,7 @@ function agreement(app, found) {
   const { model } = app;
   const said = found.causal.get(model.program.output);
   const only = app.store.state.network ? app.store.state.at : null;
-  const verdict = { undefined: "no compiled model could hold this", true: only ? `they agree at position ${only[0]}` : "model and program agree", false: only ? `they differ at position ${only[0]}` : "they differ" }[agreementOf(model, app.store.state, found)];
+  const verdict = { undefined: model.data.trained ? "a swap leaves the program without a value here, and nothing is claimed" : "no compiled model could hold this", true: only ? `they agree at position ${only[0]}` : "model and program agree", false: only ? `they differ at position ${only[0]}` : "they differ" }[agreementOf(model, app.store.state, found)];
   return h("span", { id: "causal-verdict" }, `${sequence(said.map((v) => (String(v) === "undefined" ? "?" : v)))}: ${verdict}`);
 }
 
