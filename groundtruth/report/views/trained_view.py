@@ -45,6 +45,8 @@ def trained_facts(model: TrainedModel) -> Text:
         return text
     told = CHOSEN if model.correspondence.planned else UNPLANNED
     text.append(f"\ntrained ({training.kind}, seed {training.seed}, {training.steps:,} steps) · {told}", "faint")
+    if model.recipe:
+        text.append(f"\nvariant that keeps the function · {' · '.join(map(str, model.recipe))}", "faint")
     unmet = model.certificate.unmet(model)
     text.append(f"\nNOT certified: {unmet[0]}; " if unmet else "\ncertified ", "bad" if unmet else "faint")
     return text.append(f"by enumeration: all {n:,} inputs, each edge cut on all {n * n:,} pairs", "faint")

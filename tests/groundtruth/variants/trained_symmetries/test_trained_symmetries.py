@@ -10,6 +10,7 @@ import groundtruth
 from groundtruth import localization_task
 from groundtruth.errors import VariantError
 from groundtruth.files import from_json, to_json
+from groundtruth.report.views.trained_view import trained_facts
 from groundtruth.specs import find_model
 from groundtruth.store.read_trained import read_trained_network
 from groundtruth.store.save_trained import save_trained
@@ -121,6 +122,7 @@ def test_symmetries_keep_every_claim_of_the_certificate():
         assert after.counts["live"] == before.counts["live"] > 0
         assert [after[variant.edges[t.edge]].reason for t in before.truths] == [t.reason for t in before.truths]
     assert not variant.model.certificate.unmet(variant.model)
+    assert f"variant that keeps the function · {variant.model.recipe[0]} · " in trained_facts(variant.model).plain
 
 
 @pytest.mark.parametrize("name", TRAINED_SYMMETRIES)
