@@ -125,6 +125,9 @@ def test_a_trained_models_variable_is_swapped_in_a_page_that_unpacks_itself(
     page.locator("[data-key^='swap:']").first.click()
     assert "model and program agree" in text(page, "#causal-verdict")
     assert page.locator(".values mark").count() > 0
+    # The second site has the first one's subspace.
+    assert "no subspace" not in text(page, "#details")
+    assert page.locator("#details li", has_text="Swap at resid_mid1").inner_text().count("0 wrong") == 1
     shown, address = text(page, "body"), page.url
     page.goto("about:blank")
     visit(page, address)

@@ -3,6 +3,8 @@
 import { Matrix, addTo, dot } from "./matrix.js";
 
 const MOST_INPUTS = 100;
+// Subspaces are written down to 16 binary places, so that what was swapped is off by some 1e-5 of its length.
+const FAR = 1e-3;
 
 /** A variable whose stages have their subspaces unpacked; one of a compiled model as it is. */
 export function readVariableData(variable) {
@@ -56,7 +58,7 @@ export function readSubspace(variable, stage, vector, runs) {
   let best = { distance: Infinity };
   for (const { value, mean, radius } of stage.means) {
     const distance = far(held, mean);
-    if (distance < best.distance) best = { value, distance, exact: distance <= radius * (1 + 1e-6) + 1e-6 };
+    if (distance < best.distance) best = { value, distance, exact: distance <= radius + FAR * (1 + radius) };
   }
   return { value: best.value ?? null, exact: best.exact ?? false };
 }

@@ -180,7 +180,7 @@ function subspaceText({ exact }) {
 
 function stageText({ rank, sites, span, tried, wrong, rest, distinguishing }) {
   const runs = `${tried.toLocaleString("en")} interchanges run, ${Math.max(wrong, rest ?? 0).toLocaleString("en")} wrong`;
-  if (!span) return `no subspace is right on every pair (the best: ${runs})`;
+  if (span === null) return `no subspace is right on every pair (the best: ${runs})`;
   const where = sites.length > 1 ? `, up to ${sites.at(-1)}` : "";
   return `${rank} ${rank === 1 ? "dimension" : "dimensions"}${where} (${runs}; the output changes on ${distinguishing.toLocaleString("en")})`;
 }
