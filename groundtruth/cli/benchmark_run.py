@@ -184,7 +184,8 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     for cell, outcome, was_known in tracked("scoring", outcomes, total=len(cells)):
         found[cell] = outcome
         known += was_known
-    jobs = options.jobs or (None if executor.is_remote else os.cpu_count())
+    here = 1 if options.executor == "serial" else os.cpu_count()
+    jobs = options.jobs or (None if executor.is_remote else here)
     how: dict[str, Any] = {
         "seconds": time.perf_counter() - start, "executor": options.executor, "jobs": jobs, "known": known,
     }  # fmt: skip

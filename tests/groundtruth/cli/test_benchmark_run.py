@@ -46,6 +46,14 @@ def test_runs_that_were_asked_other_things_have_other_names() -> None:
     assert others[0] == name_run(track, Request("smoke", models=["reverse"], methods=["eap"]), "smoke")
 
 
+def test_a_serial_run_says_that_it_was_one_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["score", "random", "--against", "", "--models", "hist", "--profile", "smoke", "--executor", "serial",
+              "--out", str(tmp_path), "--json"])  # fmt: skip
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    assert (settings["executor"], settings["jobs"]) == ("serial", 1)
+
+
 def test_the_exit_code_is_1_where_nothing_was_scored() -> None:
     skipped = (circuit_cell("eap", "odd"), Skipped("no live edge", "model"))
     assert exit_code(result_of([skipped], seconds=0.0)) == 1
