@@ -73,6 +73,8 @@ class LanguageCircuit:
             FormatError: If the file is malformed.
         """
         if not is_language_model(model):
+            if model.startswith((".", "/", "~")) and not Path(model).expanduser().is_dir():
+                raise GroundTruthError(f"--models {model}: there is no such folder. Name that of a checkpoint.")
             raise GroundTruthError(
                 f"'{model}' is no language model: its page shows the exact circuit, and a ranking beside it with "
                 f"groundtruth explore {model} --method NAME."

@@ -86,6 +86,10 @@ def test_the_page_is_one_small_file(ranking: Path) -> None:
         (["hist", "--top", "3"], "--top 3: say by --models of which language model the circuit is, such as learned."),
         (["hist", "--models", "learned"], "--models learned: name one circuit file (.json or .pt), and leave --site "),
         (["mine.json", "--models", "hist"], "'hist' is no language model: its page shows the exact circuit"),
+        (
+            ["mine.json", "--models", "./nowhere"],
+            "--models ./nowhere: there is no such folder. Name that of a checkpoint.",
+        ),
         (["mine.json", "--models", "learned", "--top", "999"], "--top 999: mine.json ranks 262 parts. Choose from 1 "),
         (["other.json", "--models", "learned"], "other.json is of another model: it has 1 layers x 1 heads, d_model 4"),
     ],

@@ -16,6 +16,7 @@ from groundtruth.cli import main
 from groundtruth.explorer.packed_page import pack_page
 from groundtruth.explorer.page_file import bundled, model_page, script_json
 from groundtruth.store.catalog import shipped, shipped_trained, stored
+from groundtruth.trained.trained_model import TrainedModel
 from tests.groundtruth.explorer.node import PAGE, build_tools, node
 
 LIMIT = 250_000
@@ -56,7 +57,9 @@ BEYOND = {"waiting_pair@free-2"}
 
 def incompressible(name: str) -> float:
     """Bytes of text that a network's weights take at least: 24 bits and an exponent, 7 bits a character."""
-    numbers = np.concatenate([tensor.numpy().ravel() for tensor in load(name).weights.tensors.values()])
+    model = load(name)
+    assert isinstance(model, TrainedModel)
+    numbers = np.concatenate([tensor.numpy().ravel() for tensor in model.weights.tensors.values()])
     _, counts = np.unique(np.frexp(numbers[numbers != 0])[1], return_counts=True)
     shares = counts / counts.sum()
     return float(counts.sum() * (24 - (shares * np.log2(shares)).sum()) / 7)
