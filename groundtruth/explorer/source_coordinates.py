@@ -33,7 +33,7 @@ _LEAST_ANGLE = 1e-2
 
 def rounded(numbers: Array) -> Array:
     """Numbers at the precision of coordinates."""
-    return np.round(numbers * 2.0**BINARY_PLACES) / 2.0**BINARY_PLACES
+    return np.asarray(np.round(numbers * 2.0**BINARY_PLACES) / 2.0**BINARY_PLACES, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

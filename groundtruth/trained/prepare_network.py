@@ -91,6 +91,7 @@ def prepare_network(
         architecture=shape,
         weights=initial_weights(shapes, torch.Generator().manual_seed(plan.seed)),
         training=TrainingRecipe("scratch", plan.seed, 0),
+        recipe=(),
         **texts,
     )
 
