@@ -96,15 +96,18 @@ class NumberedProgram:
         causal: True if attention sees only the past.
         vocab: The tokens of its domain.
         max_seq_len: The length of its longest input.
+        defaults: True if an Aggregate that selects nothing gives its default whatever it moves, as in RASP.
     """
 
-    def __init__(self, program: rasp.SOp, *, causal: bool, vocab: tuple[Any, ...], max_seq_len: int) -> None:
+    def __init__(
+        self, program: rasp.SOp, *, causal: bool, vocab: tuple[Any, ...], max_seq_len: int, defaults: bool = False
+    ) -> None:
         self.output = program.label
         self.sops = {e.label: e for e in children_first(program) if isinstance(e, rasp.SOp)}
         self.numbers = {label: Numbers() for label in self.sops}
         self.operands = {label: _operands(sop) for label, sop in self.sops.items()}
         self._causal = causal
-        self._at_bos = written_at_bos(self.sops)
+        self._at_bos = set[str]() if defaults else written_at_bos(self.sops)
         self._held: dict[str, Callable[[Value], Value]] = {}
         over_numbers = [e for e in self.sops.values() if isinstance(e, rasp.Map) and rasp.is_numerical(e.inner)]
         if over_numbers:

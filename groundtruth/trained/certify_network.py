@@ -61,6 +61,8 @@ class Certifier:
         seed: Draws random subsets.
         n_subsets: How many are drawn.
         progress: Told what is being done.
+        defaults: True if interchanges are asked for where an Aggregate selects nothing, too; certificates leave out
+            those after which a compiled model would have no value.
         cells: How many (edge, pair) runs were made so far.
     """
 
@@ -68,6 +70,7 @@ class Certifier:
     seed: int = 0
     n_subsets: int = N_SUBSETS
     progress: Progress = lambda what, share: None
+    defaults: bool = False
     cells: int = field(default=0, init=False)
     _batches: dict[tuple[int, ...], list[Batch]] = field(default_factory=dict[tuple[int, ...], list[Batch]], init=False)
 
@@ -289,7 +292,7 @@ class Certifier:
     @cached_property
     def swapped(self) -> SwappedProgram:
         """The program on the whole domain, for interchanges."""
-        return SwappedProgram(self.network, self.runs.inputs)
+        return SwappedProgram(self.network, self.runs.inputs, defaults=self.defaults)
 
 
 def certify(

@@ -23,13 +23,19 @@ class SwappedProgram:
     Args:
         network: The network; its inputs are of one length.
         inputs: Those that pairs are made of.
+        defaults: True if an Aggregate that selects nothing gives its default, as in RASP; else it has no value where a
+            compiled model's head would read BOS.
     """
 
-    def __init__(self, network: ProgramNetwork, inputs: Sequence[Tokens]) -> None:
+    def __init__(self, network: ProgramNetwork, inputs: Sequence[Tokens], *, defaults: bool = False) -> None:
         domain = network.domain
         self._decoder = network.decoder
         self._program = NumberedProgram(
-            network.program, causal=network.causal, vocab=domain.vocab, max_seq_len=domain.max_seq_len
+            network.program,
+            causal=network.causal,
+            vocab=domain.vocab,
+            max_seq_len=domain.max_seq_len,
+            defaults=defaults,
         )
         self._columns = dict(self._program.run(list(inputs)))
 
