@@ -27,7 +27,7 @@ def crash(task):
 
 def slow(task):
     import time
-    time.sleep(0.5)
+    time.sleep(1.5)
     return chance(task)
 
 NUMBER = 3
@@ -369,7 +369,7 @@ def test_an_interruption_leaves_the_finished_cells(files: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "interrupted" in err
     assert "Traceback" not in err
     kept = [path for path in cells.glob("*.json") if json.loads(path.read_text())["schema_version"] == 2]
