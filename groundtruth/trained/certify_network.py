@@ -70,7 +70,7 @@ class Certifier:
     seed: int = 0
     n_subsets: int = N_SUBSETS
     progress: Progress = lambda what, share: None
-    defaults: bool = False
+    defaults: bool = field(default=False, kw_only=True)
     cells: int = field(default=0, init=False)
     _batches: dict[tuple[int, ...], list[Batch]] = field(default_factory=dict[tuple[int, ...], list[Batch]], init=False)
 

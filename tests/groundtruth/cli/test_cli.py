@@ -360,7 +360,7 @@ def test_check_says_what_was_expected(files: Path, run) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals differ")
 def test_an_interruption_leaves_the_finished_cells(files: Path) -> None:
-    # What a shell starts in the background ignores Ctrl-C, and so do its children; this one is to hear it wherever it runs.
+    # What a shell starts in the background ignores Ctrl-C, and so do its children; this one is to hear it all the same.
     hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     command = [sys.executable, "-c", f"{hears}; from groundtruth.cli import main; main()", "score", "m.py:slow"]
     command += ["--profile", "smoke", "--against", "oracle", "--jobs", "1"]
