@@ -121,7 +121,8 @@ def _slope(task: LocalizationTask, constants: Constants, examples: Int[Tensor, "
                 change = constants.to(outputs)[source][:, None] - outputs[row, source]
                 run = engine.trace(rows[row], stream=streams[first][row] + change, first=first, split=False)
                 (gradient,) = torch.autograd.grad(task.metric(run.logits, rows[row]).sum(), run.start)
-                slope.index_add_(0, source.to(slope.device), gradient.double().sum(1).to(slope.device) / len(examples))
+                for one in source.unique().tolist():  # summed as they would be alone, to the last digit
+                    slope[one] += gradient[source == one].double().sum((0, 1)).cpu() / len(examples)
     return slope
 
 
