@@ -91,39 +91,6 @@ def constant_stream(
     return total
 
 
-@dataclass(eq=False)
-class _Written:
-    """What the sources wrote so far, in room for all of them where no gradient is wanted: nothing is copied twice.
-
-    Attributes:
-        room: [row, source, position, d_model].
-        n: How many sources wrote.
-    """
-
-    room: Outputs
-    n: int
-
-    @classmethod
-    def of(cls, outputs: Outputs, n_sources: int) -> "_Written":
-        if torch.is_grad_enabled():
-            return cls(outputs, outputs.shape[1])
-        room = outputs.new_empty(len(outputs), n_sources, *outputs.shape[2:])
-        room[:, : outputs.shape[1]] = outputs
-        return cls(room, outputs.shape[1])
-
-    @property
-    def outputs(self) -> Outputs:
-        return self.room[:, : self.n]
-
-    def add(self, new: Outputs) -> None:
-        # A gradient needs what earlier sublayers read as it was.
-        if torch.is_grad_enabled():
-            self.room = torch.cat((self.room, new), dim=1)
-        else:
-            self.room[:, self.n : self.n + new.shape[1]] = new
-        self.n += new.shape[1]
-
-
 @dataclass(frozen=True, eq=False)
 class CircuitRun:
     """One chunk of rows of circuit runs.
@@ -154,10 +121,11 @@ class CircuitRun:
             start: The first sublayer that reads a cut edge; nothing before it is run.
         """
         # Outputs before the first cut are those of the full run: nothing that they depend on is cut.
-        written = _Written.of(self._masked(outputs, 0), len(self.graph.sources))
+        written = self._masked(outputs, 0)
         for sublayer in block_sublayers(self.graph.n_layers, start=start):
-            written.add(self._masked(self._component(sublayer, written.outputs), written.n))
-        return self.anatomy.unembed(self._read(unembedding_sublayer(self.graph.n_layers), written.outputs)[:, 0])
+            new = self._masked(self._component(sublayer, written), written.shape[1])
+            written = torch.cat((written, new), dim=1)
+        return self.anatomy.unembed(self._read(unembedding_sublayer(self.graph.n_layers), written)[:, 0])
 
     def _component(self, sublayer: int, written: Outputs) -> Float[Tensor, "row writer position d_model"]:
         layer, is_mlp = split_sublayer(sublayer)
