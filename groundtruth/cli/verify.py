@@ -25,23 +25,14 @@ def verify(
     from groundtruth.report.progress import tracked
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.verifications import verification_data, verifications_table
-    from groundtruth.store.catalog import (
-        shipped,
-        shipped_large,
-        shipped_layernorm,
-        shipped_learned,
-        shipped_trained,
-        shipped_variants,
-        stored,
-    )
+    from groundtruth.store.catalog import every_shipped, stored
     from groundtruth.truth.verify_many import verify_many
 
     wanted = flat(names)
     for name in wanted:
         if stored(name) is None and not Path(name).is_dir():
             load(name)  # an unknown name is bad input, not a failed proof
-    compiled = [*shipped(), *shipped_large(), *shipped_learned()]
-    wanted = wanted or [*compiled, *shipped_variants(), *shipped_layernorm(), *shipped_trained()]
+    wanted = wanted or every_shipped()
     executor = where.choose_executor(Path("results/jobs"))
     outcomes = verify_many(wanted, executor=executor, timeout=cell_timeout)
     found = list(tracked("verifying", outcomes, total=len(wanted)))

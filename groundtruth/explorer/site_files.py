@@ -11,14 +11,7 @@ from groundtruth.explorer.page_file import bundled, environment, model_page
 from groundtruth.files import write_whole
 from groundtruth.model import KnownModel
 from groundtruth.specs import find_model
-from groundtruth.store.catalog import (
-    shipped,
-    shipped_large,
-    shipped_layernorm,
-    shipped_learned,
-    shipped_trained,
-    shipped_variants,
-)
+from groundtruth.store.catalog import every_shipped
 
 INDEX = "index.html"
 
@@ -47,7 +40,7 @@ def write_site(
     """
     folder.mkdir(parents=True, exist_ok=True)
     entries: dict[str, dict[str, Any]] = {}
-    asked = list(names) or every_model()
+    asked = list(names) or every_shipped()
     for number, name in enumerate(asked, 1):
         model = find_model(name)
         if model.name in entries:
@@ -63,12 +56,6 @@ def write_site(
     )
     write_whole(folder / INDEX, index.encode())
     return [folder / f"{name}.html" for name in entries]
-
-
-def every_model() -> list[str]:
-    """The names of all models that ship, in the order of a site's index."""
-    kinds = (shipped, shipped_large, shipped_learned, shipped_variants, shipped_layernorm, shipped_trained)
-    return [name for names_of in kinds for name in names_of()]
 
 
 def _entry(model: KnownModel) -> dict[str, Any]:

@@ -94,6 +94,12 @@ def shipped_learned() -> list[str]:
     return sorted(path.parent.name for path in learned_folder().glob(f"*/{MODEL}"))
 
 
+def every_shipped() -> list[str]:
+    """The names of all models that ship: compiled ones, variants, those behind LayerNorm, trained ones."""
+    kinds = (shipped, shipped_large, shipped_learned, shipped_variants, shipped_layernorm, shipped_trained)
+    return [name for names_of in kinds for name in names_of()]
+
+
 def stored(name: str) -> Path | None:
     """The folder of a shipped model, variant or trained model; ``None`` if none has that name.
 
