@@ -11,6 +11,12 @@ from torch import Tensor
 from groundtruth.errors import ArtifactError
 from groundtruth.trained.architecture import Architecture
 
+QUERY_HEADS = ("W_Q", "b_Q", "W_O")
+"""Arrays with an entry for each head of a layer, in their second axis."""
+
+KEY_HEADS = ("W_K", "W_V", "b_K", "b_V")
+"""Arrays with an entry for each head that has keys and values of its own, in their second axis."""
+
 _INITIAL_SCALE = 1.0
 """Standard deviation of an initial matrix, times the root of the number of its inputs."""
 

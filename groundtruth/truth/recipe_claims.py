@@ -1,6 +1,5 @@
 """How a model says that it was made, done again: its program compiled anew, and each step of its recipe applied."""
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,10 +14,10 @@ from groundtruth.compiler.compile_program import compile_unchecked
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.store.catalog import shipped
+from groundtruth.truth.repeat_step import repeat_step
 from groundtruth.variants.hardenings.directions import in_directions
 from groundtruth.variants.mixture import MIXTURES, mix_programs
 from groundtruth.variants.tiers import SUPERPOSED, TIERS, TRANSFORMATIONS, Tier
-from groundtruth.variants.variant import generator_of
 from mib.errors import did_you_mean
 
 _ROUNDING = 1e-9
@@ -48,7 +47,7 @@ def require_recipe(model: CompiledNetwork) -> str:
     made = replace(_mixed(model, model.recipe[0]) if mixed else _compiled(model), check=model.check)
     steps = model.recipe[1:] if mixed else model.recipe
     for step in steps[:-1] if model.certainty == "measured" else steps:
-        made = _after(made, step)
+        made = repeat_step(step, TRANSFORMATIONS[step.name].make, made).model
     if model.certainty == "measured":
         _require_superposed(model, made, model.recipe[-1])
     else:
@@ -121,21 +120,6 @@ def _as_compiled(model: CompiledNetwork) -> str:
     except Exception as error:  # compiling may fail in many ways where tables lack what cannot occur
         return f"not transformed; compiling its program now does not give it ({error})"
     return "not transformed: compiling its program now gives these weights"
-
-
-def _after(made: CompiledModel, step: Step) -> CompiledModel:
-    """A model after a step, with what the step measured taken from the recipe, not sought again."""
-    transformation = TRANSFORMATIONS[step.name]
-    known, given = inspect.signature(transformation.make).parameters, dict(step.parameters)
-    if strange := set(given) - set(known):
-        raise GroundTruthError(f"the step '{step.name}' has no parameter '{min(strange)}'.")
-    try:
-        after = transformation.make(made, generator_of(transformation.name, step.seed), **given)
-    except GroundTruthError:
-        raise
-    except Exception as error:
-        raise GroundTruthError(f"the step {step} cannot be done: {type(error).__name__}: {error}") from error
-    return after.model
 
 
 def _require_same(model: CompiledNetwork, made: CompiledNetwork) -> None:

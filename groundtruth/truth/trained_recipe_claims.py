@@ -1,16 +1,13 @@
 """How a variant of a trained model says that it was made, done again from the model that ships."""
 
-import inspect
-
-from groundtruth.compiled.recipe import Step
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import load
 from groundtruth.store.catalog import stored
 from groundtruth.store.tabulate import tabulate
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.trained.trained_network import TrainedNetwork
+from groundtruth.truth.repeat_step import repeat_step
 from groundtruth.variants.trained_symmetries import ROTATED, TRAINED_SYMMETRIES, rotated_steps
-from groundtruth.variants.variant import generator_of
 from mib.errors import did_you_mean
 
 _ROUNDING = 1e-9
@@ -41,21 +38,9 @@ def require_trained_recipe(network: TrainedNetwork) -> str:
         raise GroundTruthError(f"'{base}' is no trained model.")
     after: TrainedNetwork = made
     for step in network.recipe:
-        after = _after(after, step)
+        after = repeat_step(step, TRAINED_SYMMETRIES[step.name].make, after).network
     _require_same(network, after)
     return f"'{base}', then {', '.join(map(str, network.recipe))}, is this model"
-
-
-def _after(network: TrainedNetwork, step: Step) -> TrainedNetwork:
-    make, given = TRAINED_SYMMETRIES[step.name].make, dict(step.parameters)
-    if strange := set(given) - set(inspect.signature(make).parameters):
-        raise GroundTruthError(f"the step '{step.name}' has no parameter '{min(strange)}'.")
-    try:
-        return make(network, generator_of(step.name, step.seed), **given).network
-    except GroundTruthError:
-        raise
-    except Exception as error:
-        raise GroundTruthError(f"the step {step} cannot be done: {type(error).__name__}: {error}") from error
 
 
 def _require_same(network: TrainedNetwork, made: TrainedNetwork) -> None:

@@ -30,9 +30,18 @@ def embed(model: CompiledModel, rng: Generator, *, extra: int = 8) -> Made:
     Raises:
         VariantError: If it does not get wider.
     """
+    require_wider(extra)
+    return _changed(model, isometry(model.weights.d_model, model.weights.d_model + extra, rng))
+
+
+def require_wider(extra: int) -> None:
+    """Refuse to embed a stream in one that is no wider.
+
+    Raises:
+        VariantError: If ``extra`` is less than 1.
+    """
     if extra < 1:
         raise VariantError(f"embed(extra={extra}): the residual stream must get wider; use at least 1.")
-    return _changed(model, isometry(model.weights.d_model, model.weights.d_model + extra, rng))
 
 
 def isometry(rows: int, columns: int, rng: Generator) -> Tensor:

@@ -10,20 +10,17 @@ from numpy.random import Generator
 from groundtruth.errors import VariantError
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.trained_network import TrainedNetwork
-from groundtruth.trained.trained_weights import TrainedWeights
+from groundtruth.trained.trained_weights import KEY_HEADS, QUERY_HEADS, TrainedWeights
 from groundtruth.variants.symmetries.permutations import SCALE, another_order
 from groundtruth.variants.trained_symmetries.trained_variant import TrainedChange, moved_correspondence
 from groundtruth.variants.variant import moved_nodes, same_nodes
-
-_OF_QUERIES = ("W_Q", "b_Q", "W_O")
-_OF_KEYS = ("W_K", "W_V", "b_K", "b_V")
 
 
 def reorder_heads(network: TrainedNetwork, rng: Generator) -> TrainedChange:
     """The heads of each layer in a random order; those that share keys and values stay together."""
     orders = [_draw_head_order(network.architecture, rng) for _ in range(network.architecture.n_layers)]
     tensors = network.weights.tensors
-    for names, which in ((_OF_QUERIES, 0), (_OF_KEYS, 1)):
+    for names, which in ((QUERY_HEADS, 0), (KEY_HEADS, 1)):
         for name in filter(tensors.__contains__, names):
             tensors[name] = torch.stack([own[order[which]] for own, order in zip(tensors[name], orders, strict=True)])
     places = [[heads.index(head) for head in range(len(heads))] for heads, _ in orders]

@@ -11,13 +11,11 @@ from torch import Tensor
 from groundtruth.errors import DomainError, VariantError
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.trained_network import TrainedNetwork
-from groundtruth.trained.trained_weights import TrainedWeights
+from groundtruth.trained.trained_weights import KEY_HEADS, QUERY_HEADS, TrainedWeights
 from groundtruth.variants.symmetries.insertions import require_count
 from groundtruth.variants.trained_symmetries.trained_variant import TrainedChange, moved_correspondence
 from groundtruth.variants.variant import moved_nodes
 
-_OF_QUERIES = ("W_Q", "b_Q", "W_O")
-_OF_KEYS = ("W_K", "W_V", "b_K", "b_V")
 _OF_NO_LAYER = ("W_E", "W_pos", "W_U", "b_U", "final_gain")
 
 
@@ -39,7 +37,7 @@ def add_idle_heads(network: TrainedNetwork, rng: Generator, *, count: int = 1) -
     keys = [sorted(rng.choice(shared + count, shared, replace=False).tolist()) for _ in range(shape.n_layers)]
     heads = [[place * group + within for place in places for within in range(group)] for places in keys]
     tensors = network.weights.tensors
-    for names, places, size in ((_OF_QUERIES, heads, wider.n_heads), (_OF_KEYS, keys, wider.kv_heads)):
+    for names, places, size in ((QUERY_HEADS, heads, wider.n_heads), (KEY_HEADS, keys, wider.kv_heads)):
         for name in filter(tensors.__contains__, names):
             own = tensors[name]
             tensors[name] = own.new_zeros((shape.n_layers, size, *own.shape[2:]))

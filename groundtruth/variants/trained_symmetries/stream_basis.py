@@ -18,7 +18,7 @@ from groundtruth.errors import DomainError, VariantError
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.trained_weights import TrainedWeights
-from groundtruth.variants.symmetries.residual_basis import isometry
+from groundtruth.variants.symmetries.residual_basis import isometry, require_wider
 from groundtruth.variants.trained_symmetries.trained_variant import TrainedChange
 from groundtruth.variants.variant import same_nodes
 
@@ -45,8 +45,7 @@ def widen_stream(network: TrainedNetwork, rng: Generator, *, extra: int = 8) -> 
     Raises:
         VariantError: If it does not get wider, or wider than a trained network can be.
     """
-    if extra < 1:
-        raise VariantError(f"embed(extra={extra}): the residual stream must get wider; use at least 1.")
+    require_wider(extra)
     return _moved(network, _draw_isometry(network.architecture, network.architecture.d_model + extra, rng))
 
 
