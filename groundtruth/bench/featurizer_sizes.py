@@ -50,7 +50,11 @@ def featurizer_sizes(cell: Cell, *, positions: int) -> FeaturizerSizes:
     """
     if not isinstance(cell.setting, VariableSetting):
         raise DomainError(f"'{cell.place}' is no cell of the variable track.")
-    return _of_language_model(cell, cell.setting, positions) if is_language_model(cell.model) else _of_compiled(cell)
+    return (
+        _of_language_model(cell, cell.setting, positions)
+        if is_language_model(cell.model)
+        else _of_compiled(cell, cell.setting)
+    )
 
 
 def _of_language_model(cell: Cell, setting: VariableSetting, positions: int) -> FeaturizerSizes:
@@ -66,16 +70,14 @@ def _of_language_model(cell: Cell, setting: VariableSetting, positions: int) -> 
     n = sizes.train + sizes.validation + sizes.test
     memory = cell.prompts.memory
     cached = widths.bytes_of_recordings(2 * n, positions) <= memory // 2
-    prefix = positions * (2 * graph.n_layers * graph.n_heads * size.d_head + size.vocabulary) * number
+    prefix = _prefix_bytes(widths, positions, n_layers=graph.n_layers, d_head=size.d_head)
     pairs = PairSizes(sizes.train, sizes.validation, n, graph.d_model, cached)
     run = _run_bytes(widths, n, 2 * n, positions, memory, prefix=prefix)
     return FeaturizerSizes(pairs, positions, (size.parameters + size.repeated) * number, run)
 
 
-def _of_compiled(cell: Cell) -> FeaturizerSizes:
+def _of_compiled(cell: Cell, setting: VariableSetting) -> FeaturizerSizes:
     """Sizes of the task itself, whose pairs are drawn for it."""
-    setting = cell.setting
-    assert isinstance(setting, VariableSetting)  # noqa: S101 - its caller has looked
     model = find_model(cell.model)
     task = featurization_task(
         model, setting.variable, setting.site, sizes=setting.sizes, seed=cell.seed, dtype=dtype_of(cell.dtype)
@@ -83,11 +85,16 @@ def _of_compiled(cell: Cell) -> FeaturizerSizes:
     widths, split, (n_inputs, positions) = task.pairs.widths, task.split, task.pairs.inputs.shape
     cached = widths.bytes_of_recordings(n_inputs, positions) <= task.memory // 2
     weights = sum(weight.numel() for weight in model.transformer.state_dict().values()) * widths.number
-    d_head, n_layers = model.graph.d_model, model.graph.n_layers
-    prefix = positions * (2 * n_layers * widths.n_heads * d_head + widths.vocabulary) * widths.number
+    # A compiled head is at most as wide as the stream.
+    prefix = _prefix_bytes(widths, positions, n_layers=model.graph.n_layers, d_head=model.graph.d_model)
     pairs = PairSizes(len(split.train), len(split.validation), len(task), task.width, cached)
     run = _run_bytes(widths, len(task), n_inputs, positions, task.memory, prefix=prefix)
     return FeaturizerSizes(pairs, positions, weights, run)
+
+
+def _prefix_bytes(widths: InterchangeWidths, positions: int, *, n_layers: int, d_head: int) -> int:
+    """Bytes of what precedes the site in the run of one input: keys and values of all layers, and logits."""
+    return positions * (2 * n_layers * widths.n_heads * d_head + widths.vocabulary) * widths.number
 
 
 def _run_bytes(

@@ -53,9 +53,9 @@ class _Numbers:
     """Numbers of matrices and vectors in the order in which they stand in a model.
 
     Attributes:
-        singles: Those that are float32, without zeros.
-        doubles: The others, without zeros.
-        places: For each matrix or vector, where they stand.
+        singles: Numbers that are float32, without zeros.
+        doubles: Numbers that are not, without zeros.
+        places: Places of the numbers in each matrix or vector.
     """
 
     singles: list[NDArray[np.float32]] = field(default_factory=list[NDArray[np.float32]])

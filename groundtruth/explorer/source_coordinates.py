@@ -31,9 +31,9 @@ _LEAST_ANGLE = 1e-2
 """Blocks that are closer to each other than this would magnify rounding."""
 
 
-def rounded(numbers: Array) -> Array:
-    """Numbers at the precision of coordinates."""
-    return np.asarray(np.round(numbers * 2.0**BINARY_PLACES) / 2.0**BINARY_PLACES, dtype=np.float64)
+def rounded(numbers: Array, places: int = BINARY_PLACES) -> Array:
+    """Numbers to some binary places; by default those of coordinates."""
+    return np.asarray(np.round(numbers * 2.0**places) / 2.0**places, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

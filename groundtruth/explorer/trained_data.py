@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from groundtruth.explorer.network_data import steps_data
 from groundtruth.explorer.packed_matrix import Packed, pack_matrix
-from groundtruth.explorer.source_coordinates import SourceCoordinates
+from groundtruth.explorer.source_coordinates import SourceCoordinates, rounded
 from groundtruth.explorer.trained_steps import trained_steps
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.trained.trained_variable import TrainedStage, TrainedVariableTruth
+
+SPAN_PLACES = 16
+"""Binary places of subspaces: outputs after a swap are decoded with wide margins."""
 
 
 def trained_data(model: TrainedModel) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -77,11 +79,6 @@ def _span_data(
             return earlier
     span = found.numpy()
     if coordinates is None:
-        return {"read": pack_matrix(_coarse(span))}
+        return {"read": pack_matrix(rounded(span, SPAN_PLACES))}
     read, written = coordinates.read(span), coordinates.directions(span)
-    return {"read": pack_matrix(_coarse(read)), "write": pack_matrix(_coarse(written))}
-
-
-def _coarse(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Numbers to 16 binary places, enough for a subspace: outputs after a swap are decoded with wide margins."""
-    return np.round(numbers * 2.0**16) / 2.0**16
+    return {"read": pack_matrix(rounded(read, SPAN_PLACES)), "write": pack_matrix(rounded(written, SPAN_PLACES))}

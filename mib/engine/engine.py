@@ -149,7 +149,7 @@ class Engine(Pool):
             counterfactual: Which inputs a cut edge carries the output of (resample only).
             edges: Which edges to cut; default: every edge of the graph.
             examples: What the metric is told each row's example is; default: ``clean``.
-            position: Where the edges are cut, the other positions as they are; default: at all positions.
+            position: Position at which the edges are cut, all others as they are; default: at all positions.
 
         Returns:
             The metric uncut, [row], and cut, [row, source, destination]; NaN for edges that were not asked for.

@@ -28,7 +28,7 @@ def answer_gram(task: FeaturizationTask) -> Gram:
     is read.
 
     Args:
-        task: Whose answers.
+        task: Task with the answers.
 
     Raises:
         MethodError: If there is no training example, or the answers do not differ.
@@ -59,7 +59,7 @@ def strongest(gram: Gram, task: FeaturizationTask, rank: int | None) -> Featuriz
 
     Args:
         gram: Gram matrix of the directions, at the task's site.
-        task: Whose dtype and device the basis is in.
+        task: Task with the dtype and device of the basis.
         rank: How many dimensions; None for all.
     """
     values, vectors = torch.linalg.eigh(gram)  # ascending

@@ -58,7 +58,7 @@ def plan_featurizer_passes(method: str, sizes: PairSizes, parameters: Mapping[st
 
     Args:
         method: Its name.
-        sizes: What it is run on.
+        sizes: Sizes of what it is run on.
         parameters: Hyper-parameters that are not the default.
 
     Returns:

@@ -114,16 +114,9 @@ class _Runs:
 class InMemoryEstimate(_Runs):
     """All sublayers' gradients at once."""
 
-    def __init__(
-        self,
-        task: LocalizationTask,
-        batch: Batch,
-        through: Anatomy | None = None,
-        weights: Tensor | None = None,
-        products: Products = sum_of_products,
-    ) -> None:
-        super().__init__(task, batch, through, weights, products)
-        self._gradients: dict[int, Tensor] = {}
+    @cached_property
+    def _gradients(self) -> dict[int, Tensor]:
+        return {}
 
     @property
     def scores(self) -> Scores:
@@ -166,16 +159,14 @@ class InMemoryEstimate(_Runs):
 class StreamingEstimate(_Runs):
     """One sublayer's gradients, and one sublayer's changes, at a time."""
 
-    def __init__(
-        self,
-        task: LocalizationTask,
-        batch: Batch,
-        through: Anatomy | None = None,
-        weights: Tensor | None = None,
-        products: Products = sum_of_products,
-    ) -> None:
-        super().__init__(task, batch, through, weights, products)
-        self.scores: Scores = self.products(())
+    @cached_property
+    def _sum(self) -> Scores:
+        return self.products(())
+
+    @property
+    def scores(self) -> Scores:
+        """See ``EdgeEstimate``."""
+        return self._sum
 
     def at(self, share: float | None = None) -> None:
         """See ``EdgeEstimate``."""
@@ -200,7 +191,7 @@ class StreamingEstimate(_Runs):
         self._clean.pull_back(around, self._visit)
 
     def _visit(self, sublayer: int, gradient: Float[Tensor, "example destination position d_model"]) -> None:
-        self.scores += self.products([(sublayer, gradient)])
+        self._sum += self.products([(sublayer, gradient)])
 
     def _backward(self, *, stream: Stream | None = None, first: int = 0) -> CheckpointedBackward:
         return self.task.engine.checkpointed_backward(

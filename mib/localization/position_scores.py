@@ -70,7 +70,7 @@ def attribute_positions(task: LocalizationTask, *, steps: Count | None = None) -
     """Estimate each cut at each position to first order (PEAP); 3F + 1B, or 2F + m(F + B) with integrated gradients.
 
     Args:
-        task: Which pairs, metric and ablation.
+        task: Pairs, metric and ablation.
         steps: Points between counterfactual and clean inputs, as ``eap-ig-inputs`` has them; None for the gradient of
             the clean run alone, as ``eap`` has it.
 
@@ -91,7 +91,7 @@ def cut_positions(task: LocalizationTask) -> PositionScores:
     """Measure each cut at each position, by running the model; positions x E x F at most.
 
     Args:
-        task: Which pairs, metric and ablation.
+        task: Pairs, metric and ablation.
     """
     pairs, columns = task.everything, list[torch.Tensor]()
     for position in range(task.clean.shape[1]):

@@ -59,8 +59,21 @@ def edge_auroc(
         ScoreError: If an edge has no finite score, a shape does not fit, or all judged edges are true or none is.
     """
     judged = _judge(scores, truth, leave_out, ranking)
-    _require_both(judged.positive)
-    found, false = _count_found(judged)
+    return area_under_roc(judged.strength, judged.positive)
+
+
+def area_under_roc(strength: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve of ranking things of any kind by strength; ties count half.
+
+    Args:
+        strength: Strength of each [thing]; the strongest are taken to be true first.
+        positive: True for those that are [thing].
+
+    Raises:
+        ScoreError: If all are true or none is.
+    """
+    _require_both(positive)
+    found, false = _count_found(strength, positive)
     # Points inside a straight piece are left out, as in scikit-learn: summing over them would round otherwise.
     inside = np.zeros(len(found), dtype=bool)
     inside[1:-1] = (np.diff(found, 2) == 0) & (np.diff(false, 2) == 0)
@@ -81,7 +94,7 @@ def edge_average_precision(
     """
     judged = _judge(scores, truth, leave_out, ranking)
     _require_both(judged.positive)
-    found, false = _count_found(judged)
+    found, false = _count_found(judged.strength, judged.positive)
     # From the last threshold to the first: scikit-learn sums in this order.
     precision, recall = np.flip(found / (found + false)), np.append(np.flip(found / found[-1]), 0.0)
     return float(-(np.diff(recall) * precision).sum())
@@ -165,13 +178,15 @@ def _judge(scores: EdgeScores, truth: EdgeFlags, leave_out: EdgeFlags | None, ra
     return _Judged(strengths(values, ranking), positive[judged], values == 0)
 
 
-def _count_found(judged: _Judged) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _count_found(
+    strength: NDArray[np.float64], positive: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Count the true and the other edges that are at least as strong as each strength that occurs, strongest first."""
-    order = np.argsort(-judged.strength, kind="stable")
-    strength = judged.strength[order]
+    order = np.argsort(-strength, kind="stable")
+    strength = strength[order]
     # Only where the strength changes: within a tie there is no threshold.
     last = np.append(np.flatnonzero(np.diff(strength)), len(strength) - 1)  # of each group of ties
-    found = np.cumsum(judged.positive[order], dtype=np.float64)[last]
+    found = np.cumsum(positive[order], dtype=np.float64)[last]
     return found, 1 + last - found
 
 

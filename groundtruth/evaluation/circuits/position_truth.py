@@ -14,6 +14,7 @@ from mib import Engine
 from mib.engine.metric import Examples, Logits
 from mib.graph import Edge, Graph
 from mib.localization.position_scores import PositionScores
+from mib.metrics.roc import area_under_roc
 
 MAX_PAIRS = 2**14
 """Pairs of inputs that are run, at most: 128 inputs with each other."""
@@ -54,6 +55,7 @@ class PositionTruth:
 
         Raises:
             DomainError: If the scores are of another graph or other positions, or one is missing.
+            ScoreError: If every edge is live at every position, or none is at any.
         """
         if scores.graph != self.graph or scores.values.shape != self.live.shape:
             raise DomainError(
@@ -63,8 +65,7 @@ class PositionTruth:
         sizes, live = np.abs(scores.values[self.graph.edge_index]).ravel(), self.live[self.graph.edge_index].ravel()
         if not np.isfinite(sizes).all():
             raise DomainError("a score is missing or not finite: score every edge at every position.")
-        above = sizes[live][:, None] - sizes[~live]
-        return float(((above > 0).mean() + (above >= 0).mean()) / 2)
+        return area_under_roc(sizes, live)
 
 
 def position_truth(model: KnownModel, *, max_pairs: int = MAX_PAIRS) -> PositionTruth:

@@ -55,7 +55,7 @@ def compose_trained(model: TrainedModel, names: Sequence[str], *, seed: int = 0)
 
     Args:
         model: A trained model.
-        names: Of symmetries, in the order in which they are applied.
+        names: Names of symmetries, in the order in which they are applied.
         seed: Seed of the first; each further one has the next.
 
     Raises:

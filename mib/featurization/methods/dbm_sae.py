@@ -116,7 +116,7 @@ def dbm_sae_top_afa(
     """The same with as many active features as give them the vector's length; other parameters as of ``dbm-sae``.
 
     Args:
-        task: What to find.
+        task: Task with the variable to find.
         error: See ``dbm-sae``.
         expansion: Features a dimension; published: 16.
         afa: Weight of the difference in length in the autoencoder's loss; published: from 1/128 to 1/16.

@@ -30,7 +30,7 @@ def observable_propagation(task: FeaturizationTask, *, rank: Count | None = 16) 
     """The strongest directions among the feature vectors of all observables and all paths through OV circuits.
 
     Args:
-        task: Where to look.
+        task: Task with the site and the answers.
         rank: How many dimensions; None for all that the feature vectors span.
     """
     gram = answer_gram(task)

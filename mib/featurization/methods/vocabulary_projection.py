@@ -14,7 +14,7 @@ def vocabulary_projection(task: FeaturizationTask, *, rank: Count | None = None)
     """The span of the answers' columns of the unembedding, as if the model ended at the site.
 
     Args:
-        task: Where to look.
+        task: Task with the site and the answers.
         rank: Keep only the strongest dimensions; default: all, one less than there are answers.
     """
     return strongest(written_by(answer_gram(task), task), task, rank)

@@ -34,9 +34,9 @@ def logit_lens(task: LocalizationTask) -> EdgeScores:
     scores = torch.zeros(len(task.graph.sources), len(task.graph.destinations), dtype=torch.float64)
     for batch in task.batches(work=engine.gradient_work):
         changes = engine.changes(batch.clean, batch.counterfactual)
-        for sublayer, stream in enumerate(engine.streams(batch.clean)):
-            gradient = _gradient_at(task, batch, lens, stream)
-            scores += sum_of_products(task, changes, [(sublayer, gradient)])
+        streams = enumerate(engine.streams(batch.clean))
+        gradients = ((sublayer, _gradient_at(task, batch, lens, stream)) for sublayer, stream in streams)
+        scores += sum_of_products(task, changes, gradients)
     return EdgeScores(task.graph, (scores / len(task)).numpy())
 
 
