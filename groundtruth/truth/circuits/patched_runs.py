@@ -6,7 +6,7 @@ A cut edge carries the *replacement* of its ablation: under resample the source'
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from groundtruth.compiled.forward import Weights, forward, logits_from, mix
 from groundtruth.truth.circuits.circuit import Ablation
 from groundtruth.truth.circuits.deadline import Deadline
 from groundtruth.truth.circuits.reasons import reading
+from groundtruth.truth.circuits.row_hashes import group_hashes, hash_rows
 from mib.graph import LETTERS, Graph, Letter, Place
 from mib.sublayers import attention_sublayer, mlp_sublayer, next_sublayer, unembedding_sublayer
 
@@ -301,7 +302,7 @@ class Continuations:
         # What follows depends on the stream alone: PAD is not masked, so that tokens and lengths play no part.
         known = self._known.setdefault(sublayer, {})
         keys = self._keys(sublayer, residual)
-        first, inverse = _grouped(keys)
+        first, inverse = group_hashes(keys)
         names = list(map(tuple, keys[first].tolist()))
         new = [i for i, name in enumerate(names) if name not in known]
         size = _rows_a_batch(self._weights, residual.shape[1])
@@ -319,7 +320,7 @@ class Continuations:
         # steps would not fit into an int64 (there all that is too large is one number); by how much is part of the key.
         coarser = (F.pad(state.abs(), (0, 1), value=_GRID_REACH).amax(1, keepdim=True) / _GRID_REACH).log2().ceil()
         steps = (state / (TOLERANCE * 2.0**coarser)).round()
-        return _hashes(torch.cat([steps, coarser], dim=1).to(torch.int64).numpy())
+        return hash_rows(torch.cat([steps, coarser], dim=1).to(torch.int64).numpy())
 
     def basis(self, sublayer: int) -> Tensor:
         """Orthonormal columns that span all that a sublayer and those after it read [d_model, rank]."""
@@ -370,41 +371,14 @@ def distinct(values: Tensor) -> tuple[Tensor, Tensor]:
     flat = values.flatten(1)
     size = float(flat.abs().max()) if flat.numel() else 0.0
     rounded = (flat / (TOLERANCE * max(1.0, size))).round().to(torch.int64)
-    keys = _hashes(rounded.numpy())
-    first, group = _grouped(keys)
+    keys = hash_rows(rounded.numpy())
+    first, group = group_hashes(keys)
     # They are sorted by hash; groups are numbered by first appearance, so that the earliest (shortest) input stands for
     # each.
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return torch.from_numpy(first[order]), torch.from_numpy(rank[group])
-
-
-def _hashes(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Two 64-bit hashes a row [row, 2]; unequal rows have equal hashes with a chance of about 2**-100."""
-    # Sums modulo 2**64 with odd factors. Whole values lie 1e11 steps apart, a multiple of 2**11, which leaves 52 of the
-    # 63 random bits of a factor to tell them apart: with two sums 2**-104 a pair of rows.
-    return rows @ _odd_factors(rows.shape[1])
-
-
-@lru_cache(maxsize=256)
-def _odd_factors(count: int) -> NDArray[np.int64]:
-    """Two random odd factors for each of some numbers, the same in every process."""
-    return np.random.default_rng(0).integers(1, 2**62, size=(count, 2), dtype=np.int64) * 2 + 1
-
-
-def _grouped(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Group equal rows of two numbers: the first row of each group, by key, and the group of each row.
-
-    As ``np.unique`` along an axis does, which compares rows field by field, several times slower.
-    """
-    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable, so that the first row of a group stays its first
-    ordered = keys[order]
-    begins = np.ones(len(keys), dtype=np.bool_)
-    begins[1:] = (ordered[1:] != ordered[:-1]).any(1)
-    group = np.empty(len(keys), dtype=np.int64)
-    group[order] = np.cumsum(begins) - 1
-    return order[begins], group
 
 
 def pool(tokens: Tensor, *, special: Sequence[int]) -> Tensor:

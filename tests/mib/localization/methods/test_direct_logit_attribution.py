@@ -1,9 +1,9 @@
 """Direct logit attribution: the column of the logits, and nothing else."""
 
 import pytest
-import torch
 
 from mib.localization import get
+from tests.mib.localization.methods.constant_scale import effect_at_constant_scale
 from tests.mib.localization.test_methods import make_task
 from tests.mib.small_models import golden_gpt2
 
@@ -30,13 +30,5 @@ def test_all_scores_add_up_to_the_effect_of_the_whole_stream_at_a_constant_scale
     task = make_task(model=golden_gpt2())
     engine, every = task.engine, task.everything
     clean, other = (engine.trace(which).after[-1].detach() for which in (every.clean, every.counterfactual))
-    norm = engine.anatomy.final_norm
-    assert norm is not None and norm.weight is not None
-    scale = torch.rsqrt(clean.var(-1, correction=0, keepdim=True) + norm.eps)
-
-    def metric(stream: torch.Tensor) -> torch.Tensor:
-        normalised = (stream - stream.mean(-1, keepdim=True)) * scale * norm.weight  # a bias is in both
-        return task.metric(normalised @ engine.anatomy.W_U, every.examples).double().mean()
-
     found = get("direct-logit-attribution")(task).flat.sum()
-    assert found == pytest.approx(float(metric(clean) - metric(other)), rel=1e-4)
+    assert found == pytest.approx(effect_at_constant_scale(task, clean, other), rel=1e-4)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 
 from mib.localization import get
+from tests.mib.localization.methods.constant_scale import effect_at_constant_scale
 from tests.mib.localization.test_methods import make_task
 from tests.mib.small_models import golden_gpt2
 
@@ -29,13 +29,5 @@ def test_scores_of_one_reader_add_up_to_the_effect_of_its_whole_stream_at_a_cons
     task = make_task(model=golden_gpt2())
     engine, every = task.engine, task.everything
     clean, other = (engine.streams(which)[1] for which in (every.clean, every.counterfactual))  # what m0 reads
-    norm = engine.anatomy.final_norm
-    assert norm is not None and norm.weight is not None
-    scale = torch.rsqrt(clean.var(-1, correction=0, keepdim=True) + norm.eps)
-
-    def metric(stream: torch.Tensor) -> torch.Tensor:
-        normalised = (stream - stream.mean(-1, keepdim=True)) * scale * norm.weight  # a bias is in both
-        return task.metric(normalised @ engine.anatomy.W_U, every.examples).double().mean()
-
     found = sum(score for edge, score in get("logit-lens")(task).as_dict().items() if edge.endswith("->m0"))
-    assert found == pytest.approx(float(metric(clean) - metric(other)), rel=1e-4)
+    assert found == pytest.approx(effect_at_constant_scale(task, clean, other), rel=1e-4)
