@@ -1,7 +1,9 @@
 """The transfer score: tiers weighted so that they rank methods as references do, tested on what was left out.
 
 Weights are not negative and are fitted to ranks, of all references but the one that is tested; each method is scored
-with weights for which it was left out too. What is told of a score is what it reaches on what it has not seen.
+with weights for which it was left out too. What is told of a score is what it reaches on what it has not seen. Beside
+it stands the plain mean of ranks, since equal weights often predict as well as fitted ones where cases are few (Dawes
+1979, https://doi.org/10.1037/0003-066X.34.7.571).
 """
 
 import math
@@ -31,6 +33,8 @@ class Transfer:
         methods: The methods that were ranked.
         weights: Share of each tier when all other references and all methods are fitted; they sum to 1.
         fitted_to: Names of the references that the weights were fitted to.
+        equal_tau: Tau where all tiers weigh alike, which no reference has a part in: what the fit has to beat.
+        equal_interval: Ends of its 95 % interval, by the same bootstrap.
     """
 
     reference: str
@@ -39,6 +43,8 @@ class Transfer:
     methods: tuple[str, ...]
     weights: Mapping[str, float]
     fitted_to: tuple[str, ...]
+    equal_tau: float
+    equal_interval: tuple[float, float]
 
 
 def transfers(scores: Sequence[TierScores], references: Sequence[Reference]) -> list[Transfer]:
@@ -58,12 +64,23 @@ def transfers(scores: Sequence[TierScores], references: Sequence[Reference]) -> 
         if len(known) < LEAST_METHODS or not others or not tiers:
             continue
         weights = fit(tiers, others)
-        predicted = [score_of(method, tiers, fit(tiers, others, without=method)) for method in known]
-        columns = predicted, [tested.goodness[method] for method in known]
-        tau = kendall_tau(*columns)
+        fitted = [score_of(method, tiers, fit(tiers, others, without=method)) for method in known]
+        equal = [score_of(method, tiers, dict.fromkeys(tiers, 1 / len(tiers))) for method in known]
+        wanted = [tested.goodness[method] for method in known]
+        tau = kendall_tau(fitted, wanted)
         if not math.isnan(tau):
-            names = tuple(one.name for one in others)
-            found.append(Transfer(tested.name, tau, tau_interval(*columns), tuple(known), weights, names))
+            found.append(
+                Transfer(
+                    reference=tested.name,
+                    tau=tau,
+                    interval=tau_interval(fitted, wanted),
+                    methods=tuple(known),
+                    weights=weights,
+                    fitted_to=tuple(one.name for one in others),
+                    equal_tau=kendall_tau(equal, wanted),
+                    equal_interval=tau_interval(equal, wanted),
+                )
+            )
     return found
 
 

@@ -139,9 +139,12 @@ def learned_references(result: Result) -> list[Reference]:
 
 
 def validity_data(report: ValidityReport) -> dict[str, Any]:
-    """Write it as JSON has it; an end of an interval that is no number is null."""
+    """Write it as JSON has it; a tau or an end of an interval that is no number is null."""
     own = ("agreements", "transfers")
     data = asdict(report) | {name: [asdict(one) for one in getattr(report, name)] for name in own}
     for one in (*data["agreements"], *data["transfers"]):
         one["interval"] = [or_none(end) for end in one["interval"]]
+    for one in data["transfers"]:
+        one["equal_tau"] = or_none(one["equal_tau"])
+        one["equal_interval"] = [or_none(end) for end in one["equal_interval"]]
     return {"schema_version": 1, **data}

@@ -62,7 +62,8 @@ def transfer_sentences(found: Iterable[Transfer]) -> list[str]:
     return [
         f"Transfer score against {one.reference}, which it was not fitted to: tau {one.tau:.2f} "
         f"({_interval(one.interval)}, {notation.plural(len(one.methods), 'method')}); tiers weighted "
-        f"{_weights(one.weights)}."
+        f"{_weights(one.weights)}. All tiers alike, fitted to nothing: {one.equal_tau:.2f} "
+        f"({_interval(one.equal_interval)})."
         for one in found
     ]
 

@@ -23,6 +23,7 @@ from groundtruth.validity.validity_report import (
 )
 from groundtruth.validity.write_measurements import panel_reference
 from mib import featurization, localization
+from mib.metrics.metric_validity import kendall_tau
 from tests.groundtruth.bench.cell_makers import circuit_cell
 from tests.groundtruth.bench.test_results import row
 
@@ -59,6 +60,18 @@ def test_the_tier_that_predicts_gets_the_weight_and_is_tested_on_what_it_was_not
     for one in found:
         assert one.tau == pytest.approx(1.0)
         assert one.weights["good"] == pytest.approx(1.0)
+
+
+def test_tiers_that_all_weigh_alike_are_told_beside_and_no_reference_moves_them() -> None:
+    tiers = [tier("noise", NOISE), tier("good", GOOD)]
+    both = {method: ranks(GOOD)[method] + ranks(NOISE)[method] for method in GOOD}
+    against = {method: -value for method, value in GOOD.items()}
+    for other in (GOOD, NOISE, against):
+        found = transfers(tiers, [reference("one", GOOD), reference("two", other)])[0]
+        assert found.equal_tau == pytest.approx(kendall_tau(list(both.values()), list(GOOD.values())))
+    even = [tier("good", GOOD), tier("against", against)]  # the sum of their ranks is the same for all methods
+    report = validity_report(circuit_track.CIRCUITS, even, [reference("one", GOOD), reference("two", GOOD)])
+    assert validity_data(report)["transfers"][0]["equal_tau"] is None
 
 
 def test_a_reference_that_nothing_else_resembles_is_not_predicted() -> None:
