@@ -22,16 +22,18 @@ from groundtruth.files import from_json
 from groundtruth.programs.many_edges import MANY_EDGES
 from groundtruth.programs.registry import Program, get
 from groundtruth.sparse_recipes import SPARSE, SparseRecipe
-from groundtruth.store.catalog import trained_folder, write_trained_index
-from groundtruth.store.parsed_files import MODEL
+from groundtruth.store.catalog import trained_folder
+from groundtruth.store.file_names import MODEL
 from groundtruth.store.save_trained import save_trained
+from groundtruth.store.write_index import write_trained_index
 from groundtruth.train_model import train
 from groundtruth.trained.architecture import Style
 from groundtruth.trained.draw_correspondence import Copies
+from groundtruth.trained.kinds import Kind
 from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
 from groundtruth.trained.train_network import Settings
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.trained.trained_network import Kind, TrainedNetwork
+from groundtruth.trained.trained_network import TrainedNetwork
 from mib.errors import did_you_mean
 from mib.whole_files import write_whole
 

@@ -21,7 +21,8 @@ from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.trained.trained_variable import TrainedVariableTruth
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
 from groundtruth.truth.circuits.prover import default_lengths, prove
-from groundtruth.truth.variables import VariableTruth, prove_variables
+from groundtruth.truth.variables.prove_variables import prove_variables
+from groundtruth.truth.variables.variable_truth import VariableTruth
 from mib.errors import did_you_mean
 
 if TYPE_CHECKING:

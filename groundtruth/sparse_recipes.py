@@ -8,10 +8,11 @@ from typing import Any
 
 from groundtruth.programs.registry import Program, get
 from groundtruth.train_model import train, without_circuit
+from groundtruth.trained.kinds import Kind
 from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
 from groundtruth.trained.train_sparse_network import SparseSettings
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.trained.trained_network import Kind, TrainedNetwork
+from groundtruth.trained.trained_network import TrainedNetwork
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from groundtruth.store.catalog import (
     shipped_variants,
     stored,
 )
-from groundtruth.store.parsed_files import MODEL
+from groundtruth.store.file_names import MODEL
 from groundtruth.user_methods import is_file_spec
-from groundtruth.variants.tiers import variant_of
+from groundtruth.variants.make_variant import variant_of
 
 GENERATED = "gen:"
 """What the code of a generated program follows where a model is named."""

@@ -15,11 +15,11 @@ from groundtruth.programs.registry import Program, get
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.correspondence import UNPLANNED, Correspondence
 from groundtruth.trained.draw_correspondence import Copies
+from groundtruth.trained.kinds import Kind
 from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
 from groundtruth.trained.train_network import Progress, Settings, Trained, train_network
 from groundtruth.trained.train_sparse_network import SparseSettings, train_sparse_network
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.trained.trained_network import Kind
 
 SPARSE_SIZES: Mapping[str, Any] = MappingProxyType({"n_layers": 2, "d_model": 32, "d_mlp": 64, "norm": False})
 """Sizes of a ``sparse`` network that are not asked for. Under a norm no edge would be absent: the norm reads all."""

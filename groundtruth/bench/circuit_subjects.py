@@ -13,7 +13,8 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.language_model_circuits import N_LANGUAGE_MODEL_PAIRS
 from groundtruth.evaluation.language_models import is_language_model, tasks_of
 from groundtruth.specs import models_in
-from groundtruth.store.catalog import TRAINED, shipped, summaries
+from groundtruth.store.catalog import TRAINED, shipped
+from groundtruth.store.summaries import summaries
 from groundtruth.truth.circuits.circuit import require_ablation
 from groundtruth.variants.tiers import RAW
 from mib.learned import NAME as LEARNED

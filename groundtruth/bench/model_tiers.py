@@ -6,7 +6,7 @@ from typing import get_args
 
 from groundtruth.errors import DomainError
 from groundtruth.store.catalog import LAYERNORM, TRAINED, shipped_layernorm, shipped_trained, shipped_variants
-from groundtruth.trained.trained_network import Kind
+from groundtruth.trained.kinds import Kind
 from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
 from mib.errors import did_you_mean
 

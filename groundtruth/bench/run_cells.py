@@ -14,7 +14,7 @@ from groundtruth.bench.worker_needs import worker_needs
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.executors import Executor, Processes, Serial
 from groundtruth.store.catalog import stored
-from groundtruth.store.parsed_files import WEIGHTS
+from groundtruth.store.file_names import WEIGHTS
 from groundtruth.workers import Lost
 
 Keyed = tuple[str, Cell]

@@ -17,9 +17,10 @@ from groundtruth.evaluation.variables.language_model_sites import (
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import KnownModel
 from groundtruth.specs import find_model, models_in
-from groundtruth.store.catalog import stored, summaries
+from groundtruth.store.catalog import stored
+from groundtruth.store.summaries import summaries
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.truth.variables import Site
+from groundtruth.truth.variables.residual_sites import Site
 from mib import learned
 
 Place = tuple[str, str, str]

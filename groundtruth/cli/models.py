@@ -13,7 +13,6 @@ def models(*, family: str | None = None, variants: bool = False, tier: str | Non
             those of large domains (large), or of programs that were learned by gradient descent (learned).
         json: Print JSON, for machines.
     """
-    from groundtruth.model import load_compiled
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.listings import (
         models_table,
@@ -23,25 +22,20 @@ def models(*, family: str | None = None, variants: bool = False, tier: str | Non
         variant_data,
         variants_table,
     )
-    from groundtruth.store.catalog import (
-        LARGE,
-        LAYERNORM,
-        LEARNED,
-        TRAINED,
-        folder_summaries,
-        library,
-        shipped_variants,
-        summaries,
-        trained_summaries,
-    )
+    from groundtruth.store.catalog import LARGE, LAYERNORM, LEARNED, TRAINED, library, shipped_variants
+    from groundtruth.store.summaries import summaries, trained_summaries
 
     if tier in (TRAINED, LAYERNORM):
         found = of_family(trained_summaries(tier), family)
         table = trained_table
     elif tier in (LARGE, LEARNED):
+        from groundtruth.store.write_index import folder_summaries  # which reads the models, and torch with them
+
         found = of_family(folder_summaries(library() / tier), family)
         table = models_table
     elif tier is not None or variants:
+        from groundtruth.model import load_compiled
+
         table = variants_table
         others = [LARGE, LAYERNORM, LEARNED, TRAINED]
         names = shipped_variants() if tier is None else of_tier(shipped_variants(), tier, known=others)

@@ -9,8 +9,8 @@ from groundtruth.cli.declared_program import find_declared
 from groundtruth.report.progress import count_up
 from groundtruth.train_model import train
 from groundtruth.trained.draw_correspondence import Copies
+from groundtruth.trained.kinds import Kind
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.trained.trained_network import Kind
 
 
 def train_as_given(

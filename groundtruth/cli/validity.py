@@ -36,7 +36,8 @@ def validity(
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.validity_view import validity_markdown, validity_view
     from groundtruth.validity.references import read_references
-    from groundtruth.validity.tier_scores import read_tier_scores, tier_scores
+    from groundtruth.validity.tier_scores import read_tier_scores
+    from groundtruth.validity.tiers_of_result import tier_scores
     from groundtruth.validity.validity_report import learned_references, validity_data, validity_report
 
     if results:

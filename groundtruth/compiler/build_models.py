@@ -14,8 +14,9 @@ from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import load_compiled
 from groundtruth.programs.rare_conditions import RARE_PROGRAMS
-from groundtruth.store.catalog import library, write_index
-from groundtruth.store.parsed_files import MODEL
+from groundtruth.store.catalog import library
+from groundtruth.store.file_names import MODEL
+from groundtruth.store.write_index import write_index
 from groundtruth.workers import Lost, run_in_order
 
 Job = tuple[str, Path, bool]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from groundtruth.errors import GroundTruthError
 from groundtruth.explorer.packed_matrix import Packed, pack_matrix
 from groundtruth.pitfalls import AnswerTable, Exhibit
-from groundtruth.truth.variables import Site
+from groundtruth.truth.variables.residual_sites import Site
 from mib.featurization import Featurizer
 from mib.featurization.autoencoder import SparseAutoencoder
 from mib.featurization.bijection import Coordinates, ReversibleNetwork

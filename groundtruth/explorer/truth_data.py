@@ -8,7 +8,7 @@ from groundtruth.store.json_values import pack
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS, Circuit, EdgeTruth
 from groundtruth.truth.circuits.prover import default_lengths
-from groundtruth.truth.variables import Stage, VariableTruth
+from groundtruth.truth.variables.variable_truth import Stage, VariableTruth
 from mib.graph import Edge
 
 PROOF_LETTERS = {

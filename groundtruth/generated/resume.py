@@ -16,7 +16,7 @@ from groundtruth.generated.bounds import Bounds
 from groundtruth.generated.lock import LOCK
 from groundtruth.generated.member import MODEL_NAME, Member, SuiteKind
 from groundtruth.source_hash import source_sha256
-from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS
+from groundtruth.store.file_names import MODEL, TRUTH, WEIGHTS
 from mib.errors import FormatError
 from mib.whole_files import files_named, remove_made, write_whole
 

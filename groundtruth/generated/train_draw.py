@@ -10,10 +10,11 @@ from groundtruth.generated.idle_variables import idle_variables
 from groundtruth.generated.member import Member
 from groundtruth.store.save_trained import save_trained
 from groundtruth.train_model import train
+from groundtruth.trained.kinds import Kind
 from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
 from groundtruth.trained.train_network import Settings
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.trained.trained_network import Kind, TrainedNetwork
+from groundtruth.trained.trained_network import TrainedNetwork
 
 MAX_INPUTS = 81
 """Inputs of a trained model of a suite, at most: the runs of a certificate grow with their square."""

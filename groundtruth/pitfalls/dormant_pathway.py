@@ -11,7 +11,7 @@ from groundtruth.evaluation.variables import Sizes, VariableEvaluator, oracle
 from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from groundtruth.pitfalls.widened_model import widened, with_weights
-from groundtruth.truth.variables import Variable
+from groundtruth.truth.variables.variable import Variable
 from groundtruth.variants.symmetries import SYMMETRIES
 from mib.featurization import FeaturizationTask, Featurizer
 from mib.metrics.interchange_scores import interchange_scores

@@ -1,23 +1,12 @@
-"""The shipped models, variants and trained models: where they lie, and the indices of what they are."""
+"""The shipped models, variants and trained models: their names, and where they lie."""
 
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from groundtruth.errors import ArtifactError
-from groundtruth.files import from_json, to_json, write_whole
-from groundtruth.store.parsed_files import MODEL
-from groundtruth.store.read import read_circuits, read_model
-from groundtruth.store.read_trained import read_certificate, read_trained_network
-from groundtruth.store.schema import SummaryData
-from groundtruth.store.trained_schema import TrainedSummaryData
+from groundtruth.store.file_names import MODEL
 from mib.errors import did_you_mean
 
-Entry = TypeVar("Entry", bound=BaseModel)
-
-INDEX = "index.json"
 TRAINED = "trained"
 """The folder of the shipped trained models, and the tier that they are."""
 
@@ -29,9 +18,6 @@ LARGE = "large"
 
 LEARNED = "learned"
 """The folder of the shipped models of programs that were learned by gradient descent."""
-
-_SUMMARIES = TypeAdapter(list[SummaryData])
-_TRAINED_SUMMARIES = TypeAdapter(list[TrainedSummaryData])
 
 
 def library() -> Path:
@@ -134,115 +120,3 @@ def find_folder(name: str | Path) -> Path:
             "a folder with a stored model works too."
         )
     return folder
-
-
-def summaries() -> list[dict[str, Any]]:
-    """One entry for each shipped model, from the index: name, family, description, sizes, domain, live edges.
-
-    Raises:
-        ArtifactError: If the index is missing or is not what ``write_index`` writes.
-    """
-    return [entry.model_dump() for entry in _indexed(library() / INDEX, _SUMMARIES)]
-
-
-def folder_summaries(folder: Path) -> list[dict[str, Any]]:
-    """The same entry for each model in a folder without an index, from the models themselves."""
-    return [
-        SummaryData.model_validate(_summary(path.parent)).model_dump() for path in sorted(folder.glob(f"*/{MODEL}"))
-    ]
-
-
-def trained_summaries(tier: str = TRAINED) -> list[dict[str, Any]]:
-    """One entry for each shipped trained model, or model behind LayerNorm, from the index; none where none ship.
-
-    Raises:
-        ArtifactError: If the index is not what ``write_trained_index`` writes.
-    """
-    path = library() / tier / INDEX
-    if not path.is_file() and not (shipped_layernorm() if tier == LAYERNORM else shipped_trained()):
-        return []
-    return [entry.model_dump() for entry in _indexed(path, _TRAINED_SUMMARIES)]
-
-
-def _indexed(path: Path, entries: TypeAdapter[list[Entry]]) -> list[Entry]:
-    try:
-        return entries.validate_python(from_json(path.read_bytes())["models"])
-    except ValidationError as error:
-        raise ArtifactError(f"cannot read the index {path}: {_first(error)}.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"cannot read the index {path}: {error}.") from error
-
-
-def _first(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_context=False)[0]
-    return f"models.{'.'.join(map(str, found['loc']))}: {found['msg']}"
-
-
-def write_index(folder: Path) -> None:
-    """Write the index of the models in a folder.
-
-    Args:
-        folder: One that holds a folder a model.
-    """
-    paths = sorted(path.parent for path in folder.glob(f"*/{MODEL}"))
-    write_whole(folder / INDEX, to_json({"schema_version": 1, "models": [_summary(path) for path in paths]}))
-
-
-def write_trained_index(folder: Path) -> None:
-    """Write the index of the trained models in a folder.
-
-    Args:
-        folder: One that holds a folder a model.
-    """
-    paths = sorted(path.parent for path in folder.glob(f"*@*/{MODEL}"))
-    write_whole(folder / INDEX, to_json({"schema_version": 1, "models": [_trained_summary(path) for path in paths]}))
-
-
-def _summary(folder: Path) -> dict[str, Any]:
-    model = read_model(folder)
-    w = model.weights
-    return {
-        "name": model.name,
-        "family": model.family,
-        "description": model.description,
-        "layers": w.n_layers,
-        "heads": w.n_heads,
-        "d_model": w.d_model,
-        "d_mlp": w.d_mlp,
-        "domain": str(model.domain),
-        "inputs": model.check.inputs,
-        "causal": model.causal,
-        "pad_safe": model.pad_safe,
-        "output": "categorical" if model.decoder.categorical else "numerical",
-        "edges": len(model.graph.edges),
-        "live": {f"{c.ablation}/{c.lengths}": len(c.edges) for c in read_circuits(folder, model.graph)},
-    }
-
-
-def _trained_summary(folder: Path) -> dict[str, Any]:
-    network = read_trained_network(folder)
-    found = read_certificate(folder, network)
-    shape, margin = network.architecture, found.behaviour.margin
-    return {
-        "name": network.name,
-        "program": network.name.partition("@")[0],
-        "family": network.family,
-        "description": network.description,
-        "kind": network.training.kind,
-        "seed": network.training.seed,
-        "architecture": str(shape),
-        "layers": shape.n_layers,
-        "heads": shape.n_heads,
-        "d_model": shape.d_model,
-        "domain": str(network.domain),
-        "inputs": found.inputs,
-        "edges": len(network.graph.edges),
-        "live": {record.ablation: len(record.of_status("live")) for record in found.records},
-        "redundant": {
-            record.ablation: sum(truth.redundant for truth in found.circuit(network, record.ablation).truths)
-            for record in found.records
-        },
-        "margin": None if margin == float("inf") else margin,
-        "interchange_accuracy": min((item.accuracy for item in found.interchanges), default=None),
-        "certified": not found.unmet(network),
-    }

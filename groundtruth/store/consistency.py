@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from groundtruth.compiled.domain import BOS, PAD
 from groundtruth.compiled.forward import NAMES
 from groundtruth.errors import ArtifactError
+from groundtruth.store.file_names import FRAME
 from groundtruth.store.json_values import unpack
 from groundtruth.store.schema import ModelData
-from groundtruth.store.write import FRAME
 
 Arrays = Mapping[str, NDArray[np.float64]]
 

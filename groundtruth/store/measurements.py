@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.errors import ArtifactError, GroundTruthError
 from groundtruth.files import sha256, to_json, write_whole
-from groundtruth.store.parsed_files import MODEL
+from groundtruth.store.file_names import MODEL
 from groundtruth.truth.circuits.measured import SCHEMA_VERSION, Effects, Measurements, measure
 from mib.errors import shorten
 

@@ -11,10 +11,7 @@ from safetensors.numpy import load as from_safetensors
 
 from groundtruth.errors import ArtifactError
 from groundtruth.files import from_json, sha256
-from groundtruth.store.schema import SCHEMA_VERSION
-
-WEIGHTS, MODEL, TRUTH = "model.safetensors", "model.json", "truth.json"
-"""The files of a stored model."""
+from groundtruth.store.file_names import MODEL, SCHEMA_VERSION, TRUTH, WEIGHTS
 
 Data = TypeVar("Data", bound=BaseModel)
 

@@ -13,13 +13,14 @@ from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.files import sha256
 from groundtruth.store.consistency import require_consistent
 from groundtruth.store.domain_data import read_domain
+from groundtruth.store.file_names import FRAME, MODEL, TRUTH, WEIGHTS
 from groundtruth.store.json_values import unpack
-from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS, file_content, parse_json_file, read_arrays
+from groundtruth.store.parsed_files import file_content, parse_json_file, read_arrays
 from groundtruth.store.rebuild import rebuild
 from groundtruth.store.recipe_data import read_recipe
 from groundtruth.store.schema import CircuitData, EdgeData, ModelData, TruthData
 from groundtruth.store.variable_data import variable_truth
-from groundtruth.store.write import FRAME, whole_circuits
+from groundtruth.store.write import whole_circuits
 from groundtruth.truth.circuits.circuit import (
     Circuit,
     EdgeTruth,
@@ -28,7 +29,7 @@ from groundtruth.truth.circuits.circuit import (
     Witness,
     require_coherent,
 )
-from groundtruth.truth.variables import VariableTruth
+from groundtruth.truth.variables.variable_truth import VariableTruth
 from mib.errors import did_you_mean
 from mib.graph import Edge, Graph
 

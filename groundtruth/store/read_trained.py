@@ -13,8 +13,9 @@ from groundtruth.errors import ArtifactError, DomainError, GroundTruthError
 from groundtruth.files import from_json, sha256
 from groundtruth.rasp.expressions import walk
 from groundtruth.store.domain_data import read_domain
+from groundtruth.store.file_names import MODEL, TRUTH, WEIGHTS
 from groundtruth.store.json_values import unpack
-from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS, file_content, parse_json_file, read_arrays
+from groundtruth.store.parsed_files import file_content, parse_json_file, read_arrays
 from groundtruth.store.rebuild import rebuild
 from groundtruth.store.recipe_data import read_recipe
 from groundtruth.store.trained_schema import (

@@ -11,10 +11,9 @@ from safetensors.numpy import save as to_safetensors
 
 from groundtruth.files import sha256, to_json, write_beside
 from groundtruth.store.domain_data import domain_data
+from groundtruth.store.file_names import MODEL, SCHEMA_VERSION, TRUTH, WEIGHTS
 from groundtruth.store.json_values import pack
-from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS
 from groundtruth.store.recipe_data import recipe_data
-from groundtruth.store.schema import SCHEMA_VERSION
 from groundtruth.store.tabulate import tabulate
 from groundtruth.store.trained_schema import FORM, WeightsDtype
 from groundtruth.trained.architecture import Architecture

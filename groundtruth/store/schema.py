@@ -1,6 +1,6 @@
 """What is in the JSON files of an artifact, checked at the boundary."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,8 +11,6 @@ from groundtruth.store.recipe_data import StepData
 from groundtruth.truth.circuits.circuit import Ablation, Carries, Lengths
 from groundtruth.truth.variables.variable import Encoding
 from groundtruth.truth.variables.variable_truth import Pairs, State
-
-SCHEMA_VERSION = 1
 
 
 class CheckData(Strict):
@@ -230,42 +228,6 @@ class VariableData(Strict):
     spread: float | None
     exhaustive: bool
     stages: list[StageData]
-
-
-class SummaryData(Strict):
-    """One shipped model in the index: what ``groundtruth models`` lists without reading the model.
-
-    Attributes:
-        name: Of the model and of its folder.
-        family: What the program is about.
-        description: One line.
-        layers: Of the compiled transformer.
-        heads: Of its widest layer.
-        d_model: Width of the residual stream.
-        d_mlp: Width of the MLPs.
-        domain: Declared inputs, in words.
-        inputs: How many inputs were run.
-        causal: Whether attention sees only the past.
-        pad_safe: Whether padding on the right changes nothing.
-        output: Whether it gives values or a number.
-        edges: How many there are.
-        live: Live edges by ``ablation/lengths``.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-    family: str
-    description: str
-    layers: Count
-    heads: Count
-    d_model: Count
-    d_mlp: Count
-    domain: str
-    inputs: Count
-    causal: bool
-    pad_safe: bool
-    output: Literal["categorical", "numerical"]
-    edges: Count
-    live: dict[str, Count]
 
 
 class HoldsData(Strict):

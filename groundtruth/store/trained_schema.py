@@ -9,7 +9,7 @@ from groundtruth.store.program_schema import Count, DomainData, ProgramData
 from groundtruth.store.recipe_data import StepData
 from groundtruth.trained.architecture import Activation, Style
 from groundtruth.trained.correspondence import Sharing
-from groundtruth.trained.trained_network import Origin
+from groundtruth.trained.kinds import Origin
 from groundtruth.truth.circuits.circuit import ABLATIONS, Ablation
 
 FORM = "trained"
@@ -259,47 +259,3 @@ class TrainedTruthData(_Strict):
         if there != list(ABLATIONS):
             raise ValueError(f"the ablations are {', '.join(there) or 'none'}; expected {', '.join(ABLATIONS)}")
         return self
-
-
-class TrainedSummaryData(_Strict):
-    """One shipped trained model in the index: what ``groundtruth models`` lists without reading the model.
-
-    Attributes:
-        name: Name of the model and of its folder, such as ``second_step@free-7``.
-        program: Name of its program.
-        family: Subject of the program.
-        description: One line.
-        kind: How its edges were held in training.
-        seed: Seed of its training.
-        architecture: Its shape, in words.
-        layers: Number of blocks.
-        heads: Heads a block.
-        d_model: Width of the residual stream.
-        domain: Declared inputs, in words.
-        inputs: How many there are.
-        edges: How many edges there are.
-        live: Live edges by ablation.
-        redundant: Edges that are inert alone and needed by a minimal circuit, by ablation.
-        margin: Smallest margin on the domain.
-        interchange_accuracy: The smallest of any unit; ``null`` where there is none.
-        certified: Whether nothing in its certificate fails; ``scratch`` claims no variables.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+@[A-Za-z0-9_+-]+$")]
-    program: str
-    family: str
-    description: str
-    kind: Origin
-    seed: Count
-    architecture: str
-    layers: Count
-    heads: Count
-    d_model: Count
-    domain: str
-    inputs: Count
-    edges: Count
-    live: dict[str, Count]
-    redundant: dict[str, Count]
-    margin: float | None
-    interchange_accuracy: float | None
-    certified: bool

@@ -12,17 +12,13 @@ from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.errors import ArtifactError
 from groundtruth.files import sha256, to_json, write_beside
 from groundtruth.store.domain_data import domain_data
+from groundtruth.store.file_names import FRAME, MODEL, SCHEMA_VERSION, TRUTH, WEIGHTS
 from groundtruth.store.json_values import pack
-from groundtruth.store.parsed_files import MODEL, TRUTH, WEIGHTS
 from groundtruth.store.recipe_data import recipe_data
-from groundtruth.store.schema import SCHEMA_VERSION
 from groundtruth.store.tabulate import tabulate
 from groundtruth.store.variable_data import variable_data
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
-from groundtruth.truth.variables import VariableTruth
-
-FRAME = "frame"
-"""The array beside the weights that says where directions lie; see ``groundtruth.compiled.frame``."""
+from groundtruth.truth.variables.variable_truth import VariableTruth
 
 
 def save(

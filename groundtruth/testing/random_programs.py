@@ -24,7 +24,8 @@ from groundtruth.generated.bounds import Range
 from groundtruth.generated.choices import drawn_by
 from groundtruth.model import CompiledModel
 from groundtruth.programs.registry import Program
-from groundtruth.truth.variables import Site, VariableTruth
+from groundtruth.truth.variables.residual_sites import Site
+from groundtruth.truth.variables.variable_truth import VariableTruth
 from mib.featurization import FeaturizationTask
 from mib.localization.task import LocalizationTask
 

@@ -32,8 +32,7 @@ from groundtruth.trained.reading_matrices import later_reads
 from groundtruth.trained.tally import Tally
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.trained_variable import TrainedStage, TrainedVariable, TrainedVariableTruth
-from groundtruth.truth.variables import Site
-from groundtruth.truth.variables.residual_sites import residual_sites
+from groundtruth.truth.variables.residual_sites import Site, residual_sites
 
 _FAINT = 1e-3
 """Beside the largest difference between values, what is smaller belongs to what varies within them."""

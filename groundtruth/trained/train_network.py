@@ -19,8 +19,9 @@ from groundtruth.trained.certificate import Certificate
 from groundtruth.trained.certify_network import N_SUBSETS, certify
 from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.find_faults import Fault, find_faults
+from groundtruth.trained.kinds import Kind
 from groundtruth.trained.spare_variables import spare_probes, unit_probes
-from groundtruth.trained.trained_network import Kind, TrainedNetwork, TrainingRecipe
+from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
 from groundtruth.trained.training_rows import Counterexamples, RowMaker, Rows, answer_loss
 from groundtruth.trained.training_state import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 from torch import Tensor
@@ -19,20 +19,12 @@ from groundtruth.errors import DomainError
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.correspondence import Correspondence
 from groundtruth.trained.cut_forward import forward
+from groundtruth.trained.kinds import Origin
 from groundtruth.trained.trained_weights import TrainedWeights, require_shapes, weight_shapes
 from mib.graph import Graph
 
 if TYPE_CHECKING:
     from groundtruth.trained.trained_transformer import TrainedTransformer
-
-Kind: TypeAlias = Literal["wired", "free", "scratch", "sparse"]
-"""``wired``: edges that nothing needs are absent by algebra, then the rest is trained. ``free``: from there every
-matrix is let go, disturbed and trained strictly. ``scratch``: trained strictly from random weights. ``sparse``: trained
-on answers alone, with few weights; no circuit is planned, and the one that the network chose is enumerated."""
-
-Origin: TypeAlias = Literal["wired", "free", "scratch", "sparse", "imported", "compiled"]
-"""A kind of training; or ``imported``: trained elsewhere, so that the circuit that others claim of it is measured and
-not vouched for; or ``compiled``: a compiled model behind norms, not trained at all."""
 
 
 @dataclass(frozen=True)

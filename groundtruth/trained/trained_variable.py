@@ -12,7 +12,7 @@ from torch import Tensor
 
 from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.trained.certificate import Claim
-from groundtruth.truth.variables import Site
+from groundtruth.truth.variables.residual_sites import Site
 from mib.errors import did_you_mean
 
 

@@ -5,7 +5,7 @@ from groundtruth.model import load_compiled, require_compiled
 from groundtruth.store.catalog import LAYERNORM, shipped
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.variants.layer_norm.normed_model import normed_networks
-from groundtruth.variants.tiers import variant_of
+from groundtruth.variants.make_variant import variant_of
 
 _ROUNDING = 1e-7
 """Beside the largest weight of an array, made again on another processor: some are solutions of least squares."""

@@ -16,8 +16,9 @@ from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.store.catalog import shipped
 from groundtruth.truth.repeat_step import repeat_step
 from groundtruth.variants.hardenings.directions import in_directions
+from groundtruth.variants.make_variant import TRANSFORMATIONS
 from groundtruth.variants.mixture import MIXTURES, mix_programs
-from groundtruth.variants.tiers import SUPERPOSED, TIERS, TRANSFORMATIONS, Tier
+from groundtruth.variants.tiers import SUPERPOSED, TIERS, Tier
 from mib.errors import did_you_mean
 
 _ROUNDING = 1e-9

@@ -7,8 +7,8 @@ from typing import get_args
 from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.errors import GroundTruthError
 from groundtruth.truth.provenance_claims import blurring_steps
-from groundtruth.truth.variables import VariableTruth, prove_variables
-from groundtruth.truth.variables.variable_truth import State
+from groundtruth.truth.variables.prove_variables import prove_variables
+from groundtruth.truth.variables.variable_truth import State, VariableTruth
 from mib.errors import shorten
 
 _CLOSE = 1e-9

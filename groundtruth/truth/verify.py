@@ -35,7 +35,7 @@ from groundtruth.truth.provenance_claims import blurring_steps, require_mixed, r
 from groundtruth.truth.recipe_claims import require_recipe
 from groundtruth.truth.trained_claims import trained_claims
 from groundtruth.truth.variable_claims import require_variables
-from groundtruth.truth.variables import VariableTruth
+from groundtruth.truth.variables.variable_truth import VariableTruth
 from mib.errors import shorten
 
 _HELD = 30

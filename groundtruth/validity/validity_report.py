@@ -12,7 +12,8 @@ from groundtruth.bench.tracks import find_track
 from groundtruth.errors import DomainError
 from groundtruth.validity.agreement import TierAgreement, agreements
 from groundtruth.validity.references import Reference, read_references
-from groundtruth.validity.tier_scores import TierScores, read_tier_scores, tier_scores
+from groundtruth.validity.tier_scores import TierScores, read_tier_scores
+from groundtruth.validity.tiers_of_result import tier_scores
 from groundtruth.validity.transfer import Transfer, transfer_scores, transfers
 from mib.errors import did_you_mean
 

@@ -17,7 +17,8 @@ from groundtruth.bench.read_results import read_results
 from groundtruth.bench.result import Result, Scores
 from groundtruth.files import to_json, write_whole
 from groundtruth.validity.references import FOLDER, SCHEMA_VERSION
-from groundtruth.validity.tier_scores import SHIPPED, write_tier_scores
+from groundtruth.validity.tier_scores import SHIPPED
+from groundtruth.validity.tiers_of_result import write_tier_scores
 from mib.learned import panel_members
 
 COLUMNS = {"circuits": ("cmd", "cpr"), "variables": ("accuracy",)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from groundtruth.compiler.build_models import build_all, tell_missing
 from groundtruth.model import load_compiled
 from groundtruth.store.catalog import variants_folder
+from groundtruth.variants.make_variant import apply_tier
 from groundtruth.variants.tiers import SUPERPOSED, TIERS
 
 MODELS = (
@@ -40,7 +41,7 @@ def build(job: tuple[str, str, Path]) -> str:
     """
     name, tier, folder = job
     start = time.perf_counter()
-    model = TIER_NAMES[tier].apply(load_compiled(name)).model
+    model = apply_tier(TIER_NAMES[tier], load_compiled(name)).model
     model.save(folder / model.name)
     counts = {status: sum(c.counts[status] for c in model.known_circuits) for status in ("live", "undecided")}
     size = sum(path.stat().st_size for path in (folder / model.name).iterdir())

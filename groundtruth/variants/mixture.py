@@ -18,7 +18,7 @@ from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.rasp.evaluate import evaluate_many
-from groundtruth.store.catalog import summaries
+from groundtruth.store.summaries import summaries
 from groundtruth.variants.variant import generator_of
 
 MIXTURE = "mixture"

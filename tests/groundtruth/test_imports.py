@@ -26,8 +26,9 @@ def test_help_and_usage_errors_load_nothing_heavy(arguments: list[str]) -> None:
     assert loaded_by(code) == set()
 
 
-def test_listing_programs_needs_no_torch() -> None:
-    code = "from groundtruth.cli import main\ntry:\n    main(['programs'])\nexcept SystemExit:\n    pass"
+@pytest.mark.parametrize("arguments", [["programs"], ["models"], ["models", "--tier", "trained"]])
+def test_listing_programs_and_models_needs_no_torch(arguments: list[str]) -> None:
+    code = f"from groundtruth.cli import main\ntry:\n    main({arguments!r})\nexcept SystemExit:\n    pass"
     assert loaded_by(code) <= {"numpy", "tracr"}
 
 

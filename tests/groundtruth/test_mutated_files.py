@@ -14,7 +14,7 @@ from groundtruth.files import to_json
 from groundtruth.generated import Bounds
 from groundtruth.generated.resume import MANIFEST, WORKSHOP, Job, kept, require_folder
 from groundtruth.report.views.result_page import read_result, result_page
-from groundtruth.store import catalog
+from groundtruth.store import catalog, summaries
 from groundtruth.store.measurements import read_measurements
 from groundtruth.store.read_trained import read_certificate, read_trained_network
 from groundtruth.testing.expected_failures import Known, read_known
@@ -60,15 +60,15 @@ def test_known_failures(tmp_path, data):
 @given(data=st.data())
 def test_the_index(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("index")
-    whole = json.loads((catalog.library() / catalog.INDEX).read_text())
+    whole = json.loads((catalog.library() / summaries.INDEX).read_text())
     few = {**whole, "models": whole["models"][:3]}
-    (folder / catalog.INDEX).write_bytes(data.draw(mutated_json(few)))
+    (folder / summaries.INDEX).write_bytes(data.draw(mutated_json(few)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalog, "library", lambda: folder)
         try:
-            found = catalog.summaries()
+            found = summaries.summaries()
         except ArtifactError as error:
-            require_one_line(error, folder / catalog.INDEX)
+            require_one_line(error, folder / summaries.INDEX)
         else:
             assert all(entry.keys() == whole["models"][0].keys() for entry in found)
             assert all(Path(entry["name"]).name == entry["name"] for entry in found)

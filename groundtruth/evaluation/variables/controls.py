@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from groundtruth.model import CompiledModel, load_compiled
-from groundtruth.truth.variables import Site
+from groundtruth.truth.variables.residual_sites import Site
 from mib.featurization.task import FeaturizationTask
 from mib.site import Site as TaskSite
 from mib.sublayers import split_sublayer, unembedding_sublayer

@@ -18,8 +18,9 @@ from groundtruth.evaluation.variables.predictor import Ints, Predictions, Predic
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import CompiledModel, KnownModel, KnownVariable
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.truth.variables import Site, VariableTruth, program_readers
+from groundtruth.truth.variables.residual_sites import Site
 from groundtruth.truth.variables.value_pool import Ground, ProgramGround
+from groundtruth.truth.variables.variable_truth import VariableTruth, program_readers
 from mib.errors import did_you_mean
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.splits import Split

@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from groundtruth.model import CompiledModel
-from groundtruth.truth.variables import Site, VariableTruth
+from groundtruth.truth.variables.residual_sites import Site
 from groundtruth.truth.variables.value_pool import Ground
+from groundtruth.truth.variables.variable_truth import VariableTruth
 from mib.featurization.featurizer import orthonormal
 
 Span = Float[Tensor, "d_site _"]

@@ -1,7 +1,7 @@
 """Sites by any of their names, and as a featurization task has them."""
 
 from groundtruth.errors import GroundTruthError
-from groundtruth.truth.variables import Site
+from groundtruth.truth.variables.residual_sites import Site
 from mib.errors import TaskError
 from mib.site import Site as TaskSite
 

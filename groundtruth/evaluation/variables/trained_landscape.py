@@ -10,7 +10,7 @@ from groundtruth.trained.domain_runs import DomainRuns
 from groundtruth.trained.reading_matrices import later_reads
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.trained.trained_variable import TrainedVariableTruth
-from groundtruth.truth.variables import Site
+from groundtruth.truth.variables.residual_sites import Site
 from mib.featurization.featurizer import orthonormal
 
 

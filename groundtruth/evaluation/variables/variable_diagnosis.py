@@ -14,8 +14,8 @@ from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluato
 from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.model import KnownModel
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.truth.variables import Site
 from groundtruth.truth.variables.rasp_causal_model import CausalModel
+from groundtruth.truth.variables.residual_sites import Site
 from mib.featurization import Featurizer, FeaturizerMethod
 from mib.featurization.featurizer import orthonormal
 

@@ -33,7 +33,8 @@ from groundtruth.evaluation.variables.variable_scores import ExactVariableScores
 from groundtruth.model import CompiledModel, KnownModel, KnownVariable, load
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.patched_runs import distinct
-from groundtruth.truth.variables import Site, VariableTruth
+from groundtruth.truth.variables.residual_sites import Site
+from groundtruth.truth.variables.variable_truth import VariableTruth
 from mib.errors import MethodError
 from mib.featurization import FeaturizationTask, Featurizer, FeaturizerMethod, as_featurizer, get
 from mib.featurization.registry import Method

@@ -4,7 +4,8 @@ from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import CompiledModel, KnownModel, KnownVariable
 from groundtruth.trained.trained_variable import TrainedStage
-from groundtruth.truth.variables import Site, VariableTruth
+from groundtruth.truth.variables.residual_sites import Site
+from groundtruth.truth.variables.variable_truth import VariableTruth
 from mib.featurization.featurizer import Featurizer
 from mib.site import Site as TaskSite
 

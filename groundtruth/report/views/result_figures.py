@@ -14,7 +14,7 @@ from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.kept_scores import KeptCurves
 from groundtruth.report import notation
 from groundtruth.report.figure import Chart, Figure, Matrix, Series
-from groundtruth.validity.tier_scores import tier_scores
+from groundtruth.validity.tiers_of_result import tier_scores
 from mib.errors import did_you_mean
 
 N_METHODS = 7

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from groundtruth.report.terminal import fact_table
-from groundtruth.truth.variables import Stage, VariableTruth
+from groundtruth.truth.variables.variable_truth import Stage, VariableTruth
 
 
 def variables_table(variables: Sequence[VariableTruth]) -> RenderableType:

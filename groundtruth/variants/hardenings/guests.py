@@ -11,7 +11,7 @@ from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.provenance import Direction, Head, Neuron, Provenance
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel, load_compiled
-from groundtruth.store.catalog import summaries
+from groundtruth.store.summaries import summaries
 from groundtruth.variants.hardenings.directions import back, in_directions, resized, widen
 from groundtruth.variants.symmetries.insertions import spread_layers
 from groundtruth.variants.variant import Made, same_nodes

@@ -14,7 +14,7 @@ from numpy.random import Generator
 from groundtruth.compiler.pad_safety import is_pad_safe
 from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel
-from groundtruth.truth.variables import prove_variables
+from groundtruth.truth.variables.prove_variables import prove_variables
 from groundtruth.variants.hardenings.exactness import Exactness
 from groundtruth.variants.variant import Made, same_nodes
 

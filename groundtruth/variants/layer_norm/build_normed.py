@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 from groundtruth.model import load_compiled
-from groundtruth.store.catalog import layernorm_folder, write_trained_index
+from groundtruth.store.catalog import layernorm_folder
 from groundtruth.store.save_trained import save_trained
+from groundtruth.store.write_index import write_trained_index
 from groundtruth.variants.layer_norm.normed_model import add_layer_norm
 
 MODELS = (

@@ -14,7 +14,7 @@ from groundtruth.variants.symmetries.permutations import permute_heads, permute_
 from groundtruth.variants.symmetries.residual_basis import embed, rotate
 from groundtruth.variants.variant import Symmetry, Transformation, Variant, same_nodes
 
-__all__ = ["SYMMETRIES", "TURNED", "Symmetry", "Transformation", "Variant", "compose"]
+__all__ = ["SYMMETRIES", "Symmetry", "Transformation", "Variant", "compose"]
 
 SYMMETRIES: Mapping[str, Symmetry] = {
     symmetry.name: symmetry
@@ -31,9 +31,6 @@ SYMMETRIES: Mapping[str, Symmetry] = {
     )
 }
 """Every symmetry by name: ``SYMMETRIES[name](model, seed=0)`` is a model, ``.apply(model, seed=0)`` a ``Variant``."""
-
-TURNED = ("gauge_qk", "gauge_ov", "permute_neurons", "scale_neurons", "permute_heads", "rotate")
-"""The steps of the tier ``rotated``, in their order."""
 
 
 def compose(model: CompiledModel, transformations: Sequence[Transformation], *, seed: int = 0) -> Variant:

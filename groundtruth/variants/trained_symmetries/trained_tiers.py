@@ -8,7 +8,8 @@ from dataclasses import replace
 from groundtruth.errors import VariantError
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.variants.symmetries import SYMMETRIES, TURNED
+from groundtruth.variants.symmetries import SYMMETRIES
+from groundtruth.variants.tiers import TURNED
 from groundtruth.variants.trained_symmetries.component_orders import (
     reorder_heads,
     reorder_neurons,

@@ -161,7 +161,7 @@ def test_thresholds_are_parsed_and_held(result: Result) -> None:
 
 @pytest.mark.parametrize("name", list(CIRCUIT_PROFILES))
 def test_a_profile_draws_on_every_family(name: str) -> None:
-    from groundtruth.store.catalog import summaries
+    from groundtruth.store.summaries import summaries
 
     choice = CIRCUIT_PROFILES[name].choice
     largest = choice.max_edges or float("inf")

@@ -18,7 +18,8 @@ from groundtruth.specs import find_model
 from groundtruth.store.catalog import library, shipped, shipped_layernorm, shipped_variants, stored
 from groundtruth.store.read import read_circuits
 from groundtruth.variants.build_variants import MODELS, NEED_EVERY_DIMENSION
-from groundtruth.variants.tiers import RAW, TIERS, TRANSFORMATIONS
+from groundtruth.variants.make_variant import TRANSFORMATIONS
+from groundtruth.variants.tiers import RAW, TIERS
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
 

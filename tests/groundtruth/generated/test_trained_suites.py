@@ -15,7 +15,7 @@ from groundtruth.generated.original_program import program_lines
 from groundtruth.generated.suite import TRAINED, Suite, generate
 from groundtruth.model import load
 from groundtruth.specs import models_in
-from groundtruth.store.parsed_files import TRUTH
+from groundtruth.store.file_names import TRUTH
 from groundtruth.trained.certificate import Claim
 from groundtruth.trained.certify_network import Certifier
 from groundtruth.trained.train_network import Settings

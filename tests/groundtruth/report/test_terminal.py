@@ -16,7 +16,7 @@ from groundtruth.report.terminal import THEME, Printable, echo, standing_table
 from groundtruth.report.views.circuit_tree import CircuitTree
 from groundtruth.report.views.listings import models_table
 from groundtruth.report.views.model_view import model_view
-from groundtruth.store.catalog import summaries
+from groundtruth.store.summaries import summaries
 from tests.groundtruth.report.test_fitted_table import printed
 
 WIDTHS = (60, 80, 100, 120)

@@ -8,7 +8,7 @@ import pytest
 
 from groundtruth import load
 from groundtruth.errors import ArtifactError
-from groundtruth.store import catalog
+from groundtruth.store import catalog, summaries
 from groundtruth.store.read import read_circuits
 from tests.groundtruth.store.tampering import (
     MODEL,
@@ -219,7 +219,7 @@ def test_a_shipped_name_is_not_taken_for_a_folder_here(tmp_path, monkeypatch):
 def test_an_index_that_cannot_be_read_is_refused(tmp_path, monkeypatch, content):
     monkeypatch.setattr("groundtruth.store.catalog.library", lambda: tmp_path)
     with pytest.raises(ArtifactError, match="cannot read the index"):
-        catalog.summaries()
-    (tmp_path / catalog.INDEX).write_text(content)
+        summaries.summaries()
+    (tmp_path / summaries.INDEX).write_text(content)
     with pytest.raises(ArtifactError, match="cannot read the index"):
-        catalog.summaries()
+        summaries.summaries()

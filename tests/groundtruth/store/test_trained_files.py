@@ -13,7 +13,7 @@ from groundtruth import load
 from groundtruth.errors import ArtifactError
 from groundtruth.model import CompiledModel
 from groundtruth.rasp.evaluate import evaluate_many
-from groundtruth.store import catalog
+from groundtruth.store import catalog, summaries, write_index
 from groundtruth.store.save_trained import exact_dtype, save_trained
 from groundtruth.trained.certify_network import Certifier, certify
 from groundtruth.trained.trained_model import TrainedModel
@@ -87,7 +87,7 @@ def test_a_shipped_trained_model_is_found_by_name(monkeypatch, tmp_path):
     save_trained(
         TrainedModel.of(network, certificate=certify(network, n_subsets=40)), tmp_path / "trained" / network.name
     )
-    catalog.write_trained_index(tmp_path / "trained")
+    write_index.write_trained_index(tmp_path / "trained")
     monkeypatch.setattr(catalog, "library", lambda: tmp_path)
     assert catalog.shipped_trained() == ["previous_token@free-7"] and catalog.shipped() == []
     for name in ("previous_token@free-7", "trained/previous_token@free-7"):
@@ -96,7 +96,7 @@ def test_a_shipped_trained_model_is_found_by_name(monkeypatch, tmp_path):
         ArtifactError, match="unknown model 'previous_token@free-8'. Did you mean: previous_token@free-7"
     ):
         load("previous_token@free-8")
-    (entry,) = catalog.trained_summaries()
+    (entry,) = summaries.trained_summaries()
     assert entry["live"] == {"resample": 2, "zero": 4, "mean": 4, "mean-positional": 2}
     assert (entry["kind"], entry["seed"], entry["edges"], entry["certified"]) == ("free", 7, 21, True)
     assert entry["interchange_accuracy"] == 1.0 and entry["margin"] == pytest.approx(4 * 2 / 3 - 0.01)
@@ -111,11 +111,11 @@ def test_the_network_wired_by_hand_is_certified():
 
 def test_no_trained_model_ships_without_an_index(monkeypatch, tmp_path):
     monkeypatch.setattr(catalog, "library", lambda: tmp_path)
-    assert catalog.trained_summaries() == []
+    assert summaries.trained_summaries() == []
     (tmp_path / "trained").mkdir()
     (tmp_path / "trained" / "index.json").write_text('{"models": [{"name": "x"}]}')
     with pytest.raises(ArtifactError, match=r"cannot read the index .*trained.index.json: models\.0\.name"):
-        catalog.trained_summaries()
+        summaries.trained_summaries()
 
 
 def test_a_compiled_model_is_still_a_compiled_model():
@@ -226,7 +226,7 @@ def test_other_weights_are_refused_by_their_hash(stored, tmp_path):
 
 def test_what_ships_is_small_certified_and_indexed():
     """With those behind LayerNorm at most 15 MB, index and log included; the index names what is there."""
-    entries = catalog.trained_summaries()
+    entries = summaries.trained_summaries()
     assert [entry["name"] for entry in entries] == catalog.shipped_trained()
     assert all(entry["certified"] for entry in entries)
     folders = (catalog.trained_folder(), catalog.layernorm_folder())

@@ -7,7 +7,8 @@ from groundtruth.compiled.domain import Domain
 from groundtruth.programs import get
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.correspondence import Correspondence, Unit
-from groundtruth.trained.trained_network import Kind, TrainedNetwork, TrainingRecipe, token_values_of
+from groundtruth.trained.kinds import Kind
+from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe, token_values_of
 from groundtruth.trained.trained_weights import TrainedWeights, weight_shapes
 
 SHAPE = Architecture("gpt2", n_layers=1, n_heads=2, d_model=12, d_head=4, d_mlp=2, norm=False, gains=False)

@@ -13,7 +13,8 @@ from groundtruth.report.views.validity_view import verdict_sentence
 from groundtruth.validity import write_measurements
 from groundtruth.validity.agreement import agreements
 from groundtruth.validity.references import Reference, read_references
-from groundtruth.validity.tier_scores import TierScores, read_tier_scores, write_tier_scores
+from groundtruth.validity.tier_scores import TierScores, read_tier_scores
+from groundtruth.validity.tiers_of_result import write_tier_scores
 from groundtruth.validity.transfer import fit, ranks, score_of, transfer_scores, transfers
 from groundtruth.validity.validity_report import (
     result_report,

@@ -17,7 +17,7 @@ from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.model import load_compiled
 from groundtruth.specs import find_model, models_in
-from groundtruth.store import catalog
+from groundtruth.store import catalog, write_index
 from groundtruth.store.save_trained import save_trained
 from groundtruth.trained.certify_network import Certifier, certify
 from groundtruth.trained.cut_forward import Cut, forward
@@ -80,7 +80,7 @@ def _library(tmp_path_factory):
     library = tmp_path_factory.mktemp("library")
     (library / "trained" / NAME).mkdir(parents=True)
     stored_files(library / "trained" / NAME)
-    catalog.write_trained_index(library / "trained")
+    write_index.write_trained_index(library / "trained")
     return library
 
 

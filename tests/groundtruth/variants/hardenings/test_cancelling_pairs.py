@@ -13,7 +13,7 @@ from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
 from groundtruth.truth.provenance_claims import require_provenance
 from groundtruth.truth.verify import verify
 from groundtruth.variants.hardenings import HARDENINGS
-from groundtruth.variants.tiers import variant_of
+from groundtruth.variants.make_variant import variant_of
 from tests.groundtruth.every_subset import family_differences
 from tests.groundtruth.variants.hardenings.tiny_models import is_early
 

@@ -18,8 +18,8 @@ from groundtruth.truth.verify import circuit_again, verify
 from groundtruth.variants.hardenings import HARDENINGS, side_by_side
 from groundtruth.variants.hardenings.exactness import Exactness
 from groundtruth.variants.hardenings.softness import SOFTEST, softened, softest, thresholds
+from groundtruth.variants.make_variant import variant_of
 from groundtruth.variants.symmetries import SYMMETRIES
-from groundtruth.variants.tiers import variant_of
 from tests.groundtruth.brute_force import small
 
 FOR_ALL = ("decoys", "guest", "copies", "soft", "noise")

@@ -17,7 +17,7 @@ from groundtruth.truth.verify import verify
 from groundtruth.variants.layer_norm import add_layer_norm, normed_model
 from groundtruth.variants.layer_norm.build_normed import MODELS
 from groundtruth.variants.layer_norm.normed_model import normed_networks
-from groundtruth.variants.tiers import variant_of
+from groundtruth.variants.make_variant import variant_of
 from mib.graph import Edge
 from tests.groundtruth.variants.hardenings.tiny_models import is_early
 

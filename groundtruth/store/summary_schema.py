@@ -1,0 +1,88 @@
+"""What an index says of each model that ships."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from groundtruth.store.program_schema import Count, Strict
+from groundtruth.trained.kinds import Origin
+
+
+class SummaryData(Strict):
+    """One shipped model in the index: what ``groundtruth models`` lists without reading the model.
+
+    Attributes:
+        name: Of the model and of its folder.
+        family: What the program is about.
+        description: One line.
+        layers: Of the compiled transformer.
+        heads: Of its widest layer.
+        d_model: Width of the residual stream.
+        d_mlp: Width of the MLPs.
+        domain: Declared inputs, in words.
+        inputs: How many inputs were run.
+        causal: Whether attention sees only the past.
+        pad_safe: Whether padding on the right changes nothing.
+        output: Whether it gives values or a number.
+        edges: How many there are.
+        live: Live edges by ``ablation/lengths``.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    family: str
+    description: str
+    layers: Count
+    heads: Count
+    d_model: Count
+    d_mlp: Count
+    domain: str
+    inputs: Count
+    causal: bool
+    pad_safe: bool
+    output: Literal["categorical", "numerical"]
+    edges: Count
+    live: dict[str, Count]
+
+
+class TrainedSummaryData(Strict, strict=True):
+    """One shipped trained model in the index: what ``groundtruth models`` lists without reading the model.
+
+    Attributes:
+        name: Name of the model and of its folder, such as ``second_step@free-7``.
+        program: Name of its program.
+        family: Subject of the program.
+        description: One line.
+        kind: How its edges were held in training.
+        seed: Seed of its training.
+        architecture: Its shape, in words.
+        layers: Number of blocks.
+        heads: Heads a block.
+        d_model: Width of the residual stream.
+        domain: Declared inputs, in words.
+        inputs: How many there are.
+        edges: How many edges there are.
+        live: Live edges by ablation.
+        redundant: Edges that are inert alone and needed by a minimal circuit, by ablation.
+        margin: Smallest margin on the domain.
+        interchange_accuracy: The smallest of any unit; ``null`` where there is none.
+        certified: Whether nothing in its certificate fails; ``scratch`` claims no variables.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+@[A-Za-z0-9_+-]+$")]
+    program: str
+    family: str
+    description: str
+    kind: Origin
+    seed: Count
+    architecture: str
+    layers: Count
+    heads: Count
+    d_model: Count
+    domain: str
+    inputs: Count
+    edges: Count
+    live: dict[str, Count]
+    redundant: dict[str, Count]
+    margin: float | None
+    interchange_accuracy: float | None
+    certified: bool
