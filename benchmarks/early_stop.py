@@ -39,9 +39,9 @@ def published_shares(network: TrainedNetwork) -> tuple[float, float, float]:
     inputs, graph = list(network.domain.enumerate()), network.graph
     n = len(inputs)
     rows, donors = torch.arange(n).repeat_interleave(n), torch.arange(n).repeat(n)
-    ids, program = network.encode(inputs), SwappedProgram(network, inputs)
+    ids, program = network.encode(inputs), SwappedProgram(network.numbered_program(), inputs)
     sources = forward(network.architecture, network.weights, ids).sources
-    plain = program.codes((), torch.arange(n), torch.arange(n))
+    plain = program.codes(network.decoder, (), torch.arange(n), torch.arange(n))
 
     def share(components: tuple[str, ...], wanted: torch.Tensor) -> float:
         right = 0
@@ -54,7 +54,7 @@ def published_shares(network: TrainedNetwork) -> tuple[float, float, float]:
         return right / wanted.numel()
 
     units = network.correspondence.units
-    iia = [share(unit.components, program.codes(unit.expressions, rows, donors)) for unit in units]
+    iia = [share(unit.components, program.codes(network.decoder, unit.expressions, rows, donors)) for unit in units]
     held = {name for unit in units for name in unit.components}
     outside = [name for name in graph.sources if name not in held | {"input", "pos"}]
     strict = [share((name,), plain[rows]) for name in outside]

@@ -178,7 +178,7 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("contains_either", 1, style="llama", spares=0, sizes=SMALL_LAYER, settings=BY_LLAMA),
     ShippedRecipe("waiting_pair", 8, kind="wired", spares=0),
     ShippedRecipe("waiting_pair", 1, spares=0, sizes=SMALL, settings=LONG_FREE),
-    ShippedRecipe("waiting_pair", 2, spares=0, sizes=THREE_LAYERS, settings=LONG_FREE),
+    ShippedRecipe("waiting_pair", 2, spares=0, sizes=(*THREE_LAYERS, ("d_mlp", 32)), settings=LONG_FREE),
     ShippedRecipe("hist_so_far", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("follow_pointer", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("all_equal", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),

@@ -20,6 +20,7 @@ from groundtruth.compiled.program_network import ProgramNetwork
 from groundtruth.compiled.provenance import Provenance
 from groundtruth.compiled.recipe import Step
 from groundtruth.compiled.settings import Settings
+from groundtruth.rasp.compiled_program import CompiledProgram
 from mib.graph import Graph
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ class CompiledNetwork(ProgramNetwork):
     def pad_safe(self) -> bool:
         """True if padding on the right changes no output at the positions of the input, on the whole domain."""
         return self.padding if isinstance(self.padding, bool) else self.padding(self)
+
+    def numbered_program(self) -> CompiledProgram:
+        """The program on numbers, with the values that a compiled model can hold."""
+        domain = self.domain
+        return CompiledProgram(self.program, causal=self.causal, vocab=domain.vocab, max_seq_len=domain.max_seq_len)
 
     @cached_property
     def aligned(self) -> Weights:

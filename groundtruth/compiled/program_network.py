@@ -22,6 +22,7 @@ from groundtruth.compiled.domain import BOS, PAD, Domain
 from groundtruth.errors import DomainError
 from groundtruth.notebook_table import notebook_table
 from groundtruth.rasp.expressions import readable_names, trace
+from groundtruth.rasp.interning import NumberedProgram
 from mib.errors import did_you_mean
 from mib.graph import Graph
 
@@ -69,6 +70,14 @@ class ProgramNetwork(ABC):
     @abstractmethod
     def pad_safe(self) -> bool:
         """True if padding on the right changes no output at the positions of the input, on the whole domain."""
+
+    @abstractmethod
+    def numbered_program(self) -> NumberedProgram:
+        """A fresh copy of the program on numbers, which says what should come out after an interchange.
+
+        What an expression means on values that it never meets on the domain depends on who made the weights: see
+        ``groundtruth.rasp.compiled_program``.
+        """
 
     @cached_property
     def token_ids(self) -> dict[Any, int]:

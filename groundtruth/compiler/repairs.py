@@ -14,8 +14,8 @@ from tracr.rasp import rasp
 
 from groundtruth.compiled.domain import Domain, Tokens
 from groundtruth.rasp.annotations import clean_at_bos, leave_unlisted, list_numbers
+from groundtruth.rasp.compiled_program import written_at_bos
 from groundtruth.rasp.expressions import Value, canonical, children_first
-from groundtruth.rasp.interning import written_at_bos
 from groundtruth.rasp.possible_values import (
     leaf_arguments,
     merge_numbers,

@@ -1,16 +1,14 @@
-"""A program as the page runs it: tables of its functions, and what its compiled model can hold when intervened on."""
+"""A program as the page runs it: tables of its functions, and what its model can hold when intervened on."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tracr.rasp import rasp
-
 from groundtruth.generated.original_program import program_lines
 from groundtruth.model import KnownModel
 from groundtruth.programs.formulas import listing
-from groundtruth.rasp.expressions import canonical, children_first, readable_names
-from groundtruth.rasp.infer_values import tabulate as listed_values
-from groundtruth.rasp.interning import written_at_bos
+from groundtruth.rasp.compiled_program import CompiledProgram
+from groundtruth.rasp.expressions import readable_names
+from groundtruth.rasp.interning import NumberedProgram
 from groundtruth.store.json_values import pack
 from groundtruth.store.tabulate import tabulate
 from groundtruth.trained.trained_model import TrainedModel
@@ -25,21 +23,19 @@ def program_data(model: KnownModel, inputs: Iterable[Sequence[Any]]) -> dict[str
 
     Returns:
         ``output``: the label of the output. ``expressions``: each after all that it is computed from, as the store
-        writes them, with ``formula`` and the readable ``name``; tables of two arguments are grids. ``at_bos``: labels
-        of the expressions that may be written at BOS. ``bins``: for each Map over numbers those that its neurons tell
-        apart.
+        writes them, with ``formula`` and the readable ``name``; tables of two arguments are grids. ``held``: of a
+        compiled model what bounds the values that it can hold, else ``None``: ``at_bos``, labels of the expressions
+        that may be written at BOS, and ``bins``, for each Map over numbers those that its neurons tell apart.
     """
     program = model.program
     table = tabulate(program, inputs, max_seq_len=model.domain.max_seq_len, causal=model.causal)
     written = [] if isinstance(model, TrainedModel) else program_lines(model)
     formulas = {line.name: line.formula for line in [*listing(program), *written]}
     names = readable_names(program)
-    sops = {e.label: e for e in children_first(program) if isinstance(e, rasp.SOp)}
     return {
         "output": table["output"],
         "expressions": [_expression(entry, names, formulas) for entry in table["expressions"]],
-        "at_bos": sorted(written_at_bos(sops)),
-        "bins": _bins(model, sops),
+        "held": _held(model.numbered_program()),
         "source": model.rasp_source,
     }
 
@@ -67,21 +63,8 @@ def _grid(rows: list[list[Any]]) -> dict[str, Any]:
     }
 
 
-def _bins(model: KnownModel, sops: dict[str, rasp.SOp]) -> dict[str, list[Any]]:
-    over_numbers = {
-        label: sop for label, sop in sops.items() if isinstance(sop, rasp.Map) and rasp.is_numerical(sop.inner)
-    }
-    if not over_numbers:
-        return {}
-    listed = listed_values(canonical(model.program), model.domain.vocab, model.domain.max_seq_len)
-    return {
-        label: sorted({pack(number) for number in listed[sop.inner.label] if _has_value(sop, number)})
-        for label, sop in over_numbers.items()
-    }
-
-
-def _has_value(sop: rasp.Map, number: Any) -> bool:
-    try:
-        return sop.f(number) is not None
-    except Exception:  # whatever a program's own function raises: it has no value there
-        return False
+def _held(program: NumberedProgram) -> dict[str, Any] | None:
+    if not isinstance(program, CompiledProgram):
+        return None
+    bins = {label: sorted({pack(number) for number in numbers}) for label, numbers in program.bins.items()}
+    return {"at_bos": sorted(program.at_bos), "bins": bins}

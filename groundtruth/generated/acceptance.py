@@ -56,7 +56,7 @@ def judge(drawn: Drawn, bounds: Bounds) -> Judged:
         raise Rejected("heads out of bounds", f"{model.weights.n_heads}")
     inputs = model.domain.inputs(limit=_N_INPUTS).tokens
     groups = [[inputs[i] for i in rows] for rows in batches_of_one_length(inputs)]
-    idle = idle_variables(model.program, model.domain, groups, causal=model.causal, shifts=range(1, 20, 3))
+    idle = idle_variables(model.numbered_program(), groups, shifts=range(1, 20, 3))
     if idle:
         raise Rejected("idle variable", ", ".join(idle))
     circuit = model.circuit()

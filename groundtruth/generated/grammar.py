@@ -34,8 +34,9 @@ from groundtruth.generated.function_texts import (
 from groundtruth.generated.idle_variables import idle_variables
 from groundtruth.generated.layer_count import Layering, layering
 from groundtruth.programs import shorthand as words
+from groundtruth.rasp.compiled_program import CompiledProgram
 from groundtruth.rasp.evaluate import batches_of_one_length, column
-from groundtruth.rasp.expressions import walk
+from groundtruth.rasp.expressions import canonical, walk
 
 MAX_VALUES = 8
 """A variable with more values than that makes models whose proofs take long."""
@@ -336,7 +337,9 @@ class _Growth:
         parts = _parts(seen)
         if not _varies(rows) or _most_common(seen) > _MOST_COMMON or any(v.parts == parts for v in self.pool):
             return None
-        if idle_variables(sop, self.domain, self._probes, causal=self.causal):
+        domain, program = self.domain, canonical(sop)
+        numbered = CompiledProgram(program, causal=self.causal, vocab=domain.vocab, max_seq_len=domain.max_seq_len)
+        if idle_variables(numbered, self._probes):
             return None
         kind: Kind = "str" if isinstance(line.values[0], str) else "int"
         return Variable(name, sop, kind, line.values, None not in seen, line.clean, parts)

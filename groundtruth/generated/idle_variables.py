@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from tracr.rasp import rasp
 
-from groundtruth.compiled.domain import Domain, Tokens
-from groundtruth.rasp.expressions import canonical
+from groundtruth.compiled.domain import Tokens
 from groundtruth.rasp.interning import Columns, NumberedProgram, Replacement
 
 SHIFTS = (1, 5, 23)
@@ -14,26 +12,21 @@ SHIFTS = (1, 5, 23)
 
 
 def idle_variables(
-    program: rasp.SOp,
-    domain: Domain,
+    numbered: NumberedProgram,
     inputs: Sequence[Sequence[Tokens]],
     *,
-    causal: bool,
     shifts: Sequence[int] = SHIFTS,
 ) -> list[str]:
     """The variables that changed no output of the longest inputs on any interchange that was tried.
 
     Args:
-        program: Any S-Op.
-        domain: Its inputs.
-        inputs: Some of them, in lists of one length each; values are taken from all of them.
-        causal: True if attention sees only the past.
+        numbered: The program as its model means it.
+        inputs: Some inputs of its domain, in lists of one length each; values are taken from all of them.
         shifts: How often each list of inputs is laid beside the longest ones, and how far it is turned.
 
     Returns:
         Names, in the order of computation; interchanges as in ``groundtruth.truth.variables.rasp_causal_model``.
     """
-    numbered = NumberedProgram(canonical(program), causal=causal, vocab=domain.vocab, max_seq_len=domain.max_seq_len)
     columns = sorted(
         (numbered.run(list(rows)) for rows in inputs), key=lambda column: -column[numbered.output].shape[1]
     )

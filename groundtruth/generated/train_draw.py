@@ -110,7 +110,7 @@ def _prepared(drawn: Drawn, number: int) -> TrainedNetwork:
     if not network.correspondence.units:
         raise Rejected("nothing for a head or an MLP")
     inputs = [list(domain.enumerate())]
-    if idle := idle_variables(network.program, domain, inputs, causal=program.causal, shifts=range(1, 20, 3)):
+    if idle := idle_variables(network.numbered_program(), inputs, shifts=range(1, 20, 3)):
         raise Rejected("idle variable", ", ".join(idle))
     return network
 

@@ -24,6 +24,7 @@ from groundtruth.interpbench.model_folder import write_interpbench
 from groundtruth.interpbench.tracr_layout import TracrLayout, hook_pairs
 from groundtruth.model import CompiledModel
 from groundtruth.rasp.evaluate import evaluate_many
+from groundtruth.rasp.interning import NumberedProgram
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.swapped_programs import SwappedProgram
@@ -265,11 +266,11 @@ class _SiitTraining:
     @cached_property
     def _swapped(self) -> dict[str, Tensor]:
         """What the program gives when an expression's value is another input's [input, donor, position], by label."""
-        program = SwappedProgram(self.compiled, self._inputs)
-        n = len(self._inputs)
-        rows, donors = torch.arange(n).repeat_interleave(n), torch.arange(n).repeat(n)
+        # As RASP has it, for the network that is trained has none of the compiled model's reasons to have no value.
+        numbered = NumberedProgram(self.compiled.program, causal=self.compiled.causal)
+        program = SwappedProgram(numbered, self._inputs)
         labels = dict.fromkeys(label for held in self.layout.held.values() for label in held)
-        found = {label: program.codes((label,), rows, donors).view(n, n, -1) for label in labels}
+        found = {label: program.every_code(self.compiled.decoder, (label,)) for label in labels}
         return found if self.compiled.decoder.categorical else {k: v.float() for k, v in found.items()}
 
     def _initial(self) -> dict[str, Tensor]:

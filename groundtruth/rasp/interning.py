@@ -1,14 +1,12 @@
 """A program on numbers that stand for its values, so that it can be re-run from the middle on many inputs at once.
 
-An intervened program meets values that it never meets on its domain. There it means what its compiled model can mean:
-a function that fails gives ``None``, a selector selects nothing at ``None``, a numerical expression without a value
-is 0. Some things it cannot hold, and they have no value at all (``UNDEFINED``), nor has anything that reads them: a
-categorical Aggregate that selects different values, and an Aggregate that selects nothing where what it moves is also
-written at BOS, which its head then reads instead of the default (Tracr writes all that is computed from numbers there);
-and a Map over a number that its neurons take for another one, since Tracr lists only some of the numbers that occur.
+An intervened program meets values that it never meets on its domain. There it gives what RASP gives; a selector selects
+nothing at ``None``, and a numerical Map or SequenceMap without a value is 0. Where RASP has no value, since a function
+fails or values are averaged that are no numbers, there is none (``UNDEFINED``), nor has anything that reads it.
+
+A compiled model cannot hold all of that; what it can is in ``groundtruth.rasp.compiled_program``.
 """
 
-import bisect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
@@ -18,9 +16,8 @@ from numpy.typing import NDArray
 from tracr.rasp import rasp
 
 from groundtruth.errors import ProgramError
-from groundtruth.rasp.annotations import is_clean_at_bos
-from groundtruth.rasp.expressions import Value, Values, canonical, children_first
-from groundtruth.rasp.infer_values import tabulate
+from groundtruth.rasp.expressions import Value, Values, children_first
+from groundtruth.rasp.possible_values import try_function
 
 Codes: TypeAlias = NDArray[np.int64]
 """Numbers that stand for values [row, position]."""
@@ -35,7 +32,7 @@ _UNDEFINED, _NONE = 0, 1
 
 
 class Undefined:
-    """No value: what an intervened program was asked for is nothing that a compiled model can hold."""
+    """No value: what an intervened program was asked for is nothing that RASP, or a compiled model, can give."""
 
     def __repr__(self) -> str:
         return "UNDEFINED"
@@ -94,25 +91,14 @@ class NumberedProgram:
     Args:
         program: With canonical labels.
         causal: True if attention sees only the past.
-        vocab: The tokens of its domain.
-        max_seq_len: The length of its longest input.
-        defaults: True if an Aggregate that selects nothing gives its default whatever it moves, as in RASP.
     """
 
-    def __init__(
-        self, program: rasp.SOp, *, causal: bool, vocab: tuple[Any, ...], max_seq_len: int, defaults: bool = False
-    ) -> None:
+    def __init__(self, program: rasp.SOp, *, causal: bool) -> None:
         self.output = program.label
         self.sops = {e.label: e for e in children_first(program) if isinstance(e, rasp.SOp)}
         self.numbers = {label: Numbers() for label in self.sops}
-        self.operands = {label: _operands(sop) for label, sop in self.sops.items()}
+        self.operands = {label: operands_of(sop) for label, sop in self.sops.items()}
         self._causal = causal
-        self._at_bos = set[str]() if defaults else written_at_bos(self.sops)
-        self._held: dict[str, Callable[[Value], Value]] = {}
-        over_numbers = [e for e in self.sops.values() if isinstance(e, rasp.Map) and rasp.is_numerical(e.inner)]
-        if over_numbers:
-            listed = tabulate(canonical(program), vocab, max_seq_len)
-            self._held = {e.label: _discretised(e.f, listed[e.inner.label]) for e in over_numbers}
         self._tables: dict[str, _Table] = {}
 
     def run(self, inputs: Sequence[Values]) -> Columns:
@@ -194,9 +180,8 @@ class NumberedProgram:
                     patterns[place] = self._pattern(sop.selector, keys, queries)
                 if isinstance(sop, rasp.SelectorWidth):
                     return self._counted(label, patterns[place])
-                moved = view(sop.sop.label)
-                average = self._means if rasp.is_numerical(sop) else self._moved
-                return np.where((patterns[place] > 1).any(-1), _UNDEFINED, average(sop, patterns[place] == 1, moved))
+                averaged = self._averaged(sop, patterns[place] == 1, view(sop.sop.label))
+                return np.where((patterns[place] > 1).any(-1), _UNDEFINED, averaged)
             case _:
                 raise ProgramError(
                     f"'{sop.name}' ({type(sop).__name__}) has no causal model, since it is not compiled."
@@ -209,16 +194,12 @@ class NumberedProgram:
             if rasp.is_numerical(sop):
                 absent = own.code(0)
             operands = [self.numbers[operand].values for operand in _mapped(sop)]
-            f = cast(Callable[..., Value], sop.f)  # pyright: ignore[reportAttributeAccessIssue]
 
             def code(left: int, right: int) -> int:
                 given = [values[i] for values, i in zip(operands, (left, right), strict=False)]
                 if any(value is UNDEFINED for value in given):
                     return _UNDEFINED
-                value = None if None in given else _tried(f, *given)
-                # What a compiled neuron makes of a number that Tracr does not list is no value of the program.
-                if label in self._held and self._held[label](given[0]) != value:
-                    return _UNDEFINED
+                value = self._applied(sop, given)
                 return absent if value is None else own.code(value)
 
             self._tables[label] = _Table(code)
@@ -232,7 +213,7 @@ class NumberedProgram:
             def chosen(query: int, key: int) -> int:
                 if _UNDEFINED in (query, key):
                     return 2
-                return _NONE not in (query, key) and bool(_tried(select.predicate, k_values[key], q_values[query]))
+                return 0 if _NONE in (query, key) else self._selected(select, k_values[key], q_values[query])
 
             self._tables[select.label] = _Table(chosen)
         shape = (*keys.shape, keys.shape[1])
@@ -244,18 +225,8 @@ class NumberedProgram:
         codes = np.array([self.numbers[label].code(width) for width in range(pattern.shape[-1] + 1)])
         return np.where((pattern > 1).any(-1), _UNDEFINED, codes[(pattern == 1).sum(-1)])
 
-    def _moved(self, sop: rasp.Aggregate[Any], chosen: NDArray[np.bool_], moved: Codes) -> Codes:
-        """The one value that is selected."""
-        own, others = self.numbers[sop.label], self.numbers[sop.sop.label].values
-        high = np.where(chosen, moved[:, None, :], -1).max(-1)
-        low = np.where(chosen, moved[:, None, :], len(others)).min(-1)
-        translated = np.array([own.code(value) for value in others] + [self._default(sop)])
-        # One value, however often it is selected, is no mixture. Where nothing is selected high is -1, which takes the
-        # default at the end.
-        return np.where((low == high) | (high < 0), translated[high], _UNDEFINED)
-
-    def _means(self, sop: rasp.Aggregate[Any], chosen: NDArray[np.bool_], moved: Codes) -> Codes:
-        """The mean of the numbers that are selected: one computation for each distinct row of them."""
+    def _averaged(self, sop: rasp.Aggregate[Any], chosen: NDArray[np.bool_], moved: Codes) -> Codes:
+        """What an Aggregate makes of the values that are selected: one computation for each distinct row of them."""
         own, others = self.numbers[sop.label], self.numbers[sop.sop.label].values
         rows = np.where(chosen, moved[:, None, :], -1)
         # Rows keep their order, so that floats add up as in RASP.
@@ -266,7 +237,17 @@ class NumberedProgram:
 
     def _default(self, sop: rasp.Aggregate[Any]) -> int:
         """The number of what an Aggregate gives that selects nothing."""
-        return _UNDEFINED if sop.sop.label in self._at_bos else self.numbers[sop.label].code(sop.default)
+        return self.numbers[sop.label].code(sop.default)
+
+    def _applied(self, sop: rasp.SOp, given: Sequence[Value]) -> Value:
+        """The value of a Map or SequenceMap on values of its operands."""
+        f = cast(Callable[..., Value], sop.f)  # pyright: ignore[reportAttributeAccessIssue]
+        return None if None in given else try_function(f, *given, otherwise=UNDEFINED)
+
+    def _selected(self, select: rasp.Select, key: Value, query: Value) -> int:
+        """Whether a selector selects: 0 no, 1 yes, 2 there is no saying."""
+        chosen = try_function(select.predicate, key, query, otherwise=UNDEFINED)
+        return 2 if chosen is UNDEFINED else bool(chosen)
 
 
 class _Table:
@@ -294,7 +275,7 @@ class _Table:
         return found
 
 
-def _operands(sop: rasp.SOp) -> tuple[str, ...]:
+def operands_of(sop: rasp.SOp) -> tuple[str, ...]:
     """Labels of the S-Ops that an S-Op reads, through its selector too."""
     direct = [child for child in sop.children if isinstance(child, rasp.SOp)]
     through = [child for s in sop.children if isinstance(s, rasp.Selector) for child in s.children]
@@ -305,52 +286,16 @@ def _mapped(sop: rasp.SOp) -> tuple[str, ...]:
     return (sop.fst.label, sop.snd.label) if isinstance(sop, rasp.SequenceMap) else (cast(rasp.Map, sop).inner.label,)
 
 
-def _tried(function: Callable[..., Value], *given: Value) -> Value:
-    """The value of a function, ``None`` where it fails: it is not meant for these arguments."""
-    try:
-        return function(*given)
-    except Exception:  # whatever a program's own function raises
-        return None
-
-
-def _discretised(f: Callable[[Value], Value], listed: Sequence[Value]) -> Callable[[Value], Value]:
-    """What the neurons of a Map over numbers give: its value on the listed number in whose bin a number falls.
-
-    Thresholds are half way between listed numbers (tracr.craft.chamber.numerical_mlp).
-    """
-    # Tracr leaves out numbers on which the function fails or gives None, so that thresholds stand between the others.
-    known = sorted({number for number in listed if _tried(f, number) is not None})
-    thresholds = [(low + high) / 2 for low, high in zip(known, known[1:], strict=False)]
-    return lambda number: _tried(f, known[bisect.bisect_right(thresholds, number)]) if known else None
-
-
 def _mean(values: Sequence[Value]) -> Value:
-    """The mean as RASP takes it: one value stays itself."""
+    """The mean as RASP takes it: one value stays itself, and only numbers can be averaged."""
     if UNDEFINED in values:
         return UNDEFINED
-    return values[0] if len(values) == 1 else sum(values) / len(values)
-
-
-def written_at_bos(sops: Mapping[str, rasp.SOp]) -> set[str]:
-    """Labels of the expressions that the model may write at BOS, where no token is: what is computed from numbers."""
-    found: set[str] = set()
-    for label, sop in sops.items():
-        match sop:
-            case rasp.Map() if rasp.is_numerical(sop.inner):
-                silent = is_clean_at_bos(sop) or _tried(sop.f, 0) in ((None, 0) if rasp.is_numerical(sop) else (None,))
-                written = sop.inner.label in found or not silent
-            case rasp.SequenceMap() if rasp.is_categorical(sop):
-                # Its neurons fire on two values at once: one that is written at BOS does nothing alone.
-                written = {sop.fst.label, sop.snd.label} <= found
-            case rasp.Aggregate() if isinstance(sop.selector, rasp.Select):
-                written = not found.isdisjoint((sop.sop.label, sop.selector.queries.label))
-            case rasp.SelectorWidth() if isinstance(sop.selector, rasp.Select):
-                written = sop.selector.queries.label in found
-            case _:
-                written = not found.isdisjoint(_operands(sop))
-        if written:
-            found.add(label)
-    return found
+    if len(values) == 1:
+        return values[0]
+    if all(isinstance(value, int | float) for value in values):
+        return sum(values) / len(values)
+    # RASP's evaluator fails here; one value, however often it is selected, is no mixture all the same.
+    return values[0] if all(value == values[0] for value in values) else UNDEFINED
 
 
 def _distinct_rows(rows: Codes, n_values: int) -> tuple[Codes, Codes]:

@@ -114,12 +114,12 @@ def merge_numbers(numbers: Iterable[Value]) -> list[tuple[float, ...]]:
     return [tuple(group) for group in groups]
 
 
-def try_function(function: Callable[..., Value], *given: Value) -> Value:
-    """The value of a function, ``None`` where it fails: it is not meant for these arguments."""
+def try_function(function: Callable[..., Value], *given: Value, otherwise: Value = None) -> Value:
+    """The value of a function, or another where it fails: it is not meant for these arguments."""
     try:
         return function(*given)
     except Exception:  # whatever a program's own function raises
-        return None
+        return otherwise
 
 
 def _possible(

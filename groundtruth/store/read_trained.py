@@ -109,7 +109,7 @@ def read_certificate(folder: Path, network: TrainedNetwork) -> Certificate:
         behaviour=_claim(data.behaviour),
         records=tuple(_record(record, network, path) for record in data.ablations),
         interchanges=tuple(
-            InterchangeRecord(expressions, components, _claim(item))
+            InterchangeRecord(expressions, components, _claim(item), item.partly)
             for (expressions, components), item in zip(there, data.interchanges, strict=True)
         ),
         seed=data.seed,

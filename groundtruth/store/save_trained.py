@@ -122,6 +122,7 @@ def _truth_data(model: TrainedNetwork, certificate: Certificate, model_sha256: s
                 "expressions": list(item.expressions),
                 "components": list(item.components),
                 **_claim_data(item.claim),
+                **({"partly": item.partly} if item.partly else {}),
             }
             for item in certificate.interchanges
         ],

@@ -208,6 +208,13 @@ class InterchangeRecordData(ClaimData):
 
     expressions: list[str]
     components: list[str]
+    partly: Count = 0
+
+    @model_validator(mode="after")
+    def _asks_something_in_every_run(self) -> Self:
+        if self.partly > self.runs:
+            raise ValueError(f"{self.partly} of {self.runs} runs cannot be asked partly")
+        return self
 
 
 class RunData(_Strict):

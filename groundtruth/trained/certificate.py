@@ -70,7 +70,7 @@ class EdgeRecord:
 
     @property
     def changed(self) -> float:
-        """The share of pairs on which an output changes."""
+        """The share of runs in which an output changes; donors whose values are equal are one."""
         return self.claim.wrong / self.claim.runs if self.claim.runs else 0.0
 
 
@@ -125,17 +125,24 @@ class InterchangeRecord:
     Attributes:
         expressions: Labels of the expressions.
         components: Whose outputs are replaced.
-        claim: The runs on pairs on which the program has an output.
+        claim: The runs on pairs on which the program then has an output at some position.
+        partly: In how many of them it has none at some other position, so that nothing is asked there.
     """
 
     expressions: tuple[str, ...]
     components: tuple[str, ...]
     claim: Claim
+    partly: int = 0
 
     @property
     def accuracy(self) -> float:
-        """The share of pairs on which network and program agree after the interchange."""
-        return 1.0 - self.claim.wrong / self.claim.runs if self.claim.runs else 1.0
+        """The share of pairs on which network and program agree after the interchange; 0 where nothing was asked."""
+        return 1.0 - self.claim.wrong / self.claim.runs if self.claim.runs else 0.0
+
+    @property
+    def whole(self) -> int:
+        """The pairs on which the program has an output at every position."""
+        return self.claim.runs - self.partly
 
 
 @dataclass(frozen=True)
@@ -163,6 +170,19 @@ class Certificate:
     rechecked: int
     float32_error: float
     seconds: float
+
+    @property
+    def pairs(self) -> int:
+        """All pairs of inputs, each input with itself among them."""
+        return self.inputs**2
+
+    def coverage(self, record: InterchangeRecord) -> str:
+        """On how many of all pairs an interchange is claimed, in words."""
+        if record.whole == self.pairs:
+            return f"on all {self.pairs:,} pairs"
+        missing = f"on {self.pairs - record.claim.runs:,} the program then has no value"
+        partly = f", on {record.partly:,} none at some position" if record.partly else ""
+        return f"on {record.claim.runs:,} of all {self.pairs:,} pairs: {missing}{partly}"
 
     def under(self, ablation: str) -> AblationRecord:
         """The record of an ablation."""
@@ -193,8 +213,9 @@ class Certificate:
         if record.subsets.wrong > SUBSET_RATE * record.subsets.runs:
             yield f"random sets of needless edges cut together: {record.subsets}; allowed are {SUBSET_RATE:.1%}"
         for item in self.interchanges if variables else ():
-            if item.claim.wrong:
-                yield f"interchange of {', '.join(item.expressions)} on {', '.join(item.components)}: {item.claim}"
+            if item.claim.wrong or not item.claim.runs:
+                where = ", ".join(item.components) + ("" if item.claim.runs else f" {self.coverage(item)}")
+                yield f"interchange of {', '.join(item.expressions)} on {where}: {item.claim}"
 
     def unmet(self, network: TrainedNetwork) -> list[str]:
         """Everything that keeps a network from being certified as what it was trained for.

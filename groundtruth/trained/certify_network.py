@@ -61,8 +61,6 @@ class Certifier:
         seed: Draws random subsets.
         n_subsets: How many are drawn.
         progress: Told what is being done.
-        defaults: True if interchanges are asked for where an Aggregate selects nothing, too; certificates leave out
-            those after which a compiled model would have no value.
         cells: How many (edge, pair) runs were made so far.
     """
 
@@ -70,7 +68,6 @@ class Certifier:
     seed: int = 0
     n_subsets: int = N_SUBSETS
     progress: Progress = lambda what, share: None
-    defaults: bool = field(default=False, kw_only=True)
     cells: int = field(default=0, init=False)
     _batches: dict[tuple[int, ...], list[Batch]] = field(default_factory=dict[tuple[int, ...], list[Batch]], init=False)
 
@@ -268,15 +265,16 @@ class Certifier:
         found: list[InterchangeRecord] = []
         for unit in self.network.correspondence.units:
             self.progress(f"interchange: {unit}", 1.0)
-            claim = self.interchange_tally(unit).claim(self.runs, donor=True)
-            found.append(InterchangeRecord(unit.expressions, unit.components, claim))
+            tally = self.interchange_tally(unit)
+            claim = tally.claim(self.runs, donor=True)
+            found.append(InterchangeRecord(unit.expressions, unit.components, claim, tally.partly))
         return tuple(found)
 
     def interchange_tally(self, unit: Unit) -> Tally:
         """The outputs of a unit's components replaced, on every pair on which the program then has an output."""
         tally = Tally()
         for inputs, others, trie in self.pairs(torch.arange(len(self.runs))):
-            codes = self.swapped.codes(unit.expressions, inputs, others)
+            codes = self.swapped_codes(unit.expressions, inputs, others)
             margins, _ = self.runs.pair_margins(
                 lambda some, passed: self.runs.swapped_logits(unit.components, some, passed),
                 inputs,
@@ -284,15 +282,16 @@ class Certifier:
                 codes,
                 trie,
             )
-            asked = torch.nonzero((codes >= -1).any(1))[:, 0]
-            if len(asked):
-                tally.add(inputs[asked], others[asked], margins[asked])
+            tally.add_asked(codes, inputs, others, margins)
         return tally
 
+    def swapped_codes(self, expressions: Sequence[str], inputs: Tensor, donors: Tensor) -> Tensor:
+        """What the program gives with expressions' values of donors; see ``SwappedProgram.codes``."""
+        return self._swapped.codes(self.network.decoder, expressions, inputs, donors)
+
     @cached_property
-    def swapped(self) -> SwappedProgram:
-        """The program on the whole domain, for interchanges."""
-        return SwappedProgram(self.network, self.runs.inputs, defaults=self.defaults)
+    def _swapped(self) -> SwappedProgram:
+        return SwappedProgram(self.network.numbered_program(), self.runs.inputs)
 
 
 def certify(

@@ -22,7 +22,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from groundtruth.rasp.expressions import readable_names
-from groundtruth.rasp.interning import NumberedProgram
 from groundtruth.trained.certificate import Certificate, Claim
 from groundtruth.trained.certify_network import Certifier
 from groundtruth.trained.correspondence import Unit
@@ -46,7 +45,7 @@ def find_trained_variables(network: TrainedNetwork, certificate: Certificate) ->
         certificate: Says which units' interchanges are right on every pair.
     """
     search, units = _Search(network), network.correspondence.units
-    right = [not item.claim.wrong for item in certificate.interchanges]
+    right = [item.claim.runs and not item.claim.wrong for item in certificate.interchanges]
     return tuple(search.truth(unit) for unit, holds in zip(units, right, strict=True) if holds)
 
 
@@ -55,12 +54,7 @@ class _Search:
 
     def __init__(self, network: TrainedNetwork) -> None:
         self.network, self.certifier = network, Certifier(network)
-        program = NumberedProgram(
-            network.program,
-            causal=network.causal,
-            vocab=network.domain.vocab,
-            max_seq_len=network.domain.max_seq_len,
-        )
+        program = network.numbered_program()
         self.columns = dict(program.run(list(self.certifier.runs.inputs)))
         self.numbers = program.numbers
 
@@ -98,16 +92,16 @@ class _Search:
             yield tuple(site for site in sites if site.sublayer == sublayer)
 
     def _stage(self, unit: Unit, sites: tuple[Site, ...]) -> TrainedStage:
-        trial = _Trial(self, unit, sites[0])
+        trial, pairs = _Trial(self, unit, sites[0]), len(self.certifier.runs) ** 2
         closest: tuple[Claim, Claim] | None = None
         for span in trial.candidates():
             claims = trial.interchange(span), trial.rest(span)
             if not (claims[0].wrong or claims[1].wrong):
-                return TrainedStage(sites, span, *claims, trial.distinguishing)
+                return TrainedStage(sites, span, *claims, trial.distinguishing, pairs)
             if closest is None or max(c.wrong for c in claims) < max(c.wrong for c in closest):
                 closest = claims
         nothing = Claim(0, 0, float("inf"))
-        return TrainedStage(sites, None, *(closest or (nothing, nothing)), trial.distinguishing)
+        return TrainedStage(sites, None, *(closest or (nothing, nothing)), trial.distinguishing, pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,8 +182,8 @@ class _Trial:
     @cached_property
     def _swapped(self) -> list[Int[Tensor, "pair position"]]:
         """What the program gives on every pair with the donor's values of the variable."""
-        swapped = self.search.certifier.swapped
-        return [swapped.codes(self.unit.expressions, inputs, donors) for inputs, donors, _ in self._pairs]
+        swapped_codes, labels = self.search.certifier.swapped_codes, self.unit.expressions
+        return [swapped_codes(labels, inputs, donors) for inputs, donors, _ in self._pairs]
 
     def _written(self, passed: Pass) -> Float[Tensor, "input position d_model"]:
         places = self.search.network.graph.source_index
@@ -205,7 +199,5 @@ class _Trial:
 
         for (inputs, donors, trie), codes in zip(self._pairs, wanted, strict=True):
             margins, _ = runs.pair_margins(run, inputs, donors, codes, trie)
-            asked = torch.nonzero((codes >= -1).any(1))[:, 0]
-            if len(asked):
-                tally.add(inputs[asked], donors[asked], margins[asked])
+            tally.add_asked(codes, inputs, donors, margins)
         return tally.claim(runs, donor=True)

@@ -13,10 +13,12 @@ from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import Domain
 from groundtruth.errors import DomainError
 from groundtruth.rasp.evaluate import evaluate_many
+from groundtruth.rasp.interning import NumberedProgram
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.certify_network import MAX_INPUTS
 from groundtruth.trained.correspondence import Correspondence
 from groundtruth.trained.draw_correspondence import Copies, draw_correspondence
+from groundtruth.trained.swapped_programs import SwappedProgram
 from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe, token_values_of
 from groundtruth.trained.trained_weights import initial_weights, weight_shapes
 from groundtruth.trained.wired_weights import least_width
@@ -76,7 +78,13 @@ def prepare_network(
     shape, correspondence = _fit(program, domain, plan, causal or looks_back_only(program, inputs))
     if causal and not shape.causal:
         raise DomainError(f"'{name}' is meant for causal attention; the architecture has causal=False.")
-    decoder = decoder_of(name, _outputs(name, program, inputs, causal=shape.causal))
+    outputs = _outputs(name, program, inputs, causal=shape.causal)
+    if inputs:
+        swapped = SwappedProgram(NumberedProgram(program, causal=shape.causal), inputs)
+        # A value that comes of interchanges alone needs a logit too: a network could not say it otherwise.
+        labels = dict.fromkeys(unit.expressions for unit in correspondence.units)
+        outputs += [swapped.every_value(expressions) for expressions in labels]
+    decoder = decoder_of(name, outputs)
     tokens = token_values_of(domain)
     shapes = weight_shapes(
         shape, n_tokens=len(tokens), n_positions=domain.max_seq_len + 1, n_outputs=len(decoder.values)
@@ -123,6 +131,10 @@ def fixed_length(domain: Domain, *, vocab: Sequence[Any] | None = None, max_seq_
 def decoder_of(name: str, outputs: Sequence[Sequence[Any]]) -> Decoder:
     """A decoder with one logit for each value that a program gives; ``None`` has no logit of its own.
 
+    Args:
+        name: The name of the network.
+        outputs: All that the program gives on its domain and after interchanges.
+
     Raises:
         DomainError: If there are too many values, or none but one.
     """
@@ -130,8 +142,8 @@ def decoder_of(name: str, outputs: Sequence[Sequence[Any]]) -> Decoder:
     held = sorted(values - {None}, key=lambda value: (str(type(value)), value))
     if not 2 <= len(values) <= _MAX_VALUES:
         raise DomainError(
-            f"'{name}' gives {len(values)} different values on this domain; a network can be trained to tell 2 to "
-            f"{_MAX_VALUES} apart. Take another vocab or max_seq_len."
+            f"'{name}' gives {len(values)} different values on this domain and after interchanges; a network can be "
+            f"trained to tell 2 to {_MAX_VALUES} apart. Take another vocab or max_seq_len."
         )
     return Decoder(tuple(held), centered=None not in values)
 

@@ -16,6 +16,8 @@ from groundtruth.compiled.domain import BOS, PAD, Domain
 from groundtruth.compiled.program_network import ProgramNetwork
 from groundtruth.compiled.recipe import Step
 from groundtruth.errors import DomainError
+from groundtruth.rasp.compiled_program import CompiledProgram
+from groundtruth.rasp.interning import NumberedProgram
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.correspondence import Correspondence
 from groundtruth.trained.cut_forward import forward
@@ -114,6 +116,13 @@ class TrainedNetwork(ProgramNetwork):
     def pad_safe(self) -> bool:
         """False: there is one length, and PAD was never trained."""
         return False
+
+    def numbered_program(self) -> NumberedProgram:
+        """The program on numbers, as RASP has it; of a compiled model behind norms as its weights can hold it."""
+        if self.training.kind != "compiled":
+            return NumberedProgram(self.program, causal=self.causal)
+        domain = self.domain
+        return CompiledProgram(self.program, causal=self.causal, vocab=domain.vocab, max_seq_len=domain.max_seq_len)
 
     @cached_property
     def graph(self) -> Graph:

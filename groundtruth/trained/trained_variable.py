@@ -56,6 +56,7 @@ class TrainedStage:
         interchange: The interchange of the subspace, or of the one that came closest.
         rest: The interchange of all else that the components write.
         distinguishing: On how many pairs the program's output changes: what a no-op gets wrong.
+        pairs: All pairs of inputs; interchanges are run on those on which the program then has a value.
     """
 
     sites: tuple[Site, ...]
@@ -63,6 +64,7 @@ class TrainedStage:
     interchange: Claim
     rest: Claim
     distinguishing: int
+    pairs: int
 
     state: Literal["live"] = "live"
 
@@ -76,12 +78,18 @@ class TrainedStage:
         """How many dimensions the subspace has; 0 if none was found."""
         return 0 if self.span is None else self.span.shape[1]
 
+    @property
+    def coverage(self) -> str:
+        """On how many of all pairs the interchange is run, such as ``all 729`` or ``486 of all 729``."""
+        runs = self.interchange.runs
+        return f"all {runs:,}" if runs == self.pairs else f"{runs:,} of all {self.pairs:,}"
+
     def __str__(self) -> str:
         wrong = max(self.interchange.wrong, self.rest.wrong)
         return (
-            f"{', '.join(map(str, self.sites))}: {self.rank} dimensions, right on all {self.interchange.runs:,} pairs"
+            f"{', '.join(map(str, self.sites))}: {self.rank} dimensions, right on {self.coverage} pairs"
             if self.certified
-            else f"{', '.join(map(str, self.sites))}: wrong on {wrong:,} of {self.interchange.runs:,} pairs at best"
+            else f"{', '.join(map(str, self.sites))}: wrong on {wrong:,} of {self.coverage} pairs at best"
         )
 
 

@@ -93,18 +93,9 @@ class RowMaker:
     @cached_property
     def swapped_answers(self) -> tuple[Tensor, ...]:
         """For each unit, the answer on each pair when its expressions are interchanged [input, donor, position]."""
-        program, n = SwappedProgram(self.network, self.inputs), len(self.inputs)
-        rows, donors = torch.arange(n).repeat_interleave(n), torch.arange(n).repeat(n)
+        program = SwappedProgram(self.network.numbered_program(), self.inputs)
         units = self.network.correspondence.units
-        return tuple(
-            torch.cat(
-                [
-                    program.codes(unit.expressions, some, others)
-                    for some, others in zip(rows.split(8192), donors.split(8192), strict=True)
-                ]
-            ).view(n, n, -1)
-            for unit in units
-        )
+        return tuple(program.every_code(self.network.decoder, unit.expressions) for unit in units)
 
     @cached_property
     def _needless(self) -> Tensor:

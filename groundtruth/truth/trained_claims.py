@@ -111,13 +111,20 @@ class _Enumeration:
         wrong: list[str] = []
         for old, new in zip(self.claimed.interchanges, found, strict=True):
             problem = self._problem(old.claim, new.claim, lambda row, donor, old=old: self._swapped(old, row, donor))
+            if (old.claim.runs, old.partly) != (new.claim.runs, new.partly):
+                problem = f"it is claimed {self.claimed.coverage(old)}, and asked {self.claimed.coverage(new)}"
             wrong += [f"{', '.join(old.expressions)} ({problem})"] if problem else []
         if wrong:
             raise GroundTruthError(f"{len(wrong)} interchanges are not what they are said to be: {shorten(wrong)}.")
         if not self.network.correspondence.planned:
             return "no variables, for no circuit was planned"
-        right = sum(not item.claim.wrong for item in found)
-        return f"{right} of {len(found)} variables interchanged rightly at every pair of {self.claimed.inputs:,} inputs"
+        right = [item for item in found if item.claim.runs and not item.claim.wrong]
+        text = f"{len(right)} of {len(found)} variables interchanged rightly"
+        partial = [item for item in found if item.whole < self.claimed.pairs]
+        if not partial:
+            return f"{text} on all {self.claimed.pairs:,} pairs of inputs"
+        least = min(partial, key=lambda item: item.whole)
+        return f"{text}; {len(partial)} not on every pair, the least {self.claimed.coverage(least)}"
 
     def certified(self) -> str:
         """See that what is claimed amounts to a certified circuit; ``scratch`` and ``compiled`` claim no variables.
@@ -219,7 +226,7 @@ class _Enumeration:
 
     def _swapped(self, claimed: InterchangeRecord, row: int, donor: int) -> float:
         edges = [edge for edge in self.network.graph.edges if edge.source in claimed.components]
-        codes = self.certifier.swapped.codes(claimed.expressions, torch.tensor([row]), torch.tensor([donor]))
+        codes = self.certifier.swapped_codes(claimed.expressions, torch.tensor([row]), torch.tensor([donor]))
         return float(exact_margins(self.network.decoder, self._logits(edges, "resample", row, donor), codes)[0])
 
     @torch.no_grad()

@@ -50,8 +50,9 @@ def _lines(model: TrainedModel, folder: Path | None) -> Iterator[tuple[str, str,
     yield "subsets", f"random sets of needless edges: {found.subsets}", bool(found.subsets.wrong)
     for item in found.interchanges:
         held = ", ".join(names.get(label, label) for label in item.expressions)
-        share = f"{held} on {', '.join(item.components)}: interchanges {item.accuracy:.4f} right"
-        yield "variable", share, bool(item.claim.wrong)
+        coverage = model.certificate.coverage(item)
+        share = f"{held} on {', '.join(item.components)}: interchanges {item.accuracy:.4f} right {coverage}"
+        yield "variable", share, bool(item.claim.wrong) or not item.claim.runs
     yield "circuit", f"measured: {model.circuit()}", False
     verdict = (
         "what is claimed needless is, on every pair"
@@ -64,7 +65,7 @@ def _lines(model: TrainedModel, folder: Path | None) -> Iterator[tuple[str, str,
 
 
 def _edges(records: Sequence[EdgeRecord], *, shares: bool = False) -> str:
-    told = [f"{item.edge} ({item.changed:.2%} of pairs)" if shares else str(item.edge) for item in records[:_SHOWN]]
+    told = [f"{item.edge} ({item.changed:.2%} of runs)" if shares else str(item.edge) for item in records[:_SHOWN]]
     more = len(records) - len(told)
     return ", ".join(told) + (f" and {more} more" if more else "")
 
@@ -83,7 +84,13 @@ def claimed_circuit_data(model: TrainedModel) -> dict[str, Any]:
         "claimed_alone": _claim(found.alone),
         "random_subsets": _claim(found.subsets),
         "interchanges": [
-            {"expressions": list(item.expressions), "components": list(item.components), "accuracy": item.accuracy}
+            {
+                "expressions": list(item.expressions),
+                "components": list(item.components),
+                "accuracy": item.accuracy,
+                "runs": item.claim.runs,
+                "pairs": model.certificate.pairs,
+            }
             for item in found.interchanges
         ],
     }

@@ -47,9 +47,9 @@ def trained_variables_table(truths: Sequence[TrainedVariableTruth]) -> Renderabl
 
 def _outcome(stage: TrainedStage) -> Text:
     if stage.certified:
-        return Text(f"right on all {stage.interchange.runs:,}", "good")
+        return Text(f"right on {stage.coverage}", "good")
     wrong = max(stage.interchange.wrong, stage.rest.wrong)
-    return Text(f"no span: wrong on {wrong:,} of {stage.interchange.runs:,}", "warn")
+    return Text(f"no span: wrong on {wrong:,} of {stage.coverage}", "warn")
 
 
 def trained_variable_data(truth: TrainedVariableTruth) -> dict[str, Any]:
@@ -68,6 +68,7 @@ def trained_variable_data(truth: TrainedVariableTruth) -> dict[str, Any]:
                 "state": stage.state,
                 "sites": [str(site) for site in stage.sites],
                 "rank": stage.rank if stage.certified else None,
+                "pairs": stage.pairs,
                 "distinguishing": stage.distinguishing,
                 "interchange": _claim_data(stage.interchange),
                 "rest": _claim_data(stage.rest),

@@ -100,8 +100,9 @@ def _claims(model: TrainedModel, ablation: Ablation) -> Iterator[Text]:
     for item in certificate.interchanges:
         spelt = ", ".join(names.get(label, label) for label in item.expressions)
         yield _told(
-            f"interchange of {spelt} on {', '.join(item.components)}: {item.accuracy:.4g} right; {item.claim}",
-            bad=bool(item.claim.wrong),
+            f"interchange of {spelt} on {', '.join(item.components)}, {certificate.coverage(item)}: "
+            f"{item.accuracy:.4g} right; {item.claim}",
+            bad=bool(item.claim.wrong) or not item.claim.runs,
         )
 
 
@@ -134,6 +135,8 @@ def trained_data(model: TrainedModel) -> dict[str, Any]:
                     "expressions": list(item.expressions),
                     "components": list(item.components),
                     "accuracy": item.accuracy,
+                    "pairs": certificate.pairs,
+                    "partly": item.partly,
                     **_claim_data(item.claim),
                 }
                 for item in certificate.interchanges

@@ -16,7 +16,7 @@ from tracr.rasp import rasp
 
 from groundtruth.errors import DomainError
 from groundtruth.rasp.expressions import Value
-from groundtruth.rasp.interning import UNDEFINED, UNEMBEDDING, Codes, NumberedProgram, Replacement
+from groundtruth.rasp.interning import UNDEFINED, UNEMBEDDING, Codes, Replacement
 from mib.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class _Batch:
 class CausalModel:
     """A program as a causal model: its S-Ops are the variables, each computed from those that it reads.
 
-    Where an intervention gives the program values that it never meets on its domain, it means what its compiled model
-    can mean: a function that fails gives ``None``, a selector selects nothing at ``None``, a numerical expression
-    without a value is 0. What a compiled model cannot hold is ``UNDEFINED``: a categorical Aggregate that selects
-    different values, and two more cases that ``groundtruth.rasp.interning`` states; and all that reads it.
+    Where an intervention gives the program values that it never meets on its domain, a trained model's program gives
+    what RASP gives, and a compiled model's what its weights can hold: a function that fails gives ``None``, and
+    ``UNDEFINED`` is a categorical Aggregate that selects different values, in two more cases that
+    ``groundtruth.rasp.compiled_program`` states, and all that reads it.
 
     Args:
         model: The compiled or trained model whose program this is.
@@ -51,9 +51,7 @@ class CausalModel:
 
     def __init__(self, model: ProgramNetwork) -> None:
         self._name, self._domain = model.name, model.domain
-        self.program = NumberedProgram(
-            model.program, causal=model.causal, vocab=model.domain.vocab, max_seq_len=model.domain.max_seq_len
-        )
+        self.program = model.numbered_program()
         self.variables = {label: sop.name for label, sop in self.program.sops.items()}
         """The name of each variable, by label, each after those that it is computed from."""
 
@@ -93,7 +91,7 @@ class CausalModel:
 
         Returns:
             The values by label; that of a replaced variable is the source's if all its readers see it. The entry of
-            the output is what the unembedding reads. ``UNDEFINED`` where a compiled model could hold no value.
+            the output is what the unembedding reads. ``UNDEFINED`` where there is no value.
 
         Raises:
             DomainError: For an input outside the domain, or an unknown variable, reader or position.

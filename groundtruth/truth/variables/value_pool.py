@@ -14,7 +14,7 @@ from groundtruth.compiled.domain import Tokens
 from groundtruth.compiled.forward import forward
 from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.compiled.program_network import ProgramNetwork
-from groundtruth.rasp.interning import Codes, Columns, NumberedProgram
+from groundtruth.rasp.interning import Codes, Columns
 from groundtruth.truth.circuits.patched_runs import Continuations
 from groundtruth.truth.variables.suffix_model import Suffix
 
@@ -62,9 +62,7 @@ class ProgramGround:
     def __init__(self, model: ProgramNetwork, *, limit: int = POOL_LIMIT) -> None:
         self.decoder: Decoder = model.decoder
         """Reads the model's output."""
-        self.program = NumberedProgram(
-            model.program, causal=model.causal, vocab=model.domain.vocab, max_seq_len=model.domain.max_seq_len
-        )
+        self.program = model.numbered_program()
         drawn = model.domain.inputs(limit=limit)
         self.exhaustive = drawn.exhaustive
         by_length: dict[int, list[Tokens]] = {}

@@ -78,13 +78,13 @@ def test_every_witness_of_a_certificate_holds_in_the_page(copying: TrainedModel,
 def swapped(model: TrainedModel) -> list[dict[str, Any]]:
     """Each variable at each of its sites on some pairs, with what the program gives where the certificate asks."""
     inputs, draw = list(model.domain.enumerate()), random.Random(0)
-    program, found = SwappedProgram(model, inputs), list[dict[str, Any]]()
+    program, found = SwappedProgram(model.numbered_program(), inputs), list[dict[str, Any]]()
     for index, truth in enumerate(model.variables()):
         for stage, known in enumerate(truth.stages):
             if not known.certified:
                 continue
             rows, donors = ([draw.randrange(len(inputs)) for _ in range(12)] for _ in range(2))
-            codes = program.codes(truth.variable.labels, torch.tensor(rows), torch.tensor(donors))
+            codes = program.codes(model.decoder, truth.variable.labels, torch.tensor(rows), torch.tensor(donors))
             for row, donor, said in zip(rows, donors, codes.tolist(), strict=True):
                 if NOT_ASKED in said:
                     continue

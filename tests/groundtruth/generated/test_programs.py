@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from groundtruth.compiled.domain import Domain
 from groundtruth.compiler.compile_program import compile
 from groundtruth.errors import ProgramError
 from groundtruth.generated import Bounds, Stuck, from_code, from_seed, parse_range
@@ -14,6 +15,8 @@ from groundtruth.generated.choices import Choices, code_of, replayed, seeded
 from groundtruth.generated.idle_variables import idle_variables
 from groundtruth.programs import load_program
 from groundtruth.programs.shorthand import EQ, aggregate, combine, count, indices, select, tokens
+from groundtruth.rasp.expressions import canonical
+from groundtruth.rasp.interning import NumberedProgram
 from groundtruth.truth.variables.rasp_causal_model import CausalModel
 
 SMALL = Bounds(depth=(1, 4), length=(2, 4))
@@ -76,9 +79,8 @@ def test_an_idle_variable_is_found():
     moved = aggregate("moved", select("here", indices, indices, EQ), tokens)
     both = combine("both", lambda x, y: 10 * x + y, hist, moved)
     program = combine("out", lambda x, y: x % 10 + y, both, tokens)
-    domain = from_seed(0, Bounds(vocab=(3, 3), length=(3, 3))).program.domain
-    domain = type(domain)((1, 2, 3), 3)
-    assert idle_variables(program, domain, [list(domain.enumerate())[12:]], causal=False) == ["hist"]
+    inputs = [list(Domain((1, 2, 3), 3).enumerate())[12:]]
+    assert idle_variables(NumberedProgram(canonical(program), causal=False), inputs) == ["hist"]
 
 
 def test_bounds_hold():

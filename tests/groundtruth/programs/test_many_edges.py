@@ -2,6 +2,7 @@
 
 import pytest
 
+from groundtruth.build_trained import ShippedRecipe
 from groundtruth.programs.many_edges import MANY_EDGES
 from groundtruth.rasp.evaluate import evaluate_many
 
@@ -15,3 +16,9 @@ def test_a_program_equals_its_oracle_on_its_domain(name):
     assert outputs == [program.oracle(tokens) for tokens in inputs]
     lacking = {2} if name == "waiting_pair_so_far" else set[int]()
     assert {value for row in outputs for value in row} == {0, 1, 2, 3} - lacking
+
+
+def test_a_network_has_a_logit_for_an_answer_that_comes_of_interchanges_alone():
+    """Two tokens that wait, with a pair at the first: three tokens are too few, and an interchange brings it about."""
+    decoder = ShippedRecipe("waiting_pair_so_far", spares=0).prepare().decoder
+    assert (decoder.values, decoder.centered) == ((0, 1, 2, 3), True)

@@ -235,3 +235,10 @@ def test_what_ships_is_small_certified_and_indexed():
     for entry in entries:
         model = load(entry["name"])
         assert (model.name, model.family, model.training.kind) == (entry["name"], entry["family"], entry["kind"])
+
+
+@pytest.mark.parametrize("name", catalog.shipped_trained())
+def test_every_interchange_that_ships_is_claimed_on_all_pairs(name):
+    certificate = load(name).certificate
+    asked = {(item.claim.runs, item.partly) for item in certificate.interchanges}
+    assert certificate.inputs == load(name).domain.size and asked <= {(certificate.inputs**2, 0)}

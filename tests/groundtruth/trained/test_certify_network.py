@@ -1,16 +1,26 @@
 """The certificate against an enumeration in NumPy that shares no code with it, and against changed weights."""
 
 from dataclasses import replace
+from itertools import product
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from groundtruth.errors import DomainError
+from groundtruth.programs import get
+from groundtruth.rasp.compiled_program import CompiledProgram
+from groundtruth.rasp.expressions import trace
+from groundtruth.rasp.interning import UNDEFINED
 from groundtruth.trained import domain_runs
+from groundtruth.trained.certificate import Certificate, Claim
 from groundtruth.trained.certify_network import Certifier, certify
+from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
 from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.trained.trained_network import Origin
 from groundtruth.truth.circuits.circuit import ABLATIONS
+from tests.groundtruth.plain import Plain
 from tests.groundtruth.trained.plain_enumeration import PlainNetwork, answers
 from tests.groundtruth.trained.small_networks import ARCHITECTURES, GPT2, LLAMA, PLAIN, random_network
 
@@ -127,3 +137,45 @@ def test_mixed_lengths_and_large_domains_are_refused():
         TrainedModel.of(network).circuit(lengths="mixed")
     with pytest.raises(DomainError, match=r"has 8,192 inputs; a certificate enumerates at most 4,096"):
         certify(random_network(GPT2, length=13))
+
+
+def test_pairs_on_which_the_program_has_no_value_are_counted_and_not_taken_for_right():
+    """Where an interchange has different letters selected, RASP has no value: at some positions, or at all."""
+    program = get("induction_once")
+    plan = Plan({}, None, 0, "none", 0)
+    domain = fixed_length(program.domain, max_seq_len=3)
+    network = prepare_network("induction_once", program.build(), domain, plan, causal=program.causal)
+    inputs, values = list(domain.enumerate()), {}
+    traces = {donor: trace(network.program, donor, causal=network.causal) for donor in inputs}
+    found = Certifier(network).interchanges()
+    for item in found:
+        for base, donor in product(inputs, inputs):
+            plain = Plain(network, base, {label: traces[donor][label] for label in item.expressions}, {})
+            values[base, donor] = [value is not UNDEFINED for value in plain.replaced(network.program, "logits")]
+        assert item.claim.runs == sum(map(any, values.values()))
+        assert item.partly == sum(any(row) and not all(row) for row in values.values())
+    certificate = Certificate(len(inputs), Claim(0, 0, 0.0), (), found, 0, 0, 0, 0.0, 0.0)
+    assert {certificate.coverage(item) for item in found} == {
+        "on all 576 pairs",
+        "on 576 of all 576 pairs: on 0 the program then has no value, on 24 none at some position",
+        "on 576 of all 576 pairs: on 0 the program then has no value, on 36 none at some position",
+    }
+
+
+def test_an_interchange_that_was_asked_on_no_pair_is_a_failure():
+    network = random_network(PLAIN, length=2)
+    certificate = Certifier(network, n_subsets=0).certify(("resample",))
+    nothing = replace(certificate.interchanges[0], claim=Claim(0, 0, float("inf")))
+    failures = list(replace(certificate, interchanges=(nothing,)).failures(network))
+    assert (nothing.accuracy, failures[-1]) == (
+        0.0,
+        "interchange of previous_4 on a0.h1 on 0 of all 16 pairs: on 16 the program then has no value: 0 of 0 runs "
+        "wrong, smallest margin inf",
+    )
+
+
+@pytest.mark.parametrize("kind", get_args(Origin))
+def test_a_program_means_what_rasp_means_unless_the_weights_were_compiled(kind):
+    network = random_network(PLAIN, length=2)
+    program = replace(network, training=replace(network.training, kind=kind)).numbered_program()
+    assert isinstance(program, CompiledProgram) == (kind == "compiled")

@@ -135,7 +135,12 @@ PAIR = [[1, 1, 1], [2, 2, 2]]
             "'not sufficient alone .* is claimed, but: jointly sufficient",
         ),
         (_claim("interchanges", 0, wrong=3, margin=-0.1), "variables", "0 of 729 runs change, not 3 of 729"),
-        (_claim("interchanges", 0, runs=728), "variables", "0 of 729 runs change, not 0 of 728"),
+        (
+            _claim("interchanges", 0, runs=728),
+            "variables",
+            "it is claimed on 728 of all 729 pairs: on 1 the program then has no value, and asked on all 729 pairs",
+        ),
+        (_claim("interchanges", 0, partly=2), "variables", "on 0 the program then has no value, on 2 none at some pos"),
         (_claim("behaviour", margin=2.7), "weights = program", "its smallest margin is 2.657, not 2.7"),
         (lambda d: d.update(inputs=26), "weights = program", "it speaks of 26 inputs; the domain has 27"),
         (

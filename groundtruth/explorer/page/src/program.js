@@ -1,7 +1,8 @@
 // A RASP program run from its tables, and as a causal model: with some expressions' values taken from another input.
 //
-// An intervened program means what its compiled model can mean; groundtruth/rasp/interning.py states the cases. What
-// the model cannot hold is UNDEFINED, and so is all that reads it.
+// An intervened program gives what RASP gives, or of a compiled model what its weights can hold;
+// groundtruth/rasp/interning.py and compiled_program.py state the cases. What has no value is UNDEFINED, and so is all
+// that reads it.
 
 import { keyOf, same } from "./decoder.js";
 
@@ -16,8 +17,11 @@ export class Program {
     this.causal = causal;
     this.expressions = data.expressions;
     this.byLabel = new Map(data.expressions.map((e) => [e.label, e]));
-    this.atBos = new Set(data.at_bos);
-    this.bins = data.bins;
+    this.compiled = data.held !== null;
+    this.atBos = new Set(data.held?.at_bos);
+    this.bins = data.held?.bins ?? {};
+    // What a function that fails gives: the tables have its values where it does not.
+    this.failed = this.compiled ? null : UNDEFINED;
     this.source = data.source;
     this.sops = data.expressions.filter((e) => e.kind !== "select");
     this.tables = new Map();
@@ -93,7 +97,7 @@ export class Program {
         return view(e.inner).map((x) => this.mapped(e, x));
       case "sequence_map": {
         const right = view(e.snd);
-        return view(e.fst).map((x, p) => orZero(e, lookUp(this.tables.get(e.label), x, right[p])));
+        return view(e.fst).map((x, p) => orZero(e, lookUp(this.tables.get(e.label), x, right[p], this.failed)));
       }
       case "linear": {
         const right = view(e.snd);
@@ -117,7 +121,7 @@ export class Program {
   mapped(e, x) {
     if (x === UNDEFINED) return UNDEFINED;
     const table = this.tables.get(e.label);
-    const value = x === null ? null : (table.get(keyOf(x)) ?? null);
+    const value = x === null ? null : table.has(keyOf(x)) ? table.get(keyOf(x)) : this.failed;
     const bins = this.bins[e.label];
     // Neurons tell only the listed numbers apart, by thresholds half way between them.
     if (bins && !same(value, x === null || !bins.length ? null : (table.get(keyOf(nearest(bins, x))) ?? null))) {
@@ -134,7 +138,7 @@ export class Program {
     return view(select.queries).map((query, q) =>
       keys.map((key, k) => {
         if (this.causal && k > q) return 0;
-        const chosen = lookUp(table, key, query);
+        const chosen = lookUp(table, key, query, this.failed);
         return chosen === UNDEFINED ? 2 : Number(chosen === true);
       }),
     );
@@ -144,10 +148,11 @@ export class Program {
     const selected = moved.filter((_, p) => row[p] === 1);
     if (!selected.length) return intervened && this.atBos.has(e.sop) ? UNDEFINED : e.default;
     if (selected.includes(UNDEFINED)) return UNDEFINED;
-    if (e.encoding === "categorical") {
-      return selected.every((value) => same(value, selected[0])) ? selected[0] : UNDEFINED;
-    }
-    return selected.length === 1 ? selected[0] : selected.reduce((sum, x) => sum + Number(x), 0) / selected.length;
+    const mixed = selected.some((value) => !same(value, selected[0]));
+    if (e.encoding === "categorical" && this.compiled) return mixed ? UNDEFINED : selected[0];
+    const numbers = selected.every((value) => typeof value === "number" || typeof value === "boolean");
+    if (selected.length === 1 || !numbers) return mixed ? UNDEFINED : selected[0];
+    return selected.reduce((sum, x) => sum + Number(x), 0) / selected.length;
   }
 }
 
@@ -157,12 +162,12 @@ function gridTable({ left, right, results, codes }) {
   return { rows, columns, width: right.length, results, codes };
 }
 
-function lookUp(table, x, y) {
+function lookUp(table, x, y, failed) {
   if (x === UNDEFINED || y === UNDEFINED) return UNDEFINED;
   if (x === null || y === null) return null;
   const [row, column] = [table.rows.get(keyOf(x)), table.columns.get(keyOf(y))];
   const code = row === undefined || column === undefined ? -1 : table.codes[row * table.width + column];
-  return code < 0 ? null : table.results[code];
+  return code < 0 ? failed : table.results[code];
 }
 
 /** A number that is not there is 0 in a model that holds it as a number. */
