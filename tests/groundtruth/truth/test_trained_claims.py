@@ -42,7 +42,7 @@ def test_every_claim_holds(stored, tmp_path):
     details = {check.what: check.detail for check in found.checks}
     assert details["weights = program"] == "all 27 inputs, smallest margin 2.66"
     assert details["circuit zero/fixed"].startswith("17 absent, 4 live; gap inf; jointly sufficient (27 runs")
-    assert details["variables"] == "1 of 1 variables interchanged rightly at every pair of 27 inputs"
+    assert details["variables"] == "1 of 1 variables interchanged rightly on all 729 pairs of inputs"
     assert verification_data([found])[0]["ok"] is True
 
 
