@@ -156,7 +156,7 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("has_larger", kind="wired", settings=BY_CONTENT),
     ShippedRecipe("contains_either", kind="wired"),
     ShippedRecipe("waiting_pair", kind="wired", spares=0),
-    ShippedRecipe("waiting_pair_so_far", kind="wired", spares=0),
+    ShippedRecipe("waiting_pair_so_far", kind="wired", spares=0, settings=(("wired_steps", 600), ("rounds", 6))),
     ShippedRecipe("contains_either", seed=1),
     ShippedRecipe("waiting_pair", spares=0, settings=LONG_FREE),
     ShippedRecipe("waiting_pair", 1, kind="wired", spares=0, sizes=SMALL),
