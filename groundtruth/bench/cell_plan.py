@@ -94,7 +94,8 @@ def plan_cell(cell: Cell) -> CellPlan:
     streaming = sizes.memory // 2 < row
     own = cell.method == ORACLE or is_file_spec(cell.method)
     ablation = check_ablation(cell.setting.ablation)
-    run = RunSizes(sizes.graph, sizes.n, ablation, streaming=streaming, cached=cached)
+    at_once = rows_that_fit(sizes.widths, sizes.graph, sizes.positions, memory=sizes.memory, work="gradients")
+    run = RunSizes(sizes.graph, sizes.n, ablation, streaming=streaming, cached=cached, at_once=at_once)
     passes = None if own else plan_passes(cell.method, run, dict(cell.parameters))
     return CellPlan(
         **where,

@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.engine.gradients import attend
+from mib.engine.gradients import mix_reads
+from mib.engine.source_changes import CompactOutputs, Written
 from mib.models.adapters.anatomy import Anatomy
-from mib.models.adapters.parts import Context, Stream
+from mib.models.adapters.parts import Context, PerHead, Stream
 from mib.sublayers import (
     block_sublayers,
     is_mlp_sublayer,
@@ -38,12 +39,16 @@ class CheckpointedBackward:
         first: The sublayer that the pass starts at; of a model with parallel blocks, an attention or the
             unembedding.
         reads: The residual stream that each sublayer from ``first`` on reads; that of the unembedding is the last.
+        mixed: What the heads of each layer that was run mixed.
+        mlps: What each MLP that was run wrote.
     """
 
     anatomy: Anatomy
     context: Context
     first: int
     reads: tuple[Stream, ...]
+    mixed: tuple[PerHead, ...]
+    mlps: tuple[Stream, ...]
 
     @classmethod
     @torch.no_grad()
@@ -56,14 +61,23 @@ class CheckpointedBackward:
             context: Attention masks and rotary tables.
             first: The sublayer to start at.
         """
-        reads, read = list[Stream](), stream
+        reads, read, mixed, mlps = list[Stream](), stream, list[PerHead](), list[Stream]()
         for sublayer in block_sublayers(anatomy.n_layers, start=first):
             layer, is_mlp = split_sublayer(sublayer)
             block = anatomy.blocks[layer]
             read = read if is_mlp and anatomy.parallel else stream
             reads.append(read)
-            stream = stream + (block.mlp(read) if is_mlp else block.attention(read, context))
-        return cls(anatomy, context, first, (*reads, stream))
+            if is_mlp:
+                mlps.append(block.mlp(read))
+                stream = stream + mlps[-1]
+            else:
+                mixed.append(block.attention.mix_stream(read, context))
+                stream = stream + block.attention.total(mixed[-1])
+        return cls(anatomy, context, first, (*reads, stream), tuple(mixed), tuple(mlps))
+
+    def written(self, embeddings: Written) -> CompactOutputs:
+        """Give what all sources wrote, of a run of all sublayers that started from these embeddings."""
+        return CompactOutputs(embeddings, self.mixed, self.mlps, self.reads[-1])
 
     def after(self, sublayer: int) -> Stream:
         """The residual stream after a sublayer, which of a parallel block is that after both of its sublayers."""
@@ -113,7 +127,7 @@ class CheckpointedBackward:
         block, stream = self.anatomy.blocks[layer], self.reads[sublayer - self.first].detach()
         n_destinations = 1 if is_mlp else 3 * self.anatomy.n_heads
         read = stream[:, None].expand(-1, n_destinations, -1, -1).requires_grad_()
-        written = block.mlp(read[:, 0]) if is_mlp else attend(block, read, self.context)
+        written = block.mlp(read[:, 0]) if is_mlp else block.attention.total(mix_reads(block, read, self.context))
         return torch.autograd.grad(written, read, gradient.to(written.dtype))[0]
 
 

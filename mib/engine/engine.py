@@ -14,7 +14,8 @@ from mib.engine.metric_contract import measure_rows
 from mib.engine.pool_runs import Pool
 from mib.engine.rows import Indices, Rows
 from mib.engine.shape_checks import check_rows
-from mib.engine.single_cuts import FullRun, SingleCuts, at_position
+from mib.engine.single_cuts import SingleCuts, at_position
+from mib.engine.source_changes import KnownOutputs
 from mib.errors import TaskError
 from mib.graph import Edge
 from mib.models.adapters.anatomy import Anatomy
@@ -322,9 +323,9 @@ class Engine(Pool):
         rows = self._rows(every, clean, counterfactual, None)
         for chunk in self.chunks(torch.arange(len(rows)), work="inputs"):
             part = rows.take(chunk)
-            full = FullRun.of(self.anatomy, *self.tokens(part.clean))
-            self.count(len(part), 1.0)
-            changes = self.differences(part.clean, part.counterfactual)
+            full = self.run_fully(part.clean)
+            self.cost.rows += len(part)
+            changes = self.differences(part.clean, part.counterfactual, known=KnownOutputs(full.written))
             if position is not None:  # a cut that changes nothing elsewhere is a cut at that position
                 changes = at_position(changes, position)
             yield chunk, SingleCuts(self.columns, full, changes, self.rows_at_once("cuts"))

@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mib.engine.source_changes import CompactOutputs, Written
 from mib.models.adapters.anatomy import Anatomy
-from mib.models.adapters.parts import Block, Context, Stream
+from mib.models.adapters.parts import Block, Context, PerHead, Stream
 from mib.sublayers import block_sublayers, is_mlp_sublayer, split_sublayer
 
 Gradients = tuple[Float[Tensor, "row _destination position d_model"], ...]
@@ -29,6 +30,8 @@ class Trace:
         around: Per sublayer but the last, the stream after it without what the sublayer itself writes.
         after: Per sublayer but the last, the stream after it.
         logits: [row, position, output].
+        mixed: What the heads of each layer that was run mixed, without a gradient.
+        mlps: What each MLP that was run wrote, without a gradient.
     """
 
     first: int
@@ -37,6 +40,12 @@ class Trace:
     around: tuple[Stream, ...]
     after: tuple[Stream, ...]
     logits: Float[Tensor, "row position output"]
+    mixed: tuple[PerHead, ...]
+    mlps: tuple[Stream, ...]
+
+    def written(self, embeddings: Written) -> CompactOutputs:
+        """Give what all sources wrote, of a run of all sublayers that started from these embeddings."""
+        return CompactOutputs(embeddings, self.mixed, self.mlps, self.reads[-1][:, 0].detach())
 
     def destination_gradients(self, loss: Tensor) -> Gradients:
         """Gradients of a number at each destination's own input, for each sublayer from ``first`` on."""
@@ -78,6 +87,7 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
     # Cut off what came before: gradients end here, and nothing of another run is kept alive.
     start = stream.detach().requires_grad_()
     reads, around, after = list[Tensor](), list[Tensor](), list[Tensor]()
+    mixed, mlps = list[PerHead](), list[Stream]()
     before = stream = start
     for sublayer in block_sublayers(anatomy.n_layers, start=first):
         layer, is_mlp = split_sublayer(sublayer)
@@ -87,11 +97,14 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
             # Expanded, not copied: every destination has a gradient of its own all the same, and the forward pass needs
             # no more memory.
             read = stream[:, None].expand(-1, 3 * anatomy.n_heads if split else 1, -1, -1)
-            written = attend(block, read, context)
+            heads = mix_reads(block, read, context)
+            written = block.attention.total(heads)
+            mixed.append(heads.detach())
             around.append(stream)
         else:
             read = (before if anatomy.parallel else stream)[:, None]
             written = block.mlp(read[:, 0])
+            mlps.append(written.detach())
             if anatomy.parallel:
                 around[-1] = around[-1] + written
             around.append(stream)
@@ -99,12 +112,12 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
         reads.append(read)
         after.append(stream)
     last = stream[:, None]
-    return Trace(first, start, (*reads, last), tuple(around), tuple(after), anatomy.unembed(last[:, 0]))
+    logits = anatomy.unembed(last[:, 0])
+    return Trace(first, start, (*reads, last), tuple(around), tuple(after), logits, tuple(mixed), tuple(mlps))
 
 
-def attend(block: Block, read: Float[Tensor, "row destination position d_model"], context: Context) -> Stream:
-    """Run a layer's attention, from what each head's q, k and v read or from one input that all share."""
+def mix_reads(block: Block, read: Float[Tensor, "row destination position d_model"], context: Context) -> PerHead:
+    """Mix each head's values, from what each head's q, k and v read or from one input that all share."""
     attention = block.attention
     q, k, v = read.chunk(3, dim=1) if read.shape[1] > 1 else (read, read, read)
-    mixed = attention.mix(attention.queries(q, context), attention.keys(k, context), attention.values(v), context)
-    return attention.total(mixed)
+    return attention.mix(attention.queries(q, context), attention.keys(k, context), attention.values(v), context)

@@ -1,74 +1,62 @@
-"""What each source writes in the full run of an input."""
+"""What each source writes in the full run of an input, kept from the first time that it is known."""
 
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
-from mib.engine.circuit_run import Outputs
+from mib.engine.circuit_run import Outputs, Stream
 from mib.engine.rows import Indices
-from mib.models.adapters.anatomy import Anatomy
 
-
-@torch.no_grad()
-def record_outputs(anatomy: Anatomy, tokens: Tensor, mask: Tensor | None, *, pos: bool) -> Outputs:
-    """Outputs of all sources, [input, source, position, d_model], in the order of ``Graph.sources``.
-
-    Args:
-        anatomy: The model.
-        tokens: [input, position].
-        mask: True for real tokens, or None.
-        pos: True if the position embedding is a source.
-    """
-    context = anatomy.context(tokens, mask)
-    embedding, position = anatomy.embed(tokens), anatomy.position(tokens, mask)
-    n_sources = 1 + pos + anatomy.n_layers * (anatomy.n_heads + 1)
-    outputs = embedding.new_empty(len(tokens), n_sources, *embedding.shape[1:])
-    outputs[:, 0] = embedding
-    if pos:
-        outputs[:, 1] = position
-    stream, row = embedding + position, 1 + pos
-    for block in anatomy.blocks:
-        attention, x = block.attention, stream[:, None]
-        mixed = attention.mix(attention.queries(x, context), attention.keys(x, context), attention.values(x), context)
-        outputs[:, row : row + anatomy.n_heads] = attention.share(attention.write(mixed))
-        attended = stream + attention.total(mixed)
-        outputs[:, row + anatomy.n_heads] = block.mlp(stream if anatomy.parallel else attended)
-        stream = attended + outputs[:, row + anatomy.n_heads]
-        row += anatomy.n_heads + 1
-    return outputs
+Recorded = tuple[Tensor, Tensor]
+"""Outputs of all sources and the final residual stream, from which logits are had without another run."""
 
 
 class OutputCache:
-    """Outputs of the pool's inputs, each computed when it is first asked for.
+    """Outputs of the pool's inputs, each computed when it is first asked for, unless it was known before.
 
     Args:
         n_inputs: Size of the pool.
-        record: Computes the outputs of distinct inputs.
+        record: Runs distinct inputs.
     """
 
-    def __init__(self, n_inputs: int, record: Callable[[Indices], Outputs]) -> None:
+    def __init__(self, n_inputs: int, record: Callable[[Indices], Recorded]) -> None:
         self._record = record
         self._filled = torch.zeros(n_inputs, dtype=torch.bool)
-        self._outputs: Outputs | None = None
+        self._kept: Recorded | None = None
         self._complete = False
 
-    def __call__(self, indices: Indices) -> Outputs:
+    def outputs(self, indices: Indices) -> Outputs:
         """Outputs of some inputs, in any order, with repetitions."""
-        if not self._complete:
-            self._fill(indices)
-        if self._outputs is None:  # nothing was ever asked for
-            return self._record(indices)
-        return self._outputs[indices]
+        return self._find(indices)[0][indices]
 
-    def _fill(self, indices: Indices) -> None:
+    def final(self, indices: Indices) -> Stream:
+        """Final residual streams of some inputs."""
+        return self._find(indices)[1][indices]
+
+    def missing(self, indices: Indices) -> Int[Tensor, "missing"]:
+        """Those of some inputs that were never run, each once."""
+        return indices[:0] if self._complete else torch.unique(indices[~self._filled.to(indices.device)[indices]])
+
+    def keep(self, indices: Indices, recorded: Recorded) -> None:
+        """Take what a run of some inputs wrote, so that they need no run of their own."""
+        if self._kept is None:
+            # Room for the whole pool at once: growing it would hold it twice for a moment.
+            self._kept = _room(recorded[0], len(self._filled)), _room(recorded[1], len(self._filled))
+        for kept, new in zip(self._kept, recorded, strict=True):
+            kept[indices] = new
         self._filled = self._filled.to(indices.device)
-        missing = torch.unique(indices[~self._filled[indices]])
-        if len(missing):
-            new = self._record(missing)
-            if self._outputs is None:
-                # Room for the whole pool at once: growing it would hold it twice for a moment.
-                self._outputs = new.new_empty(len(self._filled), *new.shape[1:])
-            self._outputs[missing] = new
-            self._filled[missing] = True
-            self._complete = bool(self._filled.all())
+        self._filled[indices] = True
+        self._complete = bool(self._filled.all())
+
+    def _find(self, indices: Indices) -> Recorded:
+        if len(missing := self.missing(indices)):
+            self.keep(missing, self._record(missing))
+        if self._kept is None:  # nothing was ever asked for
+            return self._record(indices)
+        return self._kept
+
+
+def _room(like: Tensor, n: int) -> Tensor:
+    return like.new_empty(n, *like.shape[1:])

@@ -9,16 +9,27 @@ from torch import Tensor
 from mib.engine.ablations import Ablation, check_ablation, mean_outputs
 from mib.engine.circuit_run import Columns, Outputs
 from mib.engine.cost import Cost
-from mib.engine.output_cache import OutputCache, record_outputs
+from mib.engine.output_cache import OutputCache, Recorded
 from mib.engine.row_batches import Work, bytes_of_a_row, bytes_of_outputs, rows_that_fit
 from mib.engine.rows import Indices
 from mib.engine.shape_checks import check_constants, check_pool
 from mib.engine.single_cuts import FullRun
-from mib.engine.source_changes import Changes, CompactOutputs, InMemoryChanges, StreamingChanges, StreamingOutputs
+from mib.engine.source_changes import (
+    NOTHING_KNOWN,
+    Changes,
+    CompactOutputs,
+    InMemoryChanges,
+    KnownOutputs,
+    StreamingChanges,
+    StreamingOutputs,
+    Written,
+    embedded,
+)
 from mib.errors import TaskError
 from mib.graph import Graph
 from mib.models.adapters.decompose import Model, decompose
 from mib.models.adapters.parts import Stream
+from mib.sublayers import unembedding_sublayer
 from mib.tensor_checks import as_mask, require_integers
 
 
@@ -59,7 +70,12 @@ class Pool:
     @torch.no_grad()
     def logits(self, indices: Indices | None = None) -> Float[Tensor, "row position output"]:
         """Logits of the plain forward pass on some inputs of the pool; default: all, in order."""
-        indices = self._all() if indices is None else indices
+        indices = self._all() if indices is None else indices.to(self.inputs.device)
+        if self._cache is not None:  # the full runs behind circuits are these runs
+            again = len(indices) - len(self._cache.missing(indices))
+            self.cost.forward += again * self.columns.share(unembedding_sublayer(self.graph.n_layers))
+            final = self._cache.final(indices)
+            return torch.cat([self.anatomy.unembed(final[chunk]) for chunk in self.chunks(torch.arange(len(final)))])
         chunks = [self.anatomy.logits(*self.tokens(chunk)) for chunk in self.chunks(indices)]
         self.cost.forward += len(indices)
         return torch.cat(chunks)
@@ -69,25 +85,44 @@ class Pool:
         return self.inputs[indices], None if self.attention_mask is None else self.attention_mask[indices]
 
     @torch.no_grad()
-    def outputs(self, indices: Indices) -> Outputs:
+    def outputs(self, indices: Indices, *, known: CompactOutputs | None = None) -> Outputs:
         """Give what each source writes in the full run of some inputs, [row, source, position, d_model].
 
         Kept from the first time on if the whole pool's outputs fit into half of the memory.
+
+        Args:
+            indices: Which inputs.
+            known: What a full run of these very inputs wrote, if there was one; nothing is run then.
         """
         indices = indices.to(self.inputs.device)
         if self._cache is not None:
-            return self._cache(indices)
+            if known is not None and len(self._cache.missing(indices)):
+                self._cache.keep(indices, (known.write_out(self.anatomy), known.final))
+            return self._cache.outputs(indices)
+        if known is not None:
+            return known.write_out(self.anatomy)
         # Too many to keep: at least no input is run twice for one request.
         unique, places = torch.unique(indices, return_inverse=True)
-        return self._record(unique)[places]
+        return self._record(unique)[0][places]
+
+    def embeddings(self, indices: Indices) -> Written:
+        """Give what the embeddings write on some inputs, as in ``CompactOutputs``."""
+        return embedded(self.anatomy, *self.tokens(indices), pos=self.graph.pos)
 
     @torch.no_grad()
+    def run_fully(self, indices: Indices) -> FullRun:
+        """Run some inputs and keep all that their layers computed."""
+        self.cost.forward += len(indices)
+        return FullRun.of(self.anatomy, *self.tokens(indices), pos=self.graph.pos)
+
     def streams(self, indices: Indices) -> tuple[Stream, ...]:
         """The residual stream that each sublayer of the full run reads: attention, MLP, ..., logits."""
-        full = FullRun.of(self.anatomy, *self.tokens(indices))
-        self.cost.forward += len(indices)
-        pairs = [(run.before, run.before if self.graph.parallel else run.middle) for run in full.layers]
-        return (*(stream for pair in pairs for stream in pair), full.final)
+        return self.run_fully(indices).streams
+
+    def streams_and_outputs(self, indices: Indices) -> tuple[tuple[Stream, ...], CompactOutputs]:
+        """As ``streams``, with what the sources of that run wrote; the rest that it computed is let go."""
+        full = self.run_fully(indices)
+        return full.streams, full.written
 
     def position_weights(self, indices: Indices) -> Float[Tensor, "row position"]:
         """One over the number of real tokens, at each real token: what a mean over positions weighs by."""
@@ -96,11 +131,12 @@ class Pool:
         return real.double() / real.sum(1, keepdim=True).clamp(min=1)
 
     @torch.no_grad()
-    def ablated(self, counterfactual: Indices | None) -> Outputs | None:
+    def ablated(self, counterfactual: Indices | None, *, known: CompactOutputs | None = None) -> Outputs | None:
         """Give what flows along cut edges: [row | 1, source, position | 1, d_model]; None for zeros.
 
         Args:
             counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
+            known: What a full run of these very inputs wrote, if there was one.
 
         Raises:
             TaskError: If the ablation is ``resample`` and there are no counterfactual inputs.
@@ -108,7 +144,7 @@ class Pool:
         if self.ablation == "resample":
             if counterfactual is None:
                 raise TaskError("counterfactual=None, but the ablation is 'resample': name an input for every row.")
-            return self.outputs(counterfactual)
+            return self.outputs(counterfactual, known=known)
         if self.ablation == "zero":
             return None
         # Made once: it is the same for all rows, and a mean runs the whole pool.
@@ -121,33 +157,45 @@ class Pool:
         return self.anatomy.position(*self.tokens(inputs))
 
     @torch.no_grad()
-    def differences(self, clean: Indices, counterfactual: Indices | None = None) -> Outputs:
-        """Give what cutting changes in each source's output: ablated - clean, [row, source, position, d_model]."""
-        outputs = self.outputs(clean)
-        ablated = self.ablated(counterfactual)
+    def differences(
+        self, clean: Indices, counterfactual: Indices | None = None, *, known: KnownOutputs = NOTHING_KNOWN
+    ) -> Outputs:
+        """Give what cutting changes in each source's output: ablated - clean, [row, source, position, d_model].
+
+        Args:
+            clean: Which inputs.
+            counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
+            known: What full runs of these very inputs wrote, as far as there were any: they are not run again.
+        """
+        outputs = self.outputs(clean, known=known.clean)
+        ablated = self.ablated(counterfactual, known=known.counterfactual)
         return -outputs if ablated is None else ablated - outputs
 
-    def changes(self, clean: Indices, counterfactual: Indices | None = None) -> Changes:
+    def changes(
+        self, clean: Indices, counterfactual: Indices | None = None, *, known: KnownOutputs = NOTHING_KNOWN
+    ) -> Changes:
         """As ``differences``, by the sublayer that writes; streaming if it must be."""
         if self.must_stream:
-            return self.streaming_changes(clean, counterfactual)
-        return InMemoryChanges(self.columns, self.differences(clean, counterfactual))
+            return self.streaming_changes(clean, counterfactual, known=known)
+        return InMemoryChanges(self.columns, self.differences(clean, counterfactual, known=known))
 
-    def written(self, inputs: Indices) -> Changes:
+    def written(self, inputs: Indices, *, known: CompactOutputs | None = None) -> Changes:
         """As ``outputs``, by the sublayer that writes; streaming if it must be."""
         if self.must_stream:
-            return StreamingOutputs(self.anatomy, self.columns, self._record_compact(inputs))
-        return InMemoryChanges(self.columns, self.outputs(inputs))
+            return StreamingOutputs(self.anatomy, self.columns, known or self._record_compact(inputs))
+        return InMemoryChanges(self.columns, self.outputs(inputs, known=known))
 
-    def streaming_changes(self, clean: Indices, counterfactual: Indices | None = None) -> StreamingChanges:
+    def streaming_changes(
+        self, clean: Indices, counterfactual: Indices | None = None, *, known: KnownOutputs = NOTHING_KNOWN
+    ) -> StreamingChanges:
         """As ``differences``, but a sublayer's sources at a time, from what takes little memory to keep."""
-        outputs = self._record_compact(clean)
+        outputs = known.clean or self._record_compact(clean)
         if self.ablation != "resample":
             ablated = self.ablated(counterfactual)
         elif counterfactual is None:
             raise TaskError("counterfactual=None, but the ablation is 'resample': name an input for every row.")
         else:
-            ablated = self._record_compact(counterfactual)
+            ablated = known.counterfactual or self._record_compact(counterfactual)
         return StreamingChanges(self.anatomy, self.columns, outputs, ablated)
 
     @property
@@ -178,10 +226,19 @@ class Pool:
         self.cost.rows += rows
         self.cost.forward += rows * share
 
-    def _record(self, indices: Indices) -> Outputs:
+    def count_backward(self, rows: int) -> None:
+        """Count rows of a full run that is gone back through once more; streaming runs its sublayers again."""
+        self.cost.backward += rows
+        self.cost.forward += rows * self.must_stream
+
+    def _record(self, indices: Indices) -> Recorded:
         self.cost.forward += len(indices)
-        chunks = (self.tokens(chunk) for chunk in self.chunks(indices))
-        return torch.cat([record_outputs(self.anatomy, *chunk, pos=self.graph.pos) for chunk in chunks])
+        outputs, final = list[Outputs](), list[Stream]()
+        for chunk in self.chunks(indices):
+            ran = CompactOutputs.of(self.anatomy, *self.tokens(chunk), pos=self.graph.pos)
+            outputs.append(ran.write_out(self.anatomy))
+            final.append(ran.final)
+        return torch.cat(outputs), torch.cat(final)
 
     def _record_compact(self, indices: Indices) -> CompactOutputs:
         self.cost.forward += len(indices)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mib.engine.circuit_run import Columns, Outputs
 from mib.engine.rows import Indices
+from mib.engine.source_changes import CompactOutputs, Written, embedded
 from mib.errors import TaskError
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.parts import Context, PerHead, Stream
@@ -30,6 +31,7 @@ class LayerRun:
         middle: The stream after its attention.
         queries, keys, values, mixed: Of each head, [input, head, position, d_head].
         summed: What its heads write together, before bias and post norm.
+        mlp: What its MLP writes.
     """
 
     before: Stream
@@ -39,6 +41,7 @@ class LayerRun:
     values: PerHead
     mixed: PerHead
     summed: Stream
+    mlp: Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +52,11 @@ class FullRun:
     context: Context
     layers: tuple[LayerRun, ...]
     final: Stream
+    embeddings: Written
 
     @classmethod
-    def of(cls, anatomy: Anatomy, tokens: Tensor, mask: Tensor | None) -> "FullRun":
-        """Run some inputs, [input, position]."""
+    def of(cls, anatomy: Anatomy, tokens: Tensor, mask: Tensor | None, *, pos: bool) -> "FullRun":
+        """Run some inputs, [input, position]; arguments as for ``CompactOutputs.of``."""
         context = anatomy.context(tokens, mask)
         stream = anatomy.embed(tokens) + anatomy.position(tokens, mask)
         layers: list[LayerRun] = []
@@ -63,9 +67,23 @@ class FullRun:
             mixed = attention.mix(queries, keys, values, context)
             summed = attention.sum_heads(mixed)
             middle = stream + attention.finish(summed)
-            layers.append(LayerRun(stream, middle, queries, keys, values, mixed, summed))
-            stream = middle + block.mlp(stream if anatomy.parallel else middle)
-        return cls(anatomy, context, tuple(layers), stream)
+            mlp = block.mlp(stream if anatomy.parallel else middle)
+            layers.append(LayerRun(stream, middle, queries, keys, values, mixed, summed, mlp))
+            stream = middle + mlp
+        return cls(anatomy, context, tuple(layers), stream, embedded(anatomy, tokens, mask, pos=pos))
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The residual stream that each sublayer reads: attention, MLP, ..., logits."""
+        parallel = self.anatomy.parallel
+        pairs = [(run.before, run.before if parallel else run.middle) for run in self.layers]
+        return (*(stream for pair in pairs for stream in pair), self.final)
+
+    @property
+    def written(self) -> CompactOutputs:
+        """What its sources wrote."""
+        mixed, mlps = (run.mixed for run in self.layers), (run.mlp for run in self.layers)
+        return CompactOutputs(self.embeddings, tuple(mixed), tuple(mlps), self.final)
 
     @property
     def start(self) -> Stream:

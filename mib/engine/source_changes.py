@@ -63,11 +63,13 @@ class CompactOutputs:
         embeddings: [row, 1 or 2, position, d_model].
         mixed: A layer's heads, [row, head, position, d_head].
         mlps: A layer's MLP, [row, position, d_model].
+        final: The residual stream that is unembedded, [row, position, d_model].
     """
 
     embeddings: Written
     mixed: tuple[PerHead, ...]
     mlps: tuple[Stream, ...]
+    final: Stream
 
     @classmethod
     @torch.no_grad()
@@ -81,19 +83,46 @@ class CompactOutputs:
             pos: True if the position embedding is a source.
         """
         context = anatomy.context(tokens, mask)
-        embedding, position = anatomy.embed(tokens), anatomy.position(tokens, mask)
-        # Expanded and then stacked, which copies: no two inputs share memory.
-        both = (embedding, position.expand_as(embedding)) if pos else (embedding,)
-        stream, mixed, mlps = embedding + position, list[PerHead](), list[Stream]()
+        stream = anatomy.embed(tokens) + anatomy.position(tokens, mask)
+        mixed, mlps = list[PerHead](), list[Stream]()
         for block in anatomy.blocks:
-            attention, x = block.attention, stream[:, None]
-            mixed.append(
-                attention.mix(attention.queries(x, context), attention.keys(x, context), attention.values(x), context)
-            )
-            middle = stream + attention.total(mixed[-1])
+            mixed.append(block.attention.mix_stream(stream, context))
+            middle = stream + block.attention.total(mixed[-1])
             mlps.append(block.mlp(stream if anatomy.parallel else middle))
             stream = middle + mlps[-1]
-        return cls(torch.stack(both, dim=1), tuple(mixed), tuple(mlps))
+        return cls(embedded(anatomy, tokens, mask, pos=pos), tuple(mixed), tuple(mlps), stream)
+
+    @torch.no_grad()
+    def write_out(self, anatomy: Anatomy) -> Outputs:
+        """Write heads out: outputs of all sources, [row, source, position, d_model], as in ``Graph.sources``."""
+        n_sources = self.embeddings.shape[1] + anatomy.n_layers * (anatomy.n_heads + 1)
+        outputs = self.embeddings.new_empty(len(self.embeddings), n_sources, *self.embeddings.shape[2:])
+        row = self.embeddings.shape[1]
+        outputs[:, :row] = self.embeddings
+        for block, mixed, mlp in zip(anatomy.blocks, self.mixed, self.mlps, strict=True):
+            outputs[:, row : row + anatomy.n_heads] = block.attention.share(block.attention.write(mixed))
+            outputs[:, row + anatomy.n_heads] = mlp
+            row += anatomy.n_heads + 1
+        return outputs
+
+
+@torch.no_grad()
+def embedded(anatomy: Anatomy, tokens: Tensor, mask: Tensor | None, *, pos: bool) -> Written:
+    """Give what the embeddings write, [row, 1 or 2, position, d_model]; arguments as for ``CompactOutputs.of``."""
+    embedding, position = anatomy.embed(tokens), anatomy.position(tokens, mask)
+    # Expanded and then stacked, which copies: no two inputs share memory.
+    return torch.stack((embedding, position.expand_as(embedding)) if pos else (embedding,), dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class KnownOutputs:
+    """What full runs of clean and of counterfactual inputs wrote, as far as there were any; they are not run again."""
+
+    clean: CompactOutputs | None = None
+    counterfactual: CompactOutputs | None = None
+
+
+NOTHING_KNOWN = KnownOutputs()
 
 
 class _BySublayer:

@@ -6,6 +6,7 @@ models of which one example's would not fit into the memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Protocol
 
@@ -13,13 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.engine.checkpointed_backward import CheckpointedBackward
+from mib.engine.checkpointed_backward import CheckpointedBackward, Visit
 from mib.engine.gradients import Gradients, Trace
+from mib.engine.source_changes import Changes, KnownOutputs
 from mib.localization.gradient_products import embeddings, sum_of_products
 from mib.localization.task import Batch, LocalizationTask
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.parts import Stream
-from mib.sublayers import next_sublayer
+from mib.sublayers import block_sublayers, next_sublayer
 
 Scores = Float[Tensor, "*draw source destination"]
 Products = Callable[..., Tensor]
@@ -40,6 +42,16 @@ class EdgeEstimate(Protocol):
         Args:
             share: The run starts from token embeddings this share of the way from ablated to clean ones; None for
                 the clean ones.
+        """
+        ...
+
+    def unchanged(self) -> list[Stream]:
+        """Add the gradients of the clean run: once, and at each destination once for every sublayer before it.
+
+        That is what ``at(1)`` adds, and ``after`` for each sublayer with no change, in one run.
+
+        Returns:
+            What ``after`` returns, for each sublayer.
         """
         ...
 
@@ -93,7 +105,21 @@ class _Runs:
     ) -> None:
         self.task, self.batch, self.through, self.weights = task, batch, through, weights
         self._products = products
-        self._changes = task.engine.changes(batch.clean, batch.counterfactual)
+        self._known = KnownOutputs()
+
+    @cached_property
+    def _changes(self) -> Changes:
+        # Made when first asked for: full runs that came before need not be made again.
+        return self.task.engine.changes(self.batch.clean, self.batch.counterfactual, known=self._known)
+
+    def remember(self, share: float | None, run: Trace | CheckpointedBackward) -> None:
+        """Keep what the sources of a run wrote, if it was the full run of the clean or counterfactual inputs."""
+        embeddings = self.task.engine.embeddings
+        if share is None:
+            self._known = replace(self._known, clean=run.written(embeddings(self.batch.clean)))
+        elif share == 0 and self.task.cuts_to_counterfactual:
+            other = run.written(embeddings(self.batch.counterfactual))
+            self._known = replace(self._known, counterfactual=other)
 
     def loss(self, logits: Tensor) -> Tensor:
         """Give what is differentiated: examples do not depend on each other."""
@@ -103,10 +129,38 @@ class _Runs:
         """The estimate from some sublayers' gradients."""
         return self._products(self.task, self._changes, gradients, weights=self.weights)
 
+    def back_through_clean(self, visit: Visit) -> None:
+        """Visit the gradients of the clean run, whose forward pass is kept for ``pull_back``."""
+        raise NotImplementedError
+
+    def add(self, sublayer: int, gradient: Tensor) -> None:
+        """Add the gradient at one sublayer's destinations."""
+        raise NotImplementedError
+
+    def unchanged(self) -> list[Stream]:
+        """See ``EdgeEstimate``."""
+        task = self.task
+        following = [
+            next_sublayer(sublayer, parallel=task.graph.parallel) for sublayer in block_sublayers(task.graph.n_layers)
+        ]
+        at_stream, total = dict[int, Stream](), None
+
+        def visit(sublayer: int, gradient: Tensor) -> None:
+            nonlocal total
+            inside = gradient.sum(1)
+            total = inside if total is None else total + inside
+            at_stream[sublayer] = total
+            self.add(sublayer, (1 + sum(reader <= sublayer for reader in following)) * gradient)
+
+        self.back_through_clean(visit)
+        return [at_stream[reader] for reader in following]
+
     def start(self, share: float | None) -> Stream | None:
         """The residual stream before the first layer; None for the clean one."""
         if share is None:
             return None
+        if self._known.clean and not self.task.cuts_to_counterfactual:
+            self._changes  # noqa: B018 - a mean over clean outputs is next, which takes in those that are known
         clean, ablated = embeddings(self.task, self.batch)
         return torch.lerp(ablated, clean, share) + self.task.engine.position(self.batch.clean)
 
@@ -126,11 +180,21 @@ class InMemoryEstimate(_Runs):
     def at(self, share: float | None = None) -> None:
         """See ``EdgeEstimate``."""
         run = self.task.engine.trace(self.batch.clean, stream=self.start(share), through=self.through)
+        self.remember(share, run)
         self._add(run.destination_gradients(self.loss(run.logits)))
 
     @cached_property
     def _clean(self) -> Trace:
-        return self.task.engine.trace(self.batch.clean, through=self.through)
+        run = self.task.engine.trace(self.batch.clean, through=self.through)
+        self.remember(None, run)
+        return run
+
+    def back_through_clean(self, visit: Visit) -> None:
+        """See ``_Runs``."""
+        run = self._clean
+        gradients = torch.autograd.grad(self.loss(run.logits), run.reads, retain_graph=True)
+        for sublayer, gradient in reversed([*enumerate(gradients)]):
+            visit(sublayer, gradient)
 
     def change(self, sublayer: int) -> Stream:
         """See ``EdgeEstimate``."""
@@ -148,12 +212,17 @@ class InMemoryEstimate(_Runs):
 
     def pull_back(self, around: Sequence[Stream]) -> None:
         """See ``EdgeEstimate``."""
+        self.task.engine.count_backward(len(self.batch.clean))
         self._add(self._clean.pulled_back(around))
+
+    def add(self, sublayer: int, gradient: Tensor) -> None:
+        """See ``_Runs``."""
+        known = self._gradients.get(sublayer)
+        self._gradients[sublayer] = gradient if known is None else known + gradient
 
     def _add(self, gradients: Gradients, *, first: int = 0) -> None:
         for sublayer, gradient in enumerate(gradients, first):
-            known = self._gradients.get(sublayer)
-            self._gradients[sublayer] = gradient if known is None else known + gradient
+            self.add(sublayer, gradient)
 
 
 class StreamingEstimate(_Runs):
@@ -170,11 +239,19 @@ class StreamingEstimate(_Runs):
 
     def at(self, share: float | None = None) -> None:
         """See ``EdgeEstimate``."""
-        self._backward(stream=self.start(share)).back(self.loss, self._visit)
+        run = self._backward(stream=self.start(share))
+        self.remember(share, run)
+        run.back(self.loss, self.add)
 
     @cached_property
     def _clean(self) -> CheckpointedBackward:
-        return self._backward()
+        run = self._backward()
+        self.remember(None, run)
+        return run
+
+    def back_through_clean(self, visit: Visit) -> None:
+        """See ``_Runs``."""
+        self._clean.back(self.loss, visit)
 
     def change(self, sublayer: int) -> Stream:
         """See ``EdgeEstimate``."""
@@ -184,13 +261,15 @@ class StreamingEstimate(_Runs):
         """See ``EdgeEstimate``."""
         following = next_sublayer(sublayer, parallel=self.task.graph.parallel)
         stream = self._clean.reads[following] + change
-        return self._backward(stream=stream, first=following).back(self.loss, self._visit)
+        return self._backward(stream=stream, first=following).back(self.loss, self.add)
 
     def pull_back(self, around: Sequence[Stream]) -> None:
         """See ``EdgeEstimate``."""
-        self._clean.pull_back(around, self._visit)
+        self.task.engine.count_backward(len(self.batch.clean))
+        self._clean.pull_back(around, self.add)
 
-    def _visit(self, sublayer: int, gradient: Float[Tensor, "example destination position d_model"]) -> None:
+    def add(self, sublayer: int, gradient: Float[Tensor, "example destination position d_model"]) -> None:
+        """See ``_Runs``."""
         self._sum += self.products([(sublayer, gradient)])
 
     def _backward(self, *, stream: Stream | None = None, first: int = 0) -> CheckpointedBackward:

@@ -12,14 +12,14 @@ from mib.models.adapters.parts import Attention, Block, Mlp, Norm, Stream
 
 
 class FrozenNorm(Norm):
-    """A norm whose scale is a constant to the backward pass."""
+    """A norm whose scale is a constant to the backward pass; what it gives forward is the norm's own, to the bit."""
 
     def __call__(self, x: Float[Tensor, "*axes d_model"]) -> Float[Tensor, "*axes d_model"]:
         """The normalised input."""
         centred = x - x.mean(-1, keepdim=True) if self.kind == "layer" else x
         scale = torch.rsqrt(centred.square().mean(-1, keepdim=True) + self.eps).detach()
-        normalised = centred * scale if self.weight is None else centred * scale * self.weight
-        return normalised if self.bias is None else normalised + self.bias
+        linear = centred * scale if self.weight is None else centred * scale * self.weight
+        return super().__call__(x.detach()) + (linear - linear.detach())
 
 
 class HalvedGatedMlp(Mlp):
@@ -32,7 +32,8 @@ class HalvedGatedMlp(Mlp):
 
 def scaled_gradient(x: Tensor, share: float) -> Tensor:
     """The same value, through which a share of the gradient flows back."""
-    return share * x + (1 - share) * x.detach()
+    fixed = x.detach()
+    return fixed + share * (x - fixed)
 
 
 def with_frozen_norms(anatomy: Anatomy, attention: type[Attention], **changes: object) -> Anatomy:

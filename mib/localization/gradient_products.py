@@ -4,15 +4,15 @@ Cutting u->v adds (ablated_u - clean_u) to what v reads; to first order the metr
 the metric's gradient at v's input. Scores are what the metric loses, so an edge that matters scores positive.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mib.engine.checkpointed_backward import Visit
-from mib.engine.gradients import Gradients
-from mib.engine.source_changes import Changes
+from mib.engine.source_changes import Changes, CompactOutputs
 from mib.localization.task import Batch, LocalizationTask
 
 Embedding = Float[Tensor, "example position d_model"]
@@ -76,28 +76,34 @@ def _precise(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
-def gradients_at(task: LocalizationTask, batch: Batch) -> Gradients:
-    """The metric's gradient at each destination's input, on the clean run."""
-    trace = task.engine.trace(batch.clean)
-    return trace.destination_gradients(task.metric(trace.logits, batch.examples).sum())
-
-
-def visit_gradients(task: LocalizationTask, batch: Batch, visit: Visit) -> None:
-    """Hand over the metric's gradients on the clean run, from the logits' to the first sublayer's destinations.
+def clean_gradients(task: LocalizationTask, batch: Batch) -> tuple[CompactOutputs, Callable[[Visit], object]]:
+    """Run the clean inputs, and prepare the metric's gradients there.
 
     Args:
         task: Whose metric.
         batch: Whose examples.
-        visit: Called with each sublayer and the gradient at its destinations' inputs. All are in memory at once, or a
-            sublayer's at a time where they would not fit.
+
+    Returns:
+        What the sources wrote, and a function that hands over each sublayer and the gradient at its destinations'
+        inputs, from the logits' to the first. All are in memory at once, or a sublayer's at a time where they would not
+        fit.
     """
-    if task.engine.must_stream:
-        task.engine.checkpointed_backward(batch.clean).back(
-            lambda logits: task.metric(logits, batch.examples).sum(), visit
-        )
-        return
-    for sublayer, gradient in reversed([*enumerate(gradients_at(task, batch))]):
-        visit(sublayer, gradient)
+    engine = task.engine
+    embedded = engine.embeddings(batch.clean)
+
+    def loss(logits: Tensor) -> Tensor:
+        return task.metric(logits, batch.examples).sum()
+
+    if engine.must_stream:
+        backward = engine.checkpointed_backward(batch.clean)
+        return backward.written(embedded), partial(backward.back, loss)
+    trace = engine.trace(batch.clean)
+
+    def visit_all(visit: Visit) -> None:
+        for sublayer, gradient in reversed([*enumerate(trace.destination_gradients(loss(trace.logits)))]):
+            visit(sublayer, gradient)
+
+    return trace.written(embedded), visit_all
 
 
 def embeddings(task: LocalizationTask, batch: Batch) -> tuple[Embedding, Embedding]:

@@ -13,7 +13,7 @@ from mib.engine.circuit_run import Columns
 from mib.engine.cost import Passes
 from mib.graph import Graph
 from mib.localization.registry import get
-from mib.sublayers import block_sublayers, next_sublayer
+from mib.sublayers import block_sublayers, next_sublayer, unembedding_sublayer
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class RunSizes:
         streaming: True if one example's gradients do not fit into the memory, so that each backward pass runs the
             sublayers forward again.
         cached: True if the outputs of all inputs fit, and no full run is made twice.
+        at_once: How many examples' gradients are taken at once.
     """
 
     graph: Graph
@@ -34,6 +35,7 @@ class RunSizes:
     ablation: Ablation = "resample"
     streaming: bool = False
     cached: bool = True
+    at_once: int = 1
 
     @property
     def ablated(self) -> int:
@@ -47,6 +49,24 @@ class RunSizes:
     def changes(self) -> Passes:
         """The full runs behind what cutting changes."""
         return Passes(1 + self.ablated)
+
+    @property
+    def changes_after_clean(self) -> Passes:
+        """As ``changes``, where the method runs the clean inputs before, a batch at a time."""
+        if self.ablation not in ("mean", "mean-positional") or not self.cached:
+            return Passes(self.ablated)
+        # Streaming keeps no outputs; else those of the first batch are known when the mean of all is taken.
+        return Passes(1 if self.streaming else max(0, self.n - self.at_once) / self.n)
+
+    @property
+    def changes_after_cut(self) -> Passes:
+        """As ``changes``, where the method starts runs from ablated embeddings before."""
+        return Passes(1) if self.ablation == "resample" else self.changes
+
+    @property
+    def unembedding(self) -> float:
+        """Logits of inputs whose outputs are kept: the share of a pass that unembedding them is."""
+        return Columns(self.graph).share(unembedding_sublayer(self.graph.n_layers)) if self.cached else 1.0
 
     def gradients(self, n: float) -> Passes:
         """Runs with gradients at every destination, so many of them."""
@@ -83,66 +103,79 @@ def _nothing(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
 
 
 def _one_gradient(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
-    return sizes.changes + sizes.gradients(1)
+    return sizes.changes_after_clean + sizes.gradients(1)
 
 
-def _two_gradients(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
-    return sizes.changes + sizes.gradients(2)
+def _clean_and_corrupted(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
+    changes = Passes(0) if sizes.ablation == "resample" else sizes.changes_after_clean
+    return changes + sizes.gradients(2)
 
 
 def _points(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
-    return sizes.changes + sizes.gradients(given["steps"])
+    return sizes.changes_after_cut + sizes.gradients(given["steps"])
 
 
 def _points_of_activations(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
+    return sizes.changes_after_clean + _runs_for_activations(sizes, given)
+
+
+def _runs_for_activations(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     share = Columns(sizes.graph).share
     later = sum(
         share(next_sublayer(sublayer, parallel=sizes.graph.parallel))
         for sublayer in block_sublayers(sizes.graph.n_layers)
     )
-    # Points of the embeddings, those of each sublayer, which run what follows it, and the clean run between.
-    return sizes.changes + sizes.gradients(given["steps"] * (1 + later) + (sizes.graph.n_layers > 0))
+    # The last point of all groups is the clean run, gone back through twice; points of the embeddings; those of each
+    # sublayer, which run what follows it.
+    again = Passes(int(sizes.streaming), 1) if sizes.graph.n_layers else Passes(0)
+    return sizes.gradients(1) + again + sizes.gradients((given["steps"] - 1) * (1 + later))
 
 
 def _changes(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     return sizes.changes
 
 
+def _clean_streams(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
+    return Passes(1)
+
+
 def _changes_and_streams(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
-    return sizes.changes + Passes(1)
+    return Passes(1) + sizes.changes_after_clean
 
 
-def _outputs_and_streams(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
-    return Passes(2)
+def _nodes(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
+    # Gradients are kept at nodes alone, which never stream.
+    return sizes.changes_after_clean + Passes(1, 1)
 
 
-def _whole_gradients(points: int, sizes: RunSizes) -> Passes:
-    """Runs whose gradients are kept at nodes alone, which never stream."""
-    return sizes.changes + Passes(points, points)
+def _points_of_nodes(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
+    # A mean runs all clean inputs before the last point, which is the clean run, does.
+    mean = sizes.ablation in ("mean", "mean-positional")
+    return Passes(1 if mean else sizes.ablated) + Passes(given["steps"], given["steps"])
 
 
 def _atp_star(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
-    points = sizes.graph.n_layers if given["dropped"] == "layers" else 1
-    # Edges recompute queries and keys, from one more run; where outputs are not kept they are recorded again for it.
-    found = _whole_gradients(max(points, 1), sizes) + Passes(1)
-    return found if sizes.cached else found + Passes(2, certainty="at most")
+    points = max(sizes.graph.n_layers if given["dropped"] == "layers" else 1, 1)
+    # Edges recompute queries and keys, from one more run.
+    return Passes(1) + sizes.changes_after_clean + Passes(points, points)
 
 
 def _ensemble_parallel(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
-    members = (_one_gradient, _points, _points_of_activations)
-    every = [member(sizes, given) for member in members]
-    found = every[0] + every[1] + every[2]
-    # One engine runs all three: what it keeps is recorded once.
-    return found + Passes(-2 * sizes.changes.forward) if sizes.cached else found
+    if not sizes.cached:
+        return _one_gradient(sizes, given) + _points(sizes, given) + _points_of_activations(sizes, given)
+    # One engine runs all three: what it keeps is known to all that follow.
+    return _one_gradient(sizes, given) + sizes.gradients(given["steps"]) + _runs_for_activations(sizes, given)
 
 
 def _masks(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     batch, samples = sizes.of_batch(given["examples"]), given.get("samples", 1)
-    # Each run of a batch is compared with the whole model's, which is run once more for its examples.
-    forward, backward = given["steps"] * batch * (samples + 1), given["steps"] * batch * samples
+    # Each run of a batch is compared with the whole model's, whose logits are asked for once more for its examples.
+    forward = given["steps"] * batch * (samples + sizes.unembedding)
+    backward = given["steps"] * batch * samples
     certain = sizes.cached and samples == 1 and given["objective"] == "kl"
-    # First the empty circuit is compared with the whole model.
-    found = Passes(3, certainty="exact" if certain else "at most") + sizes.changes + Passes(forward, backward)
+    # First the empty circuit is compared with the whole model, after positions that are read were found in its logits.
+    first = Passes(1 + sizes.unembedding + (not sizes.cached), certainty="exact" if certain else "at most")
+    found = first + sizes.changes + Passes(forward, backward)
     again = sizes.changes.forward * (backward + 2) + backward
     return found if sizes.cached else found + Passes(again, certainty="at most")
 
@@ -150,13 +183,14 @@ def _masks(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
 def _ensemble_sequential(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     defaults = get("ensemble-sequential").parameters
     found = _points(sizes, {"steps": given["ig_steps"]}) + _masks(sizes, {**defaults, **given})
-    return found + Passes(-sizes.changes.forward) if sizes.cached else found
+    # The masks find the outputs of all inputs, and take their logits from them.
+    return found + Passes(sizes.unembedding - sizes.changes.forward) if sizes.cached else found
 
 
 def _ensemble_hybrid(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     parallel = _ensemble_parallel(sizes, {"steps": given["ig_steps"]})
     found = parallel + _ensemble_sequential(sizes, given)
-    return found + Passes(-sizes.changes.forward) if sizes.cached else found
+    return found + Passes(-sizes.changes_after_cut.forward) if sizes.cached else found
 
 
 def _exact_edges(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
@@ -165,21 +199,21 @@ def _exact_edges(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     readable = sizes.graph.n_readable
     # A cut that changes nothing where it is read is not run.
     cuts = sum(int(readable[column]) * columns.share(start) for column, start in enumerate(starts))
-    return sizes.changes + Passes(1 + cuts, certainty="at most")
+    return sizes.changes + Passes(cuts, certainty="at most")
 
 
 def _exact_nodes(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
-    return sizes.changes + Passes(1 + len(sizes.graph.sources), certainty="at most")
+    return sizes.changes + Passes(len(sizes.graph.sources), certainty="at most")
 
 
 def _exact_neurons(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
-    return sizes.changes + Passes(1 + len(sizes.graph.sources) * sizes.graph.d_model, certainty="at most")
+    return sizes.changes + Passes(len(sizes.graph.sources) * sizes.graph.d_model, certainty="at most")
 
 
 def _acdc(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     runs = len(sizes.graph.edges) * len(set(given["thresholds"])) * sizes.of_batch(given["examples"])
-    # A loss runs the whole model on its examples, and outputs that are not kept are recorded again.
-    each = 2 if sizes.cached else 3 + sizes.ablated
+    # A loss asks for the whole model's logits on its examples, and outputs that are not kept are recorded again.
+    each = 1 + sizes.unembedding if sizes.cached else 3 + sizes.ablated
     return Passes(5 + each * runs, certainty="at most")
 
 
@@ -197,7 +231,7 @@ _PASSES: Mapping[str, _Plan] = {
     "activation-norm": _changes,
     "atp-star": _atp_star,
     "bootstrap-ilp": _points,
-    "clean-corrupted": _two_gradients,
+    "clean-corrupted": _clean_and_corrupted,
     "direct-logit-attribution": _one_gradient,
     "eap": _one_gradient,
     "eap-ig-activations": _points_of_activations,
@@ -211,10 +245,10 @@ _PASSES: Mapping[str, _Plan] = {
     "exact-node": _exact_nodes,
     "gim": _one_gradient,
     "hisp": _one_gradient,
-    "ifr": _outputs_and_streams,
+    "ifr": _clean_streams,
     "logit-lens": _changes_and_streams,
-    "nap": lambda sizes, given: _whole_gradients(1, sizes),
-    "nap-ig": lambda sizes, given: _whole_gradients(given["steps"], sizes),
+    "nap": _nodes,
+    "nap-ig": _points_of_nodes,
     "optimal-ablation": _optimal_ablation,
     "random": _nothing,
     "relp": _one_gradient,

@@ -67,7 +67,7 @@ class PositionScores:
 
 
 def attribute_positions(task: LocalizationTask, *, steps: Count | None = None) -> PositionScores:
-    """Estimate each cut at each position to first order (PEAP); 3F + 1B, or 2F + m(F + B) with integrated gradients.
+    """Estimate each cut at each position to first order (PEAP); 2F + 1B, or 1F + m(F + B) with integrated gradients.
 
     Args:
         task: Pairs, metric and ablation.

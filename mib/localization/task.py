@@ -152,6 +152,12 @@ class LocalizationTask:
         """Number of examples."""
         return len(self.clean)
 
+    @property
+    def cuts_to_counterfactual(self) -> bool:
+        """True if the model with everything cut is the model on the counterfactual inputs: they are padded alike."""
+        clean, other = self.attention_mask, self.counterfactual_mask
+        return self.ablation == "resample" and (clean is None or other is None or torch.equal(clean, other.to(clean)))
+
     def generator(self) -> torch.Generator:
         """A fresh generator on the CPU, seeded by the task."""
         return torch.Generator().manual_seed(self.seed)

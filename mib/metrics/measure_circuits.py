@@ -68,14 +68,9 @@ def measure(task: LocalizationTask, circuits: Circuits) -> Measurement:
         values[rows] = metric
     # Not run as a circuit with all edges, which rounds in another order than the model.
     values[-2] = _plain(task, clean=True)
-    values[-1] = _plain(task, clean=False) if _is_swap(task) else _empty(task)
+    values[-1] = _plain(task, clean=False) if task.cuts_to_counterfactual else _empty(task)
     first = np.array([-2 if is_full[i] else -1 if is_empty[i] else i for i in place], dtype=np.int64)
     return Measurement(full=values[-2], empty=values[-1], circuits=values[first])
-
-
-def _is_swap(task: LocalizationTask) -> bool:
-    """Tell whether the empty circuit is the plain run on the counterfactual inputs."""
-    return task.ablation == "resample" and task.counterfactual_mask is None
 
 
 def _trivial(circuits: Circuits) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

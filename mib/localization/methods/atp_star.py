@@ -13,7 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mib.engine.gradients import Trace
 from mib.engine.single_cuts import FullRun
+from mib.engine.source_changes import KnownOutputs
 from mib.graph import EdgeScores, NodeScores
 from mib.localization.registry import localizer
 from mib.localization.remade_parts import remade
@@ -23,8 +25,9 @@ from mib.models.adapters.parts import Attention, Block, Mlp, PerHead, Stream
 from mib.sublayers import attention_sublayer, is_mlp_sublayer, mlp_sublayer, unembedding_sublayer, writing_sublayers
 
 Dropped = Literal["layers", "none"]
-Gradients = tuple[tuple[Tensor, ...], tuple[Stream, ...]]
-"""At what each sublayer's destinations read, and at the stream after each sublayer that writes, embeddings first."""
+Gradients = tuple[Trace, tuple[Tensor, ...], tuple[Stream, ...]]
+"""A run, and the gradients at what each sublayer's destinations read and at the stream after each sublayer that writes,
+embeddings first."""
 
 
 @localizer(
@@ -93,13 +96,15 @@ def _gradients(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]) 
                 # At its own output the gradient is that of the stream after it, not cut off: the paper's pass leaves
                 # nothing of it.
                 outputs[place] = torch.zeros_like(outputs[place])
-        yield reads, tuple(outputs)
+        yield run, reads, tuple(outputs)
 
 
 def _node_effects(task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]) -> Float[Tensor, "source"]:
-    difference = task.engine.differences(batch.clean, batch.counterfactual)
-    effects = torch.zeros(len(task.graph.sources), dtype=torch.float64)
-    for _, outputs in _gradients(task, batch, passes):
+    difference, effects = None, torch.zeros(len(task.graph.sources), dtype=torch.float64)
+    for run, _, outputs in _gradients(task, batch, passes):
+        if difference is None:  # whatever is left out going back, going forward it is the clean run
+            known = KnownOutputs(run.written(task.engine.embeddings(batch.clean)))
+            difference = task.engine.differences(batch.clean, batch.counterfactual, known=known)
         for sublayer, gradient in zip(writing_sublayers(task.graph.n_layers), outputs, strict=True):
             rows = task.engine.columns.writers(sublayer)
             effects[rows] += _absolute(difference[:, rows], gradient[:, None])[:, 0]
@@ -110,10 +115,11 @@ def _edge_effects(
     task: LocalizationTask, batch: Batch, passes: Sequence[Anatomy]
 ) -> Float[Tensor, "source destination"]:
     engine, graph = task.engine, task.graph
-    difference = engine.differences(batch.clean, batch.counterfactual)
+    full = engine.run_fully(batch.clean)
+    difference = engine.differences(batch.clean, batch.counterfactual, known=KnownOutputs(full.written))
     effects = torch.zeros(len(graph.sources), len(graph.destinations), dtype=torch.float64)
     after: list[tuple[Stream, ...]] = []
-    for reads, outputs in _gradients(task, batch, passes):
+    for _, reads, outputs in _gradients(task, batch, passes):
         # Without the embeddings, so that the place in it is the number of a sublayer.
         after.append(outputs[1:])
         for sublayer, gradient in enumerate(reads):
@@ -122,7 +128,7 @@ def _edge_effects(
             columns, n_sources = engine.columns.of(sublayer), engine.columns.readable(sublayer)
             rest = slice(columns.start + exact, columns.stop)
             effects[:n_sources, rest] += _absolute(difference[:, :n_sources], gradient[:, exact:])
-    for source, destination, sublayer, change in _query_key_changes(task, batch, difference):
+    for source, destination, sublayer, change in _query_key_changes(task, full, difference):
         effects[source, destination] += sum(
             _absolute(change[:, None], gradients[sublayer][:, None])[0, 0] for gradients in after
         )
@@ -131,13 +137,10 @@ def _edge_effects(
 
 @torch.no_grad()
 def _query_key_changes(
-    task: LocalizationTask, batch: Batch, difference: Tensor
+    task: LocalizationTask, full: FullRun, difference: Tensor
 ) -> Iterator[tuple[int, int, int, Stream]]:
     """Yield what cutting each edge into a query or key adds to the stream after its head's layer of attention."""
-    engine, graph = task.engine, task.graph
-    full = FullRun.of(engine.anatomy, *engine.tokens(batch.clean))
-    engine.count(len(batch.clean), 1.0)
-    rows = torch.arange(len(batch.clean), device=batch.clean.device)
+    graph, rows = task.graph, torch.arange(len(difference), device=difference.device)
     for destination, name in enumerate(graph.destinations):
         place = graph.locate(name)
         if place.letter not in ("q", "k"):

@@ -15,7 +15,7 @@ from mib.localization.task import LocalizationTask
 from mib.metrics.circuit_selection import mib_sizes
 
 
-@localizer("bootstrap-ilp", cost="2F+m(F+B) and an integer program a size", source=SOURCE, needs_gradient=True)
+@localizer("bootstrap-ilp", cost="1F+m(F+B) and an integer program a size", source=SOURCE, needs_gradient=True)
 def bootstrap_ilp(
     task: LocalizationTask,
     *,

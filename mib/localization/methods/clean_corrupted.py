@@ -10,7 +10,7 @@ from mib.localization.task import LocalizationTask
 
 @localizer(
     "clean-corrupted",
-    cost="4F+2B",
+    cost="2F+2B",
     source="Hanna et al. 2024, EAP-IG code (hannamw/EAP-IG, attribute.py)",
     needs_gradient=True,
 )

@@ -12,7 +12,7 @@ from mib.models.adapters.parts import Attention
 SOURCE = "Elhage et al. 2021, A mathematical framework for transformer circuits; Wang et al. 2022, arXiv 2211.00593"
 
 
-@localizer("direct-logit-attribution", cost="3F+1B", source=SOURCE, levels=("edge", "node"), needs_gradient=True)
+@localizer("direct-logit-attribution", cost="2F+1B", source=SOURCE, levels=("edge", "node"), needs_gradient=True)
 def direct_logit_attribution(task: LocalizationTask) -> EdgeScores | NodeScores:
     """What cutting changes in a source's own contribution to the metric, the final norm's scale held constant.
 

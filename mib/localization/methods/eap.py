@@ -8,7 +8,7 @@ from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 
 
-@localizer("eap", cost="3F+1B", source="Syed et al. 2023, arXiv 2310.10348", needs_gradient=True)
+@localizer("eap", cost="2F+1B", source="Syed et al. 2023, arXiv 2310.10348", needs_gradient=True)
 def eap(task: LocalizationTask) -> EdgeScores:
     """First-order estimate of each cut, with gradients on the clean run."""
     scores = torch.zeros(())

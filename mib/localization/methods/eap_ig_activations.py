@@ -5,7 +5,8 @@ between ablated and clean, and the gradients at *all* destinations are added up.
 
 While a group is interpolated, everything before it is as on the clean run, for every group and every point. So each
 point runs only what comes after its group, and hands its gradient to the residual stream there; one backward pass
-through the clean run then carries all of these gradients on to the destinations before.
+through the clean run then carries all of these gradients on to the destinations before. The last point of each group is
+the clean run itself, which is run once for all of them.
 """
 
 import torch
@@ -15,13 +16,12 @@ from mib.hyperparameters import Count
 from mib.localization.edge_estimates import edge_estimates
 from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
-from mib.models.adapters.parts import Stream
 from mib.sublayers import block_sublayers, writing_sublayers
 
 
 @localizer(
     "eap-ig-activations",
-    cost="2F+(1+2L)m(F+B) at most",
+    cost="2F+2B+(1+2L)(m-1)(F+B) at most",
     source="Hanna et al. 2024, hannamw/EAP-IG",
     needs_gradient=True,
 )
@@ -34,14 +34,17 @@ def eap_ig_activations(task: LocalizationTask, *, steps: Count = 5) -> EdgeScore
     """
     scores = torch.zeros(())
     for estimate in edge_estimates(task):
-        for k in range(1, steps + 1):
+        # For each sublayer: the gradient that its points hand to the stream around it. The last point of every group is
+        # the clean run.
+        around = estimate.unchanged()
+        for k in range(1, steps):
             estimate.at(k / steps)
-        around = list[Stream]()  # of each group: the gradient that its points hand to the stream around it
         for sublayer in block_sublayers(task.graph.n_layers):
             change = estimate.change(sublayer)
-            points = (estimate.after(sublayer, (1 - k / steps) * change) for k in range(1, steps + 1))
-            around.append(sum(points, torch.zeros_like(change)))
-        estimate.pull_back(around)
+            for k in range(1, steps):
+                around[sublayer] = around[sublayer] + estimate.after(sublayer, (1 - k / steps) * change)
+        if around:
+            estimate.pull_back(around)
         scores = scores + estimate.scores
     n_points = len(writing_sublayers(task.graph.n_layers)) * steps
     return EdgeScores(task.graph, (scores / (len(task) * n_points)).numpy())

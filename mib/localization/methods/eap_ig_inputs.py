@@ -9,7 +9,7 @@ from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 
 
-@localizer("eap-ig-inputs", cost="2F+m(F+B)", source="Hanna et al. 2024, arXiv 2403.17806", needs_gradient=True)
+@localizer("eap-ig-inputs", cost="1F+m(F+B)", source="Hanna et al. 2024, arXiv 2403.17806", needs_gradient=True)
 def eap_ig_inputs(task: LocalizationTask, *, steps: Count = 5) -> EdgeScores:
     """Gradients averaged over inputs between counterfactual and clean; only the token embedding is interpolated.
 

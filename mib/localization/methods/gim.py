@@ -26,7 +26,7 @@ from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.parts import Attention, Context, Mixed, PerHead, PerKey, Values
 
 
-@localizer("gim", cost="3F+1B", source="Edin et al. 2025, arXiv 2505.17630, as in its code", needs_gradient=True)
+@localizer("gim", cost="2F+1B", source="Edin et al. 2025, arXiv 2505.17630, as in its code", needs_gradient=True)
 def gim(task: LocalizationTask, *, temperature: Rate = 2.0) -> EdgeScores:
     """First-order estimate of each cut, with modified gradients.
 

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.engine.source_changes import Changes
+from mib.engine.source_changes import Changes, KnownOutputs
 from mib.graph import EdgeScores, NodeScores
-from mib.localization.gradient_products import visit_gradients
+from mib.localization.gradient_products import clean_gradients
 from mib.localization.registry import localizer
 from mib.localization.task import Batch, LocalizationTask
 from mib.models.adapters.parts import Stream
@@ -15,7 +15,7 @@ from mib.sublayers import EMBEDDINGS, attention_sublayer, mlp_sublayer, split_su
 SOURCE = "Michel et al. 2019, arXiv 1905.10650; as ACDC runs it (Conmy et al. 2023, launch_sixteen_heads.py)"
 
 
-@localizer("hisp", cost="3F+1B", source=SOURCE, levels=("edge", "node"), needs_gradient=True)
+@localizer("hisp", cost="2F+1B", source=SOURCE, levels=("edge", "node"), needs_gradient=True)
 def hisp(task: LocalizationTask) -> EdgeScores | NodeScores:
     """Absolute gradients of an example's metric by the masks of each head's q, k and v and of each MLP's output.
 
@@ -42,7 +42,8 @@ def hisp(task: LocalizationTask) -> EdgeScores | NodeScores:
 def _mask_gradients(task: LocalizationTask, batch: Batch) -> Float[Tensor, "destination"]:
     """Sums over examples, in the order of the graph's destinations; an MLP's is that of its output, the logits' 0."""
     graph = task.graph
-    changes = task.engine.changes(batch.clean, batch.counterfactual)
+    written, visit_gradients = clean_gradients(task, batch)
+    changes = task.engine.changes(batch.clean, batch.counterfactual, known=KnownOutputs(written))
     read = _read_changes(changes, graph.n_layers)
     masks = [torch.zeros(0, dtype=torch.float64)] * unembedding_sublayer(graph.n_layers)
     after: Stream | None = None  # the gradient at the stream after the sublayer
@@ -56,7 +57,7 @@ def _mask_gradients(task: LocalizationTask, batch: Batch) -> Float[Tensor, "dest
         inside = gradient.sum(1)
         after = inside if after is None else after + inside
 
-    visit_gradients(task, batch, visit)
+    visit_gradients(visit)
     return torch.cat((*masks, torch.zeros(1, dtype=torch.float64)))
 
 

@@ -9,14 +9,16 @@ from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 
 
-@localizer("ifr", cost="2F", source="Ferrando and Voita 2024, arXiv 2403.00824")
+@localizer("ifr", cost="1F", source="Ferrando and Voita 2024, arXiv 2403.00824")
 def ifr(task: LocalizationTask) -> EdgeScores:
     """Proximity of each source's output to the whole input, as a share; no gradient, no counterfactual, no metric."""
     graph, engine = task.graph, task.engine
     scores = torch.zeros(len(graph.sources), len(graph.destinations), dtype=torch.float64)
     for batch in task.batches(work=engine.gradient_work):
-        written, weights = engine.written(batch.clean), engine.position_weights(batch.clean)
-        for sublayer, read in enumerate(engine.streams(batch.clean)):
+        weights = engine.position_weights(batch.clean)
+        streams, ran = engine.streams_and_outputs(batch.clean)
+        written = engine.written(batch.clean, known=ran)
+        for sublayer, read in enumerate(streams):
             near = torch.cat([_proximity(outputs, read) for _, outputs in written.before(sublayer)], dim=1)
             total = torch.einsum("esp,ep->s", _shares(near).double(), weights.double()).cpu()
             # Queries, keys and values of all heads read one stream, so that they share one score.

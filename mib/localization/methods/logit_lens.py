@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mib.engine.source_changes import KnownOutputs
 from mib.graph import EdgeScores
 from mib.localization.frozen_parts import frozen
 from mib.localization.gradient_products import sum_of_products
@@ -26,16 +27,16 @@ from mib.models.adapters.parts import Stream
 SOURCE = "nostalgebraist 2020, interpreting GPT: the logit lens; Geva et al. 2022, arXiv 2203.14680"
 
 
-@localizer("logit-lens", cost="3F and 2L+1 unembeddings (F+B)", source=SOURCE, needs_gradient=True)
+@localizer("logit-lens", cost="2F and 2L+1 unembeddings (F+B)", source=SOURCE, needs_gradient=True)
 def logit_lens(task: LocalizationTask) -> EdgeScores:
     """What cutting changes in the metric of the logits that the stream at the destination would have as the last."""
     engine = task.engine
     lens = replace(engine.anatomy, final_norm=frozen(engine.anatomy.final_norm))
     scores = torch.zeros(len(task.graph.sources), len(task.graph.destinations), dtype=torch.float64)
     for batch in task.batches(work=engine.gradient_work):
-        changes = engine.changes(batch.clean, batch.counterfactual)
-        streams = enumerate(engine.streams(batch.clean))
-        gradients = ((sublayer, _gradient_at(task, batch, lens, stream)) for sublayer, stream in streams)
+        streams, ran = engine.streams_and_outputs(batch.clean)
+        changes = engine.changes(batch.clean, batch.counterfactual, known=KnownOutputs(ran))
+        gradients = ((sublayer, _gradient_at(task, batch, lens, stream)) for sublayer, stream in enumerate(streams))
         scores += sum_of_products(task, changes, gradients)
     return EdgeScores(task.graph, (scores / len(task)).numpy())
 

@@ -1,9 +1,12 @@
 """Node and neuron attribution patching, with the gradient at the node's output."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
 
+from mib.engine.gradients import Trace
+from mib.engine.source_changes import KnownOutputs
 from mib.graph import NeuronScores, NodeScores
 from mib.hyperparameters import Count
 from mib.localization.gradient_products import Embedding, embeddings
@@ -16,7 +19,7 @@ GradientAt = Literal["output", "input"]
 SOURCE = "Nanda 2023, attribution patching; Mueller et al. 2025 (MIB), arXiv 2504.13151"
 
 
-@localizer("nap", cost="3F+1B", source=SOURCE, levels=("node", "neuron"), needs_gradient=True)
+@localizer("nap", cost="2F+1B", source=SOURCE, levels=("node", "neuron"), needs_gradient=True)
 def nap(task: LocalizationTask, *, mlp_gradient_at: GradientAt = "output") -> NodeScores | NeuronScores:
     """First-order estimate of cutting a node, or one dimension of its output, for all its readers.
 
@@ -28,7 +31,7 @@ def nap(task: LocalizationTask, *, mlp_gradient_at: GradientAt = "output") -> No
     return _attribute(task, [None], mlp_gradient_at)
 
 
-@localizer("nap-ig", cost="2F+m(F+B)", source=SOURCE, levels=("node", "neuron"), needs_gradient=True)
+@localizer("nap-ig", cost="1F+m(F+B)", source=SOURCE, levels=("node", "neuron"), needs_gradient=True)
 def nap_ig(
     task: LocalizationTask, *, steps: Count = 5, mlp_gradient_at: GradientAt = "output"
 ) -> NodeScores | NeuronScores:
@@ -47,10 +50,13 @@ def _attribute(
 ) -> NodeScores | NeuronScores:
     neurons = torch.zeros(len(task.graph.sources), task.graph.d_model, dtype=torch.float64)
     for batch in task.batches():
-        clean, ablated = embeddings(task, batch)
-        embedded = (None if point is None else torch.lerp(ablated, clean, point) for point in points)
-        each = [_gradients(task, batch, embedding, mlp_gradient_at) for embedding in embedded]
-        changes = task.engine.changes(batch.clean, batch.counterfactual)
+        each, run = list[tuple[Stream, ...]](), None
+        for embedding in _embeddings_at(task, batch, points):
+            run, gradients = _gradients(task, batch, embedding, mlp_gradient_at)
+            each.append(gradients)
+        # The last point is the clean run.
+        known = KnownOutputs(run and run.written(task.engine.embeddings(batch.clean)))
+        changes = task.engine.changes(batch.clean, batch.counterfactual, known=known)
         for sublayer, gradients in enumerate(zip(*each, strict=True), EMBEDDINGS):
             products = torch.einsum(
                 "ewpd,epd->wd", changes.of(sublayer).double(), sum(gradients, torch.zeros(())).double()
@@ -63,14 +69,21 @@ def _attribute(
     return NodeScores(task.graph, neurons.sum(1).numpy())
 
 
+def _embeddings_at(
+    task: LocalizationTask, batch: Batch, points: list[float] | list[None]
+) -> Iterator[Embedding | None]:
+    for point in points:
+        yield None if point is None else torch.lerp(*reversed(embeddings(task, batch)), point)
+
+
 def _gradients(
     task: LocalizationTask, batch: Batch, embedding: Embedding | None, mlp_gradient_at: GradientAt
-) -> tuple[Stream, ...]:
-    """The metric's gradient at what each sublayer writes, embeddings first: that of the stream just after it."""
+) -> tuple[Trace, tuple[Stream, ...]]:
+    """A run, and the metric's gradient at what each sublayer writes: that of the stream just after it."""
     stream = None if embedding is None else embedding + task.engine.position(batch.clean)
     trace = task.engine.trace(batch.clean, stream=stream, split=False)
     loss = task.metric(trace.logits, batch.examples).sum()
     start, *written = trace.output_gradients(loss)
     if mlp_gradient_at == "input":
         written[mlp_sublayer(0) :: 2] = trace.mlp_read_gradients(loss)
-    return start, *written
+    return trace, (start, *written)

@@ -113,7 +113,8 @@ def _slope(task: LocalizationTask, constants: Constants, examples: Int[Tensor, "
     """
     engine, slope = task.engine, torch.zeros_like(constants)
     for rows in engine.chunks(examples, work="gradients"):
-        outputs, streams = engine.outputs(rows), engine.streams(rows)
+        streams, ran = engine.streams_and_outputs(rows)
+        outputs = engine.outputs(rows, known=ran)
         for first, sources in _by_first_reader(task).items():
             # Sources with one first reader are replaced in one run, each in rows of its own.
             alone = torch.cartesian_prod(torch.tensor(sources), torch.arange(len(rows)))

@@ -29,7 +29,7 @@ from mib.models.adapters.parts import Attention, Context, PerHead
 
 
 @localizer(
-    "relp", cost="3F+1B", source="Jafari et al. 2025, arXiv 2508.21258, with the rules of its code", needs_gradient=True
+    "relp", cost="2F+1B", source="Jafari et al. 2025, arXiv 2508.21258, with the rules of its code", needs_gradient=True
 )
 def relp(task: LocalizationTask) -> EdgeScores:
     """First-order estimate of each cut, with propagation coefficients for gradients."""

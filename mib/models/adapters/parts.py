@@ -7,7 +7,7 @@ can differ from head to head, as they do in a circuit. A head axis of size one m
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -122,17 +122,24 @@ class Attention:
 
     def queries(self, x: Inputs, context: Context, head: int | None = None) -> PerHead:
         """Queries of all heads, or of one, from what their q inputs read."""
-        queries = _project(normalise(self.norm, x), self.W_Q, self.b_Q, head)
+        queries = self._project(x, self.W_Q, self.b_Q, head)
         return _rotate(self.qk_norms[0](queries) if self.qk_norms else queries, context.rotary)
 
     def keys(self, x: Inputs, context: Context, head: int | None = None) -> PerHead:
         """Keys of all heads, or of one, from what their k inputs read."""
-        keys = _project(normalise(self.norm, x), self.W_K, self.b_K, head)
+        keys = self._project(x, self.W_K, self.b_K, head)
         return _rotate(self.qk_norms[1](keys) if self.qk_norms else keys, context.rotary)
 
     def values(self, x: Inputs, head: int | None = None) -> PerHead:
         """Values of all heads, or of one, from what their v inputs read."""
-        return _project(normalise(self.norm, x), self.W_V, self.b_V, head)
+        return self._project(x, self.W_V, self.b_V, head)
+
+    def _project(self, x: Inputs, weight: Tensor, bias: Tensor | None, head: int | None) -> PerHead:
+        # Expanded to the heads, they read the same values: only their gradients differ, and no product is taken twice.
+        if x.shape[1] > 1 and x.stride(1) == 0:
+            projected = _SharedProjection.apply(normalise(self.norm, x), weight)
+            return projected if bias is None else projected + bias[:, None, :]
+        return _project(normalise(self.norm, x), weight, bias, head)
 
     def mix(self, queries: PerHead, keys: PerKey, values: Values, context: Context) -> Mixed:
         """Each head's values, averaged by its attention pattern; there may be fewer queries than keys."""
@@ -143,6 +150,11 @@ class Attention:
         if bias is not None:
             scores = scores + bias
         return torch.matmul(self.pattern(scores), values)
+
+    def mix_stream(self, x: Stream, context: Context) -> PerHead:
+        """Each head's values, mixed, where all heads read one residual stream."""
+        inputs = x[:, None]
+        return self.mix(self.queries(inputs, context), self.keys(inputs, context), self.values(inputs), context)
 
     def pattern(self, scores: Float[Tensor, "batch head position key"]) -> Float[Tensor, "batch head position key"]:
         """The share of each key, from scores in which no future and no padding is left."""
@@ -170,9 +182,7 @@ class Attention:
 
     def __call__(self, x: Stream, context: Context) -> Stream:
         """The whole layer's attention on one residual stream."""
-        x = x[:, None]
-        mixed = self.mix(self.queries(x, context), self.keys(x, context), self.values(x), context)
-        return self.total(mixed)
+        return self.total(self.mix_stream(x, context))
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,6 +268,20 @@ def _project(x: Inputs, weight: Tensor, bias: Tensor | None, head: int | None) -
     else:
         projected = torch.matmul(x, weight)
     return projected if bias is None else projected + bias[:, None, :]
+
+
+class _SharedProjection(torch.autograd.Function):
+    """One product for inputs of all heads that are the same, to the bit, with a gradient for each head's own input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Inputs, weight: Tensor) -> PerHead:
+        ctx.save_for_backward(weight)
+        return _project(x[:, :1], weight, None, None)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Inputs, None]:
+        (weight,), (gradient,) = ctx.saved_tensors, gradients
+        return torch.matmul(gradient, weight.mT), None
 
 
 def _rotate(x: PerHead, rotary: tuple[Tensor, Tensor] | None) -> PerHead:

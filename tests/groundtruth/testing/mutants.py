@@ -6,8 +6,13 @@ import torch
 import torch.nn.functional as F
 
 import mib
-from mib.localization.gradient_products import gradients_at
 from mib.localization.task import LocalizationTask
+
+
+def gradients_at(task, batch):
+    """The metric's gradient at each destination's input, on the clean run."""
+    trace = task.engine.trace(batch.clean)
+    return trace.destination_gradients(task.metric(trace.logits, batch.examples).sum())
 
 
 def copy_of_eap(

@@ -10,7 +10,7 @@ import transformers
 
 import mib
 from mib.engine.circuit_run import CircuitRun, constant_stream
-from mib.engine.output_cache import record_outputs
+from mib.engine.source_changes import CompactOutputs
 from mib.metrics import LogitDifference
 from mib.models import LoadedModel
 from mib.models.adapters.anatomy import Anatomy
@@ -107,11 +107,11 @@ def slope(task: mib.LocalizationTask, edge: str, share: float) -> float:
     change is, as in EAP-IG, the change between the clean and the counterfactual input.
     """
     anatomy: Anatomy = task.engine.anatomy
-    ends = record_outputs(anatomy, TOKENS, MASK, pos=False)
+    ends = CompactOutputs.of(anatomy, TOKENS, MASK, pos=False).write_out(anatomy)
     between = torch.lerp(ends[N:, 0], ends[:N, 0], share).flatten(0, 1)
     extended = replace(anatomy, token_embedding=torch.cat((anatomy.token_embedding, between)))
     tokens, mask = anatomy.n_vocabulary + torch.arange(N * LENGTH).view(N, LENGTH), MASK[:N]
-    outputs = record_outputs(extended, tokens, mask, pos=False)
+    outputs = CompactOutputs.of(extended, tokens, mask, pos=False).write_out(extended)
     measured: list[torch.Tensor] = []
     for step in (1e-4, -1e-4):
         kept = everything(task).double()

@@ -67,7 +67,14 @@ def test_planned_passes_are_those_counted(task: LocalizationTask, name: str, abl
     asked = replace(task, level=method.levels[0], ablation=ablation, memory=memory)
     engine = asked.engine
     assert engine.must_stream == (memory == LITTLE)
-    sizes = RunSizes(asked.graph, N, ablation, streaming=engine.must_stream, cached=not engine.must_stream)
+    sizes = RunSizes(
+        asked.graph,
+        N,
+        ablation,
+        streaming=engine.must_stream,
+        cached=not engine.must_stream,
+        at_once=engine.rows_at_once("gradients"),
+    )
     planned = plan_passes(name, sizes, FEW.get(name))
     method(asked, **FEW.get(name, {}))
     counted = engine.cost.forward / N, engine.cost.backward / N
