@@ -313,7 +313,7 @@ class Engine(Pool):
             context=self.anatomy.context(tokens, mask),
         )
         self.count(len(rows), self.columns.share(start))
-        return run.logits(self.outputs(rows.clean)[:, : self.columns.written(start)], start)
+        return run.logits(self._read_outputs(rows.clean)[:, : self.columns.written(start)], start)
 
     def _single_cuts(
         self, clean: Indices, counterfactual: Indices | None, position: int | None = None

@@ -28,12 +28,12 @@ class OutputCache:
         self._complete = False
 
     def outputs(self, indices: Indices) -> Outputs:
-        """Outputs of some inputs, in any order, with repetitions."""
-        return self._find(indices)[0][indices]
+        """Outputs of some inputs, in any order, with repetitions; only to be read, for they may be what is kept."""
+        return self._find(indices)[0][as_slice(indices)]
 
     def final(self, indices: Indices) -> Stream:
         """Final residual streams of some inputs."""
-        return self._find(indices)[1][indices]
+        return self._find(indices)[1][as_slice(indices)]
 
     def missing(self, indices: Indices) -> Int[Tensor, "missing"]:
         """Those of some inputs that were never run, each once."""
@@ -45,7 +45,7 @@ class OutputCache:
             # Room for the whole pool at once: growing it would hold it twice for a moment.
             self._kept = _room(recorded[0], len(self._filled)), _room(recorded[1], len(self._filled))
         for kept, new in zip(self._kept, recorded, strict=True):
-            kept[indices] = new
+            kept[as_slice(indices)] = new
         self._filled = self._filled.to(indices.device)
         self._filled[indices] = True
         self._complete = bool(self._filled.all())
@@ -56,6 +56,12 @@ class OutputCache:
         if self._kept is None:  # nothing was ever asked for
             return self._record(indices)
         return self._kept
+
+
+def as_slice(indices: Indices) -> Indices | slice:
+    """Numbers that follow each other as a slice, which copies nothing; others as they are."""
+    first, n = int(indices[0]) if len(indices) else 0, len(indices)
+    return slice(first, first + n) if torch.equal(indices, torch.arange(first, first + n).to(indices)) else indices
 
 
 def _room(like: Tensor, n: int) -> Tensor:

@@ -94,6 +94,10 @@ class Pool:
             indices: Which inputs.
             known: What a full run of these very inputs wrote, if there was one; nothing is run then.
         """
+        found = self._read_outputs(indices, known)
+        return found if self._cache is None else found.clone()  # what is kept is not given away
+
+    def _read_outputs(self, indices: Indices, known: CompactOutputs | None = None) -> Outputs:
         indices = indices.to(self.inputs.device)
         if self._cache is not None:
             if known is not None and len(self._cache.missing(indices)):
@@ -144,7 +148,7 @@ class Pool:
         if self.ablation == "resample":
             if counterfactual is None:
                 raise TaskError("counterfactual=None, but the ablation is 'resample': name an input for every row.")
-            return self.outputs(counterfactual, known=known)
+            return self._read_outputs(counterfactual, known)
         if self.ablation == "zero":
             return None
         # Made once: it is the same for all rows, and a mean runs the whole pool.
@@ -167,7 +171,7 @@ class Pool:
             counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
             known: What full runs of these very inputs wrote, as far as there were any: they are not run again.
         """
-        outputs = self.outputs(clean, known=known.clean)
+        outputs = self._read_outputs(clean, known.clean)
         ablated = self.ablated(counterfactual, known=known.counterfactual)
         return -outputs if ablated is None else ablated - outputs
 
@@ -238,7 +242,8 @@ class Pool:
             ran = CompactOutputs.of(self.anatomy, *self.tokens(chunk), pos=self.graph.pos)
             outputs.append(ran.write_out(self.anatomy))
             final.append(ran.final)
-        return torch.cat(outputs), torch.cat(final)
+        # One chunk needs no copy.
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs), torch.cat(final)
 
     def _record_compact(self, indices: Indices) -> CompactOutputs:
         self.cost.forward += len(indices)
@@ -253,7 +258,7 @@ class Pool:
         pool = self._all() if self._mean_over is None else self._mean_over
         for chunk in self.chunks(pool):
             mask = self.tokens(chunk)[1]
-            chunk_sums, chunk_counts = mean_outputs(self.outputs(chunk), mask)
+            chunk_sums, chunk_counts = mean_outputs(self._read_outputs(chunk), mask)
             # Summed in float64 over all inputs and divided once, so that a mean does not depend on how they were split.
             sums, counts = sums + chunk_sums, counts + chunk_counts
         if not isinstance(sums, Tensor) or not isinstance(counts, Tensor):

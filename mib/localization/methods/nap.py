@@ -73,7 +73,11 @@ def _embeddings_at(
     task: LocalizationTask, batch: Batch, points: list[float] | list[None]
 ) -> Iterator[Embedding | None]:
     for point in points:
-        yield None if point is None else torch.lerp(*reversed(embeddings(task, batch)), point)
+        if point is None:
+            yield None
+        else:
+            clean, ablated = embeddings(task, batch)
+            yield torch.lerp(ablated, clean, point)
 
 
 def _gradients(

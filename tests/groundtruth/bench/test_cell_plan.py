@@ -27,7 +27,7 @@ def test_a_cell_takes_the_passes_that_were_planned(model: str) -> None:
         if method == "exact":
             assert planned.certainty == "at most" and 1 < run.forward <= planned.forward
         else:
-            assert (planned.forward, planned.backward) == (run.forward, run.backward) == (7, 5)
+            assert (planned.forward, planned.backward) == (run.forward, run.backward) == (6, 5)
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "qwen2"])
@@ -43,7 +43,7 @@ def test_a_language_model_is_planned_from_its_configuration_alone(architecture: 
     for path in folder.glob("*.safetensors"):
         path.unlink()
     planned = plan_cell(Cell("eap", str(folder), CircuitSetting(n_pairs=6), task="ioi"))
-    assert (planned.forward, planned.backward, planned.certainty) == (3, 1, "exact")
+    assert (planned.forward, planned.backward, planned.certainty) == (2, 1, "exact")
     assert watch.peak <= planned.run_bytes <= 12 * watch.peak
     assert planned.model_bytes == pytest.approx(sum(weights.values()), rel=0.1)
 
@@ -75,5 +75,5 @@ def test_a_plan_says_what_it_cannot_know_and_writes_nothing(
               "--plan", "--json"])  # fmt: skip
     plans = {(plan["place"], plan["method"]): plan for plan in json.loads(capsys.readouterr().out)}
     assert left.value.code == 0 and [path.name for path in tmp_path.iterdir()] == ["own.py"]
-    assert plans["contains_x", "eap"]["forward"] == 3 and plans["contains_x", "own.py:mine"]["forward"] is None
+    assert plans["contains_x", "eap"]["forward"] == 2 and plans["contains_x", "own.py:mine"]["forward"] is None
     assert plans["some/model/ioi", "eap"]["note"].endswith("by: hf download some/model config.json")
