@@ -43,7 +43,7 @@ def _variable_data(truth: TrainedVariableTruth, coordinates: SourceCoordinates |
         "exact": truth.exact,
         "writer": " and ".join(variable.components),
         "components": list(variable.components),
-        "readers": [[reader, None] for reader in variable.readers],
+        "readers": [[reader, None] for reader in dict.fromkeys(variable.readers)],
         "stages": [
             _stage_data(stage, _span_data(truth.stages, place, coordinates)) for place, stage in enumerate(truth.stages)
         ],

@@ -78,9 +78,9 @@ def trained_parts(network: TrainedNetwork) -> dict[str, list[list[Any]]]:
     for component, expressions in told:
         place = network.graph.locate(component)
         labels: tuple[str | None, ...] = expressions or (None,)
-        role = "aggregate" if expressions else "decoy"
+        role = "aggregate" if expressions else "spare"
         if place.kind == "head":
             heads.append([place.layer, place.head, labels[-1], role])
         elif place.kind == "mlp":
-            neurons += [[place.layer, label, "compute" if label else "decoy", 0] for label in labels]
+            neurons += [[place.layer, label, "compute" if label else "spare", 0] for label in labels]
     return {"heads": heads, "neurons": neurons, "directions": []}

@@ -33,16 +33,22 @@ def canonical(program: rasp.SOp) -> rasp.SOp:
     """A copy of a program whose labels depend on the program alone.
 
     Distinct expressions get distinct labels, also where ``.named()`` has given two of them the same counter. The
-    labels are those that ``compile_rasp_to_model`` gives to a program compiled first in a fresh process.
+    labels are those that ``compile_rasp_to_model`` gives to a program compiled first in a fresh process. The tokens are
+    one expression, and so are the positions, even if a program is put together of two that were loaded.
 
     Args:
         program: Any S-Op; it is left as it is.
     """
     copies: dict[int, rasp.RASPExpr] = {}
+    primitives: dict[str, rasp.RASPExpr] = {}
     originals = list(walk(program))
     for expression in originals:
         # By identity: two expressions may share a label, and equal ones need not be one.
         copies[id(expression)] = _bare_copy(expression)
+        if isinstance(expression, rasp.TokensType | rasp.IndicesType):
+            # These have one label each, whatever object stands for them: they are one unless their encodings differ.
+            told = {"encoding": rasp.Encoding.CATEGORICAL, **expression.annotations, "name": expression.label}
+            copies[id(expression)] = primitives.setdefault(str(sorted(told.items())), copies[id(expression)])
     for expression in originals:
         for name in _CHILD_ATTRIBUTES:
             child = vars(expression).get(name)

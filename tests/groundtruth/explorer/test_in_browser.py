@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,21 @@ api = pytest.importorskip("playwright.sync_api", reason="playwright is not insta
 TRAINED = "second_step@free-0"
 """A trained model whose page is so large that it is packed."""
 
+OTHER_TRAINED = ("hist@sparse-0", "contains_both@wired-vote-0", "contains_x@wired-llama-0")
+"""One that chose its circuit itself, one with a family of circuits, and one of Llama's style."""
+
+CONTROLS = "button:not(:disabled), input, select, summary, [tabindex='0']"
+FOCUS = """() => {
+    const on = document.activeElement;
+    const style = getComputedStyle(on.tagName === "g" ? on.querySelector(".line, rect") : on);
+    const seen = style.outlineStyle !== "none" || parseFloat(style.strokeWidth) >= 4;
+    return on === document.body ? null : { key: on.dataset.key ?? on.tagName, seen };
+}"""
+CHOOSE_EACH = """(kind) => [...document.querySelectorAll(`[data-key^="${kind}"]`)].map(({ dataset: { key } }) => {
+    document.querySelector(`[data-key="${key}"]`).dispatchEvent(new Event("click"));
+    return [document.getElementById("details").innerText, document.querySelectorAll("[data-key^='swap:']").length];
+})"""
+
 LIVE = ("input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "m0->m1", "m1->m2", "m2->a3.h0<q>", "input->a3.h0<v>")
 AXE = """async () => (await axe.run()).violations.map(
     (found) => found.id + ": " + found.nodes.map((node) => node.target + " " + node.failureSummary))"""
@@ -26,7 +42,7 @@ AXE = """async () => (await axe.run()).violations.map(
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
-    for name in ("reverse", "contains_x@redundancy", TRAINED):
+    for name in ("reverse", "contains_x@redundancy", TRAINED, *OTHER_TRAINED):
         (folder / f"{name}.html").write_text(model_page(load(name), ["eap"]))
     write_stories(folder, [outcome_of(name) for name in ("dead-copy", "error-channel", "best-of-test")])
     write_ranking(folder / "mine.json")
@@ -132,6 +148,97 @@ def test_a_trained_models_variable_is_swapped_in_a_page_that_unpacks_itself(
     page.goto("about:blank")
     visit(page, address)
     assert text(page, "body").replace("Undo", "") == shown.replace("Undo", "")
+
+
+@pytest.mark.parametrize("name", ["reverse", "contains_both@wired-vote-0"])
+def test_the_keyboard_reaches_every_control_in_order_and_shows_where_it_is(
+    page: api.Page, files: dict[str, str], name: str
+) -> None:
+    visit(page, files[name])
+    edge(page, page.evaluate("explorer.model.truth.circuits[0].live[0]")).dispatch_event("click")
+    count = f"all => all.filter((one) => one.matches(`{CONTROLS}`) && one.checkVisibility()).length"
+    n_controls = page.locator("*").evaluate_all(count)
+    page.evaluate("document.activeElement.blur()")
+    found: list[dict[str, Any]] = []
+    while len(found) <= n_controls + 1:
+        page.keyboard.press("Tab")
+        if (focused := page.evaluate(FOCUS)) is None:
+            break
+        found.append(focused)
+    assert len(found) == n_controls + 1, "the link that skips to the circuit, and every control once"
+    assert [item["key"] for item in found if not item["seen"]] == []
+    keys = [item["key"] for item in found]
+    assert keys[0] == "A" and keys.index("mode:explore") < keys.index("cut") < keys.index("field-tokens")
+
+
+@pytest.mark.parametrize("name", ["reverse", "contains_x@wired-llama-0"])
+def test_an_edge_is_cut_restored_and_undone_by_keyboard_without_losing_the_place(
+    page: api.Page, files: dict[str, str], name: str
+) -> None:
+    visit(page, files[name])
+    focused = "document.activeElement.dataset.key"
+    chosen = page.evaluate("explorer.model.truth.circuits[0].live.at(-1)")
+    edge(page, chosen).focus()
+    for _ in range(2):
+        page.keyboard.press("Delete")
+        assert f"cut {chosen}" in text(page, ".interventions") and page.locator("#changed-output").count() == 1
+        page.keyboard.press("Delete")
+        assert page.locator(".interventions, #changed-output").count() == 0
+        assert page.evaluate(focused) == f"edge:{chosen}"
+    page.select_option("[data-key=ablation]", "zero")
+    page.focus("[data-key=cut]")
+    page.keyboard.press("Enter")
+    assert page.locator("#changed-output").count() == 1
+    page.focus(f'[data-key="restore:{chosen}"]')
+    page.keyboard.press("Enter")
+    # The button is gone: what stands in its place has the focus.
+    assert page.evaluate(focused) == "ablation"
+    page.focus("[data-key=undo]")
+    for _ in range(9):
+        page.keyboard.press("Enter")
+    assert page.evaluate(focused) == "undo" and page.get_attribute("[data-key=undo]", "aria-disabled") == "true"
+
+
+@pytest.mark.parametrize("name", OTHER_TRAINED)
+def test_every_line_of_a_program_says_what_it_is_or_why_it_cannot_be_swapped(
+    page: api.Page, files: dict[str, str], name: str
+) -> None:
+    visit(page, files[name])
+    for told, n_swaps in page.evaluate(CHOOSE_EACH, "variable:"):
+        assert ("Written by" in told) == (n_swaps > 0) and ("cannot be swapped" in told) == (n_swaps == 0)
+    assert all(told and "Computes nothing" not in told for told, _ in page.evaluate(CHOOSE_EACH, "node:"))
+
+
+def test_lists_stay_open_and_drawings_where_they_were_scrolled_to(page: api.Page, files: dict[str, str]) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    visit(page, files["contains_both@wired-vote-0"])
+    page.click("[data-key='title:edge-list']")
+    drawing = page.locator("[data-key='scroll:Drawing of the model']")
+    drawing.evaluate("one => one.scrollTo(60, 0)")
+    page.locator("[data-key^='row:']").first.click()
+    assert page.locator("[data-key^='row:']").first.is_visible() and drawing.evaluate("one => one.scrollLeft") == 60
+    assert page.evaluate("document.activeElement.dataset.key").startswith("row:")
+
+
+@pytest.mark.parametrize("name", ["hist@sparse-0", "contains_both@wired-vote-0"])
+def test_a_trained_models_circuit_is_guessed_and_its_methods_compared(
+    page: api.Page, files: dict[str, str], name: str
+) -> None:
+    visit(page, files[name] + "#mode=guess")
+    circuit = page.evaluate("explorer.model.truth.circuits[0].members[0]")
+    for key in circuit[1:]:
+        edge(page, key).dispatch_event("click")
+    page.click("[data-key=check]")
+    assert "It fails on" in text(page, "#verdict")
+    edge(page, circuit[0]).dispatch_event("click")
+    page.click("[data-key=check]")
+    assert f"{len(circuit)} of {len(circuit)} edges found, 0 too many" in text(page, "#verdict")
+    page.click("[data-key='mode:method']")
+    page.wait_for_function("document.getElementById('areas').textContent.startsWith('CPR')")
+    best = page.evaluate("explorer.method.member.length")
+    drawn = page.locator("[data-key].edge.found").count()
+    assert f"Its best {best} of" in text(page, "#mode") and f"edges: {drawn} right" in text(page, "#mode")
+    assert page.locator("[data-key].edge.missed").count() == best - drawn > 0
 
 
 def test_a_circuit_is_guessed_with_hints_and_checked(page: api.Page, files: dict[str, str]) -> None:
@@ -257,6 +364,7 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
         ("reverse", "#mode=method&selected=variable:opposite_3"),
         ("reverse", "#mode=guess"),
         (TRAINED, "#swap=2:1&selected=variable:previous_step&site=3"),
+        ("contains_both@wired-vote-0", "#swap=1:0&selected=edge:a0.h3->m0&member=1"),
         ("dead-copy", "#step=3"),
         ("error-channel", "#step=3"),
         ("circuit", "#selected=edge:input->m0"),
@@ -272,8 +380,15 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
     context.close()
 
 
-def test_print_shows_the_whole_drawing_without_buttons(page: api.Page, files: dict[str, str], tmp_path: Path) -> None:
-    visit(page, files["reverse"])
+@pytest.mark.parametrize("name", ["reverse", "contains_both@wired-vote-0"])
+def test_print_shows_the_whole_drawing_and_its_list_without_buttons(
+    page: api.Page, files: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    visit(page, files[name])
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("[data-key^='row:']").first.is_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not page.locator("[data-key^='row:']").first.is_visible()
     page.emulate_media(media="print")
     assert not page.locator("[data-key=undo]").is_visible()
     assert page.locator("#graph svg").first.is_visible()

@@ -19,7 +19,7 @@ def test_every_role_and_status_has_its_words(tmp_path: Path) -> None:
         circuits = [model.circuit()]
         path.write_text(json.dumps(page_data(model, circuits)))
     found = run_script(SCRIPT, *paths)
-    assert set(found["roles"]) == {*get_args(HeadRole), *get_args(NeuronRole)}
+    assert set(found["roles"]) == {*get_args(HeadRole), *get_args(NeuronRole), "spare"}
     votes, cancelling = (item["texts"] for item in found["told"])
     assert [votes[f"m{layer}"] for layer in range(4)] == [*["a vote on hist"] * 3, "most votes on hist"]
     assert cancelling["a0.h1"] == cancelling["a0.h2"] == "half of a pair that cancels"

@@ -48,6 +48,15 @@ def test_a_shared_expression_stays_shared_and_equal_ones_stay_apart():
     assert apart.fst is not apart.snd and apart.fst.label != apart.snd.label
 
 
+def test_tokens_are_one_expression_whatever_object_stands_for_them():
+    loaded = rasp.TokensType()
+    loaded.annotations = {"name": "tokens", "encoding": rasp.Encoding.CATEGORICAL}
+    program = canonical(rasp.SequenceMap(lambda x, y: x * y, TOKENS, loaded))
+    assert program.fst is program.snd
+    numbers = canonical(rasp.SequenceMap(lambda x, y: x * y, rasp.indices, rasp.numerical(rasp.indices)))
+    assert numbers.fst is not numbers.snd
+
+
 def test_expressions_that_named_gave_one_counter_get_labels_of_their_own():
     inner = rasp.Map(lambda x: x + 1, TOKENS).named("n")
     inner.label  # noqa: B018

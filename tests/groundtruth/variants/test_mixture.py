@@ -53,6 +53,11 @@ def test_the_truth_is_both_circuits_and_the_switch():
     assert all(_mixture(kind).circuit("resample", "fixed").sufficiency.holds for kind in MIXTURES)
 
 
+def test_what_both_programs_read_is_one_variable():
+    names = [str(truth.variable) for truth in _mixture("mixture").variables()]
+    assert names.count("tokens") == 1 and len(names) == len(set(names))
+
+
 def test_the_halves_have_the_same_weights():
     whole, own = (_mixture(kind).weights.arrays() for kind in ("mixture", "mixture_own"))
     assert all((whole[name] == array).all() for name, array in own.items())

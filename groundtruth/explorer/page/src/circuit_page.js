@@ -1,6 +1,6 @@
 // The page of a circuit of a language model: its edges at every size, and what it does on a prompt.
 
-import { button, chooser, fill, h, s } from "./dom.js";
+import { button, chooser, fill, folded, h, listen, pointed, pressed, s, scrolled } from "./dom.js";
 import { CARD, curve, layout } from "./layout.js";
 import { parseEdge } from "./network.js";
 
@@ -92,15 +92,11 @@ function drawing() {
   document.querySelector("main").classList.toggle("wide", places.width > 560);
   const shown = kept();
   const largest = Math.max(1e-12, ...shown.map(weightOf));
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Drawing of the circuit" },
+  return scrolled("Drawing of the circuit",
     s("svg", { viewBox: `0 0 ${places.width} ${places.height}`, role: "group", "aria-label": "Layers from bottom to top with the edges of the circuit",
       style: `width:100%;height:auto;min-width:${Math.round(places.width * 0.66)}px;max-width:${places.width}px` },
       shown.map((edge, i) => path(places, edge, i, weightOf(edge) / largest)),
       [...places.nodes].map(([name, place]) => card(name, place))));
-}
-
-function pressed(act) {
-  return { onclick: act, onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), act()) };
 }
 
 function path(places, edge, index, share) {
@@ -110,7 +106,7 @@ function path(places, edge, index, share) {
   const says = `${edge.name}: score ${number(edge.score)}; cut alone, the ${data.metric} falls by ${number(effect)}`;
   const selected = state.selected === `edge:${edge.name}`;
   return s("g", { class: `edge live${selected ? " selected" : ""}`, role: "button", tabindex: 0, "data-key": `edge:${edge.name}`, "aria-label": says, "aria-pressed": String(selected),
-    ...pressed(() => set({ selected: `edge:${edge.name}` })), onmouseenter: (event) => tip(event, says), onmouseleave: () => tip(null) },
+    ...pressed(() => set({ selected: `edge:${edge.name}` })), ...pointed(says) },
     s("path", { d, class: "hit" }),
     s("path", { d, class: "line", style: `--line:var(${effect < 0 ? "--bad" : "--accent"});stroke-width:${(1 + 4 * share).toFixed(2)}` }));
 }
@@ -122,22 +118,13 @@ function card(name, place) {
     s("text", { x: place.x + 14, y: place.y + 30, class: "name" }, name));
 }
 
-function tip(event, text) {
-  const box = document.getElementById("tip");
-  box.hidden = !event;
-  if (!event) return;
-  box.textContent = text;
-  box.style.left = `${Math.max(0, Math.min(event.clientX + 14, innerWidth - 320))}px`;
-  box.style.top = `${event.clientY + 18}px`;
-}
-
 function table(shown, title) {
   const { effects } = data.prompts[state.prompt];
   const ordered = [...shown].sort((a, b) => Math.abs(b.score ?? effects[b.i]) - Math.abs(a.score ?? effects[a.i]));
   const row = (edge) => h("tr", null,
     h("td", null, button(edge.name, `row:${edge.name}`, () => set({ selected: `edge:${edge.name}` }), { class: "link" })),
     [edge.score, effects[edge.i], edge.effect].map((value) => h("td", { class: "number" }, number(value))));
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title },
+  return scrolled(title,
     h("table", { class: "measured" },
       h("thead", null, h("tr", null, ["edge", "score", "cut alone, here", "on average"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", null, ordered.map(row))));
@@ -146,7 +133,7 @@ function table(shown, title) {
 function edgeList() {
   return h("div", null,
     h("p", { class: "hint" }, `An edge is as wide as the ${data.metric} falls on this prompt if it alone is cut; red where it rises.`),
-    h("details", { class: "edge-list" }, h("summary", null, `The ${kept().length} edges, as a list`), table(kept(), "List of edges")));
+    folded("edge-list", `The ${kept().length} edges, as a list`, table(kept(), "List of edges")));
 }
 
 function promptPanel() {
@@ -183,6 +170,7 @@ function details() {
   return [h("p", { class: "hint" }, "Choose an edge or a card to see its scores, and what a cut of that edge alone does.")];
 }
 
+listen();
 addEventListener("hashchange", () => {
   state = readFragment();
   render();

@@ -1,7 +1,7 @@
 // Starts the page: reads the model beside this script and keeps all regions true to the state.
 
-import { analyse } from "./analysis.js";
-import { button, fill, h } from "./dom.js";
+import { analyse, pairProblem } from "./analysis.js";
+import { button, fill, h, listen } from "./dom.js";
 import { nodeTexts } from "./layout.js";
 import { readModel } from "./model.js";
 import { withNumbers } from "./packed_page.js";
@@ -38,6 +38,7 @@ function start() {
   };
   app.renderMode = mode;
   addEventListener("hashchange", () => app.store.follow());
+  listen();
   app.render();
   document.body.dataset.ready = "true";
   globalThis.explorer = app;
@@ -64,7 +65,7 @@ function makeApp(model) {
     typed: (name, tokens) => app.store.set({ [name]: tokens }),
     chooseEdge: (name) => chooseEdge(app, name),
     showWitness: (name) => showWitness(app, name),
-    tip: (event, text) => showTip(event, text),
+    toggleCut: (name) => toggleCut(app, name),
   };
   Object.assign(app, guessActions(app));
   app.store = new Store(model, () => app.render());
@@ -78,6 +79,14 @@ function chooseEdge(app, name) {
   if (state.mode !== "guess" || state.shown) return app.store.set({ selected }, { minor: true });
   const guess = state.guess.includes(name) ? state.guess.filter((edge) => edge !== name) : [...state.guess, name];
   return app.store.set({ guess });
+}
+
+/** Cut an edge, or restore it; where the second input cannot be put in, only look at it. */
+function toggleCut(app, name) {
+  const { store, model } = app;
+  const { cuts, ablation } = store.state;
+  if (ablation === "resample" && pairProblem(model, store.state)) return chooseEdge(app, name);
+  return store.set({ cuts: cuts.includes(name) ? cuts.filter((cut) => cut !== name) : [...cuts, name], selected: `edge:${name}` });
 }
 
 /** Put a stored witness into the page: its two inputs, and the edge cut. */
@@ -95,20 +104,11 @@ function showWitness(app, name) {
   });
 }
 
-function showTip(event, text) {
-  const tip = document.getElementById("tip");
-  tip.hidden = !event;
-  if (!event) return;
-  tip.textContent = text;
-  tip.style.left = `${Math.max(0, Math.min(event.clientX + 14, innerWidth - 320))}px`;
-  tip.style.top = `${event.clientY + 18}px`;
-}
-
 function headerView(region, app) {
   const { store } = app;
   const share = async (event) => {
-    await navigator.clipboard?.writeText(location.href).catch(() => null);
-    event.target.textContent = "The address holds all you see";
+    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    event.target.textContent = copied ? "Copied" : "Copy it from the address bar";
   };
   return () => {
     fill(
@@ -119,7 +119,7 @@ function headerView(region, app) {
         ),
       ),
       h("div", { class: "row" },
-        button("Undo", "undo", () => store.undo(), { disabled: !store.past.length }),
+        button("Undo", "undo", () => store.undo(), { "aria-disabled": String(!store.past.length) }),
         button("Reset", "reset", () => store.reset()),
         button("Copy a link to this", "share", share),
       ),

@@ -22,9 +22,11 @@ const PROOF = {
 export function readModel(data) {
   const network = readNetwork(data.network);
   const decoder = makeDecoder(data.output);
-  const truth = readTruth(data.truth, network.graph.edges);
+  const truth = readTruth(data, network.graph.edges);
   return {
     data,
+    // A network that chose its circuit itself: no part of it was made for anything.
+    unplanned: data.trained && !data.heads.length && !data.neurons.length,
     name: data.name,
     network,
     // Beside the model a story may run a network of its shape whose weights were drawn at random.
@@ -38,10 +40,12 @@ export function readModel(data) {
   };
 }
 
-function readTruth(data, graphEdges) {
+function readTruth({ truth: data, trained }, graphEdges) {
+  // Everything is read in a trained network; what no program asks for comes to nothing later.
+  const nothing = trained ? "no value of the program" : "nothing that is read";
   const edges = data.structural.map((place, index) => {
     const [carries, travels, usedFor] = data.reasons[data.reason[index]];
-    return { name: graphEdges[place], ...parseEdge(graphEdges[place]), carries, travels, usedFor };
+    return { name: graphEdges[place], ...parseEdge(graphEdges[place]), carries, travels, usedFor, nothing };
   });
   const circuits = data.circuits.map((circuit) => ({ ...circuit, ...readCircuit(circuit, edges) }));
   return { edges, circuits, variables: data.variables.map(readVariableData), defaultLengths: data.default_lengths };

@@ -67,10 +67,7 @@ export class Program {
         continue;
       }
       downstream.add(e.label);
-      const view = (operand) => {
-        const item = replaced.get(operand);
-        return item && (!item.readers || item.readers.includes(e.label)) ? seen.get(operand) : values.get(operand);
-      };
+      const view = (operand) => (isSeen(operand, e.label) ? seen : values).get(operand);
       values.set(e.label, this.computed(e, view, tokens, replaced.size > 0));
       this.note(e.label, replaced, { values, seen });
     }

@@ -5,6 +5,7 @@ import { Matrix, addTo, dot } from "./matrix.js";
 const MOST_INPUTS = 100;
 // Subspaces are written down to 16 binary places, so that what was swapped is off by some 1e-5 of its length.
 const FAR = 1e-3;
+const SAME = 1e-4;
 
 /** A variable whose stages have their subspaces unpacked; one of a compiled model as it is. */
 export function readVariableData(variable) {
@@ -47,23 +48,29 @@ export function stageOf(variable, node) {
 }
 
 /**
- * What a vector holds of a variable at a stage: the value whose mean over the domain is nearest.
+ * What a vector holds of a variable at a stage: the value with which the domain's nearest vector is held.
+ *
+ * A network need not tell all values apart: where no reader asks how often a token occurs, once and twice may lie among
+ * each other, so that the nearest mean would name the wrong one.
  *
  * @param runs Function that gives the runs of inputs with the program's values on them.
- * @returns `{value, exact}`; inexact if it is farther from that mean than this value ever is on the domain.
+ * @returns `{value, exact, alike}`; inexact if it is farther from the value's mean than this value ever is on the
+ *   domain; `alike` has the values that are held by vectors as near, itself among them.
  */
 export function readSubspace(variable, stage, vector, runs) {
-  stage.means ??= meansOf(variable, stage, runs());
+  stage.values ??= valuesHeld(variable, stage, runs());
   const held = stage.read.times(vector);
-  let best = { distance: Infinity };
-  for (const { value, mean, radius } of stage.means) {
-    const distance = far(held, mean);
-    if (distance < best.distance) best = { value, distance, exact: distance <= radius + FAR * (1 + radius) };
-  }
-  return { value: best.value ?? null, exact: best.exact ?? false };
+  const ranked = stage.values.map((item) => ({ ...item, near: Math.min(...item.all.map((own) => far(held, own))) }));
+  const best = ranked.reduce((a, b) => (b.near < a.near ? b : a));
+  return {
+    value: best.value,
+    exact: far(held, best.mean) <= best.radius + FAR * (1 + best.radius),
+    alike: ranked.filter(({ near }) => near <= best.near + SAME * best.scale).map(({ value }) => value),
+  };
 }
 
-function meansOf(variable, stage, runs) {
+/** Each value with the vectors that hold it, their mean, how far they lie from it, and how long they are. */
+function valuesHeld(variable, stage, runs) {
   const groups = new Map();
   for (const { result, values, key, n } of runs) {
     const vectors = holder(variable, stage, result.streams.get(stage.sublayers[0]), result.outputs);
@@ -75,7 +82,8 @@ function meansOf(variable, stage, runs) {
   }
   return [...groups.values()].map(({ value, all }) => {
     const mean = all.reduce((sum, held) => addTo(sum, held, 1 / all.length), new Float64Array(all[0].length));
-    return { value, mean, radius: Math.max(...all.map((held) => far(held, mean))) };
+    const largest = (distances) => Math.max(...distances);
+    return { value, all, mean, radius: largest(all.map((held) => far(held, mean))), scale: largest(all.map((held) => Math.sqrt(dot(held, held)))) };
   });
 }
 

@@ -1,9 +1,9 @@
 // What is known about the edge, node or variable that is chosen, and what can be done with it.
 
-import { button, chooser, fill, h } from "./dom.js";
+import { button, chooser, fill, h, scrolled } from "./dom.js";
 import { pairProblem, travelling } from "./analysis.js";
 import { shown } from "./view_run.js";
-import { ABLATIONS, proofText, reasonText, sequence, statusWord } from "./words.js";
+import { ABLATIONS, notHeldText, proofText, reasonText, sequence, statusWord } from "./words.js";
 import { nodeTexts } from "./layout.js";
 import { labelsOf } from "./subspaces.js";
 
@@ -12,20 +12,30 @@ export function detailsView(region, app) {
   return () => {
     const { state } = app.store;
     const [kind, name] = split(state.selected);
-    const edge = app.model.truth.edges.find((item) => item.name === name);
     const hidden = state.mode === "guess" && !state.shown;
-    region.parentElement.hidden = hidden && kind !== "node";
-    const variables = app.model.truth.variables.map((variable, index) => ({ variable, index })).filter((item) => labelsOf(item.variable).includes(name));
-    fill(
-      region,
-      interventions(app),
-      kind === "edge" && edge ? edgeDetails(app, edge, texts) : null,
-      kind === "edge" && !edge ? h("p", null, `${name} is absent: what its source can write is not read by its destination.`) : null,
-      kind === "node" ? nodeDetails(app, name, texts) : null,
-      kind === "variable" && variables.length ? variables.map((item) => variableDetails(app, item)) : null,
-      !state.selected && h("p", { class: "hint" }, "Choose an edge to see what travels on it and to cut it; a line of the program to swap its value; a card to see what it reads and writes."),
-    );
+    const changes = interventions(app);
+    region.parentElement.hidden = hidden && kind !== "node" && !changes;
+    fill(region, changes, hidden && kind !== "node" ? null : chosenDetails(app, kind, name, texts));
   };
+}
+
+function chosenDetails(app, kind, name, texts) {
+  const { truth } = app.model;
+  if (kind === "node") return nodeDetails(app, name, texts);
+  if (kind === "edge") {
+    const edge = truth.edges.find((item) => item.name === name);
+    return edge ? edgeDetails(app, edge, texts) : h("p", null, `${name} is absent: what its source can write is not read by its destination.`);
+  }
+  if (kind === "variable") {
+    const held = truth.variables.map((variable, index) => ({ variable, index })).filter((item) => labelsOf(item.variable).includes(name));
+    if (held.length) return held.map((item) => variableDetails(app, item));
+    const swappable = truth.variables.length ? ` What can be swapped: ${truth.variables.map((variable) => variable.name).join(", ")}.` : "";
+    return [
+      h("h3", null, app.model.program.byLabel.get(name)?.name ?? name),
+      h("p", null, `${notHeldText(app.model)}: it cannot be swapped.${swappable}`),
+    ];
+  }
+  return h("p", { class: "hint" }, "Choose an edge to see what travels on it and to cut it (by keyboard: Enter, Delete); a line of the program to swap its value; a card to see what it reads and writes.");
 }
 
 function split(selected) {
@@ -64,7 +74,6 @@ function edgeDetails(app, edge, texts) {
   const cut = state.cuts.includes(edge.name);
   const impossible = pairProblem(model, state) !== "";
   const describe = (node) => `${node}${texts.get(node)?.text ? ` (${texts.get(node).text})` : ""}`;
-  const toggle = () => store.set({ cuts: cut ? state.cuts.filter((name) => name !== edge.name) : [...state.cuts, edge.name] });
   return h(
     "div",
     { class: "details" },
@@ -84,7 +93,7 @@ function edgeDetails(app, edge, texts) {
       "div",
       { class: "row" },
       chooser("A cut edge carries", "ablation", Object.entries(ABLATIONS), state.ablation, (value) => store.set({ ablation: value })),
-      button(cut ? "Restore this edge" : "Cut this edge", "cut", toggle, { class: "primary", disabled: impossible && state.ablation === "resample" }),
+      button(cut ? "Restore this edge" : "Cut this edge", "cut", () => app.toggleCut(edge.name), { class: "primary", disabled: impossible && state.ablation === "resample" }),
       fact.witness && button("Show the witness", "witness", () => app.showWitness(edge.name), { title: "Put the stored witness into the page and cut the edge" }),
     ),
     fact.witness && witnessText(circuit, fact.witness),
@@ -103,9 +112,8 @@ function arrivals(app, edge, found, state) {
   if (pairProblem(app.model, state)) return null;
   const rows = travelling(app.model, state, found, edge);
   if (!rows.length) return null;
-  return h(
-    "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": "What travels on this edge" },
+  return scrolled(
+    "What travels on this edge",
     h(
       "table",
       { class: "by-position" },
@@ -131,7 +139,7 @@ function nodeDetails(app, name, texts) {
     "div",
     { class: "details" },
     h("h3", null, name),
-    h("p", null, `Computes ${texts.get(name)?.text ?? "nothing"}${texts.get(name)?.detail ? ` with ${texts.get(name).detail}` : ""}.`),
+    h("p", null, computesText(model, texts.get(name))),
     (texts.get(name)?.why ?? []).map((sentence) => h("p", { class: "hint" }, sentence)),
     hidden ? null : [
       h("h4", null, "Reads, in the circuit"),
@@ -140,6 +148,12 @@ function nodeDetails(app, name, texts) {
       list(model.truth.edges.filter((edge) => edge.source === name && kept.has(edge.name))),
     ],
   );
+}
+
+function computesText(model, { text, detail } = {}) {
+  if (text) return `Computes ${text}${detail ? ` with ${detail}` : ""}.`;
+  if (model.unplanned) return "What it computes is not known: this network chose its circuit itself.";
+  return model.data.trained ? "It is no part of the planned circuit." : "Computes nothing.";
 }
 
 function variableDetails(app, { variable, index }) {

@@ -1,6 +1,6 @@
 // The drawing: layers from bottom to top, a card for each head and MLP, and the edges of the circuit.
 
-import { button, chooser, fill, h, s } from "./dom.js";
+import { button, chooser, fill, folded, h, pointed, pressed, s, scrolled } from "./dom.js";
 import { CARD, curve, layout, nodeTexts, portPlaces } from "./layout.js";
 import { circuitTitle, reasonText, statusWord } from "./words.js";
 
@@ -85,9 +85,8 @@ function classOf({ state, fact, member, guessed, chosen, needed }, edge) {
 function drawing(app, places, texts, edges) {
   const { state } = app.store;
   const order = [...edges].sort((a, b) => Number(a.kind !== "faint") - Number(b.kind !== "faint"));
-  return h(
-    "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": "Drawing of the model" },
+  return scrolled(
+    "Drawing of the model",
     s(
       "svg",
       { viewBox: `0 0 ${places.width} ${places.height}`, role: "group",
@@ -108,7 +107,7 @@ function edgePath(app, places, edge, index) {
   const colour = edge.travels?.length ? app.colourOfName(edge.travels) : "var(--faint)";
   const says = `${edge.name}, ${statusWord(edge.fact)}${cut ? ", cut" : ""}: ${edge.travels ? reasonText(edge) : "absent"}`;
   const inOrder = edge.kind !== "faint" || state.mode === "guess";
-  const act = () => app.chooseEdge(edge.name);
+  const keys = state.mode === "guess" ? {} : { Delete: () => app.toggleCut(edge.name) };
   return s(
     "g",
     {
@@ -118,15 +117,9 @@ function edgePath(app, places, edge, index) {
       "data-key": `edge:${edge.name}`,
       "aria-label": says,
       "aria-pressed": state.mode === "guess" ? state.guess.includes(edge.name) : selected,
-      onclick: act,
-      onkeydown: (event) => {
-        if (event.key === "Enter" || event.key === " ") {
-          event.preventDefault();
-          act();
-        }
-      },
-      onmouseenter: (event) => app.tip(event, says),
-      onmouseleave: () => app.tip(null),
+      "aria-keyshortcuts": Object.keys(keys).join(),
+      ...pressed(() => app.chooseEdge(edge.name), keys),
+      ...pointed(says),
     },
     s("path", { d: path, class: "hit" }),
     s("path", { d: path, class: "line", style: `--line:${colour}` }),
@@ -137,7 +130,6 @@ function card(app, name, place, text, state) {
   const selected = state.selected === `node:${name}`;
   const bar = text?.labels?.length ? app.colour(text.labels[0]) : "var(--faint)";
   const letters = name.startsWith("a") ? portPlaces(place) : [];
-  const act = () => app.store.set({ selected: `node:${name}` }, { minor: true });
   return s(
     "g",
     {
@@ -145,10 +137,8 @@ function card(app, name, place, text, state) {
       role: "button",
       tabindex: 0,
       "data-key": `node:${name}`,
-      onclick: act,
-      onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), act()),
-      onmouseenter: (event) => app.tip(event, `${name}: ${text?.text ?? ""}`),
-      onmouseleave: () => app.tip(null),
+      ...pressed(() => app.store.set({ selected: `node:${name}` }, { minor: true })),
+      ...pointed([name, text?.text].filter(Boolean).join(": ")),
     },
     s("rect", { x: place.x, y: place.y, width: CARD.width, height: CARD.height, rx: 7 }),
     s("rect", { x: place.x, y: place.y, width: 6, height: CARD.height, rx: 3, class: "bar", style: `fill:${bar}` }),
@@ -194,31 +184,15 @@ function svgLine(kind) {
 /** The same edges as a table, for those who do not see the drawing, and to print. */
 function edgeList(app, edges) {
   const rows = edges.filter((edge) => edge.kind !== "faint" || app.store.state.all || app.store.state.mode === "guess");
-  return h(
-    "details",
-    { class: "edge-list" },
-    h("summary", null, `The ${rows.length} edges drawn, as a list`),
-    h(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "List of edges" },
-      h(
-        "table",
-        null,
-        h("thead", null, h("tr", null, ["edge", "status", "what travels"].map((title) => h("th", { scope: "col" }, title)))),
-        h(
-          "tbody",
-          null,
-          rows.map((edge) =>
-            h(
-              "tr",
-              null,
-              h("td", null, button(edge.name, `row:${edge.name}`, () => app.chooseEdge(edge.name), { class: "link" })),
-              h("td", null, app.store.state.mode === "guess" && !app.store.state.shown ? "?" : statusWord(edge.fact)),
-              h("td", null, edge.travels ? reasonText(edge) : "nothing that is read"),
-            ),
-          ),
-        ),
-      ),
-    ),
+  const hidden = app.store.state.mode === "guess" && !app.store.state.shown;
+  const row = (edge) => h(
+    "tr",
+    null,
+    h("td", null, button(edge.name, `row:${edge.name}`, () => app.chooseEdge(edge.name), { class: "link" })),
+    h("td", null, hidden ? "?" : statusWord(edge.fact)),
+    h("td", null, edge.travels ? reasonText(edge) : "nothing that is read"),
   );
+  const titles = ["edge", "status", "what travels"].map((title) => h("th", { scope: "col" }, title));
+  const table = h("table", null, h("thead", null, h("tr", null, titles)), h("tbody", null, rows.map(row)));
+  return folded("edge-list", `The ${rows.length} edges drawn, as a list`, scrolled("List of edges", table));
 }

@@ -1,10 +1,10 @@
 // The inputs, and the value of every variable at every position: what the program says and what the stream holds.
 
-import { button, fill, h } from "./dom.js";
+import { button, fill, h, scrolled } from "./dom.js";
 import { agreementOf, pairProblem, readStream } from "./analysis.js";
-import { keyOf, same, spell } from "./decoder.js";
+import { same, spell } from "./decoder.js";
 import { labelsOf } from "./subspaces.js";
-import { sequence } from "./words.js";
+import { notHeldText, sequence } from "./words.js";
 
 export function runView(region, app) {
   return () => {
@@ -113,13 +113,12 @@ function valueTable(app, found) {
         oninput: (event) => store.set({ site: Number(event.target.value) }, { minor: true }),
       }),
     ),
-    h(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Values by position" },
+    scrolled(
+      "Values by position",
       h(
         "table",
         { class: "by-position" },
-        h("caption", null, "In each cell: what the model holds there", found.intervened ? "; before the change → after it" : ""),
+        h("caption", null, "In each cell: what the model holds there", found.intervened ? "; before the change → after it" : "", held.some((row) => row.some((item) => item.absent)) ? ". Empty: not held in any subspace that is known at this depth" : ""),
         h("thead", null, h("tr", null, h("th", { scope: "col" }, "position"), state.tokens.map((_, p) => h("th", { scope: "col" }, p)))),
         h(
           "tbody",
@@ -129,7 +128,7 @@ function valueTable(app, found) {
         ),
       ),
     ),
-    model.truth.variables.length === 0 && h("p", null, model.data.trained ? "No expression of this model could be swapped rightly on every pair of inputs: no stream can be read by variable." : "The directions of this model lie in superposition: no stream can be read by variable."),
+    model.truth.variables.length === 0 && h("p", null, `${notHeldText(model)}: no stream can be read by variable.`),
   );
 }
 
@@ -140,7 +139,7 @@ function siteName(site, last) {
 
 function variableRow(app, variable, held, before) {
   const cell = (item, p) => {
-    const changed = keyOf(item.value) !== keyOf(before[p].value) || item.exact !== before[p].exact;
+    const changed = shown(item) !== shown(before[p]);
     if (!changed) return h("td", null, shown(item));
     return h("td", { class: "changed" }, h("span", { class: "was" }, shown(before[p])), " → ", h("mark", null, shown(item)));
   };
@@ -152,7 +151,7 @@ function variableRow(app, variable, held, before) {
   );
 }
 
-export function shown({ value, exact, absent }) {
+export function shown({ value, exact, absent, alike }) {
   if (absent) return "";
-  return exact ? spell(value) : `~${spell(value)}`;
+  return `${exact ? "" : "~"}${(alike ?? [value]).map(spell).join(" or ")}`;
 }

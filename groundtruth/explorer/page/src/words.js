@@ -29,8 +29,16 @@ export function circuitTitle(circuit) {
 }
 
 export function reasonText(edge) {
-  if (edge.carries === "nothing") return "nothing that is read";
+  if (edge.carries === "nothing") return edge.nothing;
   return `${edge.travels.join(", ")} for ${edge.usedFor.join(", ")}`;
+}
+
+/** Why nothing is known to hold a variable, as the beginning of a sentence. */
+export function notHeldText(model) {
+  if (model.unplanned) return "This network chose its circuit itself, and where it holds which value is not known";
+  if (model.truth.variables.length) return model.data.trained ? "No subspace of this network is known to hold it by itself" : "No direction of this model holds it";
+  if (model.data.trained) return "No expression of this model could be swapped rightly on every pair of inputs";
+  return "The directions of this model lie in superposition";
 }
 
 export function sequence(values) {
@@ -51,6 +59,7 @@ export const ROLES = {
   ignoring: () => "a look-up without effect",
   decoy: () => "decoy",
   idle: () => "",
+  spare: () => "a value not needed",
 };
 
 /** Why a part of such a role is there, in a sentence. */
@@ -61,6 +70,7 @@ export const ROLE_REASONS = {
   cancelling: "It and its counterpart write opposites: cut alone each one shows, cut together nothing is missed.",
   ignored: "It is loud and MLPs look it up, but find 0 for every value: no output depends on it.",
   ignoring: "Some of its neurons read a decoy and write 0 for every value of it.",
+  spare: "It was trained to be loud on a value of its own, and no output depends on it.",
   decoy: "Nothing that leads to the output reads what it writes.",
 };
 
