@@ -10,10 +10,10 @@ from mib.featurization import pair_runs
 from mib.featurization.featurizer_passes import PairSizes, plan_featurizer_passes
 from tests.mib.featurization import adder
 
-FEW = {"steps": 26, "restarts": 2, "sae_steps": 2, "batch_size": 8, "max_rank": 6}
+FEW = {"steps": 26, "restarts": 2, "sae_steps": 2, "batch_size": 8, "max_rank": 3}
 """Little learning, but a second look at the validation split."""
 
-PLENTY, LITTLE = 2**31, 2**12
+PLENTY, LITTLE = 2**31, 2**14
 
 
 class Counted:
