@@ -9,7 +9,7 @@ import time
 from groundtruth.executors import Processes
 from groundtruth.model import load
 from groundtruth.store.catalog import shipped
-from groundtruth.truth.verify_many import verify_many
+from groundtruth.verification.verify_many import verify_many
 
 
 def main() -> None:

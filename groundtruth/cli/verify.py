@@ -26,7 +26,7 @@ def verify(
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.verifications import verification_data, verifications_table
     from groundtruth.store.catalog import every_shipped, stored
-    from groundtruth.truth.verify_many import verify_many
+    from groundtruth.verification.verify_many import verify_many
 
     wanted = flat(names)
     for name in wanted:

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-import groundtruth.truth.variable_claims as variable_claims
-import groundtruth.truth.verify as verify
+import groundtruth.verification.variable_claims as variable_claims
+import groundtruth.verification.verify as verify
 from groundtruth.compiled.program_network import ProgramNetwork
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS, read, rehash
 

@@ -10,8 +10,8 @@ import groundtruth
 from groundtruth.errors import GroundTruthError, VariantError
 from groundtruth.model import load
 from groundtruth.specs import find_model
-from groundtruth.truth.recipe_claims import require_recipe
 from groundtruth.variants.mixture import MIXTURES, mix_programs
+from groundtruth.verification.recipe_claims import require_recipe
 
 
 @lru_cache

@@ -15,11 +15,11 @@ from groundtruth.errors import ArtifactError, DomainError, GroundTruthError
 from groundtruth.model import CompiledModel
 from groundtruth.store.read import read_model, read_variables
 from groundtruth.store.write import save
-from groundtruth.truth import variable_claims
-from groundtruth.truth.variable_claims import require_variables
 from groundtruth.truth.variables import Site, VariableTruth, prove_variables
 from groundtruth.truth.variables import interchanges as interchanging
 from groundtruth.truth.variables.residual_sites import residual_sites
+from groundtruth.verification import variable_claims
+from groundtruth.verification.variable_claims import require_variables
 from mib.site import Site as MibSite
 
 

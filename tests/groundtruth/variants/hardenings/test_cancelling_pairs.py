@@ -10,10 +10,10 @@ from groundtruth.compiled.forward import forward
 from groundtruth.compiler.compile_program import check
 from groundtruth.errors import GroundTruthError, VariantError
 from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
-from groundtruth.truth.provenance_claims import require_provenance
-from groundtruth.truth.verify import verify
 from groundtruth.variants.hardenings import HARDENINGS
 from groundtruth.variants.make_variant import variant_of
+from groundtruth.verification.provenance_claims import require_provenance
+from groundtruth.verification.verify import verify
 from tests.groundtruth.every_subset import family_differences
 from tests.groundtruth.variants.hardenings.tiny_models import is_early
 

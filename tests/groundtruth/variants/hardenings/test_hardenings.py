@@ -14,12 +14,12 @@ from groundtruth.rasp.expressions import walk
 from groundtruth.store.catalog import shipped_variants
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.truth.variables import prove_variables
-from groundtruth.truth.verify import circuit_again, verify
 from groundtruth.variants.hardenings import HARDENINGS, side_by_side
 from groundtruth.variants.hardenings.exactness import Exactness
 from groundtruth.variants.hardenings.softness import SOFTEST, softened, softest, thresholds
 from groundtruth.variants.make_variant import variant_of
 from groundtruth.variants.symmetries import SYMMETRIES
+from groundtruth.verification.verify import circuit_again, verify
 from tests.groundtruth.brute_force import small
 
 FOR_ALL = ("decoys", "guest", "copies", "soft", "noise")

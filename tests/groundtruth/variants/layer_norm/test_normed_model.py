@@ -12,12 +12,12 @@ from groundtruth.specs import find_model
 from groundtruth.store.catalog import shipped_layernorm
 from groundtruth.trained.certify_network import Certifier
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.truth.layer_norm_claims import require_layer_norm
-from groundtruth.truth.verify import verify
 from groundtruth.variants.layer_norm import add_layer_norm, normed_model
 from groundtruth.variants.layer_norm.build_normed import MODELS
 from groundtruth.variants.layer_norm.normed_model import normed_networks
 from groundtruth.variants.make_variant import variant_of
+from groundtruth.verification.layer_norm_claims import require_layer_norm
+from groundtruth.verification.verify import verify
 from mib.graph import Edge
 from tests.groundtruth.variants.hardenings.tiny_models import is_early
 

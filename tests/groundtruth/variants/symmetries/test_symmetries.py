@@ -12,9 +12,9 @@ from groundtruth.errors import VariantError
 from groundtruth.store.read import read_circuits
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.truth.variables import prove_variables
-from groundtruth.truth.verify import verify
 from groundtruth.variants.symmetries import SYMMETRIES, Symmetry, Variant, compose
 from groundtruth.variants.variant import Made, same_nodes
+from groundtruth.verification.verify import verify
 from mib.graph import Edge
 from tests.groundtruth.brute_force import small
 

@@ -17,12 +17,12 @@ from groundtruth.store.save_trained import save_trained
 from groundtruth.trained.certify_network import Certifier, certify
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS
-from groundtruth.truth.trained_recipe_claims import require_trained_recipe
-from groundtruth.truth.verify import every_check
 from groundtruth.variants.symmetries import SYMMETRIES
 from groundtruth.variants.trained_symmetries import TRAINED_SYMMETRIES, TrainedSymmetry, TrainedVariant, compose_trained
 from groundtruth.variants.trained_symmetries.trained_variant import TrainedChange
 from groundtruth.variants.variant import same_nodes
+from groundtruth.verification.trained_recipe_claims import require_trained_recipe
+from groundtruth.verification.verify import every_check
 from mib import localization
 from tests.groundtruth.trained.small_networks import ARCHITECTURES, LLAMA, random_network
 from tests.groundtruth.trained.wired_by_hand import copying_network

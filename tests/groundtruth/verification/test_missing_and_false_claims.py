@@ -8,8 +8,8 @@ from groundtruth import compile, load, programs, verify
 from groundtruth.compiled.settings import Settings
 from groundtruth.store import catalog
 from groundtruth.store.write import save
-from groundtruth.truth.origin_claims import require_origin
 from groundtruth.variants.make_variant import variant_of
+from groundtruth.verification.origin_claims import require_origin
 from tests.groundtruth.store.tampering import MODEL, TRUTH, change_model, change_truth, read, rehash
 from tests.groundtruth.store.tamperings import keep_proofs, passes, tamperings
 

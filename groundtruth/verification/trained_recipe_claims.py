@@ -6,8 +6,8 @@ from groundtruth.store.catalog import stored
 from groundtruth.store.tabulate import tabulate
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.trained.trained_network import TrainedNetwork
-from groundtruth.truth.repeat_step import repeat_step
 from groundtruth.variants.trained_symmetries import ROTATED, TRAINED_SYMMETRIES, rotated_steps
+from groundtruth.verification.repeat_step import repeat_step
 from mib.errors import did_you_mean
 
 _ROUNDING = 1e-9

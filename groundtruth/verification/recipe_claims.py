@@ -14,11 +14,11 @@ from groundtruth.compiler.compile_program import compile_unchecked
 from groundtruth.errors import GroundTruthError
 from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.store.catalog import shipped
-from groundtruth.truth.repeat_step import repeat_step
 from groundtruth.variants.hardenings.directions import in_directions
 from groundtruth.variants.make_variant import TRANSFORMATIONS
 from groundtruth.variants.mixture import MIXTURES, mix_programs
 from groundtruth.variants.tiers import SUPERPOSED, TIERS, Tier
+from groundtruth.verification.repeat_step import repeat_step
 from mib.errors import did_you_mean
 
 _ROUNDING = 1e-9

@@ -30,12 +30,12 @@ from groundtruth.truth.circuits.prover import (
     trials_of,
 )
 from groundtruth.truth.circuits.reasons import structure, unread
-from groundtruth.truth.origin_claims import require_origin
-from groundtruth.truth.provenance_claims import blurring_steps, require_mixed, require_provenance
-from groundtruth.truth.recipe_claims import require_recipe
-from groundtruth.truth.trained_claims import trained_claims
-from groundtruth.truth.variable_claims import require_variables
 from groundtruth.truth.variables.variable_truth import VariableTruth
+from groundtruth.verification.origin_claims import require_origin
+from groundtruth.verification.provenance_claims import blurring_steps, require_mixed, require_provenance
+from groundtruth.verification.recipe_claims import require_recipe
+from groundtruth.verification.trained_claims import trained_claims
+from groundtruth.verification.variable_claims import require_variables
 from mib.errors import shorten
 
 _HELD = 30

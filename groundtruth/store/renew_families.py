@@ -1,4 +1,4 @@
-"""Find the minimal circuits of stored models anew: ``python -m groundtruth.truth.renew_families NAME ...``.
+"""Find the minimal circuits of stored models anew: ``python -m groundtruth.store.renew_families NAME ...``.
 
 Weights, statuses of edges and variables stay as they are; only ``truth.json`` is written, and only where it changes.
 Run ``groundtruth verify`` on what it names.

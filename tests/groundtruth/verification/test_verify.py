@@ -10,10 +10,10 @@ from groundtruth import compile, load, programs, verify
 from groundtruth.cli import main
 from groundtruth.errors import WorkerError
 from groundtruth.store import catalog
-from groundtruth.truth import verify_many as verify_module
 from groundtruth.truth.circuits.circuit import ABLATIONS
-from groundtruth.truth.verify import CheckResult, Verification
-from groundtruth.truth.verify_many import verify_many
+from groundtruth.verification import verify_many as verify_module
+from groundtruth.verification.verify import CheckResult, Verification
+from groundtruth.verification.verify_many import verify_many
 from tests.groundtruth.executors.elsewhere import Elsewhere
 from tests.groundtruth.store.tampering import (
     MODEL,
@@ -459,7 +459,7 @@ def test_a_proof_that_stumbles_has_failed(copied, monkeypatch):
     def stumble(*_):
         raise RuntimeError("a matrix of another shape")
 
-    monkeypatch.setattr("groundtruth.truth.verify._padding", stumble)
+    monkeypatch.setattr("groundtruth.verification.verify._padding", stumble)
     found = failed(copied())
     assert found == {"padding": "it cannot be proven again: RuntimeError: a matrix of another shape"}
 

@@ -6,9 +6,9 @@ from typing import get_args
 
 from groundtruth.compiled.network import CompiledNetwork
 from groundtruth.errors import GroundTruthError
-from groundtruth.truth.provenance_claims import blurring_steps
 from groundtruth.truth.variables.prove_variables import prove_variables
 from groundtruth.truth.variables.variable_truth import State, VariableTruth
+from groundtruth.verification.provenance_claims import blurring_steps
 from mib.errors import shorten
 
 _CLOSE = 1e-9

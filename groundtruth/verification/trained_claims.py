@@ -22,8 +22,8 @@ from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.domain_runs import exact_margins
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.truth.circuits.circuit import Ablation
-from groundtruth.truth.layer_norm_claims import require_layer_norm
-from groundtruth.truth.trained_recipe_claims import require_trained_recipe
+from groundtruth.verification.layer_norm_claims import require_layer_norm
+from groundtruth.verification.trained_recipe_claims import require_trained_recipe
 from mib.errors import shorten
 from mib.graph import Edge
 
