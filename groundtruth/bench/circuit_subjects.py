@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.bench.cell import CircuitSetting
-from groundtruth.bench.model_tiers import require_tiers, shipped_on
+from groundtruth.bench.model_tiers import models_on, require_tiers
 from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.language_model_circuits import N_LANGUAGE_MODEL_PAIRS
@@ -85,12 +85,12 @@ class CircuitChoice:
         """
         if tiers is None:
             return [name for tier in self.tiers for name in self._own(tier)]
-        return [name for tier in require_tiers(tiers) for name in (self._raw() if tier == RAW else shipped_on(tier))]
+        return [name for tier in require_tiers(tiers) for name in (self._raw() if tier == RAW else models_on(tier))]
 
     def _own(self, tier: str) -> list[str]:
         if tier == RAW:
             return self._raw()
-        return shipped_on(tier, self.bases) if tier != TRAINED else list(TRAINED_BY_DEFAULT)
+        return models_on(tier, self.bases) if tier != TRAINED else list(TRAINED_BY_DEFAULT)
 
     def _raw(self) -> list[str]:
         if self.max_edges is None and self.n_models is None:

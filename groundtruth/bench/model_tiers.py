@@ -7,13 +7,13 @@ from typing import get_args
 from groundtruth.errors import DomainError
 from groundtruth.store.catalog import LAYERNORM, TRAINED, shipped_layernorm, shipped_trained, shipped_variants
 from groundtruth.trained.kinds import Kind
-from groundtruth.variants.tiers import RAW, SUPERPOSED, TIERS
+from groundtruth.variants.tiers import MIXED, MIXTURE, RAW, SUPERPOSED, TIERS
 from mib.errors import did_you_mean
 
 TIER_NAMES = (RAW, *TIERS)
 """From the compiled model itself to the variant that is hard in all ways; on all of them the truth is exact."""
 
-ALL_TIERS = (*TIER_NAMES, LAYERNORM, TRAINED, SUPERPOSED.name)
+ALL_TIERS = (*TIER_NAMES, MIXTURE, LAYERNORM, TRAINED, SUPERPOSED.name)
 """Every tier, in the order in which tables have them; all but the last have an exact truth."""
 
 
@@ -23,6 +23,11 @@ def base_and_tier(model: str) -> tuple[str, str]:
     if any(part.partition("-")[0] in get_args(Kind) for part in Path(model).name.split("@")[1:]):
         return base, TRAINED
     return base, LAYERNORM if variant.startswith(f"{LAYERNORM}@") else variant or RAW
+
+
+def mixtures() -> list[str]:
+    """The names of the mixtures that are a tier, sorted; they are made when they are asked for."""
+    return [f"{base}@{MIXTURE}" for base in MIXED]
 
 
 def require_tiers(tiers: Sequence[str]) -> list[str]:
@@ -39,8 +44,8 @@ def require_tiers(tiers: Sequence[str]) -> list[str]:
     return list(tiers)
 
 
-def shipped_on(tier: str, bases: Sequence[str] = ()) -> list[str]:
-    """The variants or trained models that ship on a tier above the raw one, sorted.
+def models_on(tier: str, bases: Sequence[str] = ()) -> list[str]:
+    """The variants or trained models on a tier above the raw one, sorted: those that ship, of mixtures those of a list.
 
     Args:
         tier: Name of the tier.
@@ -52,7 +57,7 @@ def shipped_on(tier: str, bases: Sequence[str] = ()) -> list[str]:
     if tier == TRAINED:
         found = shipped_trained()
     else:
-        ships = shipped_layernorm() if tier == LAYERNORM else shipped_variants()
+        ships = shipped_layernorm() if tier == LAYERNORM else [*shipped_variants(), *mixtures()]
         variants = [(name, *base_and_tier(name)) for name in ships]
         found = [name for name, base, own in variants if own == tier and (not bases or base in bases)]
     if not found:

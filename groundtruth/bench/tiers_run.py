@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from groundtruth.bench.cell import Failed
-from groundtruth.bench.model_tiers import TIER_NAMES, base_and_tier
+from groundtruth.bench.model_tiers import TIER_NAMES, base_and_tier, mixtures
 from groundtruth.bench.result import Result
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.store.catalog import LAYERNORM, shipped_layernorm, shipped_variants
-from groundtruth.variants.tiers import DESCRIBED, RAW, SUPERPOSED, TIERS
+from groundtruth.variants.tiers import DESCRIBED, MIXTURE, RAW, SUPERPOSED, TIERS
 
-NOT_ON_ALL = (LAYERNORM, SUPERPOSED.name)
+NOT_ON_ALL = (MIXTURE, LAYERNORM, SUPERPOSED.name)
 """Tiers that not every model has, after those that all have."""
 
 
@@ -59,7 +59,7 @@ class Climb:
 
 
 def tier_models(models: Sequence[str] | None = None) -> list[str]:
-    """Every tier of some models, as names: ``hist``, ``hist@rotated`` and so on; the last two only where they ship.
+    """Every tier of some models, as names: ``hist``, ``hist@rotated`` and so on; the last three where there are any.
 
     Args:
         models: Without ``@``; by default those that ship on every tier.
@@ -70,7 +70,7 @@ def tier_models(models: Sequence[str] | None = None) -> list[str]:
     names = list(models) if models is not None else shipped_on_all_tiers()
     if wrong := [name for name in names if "@" in name]:
         raise DomainError(f"'{wrong[0]}' is a variant already; give --tiers models without '@'.")
-    variants = {*shipped_variants(), *shipped_layernorm()}
+    variants = {*shipped_variants(), *shipped_layernorm(), *mixtures()}
     tiers = {name: [*TIER_NAMES, *(tier for tier in NOT_ON_ALL if f"{name}@{tier}" in variants)] for name in names}
     return [name if tier == RAW else f"{name}@{tier}" for name in names for tier in tiers[name]]
 

@@ -34,10 +34,19 @@ def models(*, family: str | None = None, variants: bool = False, tier: str | Non
         found = of_family(folder_summaries(library() / tier), family)
         table = models_table
     elif tier is not None or variants:
+        from groundtruth.bench.model_tiers import mixtures
+        from groundtruth.errors import DomainError
         from groundtruth.model import load_compiled
+        from groundtruth.variants.tiers import MIXTURE
 
+        if tier == MIXTURE:
+            raise DomainError(
+                f"mixtures do not ship: they are made, and their circuits proven, when they are asked for. Show one, "
+                f"such as `groundtruth show {mixtures()[0]}`; `groundtruth bench --tier {MIXTURE}` takes "
+                f"{', '.join(mixtures())}."
+            )
         table = variants_table
-        others = [LARGE, LAYERNORM, LEARNED, TRAINED]
+        others = [LARGE, LAYERNORM, LEARNED, MIXTURE, TRAINED]
         names = shipped_variants() if tier is None else of_tier(shipped_variants(), tier, known=others)
         found = [variant_data(variant) for variant in map(load_compiled, names) if family in (None, variant.family)]
     else:

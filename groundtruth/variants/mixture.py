@@ -19,9 +19,8 @@ from groundtruth.errors import VariantError
 from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.rasp.evaluate import evaluate_many
 from groundtruth.store.summaries import summaries
+from groundtruth.variants.tiers import MIXTURE
 from groundtruth.variants.variant import generator_of
-
-MIXTURE = "mixture"
 
 MIXTURES: Mapping[str, str] = {
     MIXTURE: "two programs in one model; the first token asks for one, and the truth is both circuits and the switch",

@@ -55,8 +55,15 @@ TIERS: Mapping[str, Tier] = {
 SUPERPOSED = Tier("superposed", "fewer dimensions than directions; its truth is measured, not exact", ("superposed",))
 """A tier apart: its edges are live by witness, the rest is measured."""
 
+MIXTURE = "mixture"
+"""A tier apart: two programs in one model, see ``groundtruth.variants.mixture``."""
+
+MIXED = ("contains_x", "count_x", "first_letters", "has_larger", "hist", "previous_token")
+"""The models whose mixtures are that tier: small ones of several families. None ships: making one takes a second."""
+
 DESCRIBED: Mapping[str, str] = {
     **{tier.name: tier.description for tier in TIERS.values()},
+    MIXTURE: "two programs in one model and a mixed data set; the truth is both circuits and the switch",
     LAYERNORM: "a LayerNorm with random gains before every read, on inputs of one length",
     SUPERPOSED.name: SUPERPOSED.description,
 }

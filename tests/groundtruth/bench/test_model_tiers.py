@@ -2,10 +2,14 @@
 
 import pytest
 
+from groundtruth.bench.cell import Cell, CircuitSetting
 from groundtruth.bench.circuit_subjects import TRAINED_BY_DEFAULT
-from groundtruth.bench.model_tiers import ALL_TIERS, base_and_tier, shipped_on
+from groundtruth.bench.model_tiers import ALL_TIERS, base_and_tier, mixtures, models_on
 from groundtruth.bench.result import Result
+from groundtruth.bench.run_cell import run_cell
+from groundtruth.cli.models import models
 from groundtruth.errors import DomainError
+from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.store.catalog import shipped_trained
 from tests.groundtruth.bench.cell_makers import circuit_cell, planned
 from tests.groundtruth.bench.test_results import row
@@ -16,6 +20,7 @@ from tests.groundtruth.bench.test_results import row
     [
         ("hist", ("hist", "raw")),
         ("hist@soft", ("hist", "soft")),
+        ("hist@mixture", ("hist", "mixture")),
         ("gen:3f@decoys+rotate", ("gen:3f", "decoys+rotate")),
         ("second_step@free-0", ("second_step", "trained")),
         ("second_step@wired-llama-vote-7", ("second_step", "trained")),
@@ -46,8 +51,24 @@ def test_a_tier_is_run_alone_and_without_language_models() -> None:
     raw = planned(methods=["eap"], tiers=["raw"])
     assert len(raw) == 21 and not any(cell.task for cell in raw)
     both = planned(methods=["eap"], tiers=["soft", "trained"])
-    assert [cell.model for cell in both] == [*shipped_on("soft"), *shipped_on("trained")]
+    assert [cell.model for cell in both] == [*models_on("soft"), *models_on("trained")]
     assert [cell.task for cell in planned(methods=["eap"], tiers=["soft"], tasks=["ioi"]) if cell.task] == ["ioi"]
+
+
+def test_mixtures_are_a_tier_though_they_do_not_ship() -> None:
+    cells = planned(methods=["eap"], tiers=["mixture"])
+    assert [cell.model for cell in cells] == mixtures() == sorted(mixtures())
+    outcome = run_cell(Cell("oracle", "hist@mixture", CircuitSetting(n_pairs=8, max_sizes=2), dtype="float64"))
+    assert isinstance(outcome, CircuitScores) and outcome.live and outcome.truth
+    # Both circuits and the switch.
+    assert (outcome.live.auroc, outcome.live.true, outcome.truth.certainty) == (1.0, 11, "exact")
+
+
+def test_a_list_of_mixtures_says_how_to_have_one() -> None:
+    with pytest.raises(
+        DomainError, match="mixtures do not ship: .* `groundtruth show contains_x@mixture`; `.*hist@mix"
+    ):
+        models(tier="mixture")
 
 
 def test_unknown_tiers_and_models_beside_a_tier_are_refused() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import groundtruth
 from groundtruth.bench.cell import Failed
-from groundtruth.bench.model_tiers import TIER_NAMES
+from groundtruth.bench.model_tiers import TIER_NAMES, mixtures
 from groundtruth.bench.result import Result
 from groundtruth.bench.tiers_run import climbs, shipped_on_all_tiers, tier_data, tier_models
 from groundtruth.cli import main
@@ -82,11 +82,14 @@ def test_variants_are_found_by_name():
 
 
 def test_the_tier_names_every_tier():
-    assert tier_models(["hist"]) == ["hist", *(f"hist@{tier}" for tier in TIERS), "hist@layernorm", "hist@superposed"]
+    apart = ["hist@mixture", "hist@layernorm", "hist@superposed"]
+    assert tier_models(["hist"]) == ["hist", *(f"hist@{tier}" for tier in TIERS), *apart]
     assert tier_models(["sort"]) == ["sort", *(f"sort@{tier}" for tier in TIERS)]
     bases = shipped_on_all_tiers()
     normed = [name for name in shipped_layernorm() if name.partition("@")[0] in bases]
-    assert len(tier_models()) == len(bases) * len(TIER_NAMES) + len(normed) + len(_superposed())
+    mixed = [name for name in mixtures() if name.partition("@")[0] in bases]
+    assert len(mixed) == 4
+    assert len(tier_models()) == len(bases) * len(TIER_NAMES) + len(mixed) + len(normed) + len(_superposed())
     assert len(normed) == len(bases) - 1  # frac_prevs gives a number
     with pytest.raises(DomainError, match="'hist@soft' is a variant already; give --tiers models without '@'"):
         tier_models(["hist@soft"])
@@ -100,15 +103,15 @@ def test_a_method_that_reads_weights_falls_for_decoys(tmp_path, capsys):
     assert max(len(line) for line in printed.out.splitlines() if str(tmp_path) not in line) <= 100
     assert "distractors: no method loses 0.1 AUROC" in printed.out  # the weights are a control
     data = json.loads(next(tmp_path.glob("*-tiers*.json")).read_text())
-    assert list(data["tiers"]["tiers"]) == [*TIER_NAMES, "layernorm", "superposed"]
+    assert list(data["tiers"]["tiers"]) == [*TIER_NAMES, "mixture", "layernorm", "superposed"]
     found = {climb["method"]: climb for climb in data["tiers"]["climbs"]}
-    assert found["oracle"]["auroc"] == dict.fromkeys((*TIER_NAMES, "layernorm", "superposed"), 1.0)
+    assert found["oracle"]["auroc"] == dict.fromkeys((*TIER_NAMES, "mixture", "layernorm", "superposed"), 1.0)
     exact = found["exact"]["auroc"]
     assert {tier for tier in TIER_NAMES if exact[tier] < 1} == {"cancelling", "votes"}  # single cuts mislead there
     assert exact["votes"] < 0.9
     assert "votes: 1 method of 1 lose 0.1 or more: exact" in printed.out
     assert found["oracle"]["n_exact"] == dict.fromkeys(TIER_NAMES, 1)  # what is measured is not counted as exact
-    assert all(summary["fractions"]["exact"][0] <= len(TIER_NAMES) + 1 for summary in data["summaries"])
+    assert all(summary["fractions"]["exact"][0] <= len(TIER_NAMES) + 2 for summary in data["summaries"])
     weights = found["weight-norm"]["auroc"]
     assert weights["distractors"] < weights[RAW] - 0.1 > weights["all"]
     assert {cell["cell"]["dtype"] for cell in data["cells"]} == {"float64"}
@@ -161,7 +164,7 @@ def test_what_is_measured_is_no_exact_score():
     (climb,) = climbs(result, "resample")
     assert set(climb.n_exact) == set(TIER_NAMES)
     (summary,) = result.summaries("resample")
-    assert (summary.fractions["exact"][0], summary.columns["measured_auroc"].mean) == (len(TIER_NAMES) + 1, 1.0)
+    assert (summary.fractions["exact"][0], summary.columns["measured_auroc"].mean) == (len(TIER_NAMES) + 2, 1.0)
     only = _result({("a", "hist@superposed"): 1.0})
     assert "auroc" not in only.summaries("resample")[0].columns
     assert only.summaries("resample")[0].fractions["exact"][0] == 0
