@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from groundtruth.trained.correspondence import Correspondence
     from groundtruth.trained.trained_model import TrainedModel
     from groundtruth.truth.circuits.circuit import Circuit, EdgeTruth
-    from groundtruth.verification.verify import verify
+    from groundtruth.verification.verify_model import verify
 
 __version__ = "0.1.0"
 
@@ -65,7 +65,7 @@ _HOMES = {
     "score_featurizer": "groundtruth.evaluation.variables",
     "shipped": "groundtruth.store.catalog",
     "train": "groundtruth.train_model",
-    "verify": "groundtruth.verification.verify",
+    "verify": "groundtruth.verification.verify_model",
 }
 """In which module each public name lives."""
 

@@ -12,7 +12,7 @@ from groundtruth.executors.ordered_jobs import run_ordered
 from groundtruth.executors.same_code import code_grounds, refusal, require_same_code
 from groundtruth.files import from_json, to_json
 from groundtruth.store.catalog import stored
-from groundtruth.verification.verify import CheckResult, Verification, verify
+from groundtruth.verification.verify_model import CheckResult, Verification, verify
 from groundtruth.workers import Lost
 
 WORKER_MEMORY = 4 * 2**30

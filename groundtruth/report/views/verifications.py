@@ -9,7 +9,7 @@ from rich.text import Text
 
 from groundtruth.report import notation
 from groundtruth.report.terminal import fact_table
-from groundtruth.verification.verify import Verification
+from groundtruth.verification.verify_model import Verification
 
 
 def verifications_table(found: Sequence[Verification]) -> RenderableType:

@@ -17,8 +17,8 @@ from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.executors import Needs, Serial, choose_executor, ray_executor
 from groundtruth.generated import Bounds
 from groundtruth.generated.suite import generate
-from groundtruth.verification.verify import verify
 from groundtruth.verification.verify_many import verify_many
+from groundtruth.verification.verify_model import verify
 from groundtruth.workers import Lost
 from tests.groundtruth.bench.cell_makers import circuit_cell
 from tests.groundtruth.executors.two_nodes import NODE, cluster

@@ -20,7 +20,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import groundtruth.verification.variable_claims as variable_claims
-import groundtruth.verification.verify as verify
+import groundtruth.verification.verify_model as verify
 from groundtruth.compiled.program_network import ProgramNetwork
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS, read, rehash
 

@@ -11,7 +11,7 @@ from groundtruth.store import catalog
 from groundtruth.store.save_trained import save_trained
 from groundtruth.trained.certify_network import certify
 from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.verification.verify import verify
+from groundtruth.verification.verify_model import verify
 from tests.groundtruth.store.tampering import MODEL, TRUTH, WEIGHTS
 from tests.groundtruth.store.trained_tampering import change_trained, stored_files
 from tests.groundtruth.trained.small_networks import PLAIN, random_network

@@ -12,8 +12,8 @@ from groundtruth.errors import WorkerError
 from groundtruth.store import catalog
 from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.verification import verify_many as verify_module
-from groundtruth.verification.verify import CheckResult, Verification
 from groundtruth.verification.verify_many import verify_many
+from groundtruth.verification.verify_model import CheckResult, Verification
 from tests.groundtruth.executors.elsewhere import Elsewhere
 from tests.groundtruth.store.tampering import (
     MODEL,
@@ -459,7 +459,7 @@ def test_a_proof_that_stumbles_has_failed(copied, monkeypatch):
     def stumble(*_):
         raise RuntimeError("a matrix of another shape")
 
-    monkeypatch.setattr("groundtruth.verification.verify._padding", stumble)
+    monkeypatch.setattr("groundtruth.verification.verify_model._padding", stumble)
     found = failed(copied())
     assert found == {"padding": "it cannot be proven again: RuntimeError: a matrix of another shape"}
 

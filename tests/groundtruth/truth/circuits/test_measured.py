@@ -14,7 +14,7 @@ from groundtruth.errors import ArtifactError, GroundTruthError
 from groundtruth.store.catalog import shipped_variants, stored
 from groundtruth.store.measurements import MEASURED, measurements, read_measurements, require_measurements
 from groundtruth.truth.circuits.measured import margins, measure
-from groundtruth.verification.verify import verify
+from groundtruth.verification.verify_model import verify
 
 NAME = "previous_token@superposed"
 SUPERPOSED = [name for name in shipped_variants() if name.endswith("@superposed")]
@@ -80,7 +80,7 @@ def test_an_effect_is_what_a_cut_by_hand_does():
 
 def test_a_stored_model_is_measured_again(monkeypatch):
     # Circuits of a model in superposition are proven again in test_missing_and_false_claims.py.
-    monkeypatch.setattr("groundtruth.verification.verify.circuit_again", lambda *_: "")
+    monkeypatch.setattr("groundtruth.verification.verify_model.circuit_again", lambda *_: "")
     model = groundtruth.load(NAME)
     assert require_measurements(model, model.folder).startswith("least margin 0.958 on 363 inputs, 36 effects")
     outcome = verify(NAME)

@@ -16,7 +16,7 @@ from groundtruth.store.write import save
 from groundtruth.truth.circuits import cut_edge, family, input_pool, prover, value_classes
 from groundtruth.truth.circuits.circuit import Sufficiency, require_coherent
 from groundtruth.truth.circuits.prover import ground, prove
-from groundtruth.verification.verify import verify
+from groundtruth.verification.verify_model import verify
 from tests.groundtruth.rare_conditions import RARE
 
 ABC = ("x", "a", "b", "c", "y", "z")

@@ -13,7 +13,7 @@ from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
 from groundtruth.variants.hardenings import HARDENINGS
 from groundtruth.variants.make_variant import variant_of
 from groundtruth.verification.provenance_claims import require_provenance
-from groundtruth.verification.verify import verify
+from groundtruth.verification.verify_model import verify
 from tests.groundtruth.every_subset import family_differences
 from tests.groundtruth.variants.hardenings.tiny_models import is_early
 

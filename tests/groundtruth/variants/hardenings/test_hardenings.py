@@ -19,7 +19,7 @@ from groundtruth.variants.hardenings.exactness import Exactness
 from groundtruth.variants.hardenings.softness import SOFTEST, softened, softest, thresholds
 from groundtruth.variants.make_variant import variant_of
 from groundtruth.variants.symmetries import SYMMETRIES
-from groundtruth.verification.verify import circuit_again, verify
+from groundtruth.verification.verify_model import circuit_again, verify
 from tests.groundtruth.brute_force import small
 
 FOR_ALL = ("decoys", "guest", "copies", "soft", "noise")

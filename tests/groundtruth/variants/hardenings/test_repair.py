@@ -11,7 +11,7 @@ from groundtruth.compiler.compile_program import check
 from groundtruth.errors import VariantError
 from groundtruth.variants.hardenings import HARDENINGS
 from groundtruth.variants.make_variant import variant_of
-from groundtruth.verification.verify import verify
+from groundtruth.verification.verify_model import verify
 from tests.groundtruth.brute_force import small
 from tests.groundtruth.every_subset import family_differences
 from tests.groundtruth.variants.hardenings.tiny_models import is_early, previous_letter

@@ -17,7 +17,7 @@ from groundtruth.variants.layer_norm.build_normed import MODELS
 from groundtruth.variants.layer_norm.normed_model import normed_networks
 from groundtruth.variants.make_variant import variant_of
 from groundtruth.verification.layer_norm_claims import require_layer_norm
-from groundtruth.verification.verify import verify
+from groundtruth.verification.verify_model import verify
 from mib.graph import Edge
 from tests.groundtruth.variants.hardenings.tiny_models import is_early
 

@@ -14,7 +14,7 @@ from groundtruth.truth.circuits.circuit import ABLATIONS
 from groundtruth.truth.variables import prove_variables
 from groundtruth.variants.symmetries import SYMMETRIES, Symmetry, Variant, compose
 from groundtruth.variants.variant import Made, same_nodes
-from groundtruth.verification.verify import verify
+from groundtruth.verification.verify_model import verify
 from mib.graph import Edge
 from tests.groundtruth.brute_force import small
 

@@ -22,7 +22,7 @@ from groundtruth.variants.trained_symmetries import TRAINED_SYMMETRIES, TrainedS
 from groundtruth.variants.trained_symmetries.trained_variant import TrainedChange
 from groundtruth.variants.variant import same_nodes
 from groundtruth.verification.trained_recipe_claims import require_trained_recipe
-from groundtruth.verification.verify import every_check
+from groundtruth.verification.verify_model import every_check
 from mib import localization
 from tests.groundtruth.trained.small_networks import ARCHITECTURES, LLAMA, random_network
 from tests.groundtruth.trained.wired_by_hand import copying_network
