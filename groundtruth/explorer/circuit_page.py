@@ -18,7 +18,7 @@ def circuit_page(circuit: LanguageCircuit) -> str:
         .get_template("circuit.html.j2")
         .render(
             name=circuit.name,
-            model=circuit.model,
+            model=circuit.model_name,
             task=circuit.about,
             pairs=len(circuit.task),
             licence=LICENCE,
@@ -63,7 +63,7 @@ def circuit_graph(circuit: LanguageCircuit, *, prompt: int = 0) -> dict[str, Any
     return {
         "metadata": {
             "slug": f"{circuit.model.rpartition('/')[2]}-{circuit.about}-{circuit.name}".replace(":", "-"),
-            "scan": circuit.model,
+            "scan": circuit.model_name,
             "transcoder_list": [],
             "prompt_tokens": tokens,
             "prompt": " ".join(tokens),

@@ -73,8 +73,15 @@ class LanguageCircuit:
             FormatError: If the file is malformed.
         """
         if not is_language_model(model):
-            if model.startswith((".", "/", "~")) and not Path(model).expanduser().is_dir():
+            folder = Path(model).expanduser()
+            if model.startswith((".", "/", "~")) and not folder.is_dir():
                 raise GroundTruthError(f"--models {model}: there is no such folder. Name that of a checkpoint.")
+            if folder.is_dir() and not (folder / "model.json").is_file():
+                below = [path.parent for path in sorted(folder.glob("*/config.json"))]
+                named = f"its folder {below[0].name}" if below else "the folder of one"
+                raise GroundTruthError(
+                    f"--models {model}: no checkpoint is in it (there is no config.json). Name {named}."
+                )
             raise GroundTruthError(
                 f"'{model}' is no language model: its page shows the exact circuit, and a ranking beside it with "
                 f"groundtruth explore {model} --method NAME."
@@ -90,6 +97,11 @@ class LanguageCircuit:
         found = cls(path.name, model, task_name, file, replace(task, graph=file.graph), tokenizer, top)
         _ = found.sizes  # a size that is none is told before anything is measured
         return found
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model on the page: of a path its last two parts, so that no folder of this machine is shown."""
+        return "/".join(Path(self.model).parts[-2:])
 
     @cached_property
     def ranks(self) -> bool:
@@ -199,7 +211,7 @@ def circuit_page_data(circuit: LanguageCircuit) -> dict[str, Any]:
     ]
     return {
         "name": circuit.name,
-        "model": circuit.model,
+        "model": circuit.model_name,
         "task": circuit.about,
         "metric": circuit.metric_name,
         "pairs": len(circuit.task),

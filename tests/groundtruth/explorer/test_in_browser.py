@@ -338,6 +338,7 @@ def test_a_language_models_circuit_is_drawn_at_every_size_on_every_prompt(
     visit(page, files["circuit"])
     n_drawn, told, metric = page.locator("g.edge").count(), text(page, "#told"), text(page, "#metric")
     assert told.startswith(f"{n_drawn} of 262 edges")
+    assert page.locator("text.port").all_text_contents()[:3] == ["q", "k", "v"]
     page.locator("[data-key=size]").focus()
     page.keyboard.press("ArrowRight")
     assert page.locator("g.edge").count() > n_drawn and text(page, "#told") != told

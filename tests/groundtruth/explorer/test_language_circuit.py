@@ -1,5 +1,6 @@
 """The page of a language model's circuit: every number is that of the model, and wrong files are refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ def test_one_circuit_in_a_file_is_drawn_whole(ranking: Path, tmp_path: Path) -> 
 def test_the_page_is_one_small_file(ranking: Path) -> None:
     page = circuit_page(circuit_of(ranking))
     assert len(page.encode()) <= 250_000 and "learned on ioi" in page
+    assert replace(circuit_of(ranking), model="/home/me/models/gpt2-ioi").model_name == "models/gpt2-ioi"
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,10 @@ def test_the_page_is_one_small_file(ranking: Path) -> None:
         (
             ["mine.json", "--models", "./nowhere"],
             "--models ./nowhere: there is no such folder. Name that of a checkpoint.",
+        ),
+        (
+            ["mine.json", "--models", ".."],
+            "--models ..: no checkpoint is in it (there is no config.json). Name the folder of one.",
         ),
         (["mine.json", "--models", "learned", "--top", "999"], "--top 999: mine.json ranks 262 parts. Choose from 1 "),
         (["other.json", "--models", "learned"], "other.json is of another model: it has 1 layers x 1 heads, d_model 4"),

@@ -1,7 +1,7 @@
 // The page of a circuit of a language model: its edges at every size, and what it does on a prompt.
 
 import { button, chooser, fill, folded, h, listen, pointed, pressed, s, scrolled } from "./dom.js";
-import { CARD, curve, layout } from "./layout.js";
+import { CARD, curve, layout, portLetters } from "./layout.js";
 import { parseEdge } from "./network.js";
 
 const data = JSON.parse(document.getElementById("circuit").textContent);
@@ -115,7 +115,8 @@ function card(name, place) {
   const selected = state.selected === `node:${name}`;
   return s("g", { class: `card${selected ? " selected" : ""}`, role: "button", tabindex: 0, "data-key": `node:${name}`, ...pressed(() => set({ selected: `node:${name}` })) },
     s("rect", { x: place.x, y: place.y, width: CARD.width, height: CARD.height, rx: 7 }),
-    s("text", { x: place.x + 14, y: place.y + 30, class: "name" }, name));
+    s("text", { x: place.x + 14, y: place.y + 30, class: "name" }, name),
+    portLetters(name, place));
 }
 
 function table(shown, title) {

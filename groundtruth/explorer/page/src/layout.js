@@ -1,5 +1,6 @@
 // Where nodes stand and how edges run: layers from bottom to top, heads left and the MLP right of them.
 
+import { s } from "./dom.js";
 import { ROLES, ROLE_REASONS } from "./words.js";
 
 export const CARD = { width: 148, height: 50 };
@@ -84,12 +85,11 @@ export function curve(places, edge, index) {
   return `M${x1},${y1} C${outermost + swing},${y1 - 8} ${(outermost + swing + x2) / 2},${y2 + lift} ${x2},${y2}`;
 }
 
-export function portPlaces(place) {
-  return Object.entries(PORTS).map(([letter, share]) => ({
-    letter,
-    x: place.x + CARD.width * share,
-    y: place.y + CARD.height,
-  }));
+/** The letters of a head's query, key and value, where edges reach its card. */
+export function portLetters(name, place) {
+  if (!name.startsWith("a")) return [];
+  const letter = ([text, share]) => s("text", { x: place.x + CARD.width * share - 3, y: place.y + CARD.height - 3, class: "port", "aria-hidden": "true" }, text);
+  return Object.entries(PORTS).map(letter);
 }
 
 function reasons(roles) {

@@ -1,7 +1,7 @@
 // The drawing: layers from bottom to top, a card for each head and MLP, and the edges of the circuit.
 
 import { button, chooser, fill, folded, h, pointed, pressed, s, scrolled } from "./dom.js";
-import { CARD, curve, layout, nodeTexts, portPlaces } from "./layout.js";
+import { CARD, curve, layout, nodeTexts, portLetters } from "./layout.js";
 import { circuitTitle, reasonText, statusWord } from "./words.js";
 
 export function graphView(region, app) {
@@ -129,7 +129,6 @@ function edgePath(app, places, edge, index) {
 function card(app, name, place, text, state) {
   const selected = state.selected === `node:${name}`;
   const bar = text?.labels?.length ? app.colour(text.labels[0]) : "var(--faint)";
-  const letters = name.startsWith("a") ? portPlaces(place) : [];
   return s(
     "g",
     {
@@ -144,7 +143,7 @@ function card(app, name, place, text, state) {
     s("rect", { x: place.x, y: place.y, width: 6, height: CARD.height, rx: 3, class: "bar", style: `fill:${bar}` }),
     s("text", { x: place.x + 14, y: place.y + 18, class: "name" }, `${name} `),
     s("text", { x: place.x + 14, y: place.y + 35 }, shorten(text?.text ?? "", 19)),
-    letters.map(({ letter, x, y }) => s("text", { x: x - 3, y: y - 3, class: "port", "aria-hidden": "true" }, letter)),
+    portLetters(name, place),
   );
 }
 
