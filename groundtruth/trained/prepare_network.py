@@ -10,7 +10,7 @@ import torch
 from tracr.rasp import rasp
 
 from groundtruth.compiled.decoder import Decoder
-from groundtruth.compiled.domain import Domain
+from groundtruth.compiled.domain import Domain, Tokens
 from groundtruth.errors import DomainError
 from groundtruth.rasp.evaluate import evaluate_many
 from groundtruth.rasp.interning import NumberedProgram
@@ -79,12 +79,7 @@ def prepare_network(
     if causal and not shape.causal:
         raise DomainError(f"'{name}' is meant for causal attention; the architecture has causal=False.")
     outputs = _outputs(name, program, inputs, causal=shape.causal)
-    if inputs:
-        swapped = SwappedProgram(NumberedProgram(program, causal=shape.causal), inputs)
-        # A value that comes of interchanges alone needs a logit too: a network could not say it otherwise.
-        labels = dict.fromkeys(unit.expressions for unit in correspondence.units)
-        outputs += [swapped.every_value(expressions) for expressions in labels]
-    decoder = decoder_of(name, outputs)
+    decoder = decoder_of(name, [*outputs, *_swapped_outputs(program, inputs, correspondence, causal=shape.causal)])
     tokens = token_values_of(domain)
     shapes = weight_shapes(
         shape, n_tokens=len(tokens), n_positions=domain.max_seq_len + 1, n_outputs=len(decoder.values)
@@ -167,6 +162,17 @@ def _outputs(name: str, program: rasp.SOp, inputs: Sequence[Sequence[Any]], *, c
             f"'{name}' has no output under causal attention on some input of its domain ({error}). Take an "
             "architecture with causal=False."
         ) from error
+
+
+def _swapped_outputs(
+    program: rasp.SOp, inputs: Sequence[Tokens], correspondence: Correspondence, *, causal: bool
+) -> list[list[Any]]:
+    """The values that each unit's interchange gives: one that comes of interchanges alone needs a logit too."""
+    if not inputs:
+        return []
+    swapped = SwappedProgram(NumberedProgram(program, causal=causal), inputs)
+    labels = dict.fromkeys(unit.expressions for unit in correspondence.units)
+    return [swapped.every_value(expressions) for expressions in labels]
 
 
 def _fit(program: rasp.SOp, domain: Domain, plan: Plan, causal: bool) -> tuple[Architecture, Correspondence]:
