@@ -141,6 +141,9 @@ SMALL_LAYER = (("d_model", 48), *SMALL)
 THREE_LAYERS = (("n_layers", 3), *SMALL)
 """302 edges."""
 
+LONG_WIRED = (("wired_steps", 300), ("rounds", 6))
+"""Wired networks of three layers take this long until interchanges are right on every pair."""
+
 LONG_FREE = (("free_steps", 400), ("rounds", 4))
 """Free networks of two layers and more take this long."""
 
@@ -166,7 +169,7 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("waiting_pair", kind="wired", copies="vote", spares=0, sizes=(("n_heads", 8), *SMALL)),
     ShippedRecipe("waiting_pair_so_far", spares=0, sizes=SMALL, settings=(("free_steps", 400),)),
     ShippedRecipe("waiting_pair", 2, kind="wired", spares=0, sizes=THREE_LAYERS),
-    ShippedRecipe("waiting_pair", 3, kind="wired", spares=0, sizes=THREE_LAYERS),
+    ShippedRecipe("waiting_pair", 3, kind="wired", spares=0, sizes=THREE_LAYERS, settings=LONG_WIRED),
     ShippedRecipe("contains_both", style="llama", spares=0, sizes=(("d_model", 48),), settings=BY_LLAMA),
     ShippedRecipe("contains_either", kind="wired", style="llama", spares=0, sizes=SMALL_LAYER, settings=BY_LLAMA),
     ShippedRecipe("follow_pointer", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),

@@ -256,7 +256,7 @@ def test_they_have_the_names_of_the_symmetries_of_compiled_models():
     assert all(TRAINED_SYMMETRIES[name].description == SYMMETRIES[name].description for name in SYMMETRIES)
 
 
-@pytest.mark.parametrize("name", ["waiting_pair@wired-2", "contains_x_by_vote@wired-0", "hist@sparse-0"])
+@pytest.mark.parametrize("name", ["waiting_pair@wired-3", "contains_x_by_vote@wired-0", "hist@sparse-0"])
 def test_deep_voting_and_sparse_networks_can_be_rotated(name):
     """Each answers as before on its whole domain, else making the variant is an error."""
     assert find_model(f"{name}@rotated").name == f"{name}@rotated"
