@@ -16,7 +16,7 @@ from statistics import fmean
 from groundtruth.bench.read_results import read_results
 from groundtruth.bench.result import Result, Scores
 from groundtruth.files import to_json, write_whole
-from groundtruth.validity.references import FOLDER, SCHEMA_VERSION
+from groundtruth.validity.references import FOLDER, SCHEMA_VERSION, Reference, read_references
 from groundtruth.validity.tier_scores import SHIPPED
 from groundtruth.validity.tiers_of_result import write_tier_scores
 from mib.learned import panel_members
@@ -28,14 +28,16 @@ SETTINGS = ("profile", "seed", "dtype", "device", "level")
 """Settings of a run that the file tells."""
 
 
-def panel_reference(result: Result, *, date: str) -> dict[str, object]:
+def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = ()) -> dict[str, object]:
     """What a file of references holds of the learned models of a result.
 
-    A method counts if it was scored on every model and task that any contestant was scored on.
+    A method counts if it was scored on every model and task that any contestant was scored on. What methods that the
+    result lacks reached before stays, if it was measured on the same models and tasks with the same settings.
 
     Args:
         result: Outcomes on learned models.
         date: Day of the measurement, ISO 8601.
+        before: What was measured before.
     """
     track, values = result.track, dict[str, dict[str, dict[str, float]]]()
     for cell, outcome in result.outcomes:
@@ -44,21 +46,25 @@ def panel_reference(result: Result, *, date: str) -> dict[str, object]:
                 value = track.scoring.values(outcome).get(column)
                 if value is not None:
                     values.setdefault(column, {}).setdefault(cell.method, {})[cell.place] = value
+    models = sorted({cell.model for cell, _ in result.outcomes if cell.task})
+    tasks = sorted({cell.task for cell, _ in result.outcomes if cell.task})
+    source = f"learned models of this project ({', '.join(models)}) on {' and '.join(tasks)}"
+    note = ", ".join(f"{key} {result.settings[key]}" for key in SETTINGS if key in result.settings)
+    kept = {one.name: one.values for one in before if (one.source, one.note) == (source, note)}
     references: list[dict[str, object]] = []
     for index, (column, methods) in enumerate(values.items()):
         places = set[str]().union(*methods.values())
         means = {name: round(fmean(own.values()), 5) for name, own in methods.items() if own.keys() == places}
         better = "lower" if column in track.lower_is_better else "higher"
         name = f"{column.upper()} on {len({p.partition('/')[0] for p in places})} learned models"
+        means = {**kept.get(name, {}), **means}
         references.append({"name": name, "better": better, "values": means, "headline": index == 0})
-    models = sorted({cell.model for cell, _ in result.outcomes if cell.task})
-    tasks = sorted({cell.task for cell, _ in result.outcomes if cell.task})
     return {
         "schema_version": SCHEMA_VERSION,
         "track": track.name,
-        "source": f"learned models of this project ({', '.join(models)}) on {' and '.join(tasks)}",
+        "source": source,
         "trust": "measured",
-        "note": ", ".join(f"{key} {result.settings[key]}" for key in SETTINGS if key in result.settings),
+        "note": note,
         "date": date,
         "references": references,
     }
@@ -77,7 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     members = panel_members()
     panel = [(cell, outcome) for cell, outcome in result.outcomes if cell.task and cell.model in members]
     if panel:
-        data = panel_reference(replace(result, outcomes=tuple(panel)), date=datetime.now(UTC).date().isoformat())
+        data = panel_reference(
+            replace(result, outcomes=tuple(panel)),
+            date=datetime.now(UTC).date().isoformat(),
+            before=[one for one in read_references(name) if one.trust == "measured"],
+        )
         write_whole(FOLDER / f"panel-{name}.json", to_json(data))
 
 

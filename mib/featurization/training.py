@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from mib.adam import Adam
 from mib.errors import MethodError
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.task import FeaturizationTask
@@ -46,7 +47,7 @@ def learn(
     task: FeaturizationTask,
     swap: Swap,
     found: Callable[[], Featurizer],
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     training: Training,
     *,
     examples: Int[Tensor, "train"] | None = None,
@@ -98,7 +99,7 @@ def _batches(examples: Tensor, training: Training, generator: torch.Generator) -
 def _step(
     task: FeaturizationTask,
     swap: Swap,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     penalty: Callable[[], Tensor] | None,
     batch: Tensor,
 ) -> None:
