@@ -1,7 +1,8 @@
 """What a stable circuit is worth: the Jaccard index of the best edges over resamples beside their F1 against the truth.
 
-``python benchmarks/plot_stability.py RESULT.json`` reads a result of ``groundtruth bench --resamples N`` and writes
-docs/stability.csv; with and without a result it draws docs/stability.svg and prints the tables of docs/stability.md.
+``python benchmarks/plot_stability.py RESULT.json ...`` reads results of ``groundtruth bench --resamples N`` and writes their
+points into docs/stability.csv, where those of other methods and models stay; with and without a result it draws
+docs/stability.svg and prints the tables of docs/stability.md.
 """
 
 import csv
@@ -106,18 +107,19 @@ def kept() -> list[Point]:
 
 
 def write(found: Sequence[Point]) -> None:
-    """Write the points."""
+    """Write the points, and those of other methods and models that were written before."""
+    every = {(p.method, p.model): p for p in (*kept(), *found)}
     with TABLE.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["method", "model", "control", "jaccard", "f1"])
-        for p in found:
+        for _, p in sorted(every.items()):
             table.writerow([p.method, p.model, "yes" if p.control else "no", round(p.jaccard, 4), round(p.f1, 4)])
 
 
 def main() -> None:
     """Read points, print the tables, and draw the figure."""
     if len(sys.argv) > 1:
-        found = points(Path(sys.argv[1]))
+        found = [point for path in sys.argv[1:] for point in points(Path(path))]
         if not found:
             raise SystemExit("No method was scored twice on a model; run groundtruth bench --resamples 3.")
         write(found)
