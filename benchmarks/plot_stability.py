@@ -1,7 +1,7 @@
 """What a stable circuit is worth: the Jaccard index of the best edges over resamples beside their F1 against the truth.
 
-``python benchmarks/plot_stability.py RESULT.json ...`` reads results of ``groundtruth bench --resamples N`` and writes their
-points into docs/stability.csv, where those of other methods and models stay; with and without a result it draws
+``python benchmarks/plot_stability.py RESULT.json ...`` reads results of ``groundtruth bench --resamples N`` and writes
+their points into docs/stability.csv, where those of other methods and models stay; with and without a result it draws
 docs/stability.svg and prints the tables of docs/stability.md.
 """
 
