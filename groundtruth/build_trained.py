@@ -141,6 +141,9 @@ SMALL_LAYER = (("d_model", 48), *SMALL)
 THREE_LAYERS = (("n_layers", 3), *SMALL)
 """302 edges."""
 
+SLIM = (*THREE_LAYERS, ("d_mlp", 32))
+"""As many edges and fewer weights: free networks, whose weights do not compress, have pages of less than 250 kB."""
+
 LONG_WIRED = (("wired_steps", 300), ("rounds", 6))
 """Wired networks of three layers take this long until interchanges are right on every pair."""
 
@@ -166,22 +169,20 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("contains_both", kind="wired", copies="vote", spares=0, sizes=SMALL_LAYER),
     ShippedRecipe("contains_both", kind="wired", style="llama", spares=0, sizes=(("d_model", 48),), settings=BY_LLAMA),
     ShippedRecipe("contains_either", kind="wired", copies="vote", spares=0, sizes=SMALL_LAYER),
-    ShippedRecipe("waiting_pair", kind="wired", copies="vote", spares=0, sizes=(("n_heads", 8), *SMALL)),
-    ShippedRecipe("waiting_pair_so_far", spares=0, sizes=SMALL, settings=(("free_steps", 400),)),
-    ShippedRecipe("waiting_pair", 2, kind="wired", spares=0, sizes=THREE_LAYERS),
     ShippedRecipe("waiting_pair", 3, kind="wired", spares=0, sizes=THREE_LAYERS, settings=LONG_WIRED),
     ShippedRecipe("contains_both", style="llama", spares=0, sizes=(("d_model", 48),), settings=BY_LLAMA),
     ShippedRecipe("contains_either", kind="wired", style="llama", spares=0, sizes=SMALL_LAYER, settings=BY_LLAMA),
     ShippedRecipe("follow_pointer", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("all_equal", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
-    ShippedRecipe("waiting_pair", 4, kind="wired", spares=0, sizes=THREE_LAYERS),
-    ShippedRecipe("waiting_pair", 5, kind="wired", spares=0, sizes=THREE_LAYERS),
     ShippedRecipe("hist_so_far", kind="wired", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("has_larger", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("contains_either", 1, style="llama", spares=0, sizes=SMALL_LAYER, settings=BY_LLAMA),
-    ShippedRecipe("waiting_pair", 8, kind="wired", spares=0),
     ShippedRecipe("waiting_pair", 1, spares=0, sizes=SMALL, settings=LONG_FREE),
-    ShippedRecipe("waiting_pair", 2, spares=0, sizes=(*THREE_LAYERS, ("d_mlp", 32)), settings=LONG_FREE),
+    ShippedRecipe("waiting_pair", 2, spares=0, sizes=SLIM, settings=LONG_FREE),
+    ShippedRecipe("waiting_pair", 3, spares=0, sizes=SLIM, settings=LONG_FREE),
+    ShippedRecipe("waiting_pair", 4, spares=0, sizes=SLIM, settings=LONG_FREE),
+    ShippedRecipe("waiting_pair", 5, spares=0, sizes=SLIM, settings=LONG_FREE),
+    ShippedRecipe("waiting_pair", 6, spares=0, sizes=SLIM, settings=LONG_FREE),
     ShippedRecipe("hist_so_far", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("follow_pointer", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("all_equal", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),

@@ -5,7 +5,7 @@ no part of the library. Every variable is a token, a truth value, or a share tha
 differ in what the later heads do:
 
 ======================= ===========================================================================================
-``waiting_pair``        one head reads an MLP by key and by value; certified at every seed that was tried
+``waiting_pair``        one head reads an MLP by key and by value; certified at most seeds that were tried
 ``waiting_pair_so_far`` the same under causal attention; certified at some seeds
 ``two_lookups``         two heads read one variable of an MLP by key, for opposite values; refused so far
 ``met_in_camp``         one head compares a variable of its query with its keys'; refused so far

@@ -237,14 +237,7 @@ def test_what_ships_is_small_certified_and_indexed():
         assert (model.name, model.family, model.training.kind) == (entry["name"], entry["family"], entry["kind"])
 
 
-ON_MOST_PAIRS = {
-    *("waiting_pair@wired-2", "waiting_pair@wired-4", "waiting_pair@wired-5"),
-    *("waiting_pair@wired-8", "waiting_pair@wired-vote-0", "waiting_pair_so_far@free-0"),
-}
-"""Models that were certified where no head selects nothing, and are not trained again yet."""
-
-
-@pytest.mark.parametrize("name", sorted({*catalog.shipped_trained()} - ON_MOST_PAIRS))
+@pytest.mark.parametrize("name", catalog.shipped_trained())
 def test_every_interchange_that_ships_is_claimed_on_all_pairs(name):
     certificate = load(name).certificate
     asked = {(item.claim.runs, item.partly) for item in certificate.interchanges}
