@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mib.adam import Adam
 from mib.errors import MethodError, did_you_mean
 from mib.featurization.featurizer import Featurizer
 
@@ -141,7 +140,7 @@ def train_autoencoder(
         generator: Draws weights and batches.
     """
     sae = SparseAutoencoder(activations, training, generator)
-    optimizer = Adam(sae.parameters(), training.learning_rate)
+    optimizer = torch.optim.Adam(sae.parameters(), lr=training.learning_rate)
     for _ in range(training.steps):
         chosen = torch.randint(len(activations), (training.batch_size,), generator=generator)
         x = activations[chosen.to(activations.device)]

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from mib.adam import Adam
 from mib.errors import MethodError
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.task import FeaturizationTask
@@ -47,7 +46,7 @@ def learn(
     task: FeaturizationTask,
     swap: Swap,
     found: Callable[[], Featurizer],
-    optimizer: Adam,
+    optimizer: torch.optim.Optimizer,
     training: Training,
     *,
     examples: Int[Tensor, "train"] | None = None,
@@ -99,7 +98,7 @@ def _batches(examples: Tensor, training: Training, generator: torch.Generator) -
 def _step(
     task: FeaturizationTask,
     swap: Swap,
-    optimizer: Adam,
+    optimizer: torch.optim.Optimizer,
     penalty: Callable[[], Tensor] | None,
     batch: Tensor,
 ) -> None:

@@ -5,7 +5,6 @@ import copy
 import torch
 from torch import Tensor
 
-from mib.adam import Adam
 from mib.featurization.bijection import Coordinates, ReversibleNetwork
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.registry import featurizer
@@ -46,7 +45,7 @@ def bijection_das(
     def swap(base: Tensor, source: Tensor) -> Tensor:
         return network.inverse(torch.where(swapped, network(source), network(base)))
 
-    optimizer = Adam(network.parameters(), learning_rate)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.0)
     training = Training(steps, batch_size, patience)
     return learn(task, swap, lambda: coordinates(network, selected), optimizer, training, examples=causes(task))
 

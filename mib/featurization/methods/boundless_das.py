@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from mib.adam import Adam
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.methods.random_subspace import random_rotation
 from mib.featurization.registry import featurizer
@@ -44,11 +43,13 @@ def boundless_das(
         columns = rotation()
         return base + (source - base) @ columns * boundary.mask() @ columns.T
 
+    rates = {rotation: learning_rate, boundary: boundary_rate}
+    groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in rates.items()]
     return learn(
         task,
         swap,
         lambda: Featurizer.subspace(rotation(), selected=boundary.inside()),
-        Adam(rotation.parameters(), learning_rate, (boundary.parameters(), boundary_rate)),
+        torch.optim.Adam(groups),
         Training(steps, batch_size),
         examples=causes(task),
         penalty=lambda: pressure * boundary.share(),

@@ -4,7 +4,6 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from mib.adam import Adam
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.methods.random_subspace import random_rotation
 from mib.featurization.registry import featurizer
@@ -150,5 +149,5 @@ def _from_a_random_start(
         columns = rotation()
         return base + (source - base) @ columns @ columns.T
 
-    optimizer = Adam(rotation.parameters(), learning_rate)
+    optimizer = torch.optim.AdamW(rotation.parameters(), lr=learning_rate, weight_decay=0.0)
     return learn(task, swap, lambda: Featurizer.subspace(rotation()), optimizer, training, examples=examples)

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from mib.adam import Adam
 from mib.featurization.activation_samples import samples
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.methods.components import principal_components, singular_vectors
@@ -149,7 +148,7 @@ def masked(
         swap,
         # Hard at m > 0, where the soft gate is above one half at every temperature.
         lambda: features.select(gate.open()),
-        Adam(gate.parameters(), learning_rate),
+        torch.optim.AdamW(gate.parameters(), lr=learning_rate, weight_decay=0.0),
         Training(steps, batch_size),
         examples=causes(task),
         penalty=(lambda: sparsity * gate().sum()) if sparsity else None,

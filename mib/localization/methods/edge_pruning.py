@@ -4,7 +4,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.adam import Adam
 from mib.graph import EdgeScores
 from mib.hyperparameters import Count, InnerShare, Rate, Share
 from mib.localization.learned_masks import HardConcrete, Parts, backward, draw_examples, trainable_loss
@@ -77,9 +76,9 @@ def prune(
     generator = task.generator()
     log_alpha = log_alpha.clone().requires_grad_()
     multipliers = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    masks = Adam([log_alpha], learning_rate)
+    masks = torch.optim.Adam([log_alpha], lr=learning_rate)
     # Ascent: the price of a gap rises as long as there is one.
-    prices = Adam([multipliers], multiplier_rate, maximize=True)
+    prices = torch.optim.Adam([multipliers], lr=multiplier_rate, maximize=True)
     for step in range(steps):
         masks.zero_grad()
         prices.zero_grad()

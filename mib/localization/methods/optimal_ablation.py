@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mib.adam import Adam
 from mib.graph import EdgeScores
 from mib.hyperparameters import Count, Rate
 from mib.localization.learned_masks import draw_examples, require_counts
@@ -73,7 +72,7 @@ def optimal_constants(
     require_gradient(task, by="optimal-ablation")
     mean, generator = mean_outputs(task), task.generator()
     constants = mean.clone().requires_grad_()
-    optimizer = Adam([constants], learning_rate)
+    optimizer = torch.optim.Adam([constants], lr=learning_rate)
     for _ in range(steps):
         # Adam descends, and the metric is to rise.
         constants.grad = -_slope(task, constants.detach(), draw_examples(task, examples, generator))

@@ -2,7 +2,6 @@
 
 import torch
 
-from mib.adam import Adam
 from mib.hyperparameters import Count, InnerShare, Rate, Weight
 from mib.localization.learned_masks import HardConcrete, Parts, backward, draw_examples, trainable_loss
 from mib.localization.objectives import Objective
@@ -41,7 +40,7 @@ def subnetwork_probing(
     )
     generator = task.generator()
     log_alpha = gate.log_alpha(torch.full((len(parts),), start, dtype=torch.float64)).requires_grad_()
-    optimizer = Adam([log_alpha], learning_rate)
+    optimizer = torch.optim.Adam([log_alpha], lr=learning_rate)
     for _ in range(steps):
         optimizer.zero_grad()
         batch = draw_examples(task, examples, generator)

@@ -2,7 +2,6 @@
 
 import torch
 
-from mib.adam import Adam
 from mib.hyperparameters import Count, Rate, Weight
 from mib.localization.learned_masks import Parts, backward, draw_examples, trainable_loss
 from mib.localization.objectives import Objective
@@ -41,7 +40,7 @@ def ugs(
     """
     loss, parts, generator = trainable_loss(task, objective, by="ugs"), Parts(task.graph, task.level), task.generator()
     theta = torch.full((len(parts),), start, dtype=torch.float64, requires_grad=True)
-    optimizer = Adam([theta], learning_rate)
+    optimizer = torch.optim.Adam([theta], lr=learning_rate)
     for _ in range(steps):
         optimizer.zero_grad()
         batch = draw_examples(task, examples, generator).repeat(samples)
