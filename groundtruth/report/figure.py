@@ -1,7 +1,7 @@
 """A figure of a result as plain values that every writer shares: a page, a file for a paper, and a CSV file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Marks = Literal["lines", "points"]
@@ -16,12 +16,14 @@ class Series:
         x: Where its values stand.
         y: The values.
         is_control: True if it is drawn in grey, as what methods are compared with.
+        number: Number of the method among those of all figures, which its colour and mark follow.
     """
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     is_control: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,18 @@ class Matrix:
 
 
 Figure = Chart | Matrix
+
+
+def number_methods(figures: Sequence[Figure]) -> list[Figure]:
+    """Number the methods of all figures in the order in which they come, so that each looks the same in every one."""
+    charts = [figure for figure in figures if isinstance(figure, Chart)]
+    names = dict.fromkeys(one.name for chart in charts for one in chart.series if not one.is_control)
+    numbers = {name: number for number, name in enumerate(names)}
+
+    def numbered(chart: Chart) -> Chart:
+        return replace(chart, series=tuple(replace(one, number=numbers.get(one.name, 0)) for one in chart.series))
+
+    return [numbered(figure) if isinstance(figure, Chart) else figure for figure in figures]
 
 
 def bounds(chart: Chart) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -96,11 +96,9 @@ def _draw_chart(sheet: Sheet, panel: Axes, chart: Chart) -> None:
     _set_ticks(panel, chart, x_ends)
     if chart.reference is not None:
         panel.axhline(chart.reference, color=GREY, linewidth=0.8, linestyle=":")
-    contestants = [one for one in chart.series if not one.is_control]
     for one in chart.series:
-        place = 0 if one.is_control else contestants.index(one)
-        style: dict[str, Any] = {"color": GREY if one.is_control else COLOURS[place % len(COLOURS)]}
-        style["marker"] = MARKERS[place % len(MARKERS)] if chart.marks == "points" or chart.categories else ""
+        style: dict[str, Any] = {"color": GREY if one.is_control else COLOURS[one.number % len(COLOURS)]}
+        style["marker"] = MARKERS[one.number % len(MARKERS)] if chart.marks == "points" or chart.categories else ""
         style["linestyle"] = "none" if chart.marks == "points" else "--" if one.is_control else "-"
         panel.plot(one.x, one.y, linewidth=1.3, markersize=4, label=notation.method_name(one.name), **style)
     if chart.marks == "lines":

@@ -49,12 +49,11 @@ def svg_chart(chart: Chart, *, prefix: str = "") -> Markup:
 
 def enumerate_styles(chart: Chart) -> list[tuple[str, Series]]:
     """Give each series the classes that it is drawn in."""
-    contestants = [one for one in chart.series if not one.is_control]
-    return [("control" if one.is_control else _style(contestants.index(one)), one) for one in chart.series]
+    return [("control" if one.is_control else _style(one.number), one) for one in chart.series]
 
 
-def _style(place: int) -> str:
-    return f"s{place % N_COLOURS + 1}" + (" dotted" if place >= N_COLOURS else "")
+def _style(number: int) -> str:
+    return f"s{number % N_COLOURS + 1}" + (" dotted" if number >= N_COLOURS else "")
 
 
 def _bottom(chart: Chart) -> int:

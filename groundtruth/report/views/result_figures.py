@@ -13,7 +13,7 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.kept_scores import KeptCurves
 from groundtruth.report import notation
-from groundtruth.report.figure import Chart, Figure, Matrix, Series
+from groundtruth.report.figure import Chart, Figure, Matrix, Series, number_methods
 from groundtruth.validity.tiers_of_result import tier_scores
 from mib.errors import did_you_mean
 
@@ -44,12 +44,14 @@ def result_figures(result: Result, ablation: str = "", *, methods: Sequence[str]
         lines = [_known(name, names, "method") for name in methods]
     else:
         lines = _usual_lines(result, summaries)
-    return [
-        *_faithfulness(result, chosen, lines),
-        *_by_tier(result, chosen, lines if methods is not None else None),
-        *_cost(result, summaries, lines if methods is not None else None),
-        *_by_model(result, chosen, names),
-    ]
+    return number_methods(
+        [
+            *_faithfulness(result, chosen, lines),
+            *_by_tier(result, chosen, lines if methods is not None else None),
+            *_cost(result, summaries, lines if methods is not None else None),
+            *_by_model(result, chosen, names),
+        ]
+    )
 
 
 def choose_figures(figures: Sequence[Figure], names: Sequence[str] | None) -> list[Figure]:

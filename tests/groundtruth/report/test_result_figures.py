@@ -17,6 +17,7 @@ from groundtruth.cli import main
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.kept_scores import KeptCurves
 from groundtruth.report.figure import Chart, Matrix, axis_ticks, place_labels
+from groundtruth.report.svg_chart import enumerate_styles
 from groundtruth.report.views.result_figures import SHARES, choose_figures, result_figures
 from tests.groundtruth.bench.cell_makers import circuit_cell
 from tests.groundtruth.report.test_page import row
@@ -57,6 +58,15 @@ def test_tiers_models_and_cost_say_what_the_rows_say() -> None:
     assert (models.rows, models.columns) == (("ifr", "eap", "oracle"), ("hist", "hist@soft"))
     assert models.values == ((0.75, 0.75), (0.5, 0.5), (1.0, None))
     assert {one.name: (one.x, one.y) for one in cost.series} == {"ifr": ((3.0,), (0.75,)), "eap": ((3.0,), (0.5,))}
+
+
+def test_a_method_has_one_colour_in_all_figures() -> None:
+    own = replace(result(), settings={"method": "eap"})
+    charts = {figure.name: figure for figure in result_figures(own) if isinstance(figure, Chart)}
+    assert [one.name for one in charts["cpr"].series] == ["eap", "ifr"]  # the user's own method comes first
+    assert [one.name for one in charts["tiers"].series] == ["ifr", "eap"]  # the best comes first
+    styles = {(one.name, style) for chart in charts.values() for style, one in enumerate_styles(chart)}
+    assert styles == {("eap", "s1"), ("ifr", "s2")}
 
 
 def test_methods_and_figures_are_chosen_by_name_and_wrong_names_are_told() -> None:
