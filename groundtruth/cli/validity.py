@@ -33,6 +33,7 @@ def validity(
     from groundtruth.bench.tracks import find_track
     from groundtruth.errors import ArtifactError
     from groundtruth.files import write_whole
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.validity_view import validity_markdown, validity_view
     from groundtruth.validity.references import read_references
@@ -48,7 +49,8 @@ def validity(
         scores = read_tier_scores(chosen.name)
         if not scores:
             raise ArtifactError(f"no scores of the track of {track} ship: give result files of groundtruth bench.")
-    report = validity_report(chosen, scores, [*read_references(chosen.name), *learned], score)
+    with working("comparing ranks"):
+        report = validity_report(chosen, scores, [*read_references(chosen.name), *learned], score)
     if out is not None:
         write_whole(out, validity_markdown(report).encode())
     if json:

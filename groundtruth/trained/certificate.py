@@ -275,7 +275,7 @@ def reason_of(network: TrainedNetwork, edge: Edge, status: Status) -> Reason:
     used = (network.program.label,) if destination == "logits" else correspondence.held_by(destination)
     travels = correspondence.held_by(edge.source)
     if edge not in correspondence.edges or not travels:
-        return Reason("nothing", (), ())
+        return Reason("other", (), ())
     carries = "position" if edge.source == "pos" else "variable"
     spelled = tuple(names.get(label, label) for label in travels)
     return Reason(carries, spelled, tuple(names.get(label, label) for label in used))

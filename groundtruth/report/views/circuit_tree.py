@@ -138,6 +138,8 @@ def _label(branch: Branch) -> Text:
 def _travels(branch: Branch) -> Text:
     """What travels, and what for where the line above does not say it."""
     reason = branch.truth.reason
+    if reason.carries == "other":
+        return Text(str(reason), "faint")
     told_first = sorted(reason.travels, key=lambda name: name in ("one", "BOS"))
     text = Text().append(", ".join(told_first), "" if reason.carries in ("nothing", "unplanned") else reason.carries)
     told = {name.removeprefix("1/(1+").removesuffix(")") for name in (*branch.above, *reason.travels)}

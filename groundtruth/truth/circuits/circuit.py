@@ -18,7 +18,7 @@ Ablation = Literal["resample", "zero", "mean", "mean-positional"]
 Lengths = Literal["fixed", "mixed"]
 Status = Literal["absent", "inert", "live", "undecided"]
 Proof = Literal["zero", "constant", "unread", "absorbed", "exhaustive", "witness", "sampled", "none"]
-Carries = Literal["variable", "constant", "position", "unplanned", "nothing"]
+Carries = Literal["variable", "constant", "position", "unplanned", "other", "nothing"]
 
 Coverage = Literal["whole domain", "value classes", "sample"]
 """``whole domain``: every input was run. ``value classes``: the domain is too large for that, and all is proven on it
@@ -51,7 +51,8 @@ class Reason:
 
     Attributes:
         carries: What travels: a ``variable``, a ``constant`` (the ``one`` and BOS directions), a ``position``, or
-            ``nothing`` that is read. ``unplanned``: whatever the source writes, in a network that chose its circuit.
+            ``nothing`` that is read. ``other``: read in a trained network, and no value that its plan has there.
+            ``unplanned``: whatever the source writes, in a network that chose its circuit.
         travels: Names of the expressions (or ``one``, ``BOS``) whose value travels; where none is known, the source.
         used_for: Names of the expressions that the destination computes from it; where none is known, its component.
     """
@@ -63,6 +64,8 @@ class Reason:
     def __str__(self) -> str:
         if self.carries == "nothing":
             return "nothing that is read"
+        if self.carries == "other":
+            return "no value of the program"
         return f"{', '.join(self.travels)} for {', '.join(self.used_for)}"
 
 

@@ -22,7 +22,7 @@ const PROOF = {
 export function readModel(data) {
   const network = readNetwork(data.network);
   const decoder = makeDecoder(data.output);
-  const truth = readTruth(data, network.graph.edges);
+  const truth = readTruth(data.truth, network.graph.edges);
   return {
     data,
     // A network that chose its circuit itself: no part of it was made for anything.
@@ -40,12 +40,10 @@ export function readModel(data) {
   };
 }
 
-function readTruth({ truth: data, trained }, graphEdges) {
-  // Everything is read in a trained network; what no program asks for comes to nothing later.
-  const nothing = trained ? "no value of the program" : "nothing that is read";
+function readTruth(data, graphEdges) {
   const edges = data.structural.map((place, index) => {
     const [carries, travels, usedFor] = data.reasons[data.reason[index]];
-    return { name: graphEdges[place], ...parseEdge(graphEdges[place]), carries, travels, usedFor, nothing };
+    return { name: graphEdges[place], ...parseEdge(graphEdges[place]), carries, travels, usedFor };
   });
   const circuits = data.circuits.map((circuit) => ({ ...circuit, ...readCircuit(circuit, edges) }));
   return { edges, circuits, variables: data.variables.map(readVariableData), defaultLengths: data.default_lengths };

@@ -29,7 +29,9 @@ export function circuitTitle(circuit) {
 }
 
 export function reasonText(edge) {
-  if (edge.carries === "nothing") return edge.nothing;
+  if (edge.carries === "nothing") return "nothing that is read";
+  // Everything is read in a trained network; what no program asks for comes to nothing later.
+  if (edge.carries === "other") return "no value of the program";
   return `${edge.travels.join(", ")} for ${edge.usedFor.join(", ")}`;
 }
 

@@ -112,6 +112,7 @@ def test_sufficiency_says_how_it_was_shown(sufficiency, text):
 def test_a_reason_says_what_travels_and_what_for():
     assert str(CONSTANT) == "one, BOS for copy"
     assert str(NOTHING) == "nothing that is read"
+    assert str(Reason("other", (), ())) == "no value of the program"
 
 
 def test_an_unknown_ablation_is_refused_with_the_closest():
