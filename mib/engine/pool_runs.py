@@ -9,7 +9,7 @@ from torch import Tensor
 from mib.engine.ablations import Ablation, check_ablation, mean_outputs
 from mib.engine.circuit_run import Columns, Outputs
 from mib.engine.cost import Cost
-from mib.engine.output_cache import OutputCache, Recorded
+from mib.engine.output_cache import OutputCache, Runs
 from mib.engine.row_batches import Work, bytes_of_a_row, bytes_of_outputs, rows_that_fit
 from mib.engine.rows import Indices
 from mib.engine.shape_checks import check_constants, check_pool
@@ -65,7 +65,7 @@ class Pool:
         check_constants(self.graph, constants)
         pool = len(self.inputs) * bytes_of_outputs(self.anatomy, self.graph, self.inputs.shape[1])
         # Half for what is kept, the other half for the batch that runs.
-        self._cache = OutputCache(len(self.inputs), self._record) if pool <= memory // 2 else None
+        self._cache = OutputCache(len(self.inputs), self.anatomy, self._runs) if pool <= memory // 2 else None
 
     @torch.no_grad()
     def logits(self, indices: Indices | None = None) -> Float[Tensor, "row position output"]:
@@ -101,13 +101,13 @@ class Pool:
         indices = indices.to(self.inputs.device)
         if self._cache is not None:
             if known is not None and len(self._cache.missing(indices)):
-                self._cache.keep(indices, (known.write_out(self.anatomy), known.final))
+                self._cache.keep(indices, known)
             return self._cache.outputs(indices)
         if known is not None:
             return known.write_out(self.anatomy)
         # Too many to keep: at least no input is run twice for one request.
         unique, places = torch.unique(indices, return_inverse=True)
-        return self._record(unique)[0][places]
+        return torch.cat([ran.write_out(self.anatomy) for _, ran in self._runs(unique)])[places]
 
     def embeddings(self, indices: Indices) -> Written:
         """Give what the embeddings write on some inputs, as in ``CompactOutputs``."""
@@ -235,15 +235,9 @@ class Pool:
         self.cost.backward += rows
         self.cost.forward += rows * self.must_stream
 
-    def _record(self, indices: Indices) -> Recorded:
-        self.cost.forward += len(indices)
-        outputs, final = list[Outputs](), list[Stream]()
+    def _runs(self, indices: Indices) -> Runs:
         for chunk in self.chunks(indices):
-            ran = CompactOutputs.of(self.anatomy, *self.tokens(chunk), pos=self.graph.pos)
-            outputs.append(ran.write_out(self.anatomy))
-            final.append(ran.final)
-        # One chunk needs no copy.
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs), torch.cat(final)
+            yield chunk, self._record_compact(chunk)
 
     def _record_compact(self, indices: Indices) -> CompactOutputs:
         self.cost.forward += len(indices)

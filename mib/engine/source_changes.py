@@ -93,11 +93,16 @@ class CompactOutputs:
         return cls(embedded(anatomy, tokens, mask, pos=pos), tuple(mixed), tuple(mlps), stream)
 
     @torch.no_grad()
-    def write_out(self, anatomy: Anatomy) -> Outputs:
-        """Write heads out: outputs of all sources, [row, source, position, d_model], as in ``Graph.sources``."""
-        n_sources = self.embeddings.shape[1] + anatomy.n_layers * (anatomy.n_heads + 1)
-        outputs = self.embeddings.new_empty(len(self.embeddings), n_sources, *self.embeddings.shape[2:])
+    def write_out(self, anatomy: Anatomy, *, into: Outputs | None = None) -> Outputs:
+        """Write heads out: outputs of all sources, [row, source, position, d_model], as in ``Graph.sources``.
+
+        Args:
+            anatomy: The model.
+            into: Where to write them; default: a new tensor.
+        """
         row = self.embeddings.shape[1]
+        size = (len(self.embeddings), row + anatomy.n_layers * (anatomy.n_heads + 1), *self.embeddings.shape[2:])
+        outputs = self.embeddings.new_empty(size) if into is None else into
         outputs[:, :row] = self.embeddings
         for block, mixed, mlp in zip(anatomy.blocks, self.mixed, self.mlps, strict=True):
             outputs[:, row : row + anatomy.n_heads] = block.attention.share(block.attention.write(mixed))
