@@ -209,9 +209,14 @@ def test_every_line_of_a_program_says_what_it_is_or_why_it_cannot_be_swapped(
     assert all(told and "Computes nothing" not in told for told, _ in page.evaluate(CHOOSE_EACH, "node:"))
 
 
-def test_lists_stay_open_and_drawings_where_they_were_scrolled_to(page: api.Page, files: dict[str, str]) -> None:
+def test_on_a_phone_the_drawing_comes_first_and_stays_where_it_was_scrolled_to(
+    page: api.Page, files: dict[str, str]
+) -> None:
     page.set_viewport_size({"width": 375, "height": 800})
     visit(page, files["contains_both@wired-vote-0"])
+    tops = "['graph', 'program'].map((id) => document.getElementById(id).getBoundingClientRect().y)"
+    circuit_y, program_y = page.evaluate(tops)
+    assert circuit_y < program_y
     page.click("[data-key='title:edge-list']")
     drawing = page.locator("[data-key='scroll:Drawing of the model']")
     drawing.evaluate("one => one.scrollTo(60, 0)")
