@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mib.featurization import FeaturizationTask, Featurizer
     from mib.graph import Edge, EdgeScores, Graph, NeuronScores, NodeScores
     from mib.localization.task import LocalizationTask
+    from mib.method_scores import score
     from mib.models import LoadedModel, learned_model, load_model
     from mib.site import Site
 
@@ -40,6 +41,7 @@ _HOMES = {
     "TaskError": "mib.errors",
     "learned_model": "mib.models",
     "load_model": "mib.models",
+    "score": "mib.method_scores",
 }
 """Module of each public name that is no module itself."""
 
@@ -66,6 +68,7 @@ __all__ = [
     "learned_model",
     "load_model",
     "localization",
+    "score",
     "tasks",
 ]
 
