@@ -66,6 +66,10 @@ def split(text: str | None, option: str = "", *, empty: bool = False) -> list[st
     return found
 
 
+_WRITTEN = (".csv", ".html", ".json", ".md", ".png", ".safetensors", ".svg")
+"""Ends of the names of files that commands write into a folder."""
+
+
 def require_writable(folder: Path, option: str = "--out") -> None:
     """Refuse a folder that results cannot go to, before they are made; it need not be there yet.
 
@@ -74,9 +78,13 @@ def require_writable(folder: Path, option: str = "--out") -> None:
         option: That it was written for, for the error.
 
     Raises:
-        DomainError: If it is a file, below one, or not to be written to.
+        DomainError: If it is a file, below one, or not to be written to, or is named as one of the files that we write.
     """
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if existing != folder and folder.suffix in _WRITTEN:
+        from groundtruth.errors import DomainError
+
+        raise DomainError(f"{option} {folder}: a folder is wanted. Name one, such as {folder.with_suffix('')}.")
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         from groundtruth.errors import DomainError
 

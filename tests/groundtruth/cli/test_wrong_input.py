@@ -89,6 +89,13 @@ def test_a_file_is_no_folder_for_results_which_is_said_before_anything_is_run(
     assert file.read_text() == "mine"
 
 
+def test_a_folder_is_not_named_as_a_file_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for command in (["score", "eap"], ["compile", "hist"]):
+        error = told(capsys, *command, "--out", f"{tmp_path}/w.json")
+        assert error == f"--out {tmp_path}/w.json: a folder is wanted. Name one, such as {tmp_path}/w."
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "hist").mkdir()
     (tmp_path / "hist" / "model.json").mkdir()
