@@ -25,8 +25,8 @@ setup: $(READY) ## make the virtual environment
 bench: $(READY) ## the main job: score methods against exact circuits
 	$(BIN)/groundtruth bench
 
-# One more worker than the two cores that the tests are timed on: some wait for a cluster, a browser or another process.
-WORKERS ?= 3
+# A third worker on two cores was no faster: each keeps models and outcomes of its own.
+WORKERS ?= 2
 
 test: $(READY) ## every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
