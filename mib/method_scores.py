@@ -5,6 +5,7 @@
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
@@ -24,8 +25,33 @@ Columns = Mapping[str, float | None]
 """Values by the names that ``groundtruth score`` has for them."""
 
 
+class _Row(ABC):
+    """A method and its columns, as a line and as a table of one row."""
+
+    method: str
+
+    @property
+    @abstractmethod
+    def columns(self) -> Columns:
+        """What the table of ``groundtruth score`` has on a model without a truth."""
+
+    def __str__(self) -> str:
+        """One line: the method and its columns."""
+        return f"{self.method}: {', '.join(f'{name} {_spell(value)}' for name, value in self.columns.items())}"
+
+    def _repr_html_(self) -> str:
+        """Table of one row, for notebooks."""
+        headings = "".join(f"<th>{name}</th>" for name in ("method", *self.columns))
+        cells = "".join(f"<td>{_spell(value)}</td>" for value in self.columns.values())
+        return f"<table><tr>{headings}</tr><tr><td>{escape(self.method)}</td>{cells}</tr></table>"
+
+
+def _spell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
 @dataclass(frozen=True, eq=False)
-class LocalizationScore:
+class LocalizationScore(_Row):
     """One localization method on one task.
 
     Attributes:
@@ -58,7 +84,7 @@ class LocalizationScore:
 
     @property
     def columns(self) -> Columns:
-        """What the table of ``groundtruth score`` has on a model without a truth."""
+        """Both areas, both of MIB's, passes over the examples and seconds."""
         return {
             "cpr": self.cpr,
             "cmd": self.cmd,
@@ -68,17 +94,9 @@ class LocalizationScore:
             "seconds": self.seconds,
         }
 
-    def __str__(self) -> str:
-        """One line: the method and its columns."""
-        return _line(self.method, self.columns)
-
-    def _repr_html_(self) -> str:
-        """Table of one row, for notebooks."""
-        return _table(self.method, self.columns)
-
 
 @dataclass(frozen=True, eq=False)
-class FeaturizationScore:
+class FeaturizationScore(_Row):
     """One featurization method on one task.
 
     Attributes:
@@ -98,7 +116,7 @@ class FeaturizationScore:
 
     @property
     def columns(self) -> Columns:
-        """What the table of ``groundtruth score --track variables`` has on a model without a truth, or the error."""
+        """Accuracies on the test pairs, or the error of numbers; the rank and seconds."""
         found = self.interchanges
         if found is None:
             return {"error": self.error, "rank": float(self.featurizer.rank), "seconds": self.seconds}
@@ -112,14 +130,6 @@ class FeaturizationScore:
             "rank": float(self.featurizer.rank),
             "seconds": self.seconds,
         }
-
-    def __str__(self) -> str:
-        """One line: the method and its columns."""
-        return _line(self.method, self.columns)
-
-    def _repr_html_(self) -> str:
-        """Table of one row, for notebooks."""
-        return _table(self.method, self.columns)
 
 
 @overload
@@ -206,17 +216,3 @@ def _variable_score(
     if task.answers.categorical:
         return FeaturizationScore(method.name, found, interchange_scores(task, found), None, seconds)
     return FeaturizationScore(method.name, found, None, mean_squared_error(task, found), seconds)
-
-
-def _spell(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
-
-
-def _line(method: str, columns: Columns) -> str:
-    return f"{method}: {', '.join(f'{name} {_spell(value)}' for name, value in columns.items())}"
-
-
-def _table(method: str, columns: Columns) -> str:
-    headings = "".join(f"<th>{name}</th>" for name in ("method", *columns))
-    cells = "".join(f"<td>{_spell(value)}</td>" for value in columns.values())
-    return f"<table><tr>{headings}</tr><tr><td>{escape(method)}</td>{cells}</tr></table>"

@@ -12,20 +12,20 @@ class SummaryData(Strict):
     """One shipped model in the index: what ``groundtruth models`` lists without reading the model.
 
     Attributes:
-        name: Of the model and of its folder.
-        family: What the program is about.
+        name: Name of the model and of its folder.
+        family: Subject of the program.
         description: One line.
-        layers: Of the compiled transformer.
-        heads: Of its widest layer.
+        layers: Number of blocks.
+        heads: Heads of the widest layer.
         d_model: Width of the residual stream.
         d_mlp: Width of the MLPs.
         domain: Declared inputs, in words.
-        inputs: How many inputs were run.
-        causal: Whether attention sees only the past.
-        pad_safe: Whether padding on the right changes nothing.
-        output: Whether it gives values or a number.
-        edges: How many there are.
-        live: Live edges by ``ablation/lengths``.
+        inputs: Number of inputs that were run.
+        causal: True if attention sees only the past.
+        pad_safe: True if padding on the right changes nothing.
+        output: Kind of what it gives: one of some values, or a number.
+        edges: Number of edges.
+        live: Number of live edges, by ``ablation/lengths``.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
@@ -52,20 +52,20 @@ class TrainedSummaryData(Strict, strict=True):
         program: Name of its program.
         family: Subject of the program.
         description: One line.
-        kind: How its edges were held in training.
+        kind: Kind of its training, by how edges were held.
         seed: Seed of its training.
         architecture: Its shape, in words.
         layers: Number of blocks.
         heads: Heads a block.
         d_model: Width of the residual stream.
         domain: Declared inputs, in words.
-        inputs: How many there are.
-        edges: How many edges there are.
-        live: Live edges by ablation.
-        redundant: Edges that are inert alone and needed by a minimal circuit, by ablation.
+        inputs: Number of inputs.
+        edges: Number of edges.
+        live: Number of live edges, by ablation.
+        redundant: Number of edges that are inert alone and needed by a minimal circuit, by ablation.
         margin: Smallest margin on the domain.
-        interchange_accuracy: The smallest of any unit; ``null`` where there is none.
-        certified: Whether nothing in its certificate fails; ``scratch`` claims no variables.
+        interchange_accuracy: Smallest share of any unit; ``null`` where there is none.
+        certified: True if nothing in its certificate fails; ``scratch`` claims no variables.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+@[A-Za-z0-9_+-]+$")]

@@ -57,6 +57,7 @@ def transfers(scores: Sequence[TierScores], references: Sequence[Reference]) -> 
         references: Rankings of methods without a truth.
     """
     tiers = {one.tier: ranks(one.goodness) for one in scores}
+    alike = {tier: 1 / len(tiers) for tier in tiers}
     found: list[Transfer] = []
     for tested in references:
         others = [one for one in references if one.source != tested.source]
@@ -65,7 +66,7 @@ def transfers(scores: Sequence[TierScores], references: Sequence[Reference]) -> 
             continue
         weights = fit(tiers, others)
         fitted = [score_of(method, tiers, fit(tiers, others, without=method)) for method in known]
-        equal = [score_of(method, tiers, dict.fromkeys(tiers, 1 / len(tiers))) for method in known]
+        equal = [score_of(method, tiers, alike) for method in known]
         wanted = [tested.goodness[method] for method in known]
         tau = kendall_tau(fitted, wanted)
         if not math.isnan(tau):

@@ -9,7 +9,7 @@ from groundtruth.compiler.build_models import build_all, tell_missing
 from groundtruth.model import load_compiled
 from groundtruth.store.catalog import variants_folder
 from groundtruth.variants.make_variant import apply_tier
-from groundtruth.variants.tiers import SUPERPOSED, TIERS
+from groundtruth.variants.tiers import SUPERPOSED, TRANSFORMED
 
 MODELS = (
     "hist",
@@ -22,8 +22,6 @@ MODELS = (
     "odd_one_out",
 )
 """The models that ship on every tier: small ones of every family that has small ones."""
-
-TIER_NAMES = {**TIERS, SUPERPOSED.name: SUPERPOSED}
 
 NEED_EVERY_DIMENSION = ("frac_prevs", "odd_one_out")
 """Models of which no fewer dimensions were found that decode exactly; they do not ship superposed."""
@@ -41,7 +39,7 @@ def build(job: tuple[str, str, Path]) -> str:
     """
     name, tier, folder = job
     start = time.perf_counter()
-    model = apply_tier(TIER_NAMES[tier], load_compiled(name)).model
+    model = apply_tier(TRANSFORMED[tier], load_compiled(name)).model
     model.save(folder / model.name)
     counts = {status: sum(c.counts[status] for c in model.known_circuits) for status in ("live", "undecided")}
     size = sum(path.stat().st_size for path in (folder / model.name).iterdir())
@@ -57,7 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=MODELS, help="models; default: those that ship on all tiers")
     parser.add_argument(
-        "--tiers", nargs="*", default=list(TIER_NAMES), choices=list(TIER_NAMES), help="tiers; default: all"
+        "--tiers", nargs="*", default=list(TRANSFORMED), choices=list(TRANSFORMED), help="tiers; default: all"
     )
     parser.add_argument("--out", type=Path, default=variants_folder(), help="folder of all variants")
     parser.add_argument("--processes", type=int, default=2)

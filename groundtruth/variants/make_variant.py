@@ -11,7 +11,7 @@ from groundtruth.variants.hardenings import HARDENINGS
 from groundtruth.variants.layer_norm import add_layer_norm
 from groundtruth.variants.mixture import MIXTURES, mix_programs
 from groundtruth.variants.symmetries import SYMMETRIES, Transformation, Variant, compose
-from groundtruth.variants.tiers import SUPERPOSED, TIERS, Tier
+from groundtruth.variants.tiers import TIERS, TRANSFORMED, Tier
 from groundtruth.variants.trained_symmetries import trained_variant_of
 from mib.errors import did_you_mean
 
@@ -58,10 +58,8 @@ def variant_of(model: KnownModel, names: str, *, seed: int = 0) -> KnownModel:
     """
     if isinstance(model, TrainedModel):
         return trained_variant_of(model, names, seed=seed)
-    if names in TIERS:
-        return apply_tier(TIERS[names], model, seed=seed).model
-    if names == SUPERPOSED.name:
-        return apply_tier(SUPERPOSED, model, seed=seed).model
+    if names in TRANSFORMED:
+        return apply_tier(TRANSFORMED[names], model, seed=seed).model
     before, _, last = names.rpartition("+")
     if last == LAYERNORM:
         base = variant_of(model, before, seed=seed) if before else model

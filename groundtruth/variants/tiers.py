@@ -55,6 +55,9 @@ TIERS: Mapping[str, Tier] = {
 SUPERPOSED = Tier("superposed", "fewer dimensions than directions; its truth is measured, not exact", ("superposed",))
 """A tier apart: its edges are live by witness, the rest is measured."""
 
+TRANSFORMED: Mapping[str, Tier] = {**TIERS, SUPERPOSED.name: SUPERPOSED}
+"""Every tier that transformations make, by name."""
+
 MIXTURE = "mixture"
 """A tier apart: two programs in one model, see ``groundtruth.variants.mixture``."""
 

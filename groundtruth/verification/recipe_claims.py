@@ -17,7 +17,7 @@ from groundtruth.store.catalog import shipped
 from groundtruth.variants.hardenings.directions import in_directions
 from groundtruth.variants.make_variant import TRANSFORMATIONS
 from groundtruth.variants.mixture import MIXTURES, mix_programs
-from groundtruth.variants.tiers import SUPERPOSED, TIERS, Tier
+from groundtruth.variants.tiers import TRANSFORMED, Tier
 from groundtruth.verification.repeat_step import repeat_step
 from mib.errors import did_you_mean
 
@@ -79,7 +79,7 @@ def _tells(parts: list[str], names: list[str]) -> bool:
     """Tell whether the parts of a name, tiers or transformations, stand for these steps in this order."""
     if not parts:
         return not names
-    tier: Tier | None = {**TIERS, SUPERPOSED.name: SUPERPOSED}.get(parts[0])
+    tier: Tier | None = TRANSFORMED.get(parts[0])
     if (
         (parts[0] in TRANSFORMATIONS or parts[0] in MIXTURES)
         and names[:1] == parts[:1]

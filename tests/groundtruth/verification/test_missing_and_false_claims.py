@@ -11,18 +11,13 @@ from groundtruth.store.write import save
 from groundtruth.variants.make_variant import variant_of
 from groundtruth.verification.origin_claims import require_origin
 from tests.groundtruth.store.tampering import MODEL, TRUTH, change_model, change_truth, read, rehash
-from tests.groundtruth.store.tamperings import keep_proofs, passes, tamperings
+from tests.groundtruth.store.tamperings import passes, tamperings
+
+pytestmark = pytest.mark.usefixtures("proven_once")
 
 VARIANTS = ("hist@superposed", "hist@soft", "hist@distractors", "hist@rotated", "hist@redundancy", "copy@backup")
 OTHERWISE = Settings(mlp_exactness=500, own_clean_bos=False)
 """Settings that are not the default, with which hist is exact all the same."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _what_was_not_changed_is_proven_once():
-    with pytest.MonkeyPatch.context() as patch:
-        keep_proofs(patch)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +37,6 @@ def stored(tmp_path_factory):
         save(model, folder / name, [model.circuit("zero", "fixed")])
     made["hist"].save(folder / "whole")
     return folder
-
-
-@pytest.fixture
-def copied(stored, tmp_path):
-    return lambda name="hist": shutil.copytree(stored / name, tmp_path / name)
 
 
 def failed(folder):

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import shutil
 
 import pytest
 
@@ -26,8 +25,9 @@ from tests.groundtruth.store.tampering import (
     read,
     rehash,
 )
-from tests.groundtruth.store.tamperings import keep_proofs
 from tests.killing import kill_workers
+
+pytestmark = pytest.mark.usefixtures("proven_once")
 
 SMALL = {
     "hist": (1, 2),
@@ -38,24 +38,12 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _what_was_not_changed_is_proven_once():
-    with pytest.MonkeyPatch.context() as patch:
-        keep_proofs(patch)
-        yield
-
-
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("verified")
     for name, vocab in SMALL.items():
         compile(programs.get(name).build(), vocab=vocab, max_seq_len=2, name=name).save(folder / name)
     return folder
-
-
-@pytest.fixture
-def copied(stored, tmp_path):
-    return lambda name="hist": shutil.copytree(stored / name, tmp_path / name)
 
 
 def failed(folder):
