@@ -81,13 +81,12 @@ def require_writable(folder: Path, option: str = "--out") -> None:
         DomainError: If it is a file, below one, or not to be written to, or is named as one of the files that we write.
     """
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if existing != folder and folder.suffix in _WRITTEN:
+    like_a_file = existing != folder and folder.suffix in _WRITTEN
+    if like_a_file or not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         from groundtruth.errors import DomainError
 
-        raise DomainError(f"{option} {folder}: a folder is wanted. Name one, such as {folder.with_suffix('')}.")
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        from groundtruth.errors import DomainError
-
+        if like_a_file:
+            raise DomainError(f"{option} {folder}: a folder is wanted. Name one, such as {folder.with_suffix('')}.")
         problem = "may not be written to" if existing.is_dir() else "is a file"
         raise DomainError(f"{option} {folder}: {existing} {problem}. Name a folder that can be made or written to.")
 

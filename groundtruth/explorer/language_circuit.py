@@ -14,6 +14,7 @@ from torch import Tensor
 from groundtruth.errors import GroundTruthError
 from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
 from groundtruth.evaluation.language_models import is_language_model, shared_model, tasks_of
+from groundtruth.store.file_names import MODEL
 from mib.graph import Edge, Graph
 from mib.leaderboard.formats import CircuitFile, read_circuit
 from mib.localization.task import LocalizationTask
@@ -76,7 +77,7 @@ class LanguageCircuit:
             folder = Path(model).expanduser()
             if model.startswith((".", "/", "~")) and not folder.is_dir():
                 raise GroundTruthError(f"--models {model}: there is no such folder. Name that of a checkpoint.")
-            if folder.is_dir() and not (folder / "model.json").is_file():
+            if folder.is_dir() and not (folder / MODEL).is_file():
                 below = [path.parent for path in sorted(folder.glob("*/config.json"))]
                 named = f"its folder {below[0].name}" if below else "the folder of one"
                 raise GroundTruthError(
