@@ -1,12 +1,13 @@
-"""Methods in files of a user's own: a file and the name of a function in it."""
+"""Methods of a user's own: a file or a module, and the name of a function in it."""
 
 import inspect
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from groundtruth.user_sources import UserFile, load_user_file
+from groundtruth.user_sources import UserFile, load_user_file, module_file
 from mib.errors import MethodError, did_you_mean
 from mib.featurization import FeaturizerMethod, as_featurizer
 from mib.localization import Localizer, as_localizer
@@ -18,6 +19,37 @@ MethodT = TypeVar("MethodT", Localizer, FeaturizerMethod)
 def is_file_spec(name: str) -> bool:
     """Tell whether a name is meant as ``FILE.py`` or ``FILE.py:NAME``."""
     return name.endswith(".py") or ".py:" in name
+
+
+def is_own_method(name: str) -> bool:
+    """Tell whether the name of a method is meant as ``my_file.py:my_method`` or ``my_pkg.my_mod:my_method``."""
+    return ":" in name or is_file_spec(name)
+
+
+def find_method_file(spec: str) -> tuple[Path, str]:
+    """Find the file of a method, and the name of the function in it; nothing is run.
+
+    Args:
+        spec: ``my_file.py:my_method``, or ``my_pkg.my_mod:my_method`` for a module that lies below the working
+            directory or is installed.
+
+    Raises:
+        MethodError: If it is neither, or there is no such file or module.
+    """
+    place, _, name = spec.rpartition(":")
+    if place.endswith(".py") and name:
+        path = Path(place).expanduser().resolve()
+        if not path.is_file():
+            raise MethodError(f"no file {path}. Write my_file.py:{name}, from {Path.cwd()} or with the whole path.")
+        return path, name
+    if not name.isidentifier() or not _MODULE.fullmatch(place):
+        raise MethodError(
+            f"'{spec}' names no function. Write my_file.py:my_method, or by module my_pkg.my_mod:my_method."
+        )
+    return module_file(place, error=MethodError), name
+
+
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 @dataclass(frozen=True)
@@ -34,42 +66,51 @@ class UserMethod(Generic[MethodT]):
 
 
 def load_localizer(spec: str, *, level: Level = "edge") -> UserMethod[Localizer]:
-    """Load the localization method ``my_file.py:my_method``, from a file anywhere; the file is run once a process.
+    """Load a user's localization method; its file is run once a process.
 
     Args:
-        spec: Path of a Python file, a colon, and the name of a function in it.
+        spec: As ``find_method_file`` takes it.
         level: What the method is to score, unless it says so itself by ``@mib.localization.localizer``.
 
     Raises:
         MethodError: If the file or the function does not exist, or what is there is no method.
     """
     found, name, file = _function(spec, "(task: mib.LocalizationTask) -> mib.EdgeScores")
+    if _is_of(found, FeaturizerMethod, "Featuriz"):
+        raise MethodError(
+            f"'{spec}' is a featurizer: give it to --track variables, of pytest to --groundtruth-featurizer."
+        )
     return UserMethod(as_localizer(found, name=_label(found, name), levels=(level,)), file.sha256)
 
 
 def load_featurizer(spec: str) -> UserMethod[FeaturizerMethod]:
-    """Load the featurization method ``my_file.py:my_method``, from a file anywhere; the file is run once a process.
+    """Load a user's featurization method; its file is run once a process.
 
     Args:
-        spec: Path of a Python file, a colon, and the name of a function in it.
+        spec: As ``find_method_file`` takes it.
 
     Raises:
         MethodError: If the file or the function does not exist, or what is there is no method.
     """
     found, name, file = _function(spec, "(task: mib.FeaturizationTask) -> mib.Featurizer")
+    if _is_of(found, Localizer, "Localiz"):
+        raise MethodError(
+            f"'{spec}' is a localization method: leave out --track variables, of pytest give it to "
+            "--groundtruth-method."
+        )
     return UserMethod(as_featurizer(found, name=_label(found, name)), file.sha256)
 
 
 def _function(spec: str, signature: str) -> tuple[Any, str, UserFile]:
     """A function of a file, its name and the file."""
-    path_text, colon, name = spec.rpartition(":")
-    if not colon or not path_text.endswith(".py") or not name:
-        raise MethodError(f"'{spec}' names no function in a Python file; write my_file.py:my_method.")
-    path = Path(path_text).expanduser().resolve()
-    if not path.is_file():
-        raise MethodError(f"no file {path}.")
+    path, name = find_method_file(spec)
     file = load_user_file(path, error=MethodError)
     return _member(file.module, name, path, signature), name, file
+
+
+def _is_of(found: Any, kind: type, theirs: str) -> bool:
+    """Tell whether a function is of a kind of methods, by its class or by what its annotations name."""
+    return isinstance(found, kind) or theirs in str(getattr(found, "__annotations__", ""))
 
 
 def _label(found: Any, name: str) -> str:

@@ -2,19 +2,21 @@
 
 import ast
 import hashlib
+import importlib
 import importlib.util
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
 from groundtruth.errors import GroundTruthError
 from groundtruth.guarded_run import guard_process
 from mib.errors import MibError
-from mib.user_files import forget_user_file, run_user_file
+from mib.user_files import forget_user_file, place_in_package, run_user_file
 
 OWN_PACKAGES = {"groundtruth", "mib", "compiled_models"}
 """Packages whose source is told from a user's: it counts by what an evaluator imports of it."""
@@ -62,9 +64,11 @@ def load_user_file(path: Path, *, error: type[ValueError]) -> UserFile:
     if known is not None and _sha256(path, known.imported) == known.sha256:
         return known
     if known is not None:
-        forget_user_file(path)
+        forget_user_file(path)  # with its package, whose other modules hold what the file was
         for name, _ in known.imported:
             sys.modules.pop(name, None)  # else the changed file would import what it imported before
+        for name in [name for name in sys.modules if _is_beside(name, known)]:
+            del sys.modules[name]
     before = set(sys.modules)
     with guard_process(restore=False):
         module = run_user_file(path, error=error, passing=(GroundTruthError, MibError))
@@ -81,13 +85,50 @@ def _sha256(path: Path, imported: Iterable[tuple[str, Path]]) -> str:
     return sources_sha256([path, *(source for _, source in imported if source.is_file())])
 
 
+def _is_beside(name: str, file: UserFile) -> bool:
+    """Tell whether a loaded module is of the package that a file was run in."""
+    package = file.module.__name__.partition(".")[0]
+    return "." in file.module.__name__ and (name == package or name.startswith(f"{package}."))
+
+
+def module_file(dotted: str, *, error: type[ValueError]) -> Path:
+    """Find the source of a module that lies below the working directory or is installed; nothing is run.
+
+    Args:
+        dotted: Its name, such as ``my_pkg.my_mod``.
+        error: The error to raise.
+
+    Raises:
+        error: If there is no such module, or it is ours or no Python source.
+    """
+    top, *below = dotted.split(".")
+    if top in OWN_PACKAGES:
+        raise error(f"'{dotted}' comes with this package. Name what is registered, as groundtruth methods lists it.")
+    importlib.invalidate_caches()  # a file that was written a moment ago may not be known yet
+    try:
+        spec = PathFinder.find_spec(top, [str(Path.cwd())]) or importlib.util.find_spec(top)
+    except (ImportError, ValueError):  # such as __main__, which has no spec
+        spec = None
+    folders = [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
+    if not below and spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
+        return Path(spec.origin).resolve()
+    for folder in folders if below else []:
+        place = folder.joinpath(*below)
+        for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            if path.is_file():
+                return path.resolve()
+    inside = f"in {folders[0]}" if folders else "there"
+    where = f"below {Path.cwd()} or among what is installed" if spec is None else inside
+    raise error(f"no module '{dotted}' {where}. Write my_pkg.my_mod:name, or the file: my_file.py:name.")
+
+
 def sources_sha256(roots: list[Path]) -> str:
     """SHA-256 of source files and of all that they import, directly or not, from outside site-packages.
 
     Imports are read from the source, so that one inside a function counts too; what code imports by a name that it
     makes up counts if it was imported while the file was run.
     """
-    found = _sources_from(roots)
+    found = _sources_from(_with_package(roots))
     digest = hashlib.sha256()
     for name in sorted(found):
         digest.update(name.encode() + b"\0" + found[name] + b"\0")
@@ -102,20 +143,30 @@ def sources_beside(path: Path) -> dict[str, bytes]:
     """
     known = _files.get(path)
     roots = [path, *(source for _, source in known.imported if source.is_file())] if known else [path]
-    return {name: content for name, content in _sources_from(roots).items() if not Path(name).is_absolute()}
+    found = _sources_from(_with_package(roots))
+    return {name: content for name, content in found.items() if not Path(name).is_absolute()}
+
+
+def _with_package(roots: list[Path]) -> list[Path]:
+    """Add the whole package of the first file: any module of it may be what the file imports, under any name."""
+    base, dotted = place_in_package(roots[0])
+    return roots if base == roots[0].parent else [*roots, *sorted((base / dotted.partition(".")[0]).rglob("*.py"))]
 
 
 def _sources_from(roots: list[Path]) -> dict[str, bytes]:
     """Read source files and all that they import, each by the name that its hash is made with."""
     found: dict[str, bytes] = {}
     waiting = list(roots)
+    base = place_in_package(roots[0])[0]
+    # Of an installed package the folder around it holds all that is installed, which counts by its version.
+    folders = [folder for folder in dict.fromkeys((base, roots[0].parent)) if _is_user_source(folder)]
     while waiting:
         path = waiting.pop()
-        # By its place below the first file's folder where it lies there: a moved project keeps its hashes.
-        name = path.relative_to(roots[0].parent).as_posix() if path.is_relative_to(roots[0].parent) else str(path)
+        # By its place below the folder that the first file is imported from: a moved project keeps its hashes.
+        name = path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
         if name not in found:
             found[name] = path.read_bytes()
-            waiting += [source for module in _imports(found[name]) for source in _sources(module, roots[0].parent)]
+            waiting += [source for module in _imports(found[name]) for source in _sources(module, folders)]
     return found
 
 
@@ -145,14 +196,15 @@ def _imports(source: bytes) -> set[str]:
     return names - OWN_PACKAGES - {""}
 
 
-def _sources(module: str, folder: Path) -> Iterator[Path]:
+def _sources(module: str, folders: list[Path]) -> Iterator[Path]:
     """The source files of a top-level module or package; none of one that is installed or comes with Python."""
-    if (folder / f"{module}.py").is_file():
-        yield folder / f"{module}.py"
-        return
-    if (folder / module / "__init__.py").is_file():
-        yield from sorted((folder / module).rglob("*.py"))
-        return
+    for folder in folders:
+        if (folder / f"{module}.py").is_file():
+            yield folder / f"{module}.py"
+            return
+        if (folder / module / "__init__.py").is_file():
+            yield from sorted((folder / module).rglob("*.py"))
+            return
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):

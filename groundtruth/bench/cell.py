@@ -85,7 +85,7 @@ class Cell:
     """What is run.
 
     Attributes:
-        method: Its name, or ``my_file.py:my_method``.
+        method: Its name, ``my_file.py:my_method``, or ``my_pkg.my_mod:my_method``.
         model: Its name, folder, or ``my_file.py:my_program``.
         setting: What is asked of the method on the model, in the terms of one track.
         seed: Seed of examples and method.

@@ -19,7 +19,7 @@ from groundtruth.source_hash import source_sha256
 from groundtruth.specs import find_model
 from groundtruth.store.catalog import stored
 from groundtruth.trained.trained_weights import TrainedWeights
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_methods import is_own_method
 from groundtruth.user_sources import package_sha256
 from mib.localization.task import Level
 
@@ -95,7 +95,7 @@ def method_sha256(track: Track, method: str, level: Level) -> str:
     Raises:
         MethodError: If the method is in a file that cannot be loaded.
     """
-    if is_file_spec(method):
+    if is_own_method(method):
         return track.methods.load(method, level).source_sha256
     return ORACLE if method == ORACLE else registered_sha256(method, track.methods.get(method).function)
 

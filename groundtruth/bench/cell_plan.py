@@ -13,7 +13,7 @@ from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.specs import find_model
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_methods import is_file_spec, is_own_method
 from mib.engine.ablations import check_ablation
 from mib.engine.row_batches import Widths, bytes_of_a_row, bytes_of_outputs, rows_that_fit
 from mib.errors import MibError
@@ -92,7 +92,7 @@ def plan_cell(cell: Cell) -> CellPlan:
     cached = pool <= sizes.memory // 2
     row = bytes_of_a_row(sizes.widths, sizes.graph, sizes.positions, work="gradients")
     streaming = sizes.memory // 2 < row
-    own = cell.method == ORACLE or is_file_spec(cell.method)
+    own = cell.method == ORACLE or is_own_method(cell.method)
     ablation = check_ablation(cell.setting.ablation)
     at_once = rows_that_fit(sizes.widths, sizes.graph, sizes.positions, memory=sizes.memory, work="gradients")
     run = RunSizes(sizes.graph, sizes.n, ablation, streaming=streaming, cached=cached, at_once=at_once)
@@ -117,7 +117,7 @@ def _plan_featurizer(cell: Cell, where: dict[str, Any], *, controls: bool) -> Ce
         sizes = featurizer_sizes(cell.evaluator, positions=POSITIONS)
     except (MibError, DomainError) as error:
         return CellPlan(**where, note=str(error))
-    own = cell.method == ORACLE or is_file_spec(cell.method)
+    own = cell.method == ORACLE or is_own_method(cell.method)
     passes = None if own else plan_featurizer_passes(cell.method, sizes.pairs, dict(cell.parameters))
     again = "controls run the method again" if controls and passes and passes.backward else ""
     return CellPlan(

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.files import from_json
 from groundtruth.store.catalog import stored
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_methods import find_method_file, is_file_spec, is_own_method
 from groundtruth.user_sources import sources_beside
+from mib.user_files import place_in_package
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,10 @@ class Parcel:
     places: Mapping[str, str]
 
     def here(self, spec: str) -> str:
-        """Spell a method or model as it is found here: a path, or one with a function (:) or a variant (@) after it."""
+        """Spell a method or model as it is found here: a path, or one with a function (:) or a variant (@) after it.
+
+        A method that the driver names by its module is named by its file here.
+        """
         for own, place in self.places.items():
             if spec == own or spec.startswith((f"{own}:", f"{own}@")):
                 return place + spec[len(own) :]
@@ -45,20 +50,24 @@ class Parcel:
         return text
 
 
-def pack_sources(names: Iterable[str]) -> str:
-    """Write files as JSON: of each method's or program's file what it imports from its folder too.
+def pack_sources(methods: Iterable[str], models: Iterable[str]) -> str:
+    """Write files as JSON: of each method's or program's file what it imports from its folder or package too.
 
     Args:
-        names: Methods and models; what ships, and checkpoints, are passed over.
+        methods: Those that are registered are passed over.
+        models: What ships, and checkpoints, are passed over.
     """
-    packed: dict[str, dict[str, str]] = {}
-    for own in dict.fromkeys(path for name in dict.fromkeys(names) if (path := _own_path(name))):
-        path = Path(own).expanduser().resolve()
+    paths = {method.rpartition(":")[0]: find_method_file(method)[0] for method in methods if is_own_method(method)}
+    paths |= {own: Path(own).expanduser().resolve() for model in models if (own := _own_path(model))}
+    packed: dict[str, dict[str, Any]] = {}
+    for own, path in paths.items():
         if path.is_dir():
-            found = {f"{path.name}/{file.name}": file.read_bytes() for file in sorted(path.iterdir()) if file.is_file()}
+            place = path.name
+            found = {f"{place}/{file.name}": file.read_bytes() for file in sorted(path.iterdir()) if file.is_file()}
         else:
-            found = sources_beside(path)
-        packed[own] = {name: base64.b64encode(content).decode() for name, content in found.items()}
+            place, found = path.relative_to(place_in_package(path)[0]).as_posix(), sources_beside(path)
+        files = {name: base64.b64encode(content).decode() for name, content in found.items()}
+        packed[own] = {"place": place, "files": files}
     return json.dumps(packed)
 
 
@@ -71,15 +80,15 @@ def unpack(packed: str) -> Parcel:
     root = Path(tempfile.mkdtemp(prefix="groundtruth-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     places: dict[str, str] = {}
-    for number, (own, files) in enumerate(given.items()):
+    for number, (own, packed_files) in enumerate(given.items()):
         folder = root / str(number)
-        for name, content in files.items():
+        for name, content in packed_files["files"].items():
             target = folder / name
             if not target.resolve().is_relative_to(folder.resolve()):
                 raise ValueError(f"a parcel with a file outside its folder: {name}")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(base64.b64decode(content))
-        places[own] = str(folder / Path(own).expanduser().resolve().name)
+        places[own] = str(folder / packed_files["place"])
     return Parcel(places)
 
 

@@ -52,7 +52,7 @@ class Request:
         tasks: What language models are scored on, each ``task`` or ``task:family``; of ``learned`` by default all
             that it can do.
         tiers: How hard the profile's own models are made; ``raw`` as they were compiled. In the circuit track only.
-        methods: Names, or ``my_file.py:my_method``.
+        methods: Names, ``my_file.py:my_method``, or ``my_pkg.my_mod:my_method``.
         ablations: What flows along cut edges.
         level: What is scored.
         seed: The first seed, of examples and methods.

@@ -15,7 +15,7 @@ from groundtruth.bench.cell_store import SCHEMA_VERSION
 from groundtruth.bench.result import Result
 from groundtruth.bench.tracks import track_of
 from groundtruth.executors.same_code import versions
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_methods import is_own_method
 from mib.metrics.metric_validity import Validity
 
 
@@ -50,7 +50,7 @@ def methods_sha256(result: Result) -> dict[str, str]:
     """Hash the sources of each method that comes from a file or a plug-in; those of our own are part of the code's."""
     methods = result.track.methods
     plugged = {one.name for one in methods.registered() if methods.is_foreign(one.name)}
-    found = {cell.method: cell for cell, _ in result.outcomes if is_file_spec(cell.method) or cell.method in plugged}
+    found = {cell.method: cell for cell, _ in result.outcomes if is_own_method(cell.method) or cell.method in plugged}
     return {name: method_sha256(result.track, name, cell.setting.level) for name, cell in found.items()}
 
 

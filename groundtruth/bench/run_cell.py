@@ -13,7 +13,7 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
 from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.guarded_run import guard_process
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_methods import find_method_file, is_own_method
 from mib.errors import MethodError, MibError
 
 
@@ -57,12 +57,12 @@ def _method(cell: Cell) -> Any:
     """A user's method, or the name of one of ours."""
     if cell.isolated:
         return IsolatedMethod(cell.method)
-    return track_of(cell).methods.find(cell.method, cell.setting.level) if is_file_spec(cell.method) else cell.method
+    return track_of(cell).methods.find(cell.method, cell.setting.level) if is_own_method(cell.method) else cell.method
 
 
 def _refuse(cell: Cell, task: Any) -> None:
     """Say why a registered method cannot run, before it is run."""
-    if cell.method == ORACLE or cell.isolated or is_file_spec(cell.method):
+    if cell.method == ORACLE or cell.isolated or is_own_method(cell.method):
         return
     try:
         track_of(cell).methods.get(cell.method).check(task, **dict(cell.parameters))
@@ -81,6 +81,6 @@ def _told(error: BaseException, method: str) -> str:
 def _place(error: BaseException, method: str) -> str:
     """Where it was raised: the innermost line of the user's own file, if it is one's, else the innermost of all."""
     frames = traceback.extract_tb(error.__traceback__)
-    file = str(Path(method.rpartition(":")[0]).expanduser().resolve())
+    file = str(find_method_file(method)[0]) if is_own_method(method) else None
     frame = ([frame for frame in frames if frame.filename == file] or list(frames))[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}"

@@ -73,7 +73,7 @@ def _run_all(
     }
     run = executor.run_batches(
         run_cell_job,
-        pack_sources(name for cell in cells for name in (cell.method, cell.model)) if executor.is_remote else "",
+        pack_sources([cell.method for cell in cells], [cell.model for cell in cells]) if executor.is_remote else "",
         jobs,
         needs=worker_needs(cells),
         timeout=timeout,

@@ -30,7 +30,8 @@ def run_methods(
     """Score several methods on several models.
 
     Args:
-        methods: Names of registered methods, or ``my_file.py:my_method``; ``None``: all of the profile.
+        methods: Names of registered methods, ``my_file.py:my_method`` or ``my_pkg.my_mod:my_method``; ``None``: all
+            of the profile.
         models: Names of models; ``None``: those of the profile.
         track: ``circuits`` or ``variables``.
         jobs: Workers, at most; ``None``: one a CPU. A script that asks for several processes keeps its code under

@@ -9,7 +9,7 @@ from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.bench.summary import Spread
 from groundtruth.column import Column, lower_is_better
 from groundtruth.evaluation.evaluator import ORACLE, Evaluator
-from groundtruth.user_methods import UserMethod, is_file_spec
+from groundtruth.user_methods import UserMethod, is_own_method
 from mib.localization.task import Level
 
 
@@ -34,16 +34,16 @@ class Methods:
     compared: Callable[[Level], list[str]]
 
     def find(self, name: str, level: Level = "edge") -> Any:
-        """Find a method by what a user would call it: a registered one's name, or ``my_file.py:my_method``.
+        """Find a method by what a user would call it: a registered one's name, or one's own by file or module.
 
         Raises:
             MethodError: If there is none.
         """
-        return self.load(name, level).method if is_file_spec(name) or ":" in name else self.get(name)
+        return self.load(name, level).method if is_own_method(name) else self.get(name)
 
     def is_foreign(self, name: str) -> bool:
         """Tell whether a method comes from a user's file or a plug-in, and not with this package."""
-        return is_file_spec(name) or (name != ORACLE and not self.get(name).function.__module__.startswith("mib."))
+        return is_own_method(name) or (name != ORACLE and not self.get(name).function.__module__.startswith("mib."))
 
     def parameters(self, name: str, level: Level = "edge") -> dict[str, Any]:
         """List the hyper-parameters of a method with their defaults.

@@ -10,7 +10,7 @@ def check(method: str, /, *, track: TrackName = "circuits", level: OptionalLevel
     left as it was, without hooks. With --track variables: the featurizer swaps features and nothing else.
 
     Args:
-        method: my_file.py:my_method, or the name of a registered method.
+        method: my_file.py:my_method, my_pkg.my_mod:my_method, or the name of a registered method.
         track: circuits, or variables: for featurization methods.
         level: What the method scores: edge (the default), node or neuron. Circuits only.
         json: Print JSON, for machines.

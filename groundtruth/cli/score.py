@@ -41,7 +41,7 @@ def score(
     the environment) is not covered: use --fresh after a change of it.
 
     Args:
-        method: my_file.py:my_method, or the name of a registered method.
+        method: my_file.py:my_method, my_pkg.my_mod:my_method, or the name of a registered method.
         set: A hyper-parameter of the method, as name=value; more than once for several.
         against: Methods to compare with, separated by commas; by default all baselines of the level; "" for none.
         fail_under: Exit with code 1 if the mean of a column is less, such as auroc=0.9 or precision=0.8 (several by

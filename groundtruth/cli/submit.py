@@ -68,7 +68,7 @@ def submit(
     that fails is told and left out, and the exit code is 1.
 
     Args:
-        method: A registered method, or my_file.py:my_method.
+        method: A registered method, my_file.py:my_method, or my_pkg.my_mod:my_method.
         models: gpt2, qwen2.5, gemma2, llama3, separated by commas; gpt2=FOLDER for a checkpoint.
         tasks: Such as ioi,mcqa.
         out: The submission's folder.

@@ -106,10 +106,10 @@ def _find_circuit(
             kept[task.graph.index(edge)] = True
         return task, kept
     from groundtruth.guarded_run import guard_process
-    from groundtruth.user_methods import is_file_spec, load_localizer
+    from groundtruth.user_methods import is_own_method, load_localizer
     from mib.localization import get
 
     with guard_process():
-        method = load_localizer(circuit).method if is_file_spec(circuit) else get(circuit)
+        method = load_localizer(circuit).method if is_own_method(circuit) else get(circuit)
         scores = method(task)
     return task, take_top(scores, top, name=circuit)

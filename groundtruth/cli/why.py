@@ -32,7 +32,7 @@ def why(
     of values whose interchange fails.
 
     Args:
-        method: my_file.py:my_method, or the name of a registered method.
+        method: my_file.py:my_method, my_pkg.my_mod:my_method, or the name of a registered method.
         model: A shipped model, variant or folder, as for show; for a featurizer with a variable and a place, such as
             reverse:opposite@residual.2.post (show NAME --variables lists them).
         set: A hyper-parameter of the method, as name=value; more than once for several.

@@ -9,7 +9,7 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.own_task import own_copy
 from groundtruth.model import KnownModel
-from groundtruth.user_methods import is_file_spec, load_localizer
+from groundtruth.user_methods import is_own_method, load_localizer
 from mib.errors import MethodError
 from mib.graph import EdgeScores
 from mib.localization import Localizer, get
@@ -23,12 +23,12 @@ N_PAIRS = 32
 
 
 def find_method(name: str) -> Localizer:
-    """A registered method by name, or one of the user's own as ``my_file.py:my_method``.
+    """A registered method by name, or one of the user's own by its file or module.
 
     Raises:
         MethodError: If there is none.
     """
-    return load_localizer(name).method if is_file_spec(name) else get(name)
+    return load_localizer(name).method if is_own_method(name) else get(name)
 
 
 def rankings_data(model: KnownModel, methods: Sequence[str], *, seed: int = 0) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped
 from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
 from groundtruth.scoreboard.bundle import Bundle
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_methods import is_own_method
 
 SHORT = 8
 """Digits of the hash that tells two methods of one name apart."""
@@ -91,7 +91,7 @@ def _require_one_truth(bundles: Sequence[Bundle]) -> None:
 
 def _name_on_board(bundle: Bundle, method: str) -> str:
     """A built-in method's name; of a method in a file its function with the hash of its sources."""
-    if not is_file_spec(method):
+    if not is_own_method(method):
         return method
     digest = bundle.methods_sha256.get(method, "")
     return f"{method.rpartition(':')[2]}@{digest[:SHORT] or bundle.path.stem}"

@@ -12,7 +12,7 @@ from groundtruth.bench.read_results import read_results
 from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
 from groundtruth.files import from_json
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_methods import is_own_method
 
 CELLS = "cells"
 """Folder of a run's finished cells, none of which is a result."""
@@ -44,11 +44,14 @@ class Bundle:
 
     def source(self, method: str) -> Path | None:
         """Find the file of a method: as it is named below the bundle's folder, else by its name alone beside it."""
-        if not is_file_spec(method):
+        if not is_own_method(method):
             return None
-        named = Path(method.rpartition(":")[0] or method)
-        folder = self.path.parent.resolve()
-        places = [folder / named, folder / named.name]
+        folder, place = self.path.parent.resolve(), method.rpartition(":")[0] or method
+        if place.endswith(".py"):
+            places = [folder / place, folder / Path(place).name]
+        else:  # a module, which a package can be too
+            inside = folder.joinpath(*place.split("."))
+            places = [inside / "__init__.py", inside.with_name(f"{inside.name}.py")]
         inside = [place.resolve() for place in places if place.resolve().is_relative_to(folder)]
         return next((place for place in inside if place.is_file()), None)
 

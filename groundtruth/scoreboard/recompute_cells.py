@@ -21,7 +21,7 @@ from groundtruth.errors import ArtifactError
 from groundtruth.executors import Executor
 from groundtruth.executors.same_code import versions
 from groundtruth.scoreboard.bundle import Bundle
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_methods import is_own_method
 from groundtruth.workers import Lost
 
 TIMES = ("seconds",)
@@ -123,7 +123,7 @@ def other_grounds(bundle: Bundle) -> list[str]:
 def _write_job(bundle: Bundle, cell: Cell) -> str:
     source = bundle.source(cell.method)
     claimed: dict[str, Any] = {"model": bundle.models_sha256.get(cell.model, "")}
-    if is_file_spec(cell.method):
+    if is_own_method(cell.method):
         claimed["method"] = bundle.methods_sha256.get(cell.method, "")
     method = f"{source}:{cell.method.rpartition(':')[2]}" if source is not None else cell.method
     model = _place_of_model(bundle, cell.model)

@@ -50,7 +50,7 @@ def make_submission(
     batches = [list(texts) for _, texts in groupby(asked, key=lambda text: (asked[text].model, asked[text].task))]
     run = executor.run_batches(
         run_submission_job,
-        pack_sources([method.spec]) if remote else "",
+        pack_sources([method.spec], []) if remote else "",
         batches,
         needs=_needs(setup, todo),
         timeout=timeout,

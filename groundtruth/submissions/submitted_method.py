@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from groundtruth.bench.cell_key import method_sha256
 from groundtruth.bench.tracks import find_track
-from groundtruth.user_methods import load_featurizer, load_localizer
+from groundtruth.user_methods import is_own_method, load_featurizer, load_localizer
 from mib import featurization, localization
 from mib.leaderboard.submissions import Places, Plan, Setup, plan_circuits, plan_featurizers
 from mib.localization.task import Level
@@ -22,7 +22,7 @@ class SubmittedMethod:
     """A method and what it scores.
 
     Attributes:
-        spec: A registered method, or my_file.py:my_method.
+        spec: A registered method, or one's own by file or module.
         track: The leaderboard.
         level: What a circuit method scores.
         places: Which layers and heads featurizers are made for; of circuits nothing.
@@ -35,8 +35,8 @@ class SubmittedMethod:
 
     @property
     def is_own(self) -> bool:
-        """True if it is in a file of the user's."""
-        return ":" in self.spec or self.spec.endswith(".py")
+        """True if it is the user's own, and not registered."""
+        return is_own_method(self.spec)
 
     @property
     def name(self) -> str:

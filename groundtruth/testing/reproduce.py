@@ -1,19 +1,15 @@
 """Repeat one property of one method on one model: what ``groundtruth repro`` runs."""
 
-import importlib
-import sys
-from pathlib import Path
 from typing import Any
 
 from groundtruth.specs import find_compiled
 from groundtruth.testing.cached_models import PROPERTY
 from groundtruth.testing.failure import MethodFailure
 from groundtruth.testing.properties import FEATURIZER_PROPERTIES, property_named
-from groundtruth.user_methods import load_featurizer, load_localizer
+from groundtruth.user_methods import is_own_method, load_featurizer, load_localizer
 from mib import featurization
-from mib.errors import MethodError
-from mib.featurization import FeaturizerMethod, as_featurizer
-from mib.localization import Localizer, as_localizer, get
+from mib.featurization import FeaturizerMethod
+from mib.localization import Localizer, get
 
 
 def named_method(spec: str) -> Localizer:
@@ -22,9 +18,7 @@ def named_method(spec: str) -> Localizer:
     Raises:
         MethodError: If there is none.
     """
-    if ".py:" in spec:
-        return load_localizer(spec).method
-    return as_localizer(_imported(spec, FeaturizerMethod, "Featuriz")) if ":" in spec else get(spec)
+    return load_localizer(spec).method if is_own_method(spec) else get(spec)
 
 
 def named_featurizer(spec: str) -> FeaturizerMethod:
@@ -33,9 +27,7 @@ def named_featurizer(spec: str) -> FeaturizerMethod:
     Raises:
         MethodError: If there is none.
     """
-    if ".py:" in spec:
-        return load_featurizer(spec).method
-    return as_featurizer(_imported(spec, Localizer, "Localiz")) if ":" in spec else featurization.get(spec)
+    return load_featurizer(spec).method if is_own_method(spec) else featurization.get(spec)
 
 
 def repeat(model: str, method: str, check: str, **how: Any) -> str:
@@ -61,24 +53,3 @@ def repeat(model: str, method: str, check: str, **how: Any) -> str:
     except MethodFailure as failure:
         return str(failure)
     return ""
-
-
-def _imported(spec: str, other: type, theirs: str) -> Any:
-    """The function of a module that is installed, or lies below the working directory.
-
-    Args:
-        spec: ``my_pkg.my_mod:my_method``.
-        other: What methods of the other kind are.
-        theirs: What the annotations of the other kind's functions name.
-    """
-    module, _, name = spec.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise MethodError(f"'{spec}' cannot be imported: {error}. Write my_pkg.my_mod:my_method.") from error
-    if isinstance(found, other) or theirs in str(getattr(found, "__annotations__", "")):
-        kind, option = ("featurizer",) * 2 if other is FeaturizerMethod else ("localization method", "method")
-        raise MethodError(f"'{spec}' is a {kind}: give it to --groundtruth-{option}.")
-    return found

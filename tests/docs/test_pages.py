@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.user_methods import is_file_spec
-
 DOCS = Path(__file__).parents[2] / "docs"
 TAUGHT = sorted([*(DOCS / "quick-start").glob("*.md"), *(DOCS / "lessons").glob("*.md")])
 
@@ -17,18 +15,6 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(path: Path) -> None:
     known: dict[str, object] = {"__name__": path.stem}
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.S)):
         exec(compile(block, f"{path.name}, block {number}", "exec"), known)
-
-
-def test_commands_of_all_pages_name_a_method_by_its_file() -> None:
-    """The plug-in of pytest takes a module too; the commands take a file."""
-    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
-    named = [
-        (path.name, method)
-        for path in pages
-        for method in re.findall(r"groundtruth (?:check|score|why) ([^\s`]+:\w+)", path.read_text())
-    ]
-    assert len(named) > 10
-    assert [(page, method) for page, method in named if not is_file_spec(method) and method != "FILE:FUNCTION"] == []
 
 
 @pytest.fixture

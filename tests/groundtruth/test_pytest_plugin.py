@@ -138,7 +138,7 @@ def test_a_wrong_featurizer_is_told_what_is_wrong(project):
             "idle misses a variable on a generated program",
             "*input * swapped in from *",
             "*groundtruth repro gen:1* --method methods.py:idle*",
-            "unseeded-subspace gives another result when it is run again on 'hist'",
+            "unseeded_subspace gives another result when it is run again on 'hist'",
             "*draw random numbers from task.generator()",
         ]
     )
@@ -201,7 +201,10 @@ def test_parameters_of_the_file_reach_the_method(project):
 
 def test_a_method_of_the_other_kind_is_sent_to_its_option(project):
     wrong = project.runpytest_inprocess("--groundtruth-method", "methods:probe", "-k", "deterministic")
-    told = "ERROR: --groundtruth-method: 'methods:probe' is a featurizer: give it to --groundtruth-featurizer."
+    told = (
+        "ERROR: --groundtruth-method: 'methods:probe' is a featurizer: give it to --track variables, of pytest to "
+        "--groundtruth-featurizer."
+    )
     assert told in wrong.stdout.str() + wrong.stderr.str()
 
 
@@ -219,9 +222,9 @@ def test_an_error_of_the_method_is_shown_as_what_it_is(project):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--groundtruth-method", "methods:nothing"), "--groundtruth-method: 'methods:nothing' cannot be imported: "),
-        (("--groundtruth-method", "broken:f"), "'broken:f' cannot be imported: ZeroDivisionError: division by zero"),
-        (("--groundtruth-method", "leaves:f"), "'leaves:f' cannot be imported: SystemExit: 0"),
+        (("--groundtruth-method", "methods:nothing"), "methods.py has no function 'nothing'."),
+        (("--groundtruth-method", "broken:f"), "broken.py fails when it is imported: ZeroDivisionError"),
+        (("--groundtruth-method", "leaves:f"), "leaves.py fails when it is imported: it ends the process"),
         (("--groundtruth-method", "broken.py:f"), "broken.py fails when it is imported: ZeroDivisionError"),
         (("--groundtruth-featurizer", "no-such"), "--groundtruth-featurizer: unknown featurizer 'no-such'"),
         (

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import IO, Any
 
-from groundtruth.user_methods import is_file_spec, load_localizer
+from groundtruth.user_methods import is_own_method, load_localizer
 from mib.errors import MibError
 from mib.graph import EdgeScores
 from mib.localization import get
@@ -43,7 +43,7 @@ def run_method(asked: dict[str, Any]) -> dict[str, Any]:
     """
     name, task = asked["method"], LocalizationTask(**asked["task"])
     try:
-        method = load_localizer(name, level=task.level).method if is_file_spec(name) else get(name)
+        method = load_localizer(name, level=task.level).method if is_own_method(name) else get(name)
         start = time.perf_counter()
         scores = method(task, **asked["parameters"])
         seconds = time.perf_counter() - start

@@ -13,8 +13,9 @@ from groundtruth.report.section import Grid
 from groundtruth.report.views.track_report import TRACK_REPORTS
 from groundtruth.scoreboard.board import Board, build_board
 from groundtruth.scoreboard.bundle import Bundle
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_methods import is_own_method
 from groundtruth.user_sources import sources_beside
+from mib.user_files import place_in_package
 
 BUNDLES = "bundles"
 """Folder of the site with what was handed in."""
@@ -98,12 +99,12 @@ def _origin_grid(board: Board) -> Grid:
         links[_label(origin.bundle)] = quote(address.as_posix())
         source, digest = origin.bundle.source(origin.name), origin.sha256[:16]
         if source is not None and digest:
-            links[digest] = quote((address.parent / source.name).as_posix())
+            links[digest] = quote((address.parent / source.relative_to(place_in_package(source)[0])).as_posix())
         missing = board.incomplete.get(name, 0)
         kind = "control" if board.result.track.is_control(name) else "contestant"
         stands = f"no score on {missing} of {notation.plural(board.n_places, 'place')}: not ranked" if missing else kind
         built_in = f"built in, code {origin.bundle.code_sha256[:12]}"
-        digest = digest or (notation.NONE if is_file_spec(origin.name) else built_in)
+        digest = digest or (notation.NONE if is_own_method(origin.name) else built_in)
         rows.append((notation.method_name(name), stands, digest, _label(origin.bundle), origin.bundle.created))
     headings = ("method", "stands as", "SHA-256 of its sources", "bundle", "written")
     return Grid(headings, tuple(rows), title="Where each comes from", place="page", links=links)

@@ -1,5 +1,6 @@
 """Cells of both tracks, and the cells of a profile, in few words."""
 
+import sys
 from typing import Any
 
 from groundtruth.bench import Cell, CircuitSetting, Request, VariableSetting, plan_cells
@@ -25,3 +26,9 @@ def variable_cell(
 
 def planned(profile: str = "default", track: Track = CIRCUITS, **asked: Any) -> list[Cell]:
     return plan_cells(track, Request(profile, **asked))
+
+
+def forget_package(name: str) -> None:
+    """Have a package of a user's unknown, as in a process that has never imported it."""
+    for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+        del sys.modules[module]

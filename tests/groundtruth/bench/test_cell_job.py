@@ -16,7 +16,7 @@ from groundtruth.errors import WorkerError
 from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.programs.registry import PROGRAMS
 from groundtruth.store.catalog import find_folder
-from tests.groundtruth.bench.cell_makers import circuit_cell
+from tests.groundtruth.bench.cell_makers import circuit_cell, forget_package
 
 METHODS = """import mib
 from lib.weights import weigh
@@ -61,7 +61,7 @@ def test_files_of_methods_programs_and_models_travel(home: Path, monkeypatch: py
     cells.append(small_cell("mine.py:failing", "hist"))
     here = [run_cell(cell) for cell in cells]
     packed, jobs = (
-        pack_sources(name for cell in cells for name in (cell.method, cell.model)),
+        pack_sources([cell.method for cell in cells], [cell.model for cell in cells]),
         [write_cell_job(cell, checked=True) for cell in cells],
     )
     monkeypatch.chdir(home.parent)
@@ -104,6 +104,24 @@ def test_what_does_not_travel_is_missed(home: Path) -> None:
 
 def test_a_parcel_writes_nowhere_else(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a parcel with a file outside its folder: ../../evil.py"):
-        run_cell_job(
-            json.dumps({"mine.py": {"../../evil.py": ""}}), write_cell_job(small_cell("eap", "hist"), checked=False)
-        )
+        packed = json.dumps({"mine.py": {"place": "mine.py", "files": {"../../evil.py": ""}}})
+        run_cell_job(packed, write_cell_job(small_cell("eap", "hist"), checked=False))
+
+
+@pytest.mark.parametrize("method", ["lab.methods:mine", "lab/methods.py:mine"])
+def test_a_package_travels_however_its_method_is_spelled(home: Path, method: str, monkeypatch) -> None:
+    (home / "lab").mkdir()
+    (home / "lab" / "__init__.py").write_text("HALF = 0.5\n")
+    (home / "lab" / "parts.py").write_text("from . import HALF\n\ndef weigh(i):\n    return i * HALF\n")
+    (home / "lab" / "methods.py").write_text(METHODS.replace("lib.weights", ".parts"))
+    cell = small_cell(method, "hist")
+    here, job = run_cell(cell), write_cell_job(cell, checked=True)
+    packed = pack_sources([method], ["hist"])
+    monkeypatch.chdir(home.parent)
+    shutil.rmtree(home)
+    forget_package("lab")  # another process has never seen it
+    there = read_cell_outcome(run_cell_job(packed, job))
+    assert isinstance(here, CircuitScores) and isinstance(there, CircuitScores)
+    assert replace(there, seconds=here.seconds) == here
+    assert there.method == method
+    forget_package("lab")

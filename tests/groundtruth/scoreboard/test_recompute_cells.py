@@ -6,9 +6,11 @@ import pytest
 
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
+from groundtruth.report.views.scoreboard_page import write_site
 from groundtruth.scoreboard.bundle import read_bundle
 from groundtruth.scoreboard.recompute_cells import draw_cells, other_grounds, recompute_cells
-from tests.groundtruth.scoreboard.bundles import Here, change, write_bundle
+from tests.groundtruth.bench.cell_makers import forget_package
+from tests.groundtruth.scoreboard.bundles import METHOD, Here, change, write_bundle
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,29 @@ def test_a_bundle_is_what_its_cells_give_again(bundle: Path) -> None:
         "mine.py:mine hist": (), "eap hist": (), "mine.py:mine copy_first": (), "eap copy_first": (),
     }  # fmt: skip
     assert other_grounds(read_bundle(bundle)) == []
+
+
+def test_a_method_that_was_named_by_its_module_is_run_from_the_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "there"
+    (folder / "lab").mkdir(parents=True)
+    (folder / "lab" / "__init__.py").write_text("WEIGHT = 0.5\n")
+    (folder / "lab" / "methods.py").write_text(METHOD.replace("from weights", "from lab"))
+    monkeypatch.chdir(folder)
+    write_bundle(folder / "bundle", "lab.methods:mine", models=("hist",))
+    shutil.move(folder / "lab", folder / "bundle" / "lab")
+    monkeypatch.chdir(tmp_path)
+    forget_package("lab")
+    assert differences(folder / "bundle") == {"lab.methods:mine hist": ()}
+    forget_package("lab")
+    (folder / "bundle" / "lab" / "__init__.py").write_text("WEIGHT = 0.25\n")
+    (told,) = differences(folder / "bundle").values()
+    assert "the sources of the method (" in told[0]
+    write_site([read_bundle(folder / "bundle")], tmp_path / "site")
+    (copied,) = (tmp_path / "site").rglob("lab/methods.py")
+    assert f'href="{copied.relative_to(tmp_path / "site").as_posix()}"' in (tmp_path / "site/index.html").read_text()
+    forget_package("lab")
 
 
 def test_sources_other_than_those_that_were_scored_are_told(bundle: Path) -> None:

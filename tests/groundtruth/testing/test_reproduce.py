@@ -30,7 +30,7 @@ def test_bad_input_is_one_line(capsys):
     assert "error: unknown property 'invariance'" in capsys.readouterr().err
     assert run("gen:1", "--method", "exact") == 2
     assert run("hist", "--method", "no_such_module:method") == 2
-    assert "cannot be imported" in capsys.readouterr().err
+    assert "no module 'no_such_module' below" in capsys.readouterr().err
 
 
 def test_a_featurizer_is_repeated(capsys):
