@@ -91,6 +91,8 @@ class Comparison:
         missing: Cells that only the first has scored.
         failing: Cells that were scored before and failed after.
         n_shared: Cells that both have scored.
+        gone: Methods of the first result that have no cell in common with the second, and none that failed there.
+        columns: Columns that are compared: those that have a value in cells that both have scored.
     """
 
     changes: tuple[Change, ...]
@@ -99,6 +101,8 @@ class Comparison:
     missing: tuple[str, ...]
     failing: tuple[str, ...]
     n_shared: int
+    gone: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 def compare_results(before: Result, after: Result, *, seed: int = 0) -> Comparison:
@@ -133,20 +137,34 @@ def compare_results(before: Result, after: Result, *, seed: int = 0) -> Comparis
         missing=tuple(_spelt(key) for key in first if key not in second and key not in failed),
         failing=tuple(_spelt(key) for key in first if key in failed),
         n_shared=len(shared),
+        gone=tuple(dict.fromkeys(key[0] for key in first if key[0] not in {one[0] for one in [*shared, *failed]})),
+        columns=_columns(before, [pair for key in shared for pair in (first[key], second[key])]),
     )
 
 
 def worse_than(comparison: Comparison, limits: Mapping[str, float]) -> list[str]:
-    """Write a line for each change that is worse by more than a limit, each cell that fails now, or nothing in common.
+    """Write a line for each change that is worse by more than a limit, for each cell that fails now or method that is gone.
 
     Args:
         comparison: Changes of columns and cells.
         limits: By column: how much worse a mean may be.
+
+    Raises:
+        DomainError: If no limit can be held against the results: they have no cell in common, or no value in a column.
     """
-    lines = [f"fails now: {cell}" for cell in comparison.failing]
     # Whoever asks for a limit wants it held: a result of other models or methods would pass whatever its scores are.
-    if not comparison.n_shared:
-        lines.append("nothing is compared: the two results have no cell in common")
+    if not comparison.n_shared and not comparison.failing:
+        raise DomainError(
+            "nothing to hold a limit against: the two results have no cell in common, of the same method, model, "
+            "ablation and seed. Score both with the same arguments."
+        )
+    if unknown := [column for column in limits if comparison.n_shared and column not in comparison.columns]:
+        raise DomainError(
+            f"no limit can be held to '{unknown[0]}' in these results. What is compared in the cells that both have: "
+            f"{', '.join(comparison.columns)}."
+        )
+    lines = [f"fails now: {cell}" for cell in comparison.failing]
+    lines += [f"gone: {method} is in the first result, and has no score in the second" for method in comparison.gone]
     for change in comparison.changes:
         limit = limits.get(change.column)
         if limit is not None and change.worse and abs(change.difference) > limit:
@@ -172,6 +190,13 @@ def _scores(result: Result) -> dict[_Key, Scores]:
 def _spelt(key: _Key) -> str:
     method, (place, ablation), seed = key
     return f"{method} on {place}" + (f", {ablation}" if ablation else "") + (f", seed {seed}" if seed else "")
+
+
+def _columns(result: Result, scores: Sequence[Scores]) -> tuple[str, ...]:
+    """Name the columns of methods that have a value in any of some scores."""
+    found = [result.track.scoring.values(one) for one in scores]
+    names = dict.fromkeys(name for values in found for name, value in values.items() if value is not None)
+    return tuple(name for name in names if name not in (*COSTS, *OF_THE_MODEL))
 
 
 def _changes(result: Result, method: str, both: Mapping[_Key, _Both], seed: int) -> list[Change]:

@@ -1,4 +1,4 @@
-"""Thresholds that a method must meet, such as ``auroc=0.9``."""
+"""Thresholds that a method must meet, such as ``auroc=0.9``, and limits to how much worse it may become."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,37 @@ def parse_thresholds(text: str | None, columns: Sequence[str], *, option: str = 
         option: That it was written for, for the error.
 
     Raises:
-        DomainError: If it is not written so, or a column is unknown.
+        DomainError: If it is not written so, holds nothing, or a column is unknown.
     """
+    return _read(text, columns, option, f"{columns[0]}=0.9")
+
+
+def parse_limits(text: str | None, columns: Sequence[str], *, option: str) -> dict[str, float]:
+    """Read ``auroc=0.02,cmd=0.05`` as columns and how much worse their means may become.
+
+    Args:
+        text: As the user wrote it.
+        columns: Those that there are.
+        option: That it was written for, for the error.
+
+    Raises:
+        DomainError: As ``parse_thresholds``, and for a number below 0.
+    """
+    found = _read(text, columns, option, f"{columns[0]}=0.02")
+    for column, limit in found.items():
+        if limit < 0:
+            raise DomainError(
+                f"{option}: {column}={limit:g} is below 0. Write how much worse it may become: {column}=0 for not at "
+                "all."
+            )
+    return found
+
+
+def _read(text: str | None, columns: Sequence[str], option: str, example: str) -> dict[str, float]:
     found: dict[str, float] = {}
+    # An empty variable of the shell must not pass for thresholds that are all met.
+    if text is not None and not text.strip(", "):
+        raise DomainError(f"{option} '{text}' holds nothing. Write such as {example}, or leave it out.")
     for part in (text or "").split(","):
         if not part.strip():
             continue
@@ -29,9 +57,7 @@ def parse_thresholds(text: str | None, columns: Sequence[str], *, option: str = 
             raise DomainError(f"{option}: unknown column '{column}'.{hint} Choose from {', '.join(columns)}.")
         found[column] = _number(value)
         if not math.isfinite(found[column]):
-            raise DomainError(
-                f"{option}: '{part.strip()}' is no threshold; write {column}=NUMBER, such as {columns[0]}=0.9."
-            )
+            raise DomainError(f"{option}: '{part.strip()}' is no threshold; write {column}=NUMBER, such as {example}.")
     return found
 
 

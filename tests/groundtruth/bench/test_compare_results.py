@@ -1,6 +1,7 @@
 """Two results compared: what changed beyond chance, where, on which edges, and what is missing."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import Failed, result_of
+from groundtruth.bench.circuit_track import CIRCUITS
 from groundtruth.bench.compare_results import compare_results, worse_than
 from groundtruth.bench.result import Result
+from groundtruth.bench.thresholds import parse_limits
 from groundtruth.cli import main
 from groundtruth.errors import DomainError
 from groundtruth.report.views.track_report import write_result
@@ -78,12 +81,49 @@ def test_results_that_share_no_cell_do_not_pass_for_unchanged(
     paths = [
         write_result(scored(lambda _: 0.9, models=(model,)), tmp_path, model)[0] for model in ("hist", "copy_first")
     ]
-    for options, code in (([], 0), (["--fail-if-worse", "auroc=0.02"], 1)):
-        with pytest.raises(SystemExit) as done:
-            main(["compare", *map(str, paths), *options])
-        out = " ".join(capsys.readouterr().out.split())
-        assert done.value.code == code and "Nothing changed" not in out and "Nothing can be compared." in out
-        assert ("nothing is compared: the two results have no cell in common" in out) == bool(code)
+    with pytest.raises(SystemExit) as done:
+        main(["compare", *map(str, paths)])
+    out = " ".join(capsys.readouterr().out.split())
+    assert done.value.code == 0 and "Nothing changed" not in out and "Nothing can be compared." in out
+    with pytest.raises(SystemExit) as done:
+        main(["compare", *map(str, paths), "--fail-if-worse", "auroc=0.02"])
+    told = capsys.readouterr()
+    assert (done.value.code, told.out) == (2, "")
+    assert "error: nothing to hold a limit against: the two results have no cell in common" in told.err
+
+
+def test_a_method_that_is_gone_is_no_method_that_became_no_worse() -> None:
+    own = [(circuit_cell("m.py:mine", model), row("m.py:mine", model, 0.9, 0.7, 0.2)) for model in MODELS]
+    before = scored(lambda _: 0.9)
+    before = replace(before, outcomes=(*before.outcomes, *own))
+    found = compare_results(before, scored(lambda _: 0.9))
+    assert worse_than(found, {"auroc": 0.02}) == [
+        "gone: m.py:mine is in the first result, and has no score in the second"
+    ]
+    failed = [(cell, Failed("ValueError: no")) for cell, _ in own]
+    found = compare_results(before, replace(before, outcomes=(*before.outcomes[: len(MODELS)], *failed)))
+    assert {line.partition(":")[0] for line in worse_than(found, {"auroc": 0.02})} == {"fails now"}
+
+
+def test_a_limit_that_nothing_is_held_to_is_an_error() -> None:
+    found = compare_results(scored(lambda _: 0.9), scored(lambda _: 0.9))
+    with pytest.raises(DomainError, match="hold no 'precision': it cannot get worse. They hold: auroc, "):
+        worse_than(found, {"precision": 0.02})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "--fail-if-worse '' holds nothing. Write such as auroc=0.02, or leave it out."),
+        (" , ", "holds nothing"),
+        ("auroc=-0.1", "auroc=-0.1 is below 0. Write how much worse it may become: auroc=0 for not at all."),
+        ("auroc", "'auroc' is no threshold; write auroc=NUMBER, such as auroc=0.02."),
+        ("aurok=1", "unknown column 'aurok'. Did you mean: auroc?"),
+    ],
+)
+def test_a_limit_that_is_none_is_told(text: str, told: str) -> None:
+    with pytest.raises(DomainError, match=re.escape(told)):
+        parse_limits(text, CIRCUITS.thresholds, option="--fail-if-worse")
 
 
 def test_what_the_truth_reaches_is_no_change_of_a_method() -> None:

@@ -155,6 +155,8 @@ def test_thresholds_are_parsed_and_held(result: Result) -> None:
         parse_thresholds("aurok=1", CIRCUITS.thresholds)
     with pytest.raises(DomainError, match="'auroc>1' is no threshold|unknown column"):
         parse_thresholds("auroc>1", CIRCUITS.thresholds)
+    with pytest.raises(DomainError, match="--fail-under '' holds nothing. Write such as auroc=0.9, or leave it out."):
+        parse_thresholds("", CIRCUITS.thresholds)
     with pytest.raises(DomainError, match="'auroc=high' is no threshold; write auroc=NUMBER"):
         parse_thresholds("auroc=high", CIRCUITS.thresholds)
 
