@@ -100,14 +100,17 @@ class Pool:
     def _read_outputs(self, indices: Indices, known: CompactOutputs | None = None) -> Outputs:
         indices = indices.to(self.inputs.device)
         if self._cache is not None:
-            if known is not None and len(self._cache.missing(indices)):
-                self._cache.keep(indices, known)
+            self._keep(indices, known)
             return self._cache.outputs(indices)
         if known is not None:
             return known.write_out(self.anatomy)
         # Too many to keep: at least no input is run twice for one request.
         unique, places = torch.unique(indices, return_inverse=True)
         return torch.cat([ran.write_out(self.anatomy) for _, ran in self._runs(unique)])[places]
+
+    def _keep(self, indices: Indices, known: CompactOutputs | None) -> None:
+        if self._cache is not None and known is not None and len(self._cache.missing(indices)):
+            self._cache.keep(indices, known)
 
     def embeddings(self, indices: Indices) -> Written:
         """Give what the embeddings write on some inputs, as in ``CompactOutputs``."""
@@ -171,6 +174,11 @@ class Pool:
             counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
             known: What full runs of these very inputs wrote, as far as there were any: they are not run again.
         """
+        if self._cache is not None and self.ablation == "resample" and counterfactual is not None:
+            clean, counterfactual = clean.to(self.inputs.device), counterfactual.to(self.inputs.device)
+            self._keep(clean, known.clean)
+            self._keep(counterfactual, known.counterfactual)
+            return self._cache.differences(clean, counterfactual)
         outputs = self._read_outputs(clean, known.clean)
         ablated = self.ablated(counterfactual, known=known.counterfactual)
         return -outputs if ablated is None else ablated - outputs

@@ -100,15 +100,32 @@ class CompactOutputs:
             anatomy: The model.
             into: Where to write them; default: a new tensor.
         """
-        row = self.embeddings.shape[1]
-        size = (len(self.embeddings), row + anatomy.n_layers * (anatomy.n_heads + 1), *self.embeddings.shape[2:])
+        n_sources = self.embeddings.shape[1] + anatomy.n_layers * (anatomy.n_heads + 1)
+        size = (len(self.embeddings), n_sources, *self.embeddings.shape[2:])
         outputs = self.embeddings.new_empty(size) if into is None else into
-        outputs[:, :row] = self.embeddings
-        for block, mixed, mlp in zip(anatomy.blocks, self.mixed, self.mlps, strict=True):
-            outputs[:, row : row + anatomy.n_heads] = block.attention.share(block.attention.write(mixed))
-            outputs[:, row + anatomy.n_heads] = mlp
-            row += anatomy.n_heads + 1
+        for rows, written in self._parts(anatomy):
+            outputs[:, rows] = written
         return outputs
+
+    @torch.no_grad()
+    def subtract_from(self, outputs: Outputs, anatomy: Anatomy) -> None:
+        """Subtract the outputs of all sources from others, in place: no room is needed for all of them.
+
+        Args:
+            outputs: What is changed, [row, source, position, d_model].
+            anatomy: The model.
+        """
+        for rows, written in self._parts(anatomy):
+            outputs[:, rows] -= written
+
+    def _parts(self, anatomy: Anatomy) -> Iterator[tuple[slice, Written]]:
+        """What a sublayer's sources write, with their places in ``Graph.sources``."""
+        row = self.embeddings.shape[1]
+        yield slice(0, row), self.embeddings
+        for block, mixed, mlp in zip(anatomy.blocks, self.mixed, self.mlps, strict=True):
+            yield slice(row, row + anatomy.n_heads), block.attention.share(block.attention.write(mixed))
+            yield slice(row + anatomy.n_heads, row + anatomy.n_heads + 1), mlp[:, None]
+            row += anatomy.n_heads + 1
 
 
 @torch.no_grad()

@@ -118,8 +118,8 @@ class LocalizationTask:
         The engine's own checks of tokens, graph and masks run here too, not in the middle of a method.
         """
         ends = torch.tensor([0, len(self) - 1], device=self.engine.inputs.device)
-        with torch.no_grad():  # one at a time: two may not fit into the memory
-            logits = [self.engine.anatomy.logits(*self.engine.tokens(end)) for end in ends.split(1)]
+        with torch.no_grad():  # one at a time where two do not fit into the memory
+            logits = [self.engine.anatomy.logits(*self.engine.tokens(end)) for end in self.engine.chunks(ends)]
         check_metric(self.metric, torch.cat(logits), ends, shape=self.clean.shape)
 
     @cached_property

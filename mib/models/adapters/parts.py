@@ -137,7 +137,7 @@ class Attention:
     def _project(self, x: Inputs, weight: Tensor, bias: Tensor | None, head: int | None) -> PerHead:
         # Expanded to the heads, they read the same values: only their gradients differ, and no product is taken twice.
         if x.shape[1] > 1 and x.stride(1) == 0:
-            projected = _SharedProjection.apply(normalise(self.norm, x), weight)
+            projected = _SharedProjection.apply(normalise_shared(self.norm, x), weight)
             return projected if bias is None else projected + bias[:, None, :]
         return _project(normalise(self.norm, x), weight, bias, head)
 
@@ -268,6 +268,34 @@ def _project(x: Inputs, weight: Tensor, bias: Tensor | None, head: int | None) -
     else:
         projected = torch.matmul(x, weight)
     return projected if bias is None else projected + bias[:, None, :]
+
+
+def normalise_shared(norm: Norm | None, x: Inputs) -> Inputs:
+    """Normalise inputs of all heads that are the same: a layer norm once, others once a head."""
+    # A subclass has a backward pass of its own.
+    if type(norm) is Norm and norm.kind == "layer":
+        return _SharedLayerNorm.apply(x, norm.weight, norm.bias, norm.eps)  # pyright: ignore[reportReturnType]
+    return normalise(norm, x)
+
+
+class _SharedLayerNorm(torch.autograd.Function):
+    """One layer norm for inputs of all heads that are the same, to the bit, with a gradient for each head's own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Inputs, weight: Tensor | None, bias: Tensor | None, eps: float) -> Inputs:
+        one, mean, scale = torch.native_layer_norm(x[:, :1], x.shape[-1:], weight, bias, eps)
+        ctx.save_for_backward(x, mean, scale, weight, bias)
+        return one.expand_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Inputs, None, None, None]:
+        x, mean, scale, weight, bias = ctx.saved_tensors
+        # The kernel reads one mean and one scale a row, laid out one after the other.
+        mean, scale = (y.expand(*x.shape[:-1], 1).contiguous() for y in (mean, scale))
+        gradient, *_ = torch.ops.aten.native_layer_norm_backward(
+            gradients[0], x, x.shape[-1:], mean, scale, weight, bias, [True, False, False]
+        )
+        return gradient, None, None, None
 
 
 class _SharedProjection(torch.autograd.Function):
