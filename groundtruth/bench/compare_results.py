@@ -143,7 +143,7 @@ def compare_results(before: Result, after: Result, *, seed: int = 0) -> Comparis
 
 
 def worse_than(comparison: Comparison, limits: Mapping[str, float]) -> list[str]:
-    """Write a line for each change that is worse by more than a limit, for each cell that fails now or method that is gone.
+    """Write a line for each change that is worse by more than a limit, each failing cell and each method that is gone.
 
     Args:
         comparison: Changes of columns and cells.
