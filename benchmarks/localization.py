@@ -4,9 +4,11 @@
 
 One thread, the median of several repeats, in CPU time, which other programs disturb less. Every repeat scores a fresh
 task, so nothing is cached from the one before; taking the model apart is timed apart. The column "reference" is what
-the public implementation (EAP-IG main) needs in the same units. With --reference it is measured in this run, on the
-same checkpoint and examples, in an interpreter where it is installed, and "agrees" is the correlation of its scores
-with ours over the edges; without, it is quoted from July 2025, on the same shape.
+the public implementation (EAP-IG) needs in the same units. With --reference it is measured in this run, on the same
+checkpoint and examples, in an interpreter where it is installed, and "agrees" is the correlation of its scores with
+ours over the edges; without, it is quoted from July 2025, on the same shape. CPR and CMD are those of MIB's own
+evaluation (MIB-circuit-track, over the branch MIB of EAP-IG), if that is installed there too, of the scores that we
+give the edges; "agrees" is then how far the faithfulness of the 20 circuits is apart at most.
 docs/cost-of-localization.md shows what came out of
 
     python benchmarks/localization.py --scaling --out docs/cost-of-localization.json
@@ -45,9 +47,10 @@ REFERENCE = {
 LIMIT = {"exact": 350, "eap": 16, "eap-ig-inputs": 60, "eap-ig-activations": 300, "ifr": 8, "CPR + CMD": 60}
 QUOTED = "quoted from July 2025"
 INSTALL = (
-    "Make an environment for it: pip install 'transformer-lens<4' git+https://github.com/hannamw/EAP-IG, and name its "
-    "bin/python."
+    "Make an environment for it: pip install 'transformer-lens<4' git+https://github.com/hannamw/EAP-IG@MIB, then, for "
+    "CPR and CMD, pip install --no-deps git+https://github.com/hannamw/MIB-circuit-track, and name its bin/python."
 )
+AREAS = "CPR + CMD"
 METHODS = ("exact", "eap", "eap-ig-inputs", "clean-corrupted", "eap-ig-activations", "ifr")
 OUTPUTS, FORWARD = "F: outputs of every source", "F: an input for each q, k, v"
 BOTH_WAYS, EDGES = "F + B", "edges: difference x gradient"
@@ -134,6 +137,17 @@ def agreement(name: str, task: mib.LocalizationTask, theirs: dict[str, Any]) -> 
     return f"{np.corrcoef(pairs.T)[0, 1]:.6f}"
 
 
+def curves_apart(task: mib.LocalizationTask, theirs: dict[str, Any]) -> str:
+    """Tell how far the faithfulness of the circuits of both rankings is apart at most, and the two areas."""
+    if AREAS not in theirs:
+        return "-"
+    ours, other = mib_areas(task, scored(task)), theirs[AREAS]
+    own = [*ours.signed.faithfulness, *ours.absolute.faithfulness]
+    apart = np.abs(np.subtract(own, [*other["signed"], *other["absolute"]])).max()
+    areas = (ours.cpr - other["cpr"], ours.cmd - other["cmd"])
+    return f"{apart:.1e} (CPR {areas[0]:+.0e}, CMD {areas[1]:+.0e})"
+
+
 def timed(work: Work, unit: Work, repeats: int) -> Timing:
     """Time some work, after one run to warm up; each repeat is compared with the unit timed just before it."""
     work()
@@ -170,9 +184,14 @@ def fresh(task: mib.LocalizationTask) -> mib.LocalizationTask:
 
 def methods(task: mib.LocalizationTask) -> dict[str, Work]:
     """What is timed."""
-    scores = mib.localization.get("eap-ig-inputs")(task)
+    scores = scored(task)
     work: dict[str, Work] = {name: lambda name=name: mib.localization.get(name)(fresh(task)) for name in METHODS}
-    return {**work, "CPR + CMD": lambda: mib_areas(fresh(task), scores)}
+    return {**work, AREAS: lambda: mib_areas(fresh(task), scores)}
+
+
+def scored(task: mib.LocalizationTask) -> mib.EdgeScores:
+    """The scores whose CPR and CMD are taken."""
+    return mib.localization.get("eap-ig-inputs")(fresh(task))
 
 
 def steps_of_eap(task: mib.LocalizationTask) -> dict[str, Work]:
@@ -225,19 +244,21 @@ class Bench:
             "taking apart": timed(lambda: mib.models.adapters.decompose(bridge), unit, 5),
         }
         self.console.print(f"{edges} edges, {shape}; one Hugging Face forward pass: {1000 * pass_.seconds:.1f} ms")
-        wanted = [name for name in methods(task) if self.is_wanted(name)]
-        theirs = self._reference(plain, shape, [name for name in wanted if name in METHODS])
+        work = methods(task)
+        wanted = [name for name in work if self.is_wanted(name)]
+        theirs = self._reference(plain, shape, task, wanted)
         units = {**REFERENCE, **{name: one["units"] for name, one in theirs.items()}}
         source = "measured in this run" if theirs else QUOTED
         title = f"units of one plain forward pass; reference: {source}"
         table = Table("what", "ours", "limit", "reference", "ratio", "agrees", "ms", title=title)
         for name in wanted:
-            found[name] = timed(methods(task)[name], unit, self.repeats)
+            found[name] = timed(work[name], unit, self.repeats)
             ours, other = found[name], units.get(name)
             table.add_row(
                 name, f"{ours.units:.1f}", str(LIMIT.get(name, "-")),
                 "-" if other is None else f"{other:.0f}{'' if name in theirs or not theirs else ' (quoted)'}",
-                "-" if other is None else f"{other / ours.units:.1f}", agreement(name, task, theirs),
+                "-" if other is None else f"{other / ours.units:.1f}",
+                curves_apart(task, theirs) if name == AREAS else agreement(name, task, theirs),
                 f"{1000 * ours.seconds:.1f}",
             )  # fmt: skip
         self.console.print(table)
@@ -247,14 +268,19 @@ class Bench:
         if self.is_wanted("eap"):
             self._eap(task, unit)
 
-    def _reference(self, plain: Any, shape: Shape, names: Sequence[str]) -> dict[str, Any]:
+    def _reference(self, plain: Any, shape: Shape, task: mib.LocalizationTask, names: Sequence[str]) -> dict[str, Any]:
         """What the reference takes, and its scores, where one was named."""
         if self.reference is None or not names:
             return {}
         with tempfile.TemporaryDirectory() as folder:
             plain.save_pretrained(folder)
             examples = {name: ids.tolist() for name, ids in draw_examples(shape).items()}
-            job = {"checkpoint": folder, **examples, "steps": 5, "methods": list(names), "repeats": self.repeats}
+            given = scored(task)
+            job = {
+                "checkpoint": folder, **examples, "steps": 5, "methods": [name for name in names if name != AREAS],
+                "scores": {str(edge): given[edge] for edge in task.graph.edges} if AREAS in names else {},
+                "repeats": self.repeats,
+            }  # fmt: skip
             return run_reference(self.reference, "eap.attribute", INSTALL, "eap_ig_localization.py", job)["methods"]
 
     def compiled(self, name: str = "reverse", n_pairs: int = 1000) -> None:

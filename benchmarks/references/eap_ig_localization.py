@@ -1,9 +1,15 @@
 """Times EAP-IG (https://github.com/hannamw/EAP-IG) on the task of ``localization.py``, which runs this file.
 
+Where MIB-circuit-track (https://github.com/hannamw/MIB-circuit-track) is installed too, also its CPR and CMD.
+
 The interpreter has to import ``eap`` and TransformerLens 2 or 3. EAP-IG allocates its scores on ``cuda``; here that
 name is given the CPU. Its tokenizer is left out: both sides are given the same ids. Nothing else of it is changed.
 """
 
+import contextlib
+import importlib.util
+import os
+import sys
 from functools import partial
 
 import eap.attribute
@@ -44,6 +50,23 @@ def put_on_cpu():
     torch.zeros = lambda *size, **how: zeros(*size, **{**how, "device": "cpu"})
 
 
+def areas(model, scores, data, metric):
+    """CPR and CMD of scored edges as MIB's own evaluation computes them, with the faithfulness of their circuits."""
+    from MIB_circuit_track.evaluation import evaluate_area_under_curve
+
+    graph = Graph.from_model(model)
+    for name, score in scores.items():
+        graph.edges[name].score = score
+    # It prints a line a circuit.
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        curves = [
+            evaluate_area_under_curve(model, graph, data, metric, quiet=True, absolute=absolute)
+            for absolute in (False, True)
+        ]
+    (_, cpr, _, _, signed), (_, _, cmd, _, absolute) = curves
+    return {"cpr": cpr, "cmd": cmd, "signed": signed, "absolute": absolute}
+
+
 def main():
     torch.set_num_threads(1)
     transformers.logging.disable_progress_bar()
@@ -65,9 +88,12 @@ def main():
 
     eap.attribute.tokenize_plus = eap.evaluate.tokenize_plus = ids_of
 
-    def loss(logits, clean_logits, input_lengths, label, *, whole):
+    def difference(logits, clean_logits, input_lengths, label):
         last, rows = logits[:, -1], torch.arange(len(logits))
-        each = last[rows, wrong] - last[rows, right]
+        return last[rows, right] - last[rows, wrong]
+
+    def loss(*given, whole):
+        each = -difference(*given)
         return each.sum() if whole else each
 
     data = [(["clean"] * len(clean), ["counterfactual"] * len(clean), None)]
@@ -87,6 +113,12 @@ def main():
         units, seconds = time_in_units(partial(run, name), unit, min(job["repeats"], REPEATS.get(name, 99)))
         scores = {edge: float(found.score) for edge, found in run(name).edges.items()} if name != "exact" else {}
         measured[name] = {"units": units, "seconds": seconds, "scores": scores}
+    if job["scores"] and importlib.util.find_spec("MIB_circuit_track"):
+        found = partial(areas, model, job["scores"], data, difference)
+        units, seconds = time_in_units(found, unit, min(job["repeats"], 3))
+        measured["CPR + CMD"] = {"units": units, "seconds": seconds, **found()}
+    elif job["scores"]:
+        print("MIB_circuit_track cannot be imported: CPR and CMD are not compared.", file=sys.stderr)
     print_measured({"methods": measured, "versions": {"torch": torch.__version__}})
 
 

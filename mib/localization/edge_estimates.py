@@ -106,11 +106,13 @@ class _Runs:
         self.task, self.batch, self.through, self.weights = task, batch, through, weights
         self._products = products
         self._known = KnownOutputs()
+        self._changes: Changes | None = None
 
-    @cached_property
-    def _changes(self) -> Changes:
-        # Made when first asked for: full runs that came before need not be made again.
-        return self.task.engine.changes(self.batch.clean, self.batch.counterfactual, known=self._known)
+    def find_changes(self) -> Changes:
+        """Find what cutting changes, the first time from the full runs that were made by then: none is made twice."""
+        if self._changes is None:
+            self._changes = self.task.engine.changes(self.batch.clean, self.batch.counterfactual, known=self._known)
+        return self._changes
 
     def remember(self, share: float | None, run: Trace | CheckpointedBackward) -> None:
         """Keep what the sources of a run wrote, if it was the full run of the clean or counterfactual inputs."""
@@ -127,7 +129,7 @@ class _Runs:
 
     def products(self, gradients: Iterable[tuple[int, Tensor]]) -> Scores:
         """The estimate from some sublayers' gradients."""
-        return self._products(self.task, self._changes, gradients, weights=self.weights)
+        return self._products(self.task, self.find_changes(), gradients, weights=self.weights)
 
     def back_through_clean(self, visit: Visit) -> None:
         """Visit the gradients of the clean run, whose forward pass is kept for ``pull_back``."""
@@ -160,7 +162,7 @@ class _Runs:
         if share is None:
             return None
         if self._known.clean and not self.task.cuts_to_counterfactual:
-            self._changes  # noqa: B018 - a mean over clean outputs is next, which takes in those that are known
+            self.find_changes()  # a mean over clean outputs is next, which takes in those that are known
         clean, ablated = embeddings(self.task, self.batch)
         return torch.lerp(ablated, clean, share) + self.task.engine.position(self.batch.clean)
 
@@ -198,7 +200,7 @@ class InMemoryEstimate(_Runs):
 
     def change(self, sublayer: int) -> Stream:
         """See ``EdgeEstimate``."""
-        return self._changes.of(sublayer).sum(1)
+        return self.find_changes().of(sublayer).sum(1)
 
     def after(self, sublayer: int, change: Stream) -> Stream:
         """See ``EdgeEstimate``."""
@@ -255,7 +257,7 @@ class StreamingEstimate(_Runs):
 
     def change(self, sublayer: int) -> Stream:
         """See ``EdgeEstimate``."""
-        return self._changes.of(sublayer).sum(1)
+        return self.find_changes().of(sublayer).sum(1)
 
     def after(self, sublayer: int, change: Stream) -> Stream:
         """See ``EdgeEstimate``."""
