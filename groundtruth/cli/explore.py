@@ -127,7 +127,7 @@ def _write_circuit(
     from groundtruth.explorer.circuit_page import circuit_graph, circuit_page
     from groundtruth.explorer.language_circuit import LanguageCircuit
     from groundtruth.files import to_json, write_whole
-    from groundtruth.report.progress import working
+    from groundtruth.report.progress import count_up
     from groundtruth.report.terminal import echo_written
 
     if len(names) != 1 or Path(names[0]).suffix not in CIRCUIT_FILES or site is not None:
@@ -135,8 +135,8 @@ def _write_circuit(
             f"--models {model}: name one circuit file (.json or .pt), and leave --site out. Given: "
             f"{' '.join(names) or 'none'}."
         )
-    with working(f"measuring circuits of {model}"):
-        circuit = LanguageCircuit.read(Path(names[0]), model, about=task, top=top)
+    with count_up(f"measuring circuits of {model}") as report:
+        circuit = LanguageCircuit.read(Path(names[0]), model, about=task, top=top, report=report)
         graph = circuit_graph(circuit) if export is not None else None
         content = circuit_page(circuit).encode() if graph is None else to_json(graph)
     name = f"{Path(names[0]).stem}-{circuit.about.replace(':', '-')}"

@@ -78,7 +78,9 @@ def generate(
         bounds=bounds,
         kind="trained" if trained else "compiled",
         executor=where.choose_executor(Path("results/jobs")),
-        report=lambda items, total: tracked("training" if trained else "drawing", items, total=total),
+        report=lambda items, total, underway: tracked(
+            "training" if trained else "drawing", items, total=total, underway=underway if trained else None
+        ),
     )
     if json:
         print_json({**suite.manifest(), "seconds": round(suite.seconds, 1)})

@@ -44,5 +44,5 @@ def train_as_given(
             n_spares=spares,
             seed=seed,
             checkpoint=checkpoint,
-            progress=lambda moment: report(moment.step, moment.steps),
+            progress=lambda moment: report(round(100 * moment.share), 100),
         )

@@ -1,6 +1,6 @@
 """A circuit of a language model, from a circuit file of MIB, measured on prompts: what its page shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,7 @@ class LanguageCircuit:
         task: Held-out prompts, on the file's graph.
         tokenizer: Turns token ids into text.
         top: Size that is drawn at first; ``None`` for the page's own choice.
+        report: Told how many circuits are measured, and how many there are to measure.
     """
 
     name: str
@@ -56,9 +57,19 @@ class LanguageCircuit:
     task: LocalizationTask
     tokenizer: Any
     top: int | None = None
+    report: Callable[[int, int], object] = lambda done, total: None
 
     @classmethod
-    def read(cls, path: Path, model: str, *, about: str | None, top: int | None = None, pairs: int = 16) -> Self:
+    def read(
+        cls,
+        path: Path,
+        model: str,
+        *,
+        about: str | None,
+        top: int | None = None,
+        pairs: int = 16,
+        report: Callable[[int, int], object] = lambda done, total: None,
+    ) -> Self:
         """Read a circuit file and set its model to a task.
 
         Args:
@@ -67,6 +78,7 @@ class LanguageCircuit:
             about: A task, such as ``ioi``; by default the first that the model is shown to do.
             top: Size that is drawn at first.
             pairs: Held-out prompts to measure on.
+            report: Told how many circuits are measured, and how many there are to measure.
 
         Raises:
             GroundTruthError: If the model is no language model, the file is of another architecture, or ``top`` is not
@@ -95,7 +107,7 @@ class LanguageCircuit:
                 f"{path} is of another model: it has {_shape(file.graph)}, '{model}' has {_shape(task.graph)}."
             )
         tokenizer = shared_model(model, "cpu", torch.float32).model.tokenizer
-        found = cls(path.name, model, task_name, file, replace(task, graph=file.graph), tokenizer, top)
+        found = cls(path.name, model, task_name, file, replace(task, graph=file.graph), tokenizer, top, report)
         _ = found.sizes  # a size that is none is told before anything is measured
         return found
 
@@ -139,7 +151,7 @@ class LanguageCircuit:
     @cached_property
     def measured(self) -> Measurement:
         """The metric of the circuit of each size on every prompt."""
-        return measure(self.task, self.circuits)
+        return measure(self.task, self.circuits, report=self._report_from(0))
 
     @cached_property
     def shown_size(self) -> int:
@@ -160,8 +172,12 @@ class LanguageCircuit:
         kept = np.repeat(self.graph.edge_mask[None], len(self.drawn), axis=0)
         for row, edge in enumerate(self.drawn):
             kept[row, *self.graph.index(edge)] = False
-        found = measure(self.task, Circuits(self.graph, kept))
+        found = measure(self.task, Circuits(self.graph, kept), report=self._report_from(len(self.sizes)))
         return found.full - found.circuits
+
+    def _report_from(self, before: int) -> Callable[[int], object]:
+        """Count on from what was measured before: first the circuits of all sizes, then those without one edge."""
+        return lambda done: self.report(before + done, len(self.sizes) + len(self.drawn))
 
     @cached_property
     def scores(self) -> list[float | None]:

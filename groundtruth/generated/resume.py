@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from groundtruth.errors import ProgramError
 from groundtruth.files import from_json, to_json
 from groundtruth.generated.bounds import Bounds
+from groundtruth.generated.draw_share import SHARE
 from groundtruth.generated.lock import LOCK
 from groundtruth.generated.member import MODEL_NAME, Member, SuiteKind
 from groundtruth.source_hash import source_sha256
@@ -29,7 +30,7 @@ MANIFEST = "suite.json"
 _OUTCOME = "outcome.json"
 
 _OF_A_MODEL = files_named(WEIGHTS, MODEL, TRUTH)
-_OF_A_DRAW = rf"{files_named(_OUTCOME)}|{MODEL_NAME.pattern}(/({_OF_A_MODEL}))?"
+_OF_A_DRAW = rf"{files_named(_OUTCOME)}|{SHARE}|{MODEL_NAME.pattern}(/({_OF_A_MODEL}))?"
 _OF_A_WORKSHOP = rf"{LOCK}|[0-9]+-[0-9a-f]{{16}}(/({_OF_A_DRAW}))?"
 """Paths of all that a suite's making leaves in the folder of a model, of a draw, and of all draws."""
 

@@ -20,6 +20,7 @@ from groundtruth.executors.ordered_jobs import run_ordered
 from groundtruth.executors.same_code import code_grounds
 from groundtruth.generated.bounds import Bounds
 from groundtruth.generated.draw_job import CODE, run_draw_job, unpack_draw, write_draw_job
+from groundtruth.generated.draw_share import shares_underway
 from groundtruth.generated.lock import locked
 from groundtruth.generated.make_draw import outcome_of
 from groundtruth.generated.member import Member, SuiteKind
@@ -113,6 +114,9 @@ class Suite:
         }
 
 
+Report = Callable[[Iterator[Any], int, Callable[[], float]], Iterator[Any]]
+
+
 def generate(
     n: int,
     out: str | Path,
@@ -121,7 +125,7 @@ def generate(
     bounds: Bounds | None = None,
     kind: SuiteKind = "compiled",
     executor: Executor = ONE_PROCESS,
-    report: Callable[[Iterator[Any], int], Iterator[Any]] = lambda items, total: items,
+    report: Report = lambda items, total, underway: items,
 ) -> Suite:
     """Draw, check, prove and store a suite of models.
 
@@ -136,7 +140,8 @@ def generate(
         kind: ``compiled``, or ``trained``: networks of drawn circuits, ``wired`` and ``free`` in turn, of which those
             are kept that are certified.
         executor: Runs the draws; by default this process. The files of a worker elsewhere come back to ``out``.
-        report: Wraps what is being judged, for a progress bar.
+        report: Wraps what is being judged, for a progress bar: given the outcomes as they come, how many there will
+            be, and a function that tells how much is done of those that are being made.
 
     Raises:
         ProgramError: If ``n`` is not positive, the folder holds something else or another suite, another process
@@ -173,7 +178,7 @@ def _collected(
     jobs_of_numbers: Callable[[range], list[Job]],
     bounds: Bounds,
     executor: Executor,
-    report: Callable[[Iterator[Any], int], Iterator[Any]],
+    report: Report,
 ) -> tuple[list[tuple[Member, Job]], dict[str, int], int]:
     """Rounds of draws, each as large as what is missing, so that none is made in vain."""
     members: dict[str, tuple[Member, Job]] = {}
@@ -187,7 +192,8 @@ def _collected(
                 f"{', '.join(f'{reason} {count}' for reason, count in rejected.most_common())}. Widen the bounds."
             )
         jobs = jobs_of_numbers(range(draws, draws + missing))
-        for job, found in report(_outcomes(jobs, executor), missing):
+        underway = partial(shares_underway, [job.folder for job in jobs])
+        for job, found in report(_outcomes(jobs, executor), missing, underway):
             if isinstance(found, str):
                 rejected[found] += 1
             elif found.name in members:

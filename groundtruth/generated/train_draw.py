@@ -1,11 +1,14 @@
 """One draw of a suite of trained models: a program for which a circuit is drawn, trained and certified."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from groundtruth.errors import DomainError, ProgramError, TrainingError
 from groundtruth.generated.acceptance import Rejected
 from groundtruth.generated.bounds import Bounds
 from groundtruth.generated.draw import Drawn
+from groundtruth.generated.draw_share import told_shares
 from groundtruth.generated.idle_variables import idle_variables
 from groundtruth.generated.member import Member
 from groundtruth.store.save_trained import save_trained
@@ -46,13 +49,16 @@ def require_enumerable(bounds: Bounds) -> None:
         )
 
 
-def train_draw(drawn: Drawn, number: int, n_depths: int) -> TrainedModel:
+def train_draw(
+    drawn: Drawn, number: int, n_depths: int, *, tell: Callable[[float], None] = lambda share: None
+) -> TrainedModel:
     """Draw a circuit for a program, train it, and certify it.
 
     Args:
         drawn: The program.
         number: Number of the draw; it seeds the training, and says whose turn the kinds are.
         n_depths: How many depths are dealt out in turn, for each of which every kind has its turn.
+        tell: Told which part of the run is done.
 
     Raises:
         Rejected: If it has nothing that can be trained, or the network is not certified.
@@ -63,7 +69,7 @@ def train_draw(drawn: Drawn, number: int, n_depths: int) -> TrainedModel:
     try:
         made = train(
             program, max_seq_len=network.domain.max_seq_len, architecture=SIZES, kind=kind, n_spares=1, seed=number,
-            settings=SETTINGS,
+            settings=SETTINGS, progress=lambda moment: tell(moment.share),
         )  # fmt: skip
     except TrainingError as error:
         raise Rejected(REFUSED + _part(error.failures[0]), error.failures[0]) from error
@@ -89,7 +95,8 @@ def trained_member(model: TrainedModel, code: str) -> Member:
 def store_trained(drawn: Drawn, number: int, bounds: Bounds, folder: str) -> Member:
     """Train the network of a draw, and store it under its name in a folder; errors as of ``train_draw``."""
     low, high = bounds.depth
-    model = train_draw(drawn, number, high - low + 1)
+    with told_shares(Path(folder)) as tell:
+        model = train_draw(drawn, number, high - low + 1, tell=tell)
     save_trained(model, f"{folder}/{model.name}")
     return trained_member(model, drawn.code)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
@@ -24,19 +25,51 @@ QUIET = "GROUNDTRUTH_QUIET"
 """Variable of the environment that turns progress off; ``--quiet`` sets it for one command."""
 
 
-def tracked(label: str, items: Iterable[Item], *, total: int) -> Iterator[Item]:
+def tracked(
+    label: str, items: Iterable[Item], *, total: int, underway: Callable[[], float] | None = None
+) -> Iterator[Item]:
     """The items, with a bar that moves as they come and is gone at the end.
 
     Args:
         label: What is being done.
         items: Anything that yields.
         total: How many there will be.
+        underway: Tells how much is done of items that have not come, 0.5 for half of one: where each takes long, the
+            bar moves meanwhile.
     """
     with _bar() as bar:
-        task = bar.add_task(label, total=total)
-        for item in items:
-            yield item
-            bar.advance(task)
+        task, come = bar.add_task(label, total=total), 0
+
+        def show() -> None:
+            bar.update(task, completed=come + (underway() if underway else 0.0))
+
+        with _repeated(show) if underway and not bar.disable else contextlib.nullcontext():
+            for item in items:
+                yield item
+                come += 1
+                show()
+
+
+LOOK_AFTER = 1.0
+"""Seconds from one look at what is underway to the next."""
+
+
+@contextlib.contextmanager
+def _repeated(look: Callable[[], None]) -> Generator[None]:
+    """Look again and again, beside the thread that waits for the next item."""
+    over = threading.Event()
+
+    def look_until_over() -> None:
+        while not over.wait(LOOK_AFTER):
+            look()
+
+    beside = threading.Thread(target=look_until_over, daemon=True)
+    beside.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beside.join()
 
 
 @contextlib.contextmanager

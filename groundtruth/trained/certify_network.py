@@ -83,10 +83,12 @@ class Certifier:
     def certify(self, ablations: Sequence[Ablation] = ABLATIONS) -> Certificate:
         """Run everything."""
         start = time.process_time()
+        runs = [len(self.runs) if kind == "resample" else 1 for kind in ablations]
+        begun = [sum(runs[:index]) / sum(runs) for index in range(len(runs) + 1)]
         return Certificate(
             inputs=len(self.runs),
             behaviour=self.behaviour().claim(self.runs, donor=False),
-            records=tuple(self.ablation(kind) for kind in ablations),
+            records=tuple(self.ablation(kind, (begun[at], begun[at + 1])) for at, kind in enumerate(ablations)),
             interchanges=self.interchanges(),
             seed=self.seed,
             cells=self.cells,
@@ -104,11 +106,17 @@ class Certifier:
         tally.add(rows, rows, exact_margins(decoder, runs.double.logits[:, 1:], wanted))
         return tally
 
-    def ablation(self, ablation: Ablation) -> AblationRecord:
-        """Every edge alone, all needless ones together, random sets of them, and the circuits that suffice."""
+    def ablation(self, ablation: Ablation, shares: tuple[float, float] = (0.0, 1.0)) -> AblationRecord:
+        """Every edge alone, all needless ones together, random sets of them, and the circuits that suffice.
+
+        Args:
+            ablation: What flows along cut edges.
+            shares: Of the whole certificate: what is done before and after, for progress.
+        """
         edges: list[EdgeRecord] = []
         for index, edge in enumerate(self.runs.graph.edges):
-            self.progress(f"{ablation}: {edge}", index / len(self.runs.graph.edges))
+            share = shares[0] + (shares[1] - shares[0]) * index / len(self.runs.graph.edges)
+            self.progress(f"{ablation}: {edge}", share)
             edges.append(self.edge(edge, ablation))
         suffices, circuits, complete = self.circuits(edges, ablation)
         planned = self.network.correspondence.planned

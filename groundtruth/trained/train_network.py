@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from groundtruth.trained.kinds import Kind
 from groundtruth.trained.spare_variables import spare_probes, unit_probes
 from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
+from groundtruth.trained.training_progress import TRAINED, Moment, Progress, certificate_progress
 from groundtruth.trained.training_rows import Counterexamples, RowMaker, Rows, answer_loss
 from groundtruth.trained.training_state import (
     TrainingState,
@@ -76,28 +76,6 @@ class Settings:
     decay: float = 1e-3
     guide: float = 0.3
     idle: float = 0.3
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Where a training run is.
-
-    Attributes:
-        phase: ``wired``, ``wired, repair 1``, ..., ``strict``, ``repair 1``, ...
-        step: Steps done in this phase.
-        steps: Steps of this phase.
-        loss: The last loss.
-        worst: The smallest margin among the last rows.
-    """
-
-    phase: str
-    step: int
-    steps: int
-    loss: float = float("nan")
-    worst: float = float("nan")
-
-
-Progress = Callable[[Moment], None]
 
 
 class Trainer:
@@ -234,7 +212,7 @@ class Trainer:
             optimizer.step()
             schedule.step()
             self.steps += 1
-            self._progress(Moment(phase, step + 1, steps, float(loss.detach()), worst))
+            self._progress(Moment(phase, step + 1, steps, float(loss.detach()), worst, self._share(index, step + 1)))
             lowest = min(lowest, worst)
             if (step + 1) % WINDOW == 0:
                 if lowest >= self.settings.enough:
@@ -242,6 +220,11 @@ class Trainer:
                 lowest = float("inf")
         for value in numbers.values():
             value.requires_grad_(False)
+
+    def _share(self, index: int, step: int) -> float:
+        """Which part of the run is done after some steps of a phase, if no phase ends early."""
+        steps = [self._schedule(number)[1] for number in range(len(self._phases()))]
+        return TRAINED * (sum(steps[:index]) + step) / sum(steps)
 
     def _schedule(self, index: int) -> tuple[str, int, float]:
         """Name, steps and highest learning rate of a phase."""
@@ -381,7 +364,7 @@ def train_network(
         )
         trained = trainer.run()
         seconds = time.process_time() - start
-        certificate = certify(trained, seed=seed, n_subsets=n_subsets)
+        certificate = certify(trained, seed=seed, n_subsets=n_subsets, progress=certificate_progress(progress))
     finally:
         torch.set_num_threads(n_threads)
     if checkpoint is not None:

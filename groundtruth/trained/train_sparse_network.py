@@ -19,9 +19,10 @@ from groundtruth.rasp.evaluate import evaluate_many
 from groundtruth.trained.certify_network import N_SUBSETS, Certifier, certify
 from groundtruth.trained.cut_forward import forward
 from groundtruth.trained.prune_nodes import prune_nodes
-from groundtruth.trained.train_network import CHECKPOINT_STEPS, Moment, Progress, Trained
+from groundtruth.trained.train_network import CHECKPOINT_STEPS, Trained
 from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
+from groundtruth.trained.training_progress import Moment, Progress
 from groundtruth.trained.training_rows import answer_loss
 from groundtruth.trained.training_state import (
     TrainingState,
@@ -138,7 +139,9 @@ class SparseTrainer:
             optimizer.step()
             schedule.step()
             keep_largest(numbers, annealed_share(step + 1, settings.steps, settings.share))
-            self._progress(Moment("sparse", step + 1, settings.steps, float(loss.detach()), float(margins.min())))
+            done, worst = step + 1, float(margins.min())
+            share = done / settings.steps
+            self._progress(Moment("sparse", done, settings.steps, float(loss.detach()), worst, share))
         for value in numbers.values():
             value.requires_grad_(False)
 

@@ -1,6 +1,6 @@
 """Measure many circuits of a task: its metric for every circuit on every example."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,9 @@ class Measurement:
         return (self.circuits.mean(axis=1) - empty) / (full - empty)
 
 
-def measure(task: LocalizationTask, circuits: Circuits) -> Measurement:
+def measure(
+    task: LocalizationTask, circuits: Circuits, *, report: Callable[[int], object] = lambda done: None
+) -> Measurement:
     """Run circuits on all examples of a task and measure each.
 
     Equal circuits are run once; the whole model is a plain run, and so is the empty circuit under resampling, which
@@ -54,6 +56,7 @@ def measure(task: LocalizationTask, circuits: Circuits) -> Measurement:
     Args:
         task: The model, its inputs, and what to measure.
         circuits: Circuits of ``task.graph``.
+        report: Told after each part that is run at once how many circuits are done.
 
     Raises:
         TaskError: If the circuits are of another graph.
@@ -64,8 +67,11 @@ def measure(task: LocalizationTask, circuits: Circuits) -> Measurement:
     distinct, place = _distinct(circuits)
     by_run = [index for index in distinct if not is_full[index] and not is_empty[index]]
     values = np.empty((len(circuits) + 2, len(task)))
+    done = len(circuits) - len(by_run)
     for rows, metric in _runs(task, circuits, by_run):
         values[rows] = metric
+        done += len(rows)
+        report(done)
     # Not run as a circuit with all edges, which rounds in another order than the model.
     values[-2] = _plain(task, clean=True)
     values[-1] = _plain(task, clean=False) if task.cuts_to_counterfactual else _empty(task)

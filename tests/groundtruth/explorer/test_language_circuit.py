@@ -51,6 +51,18 @@ def test_faithfulness_is_that_of_the_prompts_and_one_edge_more_or_less_is_an_eff
     assert len(data["effects"]) == len(data["edges"]) and any(abs(data["effects"][i]) > 0 for i in unread)
 
 
+def test_progress_counts_every_circuit_that_a_page_measures(ranking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mib.metrics.measure_circuits._circuits_at_once", lambda task: 7)
+    told: list[tuple[int, int]] = []
+    circuit = replace(circuit_of(ranking), report=lambda done, total: told.append((done, total)))
+    data = circuit_page_data(circuit)
+    total = len(data["sizes"]) + len(data["edges"])
+    assert {of for _, of in told} == {total}
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert told[0][0] < len(data["sizes"]) and told[-1][0] == total
+    assert len(told) >= total // 7
+
+
 def test_a_graph_has_the_effects_of_the_drawn_edges_and_its_answer(ranking: Path) -> None:
     circuit = circuit_of(ranking)
     graph = circuit_graph(circuit)

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import threading
 
 import pytest
 
@@ -31,6 +32,43 @@ def drawn(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_terminal_shows_what_is_done_and_how_much_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = drawn(Terminal(), monkeypatch)
     assert all(label in shown for label in ("thinking", "counting", "climbing", "3/3", "1/2", "left"))
+
+
+def test_a_bar_moves_before_its_first_item_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, seen = Terminal(), threading.Event()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "LOOK_AFTER", 0.01)
+    shown: list[float] = []
+    monkeypatch.setattr(progress.Progress, "update", lambda bar, task, *, completed: shown.append(completed))
+
+    def underway() -> float:
+        if len(shown) > 2:
+            seen.set()
+        return 0.1 * len(shown)
+
+    def items():
+        assert seen.wait(10)
+        yield "first"
+
+    assert list(tracked("training", items(), total=1, underway=underway)) == ["first"]
+    assert shown[:3] == [0.0, 0.1, 0.2]
+    assert shown[-1] > 1
+    alive = [thread for thread in threading.enumerate() if "look_until_over" in thread.name]
+    assert not alive
+
+
+def test_nobody_looks_where_no_bar_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(progress, "LOOK_AFTER", 0.0)
+    asked: list[int] = []
+
+    def underway() -> float:
+        asked.append(1)
+        return 0.0
+
+    assert list(tracked("training", range(3), total=3, underway=underway)) == [0, 1, 2]
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "CI", "TTY_COMPATIBLE"])

@@ -11,7 +11,8 @@ import groundtruth
 from groundtruth.errors import ArtifactError, DomainError, TrainingError
 from groundtruth.trained.certify_network import certify
 from groundtruth.trained.prepare_network import Plan, fixed_length, looks_back_only, prepare_network
-from groundtruth.trained.train_network import Moment, Settings, Trainer
+from groundtruth.trained.train_network import Settings, Trainer, train_network
+from groundtruth.trained.training_progress import TRAINED, Moment
 from groundtruth.trained.training_rows import RowMaker
 from groundtruth.trained.wired_weights import draw_wiring
 from tests.groundtruth.trained.small_networks import GPT2, LLAMA, PLAIN, random_network
@@ -115,6 +116,19 @@ def test_what_enumeration_finds_is_repaired_with_edges_wired_too():
     settings = Settings(wired_steps=4, free_steps=2, batch=8, rounds=3)
     assert _phases("wired", settings) == {"wired": 4, "wired, repair 1": 2, "wired, repair 2": 2}
     assert _phases("free", settings) == {"wired": 4, "strict": 2, "repair 1": 1, "repair 2": 1}
+
+
+@pytest.mark.parametrize("kind", ["wired", "free", "scratch"])
+def test_the_share_of_a_run_grows_from_its_first_step_to_the_end_of_its_certificate(kind):
+    moments: list[Moment] = []
+    settings = Settings(wired_steps=4, free_steps=2, batch=8, rounds=3)
+    network = random_network(replace(GPT2, d_model=64), length=2)
+    train_network(network, kind=kind, seed=3, settings=settings, progress=moments.append, n_subsets=100)
+    shares = [moment.share for moment in moments]
+    assert shares == sorted(shares) and 0 < shares[0] < 0.3 and 0.9 < shares[-1] <= 1
+    trained = [moment.share for moment in moments if moment.phase != "certificate"]
+    assert len(set(trained)) == len(trained)
+    assert trained[-1] == pytest.approx(TRAINED)  # no phase ends early here, and every repair is needed
 
 
 def test_a_cycle_ends_once_margins_are_wide(monkeypatch):
