@@ -17,10 +17,10 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from groundtruth.bench.read_results import read_results
-from groundtruth.bench.stability import stability
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.report.notation import method_name
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.read_results import read_results
+from groundtruth.results.stability import stability
 from mib.metrics.metric_validity import kendall_tau, tau_interval
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -49,7 +49,7 @@ def points(path: Path) -> list[Point]:
         if isinstance(outcome, CircuitScores) and outcome.live and cell.method != "oracle":
             rows[cell.method, cell.model].append(outcome)
     return [
-        Point(method, model, result.track.is_control(method), jaccard, fmean(row.live.f1 for row in own if row.live))
+        Point(method, model, result.is_control(method), jaccard, fmean(row.live.f1 for row in own if row.live))
         for (method, model), own in rows.items()
         if (jaccard := stability(own)) is not None
     ]

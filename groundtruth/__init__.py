@@ -5,8 +5,9 @@ Importing the package imports nothing heavy: every name is fetched from its modu
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mib.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from groundtruth.compiled.domain import Domain
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
         UnsupportedProgram,
     )
     from groundtruth.evaluation.circuits.circuit_evaluator import score
-    from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
     from groundtruth.evaluation.circuits.localization_tasks import localization_task
     from groundtruth.evaluation.variables import VariableScores, featurization_task, score_featurizer
     from groundtruth.model import CompiledModel, load
     from groundtruth.programs.registry import Program, program
+    from groundtruth.results.circuit_scores import CircuitScores
     from groundtruth.store.catalog import shipped
     from groundtruth.testing.contract import check_method
     from groundtruth.train_model import train
@@ -50,7 +51,7 @@ _HOMES = {
     "MiscompiledProgram": "groundtruth.errors",
     "Program": "groundtruth.programs.registry",
     "ProgramError": "groundtruth.errors",
-    "CircuitScores": "groundtruth.evaluation.circuits.circuit_scores",
+    "CircuitScores": "groundtruth.results.circuit_scores",
     "TrainedModel": "groundtruth.trained.trained_model",
     "TrainingError": "groundtruth.errors",
     "UnsupportedProgram": "groundtruth.errors",
@@ -100,20 +101,6 @@ __all__ = [
     "verify",
 ]
 
-
-_ROOMS = ("bench", "generated", "pitfalls", "programs", "testing", "variants")
-"""Modules that are public as they are."""
-
-
-def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return importlib.import_module(f"groundtruth.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'groundtruth' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *_ROOMS, "__version__"})
+__getattr__, __dir__ = lazy_names(
+    __name__, _HOMES, modules=("bench", "generated", "pitfalls", "programs", "testing", "variants")
+)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from mib.whole_files import write_beside, write_whole
 
-__all__ = ["from_json", "sha256", "to_json", "write_beside", "write_whole"]
+__all__ = ["from_json", "or_none", "sha256", "to_json", "write_beside", "write_whole"]
 
 
 def sha256(content: bytes) -> str:
@@ -22,6 +22,11 @@ def to_json(data: Any) -> bytes:
     UTF-8 has no lone surrogates, which errors and file names may hold: they are spelt out.
     """
     return (re.sub("[\ud800-\udfff]", _spell_surrogate, _lines(data, depth=2)) + "\n").encode()
+
+
+def or_none(value: float) -> float | None:
+    """Write a number as JSON has it: NaN is none."""
+    return None if math.isnan(value) else value
 
 
 def from_json(content: bytes) -> Any:

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 from groundtruth.user_sources import UserFile, load_user_file, module_file
 from mib.errors import MethodError, did_you_mean
 from mib.featurization import FeaturizerMethod, as_featurizer
+from mib.levels import Level
 from mib.localization import Localizer, as_localizer
-from mib.localization.task import Level
 
 MethodT = TypeVar("MethodT", Localizer, FeaturizerMethod)
 

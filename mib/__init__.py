@@ -6,8 +6,9 @@ compiled model is to it just a model with hooks, and a task is just data and a m
 Importing the package imports nothing heavy: every name is fetched from its module when it is first used (PEP 562).
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mib.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from mib import featurization, localization, tasks
@@ -73,14 +74,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'mib' has no attribute '{name}'")
-    module = importlib.import_module(_HOMES.get(name, f"mib.{name}"))
-    value = getattr(module, name) if name in _HOMES else module
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, modules=("featurization", "localization", "tasks"))

@@ -16,9 +16,11 @@ from mib.errors import ScoreError, TaskError
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.registry import FeaturizerMethod, as_featurizer
 from mib.featurization.task import FeaturizationTask
-from mib.localization.registry import Localizer, Scores, as_localizer
+from mib.levels import Scores
+from mib.localization.registry import Localizer, as_localizer
 from mib.localization.task import LocalizationTask
-from mib.metrics.faithfulness import MAX_SIZES, Areas, MibAreas, areas, mib_areas
+from mib.metrics.circuit_selection import MAX_SIZES
+from mib.metrics.faithfulness import Areas, MibAreas, areas, mib_areas
 from mib.metrics.interchange_scores import InterchangeScores, interchange_scores, mean_squared_error
 
 Columns = Mapping[str, float | None]

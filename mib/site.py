@@ -4,10 +4,6 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args
 
-import torch
-from jaxtyping import Int
-from torch import Tensor
-
 from mib.errors import TaskError, did_you_mean
 
 Kind = Literal["residual", "head", "mlp"]
@@ -142,20 +138,6 @@ class Site:
     def at(self, positions: int | tuple[int, ...] | None) -> Self:
         """The same activation at other positions."""
         return replace(self, positions=_several(positions))
-
-    def indices(self, n_examples: int, n_positions: int) -> Int[Tensor, "example chosen"]:
-        """The positions, from the start, for each of some examples.
-
-        Raises:
-            TaskError: If a position lies outside the inputs.
-        """
-        chosen = range(n_positions) if self.positions is None else self.positions
-        outside = [p for p in chosen if not -n_positions <= p < n_positions]
-        if outside:
-            raise TaskError(
-                f"site {self} is at position {outside[0]}; the inputs have positions 0 to {n_positions - 1}."
-            )
-        return (torch.tensor([*chosen]) % n_positions).expand(n_examples, -1)
 
 
 def _several(positions: int | tuple[int, ...] | None) -> tuple[int, ...] | None:

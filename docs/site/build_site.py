@@ -53,7 +53,7 @@ API = {
         "groundtruth.compile", "groundtruth.load", "groundtruth.localization_task", "groundtruth.score",
         "groundtruth.featurization_task", "groundtruth.score_featurizer", "groundtruth.train", "groundtruth.verify",
         "groundtruth.model.CompiledModel", "groundtruth.truth.circuits.circuit.Circuit",
-        "groundtruth.bench.result.Result",
+        "groundtruth.results.result.Result",
     ),
     "mib": (
         "mib.graph", "mib.localization.task.LocalizationTask", "mib.engine.Engine",

@@ -4,16 +4,17 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from groundtruth.bench.cell import Cell, CircuitSetting, Failed, Outcome, Skipped, VariableSetting
 from groundtruth.bench.cell_store import CellStore
 from groundtruth.bench.plan_cells import find_profile, plan_cells
 from groundtruth.bench.request import Profile, Request
-from groundtruth.bench.result import Result, result_of
 from groundtruth.bench.run_cells import run_cells
 from groundtruth.bench.run_methods import run_methods
-from groundtruth.bench.summary import Spread, Summary
 from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import TRACKS, find_track
+from groundtruth.results.cell import Cell, Failed, Outcome, Skipped
+from groundtruth.results.result import Result, result_of
+from groundtruth.results.settings import CircuitSetting, VariableSetting
+from groundtruth.results.summary import Spread, Summary
 
 __all__ = [
     "TRACKS",

@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from groundtruth.bench.cell import Cell, Failed, Outcome, cell_fields, read_cell
 from groundtruth.bench.cell_key import cell_grounds
 from groundtruth.bench.parcel import Parcel, unpack
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.errors import WorkerError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.executors.same_code import differences, refusal
 from groundtruth.files import from_json, to_json
+from groundtruth.results.cell import Cell, Failed, Outcome, cell_fields, read_cell
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.variable_scores import VariableScores
 from mib.errors import MibError
 
 _OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)

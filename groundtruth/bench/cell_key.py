@@ -8,20 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from groundtruth.bench.cell import Cell, cell_fields
-from groundtruth.bench.cell_store import SCHEMA_VERSION
 from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import track_of
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model
 from groundtruth.executors.same_code import versions
+from groundtruth.results.cell import ORACLE, Cell, cell_fields
+from groundtruth.results.read_results import SCHEMA_VERSION
 from groundtruth.source_hash import source_sha256
 from groundtruth.specs import find_model
 from groundtruth.store.catalog import stored
 from groundtruth.trained.trained_weights import TrainedWeights
 from groundtruth.user_methods import is_own_method
 from groundtruth.user_sources import package_sha256
-from mib.localization.task import Level
+from mib.levels import Level
 
 
 def cell_key(cell: Cell) -> str:

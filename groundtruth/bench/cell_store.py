@@ -5,13 +5,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from groundtruth.bench.cell import Failed, Outcome, Skipped
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.files import from_json, to_json, write_whole
-
-SCHEMA_VERSION = 2
-"""Version of a stored cell and of a result file."""
+from groundtruth.results.cell import Failed, Outcome, Skipped
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.read_results import SCHEMA_VERSION
+from groundtruth.results.variable_scores import VariableScores
 
 Kept = CircuitScores | VariableScores | Skipped
 

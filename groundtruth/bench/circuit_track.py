@@ -3,27 +3,22 @@
 from functools import lru_cache
 from typing import Any
 
-from groundtruth.bench.cell import Cell, CircuitSetting
-from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
 from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES, circuit_subjects
-from groundtruth.bench.circuit_values import (
-    average_circuits,
-    circuit_record,
-    circuit_values,
-    exact_fraction,
-)
 from groundtruth.bench.request import dtype_of
-from groundtruth.bench.track import Methods, Scoring, Track
+from groundtruth.bench.track import Methods, Track
 from groundtruth.devices import pick_device
 from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
-from groundtruth.evaluation.evaluator import ORACLE, Evaluator
+from groundtruth.evaluation.evaluator import Evaluator
+from groundtruth.results.cell import ORACLE, Cell
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.settings import CircuitSetting
+from groundtruth.results.track_tables import CIRCUIT_TABLES
 from groundtruth.specs import find_model
 from groundtruth.user_methods import UserMethod, load_localizer
 from mib import localization
+from mib.levels import Level
 from mib.localization import Localizer
-from mib.localization.task import Level
 
 COMPARED = ("random", "eap", "eap-ig-inputs", "exact")
 """Methods for edges beside one's own: chance, and the usual gradient and exact ones."""
@@ -76,7 +71,7 @@ def circuit_evaluator(cell: Cell) -> Evaluator[CircuitScores]:
 
 
 CIRCUITS = Track(
-    name="circuits",
+    tables=CIRCUIT_TABLES,
     methods=Methods(
         get=localization.get,
         registered=_registered,
@@ -91,25 +86,6 @@ CIRCUITS = Track(
     evaluator_modules=(
         "groundtruth.evaluation.circuits.circuit_evaluator",
         "groundtruth.evaluation.circuits.language_model_circuits",
-    ),
-    columns=CIRCUIT_COLUMNS,
-    scoring=Scoring(
-        values=circuit_values,
-        average=average_circuits,
-        fractions=exact_fraction,
-        group=lambda _: "",
-        record=circuit_record,
-        metrics=("cpr", "cmd", "mib_cpr", "mib_cmd"),
-        exact=("auroc", "average_precision", "f1"),
-        predictors=("auroc", "average_precision", "f1", "cmd", "cpr"),
-        predicted=("real_cmd", "real_mib_cmd"),
-        language_model_columns=("mib_cpr", "mib_cmd", "cpr", "cmd"),
-        ranked_by=("auroc", "cpr"),
-        by_tier="auroc",
-    ),
-    thresholds=(
-        "auroc", "average_precision", "precision", "recall", "f1", "size_to_sufficiency", "gap",
-        "stability", "variables_auroc", "structural_auroc", "cpr", "cmd", "mib_cpr", "mib_cmd", "passes", "seconds",
     ),
     options=frozenset({"ablation", "isolated", "level", "scores", "tier", "tiers"}),
 )  # fmt: skip

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from groundtruth.bench.cell import Cell
 from groundtruth.bench.request import Profile, Request, dtype_of
 from groundtruth.bench.track import Track
 from groundtruth.devices import pick_device
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.evaluator import ORACLE
-from groundtruth.evaluation.prompts import MADE_UP
+from groundtruth.results.cell import ORACLE, Cell
+from groundtruth.results.prompts import MADE_UP
 from mib.errors import did_you_mean
 
 

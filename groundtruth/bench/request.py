@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from groundtruth.bench.cell import Setting
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.prompts import MADE_UP, Prompts
-from mib.localization.task import Level
+from groundtruth.results.prompts import MADE_UP, Prompts
+from groundtruth.results.settings import Setting
+from mib.levels import Level
 
 Parameters = Mapping[str, Mapping[str, Any]]
 """By method: hyper-parameters that are not the default."""

@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 
-from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped
 from groundtruth.bench.tracks import track_of
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.guarded_run import guard_process
+from groundtruth.results.cell import ORACLE, Cell, Failed, Outcome, Skipped
 from groundtruth.user_methods import find_method_file, is_own_method
 from mib.errors import MethodError, MibError
 

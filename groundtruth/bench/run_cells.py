@@ -5,7 +5,6 @@ from collections.abc import Generator, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from groundtruth.bench.cell import Cell, Failed, Outcome
 from groundtruth.bench.cell_job import read_cell_outcome, run_cell_job, write_cell_job
 from groundtruth.bench.cell_key import cell_key
 from groundtruth.bench.cell_store import CellStore
@@ -13,6 +12,7 @@ from groundtruth.bench.parcel import pack_sources
 from groundtruth.bench.worker_needs import worker_needs
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.executors import Executor, Processes, Serial
+from groundtruth.results.cell import Cell, Failed, Outcome
 from groundtruth.store.catalog import stored
 from groundtruth.store.file_names import WEIGHTS
 from groundtruth.workers import Lost

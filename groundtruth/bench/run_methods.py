@@ -9,10 +9,10 @@ from typing import Any
 from groundtruth.bench.cell_store import CellStore
 from groundtruth.bench.plan_cells import plan_cells
 from groundtruth.bench.request import Request
-from groundtruth.bench.result import Result, result_of
 from groundtruth.bench.run_cells import run_cells
 from groundtruth.bench.tracks import find_track
 from groundtruth.executors import choose_executor
+from groundtruth.results.result import Result, result_of
 from mib.errors import MethodError
 
 
@@ -57,11 +57,13 @@ def run_methods(
     with tempfile.TemporaryDirectory() as nowhere:
         folder = Path(nowhere if out is None else out)
         chosen = choose_executor(executor, jobs=jobs, address=address, folder=folder / "jobs")
-        cells = plan_cells(find_track(track), Request(**named, **asked), is_remote=chosen.is_remote)
+        chosen_track = find_track(track)
+        cells = plan_cells(chosen_track, Request(**named, **asked), is_remote=chosen.is_remote)
         store = CellStore(folder / "cells")
         found = {cell: outcome for cell, outcome, _ in run_cells(cells, store, executor=chosen)}
     seconds = time.perf_counter() - start
-    return result_of([(cell, found[cell]) for cell in cells], seconds=seconds, track=track)
+    controls = chosen_track.controls(cell.method for cell in cells)
+    return result_of([(cell, found[cell]) for cell in cells], seconds=seconds, controls=controls, track=track)
 
 
 def _listed(names: Sequence[str] | str | None, what: str) -> list[str] | None:

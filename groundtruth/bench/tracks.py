@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from groundtruth.bench.cell import Cell
 from groundtruth.bench.circuit_track import CIRCUITS
 from groundtruth.bench.track import Track
 from groundtruth.bench.variable_track import VARIABLES
 from groundtruth.errors import DomainError
-from mib.errors import MethodError, did_you_mean
+from groundtruth.results.cell import Cell
+from groundtruth.results.track_tables import find_tables
+from mib.errors import MethodError
 
 TRACKS: Mapping[str, Track] = {track.name: track for track in (CIRCUITS, VARIABLES)}
 
@@ -25,9 +26,7 @@ def find_track(name: str, **options: object) -> Track:
     Raises:
         DomainError: If there is no such track, or an option does not belong to it.
     """
-    if name not in TRACKS:
-        raise DomainError(f"unknown track '{name}'.{did_you_mean(name, TRACKS)} Choose from {', '.join(TRACKS)}.")
-    track = TRACKS[name]
+    track = TRACKS[find_tables(name).name]
     for option, value in options.items():
         if value is not None and option not in track.options:
             owners = " and ".join(other.name for other in TRACKS.values() if option in other.options)

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from groundtruth.bench.cell import VariableSetting
 from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.variables.featurization_tasks import Sizes
 from groundtruth.evaluation.variables.informative_variables import informative
 from groundtruth.evaluation.variables.language_model_sites import (
     LanguageModelPlace,
@@ -16,6 +14,7 @@ from groundtruth.evaluation.variables.language_model_sites import (
 )
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import KnownModel
+from groundtruth.results.settings import Sizes, VariableSetting
 from groundtruth.specs import find_model, models_in
 from groundtruth.store.catalog import stored
 from groundtruth.store.summaries import summaries

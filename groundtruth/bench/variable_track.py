@@ -3,28 +3,22 @@
 from functools import lru_cache
 from typing import Any
 
-from groundtruth.bench.cell import Cell, VariableSetting
 from groundtruth.bench.request import dtype_of
-from groundtruth.bench.track import Methods, Scoring, Track
-from groundtruth.bench.variable_columns import VARIABLE_COLUMNS
+from groundtruth.bench.track import Methods, Track
 from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, variable_subjects
-from groundtruth.bench.variable_values import (
-    average_variables,
-    count_illusions,
-    group_by_kind,
-    variable_record,
-    variable_values,
-)
 from groundtruth.devices import pick_device
-from groundtruth.evaluation.evaluator import ORACLE, Evaluator
+from groundtruth.evaluation.evaluator import Evaluator
 from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
-from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.results.cell import ORACLE, Cell
+from groundtruth.results.settings import VariableSetting
+from groundtruth.results.track_tables import VARIABLE_TABLES
+from groundtruth.results.variable_scores import VariableScores
 from groundtruth.specs import find_model
 from groundtruth.user_methods import UserMethod, load_featurizer
 from mib import featurization
 from mib.featurization import FeaturizerMethod
-from mib.localization.task import Level
+from mib.levels import Level
 
 BASELINES = (ORACLE, "no-op", "full-vector", "random-k")
 """Methods beside every table, whatever was asked for."""
@@ -75,7 +69,7 @@ _model = lru_cache(maxsize=2)(find_model)
 """Models by name, kept for the next cell: their variables may have to be proven."""
 
 VARIABLES = Track(
-    name="variables",
+    tables=VARIABLE_TABLES,
     methods=Methods(
         get=featurization.get,
         registered=_registered,
@@ -90,28 +84,5 @@ VARIABLES = Track(
     evaluator_modules=(
         "groundtruth.evaluation.variables.variable_evaluator",
         "groundtruth.evaluation.variables.language_model_variables",
-    ),
-    columns=VARIABLE_COLUMNS,
-    scoring=Scoring(
-        values=variable_values,
-        average=average_variables,
-        fractions=count_illusions,
-        group=group_by_kind,
-        record=variable_record,
-        metrics=("accuracy", "disentangle", "all_pairs", "validation"),
-        exact=("recall", "precision", "f1", "inside", "carried"),
-        predictors=("accuracy", "disentangle", "recall", "precision", "f1", "inside", "carried"),
-        predicted=("real_accuracy", "real_mib_best"),
-        language_model_columns=(
-            "accuracy", "isolation", "disentangle", "mib", "mib_mean", "mib_best", "mib_best_on_test", "selectivity",
-            "rank",
-        ),
-        ranked_by=("f1", "inside", "accuracy", "real_accuracy"),
-    ),
-    thresholds=(
-        "accuracy", "domain_accuracy", "isolation", "disentangle", "recall", "precision", "f1", "inside", "carried",
-        "natural",
-        "selectivity", "rank", "shuffled", "arbitrary", "variant", "illusion", "mib_mean", "mib_best", "real_accuracy",
-        "real_mib_best", "seconds",
     ),
 )  # fmt: skip

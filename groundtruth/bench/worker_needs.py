@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from groundtruth.bench.cell import Cell
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.executors import Needs
+from groundtruth.results.cell import Cell
 from mib import learned
 
 WORKER_MEMORY = 3 * 2**29

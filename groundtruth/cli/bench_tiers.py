@@ -15,8 +15,8 @@ def name_tier_models(models: list[str] | None, level: str) -> list[str]:
     Raises:
         DomainError: For a level without an AUROC, or a model that is a variant already.
     """
-    from groundtruth.bench.tiers_run import tier_models
     from groundtruth.errors import DomainError
+    from groundtruth.results.tiers_run import tier_models
 
     if level == "neuron":
         raise DomainError("--tiers compares AUROC against true edges or nodes; use --level edge or node.")
@@ -26,11 +26,11 @@ def name_tier_models(models: list[str] | None, level: str) -> list[str]:
 def publish_tiers(result: "Result", options: RunOptions, name: str) -> int:
     """Write the result files with the tiers in them, print the table or JSON, and give the exit code."""
     from groundtruth.bench.result_data import result_data
-    from groundtruth.bench.tiers_run import tier_data
     from groundtruth.files import to_json
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.tiers_view import tier_markdown, tier_view
     from groundtruth.report.views.track_report import result_csv, result_ending, write_contents
+    from groundtruth.results.tiers_run import tier_data
 
     data = {**result_data(result), "tiers": tier_data(result)}
     contents = {"json": to_json(data), "csv": result_csv(result).encode(), "md": tier_markdown(result).encode()}

@@ -28,7 +28,7 @@ from groundtruth.cli.options import (
 
 if TYPE_CHECKING:
     from groundtruth.bench import Request, Result, Track
-    from groundtruth.bench.cell import Cell, Outcome
+    from groundtruth.results.cell import Cell, Outcome
 
 
 @Parameter(name="*")
@@ -112,7 +112,7 @@ class Asked:
             others: Fields of the request that differ from what is said here.
         """
         from groundtruth.bench import Request
-        from groundtruth.evaluation.prompts import Prompts
+        from groundtruth.results.prompts import Prompts
 
         said: dict[str, Any] = {
             "profile": self.profile, "models": split(self.models, "--models"), "tasks": split(self.task, "--task"),
@@ -173,7 +173,8 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     from groundtruth.report.standing import choose_columns
 
     torch.set_num_threads(1)
-    choose_columns(track.columns, "screen", split(options.columns, "--columns"))  # a wrong name is told before the run
+    # A wrong name is told before the run.
+    choose_columns(track.tables.columns, "screen", split(options.columns, "--columns"))
     refuse_methods_of_others(track, request.methods or ())
     executor = options.choose_executor(options.out / "jobs")
     cells = plan_cells(track, request, is_remote=executor.is_remote)
@@ -196,7 +197,8 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     }  # fmt: skip
     if "level" in track.options:
         asked["level"] = request.level
-    return result_of([(cell, found[cell]) for cell in cells], **asked, **how, **settings)
+    controls = track.controls(cell.method for cell in cells)
+    return result_of([(cell, found[cell]) for cell in cells], controls=controls, **asked, **how, **settings)
 
 
 def print_plan(track: "Track", request: "Request", options: RunOptions) -> int:

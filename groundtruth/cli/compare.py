@@ -29,14 +29,14 @@ def compare(
         wide: Keep every column, however long the lines become.
         json: Print JSON.
     """
-    from groundtruth.bench.compare_results import compare_results, worse_than
-    from groundtruth.bench.read_results import read_results
-    from groundtruth.bench.thresholds import parse_limits
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.comparison_view import comparison_data, comparison_view
+    from groundtruth.results.compare_results import compare_results, worse_than
+    from groundtruth.results.read_results import read_results
+    from groundtruth.results.thresholds import parse_limits
 
     first, second = read_results([before]), read_results([after])
-    limits = parse_limits(fail_if_worse, first.track.thresholds, option="--fail-if-worse")
+    limits = parse_limits(fail_if_worse, first.tables.thresholds, option="--fail-if-worse")
     found = compare_results(first, second)
     worse = worse_than(found, limits) if fail_if_worse is not None else []
     if json:

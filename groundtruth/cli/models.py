@@ -34,9 +34,9 @@ def models(*, family: str | None = None, variants: bool = False, tier: str | Non
         found = of_family(folder_summaries(library() / tier), family)
         table = models_table
     elif tier is not None or variants:
-        from groundtruth.bench.model_tiers import mixtures
         from groundtruth.errors import DomainError
         from groundtruth.model import load_compiled
+        from groundtruth.results.model_tiers import mixtures
         from groundtruth.variants.tiers import MIXTURE
 
         if tier == MIXTURE:

@@ -174,7 +174,7 @@ def require_level(level: str) -> Any:
         TaskError: If it is none.
     """
     from mib.errors import TaskError, did_you_mean
-    from mib.localization.task import LEVELS
+    from mib.levels import LEVELS
 
     if level not in LEVELS:
         raise TaskError(f"unknown level '{level}'.{did_you_mean(level, LEVELS)} Choose from {', '.join(LEVELS)}.")

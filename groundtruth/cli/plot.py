@@ -29,7 +29,6 @@ def plot(
         methods: Which methods are drawn as lines and points; by default the best seven, the oracle and random.
         ablation: Under which ablation; by default the first of the result.
     """
-    from groundtruth.bench.read_results import read_results
     from groundtruth.cli.options import require_writable
     from groundtruth.errors import DomainError
     from groundtruth.files import write_whole
@@ -38,6 +37,7 @@ def plot(
     from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo_written
     from groundtruth.report.views.result_figures import choose_figures, result_figures
+    from groundtruth.results.read_results import read_results
 
     if out.suffix not in SUFFIXES:
         raise DomainError(f"--out {out}: a picture ends in {', '.join(SUFFIXES)}. Name one, such as figure.svg.")

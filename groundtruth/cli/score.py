@@ -52,12 +52,12 @@ def score(
         options: How it is run.
     """
     require_writable(options.out)
-    from groundtruth.bench.thresholds import parse_thresholds, unmet_thresholds
+    from groundtruth.results.thresholds import parse_thresholds, unmet_thresholds
 
     track, level = asked.find_track(scores=scores), asked.scored
     if scores is not None:
         require_writable(scores, "--scores")
-    thresholds = parse_thresholds(fail_under, track.thresholds)
+    thresholds = parse_thresholds(fail_under, track.tables.thresholds)
     parameters = parameters_in(set, method, track.methods.parameters(method, level))
     others = track.methods.compared(level) if against is None else split(against, "--against", empty=True) or []
     request = asked.request(

@@ -29,13 +29,13 @@ def validity(
         wide: Keep every tier, however long the lines become.
         json: Print JSON.
     """
-    from groundtruth.bench.read_results import read_results
-    from groundtruth.bench.tracks import find_track
     from groundtruth.errors import ArtifactError
     from groundtruth.files import write_whole
     from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.validity_view import validity_markdown, validity_view
+    from groundtruth.results.read_results import read_results
+    from groundtruth.results.track_tables import find_tables
     from groundtruth.validity.references import read_references
     from groundtruth.validity.tier_scores import read_tier_scores
     from groundtruth.validity.tiers_of_result import tier_scores
@@ -43,9 +43,9 @@ def validity(
 
     if results:
         result = read_results(results)
-        chosen, scores, learned = result.track, tier_scores(result), learned_references(result)
+        chosen, scores, learned = result.tables, tier_scores(result), learned_references(result)
     else:
-        chosen, learned = find_track(track), []
+        chosen, learned = find_tables(track), []
         scores = read_tier_scores(chosen.name)
         if not scores:
             raise ArtifactError(f"no scores of the track of {track} ship: give result files of groundtruth bench.")

@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
-ORACLE = "oracle"
-"""The name of the method that is given the truth."""
-
 Scores = TypeVar("Scores", covariant=True)
 
 

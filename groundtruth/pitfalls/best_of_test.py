@@ -11,7 +11,7 @@ from groundtruth.model import load_compiled
 from groundtruth.pitfalls.pitfall import Demonstration, Exhibit, Finding, pitfall
 from mib.featurization import FeaturizationTask, Featurizer, Site
 from mib.featurization.methods.random_subspace import random_rotation
-from mib.metrics.interchange_scores import mib_aggregate
+from mib.metrics.site_aggregate import mib_aggregate
 
 CANDIDATES = 30
 """Subspaces tried in each layer, as MIB tries positions."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from groundtruth.bench.result import Result
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.files import write_whole
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.result import Result
 from mib.graph import EdgeScores, Graph, NodeScores
 from mib.leaderboard.formats import write_circuit
-from mib.localization import Scores
+from mib.levels import Scores
 
 JSON_NAME, CSV_NAME = "importances.json", "scores.csv"
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped
-from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
+from groundtruth.results.cell import Cell, Failed, Outcome, Skipped
+from groundtruth.results.result import Result
 from groundtruth.scoreboard.bundle import Bundle
 from groundtruth.user_methods import is_own_method
 
@@ -72,7 +72,8 @@ def build_board(bundles: Sequence[Bundle]) -> Board:
     settings = {name: value for name, value in widest.result.settings.items() if name not in ("method", "parameters")}
     seconds = sum(bundle.result.seconds for bundle in bundles)
     incomplete = {name: n for name, n in missing.items() if n}
-    return Board(Result(tuple(kept), settings, seconds), origins, incomplete, len(places))
+    controls = frozenset(name for name, one in origins.items() if one.bundle.result.is_control(one.name))
+    return Board(Result(tuple(kept), settings, seconds, controls), origins, incomplete, len(places))
 
 
 def _require_one_truth(bundles: Sequence[Bundle]) -> None:

@@ -7,11 +7,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from groundtruth.bench.cell_store import SCHEMA_VERSION
-from groundtruth.bench.read_results import read_results
-from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
 from groundtruth.files import from_json
+from groundtruth.results.read_results import SCHEMA_VERSION, read_results
+from groundtruth.results.result import Result
 from groundtruth.user_methods import is_own_method
 
 CELLS = "cells"

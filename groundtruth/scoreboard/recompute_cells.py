@@ -11,15 +11,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped, cell_fields
 from groundtruth.bench.cell_job import read_cell_outcome, run_cell_job
 from groundtruth.bench.cell_key import evaluator_sha256
-from groundtruth.bench.compare_results import SAME
-from groundtruth.bench.tracks import track_of
+from groundtruth.bench.tracks import find_track
 from groundtruth.bench.worker_needs import worker_needs
 from groundtruth.errors import ArtifactError
 from groundtruth.executors import Executor
 from groundtruth.executors.same_code import versions
+from groundtruth.results.cell import Cell, Failed, Outcome, Skipped, cell_fields
+from groundtruth.results.compare_results import SAME
+from groundtruth.results.track_tables import TABLES
 from groundtruth.scoreboard.bundle import Bundle
 from groundtruth.user_methods import is_own_method
 from groundtruth.workers import Lost
@@ -112,7 +113,7 @@ def run_again(common: str, job: str) -> str:
 def other_grounds(bundle: Bundle) -> list[str]:
     """Say what scored the bundle that is otherwise here, so that numbers may differ without anybody's fault."""
     told: list[str] = []
-    if bundle.code_sha256 != (own := evaluator_sha256(bundle.result.track)):
+    if bundle.code_sha256 != (own := evaluator_sha256(find_track(bundle.result.tables.name))):
         told.append(f"the code that scores: {bundle.code_sha256[:12]} there, {own[:12]} here")
     here = versions()
     names = sorted({*bundle.versions, *here})
@@ -149,7 +150,7 @@ def _differences(cell: Cell, before: Outcome, answer: str | Lost) -> Iterator[st
         if _kind(before) != _kind(after):
             yield f"{_kind(before)} there, {_kind(after)} here"
         return
-    values = track_of(cell).scoring.values
+    values = TABLES[cell.setting.track].scoring.values
     yield from _changed_values(values(before), values(after))
 
 

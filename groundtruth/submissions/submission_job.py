@@ -13,9 +13,9 @@ from typing import Any
 from groundtruth.bench.parcel import unpack
 from groundtruth.errors import WorkerError
 from groundtruth.evaluation.language_models import checkpoint_sha256
-from groundtruth.evaluation.prompts import Prompts
 from groundtruth.executors.same_code import differences, refusal, versions
 from groundtruth.files import from_json, to_json
+from groundtruth.results.prompts import Prompts
 from groundtruth.source_hash import source_sha256
 from groundtruth.submissions.submitted_method import SubmittedMethod
 from mib import learned

@@ -9,7 +9,7 @@ from groundtruth.bench.tracks import find_track
 from groundtruth.user_methods import is_own_method, load_featurizer, load_localizer
 from mib import featurization, localization
 from mib.leaderboard.submissions import Places, Plan, Setup, plan_circuits, plan_featurizers
-from mib.localization.task import Level
+from mib.levels import Level
 
 SubmittedTrack = Literal["circuits", "featurizers"]
 

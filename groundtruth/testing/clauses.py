@@ -11,8 +11,9 @@ from groundtruth.testing.snapshot import Snapshot
 from mib.errors import MibError, shorten
 from mib.featurization import FeaturizationTask, Featurizer, measure_featurizer
 from mib.graph import EdgeScores, NeuronScores, NodeScores
+from mib.levels import Level
 from mib.localization.registry import RESULT
-from mib.localization.task import Level, LocalizationTask
+from mib.localization.task import LocalizationTask
 
 Track = Literal["circuits", "variables"]
 

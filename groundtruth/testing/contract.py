@@ -19,9 +19,9 @@ from groundtruth.testing.snapshot import Snapshot
 from mib.errors import MethodError, MibError
 from mib.featurization import FeaturizationTask, FeaturizerMethod, as_featurizer
 from mib.featurization.registry import Method as FeaturizerFunction
+from mib.levels import Level
 from mib.localization import as_localizer
 from mib.localization.registry import Method as LocalizerFunction
-from mib.localization.task import Level
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from tracr.rasp import rasp
 
 from groundtruth.compiler.compile_program import compile
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
-from groundtruth.evaluation.variables.featurization_tasks import Sizes, featurization_task
+from groundtruth.evaluation.variables.featurization_tasks import featurization_task
 from groundtruth.model import CompiledModel
+from groundtruth.results.settings import Sizes
 from mib.featurization import FeaturizationTask
-from mib.localization.task import Level, LocalizationTask
+from mib.levels import Level
+from mib.localization.task import LocalizationTask
 
 _SOUGHT = (("hist", "residual.0.mid"), ("hist", "residual.0.post"), ("is_b", "residual.0.post"))
 """The variable and the site of each mock model; the first is held as a number, 1/(1 + hist)."""

@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from groundtruth.bench.result import Result
-from groundtruth.bench.result_data import or_none
-from groundtruth.bench.track import Track
-from groundtruth.bench.tracks import find_track
 from groundtruth.errors import DomainError
+from groundtruth.files import or_none
+from groundtruth.results.result import Result
+from groundtruth.results.track_tables import TABLES, TrackTables
 from groundtruth.validity.agreement import TierAgreement, agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores
@@ -46,12 +45,12 @@ class ValidityReport:
 
 
 def validity_report(
-    track: Track, scores: Sequence[TierScores], references: Sequence[Reference], score: str | None = None
+    tables: TrackTables, scores: Sequence[TierScores], references: Sequence[Reference], score: str | None = None
 ) -> ValidityReport:
     """Hold a score on every tier against every reference.
 
     Args:
-        track: Track of the scores.
+        tables: Tables of the track of the scores.
         scores: Of the contestants, tier by tier.
         references: Rankings of methods without a truth.
         score: Column of the track; by default the first that predicts.
@@ -59,14 +58,14 @@ def validity_report(
     Raises:
         DomainError: If the score is no column that predicts.
     """
-    known = track.scoring.predictors
+    known = tables.scoring.predictors
     chosen = known[0] if score is None else score
     if chosen not in known:
         raise DomainError(
             f"score='{chosen}' predicts nothing.{did_you_mean(chosen, known)} Choose from {', '.join(known)}."
         )
     own = tuple(one for one in scores if one.score == chosen)
-    return ValidityReport(track.name, chosen, own, tuple(references))
+    return ValidityReport(tables.name, chosen, own, tuple(references))
 
 
 @cache
@@ -77,7 +76,7 @@ def shipped_report(track: str) -> ValidityReport | None:
         ArtifactError: If a file that ships is none of tier scores or references.
     """
     scores = read_tier_scores(track)
-    return validity_report(find_track(track), scores, read_references(track)) if scores else None
+    return validity_report(TABLES[track], scores, read_references(track)) if scores else None
 
 
 def result_transfer(result: Result, ablation: str) -> dict[str, float]:
@@ -86,7 +85,7 @@ def result_transfer(result: Result, ablation: str) -> dict[str, float]:
     Nothing is said of other questions than the one that was measured: circuits of edges under resample ablation.
     """
     own, measured = _as_measured(result, ablation)
-    report = shipped_report(result.track.name)
+    report = shipped_report(result.tables.name)
     return transfer_scores(own, measured, report.references) if own and report else {}
 
 
@@ -98,13 +97,13 @@ def result_report(result: Result, ablation: str) -> ValidityReport | None:
     if not asks_as_measured(result, ablation):
         return None
     _, measured = _as_measured(result, ablation)
-    report = shipped_report(result.track.name)
-    return validity_report(result.track, measured, report.references, report.score) if measured and report else report
+    report = shipped_report(result.tables.name)
+    return validity_report(result.tables, measured, report.references, report.score) if measured and report else report
 
 
 def _as_measured(result: Result, ablation: str) -> tuple[list[TierScores], list[TierScores]]:
     """The tiers of a result that were run on the models that were measured, and what was measured on these tiers."""
-    report = shipped_report(result.track.name)
+    report = shipped_report(result.tables.name)
     if report is None or not asks_as_measured(result, ablation):
         return [], []
     known = {one.tier: one for one in report.scores}
@@ -121,10 +120,10 @@ def asks_as_measured(result: Result, ablation: str) -> bool:
 
 def learned_references(result: Result) -> list[Reference]:
     """Take the ranking of contestants on the learned models of a result, where they were run on any."""
-    track, date = result.track, str(result.settings.get("date", "")) or "this result"
+    tables, date = result.tables, str(result.settings.get("date", "")) or "this result"
     models = sorted({cell.model for cell, _ in result.outcomes if cell.task})
     found: list[Reference] = []
-    for column in track.scoring.predicted:
+    for column in tables.scoring.predicted:
         values = {
             summary.method: summary.columns[column].mean
             for summary in result.summaries(result.ablations[0] if result.ablations else "")
@@ -132,9 +131,9 @@ def learned_references(result: Result) -> list[Reference]:
         }
         if len(values) > 1:
             name = f"{column.removeprefix('real_').replace('_', ' ')} on {', '.join(models)}"
-            better = "lower" if column in track.lower_is_better else "higher"
+            better = "lower" if column in tables.lower_is_better else "higher"
             found.append(
-                Reference(name, track.name, better, values, f"learned models {', '.join(models)}", "measured", date)
+                Reference(name, tables.name, better, values, f"learned models {', '.join(models)}", "measured", date)
             )
     return found
 

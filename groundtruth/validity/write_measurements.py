@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
-from groundtruth.bench.read_results import read_results
-from groundtruth.bench.result import Result, Scores
 from groundtruth.files import to_json, write_whole
+from groundtruth.results.read_results import read_results
+from groundtruth.results.result import Result, Scores
 from groundtruth.validity.references import FOLDER, SCHEMA_VERSION, Reference, read_references
 from groundtruth.validity.tier_scores import SHIPPED
-from groundtruth.validity.tiers_of_result import write_tier_scores
+from groundtruth.validity.write_tier_scores import write_tier_scores
 from mib.learned import panel_members
 
 COLUMNS = {"circuits": ("cmd", "cpr"), "variables": ("accuracy",)}
@@ -39,11 +39,11 @@ def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = 
         date: Day of the measurement, ISO 8601.
         before: What was measured before.
     """
-    track, values = result.track, dict[str, dict[str, dict[str, float]]]()
+    tables, values = result.tables, dict[str, dict[str, dict[str, float]]]()
     for cell, outcome in result.outcomes:
-        if isinstance(outcome, Scores) and cell.task and not track.is_control(cell.method):
-            for column in COLUMNS[track.name]:
-                value = track.scoring.values(outcome).get(column)
+        if isinstance(outcome, Scores) and cell.task and not result.is_control(cell.method):
+            for column in COLUMNS[tables.name]:
+                value = tables.scoring.values(outcome).get(column)
                 if value is not None:
                     values.setdefault(column, {}).setdefault(cell.method, {})[cell.place] = value
     models = sorted({cell.model for cell, _ in result.outcomes if cell.task})
@@ -55,13 +55,13 @@ def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = 
     for index, (column, methods) in enumerate(values.items()):
         places = set[str]().union(*methods.values())
         means = {name: round(fmean(own.values()), 5) for name, own in methods.items() if own.keys() == places}
-        better = "lower" if column in track.lower_is_better else "higher"
+        better = "lower" if column in tables.lower_is_better else "higher"
         name = f"{column.upper()} on {len({p.partition('/')[0] for p in places})} learned models"
         means = {**kept.get(name, {}), **means}
         references.append({"name": name, "better": better, "values": means, "headline": index == 0})
     return {
         "schema_version": SCHEMA_VERSION,
-        "track": track.name,
+        "track": tables.name,
         "source": source,
         "trust": "measured",
         "note": note,
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not paths:
         raise SystemExit("Name result files of groundtruth bench.")
     result = read_results(paths)
-    name = result.track.name
+    name = result.tables.name
     if result.has_compiled:
         write_tier_scores(result, SHIPPED / f"{name}.json")
     # The default table has the first learned model beside compiled ones, which is no panel.

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mib.featurization.prefix_cache import PrefixCache
+from mib.featurization.site_positions import site_positions
 from mib.featurization.site_runs import Recording, record, resume, site_width
 from mib.featurization.task_data import TaskData
 from mib.models.adapters.anatomy import Anatomy
@@ -98,7 +99,7 @@ class Pairs:
             rows = torch.cat((tokens, attention.to(tokens.dtype)), dim=1)
         distinct, where = rows.unique(dim=0, return_inverse=True)
         n_examples, n_positions = task.base.shape
-        usual = task.site.indices(n_examples, n_positions).to(task.base.device)
+        usual = site_positions(task.site, n_examples, n_positions).to(task.base.device)
         return cls(
             anatomy=task.anatomy,
             site=task.site,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mib.errors import TaskError, shorten
+from mib.featurization.site_positions import site_positions
 from mib.featurization.site_runs import check_site
 from mib.featurization.task_data import TaskData
 from mib.tensor_checks import require_integers, require_tensor, require_whole_number
@@ -74,11 +75,11 @@ def _check_inputs(task: TaskData) -> None:
 
 def _check_positions(task: TaskData) -> None:
     n_examples, n_positions = task.base.shape
-    usual = task.site.indices(n_examples, n_positions) if task.base_positions is None else task.base_positions
+    usual = site_positions(task.site, n_examples, n_positions) if task.base_positions is None else task.base_positions
     for name in ("base_positions", "source_positions"):
         positions: Tensor | None = getattr(task, name)
         if positions is None:
-            positions = task.site.indices(n_examples, n_positions)
+            positions = site_positions(task.site, n_examples, n_positions)
         if positions.shape != (n_examples, usual.shape[1]):
             raise TaskError(
                 f"{name} has shape {tuple(positions.shape)}; expected [example, chosen] = "
@@ -126,7 +127,9 @@ def _check_labels(task: TaskData) -> None:
     for name in ("isolates", "family"):
         _check_shape(task, name, torch.Size([len(task)]))
     n_chosen = (
-        task.site.indices(*task.base.shape).shape[1] if task.base_positions is None else task.base_positions.shape[1]
+        site_positions(task.site, *task.base.shape).shape[1]
+        if task.base_positions is None
+        else task.base_positions.shape[1]
     )
     for name in ("base_values", "source_values"):
         _check_shape(task, name, torch.Size([len(task), n_chosen]))

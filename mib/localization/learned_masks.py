@@ -10,8 +10,9 @@ from torch import Tensor
 from mib.engine.metric import Metric
 from mib.errors import MethodError
 from mib.graph import EdgeScores, Graph, NodeScores
+from mib.levels import Level
 from mib.localization.objectives import Loss, Objective, require_gradient
-from mib.localization.task import Level, LocalizationTask
+from mib.localization.task import LocalizationTask
 
 Weights = Float[Tensor, "#row part"]
 """One number a part, between 0 (cut) and 1 (kept); one row for all examples, or one for each."""

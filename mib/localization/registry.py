@@ -8,12 +8,12 @@ from typing import Any
 from mib.engine.ablations import ABLATIONS, Ablation, check_ablation
 from mib.errors import MethodError, did_you_mean
 from mib.graph import EdgeScores, NeuronScores, NodeScores
+from mib.levels import LEVELS, Level, Scores
 from mib.localization.objectives import require_gradient
-from mib.localization.task import LEVELS, Level, LocalizationTask
+from mib.localization.task import LocalizationTask
 from mib.method_signature import check_parameters, check_signature, description_of, parameters_of
 from mib.registry import Registry
 
-Scores = EdgeScores | NodeScores | NeuronScores
 Method = Callable[..., Scores]
 RESULT: dict[Level, type[Scores]] = {"edge": EdgeScores, "node": NodeScores, "neuron": NeuronScores}
 

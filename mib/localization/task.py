@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,12 +15,10 @@ from mib.engine.metric_contract import check_first_position, check_metric
 from mib.engine.row_batches import Work
 from mib.errors import TaskError, did_you_mean
 from mib.graph import Graph
+from mib.levels import LEVELS, Level
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.decompose import Model, decompose
 from mib.tensor_checks import as_mask, require_integers, require_tensor, require_whole_number
-
-Level = Literal["edge", "node", "neuron"]
-LEVELS: tuple[Level, ...] = get_args(Level)
 
 WORTH_SKIPPING = 2**16
 """Products that unembedding the positions that a metric does not read takes, from which on it is left out."""

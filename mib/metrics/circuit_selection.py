@@ -18,13 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mib.errors import ScoreError, did_you_mean
-from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
+from mib.graph import EdgeScores, Graph, NeuronScores
+from mib.levels import Scores
 
 Ranking = Literal["signed", "absolute"]
 RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
 Selection = Literal["top-n", "greedy"]
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
-AnyScores = EdgeScores | NodeScores | NeuronScores
+
+MAX_SIZES = 129
+"""Sizes at most that areas are measured at by default; a graph with fewer edges is measured at every size."""
 
 MIB_FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """The shares of the edges, nodes or neurons at which MIB evaluates a ranking."""
@@ -82,7 +85,7 @@ def edge_order(
 
 
 def select(
-    scores: AnyScores,
+    scores: Scores,
     sizes: Sequence[int],
     *,
     ranking: Ranking = "absolute",
@@ -121,18 +124,18 @@ def select(
     return prune_circuits(circuits) if prune else circuits
 
 
-def n_scored(scores: AnyScores) -> int:
+def n_scored(scores: Scores) -> int:
     """Return how many edges, nodes or neurons have a score."""
     values = scores.flat if isinstance(scores, EdgeScores) else scores.values
     return int(np.count_nonzero(~np.isnan(values)))
 
 
-def mib_sizes(scores: AnyScores) -> tuple[int, ...]:
+def mib_sizes(scores: Scores) -> tuple[int, ...]:
     """The ten sizes at which MIB evaluates: each fraction of the scored parts, rounded down."""
     return tuple(int(fraction * n_scored(scores)) for fraction in MIB_FRACTIONS)
 
 
-def every_size(scores: AnyScores, *, limit: int | None = None) -> tuple[int, ...]:
+def every_size(scores: Scores, *, limit: int | None = None) -> tuple[int, ...]:
     """All sizes from 0 to the number of scored parts, or at most ``limit`` of them.
 
     With a limit, sizes grow quadratically, so that small circuits, where curves bend, are the best resolved; 0 and
@@ -215,7 +218,7 @@ def strengths(values: NDArray[np.float64], ranking: Ranking) -> NDArray[np.float
     return np.where(np.isnan(values), np.inf, strength)
 
 
-def _check_sizes(scores: AnyScores, sizes: Sequence[int]) -> None:
+def _check_sizes(scores: Scores, sizes: Sequence[int]) -> None:
     total = n_scored(scores)
     wrong = next((size for size in sizes if not 0 <= size <= total), None)
     if wrong is not None:

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from mib.errors import ScoreError
 from mib.graph import Graph
+from mib.levels import Scores
 from mib.localization.task import LocalizationTask
 from mib.metrics.circuit_selection import (
+    MAX_SIZES,
     MIB_FRACTIONS,
-    AnyScores,
     Circuits,
     Ranking,
     Selection,
@@ -33,9 +34,6 @@ from mib.metrics.circuit_selection import (
     select,
 )
 from mib.metrics.measure_circuits import Measurement, measure
-
-MAX_SIZES = 129
-"""Sizes at most that ``areas`` measures by default; a graph with fewer edges is measured at every size."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ class Areas:
     absolute: Curve
 
 
-def mib_cpr(task: LocalizationTask, scores: AnyScores, *, selection: Selection = "top-n") -> Curve:
+def mib_cpr(task: LocalizationTask, scores: Scores, *, selection: Selection = "top-n") -> Curve:
     """MIB's circuit performance ratio; its value is ``.area_under``.
 
     Args:
@@ -137,12 +135,12 @@ def mib_cpr(task: LocalizationTask, scores: AnyScores, *, selection: Selection =
     return _curves(task, scores, mib_sizes(scores), ("signed",), selection, fractions=MIB_FRACTIONS)[0][0]
 
 
-def mib_cmd(task: LocalizationTask, scores: AnyScores, *, selection: Selection = "top-n") -> Curve:
+def mib_cmd(task: LocalizationTask, scores: Scores, *, selection: Selection = "top-n") -> Curve:
     """MIB's circuit-model distance; its value is ``.area_from_1``. Arguments and errors as ``mib_cpr``."""
     return _curves(task, scores, mib_sizes(scores), ("absolute",), selection, fractions=MIB_FRACTIONS)[0][0]
 
 
-def mib_areas(task: LocalizationTask, scores: AnyScores, *, selection: Selection = "top-n") -> MibAreas:
+def mib_areas(task: LocalizationTask, scores: Scores, *, selection: Selection = "top-n") -> MibAreas:
     """MIB's CPR and CMD together: a circuit that both rankings choose is run once. As ``mib_cpr``."""
     rankings: tuple[Ranking, ...] = ("signed", "absolute")
     curves, _ = _curves(task, scores, mib_sizes(scores), rankings, selection, fractions=MIB_FRACTIONS)
@@ -182,7 +180,7 @@ def mib_curve_of_circuits(task: LocalizationTask, circuits: Circuits) -> Curve:
 
 def areas(
     task: LocalizationTask,
-    scores: AnyScores,
+    scores: Scores,
     *,
     selection: Selection = "top-n",
     max_sizes: int | None = MAX_SIZES,
@@ -218,7 +216,7 @@ def areas(
     )
 
 
-def _check_options(scores: AnyScores, n_bootstrap: int, confidence: float) -> None:
+def _check_options(scores: Scores, n_bootstrap: int, confidence: float) -> None:
     if n_bootstrap < 0 or not 0 < confidence < 1:
         raise ScoreError(
             f"n_bootstrap={n_bootstrap}, confidence={confidence}: use a count of at least 0 and a share in (0, 1)."
@@ -237,7 +235,7 @@ def _estimate(value: float, samples: NDArray[np.float64], confidence: float) -> 
 
 def _curves(
     task: LocalizationTask,
-    scores: AnyScores,
+    scores: Scores,
     sizes: Sequence[int],
     rankings: Sequence[Ranking],
     selection: Selection,

@@ -8,7 +8,8 @@ import torch
 from mib.engine.ablations import Ablation
 from mib.engine.metric import Metric
 from mib.errors import TaskError
-from mib.localization.task import Level, LocalizationTask
+from mib.levels import Level
+from mib.localization.task import LocalizationTask
 from mib.metrics.answer_metrics import LogitDifference
 from mib.metrics.probability_difference import ProbabilityDifference
 from mib.models.adapters.anatomy import Anatomy

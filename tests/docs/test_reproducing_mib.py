@@ -17,7 +17,7 @@ from groundtruth.evaluation.language_models import is_language_model
 from mib.engine.row_batches import Widths, bytes_of_a_row
 from mib.leaderboard.formats.circuit_folders import CELLS
 from mib.leaderboard.submissions.leaderboard_models import MODELS
-from mib.localization.task import LEVELS
+from mib.levels import LEVELS
 from mib.models.model_names import MODELS as HUB_IDS
 
 FOLDER = Path(__file__).parents[2] / "docs"

@@ -32,6 +32,18 @@ def test_listing_programs_and_models_needs_no_torch(arguments: list[str]) -> Non
     assert loaded_by(code) <= {"numpy", "tracr"}
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from groundtruth.cli import main\ntry:\n    main(['validity', '--json'])\nexcept SystemExit:\n    pass",
+        "import groundtruth.results.read_results, groundtruth.results.tiers_run, groundtruth.results.thresholds",
+        "import groundtruth.report.views.comparison_view, groundtruth.report.views.result_figures",
+    ],
+)
+def test_reading_comparing_and_plotting_results_needs_no_torch(code: str) -> None:
+    assert loaded_by(code) <= {"numpy", "scipy"}
+
+
 def test_executors_of_clusters_are_imported_when_they_are_chosen() -> None:
     assert loaded_by("from groundtruth.executors import choose_executor\nchoose_executor('processes')") == set()
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundtruth.bench.read_results import read_results
 from groundtruth.errors import ArtifactError, GroundTruthError, ProgramError
 from groundtruth.files import to_json
 from groundtruth.generated import Bounds
 from groundtruth.generated.resume import MANIFEST, WORKSHOP, Job, kept, require_folder
 from groundtruth.report.views.result_page import read_result, result_page
+from groundtruth.results.read_results import read_results
 from groundtruth.store import catalog, summaries
 from groundtruth.store.measurements import read_measurements
 from groundtruth.store.read_trained import read_certificate, read_trained_network

@@ -9,8 +9,8 @@ import pytest
 from groundtruth.bench import CellStore, run_cells
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.cli import main
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.executors import Processes
+from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.user_methods import load_localizer
 from mib.errors import MethodError
 from tests.groundtruth.bench.cell_makers import circuit_cell, forget_package

@@ -7,6 +7,7 @@ import torch
 
 from mib.errors import TaskError
 from mib.featurization import Site
+from mib.featurization.site_positions import site_positions
 from mib.featurization.site_runs import record, resume
 from tests.mib.small_models import SmallModel, golden_gpt2, random_model
 
@@ -79,7 +80,10 @@ def test_other_names_are_refused(name: str) -> None:
         (lambda: Site("mlp", 0, stage="pre"), "stage='pre' of a mlp site; use one of None"),
         (lambda: Site("head", 0, output="z"), "head=None of a head site"),
         (lambda: Site.residual(0, positions=(1, 1)), r"positions=\(1, 1\); name distinct positions"),
-        (lambda: Site.residual(0, positions=4).indices(2, 4), "is at position 4; the inputs have positions 0 to 3"),
+        (
+            lambda: site_positions(Site.residual(0, positions=4), 2, 4),
+            "is at position 4; the inputs have positions 0 to 3",
+        ),
     ],
 )
 def test_sites_that_cannot_be_are_refused(make: Any, message: str) -> None:

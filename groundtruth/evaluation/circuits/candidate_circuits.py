@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from groundtruth.errors import GroundTruthError
 from mib.graph import Graph
 from mib.leaderboard.formats import read_circuit
-from mib.localization.registry import Scores
+from mib.levels import Scores
 from mib.localization.task import LocalizationTask
 from mib.metrics.circuit_selection import n_scored, select
 

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.circuit_oracle import in_best_order, oracle
-from groundtruth.evaluation.circuits.circuit_scores import (
+from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
+from groundtruth.evaluation.circuits.kept_curves import kept_curves
+from groundtruth.evaluation.circuits.localization_tasks import localization_task
+from groundtruth.evaluation.circuits.ranking_scores import best_match, ranked, size_to_sufficiency, unjudged_beside
+from groundtruth.evaluation.own_task import own_copy
+from groundtruth.model import KnownModel, load
+from groundtruth.results.cell import ORACLE
+from groundtruth.results.circuit_scores import (
     N_BOOTSTRAP,
     CircuitScores,
     ExactCircuitScores,
@@ -20,19 +27,16 @@ from groundtruth.evaluation.circuits.circuit_scores import (
     TruthCertainty,
     WrongEdge,
 )
-from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
-from groundtruth.evaluation.circuits.kept_scores import KeptCurves, KeptScores
-from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS, localization_task
-from groundtruth.evaluation.circuits.ranking_scores import best_match, ranked, size_to_sufficiency, unjudged_beside
-from groundtruth.evaluation.evaluator import ORACLE
-from groundtruth.evaluation.own_task import own_copy
-from groundtruth.model import KnownModel, load
+from groundtruth.results.kept_scores import KeptScores
+from groundtruth.results.settings import N_PAIRS
 from groundtruth.truth.circuits.circuit import Circuit
 from mib.graph import EdgeScores, NodeScores
+from mib.levels import Level
 from mib.localization import Localizer, Scores, as_localizer, get
 from mib.localization.registry import Method
-from mib.localization.task import Level, LocalizationTask
-from mib.metrics.faithfulness import MAX_SIZES, Areas, areas, mib_areas
+from mib.localization.task import LocalizationTask
+from mib.metrics.circuit_selection import MAX_SIZES
+from mib.metrics.faithfulness import Areas, areas, mib_areas
 
 N_SHOWN = 50
 """How many of the wrongly ranked edges are listed, at most."""
@@ -158,7 +162,7 @@ class CircuitEvaluator:
             seconds=seconds,
             truth=self._against_truth(scores),
             scores=KeptScores.of(scores),
-            curves=KeptCurves.of(over_all),
+            curves=kept_curves(over_all),
         )
 
     def _against_truth(self, scores: Scores) -> ExactCircuitScores:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from groundtruth.truth.circuits.circuit import Circuit
 from mib.errors import ScoreError
 from mib.graph import EdgeScores, Graph, NodeScores
-from mib.localization.task import Level, LocalizationTask
+from mib.levels import Level
+from mib.localization.task import LocalizationTask
 from mib.metrics.circuit_selection import Circuits, circuits_of_nodes, prune_circuits
 from mib.metrics.measure_circuits import measure
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from groundtruth.evaluation.circuits import method_process
 from mib.errors import MethodError
-from mib.localization import Scores
+from mib.levels import Scores
 from mib.localization.registry import RESULT
 from mib.localization.task import LocalizationTask
 

@@ -9,16 +9,19 @@ import torch
 
 import mib
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_scores import N_BOOTSTRAP, CircuitScores
-from groundtruth.evaluation.circuits.kept_scores import KeptCurves, KeptScores
-from groundtruth.evaluation.evaluator import ORACLE
+from groundtruth.evaluation.circuits.kept_curves import kept_curves
 from groundtruth.evaluation.language_models import parse_task, require_ability, shared_model
 from groundtruth.evaluation.own_task import own_copy
-from groundtruth.evaluation.prompts import MADE_UP, Prompts
+from groundtruth.results.cell import ORACLE
+from groundtruth.results.circuit_scores import N_BOOTSTRAP, CircuitScores
+from groundtruth.results.kept_scores import KeptScores
+from groundtruth.results.prompts import MADE_UP, Prompts
+from mib.levels import Level
 from mib.localization import Localizer, Scores, as_localizer, get
 from mib.localization.registry import Method
-from mib.localization.task import Level, LocalizationTask
-from mib.metrics.faithfulness import MAX_SIZES, areas, mib_areas
+from mib.localization.task import LocalizationTask
+from mib.metrics.circuit_selection import MAX_SIZES
+from mib.metrics.faithfulness import areas, mib_areas
 from mib.models import SharedModel
 
 N_LANGUAGE_MODEL_PAIRS = 32
@@ -149,7 +152,7 @@ class LanguageModelCircuitEvaluator:
             backward=cost.backward / n,
             seconds=seconds,
             scores=KeptScores.of(scores),
-            curves=KeptCurves.of(found),
+            curves=kept_curves(found),
         )
 
 

@@ -13,15 +13,14 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.answer_difference import AnswerDifference
 from groundtruth.evaluation.circuits.precision import require_precision
 from groundtruth.model import KnownModel
+from groundtruth.results.settings import N_PAIRS
 from groundtruth.truth.circuits.circuit import Ablation, Lengths, require_ablation, require_lengths
 from groundtruth.truth.circuits.input_pool import POOL_LIMIT
 from groundtruth.truth.circuits.prover import default_lengths
 from mib.engine import Metric
-from mib.localization.task import Level, LocalizationTask
+from mib.levels import Level
+from mib.localization.task import LocalizationTask
 from mib.metrics.answer_metrics import NegativeSquaredDistance
-
-N_PAIRS = 128
-"""How many examples a task has unless asked otherwise."""
 
 _DRAWS = 8
 """How often pairs are drawn anew until enough of them have answers that differ."""

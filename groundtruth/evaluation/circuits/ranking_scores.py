@@ -1,52 +1,19 @@
 """How well scores rank the true edges (or nodes) above the others: against one truth, or a family of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from groundtruth.results.circuit_scores import RESOLUTION, Ranked
 from groundtruth.truth.circuits.circuit import Circuit
 from mib.errors import ScoreError
 from mib.graph import EdgeScores, NodeScores
-from mib.localization import Scores
+from mib.levels import Scores
 from mib.metrics import roc
-
-RESOLUTION = 1e-6
-"""Of the largest score: what is less may be rounding, and does not count in ``Ranked.rounded_auroc``."""
 
 Flags = NDArray[np.bool_]
 """[source, destination]"""
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """How well scores rank the edges (or nodes) of one truth above the others.
-
-    Attributes:
-        judged: How many are judged.
-        true: How many of these are true.
-        auroc: Area under the ROC curve; ``None`` if all or none of the judged are true.
-        average_precision: The same for average precision.
-        precision: Of the best k, where k is ``true``.
-        recall: Of the best k.
-        f1: Of the best k.
-        exact: Whether the true ones all rank above the others, and none scores 0.
-        rounded_auroc: AUROC of the scores in whole multiples of a millionth of the largest: what is left of ``auroc``
-            where it rests on residues of rounding.
-        gap: Score of the weakest true one over that of the loudest other, see ``score_gap``; ``None`` as for ``auroc``.
-    """
-
-    judged: int
-    true: int
-    auroc: float | None
-    average_precision: float | None
-    precision: float
-    recall: float
-    f1: float
-    exact: bool
-    rounded_auroc: float | None = None
-    gap: float | None = None
 
 
 def ranked(scores: Scores, truth: Flags, leave_out: Flags | None = None) -> Ranked | None:

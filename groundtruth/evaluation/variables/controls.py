@@ -6,8 +6,7 @@ behaviour, Meloux et al. 2025, arXiv 2502.20914.
 """
 
 import copy
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import torch
 
@@ -17,31 +16,12 @@ from mib.featurization.task import FeaturizationTask
 from mib.site import Site as TaskSite
 from mib.sublayers import split_sublayer, unembedding_sublayer
 
-Kind = Literal["shuffled", "arbitrary", "variant"]
-
 SAME_BEHAVIOUR: tuple[tuple[str, ...], ...] = (
     ("contains_x", "contains_x_twice_told", "contains_x_by_vote"),
     ("hist", "hist_no_bos", "hist_by_median"),
     ("sort_descending", "sort_then_reverse"),
 )
 """Programs of the library that give the same on every input that they share, by different algorithms."""
-
-
-@dataclass(frozen=True)
-class Control:
-    """The same method where the hypothesis is false.
-
-    Attributes:
-        kind: ``shuffled``: on a copy of the model with the entries of every matrix shuffled. ``arbitrary``: on the
-            model, with the variable's values shuffled over inputs and positions. ``variant``: on a program with the
-            same behaviour and other variables.
-        accuracy: Interchange accuracy on its test pairs that a no-op gets wrong; ``None`` if it cannot be run.
-        reason: Why it cannot.
-    """
-
-    kind: Kind
-    accuracy: float | None
-    reason: str = ""
 
 
 def shuffled(task: FeaturizationTask, seed: int) -> FeaturizationTask:

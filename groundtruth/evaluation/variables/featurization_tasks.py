@@ -17,6 +17,7 @@ from groundtruth.evaluation.variables.output_or_none import OutputOrNone
 from groundtruth.evaluation.variables.predictor import Ints, Predictions, Predictor, Swaps
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import CompiledModel, KnownModel, KnownVariable
+from groundtruth.results.settings import SIZES, Sizes
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.variables.residual_sites import Site
 from groundtruth.truth.variables.value_pool import Ground, ProgramGround
@@ -38,34 +39,6 @@ _LEAST = 10
 
 ISOLATION_SHARE = 1 / 3
 """Of the pairs of every split, where there are enough."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How many pairs a task has in each part; where there are fewer pairs, in the same proportions.
-
-    Attributes:
-        train: To learn from.
-        validation: To choose by.
-        test: To be scored on.
-    """
-
-    train: int = 500
-    validation: int = 150
-    test: int = 500
-
-    def __post_init__(self) -> None:
-        for name in self.__dataclass_fields__:
-            if getattr(self, name) < 1:
-                raise DomainError(f"{name}={getattr(self, name)} leaves no pair; use at least 1.")
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.train + self.validation + self.test
-
-
-SIZES = Sizes()
 
 
 def featurization_task(

@@ -11,15 +11,14 @@ from torch import Tensor
 
 import mib
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import require_ability, shared_model
 from groundtruth.evaluation.own_task import require_unchanged
-from groundtruth.evaluation.prompts import MADE_UP, Prompts
-from groundtruth.evaluation.variables.controls import Control, Kind
-from groundtruth.evaluation.variables.featurization_tasks import Sizes
 from groundtruth.evaluation.variables.shuffled_model import n_bytes, shuffled_anatomy
 from groundtruth.evaluation.variables.variable_evaluator import as_method, control_of, measured_fields
-from groundtruth.evaluation.variables.variable_scores import FamilyScore, VariableScores
+from groundtruth.results.cell import ORACLE
+from groundtruth.results.prompts import MADE_UP, Prompts
+from groundtruth.results.settings import Sizes
+from groundtruth.results.variable_scores import Control, ControlKind, FamilyScore, VariableScores
 from mib import tasks
 from mib.featurization import FeaturizationTask, Featurizer
 from mib.featurization.registry import Method
@@ -67,7 +66,7 @@ class _Asked:
 
     task: FeaturizationTask
     distinguishes: Bool[Tensor, "example"]
-    controls: Mapping[Kind, FeaturizationTask | str]
+    controls: Mapping[ControlKind, FeaturizationTask | str]
 
 
 @dataclass(eq=False)
@@ -159,7 +158,7 @@ class LanguageModelVariableEvaluator:
 
     def _nothing_to_find(
         self, model: mib.LoadedModel, asked: FeaturizationTask
-    ) -> Iterator[tuple[Kind, FeaturizationTask | str]]:
+    ) -> Iterator[tuple[ControlKind, FeaturizationTask | str]]:
         """Tasks in which the hypothesis is false, or why there is none."""
         if not self.controls:
             return
@@ -236,7 +235,7 @@ class LanguageModelVariableEvaluator:
             return ()
         return tuple(self._control(kind, method, parameters) for kind in self._asked.controls)
 
-    def _control(self, kind: Kind, method: str | Method, parameters: Mapping[str, Any]) -> Control:
+    def _control(self, kind: ControlKind, method: str | Method, parameters: Mapping[str, Any]) -> Control:
         task = self._asked.controls[kind]
         if isinstance(task, str):
             return Control(kind, None, task)

@@ -1,57 +1,18 @@
 """A found subspace against the exact one, modulo directions that no later component reads."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from groundtruth.evaluation.variables.landscape import Landscape
+from groundtruth.results.variable_scores import Energy, Overlap
 from mib.featurization.featurizer import Featurizer
 from mib.metrics.subspaces import precision, principal_angles, recall, span_rank
 
 FAINT = 0.05
 """A found direction of which less than this (of its length) is read counts as not read."""
-
-
-@dataclass(frozen=True)
-class Energy:
-    """Where a found subspace lies: shares of its squared length, which add up to 1.
-
-    Attributes:
-        live: In the variable's live span.
-        others: In other live variables.
-        dormant: In directions that are read and never vary.
-        dead: In copies that nothing reads any more.
-        null: In directions that are neither written nor read.
-    """
-
-    live: float
-    others: float
-    dormant: float
-    dead: float
-    null: float
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """How a found subspace lies to the variable's live span.
-
-    Attributes:
-        recall: Share of the live span that is covered: mean squared cosine; ``None`` where nothing is live.
-        precision: Share of the found subspace in the live span, of the part that is read; 0 if nothing of it is read,
-            ``None`` if nothing was found.
-        energy: Where all of it lies, what is not read included; ``None`` if nothing was found.
-        angles: Principal angles between what is read of it and the live span, in degrees, smallest first.
-        rank: Dimensions of the part that is read.
-    """
-
-    recall: float | None
-    precision: float | None
-    energy: Energy | None
-    angles: tuple[float, ...]
-    rank: int
 
 
 def overlap_of(featurizer: Featurizer, landscape: Landscape) -> Overlap | None:

@@ -3,13 +3,12 @@
 This is defined for non-linear featurizers too, which have no subspace.
 """
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from groundtruth.evaluation.variables.landscape import Landscape
+from groundtruth.results.variable_scores import Movement
 from mib.featurization.featurizer import Featurizer
 from mib.featurization.task import FeaturizationTask
 
@@ -18,23 +17,6 @@ NATURAL = 1e-2
 
 N_STATES = 1_000
 """Of how many patched states naturalness is measured, at most."""
-
-
-@dataclass(frozen=True)
-class Movement:
-    """What interchanges change of what later components read.
-
-    Attributes:
-        inside: Share of the squared length of all changes that lies in the variable's live span; ``None`` if nothing
-            is changed.
-        carried: Share of the variable's own difference between base and source that is carried over:
-            1 - |wanted - made|^2 / |wanted|^2 in the live span, at least 0; ``None`` where nothing is live.
-        natural: Share of the patched states that are states of the model on some input, in all that is read of them.
-    """
-
-    inside: float | None
-    carried: float | None
-    natural: float
 
 
 @torch.no_grad()

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from groundtruth.evaluation.own_task import own_copy
 from groundtruth.evaluation.variables.landscape import written_at
-from groundtruth.evaluation.variables.overlap import Energy, energy_of
+from groundtruth.evaluation.variables.overlap import energy_of
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
-from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.model import KnownModel
+from groundtruth.results.variable_scores import Energy, VariableScores
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.variables.rasp_causal_model import CausalModel
 from groundtruth.truth.variables.residual_sites import Site

@@ -11,12 +11,9 @@ import torch
 from torch import Tensor
 
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.own_task import own_copy
-from groundtruth.evaluation.variables.controls import Control, Kind, find_other_program, shuffled, site_in_other_program
+from groundtruth.evaluation.variables.controls import find_other_program, shuffled, site_in_other_program
 from groundtruth.evaluation.variables.featurization_tasks import (
-    SIZES,
-    Sizes,
     every_pair_task,
     featurization_task,
     ground_of,
@@ -29,8 +26,10 @@ from groundtruth.evaluation.variables.state_movement import movement_of
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.evaluation.variables.trained_landscape import trained_landscape, why_inexact
 from groundtruth.evaluation.variables.variable_oracle import oracle
-from groundtruth.evaluation.variables.variable_scores import ExactVariableScores, VariableScores
 from groundtruth.model import CompiledModel, KnownModel, KnownVariable, load
+from groundtruth.results.cell import ORACLE
+from groundtruth.results.settings import SIZES, Sizes
+from groundtruth.results.variable_scores import CONTROL_KINDS, Control, ControlKind, ExactVariableScores, VariableScores
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.patched_runs import distinct
 from groundtruth.truth.variables.residual_sites import Site
@@ -41,8 +40,6 @@ from mib.featurization.registry import Method
 from mib.featurization.site_runs import record
 from mib.metrics.interchange_scores import Estimate, InterchangeScores, interchange_scores
 from mib.site import Site as TaskSite
-
-KINDS: tuple[Kind, ...] = ("shuffled", "arbitrary", "variant")
 
 
 def score_featurizer(
@@ -201,9 +198,9 @@ class VariableEvaluator:
         return states[distinct((states / _GRAIN).round())[0]]
 
     @cached_property
-    def control_tasks(self) -> dict[Kind, FeaturizationTask | str]:
+    def control_tasks(self) -> dict[ControlKind, FeaturizationTask | str]:
         """The tasks where there is nothing to find, or why there is none."""
-        found: dict[Kind, FeaturizationTask | str] = {"shuffled": shuffled(self.task, self.task.seed)}
+        found: dict[ControlKind, FeaturizationTask | str] = {"shuffled": shuffled(self.task, self.task.seed)}
         try:
             found["arbitrary"] = featurization_task(
                 self.model, self.truth, self.site, labels="arbitrary", **self.sought
@@ -231,9 +228,9 @@ class VariableEvaluator:
     def _controls(self, method: str | Method, parameters: Mapping[str, Any]) -> list[Control]:
         if not self.controls:
             return []
-        return [self._control(kind, method, parameters) for kind in KINDS]
+        return [self._control(kind, method, parameters) for kind in CONTROL_KINDS]
 
-    def _control(self, kind: Kind, method: str | Method, parameters: Mapping[str, Any]) -> Control:
+    def _control(self, kind: ControlKind, method: str | Method, parameters: Mapping[str, Any]) -> Control:
         task = self.control_tasks[kind]
         if isinstance(task, str):
             return Control(kind, None, task)
@@ -280,7 +277,7 @@ def measured_fields(scores: InterchangeScores, chosen: InterchangeScores) -> dic
     }
 
 
-def control_of(kind: Kind, task: FeaturizationTask, find: Callable[[], Featurizer]) -> Control:
+def control_of(kind: ControlKind, task: FeaturizationTask, find: Callable[[], Featurizer]) -> Control:
     """What a method reaches where there is nothing to find; if it cannot be run there, why.
 
     Args:

@@ -7,15 +7,15 @@ from urllib.parse import urlencode
 
 from rich.text import Text
 
-from groundtruth.bench.cell import Failed, Skipped
-from groundtruth.bench.result import Result
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.model import load
 from groundtruth.report import notation
 from groundtruth.report.figure import Chart
 from groundtruth.report.section import Details, Fold, HeatCell, HeatMap
 from groundtruth.report.views.circuit_tree import CircuitTree
 from groundtruth.report.views.result_figures import result_figures
+from groundtruth.results.cell import Failed, Skipped
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.result import Result
 from groundtruth.store.catalog import shipped, shipped_trained
 
 NO_PAGES: Mapping[str, str] = MappingProxyType({})

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
-from groundtruth.bench.result import Result, by_task
-from groundtruth.bench.summary import Summary
 from groundtruth.column import Column, Place
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
 from groundtruth.report.standing import CONTROLS_BELOW, LEAST_VALUES, MethodScores, choose_columns, standing_of
 from groundtruth.report.views.circuit_sentences import circuit_ranks, circuit_sentences
 from groundtruth.report.views.rank_sentences import rank_grid
 from groundtruth.report.views.subject_names import grouped, short_name
+from groundtruth.results.circuit_columns import CIRCUIT_COLUMNS
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.result import Result, by_task
+from groundtruth.results.summary import Summary
 from groundtruth.validity.validity_report import result_transfer
 from groundtruth.variants.tiers import SUPERPOSED
 

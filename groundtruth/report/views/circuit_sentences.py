@@ -6,15 +6,13 @@ from statistics import fmean
 
 from rich.text import Text
 
-from groundtruth.bench.cell import Skipped
-from groundtruth.bench.circuit_track import CIRCUITS
-from groundtruth.bench.result import Result
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, WrongEdge
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.report import notation
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
 from groundtruth.report.views.subject_names import PREDICTS
 from groundtruth.report.views.validity_view import verdict_sentence
+from groundtruth.results.cell import ORACLE, Skipped
+from groundtruth.results.circuit_scores import CircuitScores, WrongEdge
+from groundtruth.results.result import Result
 from groundtruth.validity.validity_report import result_report
 from mib import localization
 
@@ -51,7 +49,7 @@ def circuit_sentences(result: Result, ablation: str, *, own: str = "") -> Iterat
     yield from rank_sentence(PREDICTS, predicted_ranks(result, ablation))
     yield from verdict_sentence(result_report(result, ablation))
     yield from _past_the_truth(rows)
-    yield from _failures(rows, own)
+    yield from _failures([row for row in rows if not result.is_control(row.method)], own)
 
 
 def circuit_ranks(result: Result, ablation: str) -> list[RankAgreement]:
@@ -136,7 +134,7 @@ def _failures(rows: Sequence[CircuitScores], own: str) -> Iterator[Text]:
     """For the methods that miss most needed edges, or the user's own: how many, of what kind, and the worst model."""
     by_method: dict[str, list[CircuitScores]] = {}
     for row in rows:
-        if not CIRCUITS.is_control(row.method) and row.live is not None:
+        if row.live is not None:
             by_method.setdefault(row.method, []).append(row)
     told = {own: by_method[own]} if own in by_method else by_method
     worst = sorted((method for method in told if _missed(told[method])), key=lambda method: -_missed(told[method]))

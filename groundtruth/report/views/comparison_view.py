@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from groundtruth.bench.compare_results import Change, Comparison
 from groundtruth.report import notation
 from groundtruth.report.fitted_table import FittedTable, TableColumn
 from groundtruth.report.terminal import bullets
+from groundtruth.results.compare_results import Change, Comparison
 
 LEGEND = (
     "Means over the places that both have; of five places or more, changes whose 95 % interval by bootstrap over "

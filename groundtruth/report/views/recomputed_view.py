@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.text import Text
 
-from groundtruth.bench.cell import Cell
 from groundtruth.report import notation
 from groundtruth.report.views.track_report import TRACK_REPORTS
+from groundtruth.results.cell import Cell
 from groundtruth.scoreboard.bundle import Bundle
 from groundtruth.scoreboard.recompute_cells import Draw, Recomputed
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from groundtruth.bench.result import Result
-from groundtruth.bench.summary import Summary
-from groundtruth.bench.tiers_run import tiers_of
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.circuits.kept_scores import KeptCurves
 from groundtruth.report import notation
 from groundtruth.report.figure import Chart, Figure, Matrix, Series, number_methods
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.kept_scores import KeptCurves
+from groundtruth.results.result import Result
+from groundtruth.results.summary import Summary
+from groundtruth.results.tiers_run import tiers_of
 from groundtruth.validity.tiers_of_result import tier_scores
 from mib.errors import did_you_mean
 
@@ -102,7 +102,7 @@ def _faithfulness(result: Result, ablation: str, methods: Sequence[str]) -> Iter
                 x_label="share of edges kept",
                 y_label="faithfulness",
                 series=tuple(
-                    Series(method, *_mean_curve(list(own.values()), attribute), result.track.is_control(method))
+                    Series(method, *_mean_curve(list(own.values()), attribute), result.is_control(method))
                     for method, own in curves.items()
                 ),
                 x_log=True,
@@ -134,7 +134,7 @@ def _mean_curve(curves: Sequence[KeptCurves], attribute: str) -> tuple[tuple[flo
 
 def _by_tier(result: Result, ablation: str, methods: Sequence[str] | None) -> Iterator[Chart]:
     """The first score with a truth, over the models of each tier."""
-    score = "auroc" if result.track.name == "circuits" else "accuracy"
+    score = "auroc" if result.tables.name == "circuits" else "accuracy"
     known = {one.tier: one for one in tier_scores(result, [score], ablation=ablation)}
     ordered = [tier for tier in tiers_of(result) if tier in known]
     ordered += [tier for tier in known if tier not in ordered]
@@ -161,12 +161,12 @@ def _by_tier(result: Result, ablation: str, methods: Sequence[str] | None) -> It
 
 def _by_model(result: Result, ablation: str, methods: Sequence[str]) -> Iterator[Matrix]:
     """The first score of every method on every place; CPR where no truth is known."""
-    is_circuit = result.track.name == "circuits"
+    is_circuit = result.tables.name == "circuits"
     found: dict[str, dict[str, list[float]]] = {method: {} for method in methods}
     for cell, row in result.outcomes:
         if cell.ablation != ablation or cell.method not in found or not hasattr(row, "method"):
             continue
-        values = result.track.scoring.values(row)
+        values = result.tables.scoring.values(row)
         names = ("auroc", "measured_auroc", "cpr") if is_circuit else ("accuracy",)
         value = next((v for name in names if (v := values.get(name)) is not None), None)
         if value is not None:
@@ -187,7 +187,7 @@ def _by_model(result: Result, ablation: str, methods: Sequence[str]) -> Iterator
 
 def _cost(result: Result, summaries: Sequence[Summary], methods: Sequence[str] | None) -> Iterator[Chart]:
     """What a method costs against what it reaches."""
-    is_circuit = result.track.name == "circuits"
+    is_circuit = result.tables.name == "circuits"
     cost, label = ("passes", "passes over the examples") if is_circuit else ("seconds", "seconds")
     candidates = ("auroc", "cpr") if is_circuit else ("precision", "accuracy")
     quality = next((name for name in candidates if any(name in summary.columns for summary in summaries)), None)

@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from groundtruth.bench.cell_store import SCHEMA_VERSION
-from groundtruth.bench.read_results import read_outcome
-from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
 from groundtruth.files import from_json
 from groundtruth.report.html import Page, html_page
 from groundtruth.report.views.track_report import TRACK_REPORTS
+from groundtruth.results.read_results import SCHEMA_VERSION, result_in
+from groundtruth.results.result import Result
 
 WANTED = ("schema_version", "created", "seconds", "settings", "environment", "cells")
 """Keys that a result file must have."""
@@ -50,9 +49,9 @@ def result_page(data: Mapping[str, Any], *, explorer: str = "") -> str:
         ArtifactError: If an entry that is read is missing or not what it should be.
     """
     try:
-        result = _result(data)
+        result = result_in(data)
         versions = {str(name): str(version) for name, version in data["environment"]["versions"].items()}
-        report = TRACK_REPORTS[result.track.name]
+        report = TRACK_REPORTS[result.tables.name]
         page = Page(
             heading=report.heading,
             sections=report.sections(result, place="page"),
@@ -78,9 +77,3 @@ def _pages(result: Result, explorer: str) -> dict[str, str]:
         return {}
     models = {cell.model for cell, _ in result.outcomes if not cell.task}
     return {model: f"{explorer.rstrip('/')}/{quote(model)}.html" for model in models}
-
-
-def _result(data: Mapping[str, Any]) -> Result:
-    outcomes = tuple(map(read_outcome, data["cells"]))
-    seconds = TypeAdapter(float).validate_python(data["seconds"])
-    return Result(outcomes, TypeAdapter(dict[str, Any]).validate_python(data["settings"]), seconds)

@@ -31,8 +31,8 @@ def write_site(bundles: Sequence[Bundle], folder: Path) -> dict[str, Board]:
     Raises:
         ArtifactError: If bundles cannot stand on one board.
     """
-    tracks = dict.fromkeys(bundle.result.track.name for bundle in bundles)
-    boards = {name: build_board([one for one in bundles if one.result.track.name == name]) for name in tracks}
+    tracks = dict.fromkeys(bundle.result.tables.name for bundle in bundles)
+    boards = {name: build_board([one for one in bundles if one.result.tables.name == name]) for name in tracks}
     pages = {name: "index.html" if index == 0 else f"{name}.html" for index, name in enumerate(boards)}
     contents = {pages[name]: scoreboard_page(board, pages).encode() for name, board in boards.items()}
     contents |= {f"{name}.json": to_json(scoreboard_data(board)) for name, board in boards.items()}
@@ -52,7 +52,7 @@ def scoreboard_page(board: Board, pages: Mapping[str, str]) -> str:
         pages: Names of the files of all tracks, by track.
     """
     result = board.result
-    report = TRACK_REPORTS[result.track.name]
+    report = TRACK_REPORTS[result.tables.name]
     first = [_origin_grid(board), *_track_grids(pages)]
     sections = [replace(section, grids=(*first, *section.grids)) for section in report.sections(result, place="page")]
     newest = max((origin.bundle for origin in board.origins.values()), key=lambda bundle: bundle.created)
@@ -74,14 +74,14 @@ def scoreboard_data(board: Board) -> dict[str, Any]:
     """Write a board as JSON has it: where each method comes from, and the summaries of those that are ranked."""
     return {
         "schema_version": 1,
-        "track": board.result.track.name,
+        "track": board.result.tables.name,
         "n_places": board.n_places,
         "methods": {
             name: {
                 "called": origin.name,
                 "sha256": origin.sha256,
                 "bundle": _address(origin.bundle).as_posix(),
-                "control": board.result.track.is_control(name),
+                "control": board.result.is_control(name),
                 "places_without_score": board.incomplete.get(name, 0),
             }
             for name, origin in board.origins.items()
@@ -101,7 +101,7 @@ def _origin_grid(board: Board) -> Grid:
         if source is not None and digest:
             links[digest] = quote((address.parent / source.relative_to(place_in_package(source)[0])).as_posix())
         missing = board.incomplete.get(name, 0)
-        kind = "control" if board.result.track.is_control(name) else "contestant"
+        kind = "control" if board.result.is_control(name) else "contestant"
         stands = f"no score on {missing} of {notation.plural(board.n_places, 'place')}: not ranked" if missing else kind
         built_in = f"built in, code {origin.bundle.code_sha256[:12]}"
         digest = digest or (notation.NONE if is_own_method(origin.name) else built_in)

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from groundtruth.bench.read_results import read_results
-from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
 from groundtruth.files import write_whole
 from groundtruth.report.views.tiers_view import tier_markdown
+from groundtruth.results.read_results import read_results
+from groundtruth.results.result import Result
 
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
 

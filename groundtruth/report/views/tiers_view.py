@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.bench.model_tiers import TIER_NAMES
-from groundtruth.bench.result import CONTROLS, Result
-from groundtruth.bench.tiers_run import Climb, climbs, tiers_of
 from groundtruth.column import Column
-from groundtruth.evaluation.circuits.ranking_scores import RESOLUTION
 from groundtruth.report import notation
 from groundtruth.report.markdown import markdown_list, markdown_table, markdown_text
 from groundtruth.report.section import Section
 from groundtruth.report.standing import LEAST_VALUES, MethodScores, Standing, standing_of
 from groundtruth.report.terminal import section_view
 from groundtruth.report.views.circuit_sentences import skipped_sentences
+from groundtruth.results.circuit_scores import RESOLUTION
+from groundtruth.results.model_tiers import TIER_NAMES
+from groundtruth.results.result import CONTROLS, Result
+from groundtruth.results.tiers_run import Climb, climbs, tiers_of
 from groundtruth.variants.tiers import DESCRIBED, RAW
 
 FALL = 0.1

@@ -8,7 +8,6 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from groundtruth.bench.result import Result
 from groundtruth.bench.result_data import result_data
 from groundtruth.files import to_json, write_whole
 from groundtruth.report import notation
@@ -22,6 +21,7 @@ from groundtruth.report.views.circuit_sentences import worst_place
 from groundtruth.report.views.variable_details import variable_details
 from groundtruth.report.views.variable_report import variable_sections
 from groundtruth.report.views.variable_sentences import most_illusory_place
+from groundtruth.results.result import Result
 
 N_FAILURES = 5
 """How many failed cells are shown."""
@@ -82,13 +82,13 @@ def result_view(
         DomainError: If there is no column of such a name.
     """
     place = "page" if wide else "screen"
-    sections = TRACK_REPORTS[result.track.name].sections(result, own=own, place=place, columns=columns)
+    sections = TRACK_REPORTS[result.tables.name].sections(result, own=own, place=place, columns=columns)
     return Group(*(section_view(section, wide=wide) for section in sections))
 
 
 def result_markdown(result: Result) -> str:
     """Write a result as Markdown."""
-    return markdown_report(TRACK_REPORTS[result.track.name].sections(result, place="page"), result.settings)
+    return markdown_report(TRACK_REPORTS[result.tables.name].sections(result, place="page"), result.settings)
 
 
 def result_csv(result: Result) -> str:
@@ -129,7 +129,7 @@ def result_ending(result: Result, paths: Sequence[Path], *, own: str = "") -> Re
         paths: Where the result files are; the first is the JSON file.
         own: The user's method.
     """
-    report = TRACK_REPORTS[result.track.name]
+    report = TRACK_REPORTS[result.tables.name]
     failures = [f"{cell.method} on {report.place(cell)}: {failed.error}" for cell, failed in result.failures]
     lines = [Text.assemble(("failed  ", "bad"), failure) for failure in failures[:N_FAILURES]]
     if len(failures) > N_FAILURES:
@@ -144,9 +144,9 @@ def result_ending(result: Result, paths: Sequence[Path], *, own: str = "") -> Re
 
 def _next(result: Result, paths: Sequence[Path], own: str) -> Group:
     """Commands that go on from this run: why a method fails where it does worst, the page, a method of one's own."""
-    report = TRACK_REPORTS[result.track.name]
+    report = TRACK_REPORTS[result.tables.name]
     commands = [f"groundtruth report {paths[0]}"]
-    told = own or next((method for method in result.methods if not result.track.is_control(method)), "")
+    told = own or next((method for method in result.methods if not result.is_control(method)), "")
     if (place := report.worst(result, told)) is not None:
         commands.insert(0, f"groundtruth why {told} {place}")
     if not own:

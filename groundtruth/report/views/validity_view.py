@@ -6,12 +6,12 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from groundtruth.bench.tracks import CIRCUITS
 from groundtruth.report import notation
 from groundtruth.report.fitted_table import FittedTable, TableColumn
 from groundtruth.report.markdown import markdown_list, markdown_table, markdown_text
 from groundtruth.report.terminal import bullets
 from groundtruth.report.views.rank_sentences import mood
+from groundtruth.results.track_tables import CIRCUIT_TABLES
 from groundtruth.validity.agreement import LEAST_METHODS, TierAgreement
 from groundtruth.validity.references import Reference
 from groundtruth.validity.transfer import Transfer
@@ -84,7 +84,7 @@ def verdict_sentence(report: ValidityReport | None) -> list[Text]:
             f"{one.tau:.2f}", mood(one.tau)
         )
         text.append(f" ({_interval(one.interval)}, {notation.plural(len(one.methods), 'method')})", "faint")
-    track = f" --track {report.track}" if report and report.track != CIRCUITS.name else ""
+    track = f" --track {report.track}" if report and report.track != CIRCUIT_TABLES.name else ""
     return [text.append(f". `groundtruth validity{track}` has every tier.", "faint")]
 
 

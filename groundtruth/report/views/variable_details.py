@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from groundtruth.bench.cell import Failed, Skipped
-from groundtruth.bench.result import Result
-from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report import notation
 from groundtruth.report.figure import Chart
 from groundtruth.report.section import Details, HeatCell, HeatMap
 from groundtruth.report.views.circuit_details import NO_PAGES
 from groundtruth.report.views.result_figures import result_figures
+from groundtruth.results.cell import Failed, Skipped
+from groundtruth.results.result import Result
+from groundtruth.results.variable_scores import VariableScores
 
 
 def variable_details(result: Result, *, pages: Mapping[str, str] = NO_PAGES) -> list[Details]:

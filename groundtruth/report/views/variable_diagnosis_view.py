@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from groundtruth.evaluation.variables.overlap import Energy
 from groundtruth.evaluation.variables.variable_diagnosis import FailedPair, FoundDirection, VariableDiagnosis
 from groundtruth.report import notation
 from groundtruth.report.fitted_table import FittedTable, TableColumn
 from groundtruth.report.terminal import bullets
+from groundtruth.results.variable_scores import Energy
 
 HOLDS: dict[str, str] = {
     "live": "the variable",

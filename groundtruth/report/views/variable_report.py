@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from groundtruth.bench.result import Result
-from groundtruth.bench.summary import Summary
-from groundtruth.bench.variable_columns import LANGUAGE_MODEL_VARIABLE_COLUMNS, VARIABLE_COLUMNS
 from groundtruth.column import Column, Place
-from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
 from groundtruth.report.standing import CONTROLS_BELOW, LEAST_VALUES, MethodScores, choose_columns, standing_of
 from groundtruth.report.views.rank_sentences import rank_grid
 from groundtruth.report.views.subject_names import grouped
 from groundtruth.report.views.variable_sentences import QUESTION, variable_ranks, variable_sentences
+from groundtruth.results.result import Result
+from groundtruth.results.summary import Summary
+from groundtruth.results.variable_columns import LANGUAGE_MODEL_VARIABLE_COLUMNS, VARIABLE_COLUMNS
+from groundtruth.results.variable_scores import VariableScores
 
 LEGEND = (
     "IIA: interchange accuracy on pairs that a no-op gets wrong; iso: on isolation pairs. Exact: recall and precision "

@@ -5,14 +5,14 @@ from statistics import fmean
 
 from rich.text import Text
 
-from groundtruth.bench.result import Result
-from groundtruth.bench.summary import Summary
-from groundtruth.evaluation.evaluator import ORACLE
-from groundtruth.evaluation.variables.variable_scores import HIGH, LOW, VariableScores
 from groundtruth.report import notation
 from groundtruth.report.views.rank_sentences import RankAgreement, rank_sentence
 from groundtruth.report.views.subject_names import PREDICTS
 from groundtruth.report.views.validity_view import verdict_sentence
+from groundtruth.results.cell import ORACLE
+from groundtruth.results.result import Result
+from groundtruth.results.summary import Summary
+from groundtruth.results.variable_scores import HIGH, LOW, VariableScores
 from groundtruth.validity.validity_report import shipped_report
 
 N_METHODS = 4

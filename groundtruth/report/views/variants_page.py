@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from groundtruth.bench.circuit_values import circuit_values
-from groundtruth.bench.read_results import read_results
-from groundtruth.bench.result import Result
-from groundtruth.bench.tiers_run import base_and_tier
 from groundtruth.errors import ArtifactError, DomainError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.report import notation
 from groundtruth.report.markdown import markdown_list, markdown_table, markdown_text
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.circuit_values import circuit_values
+from groundtruth.results.read_results import read_results
+from groundtruth.results.result import Result
+from groundtruth.results.tiers_run import base_and_tier
 from groundtruth.variants.tiers import RAW
 
 GOOD, FALL = 0.95, 0.1
@@ -48,7 +48,7 @@ def variant_tables(result: Result, ablation: str) -> str:
         raise DomainError(
             "nothing to compare: the result needs models and variants of them, such as hist and hist@votes."
         )
-    methods = sorted(result.methods, key=lambda method: (result.track.is_control(method), method))
+    methods = sorted(result.methods, key=lambda method: (result.is_control(method), method))
     blocks: list[str] = []
     for column, (heading, average) in _COLUMNS.items():
         rows = [
@@ -91,7 +91,7 @@ def _in_words(result: Result, ablation: str, step: str) -> str:
         raw, hard = values.get(RAW, {}), values.get(step, {})
         both = [base for base in raw if base in hard]
         n_models = max(n_models, len(both))
-        if both and not result.track.is_control(method):
+        if both and not result.is_control(method):
             before, after = (statistics.fmean(known[base] for base in both) for known in (raw, hard))
             if before >= GOOD and before - after >= FALL:
                 lost[method] = before - after
@@ -102,7 +102,7 @@ def _in_words(result: Result, ablation: str, step: str) -> str:
 
 def _method(result: Result, method: str) -> str:
     name = markdown_text(notation.method_name(method))
-    return f"{name} (control)" if result.track.is_control(method) else name
+    return f"{name} (control)" if result.is_control(method) else name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.leaderboard.formats import write_circuit
 from mib.leaderboard.formats.circuit_folders import CELLS
 from mib.leaderboard.submissions.run_submission import Job, Outcome, Plan, Setup, make_cells
-from mib.localization.task import Level
+from mib.levels import Level
 from mib.models import LoadedModel
 
 Method = Callable[..., EdgeScores | NodeScores | NeuronScores]

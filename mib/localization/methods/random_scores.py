@@ -3,7 +3,8 @@
 import torch
 
 from mib.graph import EdgeScores, NeuronScores, NodeScores
-from mib.localization.registry import Scores, localizer
+from mib.levels import Scores
+from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 
 

@@ -3,9 +3,10 @@
 import torch
 
 from mib.hyperparameters import Count, InnerShare, Rate, Weight
+from mib.levels import Scores
 from mib.localization.learned_masks import HardConcrete, Parts, backward, draw_examples, trainable_loss
 from mib.localization.objectives import Objective
-from mib.localization.registry import Scores, localizer
+from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 
 SOURCE = "Cao et al. 2021, arXiv 2104.03514; as ACDC runs it (Conmy et al. 2023, subnetwork_probing/train.py)"

@@ -3,9 +3,10 @@
 import torch
 
 from mib.hyperparameters import Count, Rate, Weight
+from mib.levels import Scores
 from mib.localization.learned_masks import Parts, backward, draw_examples, trainable_loss
 from mib.localization.objectives import Objective
-from mib.localization.registry import Scores, localizer
+from mib.localization.registry import localizer
 from mib.localization.task import LocalizationTask
 
 SOURCE = "Li and Janson 2024, arXiv 2409.09951, section 4; a baseline of MIB (arXiv 2504.13151)"

@@ -13,8 +13,8 @@ from groundtruth.bench.cell_key import model_sha256
 from groundtruth.bench.parcel import pack_sources
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.errors import WorkerError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.programs.registry import PROGRAMS
+from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.store.catalog import find_folder
 from tests.groundtruth.bench.cell_makers import circuit_cell, forget_package
 

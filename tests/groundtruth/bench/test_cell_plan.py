@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.bench.cell import Cell, CircuitSetting, VariableSetting
 from groundtruth.bench.cell_plan import plan_cell
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.cli import main
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.variables.featurization_tasks import Sizes
+from groundtruth.results.cell import Cell
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.settings import CircuitSetting, Sizes, VariableSetting
 from mib import load_model, localization, tasks
 from tests.mib.engine.test_memory import Watch
 from tests.mib.leaderboard.submissions.checkpoints_of_tasks import stand_in

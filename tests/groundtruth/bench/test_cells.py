@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from groundtruth.bench import cell_key as keys
-from groundtruth.bench.cell import Cell, Failed, Skipped, cell_fields, read_cell
 from groundtruth.bench.cell_key import cell_key, model_sha256
 from groundtruth.bench.cell_store import CellStore
 from groundtruth.bench.request import dtype_of
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.errors import ArtifactError, DomainError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.results.cell import Cell, Failed, Skipped, cell_fields, read_cell
+from groundtruth.results.circuit_scores import CircuitScores
 from mib.errors import MethodError
 from tests.groundtruth.bench.cell_makers import circuit_cell, variable_cell
 

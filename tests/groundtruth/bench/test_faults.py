@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import Cell, CellStore, Failed, Outcome, run_cells
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.executors import Processes
+from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.workers import Lost, run_batches
 from tests.groundtruth.bench.cell_makers import circuit_cell
 

@@ -16,17 +16,17 @@ import mib
 from groundtruth.bench import Cell, CellStore, Failed, Skipped, result_of, run_cells
 from groundtruth.bench.cell_key import cell_key
 from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES
-from groundtruth.bench.rank_prediction import Prediction, predictions
 from groundtruth.bench.result_data import result_data
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
-from groundtruth.evaluation.evaluator import ORACLE
 from groundtruth.evaluation.language_models import is_language_model
-from groundtruth.evaluation.prompts import Prompts
 from groundtruth.report.terminal import THEME
 from groundtruth.report.views.track_report import result_csv, result_markdown, result_view
+from groundtruth.results.cell import ORACLE
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.prompts import Prompts
+from groundtruth.results.rank_prediction import Prediction, predictions
 from mib import learned, localization, tasks
 from mib.errors import MethodError, TaskError
 from mib.learned.build import save
@@ -396,7 +396,8 @@ def test_one_table_has_exact_columns_where_truth_is_known_and_mibs_everywhere(ch
         circuit_cell(method, model, n_pairs=8, max_sizes=5) for model in ("hist", "reverse") for method in methods
     ]
     chosen += [cell(checkpoint, method) for method in methods[1:]]
-    result = result_of([(c, o) for c, o, _ in run_cells(chosen, CellStore(tmp_path / "cells"))], seconds=1.0)
+    found = [(c, o) for c, o, _ in run_cells(chosen, CellStore(tmp_path / "cells"))]
+    result = result_of(found, seconds=1.0, controls=["random"])
     eap = next(s for s in result.summaries("resample") if s.method == "eap")
     assert eap.n_scored == 2
     assert eap.columns["real_cmd"].mean == scored(checkpoint).cmd

@@ -8,19 +8,18 @@ import torch
 
 import mib
 from groundtruth.bench import CellStore, Failed, Skipped, run_cells
-from groundtruth.bench.cell import Cell
 from groundtruth.bench.cell_key import cell_key
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.bench.variable_subjects import VARIABLE_PROFILES
 from groundtruth.bench.variable_track import BASELINES, VARIABLES
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.evaluator import ORACLE
-from groundtruth.evaluation.prompts import MADE_UP, Prompts
-from groundtruth.evaluation.variables.featurization_tasks import Sizes
 from groundtruth.evaluation.variables.language_model_sites import LanguageModelPlace, language_model_places
 from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
 from groundtruth.evaluation.variables.shuffled_model import n_bytes, shuffled_anatomy
-from groundtruth.evaluation.variables.variable_scores import VariableScores
+from groundtruth.results.cell import ORACLE, Cell
+from groundtruth.results.prompts import MADE_UP, Prompts
+from groundtruth.results.settings import Sizes
+from groundtruth.results.variable_scores import VariableScores
 from mib import MethodError, TaskError, learned, tasks
 from mib.featurization import FeaturizationTask, Featurizer
 from mib.leaderboard.protocols import PROTOCOLS

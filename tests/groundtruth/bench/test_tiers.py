@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 import groundtruth
-from groundtruth.bench.cell import Failed
-from groundtruth.bench.model_tiers import TIER_NAMES, mixtures
-from groundtruth.bench.result import Result
-from groundtruth.bench.tiers_run import climbs, shipped_on_all_tiers, tier_data, tier_models
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, DomainError, VariantError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores
 from groundtruth.report.views.tiers_view import entry, fall, falls_in_words, residues_in_words, tier_markdown
+from groundtruth.results.cell import Failed
+from groundtruth.results.circuit_scores import CircuitScores, ExactCircuitScores
+from groundtruth.results.model_tiers import TIER_NAMES, mixtures
+from groundtruth.results.result import Result
+from groundtruth.results.tiers_run import climbs, shipped_on_all_tiers, tier_data, tier_models
 from groundtruth.specs import find_model
 from groundtruth.store.catalog import library, shipped, shipped_layernorm, shipped_variants, stored
 from groundtruth.store.read import read_circuits
@@ -134,7 +134,7 @@ def _result(scores):
 
 
 def _row(method, model, auroc):
-    from groundtruth.evaluation.circuits.ranking_scores import Ranked
+    from groundtruth.results.circuit_scores import Ranked
 
     live = Ranked(10, 5, auroc, 1.0, 1.0, 1.0, 1.0, auroc == 1.0)
     interval = (0.0, 1.0)

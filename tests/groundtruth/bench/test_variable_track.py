@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import CellStore, Failed, Skipped, find_profile, run_cells
-from groundtruth.bench.cell import Cell
 from groundtruth.bench.cell_key import cell_key
 from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, places_of
 from groundtruth.bench.variable_track import BASELINES, VARIABLES
@@ -17,6 +16,7 @@ from groundtruth.evaluation.variables.informative_variables import informative
 from groundtruth.evaluation.variables.landscape import Landscape
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import load
+from groundtruth.results.cell import Cell
 from groundtruth.truth.variables import Site
 from mib.errors import MethodError
 from tests.groundtruth.bench.cell_makers import planned, variable_cell

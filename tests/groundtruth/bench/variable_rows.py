@@ -3,12 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-from groundtruth.bench.cell import Cell, Outcome
-from groundtruth.bench.result import Result, result_of
-from groundtruth.evaluation.variables.controls import Control
-from groundtruth.evaluation.variables.overlap import Energy, Overlap
-from groundtruth.evaluation.variables.state_movement import Movement
-from groundtruth.evaluation.variables.variable_scores import ExactVariableScores, FamilyScore, VariableScores
+from groundtruth.results.cell import Cell, Outcome
+from groundtruth.results.result import Result, result_of
+from groundtruth.results.variable_scores import (
+    Control,
+    Energy,
+    ExactVariableScores,
+    FamilyScore,
+    Movement,
+    Overlap,
+    VariableScores,
+)
 from tests.groundtruth.bench.cell_makers import variable_cell
 
 

@@ -16,7 +16,7 @@ from groundtruth.cli import main
 from groundtruth.cli.benchmark_run import exit_code, name_run
 from groundtruth.cli.main import app
 from groundtruth.truth.circuits.circuit import ABLATIONS, Lengths
-from mib.localization.task import LEVELS
+from mib.levels import LEVELS
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
 METHODS = """import os

@@ -13,10 +13,10 @@ import pytest
 
 from groundtruth.bench import Cell, CellStore, run_cells
 from groundtruth.errors import WorkerError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.executors import Needs, Serial, choose_executor, ray_executor
 from groundtruth.generated import Bounds
 from groundtruth.generated.suite import generate
+from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.verification.verify_many import verify_many
 from groundtruth.verification.verify_model import verify
 from groundtruth.workers import Lost
@@ -123,7 +123,7 @@ def test_a_node_killed_in_mid_sweep_changes_no_outcome(cluster, cells: list[Cell
 DRIVER = """import json, sys
 from pathlib import Path
 from groundtruth.bench import CellStore, run_cells
-from groundtruth.bench.cell import read_cell
+from groundtruth.results.cell import read_cell
 from groundtruth.executors import choose_executor
 
 cells, store, address = json.loads(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
@@ -133,7 +133,7 @@ list(run_cells([read_cell(cell) for cell in cells], CellStore(store), executor=e
 
 
 def test_a_driver_killed_takes_its_workers_along_and_the_next_one_goes_on(cluster, cells, tmp_path: Path) -> None:
-    from groundtruth.bench.cell import cell_fields
+    from groundtruth.results.cell import cell_fields
 
     (tmp_path / "driver.py").write_text(DRIVER)
     given = [json.dumps([cell_fields(cell) for cell in cells[:2]]), str(tmp_path / "cells"), cluster.address]

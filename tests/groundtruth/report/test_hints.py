@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from groundtruth.bench import Cell, Skipped, result_of
-from groundtruth.bench.cell import CircuitSetting
 from groundtruth.cli import main
 from groundtruth.report.views.circuit_sentences import circuit_sentences
 from groundtruth.report.views.track_report import result_ending
-from tests.groundtruth.bench.test_variable_results import result as variable_result
-from tests.groundtruth.bench.test_variable_results import row as variable_row
+from groundtruth.results.settings import CircuitSetting
 from tests.groundtruth.report.test_fitted_table import printed
 from tests.groundtruth.report.test_page import row
+from tests.groundtruth.results.test_variable_results import result as variable_result
+from tests.groundtruth.results.test_variable_results import row as variable_row
 
 
 def test_a_method_of_another_level_is_told_the_option() -> None:

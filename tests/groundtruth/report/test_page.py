@@ -14,10 +14,9 @@ from groundtruth.bench import Failed, Skipped, result_of
 from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
-from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.model import load
 from groundtruth.report.views.result_page import read_result, result_page
+from groundtruth.results.circuit_scores import CircuitScores, ExactCircuitScores, Ranked, WrongEdge
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
 SCRIPT = Path(groundtruth.report.__file__).parent / "templates" / "page_script.js"

@@ -15,10 +15,10 @@ from groundtruth.bench import Result, result_of
 from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.kept_scores import KeptCurves
 from groundtruth.report.figure import Chart, Matrix, axis_ticks, place_labels
 from groundtruth.report.svg_chart import enumerate_styles
 from groundtruth.report.views.result_figures import SHARES, choose_figures, result_figures
+from groundtruth.results.kept_scores import KeptCurves
 from tests.groundtruth.bench.cell_makers import circuit_cell
 from tests.groundtruth.report.test_page import row
 

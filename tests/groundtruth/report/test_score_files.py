@@ -7,8 +7,8 @@ import pytest
 
 from groundtruth.bench import result_of
 from groundtruth.cli import main
-from groundtruth.evaluation.circuits.kept_scores import KeptScores
 from groundtruth.report.score_files import write_scores
+from groundtruth.results.kept_scores import KeptScores
 from mib.graph import EdgeScores, Graph
 from mib.leaderboard.formats import read_circuit
 from tests.groundtruth.bench.cell_makers import circuit_cell

@@ -3,7 +3,6 @@
 import pytest
 from rich.text import Text
 
-from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
 from groundtruth.column import Column
 from groundtruth.errors import DomainError
 from groundtruth.report.html import styled_html
@@ -11,6 +10,7 @@ from groundtruth.report.markdown import markdown_report
 from groundtruth.report.section import Section
 from groundtruth.report.standing import MethodScores, choose_columns, standing_of
 from groundtruth.report.terminal import section_view
+from groundtruth.results.circuit_columns import CIRCUIT_COLUMNS
 from tests.groundtruth.report.test_fitted_table import printed
 
 AUROC = Column(name="auroc", heading="AUROC", marked=True, spread=True)

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 import groundtruth
-from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS, TIER_COLUMNS
 from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES
 from groundtruth.report.standing import MethodScores, choose_columns, standing_of
 from groundtruth.report.terminal import THEME, Printable, echo, standing_table
 from groundtruth.report.views.circuit_tree import CircuitTree
 from groundtruth.report.views.listings import models_table
 from groundtruth.report.views.model_view import model_view
+from groundtruth.results.circuit_columns import CIRCUIT_COLUMNS, TIER_COLUMNS
 from groundtruth.store.summaries import summaries
 from tests.groundtruth.report.test_fitted_table import printed
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.bench.cell import Failed, Skipped
 from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
 from groundtruth.files import to_json
 from groundtruth.report.views.result_page import result_page
+from groundtruth.results.cell import Failed, Skipped
 from tests.groundtruth.bench.cell_makers import variable_cell
 from tests.groundtruth.bench.variable_rows import language_model_row, result, row
 from tests.groundtruth.report.test_page import HOSTILE, _Outline

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from groundtruth.bench.result import Result
 from groundtruth.bench.result_data import result_data
 from groundtruth.errors import DomainError
 from groundtruth.files import to_json
 from groundtruth.report.views.variants_page import main, variant_tables
+from groundtruth.results.result import Result
 from tests.groundtruth.bench.cell_makers import circuit_cell
-from tests.groundtruth.bench.test_read_results import _row
+from tests.groundtruth.results.test_read_results import _row
 
 SCORED = {
     ("exact", "hist"): (1.0, 100.0), ("exact", "sort"): (1.0, 1.0),

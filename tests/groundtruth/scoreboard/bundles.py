@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.bench import CellStore, result_of, run_cells
+from groundtruth.bench.circuit_track import CIRCUITS
 from groundtruth.executors import Needs, Serial
 from groundtruth.report.views.track_report import write_result
 from tests.groundtruth.bench.cell_makers import circuit_cell
@@ -30,7 +31,8 @@ def write_bundle(folder: Path, *methods: str, models: Sequence[str] = ("hist", "
     named = [f"{folder}/{method}" if ".py" in method else method for method in methods]
     cells = [circuit_cell(method, model, n_pairs=8, max_sizes=3) for model in models for method in named]
     found = [(cell, outcome) for cell, outcome, _ in run_cells(cells, CellStore(folder / "cells"))]
-    path = write_result(result_of(found, seconds=1.0, seed=0, level="edge"), folder, "result")[0]
+    result = result_of(found, seconds=1.0, controls=CIRCUITS.controls(named), seed=0, level="edge")
+    path = write_result(result, folder, "result")[0]
     (folder / "was-run").unlink(missing_ok=True)
     return path
 

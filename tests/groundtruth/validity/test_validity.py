@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from scipy.stats import kendalltau
 
-from groundtruth.bench import Cell, circuit_track, result_of, variable_track
+from groundtruth.bench import Cell, result_of
 from groundtruth.errors import ArtifactError, DomainError
 from groundtruth.report.views.validity_view import verdict_sentence
+from groundtruth.results.track_tables import CIRCUIT_TABLES, VARIABLE_TABLES
 from groundtruth.validity import write_measurements
 from groundtruth.validity.agreement import agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores
-from groundtruth.validity.tiers_of_result import write_tier_scores
 from groundtruth.validity.transfer import fit, ranks, score_of, transfer_scores, transfers
 from groundtruth.validity.validity_report import (
     result_report,
@@ -23,10 +23,11 @@ from groundtruth.validity.validity_report import (
     validity_report,
 )
 from groundtruth.validity.write_measurements import panel_reference
+from groundtruth.validity.write_tier_scores import write_tier_scores
 from mib import featurization, localization
 from mib.metrics.metric_validity import kendall_tau
 from tests.groundtruth.bench.cell_makers import circuit_cell
-from tests.groundtruth.bench.test_results import row
+from tests.groundtruth.results.test_results import row
 
 METHODS = ("a", "b", "c", "d", "e", "f", "g")
 GOOD = dict(zip(METHODS, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), strict=True))
@@ -71,7 +72,7 @@ def test_tiers_that_all_weigh_alike_are_told_beside_and_no_reference_moves_them(
         found = transfers(tiers, [reference("one", GOOD), reference("two", other)])[0]
         assert found.equal_tau == pytest.approx(kendall_tau(list(both.values()), list(GOOD.values())))
     even = [tier("good", GOOD), tier("against", against)]  # the sum of their ranks is the same for all methods
-    report = validity_report(circuit_track.CIRCUITS, even, [reference("one", GOOD), reference("two", GOOD)])
+    report = validity_report(CIRCUIT_TABLES, even, [reference("one", GOOD), reference("two", GOOD)])
     assert validity_data(report)["transfers"][0]["equal_tau"] is None
 
 
@@ -128,17 +129,17 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
 def test_a_report_is_of_one_score_and_refuses_what_predicts_nothing() -> None:
     held = [reference("one", GOOD), reference("two", GOOD)]
     other = TierScores("good", "cmd", "lower", 3, NOISE)
-    report = validity_report(circuit_track.CIRCUITS, [tier("good", GOOD), other], held)
+    report = validity_report(CIRCUIT_TABLES, [tier("good", GOOD), other], held)
     assert [one.score for one in report.scores] == ["auroc"]
     assert validity_data(report)["transfers"][0]["tau"] == pytest.approx(1.0)
     with pytest.raises(DomainError, match="score='aurocc' predicts nothing. Did you mean: auroc"):
-        validity_report(circuit_track.CIRCUITS, [], held, "aurocc")
-    assert validity_report(variable_track.VARIABLES, [], held).score == "accuracy"
+        validity_report(CIRCUIT_TABLES, [], held, "aurocc")
+    assert validity_report(VARIABLE_TABLES, [], held).score == "accuracy"
 
 
 def test_a_line_tells_what_the_verdict_is_worth_by_the_references_that_matter() -> None:
     held = [replace(reference("MIB", GOOD), headline=True), reference("other", GOOD)]
-    report = validity_report(circuit_track.CIRCUITS, [tier("good", GOOD), tier("noise", NOISE)], held)
+    report = validity_report(CIRCUIT_TABLES, [tier("good", GOOD), tier("noise", NOISE)], held)
     (line,) = verdict_sentence(report)
     assert "rank methods as MIB does: tau 1.00 (1.00 to 1.00, 7 methods). `groundtruth validity`" in line.plain
     assert verdict_sentence(None) == []
@@ -150,8 +151,8 @@ def test_scores_are_written_and_read_again(tmp_path: Path) -> None:
         (circuit_cell(m, model), row(m, model, GOOD[m], 0.5, 0.3)) for m in METHODS for model in ("hist", "hist@soft")
     ]
     more = (circuit_cell("a", "reverse"), row("a", "reverse", 1.0, 0.5, 0.3))  # the others were not run there
-    control = (circuit_cell("random", "hist"), row("random", "hist", 0.5, 0.5, 0.3))
-    result = result_of([*rows, more, control], seconds=1.0)
+    control = [(circuit_cell("random", model), row("random", model, 0.5, 0.5, 0.3)) for model in ("hist", "hist@soft")]
+    result = result_of([*rows, more, *control], seconds=1.0, controls=["random"])
     write_tier_scores(result, tmp_path / "circuits.json")
     read = {(one.tier, one.score): one for one in read_tier_scores("circuits", tmp_path)}
     assert read["soft", "auroc"].values == pytest.approx(GOOD)
@@ -170,8 +171,12 @@ def test_a_panel_counts_methods_that_were_scored_on_all_of_it_and_no_control(tmp
     rows = [
         (cell(m, model), replace(row(m, model, 0.5, 0.5, GOOD[m]), task="ioi")) for m in "abc" for model in ("x", "y")
     ]
-    rows += [(cell(m, "x"), replace(row(m, "x", 0.5, 0.5, 0.1), task="ioi")) for m in ("d", "random")]
-    data = panel_reference(result_of(rows, seconds=1.0, profile="full"), date="2026-11-26")
+    rows += [
+        (cell(m, model), replace(row(m, model, 0.5, 0.5, 0.1), task="ioi"))
+        for m, models in (("d", "x"), ("random", "xy"))
+        for model in models
+    ]
+    data = panel_reference(result_of(rows, seconds=1.0, controls=["random"], profile="full"), date="2026-11-26")
     (tmp_path / "panel.json").write_text(json.dumps(data))
     cmd, cpr = read_references("circuits", tmp_path)
     assert (cmd.name, cmd.better, cmd.headline, cmd.trust) == ("CMD on 2 learned models", "lower", True, "measured")
@@ -219,7 +224,7 @@ def test_a_result_is_told_of_the_tiers_that_it_ran_on_the_models_that_were_measu
         replace(tier(name, values), score="auroc", models=(f"hist@{name}", f"sort@{name}")) for name in ("soft", "all")
     ]
     yardsticks = [reference("r", values, source="r"), reference("s", values, source="s")]
-    shipped = validity_report(circuit_track.CIRCUITS, measured, yardsticks)
+    shipped = validity_report(CIRCUIT_TABLES, measured, yardsticks)
     monkeypatch.setattr("groundtruth.validity.validity_report.shipped_report", lambda _: shipped)
 
     def result(*models: str, ablation: str = "resample"):

@@ -14,9 +14,9 @@ from mib.metrics.interchange_scores import (
     distinguishing,
     interchange_scores,
     mean_squared_error,
-    mib_aggregate,
     scores_of,
 )
+from mib.metrics.site_aggregate import mib_aggregate
 from tests.mib.featurization import adder
 
 EVERYTHING = torch.arange(2 * len(adder.PAIRS))

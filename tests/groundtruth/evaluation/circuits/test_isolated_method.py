@@ -12,11 +12,11 @@ from groundtruth.bench.cell_store import CellStore
 from groundtruth.bench.run_cells import run_cells
 from groundtruth.cli import main
 from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
 from groundtruth.evaluation.circuits.method_process import run_method
 from groundtruth.evaluation.own_task import own_copy
 from groundtruth.model import load
+from groundtruth.results.circuit_scores import CircuitScores
 from mib.errors import MethodError
 from mib.localization import get
 

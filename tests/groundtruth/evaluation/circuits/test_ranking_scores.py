@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from groundtruth.evaluation.circuits.ranking_scores import RESOLUTION, ranked, rounded, score_gap
+from groundtruth.evaluation.circuits.ranking_scores import ranked, rounded, score_gap
+from groundtruth.results.circuit_scores import RESOLUTION
 from mib.graph import EdgeScores, Graph, NodeScores
 
 GRAPH = Graph(n_layers=1, n_heads=1, d_model=4)

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from groundtruth import localization_task, score
-from groundtruth.bench.cell import Cell
 from groundtruth.bench.cell_key import cell_key, model_sha256
-from groundtruth.bench.circuit_values import circuit_record
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.cli.main import main
 from groundtruth.errors import ArtifactError, DomainError, VariantError
 from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
 from groundtruth.model import load_compiled
+from groundtruth.results.cell import Cell
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.circuit_values import circuit_record
 from groundtruth.specs import find_model, models_in
 from groundtruth.store import catalog, write_index
 from groundtruth.store.save_trained import save_trained

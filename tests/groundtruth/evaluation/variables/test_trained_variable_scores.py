@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from groundtruth.bench.cell import Cell, Skipped, VariableSetting
 from groundtruth.bench.request import Request
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.bench.variable_subjects import VARIABLE_PROFILES, places_of, variable_subjects
-from groundtruth.bench.variable_values import variable_values
 from groundtruth.cli.main import main
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.variables import Sizes, VariableEvaluator, featurization_task
@@ -20,6 +18,9 @@ from groundtruth.evaluation.variables.interchange_pairs import every_pair
 from groundtruth.evaluation.variables.predictor import Predictor
 from groundtruth.evaluation.variables.variable_diagnosis import diagnose_variable
 from groundtruth.model import load
+from groundtruth.results.cell import Cell, Skipped
+from groundtruth.results.settings import VariableSetting
+from groundtruth.results.variable_values import variable_values
 from groundtruth.store.save_trained import save_trained
 from groundtruth.trained.certify_network import Certifier, certify
 from groundtruth.trained.trained_model import TrainedModel

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from groundtruth import load
-from groundtruth.bench.cell import Cell
-from groundtruth.bench.result import result_of
 from groundtruth.compiled.domain import BOS, Inputs
 from groundtruth.errors import ArtifactError, DomainError, ProofError
 from groundtruth.evaluation.circuits.circuit_evaluator import score
 from groundtruth.report.views.circuit_sentences import sampled_sentences
+from groundtruth.results.cell import Cell
+from groundtruth.results.result import result_of
 from groundtruth.store.write import save
 from groundtruth.truth.circuits import cut_edge, family, input_pool, prover, value_classes
 from groundtruth.truth.circuits.circuit import Sufficiency, require_coherent

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from groundtruth.bench.cell import Failed, Skipped
 from groundtruth.bench.circuit_track import circuit_methods
-from groundtruth.bench.read_results import read_results
-from groundtruth.bench.result import Result
 from groundtruth.bench.result_data import result_data
-from groundtruth.bench.tiers_run import tier_models
 from groundtruth.errors import ArtifactError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
-from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.files import to_json
 from groundtruth.report.views.tiers_page import BEGIN, END, main
+from groundtruth.results.cell import Failed, Skipped
+from groundtruth.results.circuit_scores import CircuitScores, ExactCircuitScores, Ranked, WrongEdge
+from groundtruth.results.read_results import read_results
+from groundtruth.results.result import Result
+from groundtruth.results.tiers_run import tier_models
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
 
@@ -30,7 +29,7 @@ def _row(method, model, auroc):
 
 
 def _written(path, outcomes):
-    path.write_bytes(to_json(result_data(Result(tuple(outcomes), {"seed": 0}, 2.0))))
+    path.write_bytes(to_json(result_data(Result(tuple(outcomes), {"seed": 0}, 2.0, frozenset({"random"})))))
     return path
 
 
@@ -47,6 +46,14 @@ def test_a_result_is_read_as_it_was_written(tmp_path):
     found = read_results([_written(tmp_path / "a.json", outcomes)])
     assert found.outcomes == tuple(outcomes)
     assert (found.settings, found.seconds) == ({"seed": 0}, 2.0)
+
+
+def test_controls_are_those_of_the_files_whoever_registered_them(tmp_path):
+    first = _written(tmp_path / "a.json", _cells("random", 0.5) + _cells("eap", 0.5))
+    second = tmp_path / "b.json"
+    second.write_bytes(to_json(result_data(Result(tuple(_cells("hisp", 0.6)), {}, 1.0, frozenset({"hisp"})))))
+    found = read_results([first, second])
+    assert [found.is_control(name) for name in ("random", "eap", "hisp", "oracle")] == [True, False, True, True]
 
 
 def test_of_a_cell_in_several_files_the_last_counts(tmp_path):

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from groundtruth.bench.stability import stabilities
-from groundtruth.bench.summary import Spread
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.stability import stabilities
+from groundtruth.results.summary import Spread
 
 
 def circuit_values(scores: CircuitScores) -> dict[str, float | None]:

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from groundtruth.bench.result import Result
-from groundtruth.bench.stability import stabilities, stability
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.circuits.kept_scores import KeptScores
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.kept_scores import KeptScores
+from groundtruth.results.result import Result
+from groundtruth.results.stability import stabilities, stability
 from mib.graph import EdgeScores, Graph
 from tests.groundtruth.bench.cell_makers import circuit_cell, planned
-from tests.groundtruth.bench.test_results import row
+from tests.groundtruth.results.test_results import row
 
 GRAPH = Graph(n_layers=1, n_heads=1, d_model=4)
 

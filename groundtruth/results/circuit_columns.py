@@ -1,7 +1,7 @@
 """The columns of the circuit track, in the order in which tables have them."""
 
-from groundtruth.bench.model_tiers import ALL_TIERS
 from groundtruth.column import Column
+from groundtruth.results.model_tiers import ALL_TIERS
 from groundtruth.variants.tiers import SUPERPOSED
 
 _BROKEN = {"distractors": "distrac\xadtors", "redundancy": "redun\xaddancy", "cancelling": "cancel\xadling"}

@@ -7,18 +7,18 @@ import json
 import pytest
 from rich.console import Console
 
-from groundtruth.bench.cell import Failed, Skipped
-from groundtruth.bench.result import Result
 from groundtruth.bench.result_data import result_data
-from groundtruth.bench.thresholds import parse_thresholds, unmet_thresholds
 from groundtruth.bench.variable_track import VARIABLES
-from groundtruth.bench.variable_values import mib_values, variable_values
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.variables.controls import Control
 from groundtruth.files import to_json
 from groundtruth.report.terminal import THEME
 from groundtruth.report.views.track_report import result_csv, result_markdown, result_view
 from groundtruth.report.views.variable_sentences import variable_sentences
+from groundtruth.results.cell import Failed, Skipped
+from groundtruth.results.result import Result
+from groundtruth.results.thresholds import parse_thresholds, unmet_thresholds
+from groundtruth.results.variable_scores import Control
+from groundtruth.results.variable_values import mib_values, variable_values
 from tests.groundtruth.bench.cell_makers import variable_cell
 from tests.groundtruth.bench.variable_rows import language_model_row, result, row
 
@@ -140,9 +140,12 @@ def test_the_table_fits_a_hundred_columns() -> None:
 
 def test_thresholds_of_this_track() -> None:
     found = result(row("mine", 0.9, recall=0.4, controls=(Control("shuffled", 0.2),)))
-    assert unmet_thresholds(found, "mine", parse_thresholds("accuracy=0.8,shuffled=0.3", VARIABLES.thresholds)) == []
+    assert (
+        unmet_thresholds(found, "mine", parse_thresholds("accuracy=0.8,shuffled=0.3", VARIABLES.tables.thresholds))
+        == []
+    )
     lines = unmet_thresholds(
-        found, "mine", parse_thresholds("recall=0.5,shuffled=0.1,variant=0.5", VARIABLES.thresholds)
+        found, "mine", parse_thresholds("recall=0.5,shuffled=0.1,variant=0.5", VARIABLES.tables.thresholds)
     )
     assert lines == [
         "not met: recall is 0.4000, wanted at least 0.5",
@@ -150,7 +153,7 @@ def test_thresholds_of_this_track() -> None:
         "not met: variant has no value",
     ]
     with pytest.raises(DomainError, match=r"unknown column 'precison'. Did you mean: precision"):
-        parse_thresholds("precison=1", VARIABLES.thresholds)
+        parse_thresholds("precison=1", VARIABLES.tables.thresholds)
 
 
 # -- language models beside compiled ones -----------------------------------------------------------------------------

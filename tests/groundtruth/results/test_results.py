@@ -10,14 +10,13 @@ from rich.console import Console
 from groundtruth.bench import Failed, Skipped, find_profile, result_of
 from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES
 from groundtruth.bench.circuit_track import CIRCUITS
-from groundtruth.bench.result import Result
 from groundtruth.bench.result_data import result_data
-from groundtruth.bench.thresholds import parse_thresholds, unmet_thresholds
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores, ExactCircuitScores, WrongEdge
-from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.report.terminal import THEME
 from groundtruth.report.views.track_report import result_csv, result_ending, result_markdown, result_view, write_result
+from groundtruth.results.circuit_scores import CircuitScores, ExactCircuitScores, Ranked, WrongEdge
+from groundtruth.results.result import Result
+from groundtruth.results.thresholds import parse_thresholds, unmet_thresholds
 from groundtruth.variants.tiers import RAW
 from tests.groundtruth.bench.cell_makers import circuit_cell, planned
 
@@ -143,8 +142,8 @@ def test_the_files_hold_every_row(result: Result, tmp_path: Path, monkeypatch: p
 
 
 def test_thresholds_are_parsed_and_held(result: Result) -> None:
-    assert parse_thresholds("auroc=0.9, cmd=0.35", CIRCUITS.thresholds) == {"auroc": 0.9, "cmd": 0.35}
-    assert parse_thresholds(None, CIRCUITS.thresholds) == {}
+    assert parse_thresholds("auroc=0.9, cmd=0.35", CIRCUITS.tables.thresholds) == {"auroc": 0.9, "cmd": 0.35}
+    assert parse_thresholds(None, CIRCUITS.tables.thresholds) == {}
     assert unmet_thresholds(result, "good", {"auroc": 0.9, "cmd": 0.35}) == []
     assert unmet_thresholds(result, "good", {"auroc": 0.91, "cmd": 0.3}) == [
         "not met: auroc is 0.9000 under resample ablation, wanted at least 0.91",
@@ -152,13 +151,13 @@ def test_thresholds_are_parsed_and_held(result: Result) -> None:
     ]
     assert unmet_thresholds(result, "absent", {"auroc": 0.1}) == ["not met: auroc has no value under resample ablation"]
     with pytest.raises(DomainError, match="unknown column 'aurok'. Did you mean: auroc"):
-        parse_thresholds("aurok=1", CIRCUITS.thresholds)
+        parse_thresholds("aurok=1", CIRCUITS.tables.thresholds)
     with pytest.raises(DomainError, match="'auroc>1' is no threshold|unknown column"):
-        parse_thresholds("auroc>1", CIRCUITS.thresholds)
+        parse_thresholds("auroc>1", CIRCUITS.tables.thresholds)
     with pytest.raises(DomainError, match="--fail-under '' holds nothing. Write such as auroc=0.9, or leave it out."):
-        parse_thresholds("", CIRCUITS.thresholds)
+        parse_thresholds("", CIRCUITS.tables.thresholds)
     with pytest.raises(DomainError, match="'auroc=high' is no threshold; write auroc=NUMBER"):
-        parse_thresholds("auroc=high", CIRCUITS.thresholds)
+        parse_thresholds("auroc=high", CIRCUITS.tables.thresholds)
 
 
 @pytest.mark.parametrize("name", list(CIRCUIT_PROFILES))

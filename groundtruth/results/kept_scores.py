@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from mib.errors import ScoreError
 from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
-from mib.localization import Scores
-from mib.localization.task import Level
-from mib.metrics.faithfulness import Areas
+from mib.levels import Level, Scores
 
 
 @dataclass(frozen=True)
@@ -97,12 +95,6 @@ class KeptCurves:
     sizes: tuple[int, ...]
     signed: tuple[float, ...]
     absolute: tuple[float, ...]
-
-    @classmethod
-    def of(cls, measured: Areas) -> "KeptCurves":
-        """Take the curves from measured areas, whose two rankings have the same sizes."""
-        signed, absolute = measured.signed, measured.absolute
-        return cls(signed.sizes[-1], signed.sizes, signed.faithfulness, absolute.faithfulness)
 
     @property
     def fractions(self) -> tuple[float, ...]:

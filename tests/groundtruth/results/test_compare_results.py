@@ -10,16 +10,16 @@ import pytest
 
 from groundtruth.bench import Failed, result_of
 from groundtruth.bench.circuit_track import CIRCUITS
-from groundtruth.bench.compare_results import compare_results, worse_than
-from groundtruth.bench.result import Result
-from groundtruth.bench.thresholds import parse_limits
 from groundtruth.cli import main
 from groundtruth.errors import DomainError
 from groundtruth.report.views.track_report import write_result
+from groundtruth.results.compare_results import compare_results, worse_than
+from groundtruth.results.result import Result
+from groundtruth.results.thresholds import parse_limits
 from tests.groundtruth.bench.cell_makers import circuit_cell
-from tests.groundtruth.bench.test_results import row
-from tests.groundtruth.bench.test_variable_results import result as variable_result
-from tests.groundtruth.bench.test_variable_results import row as variable_row
+from tests.groundtruth.results.test_results import row
+from tests.groundtruth.results.test_variable_results import result as variable_result
+from tests.groundtruth.results.test_variable_results import row as variable_row
 
 MODELS = ("hist", "reverse", "sort", "rotate", "copy_first", "contains_x")
 
@@ -124,7 +124,7 @@ def test_a_limit_that_nothing_is_held_to_is_an_error() -> None:
 )
 def test_a_limit_that_is_none_is_told(text: str, told: str) -> None:
     with pytest.raises(DomainError, match=re.escape(told)):
-        parse_limits(text, CIRCUITS.thresholds, option="--fail-if-worse")
+        parse_limits(text, CIRCUITS.tables.thresholds, option="--fail-if-worse")
 
 
 def test_what_the_truth_reaches_is_no_change_of_a_method() -> None:

@@ -7,10 +7,10 @@ from pydantic import TypeAdapter
 import mib
 from groundtruth.compiler.compile_program import compile
 from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.circuits.kept_scores import KeptScores
 from groundtruth.files import from_json, to_json
 from groundtruth.programs import get
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.kept_scores import KeptScores
 from mib.errors import ScoreError
 from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
 

@@ -1,83 +1,17 @@
 """One cell of a benchmark: a method on a model in a setting of one track, and what can come of it."""
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.circuits.localization_tasks import N_PAIRS
-from groundtruth.evaluation.prompts import MADE_UP, Prompts
-from groundtruth.evaluation.variables.featurization_tasks import SIZES, Sizes
-from groundtruth.evaluation.variables.variable_scores import VariableScores
-from mib.localization.task import Level
-from mib.metrics.faithfulness import MAX_SIZES
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.prompts import MADE_UP, Prompts
+from groundtruth.results.settings import CircuitSetting, Setting, VariableSetting
+from groundtruth.results.variable_scores import VariableScores
 
-
-@dataclass(frozen=True)
-class CircuitSetting:
-    """What a cell of the circuit track asks.
-
-    Attributes:
-        ablation: Name of what flows along cut edges.
-        level: What the method scores.
-        lengths: Which inputs; ``None``: the model's own.
-        n_pairs: How many examples, at most.
-        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
-    """
-
-    ablation: str = "resample"
-    level: Level = "edge"
-    lengths: str | None = None
-    n_pairs: int = N_PAIRS
-    max_sizes: int = MAX_SIZES
-
-    track: ClassVar[str] = "circuits"
-
-    def place(self, subject: str) -> str:
-        """Name what methods are compared on: the subject itself."""
-        return subject
-
-
-@dataclass(frozen=True)
-class VariableSetting:
-    """What a cell of the variable track asks.
-
-    Attributes:
-        variable: Name or label of the variable.
-        site: Where it is sought; of a language model with the name of a position, ``residual.1.post@last``.
-        sizes: How many pairs to learn from, choose by and score on.
-        controls: True if the method is also run where there is nothing to find.
-    """
-
-    variable: str
-    site: str
-    sizes: Sizes = SIZES
-    controls: bool = True
-
-    track: ClassVar[str] = "variables"
-
-    @property
-    def ablation(self) -> str:
-        """Empty: variables are swapped, not ablated."""
-        return ""
-
-    @property
-    def level(self) -> Level:
-        """The level of methods that have none: they find a subspace, and score no parts."""
-        return "edge"
-
-    def place(self, subject: str) -> str:
-        """Name what methods are compared on: the variable at its site, ``reverse:opposite@residual.2.post``."""
-        return f"{subject}:{self.variable}@{self.site}"
-
-
-Setting = CircuitSetting | VariableSetting
-
-SETTINGS: dict[str, type[CircuitSetting] | type[VariableSetting]] = {
-    kind.track: kind for kind in (CircuitSetting, VariableSetting)
-}
-"""The kind of setting of each track."""
+ORACLE = "oracle"
+"""The name of the method that is given the truth."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from groundtruth.bench.result import Result
 from groundtruth.errors import DomainError
+from groundtruth.results.result import Result
 from mib.errors import did_you_mean
 
 
@@ -76,7 +76,7 @@ def unmet_thresholds(result: Result, method: str, thresholds: Mapping[str, float
         summary = next((s for s in result.summaries(ablation) if s.method == method), None)
         means = {name: spread.mean for name, spread in summary.columns.items()} if summary else {}
         where = f" under {ablation} ablation" if ablation else ""
-        lines += _missed(means, thresholds, lower=result.track.lower_is_better, where=where)
+        lines += _missed(means, thresholds, lower=result.tables.lower_is_better, where=where)
     return lines
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from groundtruth.bench.summary import Spread
-from groundtruth.evaluation.variables.variable_evaluator import KINDS
-from groundtruth.evaluation.variables.variable_scores import VariableScores
-from mib.metrics.interchange_scores import mib_aggregate
+from groundtruth.results.summary import Spread
+from groundtruth.results.variable_scores import CONTROL_KINDS, VariableScores
+from mib.metrics.site_aggregate import mib_aggregate
 from mib.site import Site
 
 
@@ -53,7 +52,7 @@ def variable_values(row: VariableScores) -> dict[str, float | None]:
         "energy_dormant": energy and energy.dormant,
         "energy_dead": energy and energy.dead,
         "energy_null": energy and energy.null,
-        **{kind: controls.get(kind) for kind in KINDS},
+        **{kind: controls.get(kind) for kind in CONTROL_KINDS},
         "selectivity": row.selectivity,
         "mib": row.mib,
         "illusion": float(row.illusion) if row.minimal_rank is not None else None,

@@ -6,18 +6,22 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped, read_cell
-from groundtruth.bench.cell_store import SCHEMA_VERSION
-from groundtruth.bench.result import Result
 from groundtruth.errors import ArtifactError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.files import from_json
+from groundtruth.results.cell import Cell, Failed, Outcome, Skipped, read_cell
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.result import Result
+from groundtruth.results.variable_scores import VariableScores
+
+SCHEMA_VERSION = 2
+"""Version of a stored cell and of a result file."""
 
 _SCORES: Mapping[str, TypeAdapter[Any]] = {
     "circuits": TypeAdapter(CircuitScores),
     "variables": TypeAdapter(VariableScores),
 }
+_SETTINGS = TypeAdapter(dict[str, Any])
+_SECONDS = TypeAdapter(float)
 _OTHERS: Mapping[str, TypeAdapter[Any]] = {"skipped": TypeAdapter(Skipped), "failed": TypeAdapter(Failed)}
 
 
@@ -32,17 +36,37 @@ def read_results(paths: Iterable[Path]) -> Result:
     """
     found: dict[Cell, Outcome] = {}
     settings: dict[str, Any] = {}
+    controls = frozenset[str]()
     seconds = 0.0
     for path in paths:
         data = _data(path)
         try:
-            found |= dict(map(read_outcome, data["cells"]))
-            settings |= data["settings"]
-            seconds += data["seconds"]
+            one = result_in(data)
         except (KeyError, TypeError, AttributeError, ValueError) as error:  # what pydantic raises is one too
             first = str(error).strip().replace("\n", " ")
             raise ArtifactError(f"{path} is no result of a track: {type(error).__name__}: {first}") from error
-    return Result(tuple(found.items()), settings, seconds)
+        found |= dict(one.outcomes)
+        settings |= one.settings
+        controls |= one.controls
+        seconds += one.seconds
+    return Result(tuple(found.items()), settings, seconds, controls)
+
+
+def result_in(data: Mapping[str, Any]) -> Result:
+    """Read the result in the content of a result file.
+
+    Raises:
+        KeyError: If an entry is missing.
+        ValueError: If one is not what it should be; so does pydantic.
+        TypeError: As ``ValueError``.
+        AttributeError: As ``ValueError``.
+    """
+    outcomes = tuple(map(read_outcome, data["cells"]))
+    # Which methods are controls is what the summaries say: who registered them need not be installed here.
+    controls = frozenset(str(one["method"]) for one in data["summaries"] if one["is_control"])
+    return Result(
+        outcomes, _SETTINGS.validate_python(data["settings"]), _SECONDS.validate_python(data["seconds"]), controls
+    )
 
 
 def _data(path: Path) -> dict[str, Any]:

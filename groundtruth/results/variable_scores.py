@@ -1,17 +1,91 @@
 """The scores of one featurization method on one variable at one site, of a model with a truth or a language model."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from groundtruth.evaluation.variables.controls import Control
-from groundtruth.evaluation.variables.overlap import Overlap
-from groundtruth.evaluation.variables.state_movement import Movement
 from groundtruth.notebook_table import notebook_table
+
+ControlKind = Literal["shuffled", "arbitrary", "variant"]
+CONTROL_KINDS: tuple[ControlKind, ...] = get_args(ControlKind)
 
 HIGH = 0.9
 """An interchange accuracy from here on is taken as a find."""
 
 LOW = 0.5
 """A precision below this says that most of what was found is something else."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """The same method where the hypothesis is false.
+
+    Attributes:
+        kind: ``shuffled``: on a copy of the model with the entries of every matrix shuffled. ``arbitrary``: on the
+            model, with the variable's values shuffled over inputs and positions. ``variant``: on a program with the
+            same behaviour and other variables.
+        accuracy: Interchange accuracy on its test pairs that a no-op gets wrong; ``None`` if it cannot be run.
+        reason: Why it cannot.
+    """
+
+    kind: ControlKind
+    accuracy: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Where a found subspace lies: shares of its squared length, which add up to 1.
+
+    Attributes:
+        live: In the variable's live span.
+        others: In other live variables.
+        dormant: In directions that are read and never vary.
+        dead: In copies that nothing reads any more.
+        null: In directions that are neither written nor read.
+    """
+
+    live: float
+    others: float
+    dormant: float
+    dead: float
+    null: float
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How a found subspace lies to the variable's live span.
+
+    Attributes:
+        recall: Share of the live span that is covered: mean squared cosine; ``None`` where nothing is live.
+        precision: Share of the found subspace in the live span, of the part that is read; 0 if nothing of it is read,
+            ``None`` if nothing was found.
+        energy: Where all of it lies, what is not read included; ``None`` if nothing was found.
+        angles: Principal angles between what is read of it and the live span, in degrees, smallest first.
+        rank: Dimensions of the part that is read.
+    """
+
+    recall: float | None
+    precision: float | None
+    energy: Energy | None
+    angles: tuple[float, ...]
+    rank: int
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What interchanges change of what later components read.
+
+    Attributes:
+        inside: Share of the squared length of all changes that lies in the variable's live span; ``None`` if nothing
+            is changed.
+        carried: Share of the variable's own difference between base and source that is carried over:
+            1 - |wanted - made|^2 / |wanted|^2 in the live span, at least 0; ``None`` where nothing is live.
+        natural: Share of the patched states that are states of the model on some input, in all that is read of them.
+    """
+
+    inside: float | None
+    carried: float | None
+    natural: float
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,48 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from groundtruth.evaluation.circuits.kept_scores import KeptCurves, KeptScores
-from groundtruth.evaluation.circuits.ranking_scores import Ranked
 from groundtruth.notebook_table import notebook_table
+from groundtruth.results.kept_scores import KeptCurves, KeptScores
 
 N_BOOTSTRAP = 1000
 """How often examples are drawn anew for a confidence interval."""
 
+RESOLUTION = 1e-6
+"""Of the largest score: what is less may be rounding, and does not count in ``Ranked.rounded_auroc``."""
+
 Kind = Literal["missed", "false"]
 
 TruthCertainty = Literal["exact", "measured", "sampled"]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """How well scores rank the edges (or nodes) of one truth above the others.
+
+    Attributes:
+        judged: How many are judged.
+        true: How many of these are true.
+        auroc: Area under the ROC curve; ``None`` if all or none of the judged are true.
+        average_precision: The same for average precision.
+        precision: Of the best k, where k is ``true``.
+        recall: Of the best k.
+        f1: Of the best k.
+        exact: Whether the true ones all rank above the others, and none scores 0.
+        rounded_auroc: AUROC of the scores in whole multiples of a millionth of the largest: what is left of ``auroc``
+            where it rests on residues of rounding.
+        gap: Score of the weakest true one over that of the loudest other, see ``score_gap``; ``None`` as for ``auroc``.
+    """
+
+    judged: int
+    true: int
+    auroc: float | None
+    average_precision: float | None
+    precision: float
+    recall: float
+    f1: float
+    exact: bool
+    rounded_auroc: float | None = None
+    gap: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean
 
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.results.circuit_scores import CircuitScores
 from mib.graph import EdgeScores
 
 

@@ -5,16 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from groundtruth.bench.cell import Cell, Failed, Outcome, Skipped
-from groundtruth.bench.model_tiers import base_and_tier
-from groundtruth.bench.rank_prediction import LANGUAGE_MODEL, Prediction, predictions
-from groundtruth.bench.summary import Spread, Summary
-from groundtruth.bench.track import Track
-from groundtruth.bench.tracks import TRACKS, track_of
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
-from groundtruth.evaluation.evaluator import ORACLE
-from groundtruth.evaluation.variables.variable_scores import VariableScores
 from groundtruth.notebook_table import notebook_table
+from groundtruth.results.cell import ORACLE, Cell, Failed, Outcome, Skipped
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.model_tiers import base_and_tier
+from groundtruth.results.rank_prediction import LANGUAGE_MODEL, Prediction, predictions
+from groundtruth.results.summary import Spread, Summary
+from groundtruth.results.track_tables import TABLES, TrackTables
+from groundtruth.results.variable_scores import VariableScores
 from mib.errors import ScoreError
 from mib.metrics.metric_validity import Validity, metric_validity
 
@@ -32,16 +30,22 @@ class Result:
         outcomes: Every cell with its outcome, in the order in which they were asked for.
         settings: How it was run: profile, seed, device, dtype, command.
         seconds: Wall time of this run, known cells included.
+        controls: Names of the methods that are shown apart and not ranked, beside the oracle.
     """
 
     outcomes: tuple[tuple[Cell, Outcome], ...]
     settings: Mapping[str, Any]
     seconds: float
+    controls: frozenset[str] = frozenset()
 
     @property
-    def track(self) -> Track:
-        """The track that the cells belong to; the first there is of none."""
-        return track_of(self.outcomes[0][0]) if self.outcomes else next(iter(TRACKS.values()))
+    def tables(self) -> TrackTables:
+        """The tables of the track that the cells belong to; of the first there is where there is no cell."""
+        return TABLES[self.outcomes[0][0].setting.track] if self.outcomes else next(iter(TABLES.values()))
+
+    def is_control(self, method: str) -> bool:
+        """Tell whether a method is something to compare contestants with, and not ranked: the oracle always is."""
+        return method == ORACLE or method in self.controls
 
     @property
     def has_compiled(self) -> bool:
@@ -112,7 +116,7 @@ class Result:
         own = [o for c, o in self.outcomes if c.method == method and c.ablation == ablation]
         scored = [o for o in own if isinstance(o, Scores)]
         chosen = [scores for scores in scored if not scores.task] if self.has_compiled else scored
-        scoring = self.track.scoring
+        scoring = self.tables.scoring
         columns = {**scoring.average(chosen), **self._by_tier(chosen)}
         if self.has_compiled:
             beside = scoring.average([scores for scores in scored if scores.task])
@@ -125,8 +129,8 @@ class Result:
             n_failed=sum(isinstance(o, Failed) for o in own),
             columns=columns,
             fractions=scoring.fractions(chosen),
-            group=CONTROLS if self.track.is_control(method) else scoring.group(scored),
-            is_control=self.track.is_control(method),
+            group=CONTROLS if self.is_control(method) else scoring.group(scored),
+            is_control=self.is_control(method),
         )
 
     @property
@@ -136,7 +140,7 @@ class Result:
 
     def _by_tier(self, scores: Sequence[Any]) -> dict[str, Spread]:
         """The column that is told tier by tier, over the models of each; nothing where all stand on one."""
-        scoring = self.track.scoring
+        scoring = self.tables.scoring
         if not scoring.by_tier or len(self.tiers) < 2:
             return {}
         found = {
@@ -146,13 +150,13 @@ class Result:
         return {f"{name}_{tier}": columns[name] for tier, columns in found.items() if name in columns}
 
     def _standing(self, summary: Summary) -> tuple[bool, str, bool, float]:
-        ranked = (summary.columns.get(name) for name in self.track.scoring.ranked_by)
+        ranked = (summary.columns.get(name) for name in self.tables.scoring.ranked_by)
         best = next((spread for spread in ranked if spread is not None), None)
         return summary.is_control, summary.group, summary.method != ORACLE, -best.mean if best else 1.0
 
     def validity(self, ablation: str = "") -> tuple[Validity, ...]:
         """Say whether each metric ranks methods as each exact score does; controls are left out."""
-        scoring = self.track.scoring
+        scoring = self.tables.scoring
         table = self._table(ablation)
         known = {name for methods in table.values() for columns in methods.values() for name in columns}
         try:
@@ -160,14 +164,14 @@ class Result:
                 table,
                 metrics=[name for name in scoring.metrics if name in known],
                 exact=[name for name in scoring.exact if name in known],
-                lower_is_better=self.track.lower_is_better,
+                lower_is_better=self.tables.lower_is_better,
             )
         except ScoreError:
             return ()  # nothing was scored against a truth
 
     def records(self) -> list[dict[str, Any]]:
         """List the scores as flat records, as a CSV file has them."""
-        return [self.track.scoring.record(scores) for scores in self.scores()]
+        return [self.tables.scoring.record(scores) for scores in self.scores()]
 
     def to_frame(self) -> Any:
         """Give the scores as a pandas data frame, or as a list of records where pandas is not installed."""
@@ -182,7 +186,7 @@ class Result:
         found = [(ablation, summary) for ablation in self.ablations for summary in self.summaries(ablation)]
         shown = [
             column
-            for column in self.track.columns
+            for column in self.tables.columns
             if column.place == "screen" and any(column.name in summary.columns for _, summary in found)
         ]
         rows = [
@@ -191,17 +195,17 @@ class Result:
             for ablation, summary in found
         ]
         headings = ("method", "ablation", *(column.heading.replace("\xad", "") for column in shown))
-        return notebook_table(f"{self.track.name}: mean over {len(self.places)} places", headings, rows)
+        return notebook_table(f"{self.tables.name}: mean over {len(self.places)} places", headings, rows)
 
     def _table(self, ablation: str) -> dict[str, dict[str, dict[str, float]]]:
         """By place, method and column: the mean over seeds on compiled models."""
         found: dict[str, dict[str, dict[str, list[float]]]] = {}
-        controls = {method for method in self.methods if self.track.is_control(method)}
+        controls = {method for method in self.methods if self.is_control(method)}
         for cell, scores in self.outcomes:
             if not isinstance(scores, Scores) or cell.ablation != ablation or cell.task or cell.method in controls:
                 continue
             columns = found.setdefault(cell.place, {}).setdefault(cell.method, {})
-            for name, value in self.track.scoring.values(scores).items():
+            for name, value in self.tables.scoring.values(scores).items():
                 if value is not None:
                     columns.setdefault(name, []).append(value)
         return {
@@ -214,7 +218,7 @@ class Result:
 
     def predictions(self, ablation: str = "") -> tuple[Prediction, ...]:
         """Say how far the rank of a method on compiled models predicts that on language models."""
-        scoring, lower = self.track.scoring, self.track.lower_is_better
+        scoring, lower = self.tables.scoring, self.tables.lower_is_better
         return predictions(
             {
                 summary.method: {name: column.mean for name, column in summary.columns.items()}
@@ -227,9 +231,11 @@ class Result:
         )
 
 
-def result_of(outcomes: Iterable[tuple[Cell, Outcome]], *, seconds: float, **settings: Any) -> Result:
+def result_of(
+    outcomes: Iterable[tuple[Cell, Outcome]], *, seconds: float, controls: Iterable[str] = (), **settings: Any
+) -> Result:
     """Gather outcomes as a result."""
-    return Result(tuple(outcomes), settings, seconds)
+    return Result(tuple(outcomes), settings, seconds, frozenset(controls))
 
 
 def by_task(rows: Sequence[Any]) -> dict[str, dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from groundtruth.bench.circuit_columns import CIRCUIT_COLUMNS
-from groundtruth.bench.circuit_values import circuit_values
-from groundtruth.bench.variable_columns import VARIABLE_COLUMNS
 from groundtruth.bench.variable_track import VARIABLES
-from groundtruth.bench.variable_values import variable_values
 from groundtruth.column import Column, column_names, lower_is_better
+from groundtruth.results.circuit_columns import CIRCUIT_COLUMNS
+from groundtruth.results.circuit_values import circuit_values
+from groundtruth.results.variable_columns import VARIABLE_COLUMNS
+from groundtruth.results.variable_values import variable_values
 from tests.groundtruth.bench.variable_rows import row as variable_row
 from tests.groundtruth.report.test_page import row as circuit_row
 
@@ -23,7 +23,7 @@ def test_names_are_unique_and_each_shown_column_has_a_priority_of_its_own(column
 def test_every_value_of_a_summary_has_a_column() -> None:
     circuit, variable = circuit_values(circuit_row("eap", 0.5)), variable_values(variable_row("das", 0.5))
     assert set(circuit) <= set(column_names(CIRCUIT_COLUMNS))
-    assert {*variable, *(f"real_{name}" for name in VARIABLES.scoring.language_model_columns)} <= set(
+    assert {*variable, *(f"real_{name}" for name in VARIABLES.tables.scoring.language_model_columns)} <= set(
         column_names(VARIABLE_COLUMNS)
     )
 

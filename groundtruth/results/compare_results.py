@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groundtruth.bench.cell import Cell, Failed
-from groundtruth.bench.result import Result, Scores
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.results.cell import Cell, Failed
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.result import Result, Scores
 
 RESAMPLES = 2000
 """How often places are drawn anew for an interval."""
@@ -119,9 +119,9 @@ def compare_results(before: Result, after: Result, *, seed: int = 0) -> Comparis
     Raises:
         DomainError: If they are of different tracks.
     """
-    if before.track is not after.track:
+    if before.tables is not after.tables:
         raise DomainError(
-            f"one result is of the track of {before.track.name}, the other of {after.track.name}. Compare two of one."
+            f"one result is of the track of {before.tables.name}, the other of {after.tables.name}. Compare two of one."
         )
     first, second = _scores(before), _scores(after)
     shared = [key for key in first if key in second]
@@ -194,14 +194,14 @@ def _spelt(key: _Key) -> str:
 
 def _columns(result: Result, scores: Sequence[Scores]) -> tuple[str, ...]:
     """Name the columns of methods that have a value in any of some scores."""
-    found = [result.track.scoring.values(one) for one in scores]
+    found = [result.tables.scoring.values(one) for one in scores]
     names = dict.fromkeys(name for values in found for name, value in values.items() if value is not None)
     return tuple(name for name in names if name not in (*COSTS, *OF_THE_MODEL))
 
 
 def _changes(result: Result, method: str, both: Mapping[_Key, _Both], seed: int) -> list[Change]:
-    track = result.track
-    values = {key: tuple(track.scoring.values(one) for one in pair) for key, pair in both.items()}
+    tables = result.tables
+    values = {key: tuple(tables.scoring.values(one) for one in pair) for key, pair in both.items()}
     found: list[Change] = []
     for column in dict.fromkeys(name for pair in values.values() for name in pair[0]):
         if column in COSTS or column in OF_THE_MODEL:
@@ -211,7 +211,7 @@ def _changes(result: Result, method: str, both: Mapping[_Key, _Both], seed: int)
             old, new = one.get(column), other.get(column)
             if old is not None and new is not None:
                 by_place.setdefault(place, []).append((old, new))
-        change = _change(method, column, by_place, lower=column in track.lower_is_better, seed=seed)
+        change = _change(method, column, by_place, lower=column in tables.lower_is_better, seed=seed)
         if change is not None:
             found.append(change)
     return found

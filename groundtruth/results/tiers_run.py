@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from groundtruth.bench.cell import Failed
-from groundtruth.bench.model_tiers import TIER_NAMES, base_and_tier, mixtures
-from groundtruth.bench.result import Result
 from groundtruth.errors import DomainError
-from groundtruth.evaluation.circuits.circuit_scores import CircuitScores
+from groundtruth.results.cell import Failed
+from groundtruth.results.circuit_scores import CircuitScores
+from groundtruth.results.model_tiers import TIER_NAMES, base_and_tier, mixtures
+from groundtruth.results.result import Result
 from groundtruth.store.catalog import LAYERNORM, shipped_layernorm, shipped_variants
 from groundtruth.variants.tiers import DESCRIBED, MIXTURE, RAW, SUPERPOSED, TIERS
 
@@ -114,7 +114,7 @@ def _climb(result: Result, method: str, ablation: str) -> Climb:
         },
         n_exact={tier: sum(row.live.exact for row in chosen[tier].values() if row.live) for tier in TIER_NAMES},
         n_failed=failed,
-        is_control=result.track.is_control(method),
+        is_control=result.is_control(method),
     )
 
 

@@ -1,0 +1,35 @@
+"""Write the scores of a result tier by tier into a file that ships."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from groundtruth.bench.result_data import environment
+from groundtruth.files import to_json, write_whole
+from groundtruth.results.result import Result
+from groundtruth.validity.tier_scores import SCHEMA_VERSION, read_tier_scores
+from groundtruth.validity.tiers_of_result import tier_scores
+
+
+def write_tier_scores(result: Result, path: Path, *, scores: Sequence[str] | None = None) -> None:
+    """Write the scores of a result tier by tier, with what they were measured on; tiers that it lacks stay in the file.
+
+    Args:
+        result: Outcomes on compiled models and their variants.
+        path: The file, written whole or not at all.
+        scores: Columns; by default those of the track that predict.
+    """
+    measured = tier_scores(result, scores)
+    tiers = {one.tier for one in measured}
+    kept = [one for one in read_tier_scores(path.stem, path.parent) if one.tier not in tiers]
+    data: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "track": result.tables.name,
+        "settings": dict(result.settings),
+        "models": sorted({model for one in (*kept, *measured) for model in one.models}),
+        "environment": environment(),
+        "scores": [asdict(one) for one in (*kept, *measured)],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, to_json(data))
