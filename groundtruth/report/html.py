@@ -1,5 +1,6 @@
 """Write a report as one HTML page that needs nothing else: tables, every number, wrong edges, true circuits."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,11 +65,21 @@ def styled_html(text: Text) -> Markup:
     start = 0
     for end in range(1, len(plain) + 1):
         if end == len(plain) or styles[end] != styles[start]:
-            shown = escape(printable(plain[start:end], lines=True))
+            shown = _marked(escape(printable(plain[start:end], lines=True)))
             classes = " ".join(filter(None, styles[start]))
             parts.append(Markup('<span class="{}">{}</span>').format(classes, shown) if classes else shown)
             start = end
     return Markup("").join(parts)
+
+
+_EDGE = re.compile(r"[\w.]+-&gt;[\w.]+(?:&lt;\w&gt;)?")
+_CODE = re.compile(r"`([^`<]+)`")
+
+
+def _marked(shown: Markup) -> Markup:
+    """Mark what is typed as code, and keep the name of an edge on one line, which ends at its hyphen otherwise."""
+    whole = _EDGE.sub(r'<span class="whole">\g<0></span>', str(shown))
+    return Markup(_CODE.sub(r"<code>\1</code>", whole))  # both escaped already
 
 
 def _shown(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """A result file as one HTML page: the file is read and checked as a whole, then reported like the run that wrote it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -38,12 +38,13 @@ def read_result(path: Path) -> dict[str, Any]:
     return data
 
 
-def result_page(data: Mapping[str, Any], *, explorer: str = "") -> str:
+def result_page(data: Mapping[str, Any], *, explorer: str = "", written: Collection[str] | None = None) -> str:
     """Write the page.
 
     Args:
         data: What ``read_result`` gives.
         explorer: Address of a folder of the explorer's pages, as the page is to have it; empty for none.
+        written: Names of the models whose pages are there, where that is known; others are not linked.
 
     Raises:
         ArtifactError: If an entry that is read is missing or not what it should be.
@@ -55,7 +56,7 @@ def result_page(data: Mapping[str, Any], *, explorer: str = "") -> str:
         page = Page(
             heading=report.heading,
             sections=report.sections(result, place="page"),
-            details=report.details(result, pages=_pages(result, explorer)),
+            details=report.details(result, pages=_pages(result, explorer, written)),
             settings=result.settings,
             seconds=result.seconds,
             created=str(data["created"]),
@@ -71,9 +72,24 @@ def result_page(data: Mapping[str, Any], *, explorer: str = "") -> str:
     return html_page(page)
 
 
-def _pages(result: Result, explorer: str) -> dict[str, str]:
+def _pages(result: Result, explorer: str, written: Collection[str] | None) -> dict[str, str]:
     """The address of each compiled model's page."""
     if not explorer:
         return {}
-    models = {cell.model for cell, _ in result.outcomes if not cell.task}
-    return {model: f"{explorer.rstrip('/')}/{quote(model)}.html" for model in models}
+    names = {cell.model: page_name(cell.model) for cell, _ in result.outcomes if not cell.task}
+    return {
+        model: f"{explorer.rstrip('/')}/{quote(name)}.html"
+        for model, name in names.items()
+        if written is None or name in written
+    }
+
+
+def explored_models(data: Mapping[str, Any]) -> list[str]:
+    """Models whose wrong edges a page of a result lists, as its cells name them; none of the variable track."""
+    cells = [cell["cell"] for cell in data["cells"] if data["track"] == "circuits"]
+    return sorted({cell["model"] for cell in cells if not cell["task"]})
+
+
+def page_name(model: str) -> str:
+    """Name of a model's page without its suffix: of one in a folder, or in a file of one's own, the last part."""
+    return model.rstrip("/").rpartition("/")[2].rpartition(":")[2]

@@ -9,6 +9,7 @@ import pytest
 from groundtruth import load
 from groundtruth.explorer.circuit_page import circuit_page
 from groundtruth.explorer.page_file import model_page
+from groundtruth.explorer.site_files import write_site
 from groundtruth.explorer.story_files import write_stories
 from tests.groundtruth.explorer.learned_circuit import circuit_of, write_ranking
 from tests.groundtruth.explorer.node import build_tools, chromium
@@ -386,6 +387,18 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
     page.evaluate(axe)
     assert page.evaluate(AXE) == []
     context.close()
+
+
+def test_the_index_of_a_site_fits_a_phone_and_finds_what_it_does_not_show(page: api.Page, tmp_path: Path) -> None:
+    write_site(tmp_path, ("hist", "median", TRAINED), ())
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.goto((tmp_path / "index.html").as_uri())
+    assert page.evaluate("(one => one.scrollWidth - one.clientWidth)(document.querySelector('.scroll'))") <= 0
+    assert page.locator("tbody tr").first.evaluate("one => one.offsetHeight") < 100
+    page.fill("#search", "sorting")
+    assert page.locator("tbody th:visible").all_inner_texts() == ["median"]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.locator("tbody td:visible").all_inner_texts()[1] == "sorting"
 
 
 @pytest.mark.parametrize("name", ["reverse", "contains_both@wired-vote-0"])

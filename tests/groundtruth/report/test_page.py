@@ -15,7 +15,7 @@ from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
 from groundtruth.model import load
-from groundtruth.report.views.result_page import read_result, result_page
+from groundtruth.report.views.result_page import page_name, read_result, result_page
 from groundtruth.results.circuit_scores import CircuitScores, ExactCircuitScores, Ranked, WrongEdge
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
@@ -128,7 +128,7 @@ def test_cells_without_truth_show_their_cpr() -> None:
 
 def test_wrong_edges_lead_to_the_explorer_and_to_the_commands_that_say_more(tmp_path: Path) -> None:
     page = html.unescape(result_page(data(), explorer="../site/"))
-    (address,) = re.findall(r'<a href="(\.\./site/[^"]*)">input->a0\.h0<q></a>', page.replace("<span>", ""))
+    (address,) = re.findall(r'<a href="(\.\./site/[^"]*)"><span class="whole">input->a0\.h0<q></span></a>', page)
     file, _, fragment = address.partition("#")
     assert file == "../site/hist.html"
     state = dict(parse_qsl(fragment))
@@ -156,7 +156,17 @@ def test_pages_are_linked_only_where_there_are_any(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().err == said
     site.mkdir()
     (site / "index.html").write_text("")
-    with pytest.raises(SystemExit) as left:
-        main(["report", str(path), "--html", str(tmp_path / "pages" / "a.html"), "--explorer", str(site)])
-    assert left.value.code == 0
-    assert 'href="../site/hist.html#' in (tmp_path / "pages" / "a.html").read_text()
+    for name, option in (("a.html", "--html"), ("b.html", "--out")):
+        with pytest.raises(SystemExit) as left:
+            main(["report", str(path), option, str(tmp_path / "pages" / name), "--explorer", str(site)])
+        assert left.value.code == 0
+        page, told = (tmp_path / "pages" / name).read_text(), " ".join(capsys.readouterr().out.split())
+        is_written = (site / "hist.html").is_file()
+        assert ('href="../site/hist.html#' in page) == is_written
+        assert f"not linked: {'' if is_written else 'hist, '}length, of which {site} has no page." in told
+        (site / "hist.html").write_text("")
+
+
+@pytest.mark.parametrize("model", ["suite/g1", "suite/g1/", "../g1", "my_file.py:g1", "g1"])
+def test_the_page_of_a_model_in_a_folder_is_linked_by_its_name(model: str) -> None:
+    assert page_name(model) == "g1"

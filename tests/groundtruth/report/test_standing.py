@@ -68,4 +68,9 @@ def test_columns_are_chosen_by_place_or_by_name() -> None:
 
 def test_text_appended_to_a_name_keeps_its_own_style_as_html() -> None:
     text = Text().append("eap", "name").append(" <fails>").append(" 3", "bad")
+    assert styled_html(Text("`a <b>` and m0->a1.h0<q>, 1 > 0")) == (
+        '`a &lt;b&gt;` and <span class="whole">m0-&gt;a1.h0&lt;q&gt;</span>, 1 &gt; 0'.replace(
+            "`a &lt;b&gt;`", "<code>a &lt;b&gt;</code>"
+        )
+    )
     assert styled_html(text) == '<span class="name">eap</span> &lt;fails&gt;<span class="bad"> 3</span>'
