@@ -1,12 +1,12 @@
-"""What it costs to run a sweep by Ray: workers of a cluster of this machine against processes, on the same cells.
+"""What it costs to run a sweep by Ray or submitit: workers on this machine against processes, on the same cells.
 
-    OMP_NUM_THREADS=1 python benchmarks/executors.py [--cells 500] [--jobs 2]
+    OMP_NUM_THREADS=1 python benchmarks/executors.py [--cells 500] [--jobs 2] [--methods eap,ifr]
 
 The cells are the first of the default profile, whole models at a time; where it has fewer, those of the next seed are
-taken too.
-Both executors run them afresh, Ray's cluster and its workers started anew. Apart from that: how long an executor takes
-for jobs that do nothing, what the driver does for a cell, and what memory a worker takes. Wall time is lengthened by
-whatever else runs on the machine; CPU time of the driver and all processes under it is not, so both are printed.
+taken too. All executors run them afresh: Ray's cluster and its workers started anew, submitit's jobs by its local
+executor. Apart from that: how long an executor takes for jobs that do nothing, what the driver does for a cell, what
+memory a worker takes. Wall time is lengthened by whatever else runs on the machine; CPU time of the driver and all
+processes under it is not, so both are printed.
 docs/clusters.md shows what came out.
 """
 
@@ -31,6 +31,12 @@ from groundtruth.executors import Executor, Needs, choose_executor
 
 EMPTY = 400
 """How many jobs that do nothing."""
+
+SEEDS = 20
+"""So many draws of the examples are enough for any number of cells that is worth while."""
+
+LOCAL = {"processes": None, "ray": None, "submitit": "local"}
+"""Executors on this machine, and the address that says so."""
 
 
 _LOOK = 0.2
@@ -89,10 +95,11 @@ def _cpu_of_descendants() -> dict[str, float]:
     return found
 
 
-def first_cells(n: int) -> list[Cell]:
+def first_cells(n: int, methods: tuple[str, ...] | None) -> list[Cell]:
     """Take cells of the default profile, whole models, until there are n."""
     taken: list[Cell] = []
-    cells = sorted(plan_cells(find_track("circuits"), Request(resamples=2)), key=lambda cell: cell.seed)
+    asked = Request(resamples=2 if methods is None else SEEDS, methods=methods)
+    cells = sorted(plan_cells(find_track("circuits"), asked), key=lambda cell: cell.seed)
     for _, group in groupby(cells, key=lambda cell: cell.evaluator):
         if len(taken) < n:
             taken += group
@@ -140,20 +147,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--methods", help="names, separated by commas, instead of all: cells of cheap ones are cheap")
+    parser.add_argument("--executors", default=",".join(LOCAL), help="the first is what the others are compared with")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    cells = first_cells(asked.cells)
+    cells = first_cells(asked.cells, None if asked.methods is None else tuple(asked.methods.split(",")))
     print(f"driver: {1e3 * driver_seconds(cells):.1f} ms a cell")
-    executors = {name: choose_executor(name, jobs=asked.jobs) for name in ("processes", "ray")}
+    names = asked.executors.split(",")
+    with tempfile.TemporaryDirectory() as folder:
+        compare_executors(cells, {name: executor_here(name, asked.jobs, Path(folder)) for name in names}, asked.jobs)
+
+
+def executor_here(name: str, jobs: int, folder: Path) -> Executor:
+    """An executor on this machine."""
+    return choose_executor(name, jobs=jobs, address=LOCAL.get(name), folder=folder / name)
+
+
+def compare_executors(cells: list[Cell], executors: dict[str, Executor], jobs: int) -> None:
+    """Print what jobs that do nothing, and the cells, take by each."""
     walls, processors = dict[str, float](), dict[str, float]()
     for name, executor in executors.items():
-        start, each = empty_seconds(executor, asked.jobs)
+        start, each = empty_seconds(executor, jobs)
         print(f"{name}: {start:.1f} s to the first job of none, then {1e3 * each:.1f} ms a job")
         walls[name], processors[name] = sweep_seconds(cells, executor)
         print(f"{name}: {len(cells)} cells in {walls[name]:.1f} s, {processors[name]:.1f} s of CPU", flush=True)
+    base = next(iter(executors))
+    for name in list(executors)[1:]:
+        wall, processor = (taken[name] / taken[base] for taken in (walls, processors))
+        print(f"{name} / {base}: {wall:.2f} of the wall time, {processor:.2f} of the CPU time")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    wall, processor = (taken["ray"] / taken["processes"] for taken in (walls, processors))
-    print(f"ray / processes: {wall:.2f} of the wall time, {processor:.2f} of the CPU time")
     print(f"a process takes {peak:.2f} GiB at most")
 
 

@@ -131,7 +131,7 @@ def agreement(name: str, task: mib.LocalizationTask, theirs: dict[str, Any]) -> 
     scores = theirs.get(name, {}).get("scores")
     if not scores:
         return "-"
-    ours = mib.localization.get(name)(task)
+    ours = edge_scores(name, task)
     edges = [str(edge) for edge in task.graph.edges if str(edge) in scores]
     pairs = np.array([[ours[edge], scores[edge]] for edge in edges])
     return f"{np.corrcoef(pairs.T)[0, 1]:.6f}"
@@ -191,7 +191,14 @@ def methods(task: mib.LocalizationTask) -> dict[str, Work]:
 
 def scored(task: mib.LocalizationTask) -> mib.EdgeScores:
     """The scores whose CPR and CMD are taken."""
-    return mib.localization.get("eap-ig-inputs")(fresh(task))
+    return edge_scores("eap-ig-inputs", fresh(task))
+
+
+def edge_scores(name: str, task: mib.LocalizationTask) -> mib.EdgeScores:
+    """The scores of a method, which are of edges, as the task asks."""
+    scores = mib.localization.get(name)(task)
+    assert isinstance(scores, mib.EdgeScores)  # noqa: S101 - the task asks for edges
+    return scores
 
 
 def steps_of_eap(task: mib.LocalizationTask) -> dict[str, Work]:

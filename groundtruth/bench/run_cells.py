@@ -52,11 +52,17 @@ def run_cells(
             yield cell, known, True
     if not todo:
         return
-    # Closing ends the workers at once when the caller is interrupted.
-    with contextlib.closing(_run_all(todo, executor, timeout)) as outcomes:
-        for (key, cell), outcome in outcomes:
-            store.put(key, outcome)
-            yield cell, outcome, False
+    kept = len(keyed) - len(todo)
+    try:
+        # Closing ends the workers at once when the caller is interrupted.
+        with contextlib.closing(_run_all(todo, executor, timeout)) as outcomes:
+            for (key, cell), outcome in outcomes:
+                store.put(key, outcome)
+                kept += 1
+                yield cell, outcome, False
+    except KeyboardInterrupt as stopped:
+        message = f"{kept} of {len(keyed)} cells are kept; the same command runs the rest."
+        raise KeyboardInterrupt(message) from stopped
 
 
 def _run_all(

@@ -28,6 +28,7 @@ def build(folder: Path, /, *, out: Path) -> None:
 
     from groundtruth.cli.options import require_writable
     from groundtruth.errors import ArtifactError
+    from groundtruth.report.notation import plural
     from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo, echo_written
     from groundtruth.report.views.scoreboard_page import write_site
@@ -44,7 +45,8 @@ def build(folder: Path, /, *, out: Path) -> None:
         boards = write_site([read_bundle(path) for path in files], out)
     for name, board in boards.items():
         ranked = len(board.origins) - len(board.incomplete)
-        echo(Text(f"{name}: {ranked} methods on {board.n_places} places, {len(board.incomplete)} not ranked"))
+        methods, places = plural(ranked, "method"), plural(board.n_places, "place")
+        echo(Text(f"{name}: {methods} ranked on {places}, {len(board.incomplete)} not ranked"))
     echo_written(out / "index.html", "open it in a browser")
 
 

@@ -124,8 +124,8 @@ def _run(arguments: list[str]) -> int:
             code: Any = app(arguments, console=Console(file=results), exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
         return _fail(str(error), hint=_usage(arguments))
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted\n")
+    except KeyboardInterrupt as stopped:
+        sys.stderr.write(f"\ninterrupted{': ' if stopped.args else ''}{stopped}\n")
         return INTERRUPTED
     except SystemExit as error:  # no command of ours raises it, and a user's code must not decide our exit code
         return _fail(

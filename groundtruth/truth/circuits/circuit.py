@@ -124,7 +124,8 @@ class Sufficiency:
 
     def __str__(self) -> str:
         if self.undecided:
-            return f"sufficiency undecided: {self.undecided} edge{'s are' if self.undecided > 1 else ' is'}"
+            edges = f"{self.undecided} edge{'s are' if self.undecided > 1 else ' is'}"
+            return f"sufficiency undecided because {edges} undecided"
         if self.by == "none":
             return "sufficiency undecided: no time was left"
         if self.holds is False:

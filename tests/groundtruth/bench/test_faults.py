@@ -101,7 +101,7 @@ def test_a_fault_on_one_model_is_its_own_and_only_it_is_run_again(
 
 def test_an_interruption_stops_at_once_and_loses_nothing(file: Path, tmp_path: Path) -> None:
     store, wanted = CellStore(tmp_path / "cells"), cells(file, "interrupted")
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"^1 of 3 cells are kept; the same command runs the rest\.$"):
         outcomes(wanted, store)
     assert runs(file, "interrupted") == "1"
     (tmp_path / "repaired").touch()

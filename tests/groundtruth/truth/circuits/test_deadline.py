@@ -34,7 +34,7 @@ def test_what_is_decided_is_right_and_the_rest_is_listed_as_undecided() -> None:
     left = stopped.of_status("undecided")
     assert stopped.stopped_after == 150.0 and left and stopped.edges
     assert all(truth == whole[truth.edge] for truth in stopped.truths if truth.status != "undecided")
-    assert str(stopped.sufficiency) == f"sufficiency undecided: {len(left)} edges are"
+    assert str(stopped.sufficiency) == f"sufficiency undecided because {len(left)} edges are undecided"
     assert stopped.minimal_circuits == (stopped.edges,) and not stopped.complete
     assert set(left) <= set(stopped.doubtful)
 

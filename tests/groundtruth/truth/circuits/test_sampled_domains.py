@@ -41,7 +41,7 @@ def test_what_has_no_witness_on_a_sample_is_undecided(model, blind):
     assert (circuit.exhaustive, circuit.coverage, circuit.inputs) == (False, "sample", 30)
     assert (circuit.sufficiency.holds, circuit.sufficiency.undecided) == (None, circuit.counts["undecided"])
     assert str(circuit).endswith(
-        f"sufficiency undecided: {circuit.counts['undecided']} edges are, on a sample of 30 inputs"
+        f"sufficiency undecided because {circuit.counts['undecided']} edges are undecided, on a sample of 30 inputs"
     )
     assert circuit.redundant == ()
 
@@ -188,10 +188,10 @@ def test_copies_are_not_blamed_for_what_is_undecided(monkeypatch):
     monkeypatch.setattr(family, "minimal_circuits", None)  # nothing is redundant where nothing is known
     circuit = prove(small, lengths="fixed")
     assert circuit.counts["undecided"] == 4
-    assert str(circuit.sufficiency) == "sufficiency undecided: 4 edges are"
+    assert str(circuit.sufficiency) == "sufficiency undecided because 4 edges are undecided"
 
 
 def test_a_sample_is_called_one():
     assert str(Sufficiency(None, "sample", 20_000)) == "jointly sufficient on a sample (20,000 pairs tried)"
-    assert str(Sufficiency(None, "sample", undecided=1)) == "sufficiency undecided: 1 edge is"
+    assert str(Sufficiency(None, "sample", undecided=1)) == "sufficiency undecided because 1 edge is undecided"
     assert str(Sufficiency(True, "classes")) == "jointly sufficient (proven)"
