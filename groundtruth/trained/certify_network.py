@@ -12,6 +12,7 @@ from torch import Tensor
 
 from groundtruth.errors import DomainError
 from groundtruth.rasp.evaluate import evaluate_many
+from groundtruth.trained.answer_margins import answer_margins, exact_margins
 from groundtruth.trained.certificate import (
     AblationRecord,
     Certificate,
@@ -23,7 +24,7 @@ from groundtruth.trained.certificate import (
 from groundtruth.trained.chosen_circuits import CircuitTrials
 from groundtruth.trained.correspondence import Unit
 from groundtruth.trained.cut_forward import Cut, forward
-from groundtruth.trained.domain_runs import DomainRuns, Pass, answer_margins, exact_margins
+from groundtruth.trained.domain_runs import DomainRuns, Pass
 from groundtruth.trained.pair_trie import PairTrie
 from groundtruth.trained.redundant_circuits import Circuits, find_circuits
 from groundtruth.trained.swapped_programs import SwappedProgram
@@ -262,11 +263,10 @@ class Certifier:
             cut = Cut(put, mask[some].to(put.dtype))
             return forward(self.network.architecture, passed.weights, self.runs.ids[inputs[some]], cut).logits[:, 1:]
 
-        margins = answer_margins(decoder, run(torch.arange(len(inputs)), self.runs.single), codes).double()
-        close = torch.nonzero(margins.abs() < self.runs.near)[:, 0]
-        if len(close):
-            margins[close] = exact_margins(decoder, run(close, self.runs.double), codes[close])
-        return margins
+        single = answer_margins(decoder, run(torch.arange(len(inputs)), self.runs.single), codes)
+        return self.runs.decided(
+            single, lambda chosen: exact_margins(decoder, run(chosen, self.runs.double), codes[chosen])
+        )
 
     def interchanges(self) -> tuple[InterchangeRecord, ...]:
         """The interchange of every unit, on every pair."""

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from groundtruth.compiled.decoder import NONE_BELOW, Decoder
 from groundtruth.compiled.domain import Tokens
+from groundtruth.trained.answer_margins import answer_margins, exact_margins
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.cut_forward import (
     feed_forward,
@@ -31,6 +31,7 @@ from groundtruth.trained.pair_trie import PairTrie
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.trained_weights import TrainedWeights
 from groundtruth.truth.circuits.circuit import Ablation
+from groundtruth.truth.circuits.patched_runs import largest
 from mib.graph import LETTERS, Edge, Graph, Place
 from mib.sublayers import attention_sublayer, block_sublayers, mlp_sublayer, split_sublayer, unembedding_sublayer
 
@@ -39,6 +40,12 @@ NEAR = 1e-2
 
 _SAFETY = 100.0
 """So many times the largest error of float32 on the domain is what a margin in float32 must be at least."""
+
+_LEEWAY = 10.0
+"""So many times the largest error that is seen in runs with cuts must lie below the margin that float32 decides by."""
+
+_EVERY = 64
+"""One run of so many is made again in float64 whatever its margin is."""
 
 _STATES = 4096
 """States whose hidden units are computed at once: few enough for the processor's cache."""
@@ -331,13 +338,32 @@ class DomainRuns:
         decoder = self.network.decoder
         single = run(trie, self.single)
         moved = float((single - trie.of_inputs(self.single.logits))[trie.positions > 0].abs().max())
-        margins = answer_margins(decoder, single[trie.leaves[:, 1:]], codes).double()
-        close = torch.nonzero(margins.abs() < self.near)[:, 0]
-        self._counted["rechecked"] += len(close)
-        if len(close):
-            again = self.trie(inputs[close], donors[close])
-            margins[close] = exact_margins(decoder, run(again, self.double)[again.leaves[:, 1:]], codes[close])
-        return margins, moved
+
+        def exact(chosen: Tensor) -> Tensor:
+            some = self.trie(inputs[chosen], donors[chosen])
+            return exact_margins(decoder, run(some, self.double)[some.leaves[:, 1:]], codes[chosen])
+
+        return self.decided(answer_margins(decoder, single[trie.leaves[:, 1:]], codes), exact), moved
+
+    def decided(self, single: Tensor, exact: Callable[[Tensor], Tensor]) -> Tensor:
+        """Margins of which float64 gives all that are close, and all where float32 is too far off to be trusted [row].
+
+        Args:
+            single: Margins of runs in float32 [row].
+            exact: Gives those of some rows in float64, positive exactly where the run is right.
+        """
+        margins = single.double()
+        # Every so many-th run is made again wherever it is: cuts lead to states that no full run has, so that how far
+        # float32 is off on the domain alone would not show that the bound holds here.
+        again = margins.abs() < self.near
+        again[::_EVERY] = True
+        for chosen in (torch.nonzero(again)[:, 0], torch.arange(len(margins))):
+            self._counted["rechecked"] += len(chosen)
+            before, margins[chosen] = margins[chosen], exact(chosen)
+            known = before.isfinite() & margins[chosen].isfinite()
+            if _LEEWAY * largest((margins[chosen] - before)[known]) <= self.near:
+                break
+        return margins
 
 
 def sublayer_of(place: Place, n_layers: int) -> int:
@@ -345,35 +371,3 @@ def sublayer_of(place: Place, n_layers: int) -> int:
     if place.kind == "logits":
         return unembedding_sublayer(n_layers)
     return mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer)
-
-
-_LEAST = 1e-12
-"""The margin given to a run that decodes right by breaking a tie."""
-
-
-def answer_margins(decoder: Decoder, logits: Tensor, codes: Tensor) -> Tensor:
-    """How far each run is from decoding to something else than given codes, at its worst position [row].
-
-    Args:
-        decoder: Reads the logits.
-        logits: [row, position, output].
-        codes: What should be decoded [row, position]; below -1 where nothing is asked for, which counts as right.
-
-    Returns:
-        Positive where all positions are right, by how much; else how far the worst one is off.
-    """
-    read = decoder.read(logits)
-    wanted = codes.clamp(min=0)[..., None]
-    chosen = read.gather(-1, wanted)[..., 0]
-    others = read.scatter(-1, wanted, -torch.inf).amax(-1)
-    margin = torch.minimum(chosen - others, chosen - NONE_BELOW)
-    nothing = NONE_BELOW - read.amax(-1)
-    margin = torch.where(codes == -1, nothing, margin)
-    return torch.where(codes < -1, torch.inf, margin).amin(-1)
-
-
-def exact_margins(decoder: Decoder, logits: Tensor, codes: Tensor) -> Tensor:
-    """Margins of float64 runs, positive exactly where the decoder reads the given codes [row]."""
-    margins = answer_margins(decoder, logits, codes)
-    right = ((decoder.codes(logits) == codes) | (codes < -1)).all(-1)
-    return torch.where(right, margins.clamp(min=_LEAST), margins.clamp(max=0.0))

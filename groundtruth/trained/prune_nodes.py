@@ -13,8 +13,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from groundtruth.trained.answer_margins import answer_margins
 from groundtruth.trained.cut_forward import forward
-from groundtruth.trained.domain_runs import answer_margins
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.trained_weights import TrainedWeights
 

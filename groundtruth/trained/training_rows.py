@@ -14,7 +14,7 @@ from torch import Tensor
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.domain import Tokens
 from groundtruth.rasp.evaluate import evaluate_many
-from groundtruth.trained.domain_runs import answer_margins
+from groundtruth.trained.answer_margins import answer_margins
 from groundtruth.trained.swapped_programs import NOT_ASKED, SwappedProgram
 from groundtruth.trained.trained_network import TrainedNetwork
 from mib.graph import Edge

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from groundtruth.compiled.domain import Tokens
 from groundtruth.errors import GroundTruthError
+from groundtruth.trained.answer_margins import exact_margins
 from groundtruth.trained.certificate import AblationRecord, Certificate, Claim, EdgeRecord, InterchangeRecord
 from groundtruth.trained.certify_network import Certifier
 from groundtruth.trained.cut_forward import Cut, forward
-from groundtruth.trained.domain_runs import exact_margins
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.truth.circuits.circuit import Ablation
 from groundtruth.verification.layer_norm_claims import require_layer_norm

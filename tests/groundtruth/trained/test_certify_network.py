@@ -84,6 +84,26 @@ def test_every_run_is_rechecked_where_float32_is_not_trusted(monkeypatch):
     assert [(r.status, r.claim.wrong) for r in first] == [(r.status, r.claim.wrong) for r in second]
 
 
+@pytest.mark.parametrize("what", ["edges", "subsets"])
+def test_every_run_is_rechecked_where_float32_is_far_off_in_runs_with_cuts_alone(what):
+    """The full runs in float32 are as good as ever, so that the error on the domain shows nothing."""
+    network = random_network(GPT2, seed=1)
+    certifiers = [Certifier(network, n_subsets=2000) for _ in range(2)]
+    blurred, exact = certifiers
+    single = blurred.runs.single
+    generator = torch.Generator().manual_seed(0)
+    noise, turned = (torch.randn(x.shape, generator=generator) for x in (single.streams, single.weights.W_O))
+    weights = replace(single.weights, W_O=single.weights.W_O + turned)
+    blurred.runs.__dict__["single"] = replace(single, streams=single.streams + noise, weights=weights)
+    assert blurred.runs.float32_error < 1e-4
+    if what == "edges":
+        found = [[one.edge(edge, "resample").claim for edge in network.graph.edges] for one in certifiers]
+    else:
+        found = [[one.subsets(network.graph.edges[::3], "resample")] for one in certifiers]
+    assert [(claim.runs, claim.wrong) for claim in found[0]] == [(claim.runs, claim.wrong) for claim in found[1]]
+    assert blurred.runs.rechecked > 5 * exact.runs.rechecked
+
+
 def test_an_edge_whose_product_is_zero_is_absent_without_a_norm():
     network = random_network(PLAIN)
     tensors = network.weights.tensors

@@ -1,0 +1,37 @@
+"""How far the logits of runs are from decoding to something else."""
+
+import torch
+from torch import Tensor
+
+from groundtruth.compiled.decoder import NONE_BELOW, Decoder
+
+_LEAST = 1e-12
+"""The margin given to a run that decodes right by breaking a tie."""
+
+
+def answer_margins(decoder: Decoder, logits: Tensor, codes: Tensor) -> Tensor:
+    """How far each run is from decoding to something else than given codes, at its worst position [row].
+
+    Args:
+        decoder: Reads the logits.
+        logits: [row, position, output].
+        codes: What should be decoded [row, position]; below -1 where nothing is asked for, which counts as right.
+
+    Returns:
+        Positive where all positions are right, by how much; else how far the worst one is off.
+    """
+    read = decoder.read(logits)
+    wanted = codes.clamp(min=0)[..., None]
+    chosen = read.gather(-1, wanted)[..., 0]
+    others = read.scatter(-1, wanted, -torch.inf).amax(-1)
+    margin = torch.minimum(chosen - others, chosen - NONE_BELOW)
+    nothing = NONE_BELOW - read.amax(-1)
+    margin = torch.where(codes == -1, nothing, margin)
+    return torch.where(codes < -1, torch.inf, margin).amin(-1)
+
+
+def exact_margins(decoder: Decoder, logits: Tensor, codes: Tensor) -> Tensor:
+    """Margins of float64 runs, positive exactly where the decoder reads the given codes [row]."""
+    margins = answer_margins(decoder, logits, codes)
+    right = ((decoder.codes(logits) == codes) | (codes < -1)).all(-1)
+    return torch.where(right, margins.clamp(min=_LEAST), margins.clamp(max=0.0))
