@@ -45,6 +45,10 @@ class WorkerError(GroundTruthError):
     """A process of ours that could not start, or whose work is missing because it was killed."""
 
 
+class ExecutorError(WorkerError):
+    """An executor that there is not, or that has no such option: for the user to put right before anything runs."""
+
+
 class UnsupportedProgram(GroundTruthError):
     """A program with RASP that cannot be compiled.
 

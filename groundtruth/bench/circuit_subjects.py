@@ -175,9 +175,11 @@ def _told_apart(chosen: CircuitChoice, request: Request) -> tuple[list[str], lis
     """Compiled models; and language models, each with a task."""
     models, tasks = request.named, request.tasks
     if request.tiers is not None and "default" not in models:
+        first = require_tiers(request.tiers)[0]
+        listed = "groundtruth models" if first == RAW else f"groundtruth models --tier {first}"
         raise DomainError(
             f"--tier {','.join(request.tiers)} chooses among the models that ship, and --models names others. "
-            f"Give one of them, or name models of the tier, such as --models hist@{request.tiers[0]}."
+            f"Give one of them, or name models of the tier: `{listed}` lists them."
         )
     compiled: list[str] = []
     language_models: dict[tuple[str, str], None] = {}

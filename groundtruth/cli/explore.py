@@ -40,8 +40,11 @@ def explore(
         task: Task of that model, such as ioi or ioi:s1_io_flip; by default the first that a learned model can do.
         top: Best parts of a ranking that are drawn at first; the page has other sizes too.
     """
+    from groundtruth.cli.options import require_writable
     from groundtruth.explorer.rankings_data import DEFAULT_METHODS
 
+    if out is not None:
+        require_writable(out.parent)
     if models is not None:
         _write_circuit(names, models, task, top, out=out, site=site, export=export)
         return

@@ -139,6 +139,7 @@ def _run(arguments: list[str]) -> int:
             return _fail("cannot write: no space is left where the output goes.", code=INCOMPLETE)
         if error.filename is None:
             raise  # not of a file
+        # Whether it was read or written is not known here: commands that write refuse their --out before they begin.
         return _fail(f"cannot read or write {error.filename}: {error.strerror}.")
     except ValueError as error:
         if not _is_ours(error):
@@ -156,9 +157,9 @@ def _is_ours(error: ValueError) -> bool:
 
 
 def _code(error: ValueError) -> int:
-    from groundtruth.errors import WorkerError
+    from groundtruth.errors import ExecutorError, WorkerError
 
-    return INCOMPLETE if isinstance(error, WorkerError) else BAD_INPUT
+    return INCOMPLETE if isinstance(error, WorkerError) and not isinstance(error, ExecutorError) else BAD_INPUT
 
 
 def _fail(message: str, *, hint: str = "", code: int = BAD_INPUT) -> int:

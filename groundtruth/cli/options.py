@@ -136,15 +136,15 @@ def slurm_options(texts: Sequence[str] | None) -> dict[str, Any]:
     """Options of submitit written as ``name=value``; numbers are read as such.
 
     Raises:
-        WorkerError: If one is written otherwise.
+        ExecutorError: If one is written otherwise.
     """
     found: dict[str, Any] = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            from groundtruth.errors import WorkerError
+            from groundtruth.errors import ExecutorError
 
-            raise WorkerError(f"--slurm {text}: write name=value, such as slurm_partition=gpu or timeout_min=60.")
+            raise ExecutorError(f"--slurm {text}: write name=value, such as slurm_partition=gpu or timeout_min=60.")
         found[name] = int(value) if value.isdecimal() else value
     return found
 

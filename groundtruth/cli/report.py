@@ -22,13 +22,17 @@ def report(result: Path, /, *, html: PagePath = None, explorer: str | None = Non
         explorer: A folder that `groundtruth explore --site` wrote, or its address on the web: each wrong edge is linked
             to its model's page there, with the edge cut on a pair of inputs where that changes the output.
     """
+    from groundtruth.cli.options import require_writable
     from groundtruth.errors import ArtifactError, GroundTruthError
     from groundtruth.files import write_whole
     from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo_written
-    from groundtruth.report.views.result_page import explored_models, read_result, result_page
+    from groundtruth.report.views.result_page import explored_models, result_page
+    from groundtruth.results.read_results import read_result_data
 
-    data = read_result(result)
+    if html is not None:
+        require_writable(html.parent)
+    data = read_result_data(result)
     path = html or result.with_suffix(".html")
     address, written = _find_explorer(explorer, path.parent) if explorer else ("", None)
     try:

@@ -47,11 +47,28 @@ def why(
     if "@" in model.rpartition(":")[2] and ":" in model:
         if given := [name for name, value in (("--ablation", ablation), ("--lengths", lengths)) if value is not None]:
             raise DomainError(f"{given[0]} is about edges, and '{model}' names a variable. Leave it out.")
+        _require_kind(method, "variables", f"Name a model alone: {model.rpartition(':')[0]}")
         _print_variable(method, model, set, seed, wide=wide, json=json)
     else:
+        _require_kind(method, "circuits", "Name a variable and a place too, such as reverse:opposite@residual.2.post")
         _print_edges(
             method, model, set, {"ablation": ablation or "resample", "lengths": lengths, "seed": seed}, wide, json
         )
+
+
+def _require_kind(method: str, track: str, instead: str) -> None:
+    """Refuse a registered method of the other kind, and say what that kind is asked about.
+
+    Raises:
+        MethodError: If it is one.
+    """
+    from groundtruth.bench.tracks import TRACKS
+    from mib.errors import MethodError
+
+    tracks = {name: {one.name for one in other.methods.registered()} for name, other in TRACKS.items()}
+    if method not in tracks[track] and any(method in names for names in tracks.values()):
+        kind = "localization method: it ranks edges" if track == "variables" else "featurizer: it finds variables"
+        raise MethodError(f"'{method}' is a {kind}. {instead}.")
 
 
 def _print_edges(method: str, model: str, given: Parameters, asked: dict[str, Any], wide: bool, json: bool) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from groundtruth.errors import WorkerError
+from groundtruth.errors import ExecutorError
 from groundtruth.executors.executor import Executor
 from groundtruth.executors.local_executors import Processes, Serial
 from mib.errors import did_you_mean
@@ -38,7 +38,7 @@ def choose_executor(
         options: What else submitit is told, in the words of its ``AutoExecutor``, such as ``slurm_partition``.
 
     Raises:
-        WorkerError: If there is none of that name, its package is not installed, or an option is not its own.
+        ExecutorError: If there is none of that name, its package is not installed, or an option is not its own.
     """
     _require_own_options(name, jobs, address, options or {})
     if name == "serial":
@@ -58,12 +58,15 @@ def _require_own_options(name: str, jobs: int | None, address: str | None, optio
     """Refuse a name that is none, and what is not an option of it."""
     if name not in EXECUTORS:
         hint = did_you_mean(name, EXECUTORS)
-        raise WorkerError(f"unknown executor '{name}'.{hint} Choose from {', '.join(EXECUTORS)}.")
+        listed = ", ".join(f"{known} ({what})" for known, what in EXECUTORS.items())
+        raise ExecutorError(f"unknown executor '{name}'.{hint} Choose from {listed}.")
     if address is not None and name not in ("ray", "submitit"):
-        raise WorkerError(
+        raise ExecutorError(
             f"an address ('{address}') is for the executors ray and submitit, not for {name}. Leave it out."
         )
     if options and name != "submitit":
-        raise WorkerError(f"options of Slurm ({', '.join(options)}) are for the executor submitit, not for {name}.")
+        raise ExecutorError(f"options of Slurm ({', '.join(options)}) are for the executor submitit, not for {name}.")
     if name == "serial" and jobs not in (None, 1):
-        raise WorkerError(f"the executor 'serial' is one process, not {jobs}. Leave the number out, or use processes.")
+        raise ExecutorError(
+            f"the executor 'serial' is one process, not {jobs}. Leave the number out, or use processes."
+        )

@@ -39,7 +39,7 @@ def read_results(paths: Iterable[Path]) -> Result:
     controls = frozenset[str]()
     seconds = 0.0
     for path in paths:
-        data = _data(path)
+        data = read_result_data(path)
         try:
             one = result_in(data)
         except (KeyError, TypeError, AttributeError, ValueError) as error:  # what pydantic raises is one too
@@ -69,16 +69,34 @@ def result_in(data: Mapping[str, Any]) -> Result:
     )
 
 
-def _data(path: Path) -> dict[str, Any]:
+WANTED = ("schema_version", "created", "seconds", "settings", "environment", "cells")
+"""Keys that a result file must have."""
+
+
+def read_result_data(path: Path) -> dict[str, Any]:
+    """Read the data of a result file of ``groundtruth bench`` or ``score``.
+
+    Raises:
+        ArtifactError: If it is no such file, or of another schema.
+    """
+    named = "Name a .json file that groundtruth bench or score wrote."
     try:
-        data: Any = from_json(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}.") from error
+        raise ArtifactError(f"cannot read {path}: {error.strerror}. {named}") from None
+    try:
+        data: Any = from_json(content)
     except ValueError as error:
-        raise ArtifactError(f"{path} is not JSON: {error}.") from error
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    if version != SCHEMA_VERSION:
-        raise ArtifactError(f"{path} has schema_version {version!r}; this version reads {SCHEMA_VERSION}.")
+        why = f": {error}" if content.strip() else ", it is empty"
+        raise ArtifactError(f"{path} is no JSON{why}. {named} If it was cut off, run that again.") from None
+    missing = [key for key in WANTED if not isinstance(data, dict) or key not in data]
+    if missing:
+        raise ArtifactError(f"{path} is no result of bench or score: it has no '{missing[0]}'. {named}")
+    if data["schema_version"] != SCHEMA_VERSION:
+        raise ArtifactError(
+            f"{path} has schema_version {data['schema_version']!r}; this version reads {SCHEMA_VERSION}. Run bench or "
+            "score again, or read it with the version of groundtruth that wrote it."
+        )
     return data
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from groundtruth.testing.expected_failures import read_known
+
 DOCS = Path(__file__).parents[2] / "docs"
+TAUGHT_CI = DOCS / "quick-start" / "test-in-ci.md"
 TAUGHT = sorted([*(DOCS / "quick-start").glob("*.md"), *(DOCS / "lessons").glob("*.md")])
 
 
@@ -15,6 +18,16 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(path: Path) -> None:
     known: dict[str, object] = {"__name__": path.stem}
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.S)):
         exec(compile(block, f"{path.name}, block {number}", "exec"), known)
+
+
+@pytest.mark.parametrize(
+    "path", [DOCS / "in-your-ci.md", DOCS / "quick-start" / "test-in-ci.md"], ids=lambda path: path.stem
+)
+def test_a_file_of_known_failures_on_a_page_is_one(path: Path, tmp_path: Path) -> None:
+    (written,) = re.findall(r"```toml\n(.*?)```", path.read_text(), re.S)
+    (tmp_path / "known.toml").write_text(written)
+    known = read_known(tmp_path / "known.toml")
+    assert set(known) == {"my_method"} and known["my_method"].fails
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from groundtruth.errors import ArtifactError, GroundTruthError, ProgramError
 from groundtruth.files import to_json
 from groundtruth.generated import Bounds
 from groundtruth.generated.resume import MANIFEST, WORKSHOP, Job, kept, require_folder
-from groundtruth.report.views.result_page import read_result, result_page
-from groundtruth.results.read_results import read_results
+from groundtruth.report.views.result_page import result_page
+from groundtruth.results.read_results import read_result_data, read_results
 from groundtruth.store import catalog, summaries
 from groundtruth.store.measurements import read_measurements
 from groundtruth.store.read_trained import read_certificate, read_trained_network
@@ -117,7 +117,7 @@ def test_results_and_their_pages(results, tmp_path, data, track):
     path = tmp_path / "result.json"
     path.write_bytes(data.draw(mutated_json(results[track])))
     try:
-        found = read_result(path)
+        found = read_result_data(path)
     except ArtifactError as error:
         require_one_line(error, path)
     else:

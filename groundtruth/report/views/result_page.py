@@ -1,48 +1,23 @@
 """A result file as one HTML page: the file is read and checked as a whole, then reported like the run that wrote it."""
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from groundtruth.errors import ArtifactError
-from groundtruth.files import from_json
 from groundtruth.report.html import Page, html_page
 from groundtruth.report.views.track_report import TRACK_REPORTS
-from groundtruth.results.read_results import SCHEMA_VERSION, result_in
+from groundtruth.results.read_results import result_in
 from groundtruth.results.result import Result
-
-WANTED = ("schema_version", "created", "seconds", "settings", "environment", "cells")
-"""Keys that a result file must have."""
-
-
-def read_result(path: Path) -> dict[str, Any]:
-    """Read the data of a result file of ``groundtruth bench`` or ``score``.
-
-    Raises:
-        ArtifactError: If it is no such file, or of another schema.
-    """
-    try:
-        data = from_json(path.read_bytes())
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}. Name a .json file that bench wrote.") from None
-    except ValueError as error:
-        raise ArtifactError(f"{path} is no JSON: {error}.") from None
-    missing = [key for key in WANTED if not isinstance(data, dict) or key not in data]
-    if missing:
-        raise ArtifactError(f"{path} is no result of bench or score: it has no '{missing[0]}'.")
-    if data["schema_version"] != SCHEMA_VERSION:
-        raise ArtifactError(f"{path} has schema_version {data['schema_version']}; this version reads {SCHEMA_VERSION}.")
-    return data
 
 
 def result_page(data: Mapping[str, Any], *, explorer: str = "", written: Collection[str] | None = None) -> str:
     """Write the page.
 
     Args:
-        data: What ``read_result`` gives.
+        data: What ``read_result_data`` gives.
         explorer: Address of a folder of the explorer's pages, as the page is to have it; empty for none.
         written: Names of the models whose pages are there, where that is known; others are not linked.
 

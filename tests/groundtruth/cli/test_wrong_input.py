@@ -53,12 +53,46 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ["train", "first_is_last", "--vocab", "a,?"],
             "vocab holds '?', which the program does not take: vocabulary a b c · lengths 1-5.",
         ),
-        (["report", "."], "cannot read .: Is a directory. Name a .json file that bench wrote."),
+        (
+            ["score", "eap", "--executor", "slurm"],
+            "unknown executor 'slurm'. Choose from serial (this process, for debugging), processes (processes of this "
+            "machine), ray (a Ray cluster, by default one that is started on this machine), submitit (jobs of Slurm).",
+        ),
+        (
+            ["score", "eap", "--models", "hist", "--tier", "sotf"],
+            "unknown tier 'sotf'. Did you mean: soft? Choose from raw, rotated, soft, distractors, redundancy, "
+            "cancelling, votes, all, mixture, layernorm, trained, superposed.",
+        ),
+        (
+            ["score", "eap", "--models", "hist", "--tier", "soft"],
+            "--tier soft chooses among the models that ship, and --models names others. Give one of them, or name "
+            "models of the tier: `groundtruth models --tier soft` lists them.",
+        ),
+        (
+            ["why", "das", "reverse"],
+            "'das' is a featurizer: it finds variables. Name a variable and a place too, such as "
+            "reverse:opposite@residual.2.post.",
+        ),
+        (
+            ["why", "eap", "reverse:opposite@residual.2.post"],
+            "'eap' is a localization method: it ranks edges. Name a model alone: reverse.",
+        ),
+        (["report", "."], "cannot read .: Is a directory. Name a .json file that groundtruth bench or score wrote."),
     ],
     ids=" ".join,
 )
 def test_one_line_says_what_is_wrong(capsys: pytest.CaptureFixture[str], command: list[str], error: str) -> None:
     assert told(capsys, *command) == error
+
+
+@pytest.mark.parametrize("command", [["explore", "hist"], ["report", "r.json"], ["plot", "r.json"]], ids=" ".join)
+def test_a_page_below_a_file_is_refused_by_its_option(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str]
+) -> None:
+    file = tmp_path / "taken"
+    file.touch()
+    error = told(capsys, *command, "--out", f"{file}/page.svg")
+    assert error == f"--out {file}: {file} is a file. Name a folder that can be made or written to."
 
 
 @pytest.mark.parametrize("below", ["", "/results"])

@@ -13,7 +13,7 @@ NEEDS = Needs(memory=2**28)
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
-        ({"name": "rai"}, r"unknown executor 'rai'. Did you mean: ray\? Choose from serial, processes, ray, submitit"),
+        ({"name": "rai"}, r"unknown executor 'rai'. Did you mean: ray\? .* submitit \(jobs of Slurm\)"),
         ({"name": "processes", "address": "auto"}, r"an address \('auto'\) is for the executors ray and submitit"),
         (
             {"name": "ray", "options": {"timeout_min": 5}},

@@ -15,8 +15,9 @@ from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError
 from groundtruth.model import load
-from groundtruth.report.views.result_page import page_name, read_result, result_page
+from groundtruth.report.views.result_page import page_name, result_page
 from groundtruth.results.circuit_scores import CircuitScores, ExactCircuitScores, Ranked, WrongEdge
+from groundtruth.results.read_results import read_result_data
 from tests.groundtruth.bench.cell_makers import circuit_cell
 
 SCRIPT = Path(groundtruth.report.__file__).parent / "templates" / "page_script.js"
@@ -95,7 +96,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing_that_a_result_sa
 def test_a_file_that_is_no_result_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     with pytest.raises(ArtifactError, match=r"cannot read .*result.json: No such file"):
-        read_result(path)
+        read_result_data(path)
     for content, message in (
         ("{", "is no JSON"),
         ("[]", "is no result of bench or score: it has no 'schema_version'"),
@@ -103,7 +104,7 @@ def test_a_file_that_is_no_result_is_refused(tmp_path: Path) -> None:
     ):
         path.write_text(content)
         with pytest.raises(ArtifactError, match=message):
-            read_result(path)
+            read_result_data(path)
     broken = data()
     del broken["cells"][0]["cpr"]
     with pytest.raises(ArtifactError, match="the result is incomplete: cpr: Field required. Run the benchmark again"):
@@ -116,7 +117,7 @@ def test_the_command_writes_the_page_beside_the_result(tmp_path: Path, capsys: p
     with pytest.raises(SystemExit) as exit_:
         main(["report", str(path)])
     assert exit_.value.code == 0
-    assert (tmp_path / "result.html").read_text() == result_page(read_result(path))
+    assert (tmp_path / "result.html").read_text() == result_page(read_result_data(path))
     assert "result.html" in capsys.readouterr().out
 
 

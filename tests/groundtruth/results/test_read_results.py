@@ -67,10 +67,19 @@ def test_of_a_cell_in_several_files_the_last_counts(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[", "is not JSON"),
-        ("[]", "has schema_version None; this version reads 2"),
-        ('{"schema_version": 2}', "is no result of a track: KeyError: 'cells'"),
-        ('{"schema_version": 2, "cells": [{"outcome": "scored", "cell": {}}]}', "is no result of a track"),
+        ("[", "is no JSON"),
+        ("", "is no JSON, it is empty. Name a .json file that groundtruth bench or score wrote. If it was cut off"),
+        ("[]", "is no result of bench or score: it has no 'schema_version'. Name a .json file"),
+        ('{"schema_version": 2}', "is no result of bench or score: it has no 'created'"),
+        (
+            '{"schema_version": 9, "created": 0, "seconds": 0, "settings": {}, "environment": {}, "cells": []}',
+            "has schema_version 9; this version reads 2. Run bench or score again, or read it with the version of",
+        ),
+        (
+            '{"schema_version": 2, "created": 0, "seconds": 0, "settings": {}, "environment": {}, '
+            '"cells": [{"outcome": "scored", "cell": {}}]}',
+            "is no result of a track",
+        ),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, message):
