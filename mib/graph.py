@@ -17,6 +17,7 @@ from typing import Any, Literal, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mib.counted_nouns import layers_by_heads
 from mib.errors import GraphError, ScoreError, did_you_mean, shorten
 
 Letter = Literal["q", "k", "v"]
@@ -205,7 +206,7 @@ class Graph:
         return embeddings + place.layer * (self.n_heads + 1)
 
     def _size(self) -> str:
-        return f"{self.n_layers} layers x {self.n_heads} heads"
+        return layers_by_heads(self.n_layers, self.n_heads)
 
 
 @dataclass(frozen=True, eq=False)

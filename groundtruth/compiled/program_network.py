@@ -23,6 +23,7 @@ from groundtruth.errors import DomainError
 from groundtruth.notebook_table import notebook_table
 from groundtruth.rasp.expressions import readable_names, trace
 from groundtruth.rasp.interning import NumberedProgram
+from mib.counted_nouns import layers_by_heads
 from mib.errors import did_you_mean
 from mib.graph import Graph
 
@@ -169,7 +170,7 @@ class ProgramNetwork(ABC):
 
     def __repr__(self) -> str:
         graph = self.graph
-        sizes = f"{graph.n_layers} layers x {graph.n_heads} heads, d_model {graph.d_model}"
+        sizes = f"{layers_by_heads(graph.n_layers, graph.n_heads)}, d_model {graph.d_model}"
         return f"{type(self).__name__}({self.name!r}, {sizes})"
 
     def _repr_html_(self) -> str:
@@ -180,7 +181,7 @@ class ProgramNetwork(ABC):
             ("expressions", ", ".join(dict.fromkeys(readable_names(self.program).values()))),
             ("inputs", str(self.domain)),
             ("outputs", " ".join(map(str, values)) if values else "numbers"),
-            ("size", f"{graph.n_layers} layers x {graph.n_heads} heads, d_model {graph.d_model}"),
+            ("size", f"{layers_by_heads(graph.n_layers, graph.n_heads)}, d_model {graph.d_model}"),
             ("attention", "causal" if self.causal else "bidirectional"),
             ("edges", len(graph.edges)),
         ]

@@ -15,6 +15,7 @@ from groundtruth.errors import GroundTruthError
 from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
 from groundtruth.evaluation.language_models import is_language_model, shared_model, tasks_of
 from groundtruth.store.file_names import MODEL
+from mib.counted_nouns import layers_by_heads
 from mib.graph import Edge, Graph
 from mib.leaderboard.formats import CircuitFile, read_circuit
 from mib.localization.task import LocalizationTask
@@ -282,4 +283,4 @@ def _rounded(values: Sequence[float] | NDArray[np.float64]) -> list[float]:
 def _shape(graph: Graph) -> str:
     order = "parallel" if graph.parallel else "sequential"
     pos = ", positions as a node" if graph.pos else ""
-    return f"{graph.n_layers} layers x {graph.n_heads} heads, d_model {graph.d_model}, {order}{pos}"
+    return f"{layers_by_heads(graph.n_layers, graph.n_heads)}, d_model {graph.d_model}, {order}{pos}"

@@ -10,11 +10,11 @@ from groundtruth.explorer.trained_data import trained_data
 from groundtruth.explorer.trained_steps import trained_parts
 from groundtruth.explorer.truth_data import circuits_of, truth_data
 from groundtruth.model import CompiledModel, KnownModel
-from groundtruth.report import notation
 from groundtruth.store.json_values import pack
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import Circuit
 from groundtruth.truth.circuits.input_pool import POOL_LIMIT, SAMPLE_SIZE
+from mib.counted_nouns import layers_by_heads
 
 SCHEMA_VERSION = 1
 
@@ -82,7 +82,7 @@ def facts(model: KnownModel) -> str:
         size = f"{model.domain.size:,} inputs" if model.domain.size else "every input"
         return f"{model.family} · {how} · {model.architecture} · {model.domain} · certified on {size}"
     w = model.weights
-    size = f"{notation.plural(w.n_layers, 'layer')} x {notation.plural(w.n_heads, 'head')} · d_model {w.d_model}"
+    size = f"{layers_by_heads(w.n_layers, w.n_heads)} · d_model {w.d_model}"
     causal = " · causal" if model.causal else ""
     return f"{model.family} · {size}{causal} · {model.domain} · equal to its program on {model.check}"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from groundtruth.column import Column
+from mib.counted_nouns import plural as plural
 
 NONE = "–"
 """A value that is not there; in a program's output: nothing selected."""
@@ -60,11 +61,6 @@ def column_value(column: Column, value: float, *, of: int = 0) -> str:
             return count(value)
         case "number":
             return number(value)
-
-
-def plural(n: int, noun: str) -> str:
-    """Write ``1 model``, ``2 models``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

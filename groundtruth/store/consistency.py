@@ -11,6 +11,7 @@ from groundtruth.errors import ArtifactError
 from groundtruth.store.file_names import FRAME
 from groundtruth.store.json_values import unpack
 from groundtruth.store.schema import ModelData
+from mib.counted_nouns import layers_by_heads, plural
 
 Arrays = Mapping[str, NDArray[np.float64]]
 
@@ -73,6 +74,6 @@ def _require_arrays(data: ModelData, arrays: Arrays) -> None:
         if not np.isfinite(arrays[name]).all():
             raise ArtifactError(f"{name} holds numbers that are not finite.")
     if [item[:2] for item in data.heads] != [(layer, head) for layer in range(layers) for head in range(heads)]:
-        raise ArtifactError(f"heads are not those of {layers} layers x {heads} heads, in order.")
+        raise ArtifactError(f"heads are not those of {layers_by_heads(layers, heads)}, in order.")
     if not all(layer < layers and index < d_mlp for layer, index, _, _ in data.neurons):
-        raise ArtifactError(f"a neuron is not one of {layers} layers x {d_mlp} neurons.")
+        raise ArtifactError(f"a neuron is not one of {plural(layers, 'layer')} x {plural(d_mlp, 'neuron')}.")

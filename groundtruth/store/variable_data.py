@@ -10,6 +10,7 @@ from groundtruth.store.schema import FailureData, InterchangesData, StageData, V
 from groundtruth.truth.variables.residual_sites import Site
 from groundtruth.truth.variables.variable import Reader, Variable, dimensions
 from groundtruth.truth.variables.variable_truth import Failure, Interchanges, Stage, VariableTruth
+from mib.counted_nouns import layers_by_heads
 
 
 def variable_data(truth: VariableTruth) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def _require_places(data: VariableData, model: CompiledNetwork) -> None:
     for site in map(Site.parse, names):
         if site.layer >= model.weights.n_layers or (site.head or 0) >= model.weights.n_heads:
             raise GroundTruthError(
-                f"the model, of {model.weights.n_layers} layers x {model.weights.n_heads} heads, has no site '{site}'."
+                f"the model, of {layers_by_heads(model.weights.n_layers, model.weights.n_heads)}, has no site '{site}'."
             )
     for destination, _, _ in data.readers:
         if destination not in model.graph.destinations:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from groundtruth.errors import DomainError
+from mib.counted_nouns import layers_by_heads
 from mib.graph import Graph
 
 Style: TypeAlias = Literal["gpt2", "llama"]
@@ -97,6 +98,6 @@ class Architecture:
         norm = {"gpt2": "LayerNorm", "llama": "RMSNorm"}[self.style] if self.norm else "no norm"
         sight = "causal" if self.causal else "bidirectional"
         return (
-            f"{self.style}, {self.n_layers} layers x {self.n_heads} heads, d_model {self.d_model}, d_head "
+            f"{self.style}, {layers_by_heads(self.n_layers, self.n_heads)}, d_model {self.d_model}, d_head "
             f"{self.d_head}, d_mlp {self.d_mlp}, {norm}{' with gains' if self.norm and self.gains else ''}, {sight}"
         )

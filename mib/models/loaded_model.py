@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from mib.counted_nouns import layers_by_heads
 from mib.models.adapters import Anatomy
 
 if TYPE_CHECKING:
@@ -42,5 +43,5 @@ class LoadedModel:
 
     def __repr__(self) -> str:
         """Short: a model's own would fill screens."""
-        sizes = f"{self.anatomy.n_layers} layers x {self.anatomy.n_heads} heads, d_model {self.anatomy.d_model}"
+        sizes = f"{layers_by_heads(self.anatomy.n_layers, self.anatomy.n_heads)}, d_model {self.anatomy.d_model}"
         return f"LoadedModel('{self.name}', {sizes}, {str(self.dtype).removeprefix('torch.')} on {self.device})"

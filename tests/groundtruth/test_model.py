@@ -120,4 +120,4 @@ def test_a_check_says_on_what(hist):
 
 
 def test_a_model_shows_its_name_and_size(reverse):
-    assert repr(reverse) == "CompiledModel('reverse', 4 layers x 1 heads, d_model 41)"
+    assert repr(reverse) == "CompiledModel('reverse', 4 layers x 1 head, d_model 41)"

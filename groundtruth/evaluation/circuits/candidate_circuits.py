@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundtruth.errors import GroundTruthError
+from mib.counted_nouns import layers_by_heads
 from mib.graph import Graph
 from mib.leaderboard.formats import read_circuit
 from mib.levels import Scores
@@ -67,4 +68,4 @@ def take_top(scores: Scores, top: int | None, *, name: str) -> Kept:
 
 def _describe(graph: Graph) -> str:
     order = "parallel" if graph.parallel else "sequential"
-    return f"{graph.n_layers} layers x {graph.n_heads} heads, d_model {graph.d_model}, {order}"
+    return f"{layers_by_heads(graph.n_layers, graph.n_heads)}, d_model {graph.d_model}, {order}"

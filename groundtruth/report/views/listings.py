@@ -16,6 +16,7 @@ from groundtruth.errors import DomainError
 from groundtruth.report import notation
 from groundtruth.report.fitted_table import FittedTable
 from groundtruth.report.terminal import fact_table
+from mib.counted_nouns import layers_by_heads
 from mib.errors import did_you_mean
 
 if TYPE_CHECKING:  # a list of programs needs no torch
@@ -209,7 +210,7 @@ LISTED_METHODS: Mapping[str, MethodListing] = {
 def compiled_view(model: CompiledModel, circuit: Circuit, folder: Path | None) -> RenderableType:
     """That a program was compiled, how it was checked, and what its circuit is."""
     w = model.weights
-    sizes = f"{notation.plural(w.n_layers, 'layer')} x {notation.plural(w.n_heads, 'head')} · d_model {w.d_model}"
+    sizes = f"{layers_by_heads(w.n_layers, w.n_heads)} · d_model {w.d_model}"
     lines = [
         Text.assemble((model.name, "name"), f"  {sizes} · {model.domain}"),
         Text.assemble(("checked  ", "faint"), f"equal to its program on {model.check}"),

@@ -25,6 +25,7 @@ from groundtruth.report.views.variables_table import variable_data, variables_ta
 from groundtruth.store.measurements import measurements
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
+from mib.counted_nouns import layers_by_heads
 from mib.errors import shorten
 
 BETWEEN = 2
@@ -91,8 +92,7 @@ def _title(model: KnownModel) -> Table:
 
 def _facts(model: CompiledModel) -> Text:
     w = model.weights
-    layers, heads = notation.plural(w.n_layers, "layer"), notation.plural(w.n_heads, "head")
-    sizes = f"{model.family} · {layers} x {heads} · d_model {w.d_model}"
+    sizes = f"{model.family} · {layers_by_heads(w.n_layers, w.n_heads)} · d_model {w.d_model}"
     causal = " · causal" if model.causal else ""
     text = Text(f"{sizes}{causal}\n{model.domain}", "faint")
     text.append(f" · equal to its program on {model.check}", "faint")

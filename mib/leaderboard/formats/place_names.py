@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
+from mib.counted_nouns import layers_by_heads
 from mib.errors import FormatError, GraphError
 from mib.graph import Graph
 
@@ -47,7 +48,7 @@ class Config(Entries):
             raise malformed(
                 path,
                 "cfg",
-                f"{self.n_layers} layers x {self.n_heads} heads, d_model {self.d_model}, are {cells:,} pairs; at "
+                f"{layers_by_heads(self.n_layers, self.n_heads)}, d_model {self.d_model}, are {cells:,} pairs; at "
                 f"most {most:,} are read from a file of {size:,} bytes",
             )
         return Graph(self.n_layers, self.n_heads, self.d_model, parallel=self.parallel_attn_mlp)

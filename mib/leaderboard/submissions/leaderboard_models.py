@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mib.counted_nouns import layers_by_heads
 from mib.errors import TaskError, did_you_mean
 from mib.graph import Graph
 
@@ -48,7 +49,7 @@ MODELS: Mapping[str, LeaderboardModel] = {
 
 def sizes(graph: Graph) -> str:
     """Layers, heads and width in words."""
-    return f"{graph.n_layers} layers x {graph.n_heads} heads, d_model {graph.d_model}"
+    return f"{layers_by_heads(graph.n_layers, graph.n_heads)}, d_model {graph.d_model}"
 
 
 def parse_models(names: list[str]) -> dict[str, str | Path]:

@@ -76,7 +76,7 @@ def test_what_names_no_circuit_is_refused(run, tmp_path):
     write_circuit(other, EdgeScores(Graph(1, 1, 4), np.zeros(8)))
     for arguments, message in (
         ((ranking,), "ranks edges, all of which are in the graph: say by --top how many to take"),
-        ((other,), "is of another model: it has 1 layers x 1 heads, d_model 4, sequential, the model 4 layers"),
+        ((other,), "is of another model: it has 1 layer x 1 head, d_model 4, sequential, the model 4 layers"),
         (("eap",), "error: eap ranks edges and names no circuit: say by --top how many to take, from 1 to 94"),
         (("eap", "--top", "95"), "error: eap ranks 94 parts, not top=95: say by --top"),
         (("truth", "--task", "ioi"), "error: --task ioi is for language models; 'reverse' is compiled"),

@@ -109,7 +109,7 @@ def test_the_page_is_one_small_file(ranking: Path) -> None:
             "--models ..: no checkpoint is in it (there is no config.json). Name the folder of one.",
         ),
         (["mine.json", "--models", "learned", "--top", "999"], "--top 999: mine.json ranks 262 parts. Choose from 1 "),
-        (["other.json", "--models", "learned"], "other.json is of another model: it has 1 layers x 1 heads, d_model 4"),
+        (["other.json", "--models", "learned"], "other.json is of another model: it has 1 layer x 1 head, d_model 4"),
     ],
 )
 def test_what_cannot_be_drawn_is_an_error_that_says_what_to_do(

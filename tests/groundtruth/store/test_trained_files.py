@@ -242,3 +242,9 @@ def test_every_interchange_that_ships_is_claimed_on_all_pairs(name):
     certificate = load(name).certificate
     asked = {(item.claim.runs, item.partly) for item in certificate.interchanges}
     assert certificate.inputs == load(name).domain.size and asked <= {(certificate.inputs**2, 0)}
+
+
+@pytest.mark.parametrize("tier", ["trained", "layernorm"])
+def test_shipped_indices_count_as_sentences_do(tier):
+    text = (catalog.trained_folder().parent / tier / summaries.INDEX).read_text()
+    assert re.search(r"\b\d layers x \d heads?\b", text) and not re.search(r"\b1 (layers|heads)\b", text)

@@ -173,7 +173,7 @@ def test_phantom_edges_of_a_tensor_file_are_dropped(tmp_path: Path) -> None:
         ({"cfg": {"n_heads": 2}}, "cfg.n_layers: Field required (and 2 more problems in this file)"),
         (
             {"cfg": {"n_layers": 10**9, "n_heads": 2, "parallel_attn_mlp": False, "d_model": 3}},
-            "cfg: 1000000000 layers x 2 heads, d_model 3, are 21,",
+            "cfg: 1,000,000,000 layers x 2 heads, d_model 3, are 21,",
         ),
         (
             {"edges": {"input->m7": {"in_graph": True}}},
@@ -181,7 +181,7 @@ def test_phantom_edges_of_a_tensor_file_are_dropped(tmp_path: Path) -> None:
         ),
         (
             {"cfg": {"n_layers": 2800, "n_heads": 1, "parallel_attn_mlp": False, "d_model": 1}, "nodes": {}},
-            "cfg: 2800 layers x 1 heads, d_model 1, are 62,736,801 pairs; at most 5,0",
+            "cfg: 2,800 layers x 1 head, d_model 1, are 62,736,801 pairs; at most 5,0",
         ),
         (
             {"cfg": {"n_layers": 1, "n_heads": 2, "parallel_attn_mlp": False, "d_model": 3, "n_kv_heads": 1}},
