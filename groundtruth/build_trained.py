@@ -12,28 +12,19 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from groundtruth.compiler.build_models import build_all, tell_missing
 from groundtruth.errors import DomainError, TrainingError
 from groundtruth.files import from_json
-from groundtruth.programs.many_edges import MANY_EDGES
-from groundtruth.programs.registry import Program, get
-from groundtruth.sparse_recipes import SPARSE, SparseRecipe
+from groundtruth.sparse_recipes import SPARSE
 from groundtruth.store.catalog import trained_folder
 from groundtruth.store.file_names import MODEL
 from groundtruth.store.save_trained import save_trained
 from groundtruth.store.write_index import write_trained_index
-from groundtruth.train_model import train
-from groundtruth.trained.architecture import Style
-from groundtruth.trained.draw_correspondence import Copies
-from groundtruth.trained.kinds import Kind
-from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
-from groundtruth.trained.train_network import Settings
-from groundtruth.trained.trained_model import TrainedModel
-from groundtruth.trained.trained_network import TrainedNetwork
+from groundtruth.trained_recipe import ShippedRecipe
 from mib.errors import did_you_mean
 from mib.whole_files import write_whole
 
@@ -42,88 +33,6 @@ LOG = "training_log.json"
 
 CHECKPOINTS = Path(".trained_checkpoints")
 """Where runs are kept as they go, in the folder that the command is run in."""
-
-
-@dataclass(frozen=True)
-class ShippedRecipe:
-    """One model that ships: all that ``groundtruth.train`` needs to train it again.
-
-    Attributes:
-        program: A program of the library, or of ``groundtruth.programs.many_edges``.
-        seed: Seed of the circuit, the weights and the batches.
-        kind: Kind of training, which holds its edges.
-        style: Family of architectures.
-        copies: Sharing of one expression by three heads that vote, or none.
-        norm: Whether destinations normalise what they read.
-        length: Tokens of an input. Runs of the certificate grow with the square of the number of inputs: of three
-            tokens there are 27 inputs of length 3, and 729 pairs.
-        tokens: So many of the program's tokens are used, the first ones.
-        spares: Heads that are loud on variables of their own, at most.
-        sizes: Sizes of the architecture that are asked for.
-        settings: Numbers of the training run that are not the default ones.
-    """
-
-    program: str
-    seed: int = 0
-    kind: Kind = "free"
-    style: Style = "gpt2"
-    copies: Copies = "none"
-    norm: bool = True
-    length: int = 3
-    tokens: int = 3
-    spares: int = 1
-    sizes: tuple[tuple[str, Any], ...] = ()
-    settings: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The name of the model and of its folder, such as ``second_step@free-llama-vote-7``."""
-        parts = [self.kind, *([self.style] if self.style != "gpt2" else []), *([] if self.norm else ["unnormed"])]
-        parts += [self.copies] if self.copies != "none" else []
-        return f"{self.program}@{'-'.join([*parts, str(self.seed)])}"
-
-    @property
-    def architecture(self) -> dict[str, Any]:
-        """The sizes that are asked for."""
-        plain = {} if self.norm else {"norm": False, "gains": False}
-        return {"style": self.style, **plain, **dict(self.sizes)}
-
-    @property
-    def vocab(self) -> tuple[Any, ...]:
-        """The tokens of its inputs."""
-        return self.declared.domain.vocab[: self.tokens]
-
-    @property
-    def declared(self) -> Program:
-        """The program."""
-        return MANY_EDGES.get(self.program) or get(self.program)
-
-    def prepare(self) -> TrainedNetwork:
-        """The network before it is trained, with the circuit that it is to have."""
-        program = self.declared
-        return prepare_network(
-            self.name,
-            program.build(),
-            fixed_length(program.domain, vocab=self.vocab, max_seq_len=self.length),
-            Plan(self.architecture, None, self.seed, self.copies, self.spares),
-            causal=program.causal,
-        )
-
-    def train(self, checkpoint: Path) -> TrainedModel:
-        """Train and certify it; errors as of ``groundtruth.train``."""
-        made = train(
-            self.declared,
-            vocab=self.vocab,
-            max_seq_len=self.length,
-            architecture=self.architecture,
-            kind=self.kind,
-            copies=self.copies,
-            n_spares=self.spares,
-            seed=self.seed,
-            settings=Settings(**dict(self.settings)),
-            checkpoint=checkpoint,
-        )
-        return replace(made, name=self.name)
 
 
 BY_CONTENT = (("wired_steps", 300), ("learning_rate", 4e-3), ("rounds", 2))
@@ -149,6 +58,9 @@ LONG_WIRED = (("wired_steps", 300), ("rounds", 6))
 
 LONG_FREE = (("free_steps", 400), ("rounds", 4))
 """Free networks of two layers and more take this long."""
+
+BACKED_UP = (("wired_steps", 500), ("rounds", 3))
+"""A component that backs up learns after what it backs up."""
 
 SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("contains_both", kind="wired"),
@@ -186,11 +98,17 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("hist_so_far", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("follow_pointer", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
     ShippedRecipe("all_equal", spares=0, sizes=SMALL_LAYER, settings=BY_CONTENT),
+    ShippedRecipe("waiting_pair", 5, kind="wired", spares=0, sizes=THREE_LAYERS, settings=LONG_WIRED),
+    ShippedRecipe("contains_both", kind="wired", copies="backup", spares=0, sizes=SMALL, settings=BACKED_UP),
+    ShippedRecipe("contains_either", kind="wired", copies="backup", spares=0, sizes=SMALL, settings=BACKED_UP),
+    ShippedRecipe("contains_both", copies="backup", spares=0, sizes=SMALL, settings=(*BACKED_UP, *LONG_FREE)),
+    ShippedRecipe("contains_both", kind="wired", norm=False, spares=0, sizes=SMALL_LAYER),
+    ShippedRecipe("contains_both", norm=False, spares=0, sizes=SMALL_LAYER),
 )
 """Every model of a planned circuit that ships; all are certified with these numbers, on one machine to the bit."""
 
 
-ALL: tuple[ShippedRecipe | SparseRecipe, ...] = (*SHIPPED, *SPARSE)
+ALL: tuple[ShippedRecipe, ...] = (*SHIPPED, *SPARSE)
 """Those and the networks that chose their circuit."""
 
 
@@ -204,7 +122,7 @@ class Job:
         checkpoints: Folder that runs are kept in as they go.
     """
 
-    recipe: ShippedRecipe | SparseRecipe
+    recipe: ShippedRecipe
     folder: Path
     checkpoints: Path
 
@@ -278,7 +196,7 @@ def gather_log(folder: Path, checkpoints: Path) -> None:
     write_whole(path, f"[\n{lines}\n]\n".encode())
 
 
-def recipes_named(names: list[str]) -> list[ShippedRecipe | SparseRecipe]:
+def recipes_named(names: list[str]) -> list[ShippedRecipe]:
     """The recipes of some models, or all.
 
     Raises:

@@ -13,13 +13,15 @@ from tracr.rasp import rasp
 from groundtruth.errors import DomainError, ProgramError, TrainingError
 from groundtruth.programs.registry import Program, get
 from groundtruth.trained.architecture import Architecture
+from groundtruth.trained.certified_run import Trained
 from groundtruth.trained.correspondence import UNPLANNED, Correspondence
 from groundtruth.trained.draw_correspondence import Copies
 from groundtruth.trained.kinds import Kind
 from groundtruth.trained.prepare_network import Plan, fixed_length, prepare_network
-from groundtruth.trained.train_network import Progress, Settings, Trained, train_network
+from groundtruth.trained.train_network import Settings, train_network
 from groundtruth.trained.train_sparse_network import SparseSettings, train_sparse_network
 from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.trained.training_progress import Progress
 
 SPARSE_SIZES: Mapping[str, Any] = MappingProxyType({"n_layers": 2, "d_model": 32, "d_mlp": 64, "norm": False})
 """Sizes of a ``sparse`` network that are not asked for. Under a norm no edge would be absent: the norm reads all."""
@@ -55,7 +57,8 @@ def train(
         kind: ``free`` (every weight trained, nothing absent by algebra), ``wired`` (needless edges absent by algebra)
             or ``scratch`` (strict from the first step; its variables are usually not certified); or ``sparse``
             (trained on answers alone, with few weights: no circuit is planned).
-        copies: ``vote``: one expression lives on three heads, of which two suffice; ``none``.
+        copies: ``vote``: one expression lives on three heads, of which two suffice; ``backup``: one lives on an
+            MLP, and the MLP of the next layer sets right what it gets wrong; ``none``.
         n_spares: How many heads are trained to be loud on variables that nothing needs, at most; ``sparse`` has none.
         seed: Draws the correspondence, the weights and the batches; same seed, same network, on one machine.
         settings: Numbers of the training run: ``Settings``, or ``SparseSettings`` for ``sparse``.
@@ -110,8 +113,7 @@ def attempt_training(
             f"program={program!r} is a {type(program).__name__}. Give a name such as 'second_step', or what "
             "@groundtruth.program makes of a function."
         )
-    if kind == "sparse":
-        plan = without_circuit(plan)
+    plan = plan_for(kind, plan)
     sop: rasp.SOp = declared.build()
     network = prepare_network(
         f"{declared.name}@{kind}-{seed}",
@@ -146,12 +148,14 @@ def _require_settings(kind: type[SomeSettings], given: Settings | SparseSettings
     return given
 
 
-def without_circuit(plan: Plan) -> Plan:
-    """The plan of a network that chooses its circuit.
+def plan_for(kind: Kind, plan: Plan) -> Plan:
+    """The plan as a kind of training takes it: a ``sparse`` network chooses its circuit, and is small by default.
 
     Raises:
-        DomainError: If a circuit is asked for, or an architecture with gates.
+        DomainError: If a ``sparse`` one is to have a circuit, or an architecture with gates.
     """
+    if kind != "sparse":
+        return plan
     if plan.correspondence is not None or plan.copies != "none":
         raise DomainError("kind='sparse' plans no circuit: leave out correspondence and copies.")
     asked = plan.architecture

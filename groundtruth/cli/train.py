@@ -24,7 +24,7 @@ def train(
     heads: Annotated[int, Parameter(validator=Number(gte=1, lte=8))] = 4,
     width: Counted = None,
     norm: bool | None = None,
-    copies: Literal["none", "vote"] = "none",
+    copies: Literal["none", "vote", "backup"] = "none",
     spares: Annotated[int, Parameter(validator=Number(gte=0))] = 2,
     seed: int = 0,
     checkpoint: Path | None = None,
@@ -48,7 +48,8 @@ def train(
         heads: Heads a block.
         width: d_model; by default wide enough for the circuit, at least 64, or 32 if sparse.
         norm: Normalise what destinations read, or read the residual stream as it is; by default unless sparse.
-        copies: vote: one expression lives on three heads, of which two suffice.
+        copies: vote: one expression lives on three heads, of which two suffice; backup: one lives on an MLP, and the
+            next MLP sets right what it gets wrong.
         spares: So many heads, at most, are loud on variables that nothing needs.
         seed: Draws the circuit, the weights and the batches.
         checkpoint: A file that the run is kept in as it goes, and continued from if it is there.

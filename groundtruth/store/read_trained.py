@@ -186,7 +186,8 @@ def _record(data: AblationRecordData, network: TrainedNetwork, path: Path) -> Ab
     circuits: tuple[tuple[Edge, ...], ...] = tuple(
         tuple(known[name] for name in names) for names in data.minimal_circuits
     )
-    if network.correspondence.planned and data.sufficiency.holds and circuits:
+    planned, backed_up = network.correspondence.planned, network.correspondence.backed_up
+    if planned and not backed_up and data.sufficiency.holds and circuits:
         raise ArtifactError(f"{where}: the live edges suffice, yet another circuit is called minimal.")
     return AblationRecord(
         ablation=data.ablation,

@@ -212,6 +212,7 @@ class Certificate:
             yield f"all needless edges cut together: {record.joint}"
         if record.subsets.wrong > SUBSET_RATE * record.subsets.runs:
             yield f"random sets of needless edges cut together: {record.subsets}; allowed are {SUBSET_RATE:.1%}"
+        yield from _lone_circuits_missing(network, record)
         for item in self.interchanges if variables else ():
             if item.claim.wrong or not item.claim.runs:
                 where = ", ".join(item.components) + ("" if item.claim.runs else f" {self.coverage(item)}")
@@ -252,6 +253,15 @@ class Certificate:
             minimal_circuits=record.minimal_circuits,
             complete=record.complete,
         )
+
+
+def _lone_circuits_missing(network: TrainedNetwork, record: AblationRecord) -> Iterator[str]:
+    """The components of units that back up without which no minimal circuit does, in words."""
+    for unit in network.correspondence.backed_up:
+        for component in unit.components:
+            # An edge into a component without one that leaves it does nothing, so none is in a minimal circuit.
+            if all(any(edge.source == component for edge in circuit) for circuit in record.minimal_circuits):
+                yield f"no minimal circuit does without {component}, which another component should back up: {unit}"
 
 
 _EMBEDDED = {"input": "tokens", "pos": "position"}

@@ -142,12 +142,14 @@ class Certifier:
             tally = self.circuit_tally(cut, ablation, stop=True)
             return tally.pairs[0] if tally.pairs else None
 
-        if self.network.correspondence.planned:
-            needed = self.network.correspondence.edges
+        correspondence = self.network.correspondence
+        needed = correspondence.edges
+        if correspondence.planned and not correspondence.backed_up:
             found = find_circuits(self.runs.graph, edges, needed, lambda cut: first_wrong(cut) is None, n_pairs=n_pairs)
             return *found, False
         trials = CircuitTrials(self.runs, ablation, first_wrong)
-        return trials.search(edges, n_pairs=n_pairs)
+        # What backs up can make a live edge needless: sets without it are tried too, as where nothing was planned.
+        return trials.search(edges, n_pairs=n_pairs, planned=needed)
 
     def edge(self, edge: Edge, ablation: Ablation) -> EdgeRecord:
         """One edge cut alone, on every pair."""

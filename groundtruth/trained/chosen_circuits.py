@@ -1,4 +1,4 @@
-"""The minimal circuits of a network for which no circuit was planned.
+"""The minimal circuits of a network for which none was planned, or of one in which a component backs up another.
 
 Sufficiency is not monotone, so live edges are in question too: a set without some of them may suffice. Where few edges
 can matter every set of them is tried, most of them on a few pairs of inputs that they fail on; what passes these is run
@@ -83,12 +83,15 @@ class CircuitTrials:
         drawn = [torch.randint(size, (_FIRST_PAIRS,), generator=generator).tolist() for size in sizes]
         self.pairs = list(dict.fromkeys(zip(*drawn, strict=True)))
 
-    def search(self, records: Sequence[EdgeRecord], *, n_pairs: int) -> tuple[Sufficiency, Circuits, bool]:
+    def search(
+        self, records: Sequence[EdgeRecord], *, n_pairs: int, planned: Collection[Edge] = ()
+    ) -> tuple[Sufficiency, Circuits, bool]:
         """Find minimal circuits.
 
         Args:
             records: Each edge with its status.
             n_pairs: How many pairs of inputs there are.
+            planned: Edges within which circuits are looked for, if these suffice together; none = all edges.
 
         Returns:
             Whether the live edges suffice, minimal circuits, the smallest first, and whether they are all.
@@ -96,9 +99,12 @@ class CircuitTrials:
         edges = open_edges(self.runs.graph, records)
         live = [record.edge for record in records if record.status == "live"]
         alone = Sufficiency(self._failing_pair(live) is None, "exhaustive", n_pairs)
-        complete = len(edges) <= MOST_EDGES
-        sets = self._within(edges) if complete else self._by_deletion(edges)
-        return alone, _in_order(sets, self.runs.graph), complete
+        held = edges
+        if planned and self._failing_pair(planned) is None:
+            held = tuple(edge for edge in edges if edge in set(planned))
+        few = len(held) <= MOST_EDGES
+        sets = self._within(held) if few else self._by_deletion(held)
+        return alone, _in_order(sets, self.runs.graph), few and held == edges
 
     def _within(self, edges: Sequence[Edge]) -> list[frozenset[Edge]]:
         """Every minimal circuit that some edges hold, by trying every set of them."""

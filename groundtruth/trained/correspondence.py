@@ -12,9 +12,16 @@ from groundtruth.trained.architecture import Architecture
 from mib.errors import did_you_mean
 from mib.graph import Edge, Graph
 
-Sharing: TypeAlias = Literal["single", "split", "vote"]
+Sharing: TypeAlias = Literal["single", "split", "vote", "backup"]
 """How a unit's components hold its expressions. ``single``: one component holds them. ``split``: they hold them
-together, and readers may use all. ``vote``: each holds them, and what most of them say counts."""
+together, and readers may use all. ``vote``: each holds them, and what most of them say counts. ``backup``: the first
+holds them; the second reads what the first reads, and the first itself, and sets right what the first gets wrong. So
+each is enough without the other."""
+
+_LEAST_COMPONENTS: dict[Sharing, int] = {"single": 1, "split": 2, "vote": 3, "backup": 2}
+
+_MOST_COMPONENTS: dict[Sharing, int] = {"single": 1, "backup": 2}
+"""Of the sharings that have a greatest number of components."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +44,11 @@ class Unit:
     def __post_init__(self) -> None:
         if self.sharing not in get_args(Sharing):
             raise DomainError(f"sharing={self.sharing!r} is unknown; choose from {', '.join(get_args(Sharing))}.")
-        least = {"single": 1, "split": 2, "vote": 3}[self.sharing]
-        enough = len(self.components) == 1 if self.sharing == "single" else len(self.components) >= least
-        if not enough:
+        least, most = _LEAST_COMPONENTS[self.sharing], _MOST_COMPONENTS.get(self.sharing)
+        if not least <= len(self.components) <= (most or len(self.components)):
             raise DomainError(
                 f"a unit of {', '.join(self.expressions)} has {len(self.components)} components; '{self.sharing}' "
-                f"takes {'exactly' if self.sharing == 'single' else 'at least'} {least}."
+                f"takes {'at least' if most is None else 'exactly'} {least}."
             )
 
     def __str__(self) -> str:
@@ -90,6 +96,11 @@ class Correspondence:
     def planned(self) -> bool:
         """Whether a circuit was planned at all; a network that chose its own has an empty correspondence."""
         return bool(self.units or self.output)
+
+    @property
+    def backed_up(self) -> tuple[Unit, ...]:
+        """The units of which a second component sets right what the first gets wrong."""
+        return tuple(unit for unit in self.units if unit.sharing == "backup")
 
     def needless(self, graph: Graph) -> tuple[Edge, ...]:
         """The edges of a graph that nothing needs, in its order."""

@@ -36,11 +36,13 @@ class Cut:
             d_model].
         mask: 1 where an edge is cut, 0 elsewhere [row or 1, source, destination], in the order of the graph.
         swap: Which sources are replaced for all that read them: as if all their edges were cut, at less cost.
+        still: Edges over which no gradient flows back, in training [source, destination]; values are as ever.
     """
 
     donors: Float[Tensor, "source row position d_model"]
     mask: Float[Tensor, "#row source destination"] | None = None
     swap: Bool[Tensor, "row source"] | None = None
+    still: Bool[Tensor, "source destination"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +220,8 @@ def _swapped(own: Sources, first: int, cut: Cut | None) -> Sources:
 
 def _read(stream: Stream, blocks: list[Sources], cut: Cut | None, column: int, n: int) -> PerRead:
     """What some destinations read, side by side: the stream, with each cut source's donor in place of its own."""
+    if cut is not None and cut.still is not None:
+        stream = _without_gradients(stream, blocks, cut.still[:, column : column + n])
     if cut is None or cut.mask is None:
         return stream[:, None]
     written = torch.cat(blocks)
@@ -226,3 +230,12 @@ def _read(stream: Stream, blocks: list[Sources], cut: Cut | None, column: int, n
     if mask.shape[0] == 1:
         return stream[:, None] + torch.einsum("sh,srpd->rhpd", mask[0], change)
     return stream[:, None] + torch.einsum("rsh,srpd->rhpd", mask, change)
+
+
+def _without_gradients(stream: Stream, blocks: list[Sources], still: Bool[Tensor, "every_source read"]) -> Stream:
+    """The same stream, with no gradient to the sources that are still for one of its readers."""
+    written = [source for block in blocks for source in block]
+    for source, held in zip(written, still.any(1).tolist(), strict=False):  # later sources are not written yet
+        if held:
+            stream = stream - (source - source.detach())
+    return stream

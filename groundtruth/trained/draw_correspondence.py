@@ -13,9 +13,12 @@ from groundtruth.rasp.expressions import children_first
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.correspondence import Correspondence, Spare, Unit
 from groundtruth.trained.spare_variables import SPARE_VARIABLES
+from mib.counted_nouns import layers_by_heads
 from mib.sublayers import attention_sublayer, mlp_sublayer
 
-Copies: TypeAlias = Literal["none", "split", "vote"]
+Copies: TypeAlias = Literal["none", "vote", "backup"]
+"""``vote``: an expression that an MLP reads lives on three heads, of which two suffice. ``backup``: an expression lives
+on an MLP, and the MLP of the next layer sets right what it gets wrong."""
 
 _ATTEMPTS = 200
 
@@ -50,7 +53,7 @@ class CorrespondenceDraw:
         program: The program, with canonical labels.
         shape: The architecture.
         rng: Draws.
-        copies: Whether one head's expression lives on several heads, that hold it together or vote.
+        copies: Whether one expression lives on several components, and how these share it.
         n_spares: How many components are to be loud on variables of their own, at most.
     """
 
@@ -60,10 +63,12 @@ class CorrespondenceDraw:
         self._program, self._shape, self._rng, self._copies, self._n_spares = program, shape, rng, copies, n_spares
         self._order = [e for e in children_first(program) if isinstance(e, rasp.SOp)]
         self._layout = _Layout()
+        self._backed_up: str | None = None
 
     def draw(self) -> Correspondence:
         """Place every expression, or raise ``_DoesNotFit``."""
         layout, copied = self._layout, self._copied()
+        self._backed_up = self._draw_backed_up()
         free = {layer: list(range(self._shape.n_heads)) for layer in range(self._shape.n_layers)}
         for heads in free.values():
             self._rng.shuffle(heads)
@@ -86,6 +91,9 @@ class CorrespondenceDraw:
                 case _:
                     self._place_mlp(sop, tuple(child.label for child in sop.children))
         units = _joined(layout.units)
+        placed = [component for unit in units for component in unit.components]
+        if len({*placed}) < len(placed):  # another expression met one of two MLPs that back up
+            raise _DoesNotFit
         return Correspondence(units, layout.holders[self._program.label], self._spares(units), tuple(layout.folded))
 
     def _hold(self, sop: rasp.SOp, components: tuple[str, ...], sublayer: int) -> None:
@@ -93,13 +101,23 @@ class CorrespondenceDraw:
 
     def _copied(self) -> rasp.SOp | None:
         """The expression whose head is copied: only an MLP can add up votes."""
-        if self._copies == "none":
+        if self._copies != "vote":
             return None
         heads = [e for e in self._order if isinstance(e, rasp.Aggregate | rasp.SelectorWidth)]
         chosen = [e for e in heads if isinstance(e, rasp.SelectorWidth) or self._feeds_only_mlps(e)]
         if not chosen:
             raise DomainError(f"copies='{self._copies}' needs an attention whose result an MLP reads; there is none.")
         return self._rng.choice(chosen)
+
+    def _draw_backed_up(self) -> str | None:
+        """Label of the expression whose MLP is backed up: one that a draw without copies puts on an MLP."""
+        if self._copies != "backup":
+            return None
+        plain = CorrespondenceDraw(self._program, self._shape, self._rng, copies="none", n_spares=0).draw()
+        labels = [label for unit in plain.units if unit.components[0][0] == "m" for label in unit.expressions]
+        if not labels:
+            raise DomainError("copies='backup' needs an expression on an MLP; this program's live on heads alone.")
+        return self._rng.choice(labels)
 
     def _is_foldable(self, sop: rasp.Map) -> bool:
         """Whether readers can compute a Map from what it reads: each of its values has a direction of its own."""
@@ -175,14 +193,24 @@ class CorrespondenceDraw:
         if not layers:
             raise _DoesNotFit
         layer = layers[0] if self._rng.random() < 0.7 else self._rng.choice(layers)
+        layers_taken = (layer,)
+        if sop.label == self._backed_up:
+            later = range(layer + 1, self._shape.n_layers)
+            if not later:
+                raise _DoesNotFit
+            layers_taken = (layer, later[0])
         sources = [source for label in operands for source in layout.holders[label]]
         if self._shape.rotary and "pos" in sources:
             raise DomainError(
                 f"'{sop.name}' computes with positions, which a Llama-style model does not embed. Use style='gpt2'."
             )
-        reads = tuple((source, f"m{layer}") for source in dict.fromkeys(sources))
-        layout.units.append(Unit((sop.label,), (f"m{layer}",), reads))
-        self._hold(sop, (f"m{layer}",), mlp_sublayer(layer))
+        names = tuple(f"m{taken}" for taken in layers_taken)
+        # The second reads the first too: where that is not what it should be, it sets it right.
+        reads = tuple(
+            (source, name) for at, name in enumerate(names) for source in dict.fromkeys((*sources, *names[:at]))
+        )
+        layout.units.append(Unit((sop.label,), names, reads, "backup" if len(names) > 1 else "single"))
+        self._hold(sop, names, mlp_sublayer(layers_taken[-1]))
 
     def _spares(self, units: tuple[Unit, ...]) -> tuple[Spare, ...]:
         """Some of the heads that are left, each with a variable of its own."""
@@ -205,7 +233,8 @@ def draw_correspondence(
         program: The program, with canonical labels.
         shape: The architecture.
         seed: Draws layers, heads and spares.
-        copies: ``vote``: an expression that an MLP reads lives on three heads, of which two suffice; ``none``.
+        copies: ``vote``: an expression that an MLP reads lives on three heads, of which two suffice; ``backup``: one
+            lives on an MLP, and the MLP of the next layer sets right what it gets wrong; ``none``.
         n_spares: How many heads are to be loud on variables of their own, at most.
 
     Raises:
@@ -220,7 +249,7 @@ def draw_correspondence(
         found.require_fits(shape)
         return found
     raise DomainError(
-        f"the program '{program.name}' does not fit into {shape.n_layers} layers x {shape.n_heads} heads: it needs "
+        f"the program '{program.name}' does not fit into {layers_by_heads(shape.n_layers, shape.n_heads)}: it needs "
         "more sublayers in a row, or more heads. Take more of them."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -26,18 +27,22 @@ class Fault:
         pairs: Some of the pairs, as numbers of input and donor.
         edges: The needless edges that were cut; none where a unit was interchanged.
         unit: Number of the unit that was interchanged, if one was.
+        component: The component that another should back up, if it was replaced alone.
     """
 
     text: str
     pairs: tuple[tuple[int, int], ...]
     edges: tuple[Edge, ...] = ()
     unit: int | None = None
+    component: str | None = None
 
     def rows(self, maker: RowMaker) -> Rows:
         """The pairs as rows to train on."""
         inputs, donors = torch.tensor(self.pairs).T
         if self.unit is not None:
             return maker.interchanges(self.unit, inputs, donors)
+        if self.component is not None:
+            return maker.replaced(self.component, inputs, donors)
         return maker.cut(self.edges, self.pairs) if self.edges else maker.plain(inputs)
 
 
@@ -59,6 +64,7 @@ def find_faults(network: TrainedNetwork, *, variables: bool = True) -> list[Faul
             text = f"interchange of {unit}: {tally.claim(certifier.runs, donor=True)}"
             faults.append(Fault(text, tuple(tally.pairs), unit=index))
     needless = network.correspondence.needless(network.graph)
+    faults += _backup_faults(certifier)
     joint = certifier.circuit_tally(needless, "resample", stop=True)
     if joint.wrong:
         text = f"all needless edges cut together: {joint.claim(certifier.runs, donor=True)}"
@@ -74,3 +80,16 @@ def find_faults(network: TrainedNetwork, *, variables: bool = True) -> list[Faul
             text = f"needless edge {edge} is live: {tally.claim(certifier.runs, donor=True)}"
             faults.append(Fault(text, tuple(tally.pairs), edges=(edge,)))
     return faults
+
+
+def _backup_faults(certifier: Certifier) -> Iterator[Fault]:
+    """Components that back each other up and are not enough alone, with all that nothing needs cut besides."""
+    correspondence, graph = certifier.network.correspondence, certifier.runs.graph
+    needless = set(correspondence.needless(graph))
+    for unit in correspondence.backed_up:
+        for component in unit.components:
+            around = {edge for edge in graph.edges if component in (edge.source, edge.destination.split("<")[0])}
+            tally = certifier.circuit_tally([edge for edge in graph.edges if edge in needless | around], "resample")
+            if tally.wrong:
+                text = f"without {component} of {unit}: {tally.claim(certifier.runs, donor=True)}"
+                yield Fault(text, tuple(tally.pairs), component=component)

@@ -41,7 +41,7 @@ class Plan:
             residual stream as narrow, as the program needs.
         correspondence: Which expressions live where; ``None`` = drawn by the seed.
         seed: Draws the correspondence.
-        copies: Whether one expression lives on several heads that vote.
+        copies: Whether one expression lives on several heads that vote, or on an MLP that another backs up.
         n_spares: How many heads are loud on variables of their own, at most.
     """
 

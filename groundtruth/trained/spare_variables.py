@@ -68,7 +68,9 @@ def unit_probes(
             numeric = isinstance(sop, rasp.SelectorWidth) or rasp.is_numerical(sop)
             if not (unit.components[0][0] == "a" and numeric):
                 values = evaluate_many(sop, inputs, causal=network.causal)
-                variables += [(component, values) for component in unit.components]
+                # A component that backs up need not hold the variable as long as there is nothing to set right.
+                asked = unit.components[:1] if unit.sharing == "backup" else unit.components
+                variables += [(component, values) for component in asked]
     return VariableProbes(
         network.graph, network.architecture.d_model, variables, scale=_LOUDNESS, weight=weight, generator=generator
     )

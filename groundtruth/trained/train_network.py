@@ -7,38 +7,25 @@ Interchange training after Geiger et al. (2022, arXiv 2112.00826), with edges he
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from groundtruth.trained.certificate import Certificate
-from groundtruth.trained.certify_network import N_SUBSETS, certify
+from groundtruth.trained.certified_run import Trained, certify_run
+from groundtruth.trained.certify_network import N_SUBSETS
 from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.find_faults import Fault, find_faults
 from groundtruth.trained.kinds import Kind
 from groundtruth.trained.spare_variables import spare_probes, unit_probes
 from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
-from groundtruth.trained.training_progress import TRAINED, Moment, Progress, certificate_progress
+from groundtruth.trained.training_cycle import Cycle, Numbers, RunFile, run_cycle
+from groundtruth.trained.training_progress import TRAINED, Progress
 from groundtruth.trained.training_rows import Counterexamples, RowMaker, Rows, answer_loss
-from groundtruth.trained.training_state import (
-    TrainingState,
-    optimizer_tensors,
-    read_state,
-    restore_optimizer,
-    write_state,
-)
+from groundtruth.trained.training_state import TrainingState
 from groundtruth.trained.wired_weights import Wiring, draw_wiring, with_gains
-
-CHECKPOINT_STEPS = 50
-"""So often the state of a run is written."""
-
-WINDOW = 25
-"""A cycle ends early after so many steps in a row with wide margins. Windows begin where states are written, so that a
-run that continues ends where it would have ended."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +89,7 @@ class Trainer:
     ) -> None:
         self.network, self.settings, self.seed = network, settings, seed
         self.kind: Kind = kind
-        self._progress, self._checkpoint = progress, checkpoint
+        self._progress = progress
         self._generator = torch.Generator().manual_seed(seed)
         inputs = tuple(network.domain.enumerate())
         self._maker = RowMaker(network, inputs, self._generator)
@@ -110,11 +97,12 @@ class Trainer:
         self._guides = unit_probes(network, inputs, self._generator, weight=settings.guide)
         self._kept_swaps, self._kept_cuts = Counterexamples(settings.buffer), Counterexamples(settings.buffer)
         self.steps = 0
+        self._file = RunFile(checkpoint, self._identity)
 
     def run(self) -> TrainedNetwork:
         """Train, and repair what an enumeration finds wrong, until it finds nothing or the rounds are used up."""
         numbers, wiring = self._start()
-        resumed = None if self._checkpoint is None else read_state(self._checkpoint, self._identity)
+        resumed = self._file.read()
         first = 0 if resumed is None else resumed.phase
         if resumed is not None:
             numbers = self._resume(resumed)
@@ -142,7 +130,7 @@ class Trainer:
             "scratch": ["strict", *repairs],
         }[self.kind]
 
-    def _start(self) -> tuple[dict[str, Tensor], Wiring]:
+    def _start(self) -> tuple[Numbers, Wiring]:
         """Random numbers to start from, and where the wired phase lets sources write."""
         network, shape = self.network, self.network.architecture
         if self.kind == "scratch":
@@ -157,7 +145,8 @@ class Trainer:
         )
         shapes = wiring.number_shapes({n: s for n, s in network.shapes.items() if not n.endswith("_gain")})
         numbers = initial_weights(shapes, self._generator).to(torch.float32).tensors
-        for component in network.correspondence.idle(network.graph):
+        backups = [unit.components[-1] for unit in network.correspondence.backed_up]
+        for component in (*network.correspondence.idle(network.graph), *backups):
             place = network.graph.locate(component)
             written = numbers["W_O"][place.layer, place.head] if place.kind == "head" else numbers["W_out"][place.layer]
             written *= self.settings.idle
@@ -172,9 +161,9 @@ class Trainer:
             kept.add(rows, torch.zeros(len(rows)))
         return faults
 
-    def _disturb(self, weights: TrainedWeights) -> dict[str, Tensor]:
+    def _disturb(self, weights: TrainedWeights) -> Numbers:
         """The weights with noise on each matrix, and gains of one where the architecture has gains."""
-        numbers: dict[str, Tensor] = {}
+        numbers: Numbers = {}
         for name, shape in self.network.shapes.items():
             value = weights.tensors.get(name, torch.ones(shape))
             noise = torch.randn(value.shape, generator=self._generator)
@@ -188,38 +177,29 @@ class Trainer:
         recipe = TrainingRecipe(self.kind, self.seed, self.steps, asdict(self.settings))
         return replace(self.network, weights=weights, training=recipe)
 
-    def _cycle(
-        self, index: int, numbers: dict[str, Tensor], wiring: Wiring | None, resumed: TrainingState | None
-    ) -> None:
+    def _cycle(self, index: int, numbers: Numbers, wiring: Wiring | None, resumed: TrainingState | None) -> None:
         """One cycle of the learning rate; changes the numbers in place."""
         phase, steps, rate = self._schedule(index)
-        for value in numbers.values():
-            value.requires_grad_(True)
-        # Sorted, as a checkpoint has them: in another order the norm of the gradients is rounded otherwise.
-        trained = [numbers[name] for name in sorted(numbers)]
-        optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.95), weight_decay=self.settings.decay, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(steps, 2))
-        begun = 0 if resumed is None else restore_optimizer(optimizer, schedule, numbers, resumed)
-        lowest = float("inf")
-        for step in range(begun, steps):
-            if self._checkpoint is not None and step % CHECKPOINT_STEPS == 0:
-                write_state(self._checkpoint, self._state(index, step, numbers, optimizer))
+
+        def loss() -> tuple[Tensor, float]:
             weights = TrainedWeights.of(numbers) if wiring is None else wiring.weights(numbers)
-            loss, worst = self._loss(weights, strict=wiring is None, repair="repair" in phase)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(trained, 1.0)
-            optimizer.step()
-            schedule.step()
-            self.steps += 1
-            self._progress(Moment(phase, step + 1, steps, float(loss.detach()), worst, self._share(index, step + 1)))
-            lowest = min(lowest, worst)
-            if (step + 1) % WINDOW == 0:
-                if lowest >= self.settings.enough:
-                    break
-                lowest = float("inf")
-        for value in numbers.values():
-            value.requires_grad_(False)
+            return self._loss(weights, strict=wiring is None, repair="repair" in phase)
+
+        cycle = Cycle(
+            phase,
+            index,
+            steps,
+            before=self.steps if resumed is None else resumed.steps - resumed.step,
+            optimizer=lambda trained: torch.optim.AdamW(
+                trained, lr=rate, betas=(0.9, 0.95), weight_decay=self.settings.decay, fused=True
+            ),
+            schedule=lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=max(steps, 2)),
+            loss=loss,
+            share=lambda step: self._share(index, step),
+            keep=self._tensors,
+            enough=self.settings.enough,
+        )
+        self.steps = run_cycle(cycle, numbers, file=self._file, resumed=resumed, progress=self._progress)
 
     def _share(self, index: int, step: int) -> float:
         """Which part of the run is done after some steps of a phase, if no phase ends early."""
@@ -234,17 +214,13 @@ class Trainer:
         rate = settings.learning_rate if wired else settings.free_learning_rate
         return (phase, steps // 2, rate / 2) if "repair" in phase else (phase, steps, rate)
 
-    def _state(
-        self, index: int, step: int, numbers: dict[str, Tensor], optimizer: torch.optim.Optimizer
-    ) -> TrainingState:
-        tensors = optimizer_tensors(numbers, optimizer)
-        tensors |= {f"swaps.{name}": value for name, value in self._kept_swaps.tensors.items()}
+    def _tensors(self) -> dict[str, Tensor]:
+        """What the next step depends on besides the numbers and their moments."""
+        tensors = {f"swaps.{name}": value for name, value in self._kept_swaps.tensors.items()}
         tensors |= {f"cuts.{name}": value for name, value in self._kept_cuts.tensors.items()}
-        return TrainingState(
-            self._identity, index, step, self.steps, tensors | {"generator": self._generator.get_state()}
-        )
+        return tensors | {"generator": self._generator.get_state()}
 
-    def _resume(self, state: TrainingState) -> dict[str, Tensor]:
+    def _resume(self, state: TrainingState) -> Numbers:
         """Take up a state: counterexamples, generator, and the numbers that are returned."""
         self.steps = state.steps
         self._kept_swaps.restore(state.part("swaps"))
@@ -271,7 +247,7 @@ class Trainer:
             batches.append(self._strict_rows())
         total, worst, n = weights.W_E.new_zeros(()), float("inf"), sum(map(len, batches))
         for rows, kept in zip(batches, (self._kept_swaps, self._kept_cuts), strict=False):
-            cut = Cut(sources[:, rows.donors], rows.mask, rows.swap)
+            cut = Cut(sources[:, rows.donors], rows.mask, rows.swap, maker.still)
             outputs = forward(shape, weights, maker.ids[rows.inputs], cut)
             loss, margins = answer_loss(
                 self.network.decoder, outputs.logits[:, 1:], rows.answers, margin=settings.margin, hinge=settings.hinge
@@ -300,6 +276,8 @@ class Trainer:
         if self.kind != "scratch":
             parts += [maker.interchanges(unit, *maker.draw_pairs(batch)) for unit in units]
         parts += maker.votes(*maker.draw_pairs(batch))
+        backed_up = [name for unit in self.network.correspondence.backed_up for name in unit.components]
+        parts += [maker.replaced(name, *maker.draw_pairs(batch)) for name in backed_up]
         if replay:
             parts += self._kept_swaps.draw(self.settings.batch, self._generator)
         return Rows.join(parts)
@@ -308,26 +286,6 @@ class Trainer:
         """Runs with needless edges cut."""
         again = self._kept_cuts.draw(self.settings.batch, self._generator)
         return Rows.join([self._maker.strict(*self._maker.draw_pairs(self.settings.batch)), *again])
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """What came of a training run.
-
-    Attributes:
-        network: The network.
-        certificate: What enumerating its domain showed.
-        seconds: CPU time of the training, the certificate left out.
-    """
-
-    network: TrainedNetwork
-    certificate: Certificate
-    seconds: float
-
-    @property
-    def failures(self) -> list[str]:
-        """Everything that keeps the network from being certified; variables are not asked of ``scratch``."""
-        return list(self.certificate.failures(self.network, variables=self.network.training.kind != "scratch"))
 
 
 def train_network(
@@ -351,22 +309,12 @@ def train_network(
         checkpoint: A file that the run is kept in as it goes, and continued from if it is there; removed at the end.
         n_subsets: Random sets of needless edges that the certificate counts.
     """
-    start, n_threads = time.process_time(), torch.get_num_threads()
-    torch.set_num_threads(1)  # sums come out the same each time, and several runs do not get in each other's way
-    try:
-        trainer = Trainer(
-            network,
-            kind,
-            settings or Settings(),
-            seed=seed,
-            progress=progress or (lambda moment: None),
-            checkpoint=checkpoint,
-        )
-        trained = trainer.run()
-        seconds = time.process_time() - start
-        certificate = certify(trained, seed=seed, n_subsets=n_subsets, progress=certificate_progress(progress))
-    finally:
-        torch.set_num_threads(n_threads)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
-    return Trained(trained, certificate, seconds)
+    trainer = Trainer(
+        network,
+        kind,
+        settings or Settings(),
+        seed=seed,
+        progress=progress or (lambda moment: None),
+        checkpoint=checkpoint,
+    )
+    return certify_run(trainer.run, seed=seed, n_subsets=n_subsets, checkpoint=checkpoint, progress=progress)

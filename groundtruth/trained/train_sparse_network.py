@@ -7,7 +7,6 @@ most edges of the network are absent by zero products, and nobody chose which.
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -16,21 +15,16 @@ from torch import Tensor
 
 from groundtruth.errors import DomainError, TrainingError
 from groundtruth.rasp.evaluate import evaluate_many
-from groundtruth.trained.certify_network import N_SUBSETS, Certifier, certify
+from groundtruth.trained.certified_run import Trained, certify_run
+from groundtruth.trained.certify_network import N_SUBSETS, Certifier
 from groundtruth.trained.cut_forward import forward
 from groundtruth.trained.prune_nodes import prune_nodes
-from groundtruth.trained.train_network import CHECKPOINT_STEPS, Trained
 from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights, initial_weights
-from groundtruth.trained.training_progress import Moment, Progress
+from groundtruth.trained.training_cycle import Cycle, Numbers, RunFile, run_cycle
+from groundtruth.trained.training_progress import TRAINED, Progress
 from groundtruth.trained.training_rows import answer_loss
-from groundtruth.trained.training_state import (
-    TrainingState,
-    optimizer_tensors,
-    read_state,
-    restore_optimizer,
-    write_state,
-)
+from groundtruth.trained.training_state import TrainingState
 from groundtruth.trained.weight_sparsity import annealed_share, keep_largest
 
 _WARM_UP = 20
@@ -94,7 +88,7 @@ class SparseTrainer:
         checkpoint: Path | None = None,
     ) -> None:
         self.network, self.settings, self.seed = network, settings, seed
-        self._progress, self._checkpoint = progress, checkpoint
+        self._progress, self._file = progress, RunFile(checkpoint, self._identity)
         inputs = tuple(network.domain.enumerate())
         outputs = evaluate_many(network.program, inputs, causal=network.causal)
         self.ids, self.answers = network.encode(inputs), torch.stack([network.decoder.encode(row) for row in outputs])
@@ -103,7 +97,7 @@ class SparseTrainer:
         """Train, then prune."""
         settings = self.settings
         generator = torch.Generator().manual_seed(self.seed)
-        resumed = None if self._checkpoint is None else read_state(self._checkpoint, self._identity)
+        resumed = self._file.read()
         drawn = initial_weights(self.network.shapes, generator).to(torch.float32).tensors
         numbers = dict(drawn) if resumed is None else resumed.part("number")
         self._train(numbers, resumed)
@@ -115,43 +109,36 @@ class SparseTrainer:
             return trained
         return prune_nodes(trained, self.ids, self.answers, margin=settings.prune)
 
-    def _train(self, numbers: dict[str, Tensor], resumed: TrainingState | None) -> None:
+    def _train(self, numbers: Numbers, resumed: TrainingState | None) -> None:
         """All steps; changes the numbers in place."""
         settings, network = self.settings, self.network
-        for value in numbers.values():
-            value.requires_grad_(True)
-        trained = [numbers[name] for name in sorted(numbers)]  # in the order of a checkpoint
-        optimizer = torch.optim.AdamW(
-            trained, settings.learning_rate, (0.9, 0.95), settings.epsilon, settings.decay, fused=True
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
-        begun = 0 if resumed is None else restore_optimizer(optimizer, schedule, numbers, resumed)
-        for step in range(begun, settings.steps):
-            if self._checkpoint is not None and step % CHECKPOINT_STEPS == 0:
-                write_state(self._checkpoint, self._state(step, numbers, optimizer))
+
+        def loss() -> tuple[Tensor, float]:
             logits = forward(network.architecture, TrainedWeights.of(numbers), self.ids).logits[:, 1:]
-            loss, margins = answer_loss(
+            total, margins = answer_loss(
                 network.decoder, logits, self.answers, margin=settings.margin, hinge=settings.hinge
             )
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(trained, 1.0)
-            optimizer.step()
-            schedule.step()
-            keep_largest(numbers, annealed_share(step + 1, settings.steps, settings.share))
-            done, worst = step + 1, float(margins.min())
-            share = done / settings.steps
-            self._progress(Moment("sparse", done, settings.steps, float(loss.detach()), worst, share))
-        for value in numbers.values():
-            value.requires_grad_(False)
+            return total, float(margins.min())
+
+        cycle = Cycle(
+            "sparse",
+            index=0,
+            steps=settings.steps,
+            before=0,
+            optimizer=lambda trained: torch.optim.AdamW(
+                trained, settings.learning_rate, (0.9, 0.95), settings.epsilon, settings.decay, fused=True
+            ),
+            schedule=lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate),
+            loss=loss,
+            share=lambda step: TRAINED * step / settings.steps,
+            after=lambda step: keep_largest(numbers, annealed_share(step, settings.steps, settings.share)),
+        )
+        run_cycle(cycle, numbers, file=self._file, resumed=resumed, progress=self._progress)
 
     def _rate(self, step: int) -> float:
         """The learning rate over the highest one: up, level, and down to 0 over the second half."""
         steps, share = self.settings.steps, annealed_share(step, self.settings.steps, self.settings.share)
         return min(1.0, (step + 1) / _WARM_UP) * min(1.0, 2.0 * (1.0 - step / steps)) / share**0.5
-
-    def _state(self, step: int, numbers: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> TrainingState:
-        return TrainingState(self._identity, 0, step, step, optimizer_tensors(numbers, optimizer))
 
     @property
     def _identity(self) -> str:
@@ -190,22 +177,18 @@ def train_sparse_network(
     Raises:
         TrainingError: If an answer is wrong; then no circuits are looked for, which would take longest of all.
     """
-    start, n_threads = time.process_time(), torch.get_num_threads()
-    torch.set_num_threads(1)  # sums come out the same each time
-    try:
-        trainer = SparseTrainer(
-            network,
-            settings or SparseSettings(),
-            seed=seed,
-            progress=progress or (lambda moment: None),
-            checkpoint=checkpoint,
-        )
-        trained = trainer.run()
-        seconds = time.process_time() - start
-        _require_right(trained)
-        certificate = certify(trained, seed=seed, n_subsets=n_subsets)
-    finally:
-        torch.set_num_threads(n_threads)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
-    return Trained(trained, certificate, seconds)
+    trainer = SparseTrainer(
+        network,
+        settings or SparseSettings(),
+        seed=seed,
+        progress=progress or (lambda moment: None),
+        checkpoint=checkpoint,
+    )
+    return certify_run(
+        trainer.run,
+        seed=seed,
+        n_subsets=n_subsets,
+        checkpoint=checkpoint,
+        progress=progress,
+        require=_require_right,
+    )

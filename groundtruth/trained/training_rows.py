@@ -119,6 +119,19 @@ class RowMaker:
         voters = [self._flags((component,)) for unit in units for component in unit.components]
         return torch.stack(voters) if voters else None
 
+    @cached_property
+    def still(self) -> Tensor | None:
+        """Edges from components to those that back them up [source, destination]; none if nothing backs up.
+
+        Over such an edge a component's gradients would cancel, for what its backup makes of its output is what is wrong
+        with it; and once the backup sets right too much, they would have the wrong sign.
+        """
+        graph, backed_up = self.network.graph, self.network.correspondence.backed_up
+        still = torch.zeros(graph.edge_mask.shape, dtype=torch.bool)
+        for unit in backed_up:
+            still[graph.source_index[unit.components[0]], graph.destination_index[unit.components[1]]] = True
+        return still if backed_up else None
+
     def _flags(self, sources: Sequence[str]) -> Tensor:
         flags = torch.zeros(len(self.network.graph.sources), dtype=torch.bool)
         flags[[self.network.graph.source_index[source] for source in sources]] = True
@@ -154,6 +167,11 @@ class RowMaker:
             return []
         which = torch.randint(len(self._voters), (len(inputs),), generator=self.generator)
         return [Rows(inputs, donors, self.answers[inputs], self._voters[which])]
+
+    def replaced(self, component: str, inputs: Tensor, donors: Tensor) -> Rows:
+        """Runs in which one component's output is replaced, and another makes up for it: nothing changes."""
+        swap = self._flags((component,)).expand(len(inputs), -1)
+        return Rows(inputs, donors, self.answers[inputs], swap)
 
     def strict(self, inputs: Tensor, donors: Tensor) -> Rows:
         """Runs with needless edges cut, which changes nothing: one, a random set or all of them, a third each."""

@@ -6,12 +6,13 @@ from dataclasses import asdict, replace
 import pytest
 
 from groundtruth import load
-from groundtruth.build_trained import ALL, LOG, SHIPPED, Job, ShippedRecipe, build, gather_log, recipes_named
+from groundtruth.build_trained import ALL, LOG, SHIPPED, Job, build, gather_log, recipes_named
 from groundtruth.errors import DomainError, TrainingError
 from groundtruth.store.catalog import shipped_trained
 from groundtruth.trained.certify_network import certify
 from groundtruth.trained.train_network import Settings
 from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.trained_recipe import ShippedRecipe
 from tests.groundtruth.trained.wired_by_hand import copying_network
 
 RECIPE = ShippedRecipe("previous_token", 7)

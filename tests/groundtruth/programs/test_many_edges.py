@@ -2,9 +2,9 @@
 
 import pytest
 
-from groundtruth.build_trained import ShippedRecipe
 from groundtruth.programs.many_edges import MANY_EDGES
 from groundtruth.rasp.evaluate import evaluate_many
+from groundtruth.trained_recipe import ShippedRecipe
 
 
 @pytest.mark.parametrize("name", MANY_EDGES)

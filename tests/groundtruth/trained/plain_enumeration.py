@@ -1,10 +1,14 @@
 """A second certificate in plain NumPy that shares no code with the first: whole forward passes, one pair at a time."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import erf
 
 import numpy as np
 from numpy.typing import NDArray
+
+from groundtruth.trained.trained_network import TrainedNetwork
+from mib.graph import Edge
 
 Array = NDArray[np.float64]
 
@@ -108,3 +112,50 @@ class PlainNetwork:
 def answers(logits: Array) -> tuple[int, ...]:
     """The output at each position, BOS's left out."""
     return tuple(int(i) for i in logits[1:].argmax(-1))
+
+
+class PlainRuns:
+    """Every run of a trained model in NumPy, one pair of inputs at a time.
+
+    Args:
+        model: The model or its network.
+    """
+
+    def __init__(self, model: TrainedNetwork) -> None:
+        shape = model.architecture
+        self.plain = PlainNetwork(
+            {name: value.numpy() for name, value in model.weights.tensors.items()},
+            style=shape.style,
+            norm=shape.norm,
+            causal=shape.causal,
+            activation=shape.activation,
+        )
+        self.ids = model.encode(list(model.domain.enumerate())).tolist()
+        self.full = [self.plain.run(ids) for ids in self.ids]
+        self.own = [answers(logits) for logits, _ in self.full]
+        self.pairs = list(itertools.product(range(len(self.ids)), repeat=2))
+
+    def changes(self, cut: Iterable[Edge], pair: tuple[int, int]) -> bool:
+        """Whether an output changes when some edges carry the donor's values."""
+        row, donor = pair
+        put = {(edge.source, edge.destination): self.full[donor][1][edge.source] for edge in cut}
+        return answers(self.plain.run(self.ids[row], put)[0]) != self.own[row]
+
+    def first_change(self, cut: Collection[Edge]) -> tuple[int, int] | None:
+        """The first pair on which an output changes."""
+        found = next((pair for pair in self.pairs if self.changes(cut, pair)), None)
+        if found is not None:  # the pair that shows one set often shows the next
+            self.pairs.remove(found)
+            self.pairs.insert(0, found)
+        return found
+
+    def minimal_circuits(self, edges: Sequence[Edge], rest: Sequence[Edge]) -> set[frozenset[Edge]]:
+        """The minimal circuits within some edges, by trying every set of them while all the rest are cut."""
+        found: list[frozenset[Edge]] = []
+        for size in range(len(edges) + 1):
+            for kept in map(frozenset, itertools.combinations(edges, size)):
+                if not any(smaller <= kept for smaller in found):
+                    cut = [*rest, *(edge for edge in edges if edge not in kept)]
+                    if self.first_change(cut) is None:
+                        found.append(kept)
+        return set(found)

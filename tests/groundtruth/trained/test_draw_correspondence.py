@@ -55,6 +55,21 @@ def test_a_vote_is_three_heads_that_one_mlp_reads():
     assert readers[0] == readers[1] == readers[2] and all(name.startswith("m") for name in readers[0])
 
 
+@pytest.mark.parametrize("name", ["contains_both", "hist", "second_step", "all_equal"])
+def test_a_backup_is_a_second_mlp_that_reads_the_first(name):
+    program, _, found = _drawn(name, copies="backup", n_layers=3)
+    (unit,) = found.backed_up
+    (first, second), reads = unit.components, set(unit.reads)
+    assert int(second[1:]) == int(first[1:]) + 1 and (first, second) in reads
+    assert {source for source, reader in reads if reader == first} | {first} == {
+        source for source, reader in reads if reader == second
+    }
+    readers = [{edge.destination for edge in found.edges if edge.source == name} - {second} for name in (first, second)]
+    assert readers[0] == readers[1] != set()
+    labels = {e.label for e in children_first(program) if isinstance(e, rasp.SOp)} - {"tokens", "indices"}
+    assert {label for held in found.units for label in held.expressions} | set(found.folded) == labels
+
+
 def test_a_content_addressed_head_reads_its_queries_and_keys():
     _, _, found = _drawn("hist", n_layers=1)
     head = found.units[0].components[0]
@@ -69,3 +84,7 @@ def test_the_same_seed_draws_the_same_and_another_seed_another():
 def test_a_copy_that_no_mlp_reads_is_refused():
     with pytest.raises(DomainError, match="copies='vote' needs an attention whose result an MLP reads"):
         _drawn("copy_first", copies="vote")
+    with pytest.raises(DomainError, match="copies='backup' needs an expression on an MLP"):
+        _drawn("copy_first", copies="backup")
+    with pytest.raises(DomainError, match="does not fit into 1 layer x 4 heads"):
+        _drawn("contains_both", copies="backup", n_layers=1)

@@ -84,7 +84,7 @@ class _Stopped(Exception):
 
 @pytest.mark.parametrize("stop", [2, 7])
 def test_a_run_that_was_stopped_goes_on_to_the_same_network(tmp_path, monkeypatch, stop):
-    monkeypatch.setattr("groundtruth.trained.train_network.CHECKPOINT_STEPS", 2)
+    monkeypatch.setattr("groundtruth.trained.training_cycle.CHECKPOINT_STEPS", 2)
     network = random_network(replace(GPT2, d_model=64), length=2)
     settings = Settings(wired_steps=5, free_steps=5, batch=8, rounds=1)
 
@@ -132,7 +132,7 @@ def test_the_share_of_a_run_grows_from_its_first_step_to_the_end_of_its_certific
 
 
 def test_a_cycle_ends_once_margins_are_wide(monkeypatch):
-    monkeypatch.setattr("groundtruth.trained.train_network.WINDOW", 3)
+    monkeypatch.setattr("groundtruth.trained.training_cycle.WINDOW", 3)
     settings = Settings(wired_steps=7, batch=8, rounds=1)
     assert _phases("wired", replace(settings, enough=-1e9)) == {"wired": 3}
     assert _phases("wired", replace(settings, enough=1e9)) == {"wired": 7}
@@ -201,7 +201,7 @@ def test_bad_requests_are_refused():
         groundtruth.train("step", vocab=(1, 7))
     with pytest.raises(DomainError, match=r"max_seq_len=9 is not a length that the program takes"):
         groundtruth.train("step", max_seq_len=9)
-    with pytest.raises(DomainError, match=r"does not fit into 1 layers x 4 heads"):
+    with pytest.raises(DomainError, match=r"does not fit into 1 layer x 4 heads"):
         groundtruth.train("second_step", architecture={"n_layers": 1})
     with pytest.raises(DomainError, match=r"d_model=16 is too narrow"):
         groundtruth.train("second_step", architecture={"d_model": 16})

@@ -1,6 +1,5 @@
 """A network that chose its circuit: few weights, right answers, and a family that a second enumeration confirms."""
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +16,7 @@ from groundtruth.trained.correspondence import UNPLANNED
 from groundtruth.trained.train_network import Settings
 from groundtruth.trained.train_sparse_network import SparseSettings, SparseTrainer
 from groundtruth.trained.weight_sparsity import annealed_share, keep_largest
-from tests.groundtruth.trained.plain_enumeration import PlainNetwork, answers
+from tests.groundtruth.trained.plain_enumeration import PlainRuns
 from tests.groundtruth.trained.small_networks import random_network
 from tests.groundtruth.trained.sparse_models import small_sparse_model
 
@@ -39,54 +38,14 @@ def test_it_answers_right_with_few_weights(model):
     assert not model.certificate.unmet(model) and not model.variables()
 
 
-def _plain(model):
-    shape = model.architecture
-    return PlainNetwork(
-        {name: value.numpy() for name, value in model.weights.tensors.items()},
-        style=shape.style,
-        norm=shape.norm,
-        causal=shape.causal,
-        activation=shape.activation,
-    )
-
-
-class _Runs:
-    """Every run of a network in NumPy, one pair at a time."""
-
-    def __init__(self, model):
-        self.plain, self.ids = _plain(model), model.encode(list(model.domain.enumerate())).tolist()
-        self.full = [self.plain.run(ids) for ids in self.ids]
-        self.own = [answers(logits) for logits, _ in self.full]
-        self.pairs = list(itertools.product(range(len(self.ids)), repeat=2))
-
-    def changes(self, cut, pair):
-        row, donor = pair
-        put = {(edge.source, edge.destination): self.full[donor][1][edge.source] for edge in cut}
-        return answers(self.plain.run(self.ids[row], put)[0]) != self.own[row]
-
-    def first_change(self, cut):
-        found = next((pair for pair in self.pairs if self.changes(cut, pair)), None)
-        if found is not None:  # the pair that shows one set often shows the next
-            self.pairs.remove(found)
-            self.pairs.insert(0, found)
-        return found
-
-
 def test_every_set_of_edges_is_tried_in_numpy_too(model):
     """The family by brute force over all sets of all edges that carry anything, without the shortcuts of the search."""
-    record, runs = model.certificate.under("resample"), _Runs(model)
+    record, runs = model.certificate.under("resample"), PlainRuns(model)
     assert record.complete
     varying = [r.edge for r in record.edges if r.status != "absent" and r.edge.source != "pos"]
     rest = [r.edge for r in record.edges if r.edge not in varying]
     assert set(open_edges(model.graph, record.edges)) <= set(varying) and len(varying) <= 11
-    found = []
-    for size in range(len(varying) + 1):
-        for kept in map(frozenset, itertools.combinations(varying, size)):
-            if not any(smaller <= kept for smaller in found):
-                cut = [*rest, *(edge for edge in varying if edge not in kept)]
-                if runs.first_change(cut) is None:
-                    found.append(kept)
-    assert {frozenset(circuit) for circuit in record.minimal_circuits} == set(found)
+    assert {frozenset(circuit) for circuit in record.minimal_circuits} == runs.minimal_circuits(varying, rest)
     alone = frozenset(r.edge for r in record.of_status("live"))
     suffice = runs.first_change([edge for edge in model.graph.edges if edge not in alone]) is None
     assert record.sufficiency.holds is suffice
@@ -95,7 +54,7 @@ def test_every_set_of_edges_is_tried_in_numpy_too(model):
 def test_statuses_of_a_shipped_network_hold_in_numpy():
     """Absent edges have no dimension that is both written and read; what the others do is run pair by pair."""
     model = load("contains_both@sparse-0")
-    record, runs = model.certificate.under("resample"), _Runs(model)
+    record, runs = model.certificate.under("resample"), PlainRuns(model)
     assert 2 * len(record.of_status("absent")) > len(record.edges)
     for found in record.edges:
         shared = _written(model, found.edge.source) & _read(model, found.edge.destination)
@@ -161,7 +120,7 @@ class _Stopped(Exception):
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_network(tmp_path, monkeypatch):
-    monkeypatch.setattr("groundtruth.trained.train_sparse_network.CHECKPOINT_STEPS", 4)
+    monkeypatch.setattr("groundtruth.trained.training_cycle.CHECKPOINT_STEPS", 4)
     settings, file = SparseSettings(steps=12, prune=None), tmp_path / "run.safetensors"
 
     def fail(moment):
@@ -226,7 +185,7 @@ def test_what_ships_is_what_its_recipe_says(recipe):
     assert (model.training.kind, model.training.seed, model.architecture.n_layers) == (
         "sparse",
         recipe.seed,
-        recipe.layers,
+        dict(recipe.sizes)["n_layers"],
     )
     assert model.training.settings == vars(SparseSettings(**dict(recipe.settings)))
     assert (model.domain.vocab, model.domain.max_seq_len) == (recipe.vocab, recipe.length)
