@@ -25,7 +25,7 @@ def group_of(attempt: Mapping[str, Any]) -> str:
     """Kind, architecture and size of an attempt, from its name and its sizes."""
     parts = attempt["name"].partition("@")[2].split("-")
     style = "Llama, RMSNorm" if "llama" in parts else "GPT-2, no norm" if "unnormed" in parts else "GPT-2, LayerNorm"
-    copies = ", votes" if "vote" in parts else ""
+    copies = next((f", {told}" for part, told in (("vote", "votes"), ("backup", "a backup")) if part in parts), "")
     return f"`{parts[0]}` | {style}{copies} | {attempt.get('edges', '?')}"
 
 

@@ -104,6 +104,15 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
     ShippedRecipe("contains_both", copies="backup", spares=0, sizes=SMALL, settings=(*BACKED_UP, *LONG_FREE)),
     ShippedRecipe("contains_both", kind="wired", norm=False, spares=0, sizes=SMALL_LAYER),
     ShippedRecipe("contains_both", norm=False, spares=0, sizes=SMALL_LAYER),
+    ShippedRecipe(
+        "waiting_pair",
+        1,
+        kind="wired",
+        copies="vote",
+        spares=0,
+        sizes=(("n_heads", 8), *SMALL),
+        settings=(("wired_steps", 600), ("rounds", 5)),
+    ),
 )
 """Every model of a planned circuit that ships; all are certified with these numbers, on one machine to the bit."""
 

@@ -61,6 +61,7 @@ def components_table(model: TrainedModel) -> Table:
     names, correspondence = readable_names(model.program), model.correspondence
     used = {edge.source for edge in model.circuit().needed}
     spares = {spare.component: spare.variable for spare in correspondence.spares}
+    backs_up = {unit.components[1]: unit.components[0] for unit in correspondence.backed_up}
     shape = model.architecture
     for layer in range(shape.n_layers):
         cells: list[Text] = []
@@ -68,6 +69,8 @@ def components_table(model: TrainedModel) -> Table:
             held = ", ".join(names.get(label, label) for label in correspondence.held_by(component))
             if component in spares:
                 held = f"spare: {spares[component]}"
+            if component in backs_up:
+                held += f", backing up {backs_up[component]}"
             if held or (not correspondence.planned and component in used):
                 cells.append(Text.assemble((component, "node"), "  ", (held, "faint" if component in spares else "")))
         heads = Text("\n").join(cell for cell in cells if not cell.plain.startswith("m"))
@@ -97,6 +100,12 @@ def _claims(model: TrainedModel, ablation: Ablation) -> Iterator[Text]:
     )
     loudest = "no other edge moves any" if record.gap == float("inf") else f"{record.gap:.3g} times the loudest other's"
     yield Text(f"gap, how far the weakest live edge moves a logit: {loudest}")
+    for unit in model.correspondence.backed_up:
+        without = [
+            f"{sum(all(edge.source != name for edge in circuit) for circuit in record.minimal_circuits)} without {name}"
+            for name in unit.components
+        ]
+        yield Text(f"backup, of {len(record.minimal_circuits)} minimal circuits: {', '.join(without)}")
     for item in certificate.interchanges:
         spelt = ", ".join(names.get(label, label) for label in item.expressions)
         yield _told(
