@@ -37,14 +37,16 @@ def compile(
     if out is not None:
         require_writable(out)
     from groundtruth.cli.compile_options import compile_as_given
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.listings import compiled_view
     from groundtruth.report.views.model_view import model_data
 
     model = compile_as_given(spec, vocab=vocab, length=length, causal=causal, inputs=inputs, check_limit=check_limit)
-    circuit = model.circuit()
-    if out is not None:
-        model.save(out)
+    with working(f"proving the circuit of {model.name}"):
+        circuit = model.circuit()
+        if out is not None:
+            model.save(out)
     if json:
         print_json(model_data(model, circuit, None))
     else:

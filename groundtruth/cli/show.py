@@ -39,12 +39,14 @@ def show(
             undecided; which these are depends on the machine.
         json: Print JSON, for machines.
     """
+    from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.model_view import model_data, model_view
     from groundtruth.specs import find_model
 
-    model = find_model(name)
-    circuit = model.circuit(ablation=ablation, lengths=lengths, budget=budget, budget_seconds=budget_seconds)
+    with working(f"proving the circuit of {name}"):  # a stored one is read; of a program it is proven now
+        model = find_model(name)
+        circuit = model.circuit(ablation=ablation, lengths=lengths, budget=budget, budget_seconds=budget_seconds)
     tokens = None if input is None else tokens_of(model.domain.vocab, input)
     if json:
         print_json(model_data(model, circuit, tokens, variables=variables))

@@ -71,6 +71,17 @@ def test_nobody_looks_where_no_bar_is_drawn(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(asked) == 3
 
 
+@pytest.mark.parametrize("command", ["show", "compile"])
+def test_a_proof_shows_how_long_it_has_taken(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    with pytest.raises(SystemExit) as left:
+        main([command, "hist"])
+    assert left.value.code == 0
+    assert "proving the circuit of " in stream.getvalue()
+
+
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "CI", "TTY_COMPATIBLE"])
 def test_a_pipe_gets_nothing(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "1")
