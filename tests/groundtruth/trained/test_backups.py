@@ -13,6 +13,7 @@ from groundtruth.trained.correspondence import Unit
 from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.find_faults import find_faults
 from groundtruth.trained.spare_variables import unit_probes
+from groundtruth.trained.trained_weights import TrainedWeights
 from groundtruth.trained.training_rows import RowMaker
 from tests.groundtruth.trained.backed_up_by_hand import FIRST, READS, SECOND, backed_up_network, silenced
 from tests.groundtruth.trained.plain_enumeration import PlainRuns
@@ -48,6 +49,19 @@ def test_every_set_of_edges_is_tried_in_numpy_too(network, certificate):
     rest = [edge for edge in network.graph.edges if str(edge) not in written]
     found = runs.minimal_circuits([*written.values()], rest)
     assert {frozenset(circuit) for circuit in record.minimal_circuits} == found
+
+
+def test_a_family_within_the_planned_edges_is_not_called_complete(network):
+    """A needless head whispers to the second component: sets with its edges are not tried."""
+    tensors = {name: value.clone() for name, value in network.weights.tensors.items()}
+    tensors["W_V"][0, 0, 0, 0] = tensors["W_O"][0, 0, 0, 8] = 1.0
+    tensors["W_in"][1, 8, 0] = 0.01
+    heard = replace(network, weights=TrainedWeights.of(tensors))
+    found = certify(heard, n_subsets=100)
+    record = found.under("resample")
+    assert "a0.h0->m1" in {str(item.edge) for item in record.of_status("inert")} and not found.unmet(heard)
+    assert {tuple(map(str, circuit)) for circuit in record.minimal_circuits} == {FIRST, SECOND}
+    assert not record.complete
 
 
 @pytest.mark.parametrize(("layer", "missing"), [(0, "m1"), (1, "m0")])
