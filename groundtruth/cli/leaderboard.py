@@ -63,6 +63,8 @@ def check(
 ) -> int:
     """Run a random share of a bundle's cells again and compare every score; exit code 1 if any differs.
 
+    The means that the bundle states are held to its cells, too.
+
     This runs the method of the bundle, in processes of their own, after a look at the hash of its sources. It is no
     sandbox: check what comes from strangers on a machine that has nothing to lose.
 
@@ -80,18 +82,19 @@ def check(
     from groundtruth.report.views.recomputed_view import recomputed_data, recomputed_view
     from groundtruth.scoreboard.bundle import read_bundle
     from groundtruth.scoreboard.recompute_cells import draw_cells, other_grounds, recompute_cells
+    from groundtruth.scoreboard.stated_summaries import false_summaries
 
     share = _share(recompute)
     read = read_bundle(bundle)
     draw = draw_cells(read, share, seed)
     again = recompute_cells(read, draw, Processes(jobs or os.cpu_count() or 1), timeout=cell_timeout)
     found = list(tracked("running again", again, total=len(draw.cells)))
-    others = other_grounds(read)
+    others, false = other_grounds(read), list(false_summaries(read))
     if json:
-        print_json(recomputed_data(read, draw, found, others))
+        print_json(recomputed_data(read, draw, found, others, false))
     else:
-        echo(*recomputed_view(read, draw, found, others))
-    return FAILED if any(one.differences for one in found) else 0
+        echo(*recomputed_view(read, draw, found, others, false))
+    return FAILED if false or any(one.differences for one in found) else 0
 
 
 def _share(text: str) -> float:

@@ -11,12 +11,14 @@ from groundtruth.errors import ArtifactError
 from groundtruth.files import from_json
 from groundtruth.results.read_results import SCHEMA_VERSION, read_results
 from groundtruth.results.result import Result
+from groundtruth.results.summary import Summary
 from groundtruth.user_methods import is_own_method
 
 CELLS = "cells"
 """Folder of a run's finished cells, none of which is a result."""
 
 _HASHES = TypeAdapter(dict[str, str])
+_SUMMARIES = TypeAdapter(tuple[Summary, ...])
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Bundle:
         versions: Names of packages with their versions.
         methods_sha256: By method of a file or a plug-in: hash of its sources, as the bundle claims.
         models_sha256: By model: hash of its files, as the bundle claims.
+        summaries: What it says of each method over all its cells.
     """
 
     path: Path
@@ -40,6 +43,7 @@ class Bundle:
     versions: Mapping[str, str]
     methods_sha256: Mapping[str, str]
     models_sha256: Mapping[str, str]
+    summaries: tuple[Summary, ...] = ()
 
     def source(self, method: str) -> Path | None:
         """Find the file of a method: as it is named below the bundle's folder, else by its name alone beside it."""
@@ -80,6 +84,7 @@ def read_bundle(path: Path) -> Bundle:
             versions=_HASHES.validate_python(data["environment"]["versions"]),
             methods_sha256=_HASHES.validate_python(data.get("methods_sha256", {})),
             models_sha256=_HASHES.validate_python(data["models_sha256"]),
+            summaries=_SUMMARIES.validate_python(data.get("summaries", ())),
         )
     except (KeyError, TypeError, ValidationError) as error:
         told = str(error).strip().splitlines()[0]

@@ -12,7 +12,9 @@ from groundtruth.scoreboard.bundle import Bundle
 from groundtruth.scoreboard.recompute_cells import Draw, Recomputed
 
 
-def recomputed_view(bundle: Bundle, draw: Draw, found: Sequence[Recomputed], others: Sequence[str]) -> Iterator[Text]:
+def recomputed_view(
+    bundle: Bundle, draw: Draw, found: Sequence[Recomputed], others: Sequence[str], false: Sequence[str] = ()
+) -> Iterator[Text]:
     """Say how many cells were run again, which differ and how, and what may excuse it.
 
     Args:
@@ -20,6 +22,7 @@ def recomputed_view(bundle: Bundle, draw: Draw, found: Sequence[Recomputed], oth
         draw: Which cells were drawn.
         found: What came of each.
         others: What scored the bundle that is otherwise here.
+        false: What the bundle says of whole methods and its own cells do not.
     """
     wrong = [one for one in found if one.differences]
     yield Text(
@@ -27,19 +30,20 @@ def recomputed_view(bundle: Bundle, draw: Draw, found: Sequence[Recomputed], oth
     )
     for one in wrong:
         yield Text.assemble(("differs  ", "bad"), _name(one.cell), ": ", "; ".join(one.differences))
+    for line in false:
+        yield Text.assemble(("differs  ", "bad"), line)
     if wrong and others:
         yield Text(f"scored otherwise than here: {'; '.join(others)}", "warn")
-    told = (
-        f"{notation.plural(len(wrong), 'cell')} of {len(found)} not as the bundle has it"
-        if wrong
-        else "all as the bundle has it"
-    )
-    yield Text(told, "bad" if wrong else "good")
+    counts = [f"{notation.plural(len(wrong), 'cell')} of {len(found)} not as the bundle has it"] if wrong else []
+    counts += [f"{notation.plural(len(false), 'mean')} not what the cells give"] if false else []
+    yield Text(", ".join(counts) or "all as the bundle has it", "bad" if counts else "good")
     command = f"groundtruth leaderboard check {bundle.path} --recompute {draw.share:g} --seed {draw.seed}"
     yield Text(f"repeat: {command}", "faint")
 
 
-def recomputed_data(bundle: Bundle, draw: Draw, found: Sequence[Recomputed], others: Sequence[str]) -> dict[str, Any]:
+def recomputed_data(
+    bundle: Bundle, draw: Draw, found: Sequence[Recomputed], others: Sequence[str], false: Sequence[str] = ()
+) -> dict[str, Any]:
     """Write the same as JSON has it."""
     return {
         "bundle": str(bundle.path),
@@ -47,6 +51,7 @@ def recomputed_data(bundle: Bundle, draw: Draw, found: Sequence[Recomputed], oth
         "cells": draw.of,
         "run_again": len(found),
         "differing": [{"cell": _name(one.cell), "differences": one.differences} for one in found if one.differences],
+        "false_summaries": list(false),
         "scored_otherwise": list(others),
     }
 

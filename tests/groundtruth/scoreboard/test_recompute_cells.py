@@ -9,6 +9,7 @@ from groundtruth.errors import ArtifactError
 from groundtruth.report.views.scoreboard_page import write_site
 from groundtruth.scoreboard.bundle import read_bundle
 from groundtruth.scoreboard.recompute_cells import draw_cells, other_grounds, recompute_cells
+from groundtruth.scoreboard.stated_summaries import false_summaries
 from tests.groundtruth.bench.cell_makers import forget_package
 from tests.groundtruth.scoreboard.bundles import METHOD, Here, change, write_bundle
 
@@ -37,6 +38,21 @@ def test_a_bundle_is_what_its_cells_give_again(bundle: Path) -> None:
         "mine.py:mine hist": (), "eap hist": (), "mine.py:mine copy_first": (), "eap copy_first": (),
     }  # fmt: skip
     assert other_grounds(read_bundle(bundle)) == []
+    assert list(false_summaries(read_bundle(bundle))) == []
+
+
+def test_a_mean_that_is_not_that_of_the_cells_is_told(bundle: Path) -> None:
+    (path,) = bundle.glob("*.json")
+    data = json.loads(path.read_text())
+    (eap,) = (one for one in data["summaries"] if one["method"] == "eap")
+    true = eap["columns"]["auroc"]["mean"]
+    eap["columns"]["auroc"]["mean"] = 0.125
+    data["summaries"].append({**eap, "method": "nobody"})
+    path.write_text(json.dumps(data))
+    assert list(false_summaries(read_bundle(bundle))) == [
+        f"summary of eap: auroc 0.125 there, {true:.6g} by its cells",
+        "summary of nobody: none of its cells is scored",
+    ]
 
 
 def test_a_method_that_was_named_by_its_module_is_run_from_the_bundle(
