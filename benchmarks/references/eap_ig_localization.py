@@ -44,6 +44,16 @@ def hooked(plain):
     return model.eval()
 
 
+def same_as(plain, ids):
+    """The checkpoint as EAP-IG wants it, held to its logits on some inputs."""
+    model = hooked(plain)
+    with torch.no_grad():
+        off = float((model(ids) - plain(ids).logits).abs().max())
+    if off > 1e-3:
+        raise SystemExit(f"the checkpoint gives other logits in TransformerLens, by {off:.2g}: nothing to compare.")
+    return model
+
+
 def put_on_cpu():
     """Let tensors that ask for cuda be made on the CPU."""
     zeros = torch.zeros
@@ -67,19 +77,24 @@ def areas(model, scores, data, metric):
     return {"cpr": cpr, "cmd": cmd, "signed": signed, "absolute": absolute}
 
 
+def measured_areas(job, found, unit):
+    """Time CPR and CMD, if MIB's evaluation is installed."""
+    if not importlib.util.find_spec("MIB_circuit_track"):
+        print("MIB_circuit_track cannot be imported: CPR and CMD are not compared.", file=sys.stderr)
+        return {}
+    units, seconds = time_in_units(found, unit, min(job["repeats"], 3))
+    return {"CPR + CMD": {"units": units, "seconds": seconds, **found()}}
+
+
 def main():
     torch.set_num_threads(1)
     transformers.logging.disable_progress_bar()
     put_on_cpu()
     job = read_job()
     plain = transformers.GPT2LMHeadModel.from_pretrained(job["checkpoint"]).eval()
-    model = hooked(plain)
+    model = same_as(plain, torch.tensor(job["clean"]))
     clean, counterfactual = torch.tensor(job["clean"]), torch.tensor(job["counterfactual"])
     right, wrong = torch.tensor(job["correct"]), torch.tensor(job["incorrect"])
-    with torch.no_grad():
-        off = float((model(clean) - plain(clean).logits).abs().max())
-    if off > 1e-3:
-        raise SystemExit(f"the checkpoint gives other logits in TransformerLens, by {off:.2g}: nothing to compare.")
     lengths = torch.full((len(clean),), clean.shape[1])
 
     def ids_of(model, inputs, max_length=None):
@@ -113,12 +128,8 @@ def main():
         units, seconds = time_in_units(partial(run, name), unit, min(job["repeats"], REPEATS.get(name, 99)))
         scores = {edge: float(found.score) for edge, found in run(name).edges.items()} if name != "exact" else {}
         measured[name] = {"units": units, "seconds": seconds, "scores": scores}
-    if job["scores"] and importlib.util.find_spec("MIB_circuit_track"):
-        found = partial(areas, model, job["scores"], data, difference)
-        units, seconds = time_in_units(found, unit, min(job["repeats"], 3))
-        measured["CPR + CMD"] = {"units": units, "seconds": seconds, **found()}
-    elif job["scores"]:
-        print("MIB_circuit_track cannot be imported: CPR and CMD are not compared.", file=sys.stderr)
+    if job["scores"]:
+        measured |= measured_areas(job, partial(areas, model, job["scores"], data, difference), unit)
     print_measured({"methods": measured, "versions": {"torch": torch.__version__}})
 
 

@@ -61,8 +61,7 @@ def run_cells(
                 kept += 1
                 yield cell, outcome, False
     except KeyboardInterrupt as stopped:
-        message = f"{kept} of {len(keyed)} cells are kept; the same command runs the rest."
-        raise KeyboardInterrupt(message) from stopped
+        raise KeyboardInterrupt(f"{kept} of {len(keyed)} cells are kept; the same command runs the rest.") from stopped
 
 
 def _run_all(
