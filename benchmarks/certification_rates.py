@@ -54,7 +54,8 @@ def print_models() -> None:
         if not isinstance(model, TrainedModel) or model.training.kind == "sparse":
             continue  # docs/own-circuits.md has those that chose their circuit
         shape, record = model.architecture, model.certificate.under("resample")
-        sizes = [] if record.sufficiency.holds else [str(len(circuit)) for circuit in record.minimal_circuits]
+        live = {found.edge for found in record.of_status("live")}
+        sizes = [str(len(circuit)) for circuit in record.minimal_circuits if {*circuit} != live]
         kilobytes = sum(path.stat().st_size for path in (trained_folder() / name).iterdir()) / 1e3
         print(
             f"| `{name}` | {shape.n_layers} x {shape.n_heads}, {shape.d_model} {shape.d_mlp} | "

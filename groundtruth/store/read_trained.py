@@ -186,9 +186,11 @@ def _record(data: AblationRecordData, network: TrainedNetwork, path: Path) -> Ab
     circuits: tuple[tuple[Edge, ...], ...] = tuple(
         tuple(known[name] for name in names) for names in data.minimal_circuits
     )
-    planned, backed_up = network.correspondence.planned, network.correspondence.backed_up
-    if planned and not backed_up and data.sufficiency.holds and circuits:
-        raise ArtifactError(f"{where}: the live edges suffice, yet another circuit is called minimal.")
+    sufficient = [frozenset(circuit) for circuit in circuits] + ([frozenset(live)] if data.sufficiency.holds else [])
+    if larger := [circuit for circuit in circuits if any(other < set(circuit) for other in sufficient)]:
+        raise ArtifactError(
+            f"{where}: a circuit of {len(larger[0])} edges is called minimal, and holds a smaller one that suffices."
+        )
     return AblationRecord(
         ablation=data.ablation,
         edges=tuple(_edge(edge, data.edges[name]) for name, edge in known.items()),

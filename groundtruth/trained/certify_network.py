@@ -12,7 +12,7 @@ from torch import Tensor
 
 from groundtruth.errors import DomainError
 from groundtruth.rasp.evaluate import evaluate_many
-from groundtruth.trained.answer_margins import answer_margins, exact_margins
+from groundtruth.trained.answer_margins import exact_margins
 from groundtruth.trained.certificate import (
     AblationRecord,
     Certificate,
@@ -21,12 +21,11 @@ from groundtruth.trained.certificate import (
     InterchangeRecord,
     outside_of,
 )
-from groundtruth.trained.chosen_circuits import CircuitTrials
+from groundtruth.trained.chosen_circuits import Circuits, CircuitTrials
 from groundtruth.trained.correspondence import Unit
 from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.domain_runs import DomainRuns, Pass
 from groundtruth.trained.pair_trie import PairTrie
-from groundtruth.trained.redundant_circuits import Circuits, find_circuits
 from groundtruth.trained.swapped_programs import SwappedProgram
 from groundtruth.trained.tally import Tally
 from groundtruth.trained.trained_network import TrainedNetwork
@@ -71,6 +70,7 @@ class Certifier:
         network: The network.
         seed: Draws random subsets.
         n_subsets: How many are drawn.
+        screen: What runs are made in first, see ``DomainRuns``.
         progress: Told what is being done.
         cells: How many (edge, pair) runs were made so far.
     """
@@ -78,6 +78,7 @@ class Certifier:
     network: TrainedNetwork
     seed: int = 0
     n_subsets: int = N_SUBSETS
+    screen: torch.dtype = torch.float32
     progress: Progress = lambda what, share: None
     cells: int = field(default=0, init=False)
     _batches: dict[tuple[int, ...], list[Batch]] = field(default_factory=dict[tuple[int, ...], list[Batch]], init=False)
@@ -89,7 +90,7 @@ class Certifier:
                 f"the domain of '{self.network.name}' has {'too many' if size is None else format(size, ',')} inputs; "
                 f"a certificate enumerates at most {MAX_INPUTS:,}. Take a smaller vocabulary or length."
             )
-        self.runs = DomainRuns.of(self.network)
+        self.runs = DomainRuns.of(self.network, self.screen)
 
     def certify(self, ablations: Sequence[Ablation] = ABLATIONS) -> Certificate:
         """Run everything."""
@@ -156,14 +157,9 @@ class Certifier:
             tally = self.circuit_tally(cut, ablation, stop=True)
             return tally.pairs[0] if tally.pairs else None
 
-        correspondence = self.network.correspondence
-        needed = correspondence.edges
-        if correspondence.planned and not correspondence.backed_up:
-            found = find_circuits(self.runs.graph, edges, needed, lambda cut: first_wrong(cut) is None, n_pairs=n_pairs)
-            return *found, False
+        # A live edge is not beyond question: where other edges are cut too, the network may do without it.
         trials = CircuitTrials(self.runs, ablation, first_wrong)
-        # What backs up can make a live edge needless: sets without it are tried too, as where nothing was planned.
-        return trials.search(edges, n_pairs=n_pairs, planned=needed)
+        return trials.search(edges, n_pairs=n_pairs, planned=self.network.correspondence.edges)
 
     def edge(self, edge: Edge, ablation: Ablation) -> EdgeRecord:
         """One edge cut alone, on every pair."""
@@ -272,17 +268,15 @@ class Certifier:
     @torch.no_grad()
     def _subset_margins(self, mask: Tensor, inputs: Tensor, donors: Tensor, ablation: Ablation) -> Tensor:
         """How far runs, each with edges of its own cut [row, source, destination], are from another output [row]."""
-        decoder, codes = self.network.decoder, self.runs.codes[inputs, 1:]
+        codes = self.runs.codes[inputs, 1:]
 
         def run(some: Tensor, passed: Pass) -> Tensor:
             put = self.runs.replacements(ablation, passed)[:, donors[some]]
             cut = Cut(put, mask[some].to(put.dtype))
             return forward(self.network.architecture, passed.weights, self.runs.ids[inputs[some]], cut).logits[:, 1:]
 
-        single = answer_margins(decoder, run(torch.arange(len(inputs)), self.runs.single), codes)
-        return self.runs.decided(
-            single, lambda chosen: exact_margins(decoder, run(chosen, self.runs.double), codes[chosen])
-        )
+        logits = run(torch.arange(len(inputs)), self.runs.single)
+        return self.runs.margins(logits, codes, lambda rows: run(rows, self.runs.double))
 
     def interchanges(self) -> tuple[InterchangeRecord, ...]:
         """The interchange of every unit, on every pair."""
@@ -333,5 +327,7 @@ def certify(
     Raises:
         DomainError: If the domain is too large to enumerate.
     """
-    certifier = Certifier(network, seed, n_subsets, *([] if progress is None else [progress]))
+    certifier = Certifier(network, seed, n_subsets)
+    if progress is not None:
+        certifier.progress = progress
     return certifier.certify()

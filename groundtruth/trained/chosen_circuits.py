@@ -2,12 +2,14 @@
 
 Sufficiency is not monotone, so live edges are in question too: a set without some of them may suffice. Where few edges
 can matter every set of them is tried, most of them on a few pairs of inputs that they fail on; what passes these is run
-on every pair. Else edges are left out in several orders until no one can be, and the sets within what is left tried.
+on every pair. Else edges are left out until no one can be, and again without each edge of what was found.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -25,10 +27,24 @@ MOST_EDGES = 16
 """With at most this many edges that can matter every set of them is tried."""
 
 _ORDERS = 4
-"""Else edges are left out in so many orders, of which each gives some minimal circuits."""
+"""Else edges are left out in so many orders, of which each gives a minimal circuit."""
 
-_FEW_EDGES = 12
-"""Where at most this many are left then, every set of them is tried too."""
+_MOST_TRIED = 200
+"""Then circuits are looked for without so many sets of edges at most, each of which has an edge of all found so far."""
+
+_MOST_FOUND = 8
+"""So many times edges are left out at most until no one can be."""
+
+_MOST_CUTS = 2**22
+"""Every set of some edges is tried where so many sets times edges of the graph are at most: of 16 of 37 edges, of 13 of
+302."""
+
+_PAIRED_EDGES = 24
+"""Of at most this many edges any two are left out together, too."""
+
+_SEARCHED_PAIRS = 4096
+"""With more pairs than this, circuits are not looked for among all edges of a network in which neither the planned nor
+the live edges suffice: that takes hundreds of trials, and such a network is not certified."""
 
 _FIRST_PAIRS = 8
 """So many pairs are drawn that every set is tried on first."""
@@ -91,7 +107,8 @@ class CircuitTrials:
         Args:
             records: Each edge with its status.
             n_pairs: How many pairs of inputs there are.
-            planned: Edges within which circuits are looked for, if these suffice together; none = all edges.
+            planned: Edges within which circuits are looked for, if these suffice together; else among the live ones, or
+                both. None: no circuit was planned, and all edges are looked at.
 
         Returns:
             Whether the live edges suffice, minimal circuits, the smallest first, and whether they are all.
@@ -99,12 +116,29 @@ class CircuitTrials:
         edges = open_edges(self.runs.graph, records)
         live = [record.edge for record in records if record.status == "live"]
         alone = Sufficiency(self._failing_pair(live) is None, "exhaustive", n_pairs)
-        held = edges
-        if planned and self._failing_pair(planned) is None:
-            held = tuple(edge for edge in edges if edge in set(planned))
-        few = len(held) <= MOST_EDGES
-        sets = self._within(held) if few else self._by_deletion(held)
-        return alone, _in_order(sets, self.runs.graph), few and held == edges
+        if len(edges) <= MOST_EDGES:
+            return alone, _in_order(self._within(edges), self.runs.graph), True
+        if not planned:
+            return alone, _in_order(self._by_deletion(edges), self.runs.graph), False
+        held = self._first_sufficient(edges, (planned, live, {*planned, *live}))
+        if held is None and n_pairs > _SEARCHED_PAIRS:
+            return alone, (edges,), False
+        return alone, _in_order(self._minimal_within(held or edges), self.runs.graph), False
+
+    def _first_sufficient(self, edges: Sequence[Edge], sets: Iterable[Collection[Edge]]) -> tuple[Edge, ...] | None:
+        """The first of some sets that suffices by itself, without the edges that no minimal circuit can have."""
+        for one in sets:
+            if self._failing_pair(one) is None:
+                return tuple(edge for edge in edges if edge in set(one))
+        return None
+
+    def _minimal_within(self, edges: Sequence[Edge]) -> Iterable[frozenset[Edge]]:
+        """Minimal circuits that some edges hold: all of them where they are few."""
+        return self._within(edges) if self._are_few(edges) else self._by_deletion(edges)
+
+    def _are_few(self, edges: Collection[Edge]) -> bool:
+        """Tell whether every set of some edges can be tried."""
+        return 2 ** len(edges) * len(self.runs.graph.edges) <= _MOST_CUTS
 
     def _within(self, edges: Sequence[Edge]) -> list[frozenset[Edge]]:
         """Every minimal circuit that some edges hold, by trying every set of them."""
@@ -126,17 +160,46 @@ class CircuitTrials:
         return found
 
     def _by_deletion(self, edges: Sequence[Edge]) -> Iterator[frozenset[Edge]]:
-        """Minimal circuits, some for each of several orders in which edges are left out."""
+        """Minimal circuits, found by leaving edges out: in several orders, and without an edge of each that was found.
+
+        Were sufficiency monotone, the second would give all (Reiter 1987, https://doi.org/10.1016/0004-3702(87)90062-2):
+        a circuit other than those found lacks an edge of each. It is not, so they are some.
+        """
+        found: list[frozenset[Edge]] = []
+
+        def found_in(order: Sequence[Edge]) -> Iterator[frozenset[Edge]]:
+            held = self._left_of(order)
+            if held not in found:
+                found.append(held)
+                # No edge can be left out, nor two; of few edges every set is tried.
+                yield from self._within([edge for edge in edges if edge in held]) if self._are_few(held) else [held]
+
         for seed in range(_ORDERS):
-            order = random.Random(seed).sample(list(edges), len(edges))
-            kept, before = set(edges), -1
-            while len(kept) != before:
-                before = len(kept)
-                for edge in order:
-                    if edge in kept and self._failing_pair(kept - {edge}) is None:
-                        kept.discard(edge)
-            held = [edge for edge in edges if edge in kept]
-            yield from self._within(held) if len(held) <= _FEW_EDGES else [frozenset(held)]
+            yield from found_in(random.Random(seed).sample(list(edges), len(edges)))
+        waiting, seen = deque([frozenset[Edge]()]), set[frozenset[Edge]]()
+        while waiting and len(seen) < _MOST_TRIED and len(found) < _MOST_FOUND:
+            without = waiting.popleft()
+            if without in seen:
+                continue
+            seen.add(without)
+            if all(without & circuit for circuit in found):
+                rest = [edge for edge in edges if edge not in without]
+                if self._failing_pair(rest) is not None:
+                    continue
+                yield from found_in(rest)
+            held = next((circuit for circuit in found if not without & circuit), None)
+            waiting.extend(without | {edge} for edge in edges if held and edge in held)
+
+    def _left_of(self, edges: Sequence[Edge]) -> frozenset[Edge]:
+        """What is left of some edges that suffice when all are left out that can be, by ones and then by twos."""
+        kept, before = frozenset(edges), -1
+        while len(kept) != before:
+            before, left = len(kept), [edge for edge in edges if edge in kept]
+            twos = itertools.combinations(left, 2) if len(left) <= _PAIRED_EDGES else ()
+            for some in itertools.chain(((edge,) for edge in left), twos):
+                if kept.issuperset(some) and self._failing_pair(kept.difference(some)) is None:
+                    kept = kept.difference(some)
+        return kept
 
     def _failing_pair(self, kept: Collection[Edge]) -> Pair | None:
         """A pair on which the output changes if all other edges are cut; it is remembered."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -44,8 +45,8 @@ _SAFETY = 100.0
 _LEEWAY = 10.0
 """So many times the largest error that is seen in runs with cuts must lie below the margin that float32 decides by."""
 
-_EVERY = 64
-"""One run of so many is made again in float64 whatever its margin is."""
+_CHECKED = 1024
+"""So many runs of each batch are made again in float64 whatever their margins are: all runs of a small domain."""
 
 _STATES = 4096
 """States whose hidden units are computed at once: few enough for the processor's cache."""
@@ -75,15 +76,17 @@ class DomainRuns:
     Attributes:
         network: The network.
         inputs: All inputs of the domain, in its order.
+        screen: What runs are made in first: float32, or float64 to leave nothing to rounding, at twice the cost.
     """
 
     network: TrainedNetwork
     inputs: tuple[Tokens, ...]
+    screen: torch.dtype = torch.float32
 
     @classmethod
-    def of(cls, network: TrainedNetwork) -> DomainRuns:
+    def of(cls, network: TrainedNetwork, screen: torch.dtype = torch.float32) -> Self:
         """Enumerate a network's domain."""
-        return cls(network, tuple(network.domain.enumerate()))
+        return cls(network, tuple(network.domain.enumerate()), screen)
 
     @property
     def shape(self) -> Architecture:
@@ -110,8 +113,8 @@ class DomainRuns:
 
     @cached_property
     def single(self) -> Pass:
-        """The full runs in float32, for screening."""
-        return self._pass(torch.float32)
+        """The full runs in the dtype of the screen."""
+        return self.double if self.screen == torch.float64 else self._pass(self.screen)
 
     @torch.no_grad()
     def _pass(self, dtype: torch.dtype) -> Pass:
@@ -335,33 +338,39 @@ class DomainRuns:
         Returns:
             Margins [pair], positive exactly where all positions decode to the codes.
         """
-        decoder = self.network.decoder
-        single = run(trie, self.single)
-        moved = float((single - trie.of_inputs(self.single.logits))[trie.positions > 0].abs().max())
+        logits = run(trie, self.single)
+        moved = float((logits - trie.of_inputs(self.single.logits))[trie.positions > 0].abs().max())
 
-        def exact(chosen: Tensor) -> Tensor:
+        def again(chosen: Tensor) -> Tensor:
             some = self.trie(inputs[chosen], donors[chosen])
-            return exact_margins(decoder, run(some, self.double)[some.leaves[:, 1:]], codes[chosen])
+            return run(some, self.double)[some.leaves[:, 1:]]
 
-        return self.decided(answer_margins(decoder, single[trie.leaves[:, 1:]], codes), exact), moved
+        return self.margins(logits[trie.leaves[:, 1:]], codes, again), moved
 
-    def decided(self, single: Tensor, exact: Callable[[Tensor], Tensor]) -> Tensor:
-        """Margins of which float64 gives all that are close, and all where float32 is too far off to be trusted [row].
+    def margins(self, logits: Tensor, codes: Tensor, again: Callable[[Tensor], Tensor]) -> Tensor:
+        """Margins of runs, in float64 for all that are close, and for all where float32 is too far off to be trusted.
 
         Args:
-            single: Margins of runs in float32 [row].
-            exact: Gives those of some rows in float64, positive exactly where the run is right.
+            logits: In the dtype of the screen [row, position, output].
+            codes: What should be decoded [row, position].
+            again: Gives the float64 logits of some rows.
+
+        Returns:
+            Margins [row], positive exactly where all positions decode to the codes.
         """
-        margins = single.double()
-        # Every so many-th run is made again wherever it is: cuts lead to states that no full run has, so that how far
-        # float32 is off on the domain alone would not show that the bound holds here.
-        again = margins.abs() < self.near
-        again[::_EVERY] = True
-        for chosen in (torch.nonzero(again)[:, 0], torch.arange(len(margins))):
-            self._counted["rechecked"] += len(chosen)
-            before, margins[chosen] = margins[chosen], exact(chosen)
-            known = before.isfinite() & margins[chosen].isfinite()
-            if _LEEWAY * largest((margins[chosen] - before)[known]) <= self.near:
+        decoder = self.network.decoder
+        if self.screen == torch.float64:
+            return exact_margins(decoder, logits, codes)
+        margins = answer_margins(decoder, logits, codes).double()
+        # Some are made again wherever they are: cuts lead to states that no full run has, where a norm can blow
+        # rounding up ten thousand times, so that the error on the domain alone would not show that the bound holds.
+        chosen = margins.abs() < self.near
+        chosen[:: max(1, len(margins) // _CHECKED)] = True
+        for rows in (torch.nonzero(chosen)[:, 0], torch.arange(len(margins))):
+            self._counted["rechecked"] += len(rows)
+            before, margins[rows] = margins[rows], exact_margins(decoder, again(rows), codes[rows])
+            known = before.isfinite() & margins[rows].isfinite()
+            if _LEEWAY * largest((margins[rows] - before)[known]) <= self.near:
                 break
         return margins
 

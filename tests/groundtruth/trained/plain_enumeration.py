@@ -119,9 +119,10 @@ class PlainRuns:
 
     Args:
         model: The model or its network.
+        ablation: What a cut edge carries.
     """
 
-    def __init__(self, model: TrainedNetwork) -> None:
+    def __init__(self, model: TrainedNetwork, ablation: str = "resample") -> None:
         shape = model.architecture
         self.plain = PlainNetwork(
             {name: value.numpy() for name, value in model.weights.tensors.items()},
@@ -133,12 +134,21 @@ class PlainRuns:
         self.ids = model.encode(list(model.domain.enumerate())).tolist()
         self.full = [self.plain.run(ids) for ids in self.ids]
         self.own = [answers(logits) for logits, _ in self.full]
-        self.pairs = list(itertools.product(range(len(self.ids)), repeat=2))
+        n, sources = len(self.ids), self.full[0][1]
+        self.pairs = list(itertools.product(range(n), range(n if ablation == "resample" else 1)))
+        written = {name: np.stack([writes[name] for _, writes in self.full]) for name in sources}
+        means = {name: values.mean(0, keepdims=True) for name, values in written.items()}
+        self.puts = {
+            "resample": written,
+            "zero": {name: np.zeros_like(mean) for name, mean in means.items()},
+            "mean": {name: np.broadcast_to(mean.mean(1, keepdims=True), mean.shape) for name, mean in means.items()},
+            "mean-positional": means,
+        }[ablation]
 
     def changes(self, cut: Iterable[Edge], pair: tuple[int, int]) -> bool:
-        """Whether an output changes when some edges carry the donor's values."""
+        """Whether an output changes when some edges carry the donor's values, or what the ablation puts there."""
         row, donor = pair
-        put = {(edge.source, edge.destination): self.full[donor][1][edge.source] for edge in cut}
+        put = {(edge.source, edge.destination): self.puts[edge.source][donor] for edge in cut}
         return answers(self.plain.run(self.ids[row], put)[0]) != self.own[row]
 
     def first_change(self, cut: Collection[Edge]) -> tuple[int, int] | None:

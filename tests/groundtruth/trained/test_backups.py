@@ -8,6 +8,7 @@ import torch
 from groundtruth import load
 from groundtruth.build_trained import SHIPPED
 from groundtruth.errors import DomainError
+from groundtruth.trained import chosen_circuits
 from groundtruth.trained.certify_network import certify
 from groundtruth.trained.correspondence import Unit
 from groundtruth.trained.cut_forward import Cut, forward
@@ -51,8 +52,11 @@ def test_every_set_of_edges_is_tried_in_numpy_too(network, certificate):
     assert {frozenset(circuit) for circuit in record.minimal_circuits} == found
 
 
-def test_a_family_within_the_planned_edges_is_not_called_complete(network):
-    """A needless head whispers to the second component: sets with its edges are not tried."""
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_family_is_called_complete_where_every_set_of_edges_that_can_matter_is_tried(network, complete, monkeypatch):
+    """A needless head whispers to the second component. Else sets with its edges are not tried."""
+    if not complete:
+        monkeypatch.setattr(chosen_circuits, "MOST_EDGES", 6)
     tensors = {name: value.clone() for name, value in network.weights.tensors.items()}
     tensors["W_V"][0, 0, 0, 0] = tensors["W_O"][0, 0, 0, 8] = 1.0
     tensors["W_in"][1, 8, 0] = 0.01
@@ -61,7 +65,7 @@ def test_a_family_within_the_planned_edges_is_not_called_complete(network):
     record = found.under("resample")
     assert "a0.h0->m1" in {str(item.edge) for item in record.of_status("inert")} and not found.unmet(heard)
     assert {tuple(map(str, circuit)) for circuit in record.minimal_circuits} == {FIRST, SECOND}
-    assert not record.complete
+    assert record.complete == complete
 
 
 @pytest.mark.parametrize(("layer", "missing"), [(0, "m1"), (1, "m0")])

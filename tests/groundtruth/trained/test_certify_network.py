@@ -74,6 +74,7 @@ def test_certificate_counts_what_numpy_counts(name, ablation):
 
 
 def test_every_run_is_rechecked_where_float32_is_not_trusted(monkeypatch):
+    monkeypatch.setattr(domain_runs, "_CHECKED", 1)  # else all runs of so few are made again
     network = random_network(GPT2, seed=1)
     screened = Certifier(network, n_subsets=50)
     first = [screened.edge(edge, "resample") for edge in network.graph.edges]
@@ -85,8 +86,9 @@ def test_every_run_is_rechecked_where_float32_is_not_trusted(monkeypatch):
 
 
 @pytest.mark.parametrize("what", ["edges", "subsets"])
-def test_every_run_is_rechecked_where_float32_is_far_off_in_runs_with_cuts_alone(what):
+def test_every_run_is_rechecked_where_float32_is_far_off_in_runs_with_cuts_alone(what, monkeypatch):
     """The full runs in float32 are as good as ever, so that the error on the domain shows nothing."""
+    monkeypatch.setattr(domain_runs, "_CHECKED", 1)  # else all runs of so few are made again
     network = random_network(GPT2, seed=1)
     certifiers = [Certifier(network, n_subsets=2000) for _ in range(2)]
     blurred, exact = certifiers
@@ -102,6 +104,17 @@ def test_every_run_is_rechecked_where_float32_is_far_off_in_runs_with_cuts_alone
         found = [[one.subsets(network.graph.edges[::3], "resample")] for one in certifiers]
     assert [(claim.runs, claim.wrong) for claim in found[0]] == [(claim.runs, claim.wrong) for claim in found[1]]
     assert blurred.runs.rechecked > 5 * exact.runs.rechecked
+
+
+def test_a_screen_in_float64_leaves_nothing_to_rounding():
+    network = random_network(GPT2, seed=1)
+    screened, exact = (Certifier(network, n_subsets=50, screen=dtype) for dtype in (torch.float32, torch.float64))
+    assert exact.runs.single is exact.runs.double and exact.runs.float32_error == 0.0
+    for edge in network.graph.edges:
+        one, other = screened.edge(edge, "resample"), exact.edge(edge, "resample")
+        assert (one.status, one.claim.wrong) == (other.status, other.claim.wrong)
+        assert one.claim.margin == pytest.approx(other.claim.margin, abs=1e-4)
+    assert exact.runs.rechecked == 0
 
 
 def test_an_edge_whose_product_is_zero_is_absent_without_a_norm():
