@@ -21,7 +21,7 @@ from groundtruth.trained.certificate import (
     InterchangeRecord,
     outside_of,
 )
-from groundtruth.trained.chosen_circuits import Circuits, CircuitTrials
+from groundtruth.trained.chosen_circuits import Circuits, CircuitTrials, open_edges
 from groundtruth.trained.correspondence import Unit
 from groundtruth.trained.cut_forward import Cut, forward
 from groundtruth.trained.domain_runs import DomainRuns, Pass
@@ -157,9 +157,20 @@ class Certifier:
             tally = self.circuit_tally(cut, ablation, stop=True)
             return tally.pairs[0] if tally.pairs else None
 
+        trials, planned = CircuitTrials(self.runs, ablation, first_wrong), self.network.correspondence.edges
+        if planned and not self.planned_suffices:
+            live = [record.edge for record in edges if record.status == "live"]
+            alone = Sufficiency(trials.failing_pair(live) is None, "exhaustive", n_pairs)
+            return alone, (tuple(live) if alone.holds else open_edges(self.runs.graph, edges),), False
         # A live edge is not beyond question: where other edges are cut too, the network may do without it.
-        trials = CircuitTrials(self.runs, ablation, first_wrong)
-        return trials.search(edges, n_pairs=n_pairs, planned=self.network.correspondence.edges)
+        return trials.search(edges, n_pairs=n_pairs, planned=planned)
+
+    @cached_property
+    def planned_suffices(self) -> bool:
+        """Whether the planned edges reproduce the network under resampling: else it is not certified, nor searched."""
+        return not self.circuit_tally(
+            self.network.correspondence.needless(self.runs.graph), "resample", stop=True
+        ).pairs
 
     def edge(self, edge: Edge, ablation: Ablation) -> EdgeRecord:
         """One edge cut alone, on every pair."""

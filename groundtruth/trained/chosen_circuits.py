@@ -42,10 +42,6 @@ _MOST_CUTS = 2**22
 _PAIRED_EDGES = 24
 """Of at most this many edges any two are left out together, too: of two that cancel each other neither can be alone."""
 
-_SEARCHED_PAIRS = 4096
-"""With more pairs than this, circuits are not looked for among all edges of a network in which neither the planned nor
-the live edges suffice: that takes hundreds of trials, and such a network is not certified."""
-
 _FIRST_PAIRS = 8
 """So many pairs are drawn that every set is tried on first."""
 
@@ -115,20 +111,18 @@ class CircuitTrials:
         """
         edges = open_edges(self.runs.graph, records)
         live = [record.edge for record in records if record.status == "live"]
-        alone = Sufficiency(self._failing_pair(live) is None, "exhaustive", n_pairs)
+        alone = Sufficiency(self.failing_pair(live) is None, "exhaustive", n_pairs)
         if len(edges) <= MOST_EDGES:
             return alone, _in_order(self._within(edges), self.runs.graph), True
         if not planned:
             return alone, _in_order(self._by_deletion(edges), self.runs.graph), False
-        held = self._first_sufficient(edges, (planned, live, {*planned, *live}))
-        if held is None and n_pairs > _SEARCHED_PAIRS:
-            return alone, (edges,), False
-        return alone, _in_order(self._minimal_within(held or edges), self.runs.graph), False
+        held = self._first_sufficient(edges, (planned, live, {*planned, *live})) or edges
+        return alone, _in_order(self._minimal_within(held), self.runs.graph), False
 
     def _first_sufficient(self, edges: Sequence[Edge], sets: Iterable[Collection[Edge]]) -> tuple[Edge, ...] | None:
         """The first of some sets that suffices by itself, without the edges that no minimal circuit can have."""
         for one in sets:
-            if self._failing_pair(one) is None:
+            if self.failing_pair(one) is None:
                 return tuple(edge for edge in edges if edge in set(one))
         return None
 
@@ -136,9 +130,9 @@ class CircuitTrials:
         """Minimal circuits that some edges hold: all of them where they are few."""
         return self._within(edges) if self._are_few(edges) else self._by_deletion(edges)
 
-    def _are_few(self, edges: Collection[Edge]) -> bool:
-        """Tell whether every set of some edges can be tried."""
-        return 2 ** len(edges) * len(self.runs.graph.edges) <= _MOST_CUTS
+    def _are_few(self, edges: Collection[Edge], *, times: int = 1) -> bool:
+        """Tell whether every set of some edges can be tried, and that so many times."""
+        return times * 2 ** len(edges) * len(self.runs.graph.edges) <= _MOST_CUTS
 
     def _within(self, edges: Sequence[Edge]) -> list[frozenset[Edge]]:
         """Every minimal circuit that some edges hold, by trying every set of them."""
@@ -151,7 +145,7 @@ class CircuitTrials:
         while len(left):
             bits = int(left[0])
             circuit = frozenset(edge for index, edge in enumerate(edges) if bits >> index & 1)
-            if (pair := self._failing_pair(circuit)) is None:
+            if (pair := self.failing_pair(circuit)) is None:
                 found.append(circuit)
                 left = left[left & bits != bits]
             else:
@@ -172,7 +166,8 @@ class CircuitTrials:
             if held not in found:
                 found.append(held)
                 # None can be left out, nor two of at most _PAIRED_EDGES; that no smaller set suffices takes every set.
-                yield from self._within([edge for edge in edges if edge in held]) if self._are_few(held) else [held]
+                few = self._are_few(held, times=_MOST_FOUND)
+                yield from self._within([edge for edge in edges if edge in held]) if few else [held]
 
         for seed in range(_ORDERS):
             yield from found_in(random.Random(seed).sample(list(edges), len(edges)))
@@ -184,7 +179,7 @@ class CircuitTrials:
             seen.add(without)
             if all(without & circuit for circuit in found):
                 rest = [edge for edge in edges if edge not in without]
-                if self._failing_pair(rest) is not None:
+                if self.failing_pair(rest) is not None:
                     continue
                 yield from found_in(rest)
             held = next((circuit for circuit in found if not without & circuit), None)
@@ -194,14 +189,30 @@ class CircuitTrials:
         """What is left of some edges that suffice when all are left out that can be, by ones and then by twos."""
         kept, before = frozenset(edges), -1
         while len(kept) != before:
-            before, left = len(kept), [edge for edge in edges if edge in kept]
-            twos = itertools.combinations(left, 2) if len(left) <= _PAIRED_EDGES else ()
-            for some in itertools.chain(((edge,) for edge in left), twos):
-                if kept.issuperset(some) and self._failing_pair(kept.difference(some)) is None:
-                    kept = kept.difference(some)
+            before = len(kept)
+            kept = self._without(kept, [(edge,) for edge in edges if edge in kept])
+            left = [edge for edge in edges if edge in kept]
+            if len(left) <= _PAIRED_EDGES:
+                kept = self._without(kept, self._not_refuted(kept, list(itertools.combinations(left, 2))))
         return kept
 
-    def _failing_pair(self, kept: Collection[Edge]) -> Pair | None:
+    def _without(self, kept: frozenset[Edge], parts: Iterable[tuple[Edge, ...]]) -> frozenset[Edge]:
+        """What is left of a circuit when each of some parts is left out that then can be, one after the other."""
+        for part in parts:
+            if kept.issuperset(part) and self.failing_pair(kept.difference(part)) is None:
+                kept = kept.difference(part)
+        return kept
+
+    def _not_refuted(self, kept: Collection[Edge], parts: Sequence[tuple[Edge, ...]]) -> list[tuple[Edge, ...]]:
+        """Those of some parts without which a circuit is right on all pairs that others failed on, run together."""
+        left = list(parts)
+        for pair in self.pairs:
+            if left:
+                cut = torch.stack([1.0 - self._mask_of(set(kept).difference(part)) for part in left])
+                left = [part for part, stays in zip(left, self._stays(cut, [pair]).tolist(), strict=True) if stays]
+        return left
+
+    def failing_pair(self, kept: Collection[Edge]) -> Pair | None:
         """A pair on which the output changes if all other edges are cut; it is remembered."""
         mask = self._mask_of(kept)[None]
         if len(wrong := torch.nonzero(~self._stays(1.0 - mask, self.pairs))[:, 0]):
