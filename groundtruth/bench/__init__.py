@@ -12,8 +12,8 @@ from groundtruth.bench.run_methods import run_methods
 from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import TRACKS, find_track
 from groundtruth.results.cell import Cell, Failed, Outcome, Skipped
+from groundtruth.results.cell_settings import CircuitSetting, VariableSetting
 from groundtruth.results.result import Result, result_of
-from groundtruth.results.settings import CircuitSetting, VariableSetting
 from groundtruth.results.summary import Spread, Summary
 
 __all__ = [

@@ -11,7 +11,7 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.results.cell import ORACLE, Cell
-from groundtruth.results.settings import CircuitSetting, VariableSetting
+from groundtruth.results.cell_settings import CircuitSetting, VariableSetting
 from groundtruth.specs import find_model
 from groundtruth.user_methods import is_file_spec, is_own_method
 from mib.engine.ablations import check_ablation

@@ -10,8 +10,8 @@ from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.language_model_circuits import N_LANGUAGE_MODEL_PAIRS
 from groundtruth.evaluation.language_models import is_language_model, tasks_of
+from groundtruth.results.cell_settings import CircuitSetting
 from groundtruth.results.model_tiers import models_on, require_tiers
-from groundtruth.results.settings import CircuitSetting
 from groundtruth.specs import models_in
 from groundtruth.store.catalog import TRAINED, shipped
 from groundtruth.store.summaries import summaries

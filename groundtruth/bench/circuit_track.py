@@ -11,8 +11,8 @@ from groundtruth.evaluation.circuits.circuit_evaluator import CircuitEvaluator
 from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
 from groundtruth.evaluation.evaluator import Evaluator
 from groundtruth.results.cell import ORACLE, Cell
+from groundtruth.results.cell_settings import CircuitSetting
 from groundtruth.results.circuit_scores import CircuitScores
-from groundtruth.results.settings import CircuitSetting
 from groundtruth.results.track_tables import CIRCUIT_TABLES
 from groundtruth.specs import find_model
 from groundtruth.user_methods import UserMethod, load_localizer

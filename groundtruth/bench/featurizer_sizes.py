@@ -8,7 +8,7 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.evaluation.variables.featurization_tasks import featurization_task
 from groundtruth.results.cell import Cell
-from groundtruth.results.settings import VariableSetting
+from groundtruth.results.cell_settings import VariableSetting
 from groundtruth.specs import find_model
 from groundtruth.user_methods import is_file_spec
 from mib.featurization.featurizer_passes import PairSizes

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from groundtruth.errors import DomainError
+from groundtruth.results.cell_settings import Setting
 from groundtruth.results.prompts import MADE_UP, Prompts
-from groundtruth.results.settings import Setting
 from mib.levels import Level
 
 Parameters = Mapping[str, Mapping[str, Any]]

@@ -14,7 +14,7 @@ from groundtruth.evaluation.variables.language_model_sites import (
 )
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import KnownModel
-from groundtruth.results.settings import Sizes, VariableSetting
+from groundtruth.results.cell_settings import Sizes, VariableSetting
 from groundtruth.specs import find_model, models_in
 from groundtruth.store.catalog import stored
 from groundtruth.store.summaries import summaries

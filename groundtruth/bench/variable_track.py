@@ -11,7 +11,7 @@ from groundtruth.evaluation.evaluator import Evaluator
 from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
 from groundtruth.results.cell import ORACLE, Cell
-from groundtruth.results.settings import VariableSetting
+from groundtruth.results.cell_settings import VariableSetting
 from groundtruth.results.track_tables import VARIABLE_TABLES
 from groundtruth.results.variable_scores import VariableScores
 from groundtruth.specs import find_model

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from groundtruth.results.cell_settings import CircuitSetting, Setting, VariableSetting
 from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.results.prompts import MADE_UP, Prompts
-from groundtruth.results.settings import CircuitSetting, Setting, VariableSetting
 from groundtruth.results.variable_scores import VariableScores
 
 ORACLE = "oracle"

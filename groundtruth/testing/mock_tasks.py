@@ -9,7 +9,7 @@ from groundtruth.compiler.compile_program import compile
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.variables.featurization_tasks import featurization_task
 from groundtruth.model import CompiledModel
-from groundtruth.results.settings import Sizes
+from groundtruth.results.cell_settings import Sizes
 from mib.featurization import FeaturizationTask
 from mib.levels import Level
 from mib.localization.task import LocalizationTask

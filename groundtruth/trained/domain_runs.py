@@ -363,7 +363,7 @@ class DomainRuns:
             return exact_margins(decoder, logits, codes)
         margins = answer_margins(decoder, logits, codes).double()
         # Some are made again wherever they are: cuts lead to states that no full run has, where a norm can blow
-        # rounding up ten thousand times, so that the error on the domain alone would not show that the bound holds.
+        # rounding up tens of thousands of times: the error on the domain alone would not show that the bound holds.
         chosen = margins.abs() < self.near
         chosen[:: max(1, len(margins) // _CHECKED)] = True
         for rows in (torch.nonzero(chosen)[:, 0], torch.arange(len(margins))):

@@ -19,6 +19,7 @@ from groundtruth.evaluation.circuits.ranking_scores import best_match, ranked, s
 from groundtruth.evaluation.own_task import own_copy
 from groundtruth.model import KnownModel, load
 from groundtruth.results.cell import ORACLE
+from groundtruth.results.cell_settings import N_PAIRS
 from groundtruth.results.circuit_scores import (
     N_BOOTSTRAP,
     CircuitScores,
@@ -28,7 +29,6 @@ from groundtruth.results.circuit_scores import (
     WrongEdge,
 )
 from groundtruth.results.kept_scores import KeptScores
-from groundtruth.results.settings import N_PAIRS
 from groundtruth.truth.circuits.circuit import Circuit
 from mib.graph import EdgeScores, NodeScores
 from mib.levels import Level

@@ -13,7 +13,7 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.answer_difference import AnswerDifference
 from groundtruth.evaluation.circuits.precision import require_precision
 from groundtruth.model import KnownModel
-from groundtruth.results.settings import N_PAIRS
+from groundtruth.results.cell_settings import N_PAIRS
 from groundtruth.truth.circuits.circuit import Ablation, Lengths, require_ablation, require_lengths
 from groundtruth.truth.circuits.input_pool import POOL_LIMIT
 from groundtruth.truth.circuits.prover import default_lengths

@@ -4,7 +4,7 @@ from groundtruth.evaluation.variables.featurization_tasks import featurization_t
 from groundtruth.evaluation.variables.landscape import Landscape
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator, score_featurizer
 from groundtruth.evaluation.variables.variable_oracle import oracle
-from groundtruth.results.settings import Sizes
+from groundtruth.results.cell_settings import Sizes
 from groundtruth.results.variable_scores import VariableScores
 
 __all__ = [

@@ -17,7 +17,7 @@ from groundtruth.evaluation.variables.output_or_none import OutputOrNone
 from groundtruth.evaluation.variables.predictor import Ints, Predictions, Predictor, Swaps
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import CompiledModel, KnownModel, KnownVariable
-from groundtruth.results.settings import SIZES, Sizes
+from groundtruth.results.cell_settings import SIZES, Sizes
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.variables.residual_sites import Site
 from groundtruth.truth.variables.value_pool import Ground, ProgramGround

@@ -16,8 +16,8 @@ from groundtruth.evaluation.own_task import require_unchanged
 from groundtruth.evaluation.variables.shuffled_model import n_bytes, shuffled_anatomy
 from groundtruth.evaluation.variables.variable_evaluator import as_method, control_of, measured_fields
 from groundtruth.results.cell import ORACLE
+from groundtruth.results.cell_settings import Sizes
 from groundtruth.results.prompts import MADE_UP, Prompts
-from groundtruth.results.settings import Sizes
 from groundtruth.results.variable_scores import Control, ControlKind, FamilyScore, VariableScores
 from mib import tasks
 from mib.featurization import FeaturizationTask, Featurizer

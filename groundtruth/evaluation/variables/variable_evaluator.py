@@ -28,7 +28,7 @@ from groundtruth.evaluation.variables.trained_landscape import trained_landscape
 from groundtruth.evaluation.variables.variable_oracle import oracle
 from groundtruth.model import CompiledModel, KnownModel, KnownVariable, load
 from groundtruth.results.cell import ORACLE
-from groundtruth.results.settings import SIZES, Sizes
+from groundtruth.results.cell_settings import SIZES, Sizes
 from groundtruth.results.variable_scores import CONTROL_KINDS, Control, ControlKind, ExactVariableScores, VariableScores
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.patched_runs import distinct

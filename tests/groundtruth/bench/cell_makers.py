@@ -7,7 +7,7 @@ from groundtruth.bench import Cell, CircuitSetting, Request, VariableSetting, pl
 from groundtruth.bench.circuit_track import CIRCUITS
 from groundtruth.bench.track import Track
 from groundtruth.evaluation.variables import Sizes
-from groundtruth.results.settings import SIZES
+from groundtruth.results.cell_settings import SIZES
 
 OF_CIRCUITS = ("ablation", "level", "lengths", "n_pairs", "max_sizes")
 

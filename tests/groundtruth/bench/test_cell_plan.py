@@ -9,8 +9,8 @@ from groundtruth.bench.cell_plan import plan_cell
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.cli import main
 from groundtruth.results.cell import Cell
+from groundtruth.results.cell_settings import CircuitSetting, Sizes, VariableSetting
 from groundtruth.results.circuit_scores import CircuitScores
-from groundtruth.results.settings import CircuitSetting, Sizes, VariableSetting
 from mib import load_model, localization, tasks
 from tests.mib.engine.test_memory import Watch
 from tests.mib.leaderboard.submissions.checkpoints_of_tasks import stand_in

@@ -17,8 +17,8 @@ from groundtruth.evaluation.variables.language_model_sites import LanguageModelP
 from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
 from groundtruth.evaluation.variables.shuffled_model import n_bytes, shuffled_anatomy
 from groundtruth.results.cell import ORACLE, Cell
+from groundtruth.results.cell_settings import Sizes
 from groundtruth.results.prompts import MADE_UP, Prompts
-from groundtruth.results.settings import Sizes
 from groundtruth.results.variable_scores import VariableScores
 from mib import MethodError, TaskError, learned, tasks
 from mib.featurization import FeaturizationTask, Featurizer

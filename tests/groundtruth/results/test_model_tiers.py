@@ -7,10 +7,10 @@ from groundtruth.bench.run_cell import run_cell
 from groundtruth.cli.models import models
 from groundtruth.errors import DomainError
 from groundtruth.results.cell import Cell
+from groundtruth.results.cell_settings import CircuitSetting
 from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.results.model_tiers import ALL_TIERS, base_and_tier, mixtures, models_on
 from groundtruth.results.result import Result
-from groundtruth.results.settings import CircuitSetting
 from groundtruth.store.catalog import shipped_trained
 from tests.groundtruth.bench.cell_makers import circuit_cell, planned
 from tests.groundtruth.results.test_results import row

@@ -19,7 +19,7 @@ from groundtruth.evaluation.variables.predictor import Predictor
 from groundtruth.evaluation.variables.variable_diagnosis import diagnose_variable
 from groundtruth.model import load
 from groundtruth.results.cell import Cell, Skipped
-from groundtruth.results.settings import VariableSetting
+from groundtruth.results.cell_settings import VariableSetting
 from groundtruth.results.variable_values import variable_values
 from groundtruth.store.save_trained import save_trained
 from groundtruth.trained.certify_network import Certifier, certify

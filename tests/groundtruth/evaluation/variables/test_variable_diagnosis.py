@@ -10,7 +10,7 @@ import groundtruth
 from groundtruth.cli import main
 from groundtruth.evaluation.variables.variable_diagnosis import VariableDiagnosis, diagnose_variable
 from groundtruth.evaluation.variables.variable_evaluator import VariableEvaluator
-from groundtruth.results.settings import Sizes
+from groundtruth.results.cell_settings import Sizes
 from mib.featurization import FeaturizationTask, Featurizer, as_featurizer
 
 PLACE = ("opposite", "residual.2.post")
