@@ -8,6 +8,7 @@ from pathlib import Path
 from groundtruth.bench.cell_job import read_cell_outcome, run_cell_job, write_cell_job
 from groundtruth.bench.cell_key import cell_key
 from groundtruth.bench.cell_store import CellStore
+from groundtruth.bench.interrupts import watch_interrupts
 from groundtruth.bench.parcel import pack_sources
 from groundtruth.bench.worker_needs import worker_needs
 from groundtruth.evaluation.language_models import is_language_model
@@ -55,8 +56,10 @@ def run_cells(
     kept = len(keyed) - len(todo)
     try:
         # Closing ends the workers at once when the caller is interrupted.
-        with contextlib.closing(_run_all(todo, executor, timeout)) as outcomes:
+        with watch_interrupts() as interrupted, contextlib.closing(_run_all(todo, executor, timeout)) as outcomes:
             for (key, cell), outcome in outcomes:
+                if interrupted():  # the cell swallowed it, and its outcome may be what that led to
+                    raise KeyboardInterrupt
                 store.put(key, outcome)
                 kept += 1
                 yield cell, outcome, False

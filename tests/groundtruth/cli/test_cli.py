@@ -12,6 +12,8 @@ import pytest
 from groundtruth.cli import main
 
 METHODS = '''
+import time
+
 import mib
 import torch
 
@@ -26,10 +28,18 @@ def chance(task):
 def crash(task):
     return [][0]
 
-def slow(task):
-    import time
-    time.sleep(0.5)
+calls = []
+
+def slow_from_the_third(task):
+    calls.append(task)
+    time.sleep(20 if len(calls) > 2 else 0)
     return chance(task)
+
+def deaf_from_the_third(task):
+    try:
+        return slow_from_the_third(task)
+    except:
+        return {}
 
 NUMBER = 3
 '''
@@ -368,20 +378,22 @@ def test_check_says_what_was_expected(files: Path, run) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals differ")
-def test_an_interruption_leaves_the_finished_cells(files: Path) -> None:
+@pytest.mark.parametrize("method", ["slow_from_the_third", "deaf_from_the_third"])
+def test_an_interruption_leaves_the_finished_cells(files: Path, method: str) -> None:
     # What a shell starts in the background ignores Ctrl-C, and so do its children; this one is to hear it all the same.
     hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    command = [sys.executable, "-c", f"{hears}; from groundtruth.cli import main; main()", "score", "m.py:slow"]
+    command = [sys.executable, "-c", f"{hears}; from groundtruth.cli import main; main()", "score", f"m.py:{method}"]
     command += ["--profile", "smoke", "--against", "oracle", "--jobs", "1"]
     process = subprocess.Popen(command, cwd=files, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     cells = files / "results" / "cells"
     deadline = time.monotonic() + 120
-    while len(list(cells.glob("*.json"))) < 2 and time.monotonic() < deadline:
+    while len(list(cells.glob("*.json"))) < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert re.search(r"interrupted: \d+ of \d+ cells are kept; the same command runs the rest", err)
     assert "Traceback" not in err
-    kept = [path for path in cells.glob("*.json") if json.loads(path.read_text())["schema_version"] == 2]
-    assert 2 <= len(kept) < 14
+    kept = [json.loads(path.read_text()) for path in cells.glob("*.json")]
+    assert 4 <= len(kept) < 14
+    assert not any("error" in cell["outcome"] for cell in kept)
