@@ -122,7 +122,7 @@ def _notebook_page(path: Path, *, execute: bool) -> str:
 
     notebook = nbformat.read(path, as_version=4)
     if execute:
-        nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": ROOT}}).execute()
+        nbclient.NotebookClient(notebook, timeout=None, resources={"metadata": {"path": ROOT}}).execute()
     parts: list[str] = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":

@@ -159,7 +159,7 @@ def test_what_a_method_does_to_its_task_or_to_torch_reaches_no_other(tmp_path: P
 
 
 def test_a_cell_that_takes_too_long_has_failed(tmp_path: Path) -> None:
-    (tmp_path / "slow.py").write_text("import time\n\ndef endless(task):\n    time.sleep(600)\n")
+    (tmp_path / "slow.py").write_text("import time\n\ndef endless(task):\n    time.sleep(1800)\n")
     wanted = cells(f"{tmp_path}/slow.py:endless", models=("hist",))
     ((_, outcome, _),) = run_cells(wanted, CellStore(tmp_path / "cells"), timeout=1.0)
     assert outcome == Failed("it was stopped after 1 s, its time limit")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,8 @@ def run_words(place: Path, *batches: list[str], jobs: int = 2, **options) -> dic
 
 
 def test_shares_come_back_whole_and_a_killed_or_late_cell_costs_itself_only(tmp_path: Path) -> None:
-    found = run_words(tmp_path, ["a", "kill always", "b"], ["c", "sleep"], timeout=2.0)
-    assert found == {"a": "aa", "b": "bb", "c": "cc", "kill always": Lost(-9), "sleep": Lost(-9, 2.0)}
+    found = run_words(tmp_path, ["a", "kill always", "b"], ["c", "sleep"], timeout=10.0)
+    assert found == {"a": "aa", "b": "bb", "c": "cc", "kill always": Lost(-9), "sleep": Lost(-9, 10.0)}
     assert not list((tmp_path / "jobs").iterdir())
 
 
@@ -43,7 +42,7 @@ def test_what_a_job_raises_ends_the_run(tmp_path: Path) -> None:
 def test_a_job_whose_driver_gives_no_sign_ends_itself(tmp_path: Path) -> None:
     (tmp_path / "common.json").write_text("")
     (tmp_path / "alive").touch()
-    os.utime(tmp_path / "alive", (time.time() - 1000,) * 2)
+    os.utime(tmp_path / "alive", (0, 0))
     (tmp_path / "share-0").mkdir()
     function = (run_word.__module__, run_word.__name__)
     with pytest.raises(WorkerError, match="the driver has given no sign for 300 s"):

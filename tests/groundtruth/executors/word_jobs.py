@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from groundtruth.errors import WorkerError
+from tests.patience import PATIENCE
 
 
 def run_word(folder: str, word: str) -> str:
@@ -20,9 +21,9 @@ def run_word(folder: str, word: str) -> str:
     if word == "kill job always" or word == "kill job once" and not (Path(folder) / word).exists():
         (Path(folder) / word).touch()
         os.kill(job.pid if job else os.getppid(), signal.SIGKILL)
-        time.sleep(60)
+        time.sleep(PATIENCE)
     if word == "sleep":
-        time.sleep(600)
+        time.sleep(PATIENCE)
     if word == "refuse":
         raise WorkerError("this worker has another code")
     if word == "divide":

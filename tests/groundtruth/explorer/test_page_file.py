@@ -15,6 +15,7 @@ from groundtruth.cli import main
 from groundtruth.explorer.page_file import bundled, model_page, script_json
 from groundtruth.store.catalog import shipped, shipped_trained, stored
 from tests.groundtruth.explorer.node import PAGE, build_tools, node
+from tests.patience import PATIENCE
 
 LIMIT = 250_000
 
@@ -75,7 +76,7 @@ def test_the_bundle_is_the_build_of_the_sources(tmp_path: Path) -> None:
     folder = tmp_path / "page"
     shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("node_modules"))
     (folder / "node_modules").symlink_to(build_tools())
-    subprocess.run([node(), "build.mjs", str(tmp_path)], cwd=folder, check=True, timeout=60)
+    subprocess.run([node(), "build.mjs", str(tmp_path)], cwd=folder, check=True, timeout=PATIENCE)
     for name in ("explorer.js", "unpack.js", "circuit.js", "explorer.css"):
         built = (tmp_path / name).read_text(encoding="utf-8").strip()
         assert built == bundled(name), f"bundle/{name} is not the build of page/src: run `make explorer`"

@@ -19,6 +19,7 @@ from groundtruth.specs import models_in
 from tests.groundtruth.executors.elsewhere import Elsewhere
 from tests.hash_seeds import another_hash_seed
 from tests.killing import kill_workers
+from tests.patience import PATIENCE
 
 SMALL = ["--depth", "1..3", "--length", "2..3", "--jobs", "1"]
 
@@ -38,7 +39,7 @@ def test_the_same_bytes_whatever_the_hash_seed_and_the_number_of_processes(suite
     """The suite that it is compared with was made with this process's seed, and in it alone."""
     command = ["generate", "--n", "3", *SMALL[:4], "--jobs", "2", "--out", str(tmp_path / "again")]
     environment = another_hash_seed()
-    subprocess.run([sys.executable, "-m", "groundtruth", *command], check=True, env=environment, timeout=300)
+    subprocess.run([sys.executable, "-m", "groundtruth", *command], check=True, env=environment, timeout=PATIENCE)
     assert _files(tmp_path / "again") == _files(suite[1])
 
 

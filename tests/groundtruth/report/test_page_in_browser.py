@@ -6,7 +6,7 @@ import pytest
 
 from groundtruth.bench.result_data import result_data
 from groundtruth.report.views.result_page import result_page
-from tests.groundtruth.explorer.node import chromium
+from tests.groundtruth.explorer.node import open_page, start_chromium
 from tests.groundtruth.report.test_result_figures import result
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in the dev extra)")
@@ -19,8 +19,8 @@ def test_tables_sort_and_filter_and_the_page_fits_a_phone(tmp_path: Path) -> Non
     file.write_text(result_page(result_data(result())))
     problems: list[str] = []
     with api.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 375, "height": 800})
+        browser = start_chromium(running)
+        page = open_page(browser, viewport={"width": 375, "height": 800})
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("request", lambda asked: None if asked.url.startswith("file:") else problems.append(asked.url))
         page.goto(file.as_uri())

@@ -11,6 +11,7 @@ from groundtruth.cli import main
 from groundtruth.cli.main import QUIET_VARIABLE
 from groundtruth.report import progress
 from groundtruth.report.progress import QUIET, count_up, tracked, working
+from tests.patience import PATIENCE
 
 
 class Terminal(io.StringIO):
@@ -48,7 +49,7 @@ def test_a_bar_moves_before_its_first_item_has_come(monkeypatch: pytest.MonkeyPa
         return 0.1 * len(shown)
 
     def items():
-        assert seen.wait(10)
+        assert seen.wait(PATIENCE)
         yield "first"
 
     assert list(tracked("training", items(), total=1, underway=underway)) == ["first"]

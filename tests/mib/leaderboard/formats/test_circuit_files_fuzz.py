@@ -15,7 +15,7 @@ from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
 from mib.leaderboard.formats import CircuitFile, read_circuit, write_circuit
 
 GRAPH = Graph(n_layers=1, n_heads=2, d_model=2)
-FUZZ = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 names = st.one_of(st.text(max_size=8), st.sampled_from(["cfg", "nodes", "edges", "logits", "input->m0", "a0.h0"]))
 values = st.recursive(

@@ -159,7 +159,7 @@ keys = ["d_in", "d_sae", "architecture", "k", "normalize_activations", "activati
 settled = st.none() | st.booleans() | st.integers(-1, 12) | st.sampled_from(["topk", "jumprelu", "none"])
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     config=st.dictionaries(st.sampled_from(keys), settled | st.lists(st.none())),
     damage=st.none() | st.tuples(st.integers(0, 400), st.integers(0, 255)),
