@@ -241,6 +241,7 @@ class Certificate:
             )
             for found in record.edges
         ]
+        # Single cuts cannot see that these matter: another edge stands in for each.
         truths = [replace(t, redundant=t.edge in joint and t.status != "live") for t in truths]
         return Circuit(
             graph=network.graph,

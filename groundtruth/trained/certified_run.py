@@ -31,8 +31,8 @@ class Trained:
 
     @property
     def failures(self) -> list[str]:
-        """Everything that keeps the network from being certified; variables are not asked of ``scratch``."""
-        return list(self.certificate.failures(self.network, variables=self.network.training.kind != "scratch"))
+        """Everything that keeps the network from being certified as what it was trained for."""
+        return self.certificate.unmet(self.network)
 
 
 def certify_run(
@@ -55,7 +55,8 @@ def certify_run(
         require: Refuses a network for which a certificate would be in vain.
     """
     start, n_threads = time.process_time(), torch.get_num_threads()
-    torch.set_num_threads(1)  # sums come out the same each time, and several runs do not get in each other's way
+    # Sums come out the same each time, and several runs do not get in each other's way.
+    torch.set_num_threads(1)
     try:
         trained = run()
         seconds = time.process_time() - start
@@ -63,6 +64,7 @@ def certify_run(
         certificate = certify(trained, seed=seed, n_subsets=n_subsets, progress=certificate_progress(progress))
     finally:
         torch.set_num_threads(n_threads)
+    # Only now: a run that is stopped during its certificate continues from its last state.
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return Trained(trained, certificate, seconds)

@@ -44,8 +44,10 @@ _PAIRS = 2**16
 """Pairs whose runs are made together."""
 
 _SUBSET_ROWS = 512
+"""Random sets that are run together; each has a mask of its own, so that they share no trie."""
 
 Progress = Callable[[str, float], None]
+"""Told what is being done, and which share of it is done."""
 
 # For progress, as measured on an imported and two trained networks, where they differed by factors of two to four.
 ABLATED = 0.8
@@ -56,7 +58,6 @@ RESAMPLED = 9
 
 ALONE = 1 / 3
 """Share of an ablation's time in which edges are cut alone; then circuits and random sets of edges are."""
-"""Told what is being done, and which share of it is done."""
 
 Batch = tuple[Tensor, Tensor, PairTrie]
 """The inputs of some pairs, their donors, and their trie."""
@@ -115,6 +116,7 @@ class Certifier:
         outputs = evaluate_many(self.network.program, runs.inputs, causal=self.network.causal)
         wanted = torch.stack([decoder.encode(row) for row in outputs])
         tally, rows = Tally(), torch.arange(len(runs))
+        # In float64 alone: the full runs are there in it anyway. Position 0 is BOS, where the program has no output.
         tally.add(rows, rows, exact_margins(decoder, runs.double.logits[:, 1:], wanted))
         return tally
 
@@ -130,6 +132,8 @@ class Certifier:
         def tell(what: str, share: float) -> None:
             self.progress(f"{ablation}: {what}", shares[0] + (shares[1] - shares[0]) * share)
 
+        # Single cuts come first: which edges are absent or constant bounds the search for circuits, and that search
+        # says which edges are needless where none were planned.
         for index, edge in enumerate(self.runs.graph.edges):
             tell(str(edge), ALONE * index / len(self.runs.graph.edges))
             edges.append(self.edge(edge, ablation))
@@ -151,6 +155,7 @@ class Certifier:
 
     def circuits(self, edges: Sequence[EdgeRecord], ablation: Ablation) -> tuple[Sufficiency, Circuits, bool]:
         """Whether the live edges suffice, the minimal circuits that are found, and whether they are all."""
+        # Every other ablation puts one value at a cut edge, whatever the donor: an input alone makes the pair.
         n_pairs = len(self.runs) * (len(self.runs) if ablation == "resample" else 1)
 
         def first_wrong(cut: Sequence[Edge]) -> tuple[int, int] | None:
@@ -160,6 +165,8 @@ class Certifier:
         trials, planned = CircuitTrials(self.runs, ablation, first_wrong), self.network.correspondence.edges
         if planned and not self.planned_suffices:
             live = [record.edge for record in edges if record.status == "live"]
+            # It is not going to be certified, so the search, which takes longest, is spared: one set that suffices is
+            # named, and the family is called incomplete.
             alone = Sufficiency(trials.failing_pair(live) is None, "exhaustive", n_pairs)
             return alone, (tuple(live) if alone.holds else open_edges(self.runs.graph, edges),), False
         # A live edge is not beyond question: where other edges are cut too, the network may do without it.
@@ -175,6 +182,8 @@ class Certifier:
     def edge(self, edge: Edge, ablation: Ablation) -> EdgeRecord:
         """One edge cut alone, on every pair."""
         nothing = Claim(0, 0, float("inf"))
+        # From the cheapest proof to the dearest: weights alone, then the values on the domain, then a run on every
+        # pair.
         if is_unread(self.network, edge):
             return EdgeRecord(edge, "absent", "zero", nothing, 0.0)
         donors = self.donors_of(edge, ablation)
@@ -190,7 +199,9 @@ class Certifier:
         """One donor of each value that a cut edge can carry; ``None`` if nothing but its own value is among them."""
         source = self.runs.graph.source_index[edge.source]
         puts, own = self.runs.replacements(ablation, self.runs.double)[source], self.runs.double.sources[source]
+        # Donors that write the same are one: an edge of few values needs few runs, and still each pair is decided.
         donors = distinct(puts)[0] if ablation == "resample" else torch.zeros(1, dtype=torch.long)
+        # One value to put is not enough: under a mean it may differ from what the source writes itself.
         constant = len(donors) == 1 and largest(own - puts[donors]) <= TOLERANCE * max(1.0, largest(own))
         return None if constant else donors
 
@@ -222,6 +233,7 @@ class Certifier:
         yield from self._batches[key]
 
     def _witness(self, edge: Edge, ablation: Ablation, row: int, donor: int) -> Witness:
+        # Run anew in float64: the tally keeps pairs and margins, and the screen's output may be another.
         trie = self.runs.trie(torch.tensor([row]), torch.tensor([donor]))
         logits = self.runs.cut_logits(edge, trie, ablation, self.runs.double)
         found = self.network.decoder.codes(logits[trie.leaves[:, 1:]])
@@ -268,6 +280,8 @@ class Certifier:
         tally = Tally()
         for start in range(0, total, _SUBSET_ROWS):
             size = min(_SUBSET_ROWS, total - start)
+            # A density for each set, drawn evenly: with one for all, sets would be all of about one size, and neither
+            # few nor nearly all edges would be tried.
             density = torch.rand(size, 1, generator=generator)
             mask = torch.zeros(size, shape[0] * shape[1], dtype=torch.bool)
             mask[:, places] = torch.rand(size, len(places), generator=generator) < density
@@ -282,6 +296,8 @@ class Certifier:
         codes = self.runs.codes[inputs, 1:]
 
         def run(some: Tensor, passed: Pass) -> Tensor:
+            # Each row has a mask of its own, which runs on a trie cannot have: rows that share a state would share its
+            # cuts.
             put = self.runs.replacements(ablation, passed)[:, donors[some]]
             cut = Cut(put, mask[some].to(put.dtype))
             return forward(self.network.architecture, passed.weights, self.runs.ids[inputs[some]], cut).logits[:, 1:]

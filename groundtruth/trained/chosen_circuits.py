@@ -59,12 +59,15 @@ def open_edges(graph: Graph, records: Sequence[EdgeRecord]) -> tuple[Edge, ...]:
     a head or an MLP may be constant on every input and not where some of its edges are cut. No minimal circuit has an
     edge from which no path of edges that are read leads to the logits.
     """
+    # An absent edge carries nothing that is read. What an embedding writes depends on the input alone, so if it is
+    # constant it is so in every circuit.
     left = [
         record.edge
         for record in records
         if record.status != "absent" and not (record.proof == "constant" and record.edge.source in ("input", "pos"))
     ]
     before = -1
+    # Until nothing changes: an edge that goes may have been the last that its source was heard by.
     while len(left) != before:
         before = len(left)
         heard = {edge.source for edge in left} | {"logits"}
@@ -90,6 +93,8 @@ class CircuitTrials:
     pairs: list[Pair] = field(default_factory=list[Pair], init=False)
 
     def __post_init__(self) -> None:
+        # A fixed seed, whatever the certificate's: these pairs only sort out early what fails, and every claim is run
+        # on all.
         generator, n = torch.Generator().manual_seed(0), len(self.runs)
         sizes = (n, n if self.ablation == "resample" else 1)
         drawn = [torch.randint(size, (_FIRST_PAIRS,), generator=generator).tolist() for size in sizes]
@@ -112,10 +117,12 @@ class CircuitTrials:
         edges = open_edges(self.runs.graph, records)
         live = [record.edge for record in records if record.status == "live"]
         alone = Sufficiency(self.failing_pair(live) is None, "exhaustive", n_pairs)
+        # Only this way proves that there are no other minimal circuits; the others find some.
         if len(edges) <= MOST_EDGES:
             return alone, _in_order(self._within(edges), self.runs.graph), True
         if not planned:
             return alone, _in_order(self._by_deletion(edges), self.runs.graph), False
+        # The plan first: under resampling it is known to suffice by now, and its few edges keep the search short.
         held = self._first_sufficient(edges, (planned, live, {*planned, *live})) or edges
         return alone, _in_order(self._minimal_within(held), self.runs.graph), False
 
@@ -138,6 +145,7 @@ class CircuitTrials:
         """Every minimal circuit that some edges hold, by trying every set of them."""
         left = torch.arange(2 ** len(edges))
         sizes = (left[:, None] >> torch.arange(len(edges)) & 1).sum(1)
+        # The smallest first, so that a set that suffices is minimal: of its subsets all were tried before it.
         left = left[sizes.sort(stable=True).indices]
         for pair in self.pairs:
             left = left[self._passes(left, edges, pair)]
@@ -147,6 +155,7 @@ class CircuitTrials:
             circuit = frozenset(edge for index, edge in enumerate(edges) if bits >> index & 1)
             if (pair := self.failing_pair(circuit)) is None:
                 found.append(circuit)
+                # What holds a minimal circuit is not minimal, whether it suffices or not.
                 left = left[left & bits != bits]
             else:
                 left = left[1:]  # by itself, lest two ways of rounding disagree on it for ever
@@ -169,8 +178,12 @@ class CircuitTrials:
                 few = self._are_few(held, times=_MOST_FOUND)
                 yield from self._within([edge for edge in edges if edge in held]) if few else [held]
 
+        # In the order of the graph alone early edges would always go first: of two that stand in for each other the
+        # same one would stay each time.
         for seed in range(_ORDERS):
             yield from found_in(random.Random(seed).sample(list(edges), len(edges)))
+        # First in, first out: with few edges forbidden a circuit is most likely left, so the bounds are spent where
+        # they help.
         waiting, seen = deque([frozenset[Edge]()]), set[frozenset[Edge]]()
         while waiting and len(seen) < _MOST_TRIED and len(found) < _MOST_FOUND:
             without = waiting.popleft()
@@ -182,12 +195,16 @@ class CircuitTrials:
                 if self.failing_pair(rest) is not None:
                     continue
                 yield from found_in(rest)
+            # The set grows by an edge of a circuit that it does not hit yet; once it hits all, the next search cannot
+            # find one that is known.
             held = next((circuit for circuit in found if not without & circuit), None)
             waiting.extend(without | {edge} for edge in edges if held and edge in held)
 
     def _left_of(self, edges: Sequence[Edge]) -> frozenset[Edge]:
         """What is left of some edges that suffice when all are left out that can be, by ones and then by twos."""
         kept, before = frozenset(edges), -1
+        # Again after each change: sufficiency is not monotone, so an edge that was needed may not be once others are
+        # gone.
         while len(kept) != before:
             before = len(kept)
             kept = self._without(kept, [(edge,) for edge in edges if edge in kept])
@@ -215,6 +232,8 @@ class CircuitTrials:
     def failing_pair(self, kept: Collection[Edge]) -> Pair | None:
         """A pair on which the output changes if all other edges are cut; it is remembered."""
         mask = self._mask_of(kept)[None]
+        # Pairs that refuted other sets come first: most sets fail on one of these few, and none of those is run on all
+        # pairs.
         if len(wrong := torch.nonzero(~self._stays(1.0 - mask, self.pairs))[:, 0]):
             return self.pairs[int(wrong[0])]
         failing = self.first_wrong([edge for edge in self.runs.graph.edges if edge not in set(kept)])
@@ -233,6 +252,7 @@ class CircuitTrials:
         kept = torch.stack([self._mask_of([]), *(self._mask_of([edge]) for edge in edges)])[1:]
         passes = [torch.zeros(0, dtype=torch.bool)]
         for some in sets.split(_ROWS):
+            # In float64 throughout: few pairs are run, and a set that is sorted out here is never looked at again.
             chosen = (some[:, None] >> torch.arange(len(edges)) & 1).double()
             passes.append(self._stays(1.0 - torch.einsum("rb,bsd->rsd", chosen, kept), [pair]))
         return torch.cat(passes)
@@ -259,6 +279,7 @@ def _in_order(sets: Iterable[frozenset[Edge]], graph: Graph) -> Circuits:
     """Circuits that hold no other, with their edges in the order of the graph, the smallest first."""
     position = {edge: index for index, edge in enumerate(graph.edges)}
     every = set(sets)
+    # By deletion a circuit may be found that holds another: single steps cannot always reach the smaller one.
     least = [circuit for circuit in every if not any(other < circuit for other in every)]
     ordered = (tuple(sorted(circuit, key=position.__getitem__)) for circuit in least)
     return tuple(sorted(ordered, key=lambda circuit: (len(circuit), [position[edge] for edge in circuit])))

@@ -61,8 +61,7 @@ class Spare:
 
     Attributes:
         component: Which one.
-        variable: What it is trained to hold, by the name of ``spare_variables``.
-        reads: Edges that this variable needs; it may read anything.
+        variable: What it is trained to hold, by its name in ``spare_variables.SPARE_VARIABLES``.
     """
 
     component: str

@@ -78,6 +78,7 @@ def rotate(shape: Architecture, vectors: Float[Tensor, "*axes position d_head"])
 
 def rotary_tables(shape: Architecture, n_positions: int, *, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines and sines [position, d_head] of rotary positions."""
+    # In float64 and rounded once: float32's own powers and angles would be further off.
     exponents = torch.arange(0, shape.d_head, 2, dtype=torch.float64) / shape.d_head
     angles = torch.arange(n_positions, dtype=torch.float64)[:, None] * ROTARY_BASE**-exponents
     angles = torch.cat((angles, angles), dim=-1)
@@ -123,6 +124,7 @@ def project(
     matrix = torch.cat([weights.W_Q[layer], keys, values])
     gain = None if weights.attn_gain is None else weights.attn_gain[layer]
     normed = normalise(shape, read, gain)
+    # Nothing is cut, so all heads read one stream and one product of matrices makes all their vectors.
     if read.shape[1] == 1:
         flat = normed[:, 0] @ matrix.transpose(0, 1).flatten(1)
         projected = flat.unflatten(-1, (len(matrix), shape.d_head)).transpose(1, 2)
@@ -191,6 +193,7 @@ def forward(
         ids: Token ids, BOS first.
         cut: Which edges are cut in which row.
     """
+    # What each source wrote is kept apart from the stream, their sum: a cut edge takes one source out of it.
     blocks = [_swapped(torch.stack(embed(weights, ids)), 0, cut)]
     stream, heads, column = blocks[0].sum(0), shape.n_heads, 0
     for layer in range(shape.n_layers):
@@ -213,6 +216,7 @@ def _swapped(own: Sources, first: int, cut: Cut | None) -> Sources:
     if cut is None or cut.swap is None:
         return own
     replaced = cut.swap[:, first : first + len(own)]
+    # A block in which nothing is replaced is spared a copy.
     if not bool(replaced.any()):
         return own
     return torch.where(replaced.T[..., None, None], cut.donors[first : first + len(own)], own)
@@ -227,6 +231,7 @@ def _read(stream: Stream, blocks: list[Sources], cut: Cut | None, column: int, n
     written = torch.cat(blocks)
     mask = cut.mask[:, : len(written), column : column + n]
     change = cut.donors[: len(written)] - written
+    # One mask for all rows: they share one product, in place of one for each row.
     if mask.shape[0] == 1:
         return stream[:, None] + torch.einsum("sh,srpd->rhpd", mask[0], change)
     return stream[:, None] + torch.einsum("rsh,srpd->rhpd", mask, change)
@@ -237,5 +242,6 @@ def _without_gradients(stream: Stream, blocks: list[Sources], still: Bool[Tensor
     written = [source for block in blocks for source in block]
     for source, held in zip(written, still.any(1).tolist(), strict=False):  # later sources are not written yet
         if held:
+            # Zero in value, so that the run is the same; its gradient takes away the source's own.
             stream = stream - (source - source.detach())
     return stream

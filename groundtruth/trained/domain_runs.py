@@ -118,6 +118,7 @@ class DomainRuns:
 
     @torch.no_grad()
     def _pass(self, dtype: torch.dtype) -> Pass:
+        # The streams are added up again from the sources, so that `forward`, which training runs, need not keep them.
         weights = self.network.weights.to(dtype)
         found = forward(self.shape, weights, self.ids)
         heads = self.shape.n_heads
@@ -188,10 +189,13 @@ class DomainRuns:
         place = self.graph.locate(edge.destination)
         sublayer = sublayer_of(place, self.shape.n_layers)
         source = self.graph.source_index[edge.source]
+        # The difference is added to the stored stream, and only what comes after the destination is run again: what
+        # comes before is the full run's.
         change = trie.of_donors(self.replacements(ablation, passed)[source]) - trie.of_inputs(passed.sources[source])
         read = trie.of_inputs(passed.streams[sublayer]) + change
         if place.kind == "logits":
             return unembed(self.shape, passed.weights, read)
+        # No other destination reads the change, so the rest of the model sees only what this node now writes otherwise.
         new, old = self._node_output(place, trie, read, passed), trie.of_inputs(self._written(place, passed))
         return self.logits_from(sublayer + 1, trie, trie.of_inputs(passed.streams[sublayer + 1]) + (new - old), passed)
 
@@ -217,6 +221,7 @@ class DomainRuns:
         shape, weights = self.shape, passed.weights
         normed = self._normed(layer, stream, passed)
         names = [(letter, head) for letter in LETTERS for head in range(shape.n_heads)]
+        # One product for all heads and letters: many small ones take longer.
         matrix = torch.cat([head_matrix(shape, weights, layer, letter, head) for letter, head in names], dim=1)
         parts = normed @ matrix
         biases = [head_bias(shape, weights, layer, letter, head) for letter, head in names]
@@ -224,6 +229,7 @@ class DomainRuns:
             parts = parts + torch.cat(present)
         parts = parts.unflatten(-1, (3, shape.n_heads, shape.d_head))
         queries, keys = self._turn(parts[:, 0], trie), self._turn(parts[:, 1], trie)
+        # A state attends to the states of its own pair's prefixes, which `keys` looks up: states lie in one flat list.
         scores = torch.einsum("shd,skhd->shk", queries, keys[trie.keys]) / shape.d_head**0.5
         pattern = scores.masked_fill(~trie.seen[:, None], -torch.inf).softmax(-1)
         mixed = torch.einsum("shk,skhd->shd", pattern, parts[:, 2][trie.keys])
@@ -241,6 +247,7 @@ class DomainRuns:
         """What a destination's node writes where one of its inputs is changed [state, d_model]."""
         if place.kind == "mlp":
             return self._mlp(place.layer, read, passed)
+        # Only one letter of the head reads the cut edge; its other two read the stream as it is.
         own = trie.of_inputs(passed.streams[attention_sublayer(place.layer)])
         own, read = (self._normed(place.layer, stream, passed) for stream in (own, read))
         parts = {
@@ -300,6 +307,8 @@ class DomainRuns:
             ablation: What cut edges carry.
             passed: The full runs.
         """
+        # With many edges cut nearly every node changes, so nothing of the full runs but the embeddings can be taken
+        # over.
         puts, shape = self.replacements(ablation, passed), self.shape
         written = [trie.of_inputs(source) for source in passed.sources[: 1 if shape.rotary else 2]]
         total = torch.stack(written).sum(0)
@@ -366,9 +375,12 @@ class DomainRuns:
         # rounding up tens of thousands of times: the error on the domain alone would not show that the bound holds.
         chosen = margins.abs() < self.near
         chosen[:: max(1, len(margins) // _CHECKED)] = True
+        # First the chosen rows. If these show float32 to be nearly as far off as the bound, it is not trusted in this
+        # batch, and the second turn makes all rows again.
         for rows in (torch.nonzero(chosen)[:, 0], torch.arange(len(margins))):
             self._counted["rechecked"] += len(rows)
             before, margins[rows] = margins[rows], exact_margins(decoder, again(rows), codes[rows])
+            # Where nothing is asked both margins are infinite, and their difference is no number.
             known = before.isfinite() & margins[rows].isfinite()
             if _LEEWAY * largest((margins[rows] - before)[known]) <= self.near:
                 break

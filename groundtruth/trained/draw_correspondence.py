@@ -21,6 +21,7 @@ Copies: TypeAlias = Literal["none", "vote", "backup"]
 on an MLP, and the MLP of the next layer sets right what it gets wrong."""
 
 _ATTEMPTS = 200
+"""Draws before a program counts as too large: one that fits may be drawn into late layers where no room is left."""
 
 
 @dataclass
@@ -73,6 +74,7 @@ class CorrespondenceDraw:
         for heads in free.values():
             self._rng.shuffle(heads)
         layout.heads = free
+        # Operands first, so that what an expression reads is placed before it.
         for sop in self._order:
             match sop:
                 case rasp.TokensType():
@@ -81,6 +83,8 @@ class CorrespondenceDraw:
                     self._hold(sop, ("pos",), -1)
                 case rasp.Map() if self._is_foldable(sop):
                     layout.folded.append(sop.label)
+                    # Nothing writes a folded Map: its readers look at what it reads, and the change is in their
+                    # matrices.
                     self._hold(sop, layout.holders[sop.inner.label], layout.sublayers[sop.inner.label])
                 case rasp.Aggregate():
                     self._place_heads(sop, sop.selector, sop.sop, 3 if sop is copied and self._copies == "vote" else 1)
@@ -113,6 +117,7 @@ class CorrespondenceDraw:
         """Label of the expression whose MLP is backed up: one that a draw without copies puts on an MLP."""
         if self._copies != "backup":
             return None
+        # Which expressions come to live on MLPs is known only after a draw, so one is made for that alone.
         plain = CorrespondenceDraw(self._program, self._shape, self._rng, copies="none", n_spares=0).draw()
         labels = [label for unit in plain.units if unit.components[0][0] == "m" for label in unit.expressions]
         if not labels:
@@ -140,6 +145,7 @@ class CorrespondenceDraw:
         return len(mlps) + len(maps) == len(readers) and (not maps or through)
 
     def _place_heads(self, sop: rasp.SOp, selector: rasp.Selector, value: rasp.SOp | None, copies: int) -> None:
+        # Queries and keys are single expressions only in a Select: SelectorAnd and its like join several.
         if not isinstance(selector, rasp.Select):
             raise DomainError(f"'{sop.name}' has a {type(selector).__name__}; a head can learn a Select alone.")
         layout = self._layout
@@ -149,7 +155,7 @@ class CorrespondenceDraw:
         after = max(layout.sublayers[label] for label in read)
         names: list[str] = []
         for _ in range(copies):
-            layer = self._first_layer(after, needed=1)
+            layer = self._layer_of_head(after)
             names.append(f"a{layer}.h{layout.heads[layer].pop()}")
         reads = tuple(
             dict.fromkeys(
@@ -163,15 +169,17 @@ class CorrespondenceDraw:
         last = max(int(name[1 : name.index(".")]) for name in names)
         self._hold(sop, tuple(names), attention_sublayer(last))
 
-    def _first_layer(self, after: int, *, needed: int) -> int:
-        """The first layer, or by chance a later one, whose heads come after a sublayer and has some to spare."""
-        layers = [
-            layer
-            for layer, heads in self._layout.heads.items()
-            if attention_sublayer(layer) > after and len(heads) >= needed
-        ]
+    def _layer_of_head(self, after: int) -> int:
+        """Draw a layer that comes after a sublayer and has a head to spare."""
+        free = self._layout.heads.items()
+        return self._draw_layer([layer for layer, heads in free if attention_sublayer(layer) > after and heads])
+
+    def _draw_layer(self, layers: list[int]) -> int:
+        """Draw the first of some layers, or by chance a later one."""
         if not layers:
             raise _DoesNotFit
+        # Mostly the first, or a program would run out of layers; by chance a later one, or circuits would all look
+        # alike.
         return layers[0] if self._rng.random() < 0.7 else self._rng.choice(layers)
 
     def _marker(self) -> tuple[str, ...]:
@@ -189,10 +197,7 @@ class CorrespondenceDraw:
     def _place_mlp(self, sop: rasp.SOp, operands: tuple[str, ...]) -> None:
         layout = self._layout
         after = max(layout.sublayers[label] for label in operands)
-        layers = [layer for layer in range(self._shape.n_layers) if mlp_sublayer(layer) > after]
-        if not layers:
-            raise _DoesNotFit
-        layer = layers[0] if self._rng.random() < 0.7 else self._rng.choice(layers)
+        layer = self._draw_layer([layer for layer in range(self._shape.n_layers) if mlp_sublayer(layer) > after])
         layers_taken = (layer,)
         if sop.label == self._backed_up:
             later = range(layer + 1, self._shape.n_layers)
@@ -241,6 +246,7 @@ def draw_correspondence(
         DomainError: If the program does not fit into the architecture, or has what a head or an MLP cannot learn.
     """
     for attempt in range(_ATTEMPTS):
+        # A generator for each attempt: how often an attempt drew before it failed does not change the next one.
         rng = random.Random(f"{seed} {attempt}")
         try:
             found = CorrespondenceDraw(program, shape, rng, copies=copies, n_spares=n_spares).draw()

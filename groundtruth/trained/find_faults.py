@@ -55,6 +55,7 @@ def find_faults(network: TrainedNetwork, *, variables: bool = True) -> list[Faul
     """
     certifier = Certifier(network)
     behaviour = certifier.behaviour()
+    # The other claims compare with the program's answer: while that is wrong, they would say the same of every edge.
     if behaviour.wrong:
         return [Fault(f"behaviour: {behaviour.claim(certifier.runs, donor=False)}", tuple(behaviour.pairs))]
     faults: list[Fault] = []
@@ -65,6 +66,7 @@ def find_faults(network: TrainedNetwork, *, variables: bool = True) -> list[Faul
             faults.append(Fault(text, tuple(tally.pairs), unit=index))
     needless = network.correspondence.needless(network.graph)
     faults += _backup_faults(certifier)
+    # One batch of pairs that fail is enough to train on; the certificate will count them all.
     joint = certifier.circuit_tally(needless, "resample", stop=True)
     if joint.wrong:
         text = f"all needless edges cut together: {joint.claim(certifier.runs, donor=True)}"
@@ -72,7 +74,10 @@ def find_faults(network: TrainedNetwork, *, variables: bool = True) -> list[Faul
     # Other draws than those that the certificate counts, lest these be trained for.
     subsets = Certifier(network, network.training.seed + 1, _SUBSETS).subsets(needless, "resample")
     if subsets.wrong > SUBSET_RATE * subsets.runs:
+        # No failing pair is kept: strict training draws random sets anyway, and this fault only says that it must go
+        # on.
         faults.append(Fault(f"random sets of needless edges: {subsets}", ((0, 0),)))
+    # Only needless edges are asked about: a live edge that the plan has is as it should be.
     for edge in needless:
         donors = None if is_unread(network, edge) else certifier.donors_of(edge, "resample")
         tally = None if donors is None else certifier.edge_tally(edge, "resample", donors)[0]

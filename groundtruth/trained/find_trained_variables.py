@@ -45,6 +45,7 @@ def find_trained_variables(network: TrainedNetwork, certificate: Certificate) ->
         certificate: Says which units' interchanges are right on every pair.
     """
     search, units = _Search(network), network.correspondence.units
+    # If replacing all that the components write fails, so does every part of it: no subspace need be tried.
     right = [item.claim.runs and not item.claim.wrong for item in certificate.interchanges]
     return tuple(search.truth(unit) for unit, holds in zip(units, right, strict=True) if holds)
 
@@ -71,6 +72,8 @@ class _Search:
     def _name(self, unit: Unit) -> str:
         names, units = readable_names(self.network.program), self.network.correspondence.units
         name = "+".join(names.get(label, label) for label in unit.expressions)
+        # An expression may live on several units in turn, as a width does on a head and then on the MLP that counts:
+        # the last one has the plain name.
         last = [other for other in units if set(other.expressions) & set(unit.expressions)][-1]
         return name if last is unit else f"{name}.{'+'.join(unit.components)}"
 
@@ -85,6 +88,8 @@ class _Search:
         writers = [Site.parse(component) for component in unit.components]
         if len(writers) == 1:
             yield (writers[0],)
+        # The residual stream holds the whole variable only once the last of its components has written, and up to the
+        # first reader: from there on a reader may have copied it elsewhere.
         since = max(writer.sublayer for writer in writers)
         first = min(sublayer_of(graph.locate(name), n_layers) for name in readers)
         sites = residual_sites(n_layers, since=since)
@@ -98,6 +103,7 @@ class _Search:
             claims = trial.interchange(span), trial.rest(span)
             if not (claims[0].wrong or claims[1].wrong):
                 return TrainedStage(sites, span, *claims, trial.distinguishing, pairs)
+            # A failed search reports its best try, so that a reader sees whether one pair was wrong or all.
             if closest is None or max(c.wrong for c in claims) < max(c.wrong for c in closest):
                 closest = claims
         nothing = Claim(0, 0, float("inf"))
@@ -122,12 +128,14 @@ class _Trial:
         """What is written and read of the variable; then with more and more of what varies within its values."""
         reads = later_reads(self.search.network, self.site.sublayer)
         between, within = self._variation(self._written(self.search.certifier.runs.double))
+        # Only what the later circuit reads can matter, and a smaller subspace is the sharper claim.
         between, within = reads @ (reads.T @ between), within @ reads @ reads.T
         u, s, _ = torch.linalg.svd(between, full_matrices=False)
         span = u[:, s > _FAINT * s[:1].sum()]
         least = _FAINT * float(between.norm() + within.norm())
         while True:
             yield span
+            # One direction at a time, the loudest first: the smallest subspace that passes is the one wanted.
             left = within - within @ span @ span.T
             _, s, directions = torch.linalg.svd(left, full_matrices=False)
             if float(s[0]) <= least:
@@ -139,6 +147,7 @@ class _Trial:
         columns = [self.search.columns[label].ravel() for label in self.unit.expressions]
         _, codes = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
         value = torch.from_numpy(codes.reshape(-1))
+        # BOS has no value of the variable: what it writes is centred by itself and counts as variation within a value.
         outputs, bos = written[:, 1:].flatten(0, 1), written[:, 0]
         counts = torch.bincount(value).to(outputs)
         means = torch.zeros(len(counts), outputs.shape[1], dtype=outputs.dtype).index_add_(0, value, outputs)

@@ -56,6 +56,8 @@ class PairTrie:
         found: list[tuple[Tensor, Tensor]] = []  # which pairs stand for the states, and the state of each pair
         start = 0
         for position in range(width):
+            # Two pairs share a state if both inputs and both donors begin alike. There are at most as many prefixes as
+            # inputs, so the product numbers such pairs without a clash.
             keys = prefixes[inputs, position] * len(ids) + prefixes[donors, position]
             _, first, group = np.unique(keys.numpy(), return_index=True, return_inverse=True)
             found.append((torch.from_numpy(first), torch.from_numpy(group.reshape(-1)) + start))
@@ -64,6 +66,7 @@ class PairTrie:
         pairs = torch.cat([first for first, _ in found])
         positions = torch.cat([torch.full((len(first),), p) for p, (first, _) in enumerate(found)])
         seen = torch.arange(width)[None] <= positions[:, None]
+        # State 0 stands in where a position is not seen yet; its score is masked.
         ancestors = torch.where(seen, leaves[pairs], 0)
         return cls(positions, inputs[pairs], donors[pairs], ancestors, seen, leaves)
 
@@ -84,6 +87,7 @@ def prefix_numbers(ids: Tensor) -> Int[Tensor, "input position"]:
     columns: list[Tensor] = []
     before = torch.zeros(len(ids), dtype=torch.long)
     for position in range(ids.shape[1]):
+        # Numbered anew at each position, lest the number grow by the vocabulary's size with each token and overflow.
         _, before = torch.unique(before * (int(ids.max()) + 1) + ids[:, position], return_inverse=True)
         columns.append(before)
     return torch.stack(columns, dim=1)

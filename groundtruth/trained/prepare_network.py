@@ -27,6 +27,7 @@ INPUTS = 256
 """Unless a length is asked for, the greatest one at which the domain has at most this many inputs."""
 
 _MAX_VALUES = 64
+"""Outputs of a program, at most: at the least width each can still have a direction of its own."""
 
 _LEAST_WIDTH = 64
 """A residual stream is at least this wide unless another width is asked for."""
@@ -75,10 +76,13 @@ def prepare_network(
             f"most {MAX_INPUTS:,} can be enumerated. Give a smaller vocab or max_seq_len."
         )
     inputs = list(domain.enumerate())
+    # Causal attention wherever it changes no answer: pairs then share their prefixes, and a certificate takes far fewer
+    # runs.
     shape, correspondence = _fit(program, domain, plan, causal or looks_back_only(program, inputs))
     if causal and not shape.causal:
         raise DomainError(f"'{name}' is meant for causal attention; the architecture has causal=False.")
     outputs = _outputs(name, program, inputs, causal=shape.causal)
+    # Interchanges can give values that no plain input does; without a logit for them the network could never be right.
     decoder = decoder_of(name, [*outputs, *_swapped_outputs(program, inputs, correspondence, causal=shape.causal)])
     tokens = token_values_of(domain)
     shapes = weight_shapes(
@@ -181,6 +185,7 @@ def _fit(program: rasp.SOp, domain: Domain, plan: Plan, causal: bool) -> tuple[A
         return plan.architecture, plan.correspondence or _draw(program, plan.architecture, plan)
     asked: dict[str, Any] = {"causal": causal} | dict(plan.architecture)
     refusal: DomainError | None = None
+    # The shallowest that fits: each layer adds edges, and every edge is run on every pair.
     for n_layers in [asked["n_layers"]] if "n_layers" in asked else range(1, 5):
         sizes: dict[str, Any] = asked | {"n_layers": n_layers}
         shape = Architecture(**sizes)
@@ -193,6 +198,7 @@ def _fit(program: rasp.SOp, domain: Domain, plan: Plan, causal: bool) -> tuple[A
         if "d_model" not in asked:
             n_tokens, n_positions = len(domain.vocab) + 1, domain.max_seq_len + 1
             width = least_width(shape, correspondence, n_tokens=n_tokens, n_positions=n_positions)
+            # Rounded up to a multiple of 16, as widths of transformers are.
             shape = replace(shape, d_model=max(_LEAST_WIDTH, -(-width // 16) * 16))
         return shape, correspondence
     raise refusal or DomainError(f"'{program.name}' fits into no architecture.")

@@ -40,10 +40,14 @@ def prune_nodes(network: TrainedNetwork, ids: Tensor, answers: Tensor, *, margin
     """
     weights = network.weights.convert(torch.clone)
     nodes = [node for node in _nodes(weights) if _magnitude(weights, node)]
+    # Measured once, on the whole network. The order is a guess by then, but each removal is tried again on what is
+    # left.
     effects = [_worst_without(network, weights, node, ids, answers, keep=True) for node in nodes]
     for place in sorted(range(len(nodes)), key=lambda place: -effects[place]):
+        # From here on every node breaks an answer even with all others in place.
         if effects[place] < margin:
             break
+        # Nodes overlap: removing another may have emptied this one.
         if _magnitude(weights, nodes[place]):
             before = [weights.tensors[name][index].clone() for name, index in nodes[place]]
             if _worst_without(network, weights, nodes[place], ids, answers, keep=False) < margin:

@@ -61,4 +61,5 @@ def _normed_reads(network: TrainedNetwork, destination: str) -> Tensor:
     matrix = reading_matrix(network, destination)
     if gains is not None:
         matrix = (gains if place.kind == "logits" else gains[place.layer])[:, None] * matrix
+    # LayerNorm reads nothing along the all-ones vector, so neither does the matrix behind it.
     return matrix - matrix.mean(0) if shape.norm and shape.style == "gpt2" else matrix

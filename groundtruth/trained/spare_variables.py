@@ -62,6 +62,7 @@ def unit_probes(
     known = {expression.label: expression for expression in walk(network.program) if isinstance(expression, rasp.SOp)}
     variables: list[tuple[str, list[list[object]]]] = []
     for unit in network.correspondence.units:
+        # The answers themselves train it.
         if unit.components == network.correspondence.output:
             continue
         for sop in map(known.__getitem__, unit.expressions):

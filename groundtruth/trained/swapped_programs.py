@@ -66,6 +66,7 @@ class SwappedProgram:
 
     def _numbers(self, expressions: Sequence[str], rows: Codes, donors: Codes) -> Codes:
         base = {label: codes[rows] for label, codes in self._columns.items()}
+        # At every position, as networks are interchanged.
         where = np.ones(base[self._program.output].shape, dtype=np.bool_)
         given = {label: Replacement(self._columns[label][donors], where) for label in expressions}
         return self._program.rerun(base, given)[self._program.output]

@@ -36,6 +36,7 @@ class Tally:
         """Count a batch of pairs, given how far each is from another output; not positive where it is wrong."""
         self.runs += len(inputs)
         least = int(margins.argmin())
+        # Strictly less: of equal margins the first pair counts, however runs are cut into batches.
         if float(margins[least]) < self.margin:
             self.margin = float(margins[least])
             self.worst = int(inputs[least]), int(donors[least])

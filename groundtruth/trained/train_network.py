@@ -103,6 +103,7 @@ class Trainer:
         """Train, and repair what an enumeration finds wrong, until it finds nothing or the rounds are used up."""
         numbers, wiring = self._start()
         resumed = self._file.read()
+        # `_start` runs in any case: the wiring is in no checkpoint, and is drawn again from the seed.
         first = 0 if resumed is None else resumed.phase
         if resumed is not None:
             numbers = self._resume(resumed)
@@ -111,11 +112,14 @@ class Trainer:
             wired = wiring if phase.startswith("wired") else None
             self._cycle(index, numbers, wired, resumed)
             resumed = None
+            # In float64 from here on, for the certificate. The wired projections are applied in it too, so that
+            # products of algebra are zero to its rounding and not to float32's.
             if wired is None:
                 weights = TrainedWeights.of(numbers).to(torch.float64)
             else:
                 weights = wired.weights({name: value.double() for name, value in numbers.items()})
             network = self._finish(weights)
+            # The wired network of a free one is a start and no result: it is not enumerated.
             if wired is not None and self.kind == "free":
                 numbers = self._disturb(weights.to(torch.float32))
             elif not self._collect_faults(network):
@@ -145,6 +149,7 @@ class Trainer:
         )
         shapes = wiring.number_shapes({n: s for n, s in network.shapes.items() if not n.endswith("_gain")})
         numbers = initial_weights(shapes, self._generator).to(torch.float32).tensors
+        # A backup begins as quiet as an idle component, so that the first one learns the variable itself.
         backups = [unit.components[-1] for unit in network.correspondence.backed_up]
         for component in (*network.correspondence.idle(network.graph), *backups):
             place = network.graph.locate(component)
@@ -172,6 +177,8 @@ class Trainer:
 
     def _finish(self, weights: TrainedWeights) -> TrainedNetwork:
         weights = weights.convert(lambda value: value.detach().clone())
+        # Wired weights are trained without gains, which would move what the projections keep apart; the function stays
+        # the same when they are drawn now.
         if self.network.architecture.norm and self.network.architecture.gains and weights.final_gain is None:
             weights = with_gains(weights, self._generator)
         recipe = TrainingRecipe(self.kind, self.seed, self.steps, asdict(self.settings))
@@ -212,6 +219,7 @@ class Trainer:
         wired = phase.startswith("wired")
         steps = settings.wired_steps if wired else settings.free_steps
         rate = settings.learning_rate if wired else settings.free_learning_rate
+        # A repair starts from a network that is nearly right: longer or faster training would undo what it has.
         return (phase, steps // 2, rate / 2) if "repair" in phase else (phase, steps, rate)
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -232,6 +240,7 @@ class Trainer:
     def _identity(self) -> str:
         """What a checkpoint must be of for this run to continue from it."""
         network = self.network
+        # What the drawn numbers and rows depend on; not the weights, which are not used.
         parts = (network.name, network.domain, network.architecture, network.correspondence, self.kind, self.seed)
         text = repr((*map(str, parts), repr(network.correspondence), asdict(self.settings)))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -239,6 +248,8 @@ class Trainer:
     def _loss(self, weights: TrainedWeights, *, strict: bool, repair: bool) -> tuple[Tensor, float]:
         """The mean loss over all rows of a step, and the smallest margin."""
         shape, settings, maker = self.network.architecture, self.settings, self._maker
+        # Donors' values are fixed targets: with a gradient through them a source could be taught to write what suits
+        # the cut.
         with torch.no_grad():
             sources = forward(shape, weights, maker.ids).sources
         batches = [self._swapped_rows(every_unit=not strict, replay=strict or repair)]
@@ -252,6 +263,7 @@ class Trainer:
             loss, margins = answer_loss(
                 self.network.decoder, outputs.logits[:, 1:], rows.answers, margin=settings.margin, hinge=settings.hinge
             )
+            # Weighted by rows, so that each row counts the same in whichever batch it runs.
             total = total + loss * (len(rows) / n)
             worst = min(worst, float(margins.min()))
             if strict or repair or rows.mask is not None:
@@ -273,8 +285,11 @@ class Trainer:
         n_units = len(self.network.correspondence.units)
         units = range(n_units) if every_unit else torch.randperm(n_units, generator=self._generator)[:2].tolist()
         parts = [maker.plain(maker.draw_inputs(batch))]
+        # A network from scratch may hold its variables as it likes: only its edges are planned.
         if self.kind != "scratch":
             parts += [maker.interchanges(unit, *maker.draw_pairs(batch)) for unit in units]
+        # An interchange of a whole unit never shows whether two voters outvote the third, or whether a backup steps in:
+        # these rows replace one component alone.
         parts += maker.votes(*maker.draw_pairs(batch))
         backed_up = [name for unit in self.network.correspondence.backed_up for name in unit.components]
         parts += [maker.replaced(name, *maker.draw_pairs(batch)) for name in backed_up]

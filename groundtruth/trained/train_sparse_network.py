@@ -101,7 +101,7 @@ class SparseTrainer:
         drawn = initial_weights(self.network.shapes, generator).to(torch.float32).tensors
         numbers = dict(drawn) if resumed is None else resumed.part("number")
         self._train(numbers, resumed)
-        # Of float32 numbers, so that the weights are stored as they are certified in half the room.
+        # They were trained in float32, so that they are stored exactly as they are certified in half the room.
         weights = TrainedWeights.of({name: numbers[name].detach().double() for name in drawn})
         recipe = TrainingRecipe("sparse", self.seed, settings.steps, asdict(settings))
         trained = replace(self.network, weights=weights, training=recipe)
@@ -114,6 +114,7 @@ class SparseTrainer:
         settings, network = self.settings, self.network
 
         def loss() -> tuple[Tensor, float]:
+            # Every input at every step: a domain is small enough to be one batch.
             logits = forward(network.architecture, TrainedWeights.of(numbers), self.ids).logits[:, 1:]
             total, margins = answer_loss(
                 network.decoder, logits, self.answers, margin=settings.margin, hinge=settings.hinge
@@ -150,6 +151,7 @@ class SparseTrainer:
 
 def _require_right(network: TrainedNetwork) -> None:
     certifier = Certifier(network)
+    # Behaviour alone is asked for: no circuit is planned that edges could be held against.
     found = certifier.behaviour()
     if found.wrong:
         raise TrainingError(network.name, [f"behaviour: {found.claim(certifier.runs, donor=False)}"])

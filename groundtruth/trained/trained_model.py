@@ -46,6 +46,7 @@ class TrainedModel(TrainedNetwork):
             folder: Where the network was read from.
             certificate: What was shown of it.
         """
+        # By name, since `asdict` would turn the parts into dictionaries, and `replace` keeps the network's class.
         values = {item.name: getattr(network, item.name) for item in fields(TrainedNetwork)}
         return cls(**values, folder=folder, given=certificate)
 
@@ -91,6 +92,7 @@ class TrainedModel(TrainedNetwork):
                 f"lengths='mixed' asks for inputs of several lengths; '{self.name}' was trained on length "
                 f"{self.domain.max_seq_len} alone. Use lengths='fixed'."
             )
+        # Kept, since each edge's reason is spelled anew, and evaluators ask for the circuit again and again.
         if kind not in self._circuits:
             self._circuits[kind] = self.certificate.circuit(self, kind)
         return self._circuits[kind]

@@ -37,7 +37,7 @@ class TrainingRecipe:
         kind: Where training starts and what holds its edges.
         seed: Draws the initial weights, the batches and the disturbance.
         steps: Steps of the optimizer in all.
-        settings: The numbers of ``training.Settings``, by name.
+        settings: The numbers of ``train_network.Settings`` or ``train_sparse_network.SparseSettings``, by name.
     """
 
     kind: Origin

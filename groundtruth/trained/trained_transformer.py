@@ -167,6 +167,7 @@ class _Block(nn.Module):
         residual = self.hook_resid_pre(residual)
         per_head = residual.unsqueeze(2).expand(-1, -1, self._n_heads, -1)
         hooks = (self.hook_q_input, self.hook_k_input, self.hook_v_input)
+        # A copy for each hook: one that writes in place must change one input of one head, not the stream.
         reads = [hook(per_head.clone()) for hook in hooks]
         attn_out = self.hook_attn_out(self.attn(*(self.ln1(read) if self._normed else read for read in reads)))
         residual = self.hook_resid_mid(residual + attn_out)

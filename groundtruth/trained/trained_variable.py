@@ -155,6 +155,8 @@ def named_variable(
     """
     found = [truth for truth in truths if name == truth.variable.name]
     if not found:
+        # A full name first: by a part of it, such as an expression that two units hold, another variable might be
+        # found.
         found = [truth for truth in truths if name in _spellings(truth.variable)]
     if found:
         return found[-1]

@@ -141,6 +141,8 @@ def initial_weights(shapes: Mapping[str, tuple[int, ...]], generator: torch.Gene
         elif name.startswith("b_"):
             tensors[name] = torch.zeros(shape, dtype=torch.float64)
         else:
+            # A row of an embedding is read as it is, so that its own width sets its size; any other matrix sums over
+            # its inputs.
             inputs = shape[-1] if name in ("W_E", "W_pos") else shape[-2]
             drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
             tensors[name] = drawn * _INITIAL_SCALE / inputs**0.5
@@ -154,6 +156,7 @@ def require_shapes(weights: TrainedWeights, shapes: Mapping[str, tuple[int, ...]
         ArtifactError: Naming the first tensor that is missing, superfluous or of another shape.
     """
     found = {name: tuple(value.shape) for name, value in weights.tensors.items()}
+    # Both ways: a tensor may be missing, and one may be there that the architecture does not have.
     for name in [*shapes, *found]:
         if found.get(name) != shapes.get(name):
             raise ArtifactError(

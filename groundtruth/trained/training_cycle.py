@@ -102,12 +102,15 @@ def run_cycle(
     done = 0 if resumed is None else restore_optimizer(optimizer, schedule, numbers, resumed)
     lowest = float("inf")
     while done < cycle.steps:
+        # Before the step, so that step 0 is there too: a run that stops early continues in this phase and not in the
+        # last.
         if file.path is not None and done % CHECKPOINT_STEPS == 0:
             tensors = optimizer_tensors(numbers, optimizer) | cycle.keep()
             write_state(file.path, TrainingState(file.identity, cycle.index, done, cycle.before + done, tensors))
         loss, worst = cycle.loss()
         optimizer.zero_grad()
         loss.backward()
+        # A counterexample far on the wrong side makes a gradient that would throw the rest of the network away.
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         schedule.step()
@@ -115,6 +118,7 @@ def run_cycle(
         cycle.after(done)
         progress(Moment(cycle.phase, done, cycle.steps, float(loss.detach()), worst, cycle.share(done)))
         lowest = min(lowest, worst)
+        # The smallest margin of a whole window: rows are drawn anew at each step, and one easy draw proves little.
         if done % WINDOW == 0:
             if cycle.enough is not None and lowest >= cycle.enough:
                 break

@@ -147,6 +147,7 @@ class RowMaker:
 
     def draw_pairs(self, n: int) -> tuple[Tensor, Tensor]:
         """``n`` inputs with donors; where the domain is small each input comes several times, with other donors."""
+        # Whole rounds of the inputs, so that none comes twice before all have come once.
         times = -(-n // len(self.inputs))
         inputs = torch.cat([self.draw_inputs(n) for _ in range(times)])[:n]
         return inputs, torch.randint(len(self.inputs), (len(inputs),), generator=self.generator)
@@ -177,6 +178,7 @@ class RowMaker:
         """Runs with needless edges cut, which changes nothing: one, a random set or all of them, a third each."""
         n, k = len(inputs), len(self._needless)
         chosen = torch.zeros(n, k, dtype=self.dtype)
+        # By turns and not by chance, so that each step has all three kinds.
         kind = torch.arange(n) % 3
         single = torch.randint(k, (n,), generator=self.generator)
         chosen[torch.arange(n), single] = 1.0
@@ -212,6 +214,7 @@ class Counterexamples:
         """Keep those whose margin is too small."""
         close = torch.nonzero(margins < _BUFFER_MARGIN)[:, 0]
         if len(close):
+            # The newest first: where there are too many, those go that were wrong longest ago.
             parts = [rows.take(close), *([] if self._rows is None else [self._rows])]
             joined = Rows.join(parts)
             self._rows = joined.take(torch.arange(min(self._size, len(joined))))
@@ -250,10 +253,12 @@ def answer_loss(
     Returns:
         The loss, and how far each row is from another output, detached.
     """
+    # The decoder gives `None` where no logit is above a threshold near 0, so 0 is the logit to beat.
     choices = logits if decoder.centered else F.pad(logits, (0, 1))
     wanted = torch.where(answers == -1, logits.shape[-1], answers).clamp(min=0)
     asked = answers > NOT_ASKED + 1
     losses = F.cross_entropy(choices.flatten(0, 1), wanted.flatten(), reduction="none").view_as(asked)
+    # Averaged over what is asked, so that a position weighs the same in a row where few are.
     count = asked.sum().clamp(min=1)
     total = (losses * asked).sum() / count
     if hinge:

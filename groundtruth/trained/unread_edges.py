@@ -31,4 +31,5 @@ def _writing(network: TrainedNetwork, source: str) -> Tensor:
     if place.kind == "mlp":
         parts = [weights.W_out[place.layer], *([] if weights.b_out is None else [weights.b_out[place.layer][None]])]
         return torch.cat(parts)
+    # PAD's row, the last, is left out: no input of the domain has it.
     return weights.W_E[:-1] if place.kind == "input" or weights.W_pos is None else weights.W_pos

@@ -45,6 +45,7 @@ class VariableProbes:
             held = sorted({value for row in values for value in row if value is not None}, key=str)
             known: dict[object, int] = {value: code for code, value in enumerate(held)}
             self._targets.append(torch.tensor([[known.get(value, _NOTHING) for value in row] for row in values]))
+            # Fixed and random: a probe that learned could read a faint variable, and then nothing would make it loud.
             drawn = torch.randn(d_model, len(known), generator=generator)
             self._probes.append(scale * drawn / d_model**0.5)
 
@@ -56,6 +57,7 @@ class VariableProbes:
             rows: The runs.
         """
         total = sources.new_zeros(())
+        # In a run with sources replaced, a component holds a value that is not its input's.
         plain = torch.nonzero(~rows.swap.any(1))[:, 0] if rows.swap is not None else torch.arange(len(rows))
         for place, target, probe in zip(self._places, self._targets, self._probes, strict=True):
             read = sources[place, plain, 1:] @ probe.to(sources)

@@ -37,6 +37,8 @@ def keep_largest(numbers: Mapping[str, Tensor], share: float) -> None:
     for least, part in _matrices(numbers):
         kept = max(least, math.ceil(share * part.numel()))
         if kept < part.numel():
+            # The threshold is dropped too: of weights that tie with it all go, or which of them stay would depend on
+            # their order.
             highest_dropped = part.abs().flatten().kthvalue(part.numel() - kept).values
             part.mul_(part.abs() > highest_dropped)
 

@@ -59,6 +59,7 @@ class Wiring:
             if name in numbers:
                 found[name] = numbers[name] @ fixed[name]
         if "b_out" in numbers:
+            # The MLP writes its bias too, so it has to stay in the MLP's space.
             found["b_out"] = (numbers["b_out"][:, None] @ fixed["W_out"])[:, 0]
         return TrainedWeights.of(found)
 
@@ -76,6 +77,7 @@ class Wiring:
 
     def number_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         """The shapes of the trained numbers, from those of the weights."""
+        # One head stands for all, and one MLP: their spaces have one size.
         ranks = {"W_E": "input", "W_pos": "pos", "W_O": "a0.h0", "W_out": "m0", "b_out": "m0"}
         return {
             name: (*shape[:-1], self.spaces[ranks[name]].shape[1]) if name in ranks else shape
@@ -117,6 +119,7 @@ def with_gains(weights: TrainedWeights, generator: torch.Generator) -> TrainedWe
     layers, d_model = tensors["W_in"].shape[:2]
     drawn = torch.rand(2 * layers + 1, d_model, generator=generator, dtype=torch.float64) * 1.5 + 0.5
     attn, mlp, final = drawn[:layers], drawn[layers:-1], drawn[-1]
+    # What reads through a gain is divided by it, so that gain and matrix together are what the matrix was.
     for name in ("W_Q", "W_K", "W_V"):
         tensors[name] = tensors[name] / attn[:, None, :, None]
     for name in ("W_in", "W_gate"):
@@ -160,6 +163,7 @@ def _readers(shape: Architecture, correspondence: Correspondence, spaces: Mappin
     layers, group = range(shape.n_layers), shape.n_heads // shape.kv_heads
     found = {"W_U": projection("logits"), "W_in": torch.stack([projection(f"m{layer}") for layer in layers])}
     if shape.gated:
+        # Gate and input are one destination, so that both read the same.
         found["W_gate"] = found["W_in"]
     for letter in "qkv":
         # Heads that share a key matrix may all read what any of them needs.
@@ -199,6 +203,7 @@ def _forbidden(graph: Graph, correspondence: Correspondence, destinations: tuple
     column = graph.destination_index[destinations[0]]
     before = graph.sources[: graph.n_readable[column]]
     spare = {*correspondence.spare_components, *correspondence.idle(graph)}
+    # Nothing needs what these write, so it does no harm that they read everything.
     if any(name.split("<")[0] in spare for name in destinations):
         return []
     needed = {edge.source for edge in correspondence.edges if edge.destination in destinations}
