@@ -11,7 +11,7 @@ def pick_device(name: str = "cpu") -> torch.device:
     """The device of a name; ``auto`` is the first accelerator, or else the CPU.
 
     Args:
-        name: Such as ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        name: A device, such as ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
 
     Raises:
         DomainError: If there is no such device on this machine.

@@ -33,7 +33,7 @@ def load(name: str | Path) -> KnownModel:
     """Load a shipped model, variant or trained model by name, or any stored model by its folder.
 
     Args:
-        name: Such as ``"reverse"``, ``"hist@rotated"`` or ``"second_step@free-7"``, or a path to a folder.
+        name: A name, such as ``"reverse"``, ``"hist@rotated"`` or ``"second_step@free-7"``, or a path to a folder.
 
     Raises:
         ArtifactError: If there is none; the message offers the closest names.

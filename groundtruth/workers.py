@@ -38,7 +38,7 @@ class Lost:
     """A job whose process ended before the job did.
 
     Attributes:
-        exit_code: Of the process; negative: the signal that killed it; 0 where it is not known.
+        exit_code: Exit code of the process; negative: the signal that killed it; 0 where it is not known.
         timeout: Seconds that the job was given, if it was stopped because they were over.
         reason: What a cluster says of the loss.
     """
@@ -69,7 +69,7 @@ def run_batches(
     """Run jobs in processes of their own, one thread each, and yield each result as it comes.
 
     Args:
-        function: Of one job; a module's own, so that another process finds it.
+        function: Does one job; a module's own, so that another process finds it.
         batches: The jobs of a batch are run one after the other in one process. What a lost job leaves of its batch is
             run by another process.
         processes: How many, at most.

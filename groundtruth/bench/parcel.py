@@ -54,7 +54,7 @@ def pack_sources(methods: Iterable[str], models: Iterable[str]) -> str:
     """Write files as JSON: of each method's or program's file what it imports from its folder or package too.
 
     Args:
-        methods: Those that are registered are passed over.
+        methods: Methods as the user named them; registered ones are passed over.
         models: What ships, and checkpoints, are passed over.
     """
     paths = {method.rpartition(":")[0]: find_method_file(method)[0] for method in methods if is_own_method(method)}

@@ -48,7 +48,7 @@ def split(text: str | None, option: str = "", *, empty: bool = False) -> list[st
 
     Args:
         text: As the user wrote it.
-        option: That it was written for, for the error.
+        option: Option that it was written for, for the error.
         empty: True if no name at all is a choice too.
 
     Raises:
@@ -75,7 +75,7 @@ def require_writable(folder: Path, option: str = "--out") -> None:
 
     Args:
         folder: Where they would go.
-        option: That it was written for, for the error.
+        option: Option that it was written for, for the error.
 
     Raises:
         DomainError: If it is a file, below one, or not to be written to, or is named as one of the files that we write.
@@ -97,7 +97,7 @@ def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, 
     Args:
         texts: What was given; ``None`` for nothing.
         method: Whose they are, for errors.
-        known: Those that it has, with their defaults.
+        known: Parameters that it has, with their defaults.
 
     Raises:
         MethodError: If one is written otherwise, unknown, given twice, or of another kind than its default.

@@ -12,7 +12,7 @@ def pitfalls(*names: str, seed: Seed = 0, explore: bool = False, out: Path | Non
 
     Args:
         names: Which; all if none is named. One alone is shown in full.
-        seed: Of every random choice.
+        seed: Seed of every random choice.
         explore: Write them as stories too: a page for each, which runs its model in the browser and leads through
             it step by step, and an index of them.
         out: Folder of the stories; by default pitfalls in the current one.

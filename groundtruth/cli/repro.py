@@ -31,7 +31,7 @@ def repro(
         auroc: What recovers asks for.
         accuracy: What finds asks for.
         ablation: What flows along an edge that is cut. Localization methods only.
-        seed: Of the examples and the method.
+        seed: Seed of the examples and the method.
         n_pairs: How many examples, at most. Localization methods only.
         json: Print JSON, for machines.
     """

@@ -70,7 +70,7 @@ def submit(
     Args:
         method: A registered method, my_file.py:my_method, or my_pkg.my_mod:my_method.
         models: gpt2, qwen2.5, gemma2, llama3, separated by commas; gpt2=FOLDER for a checkpoint.
-        tasks: Such as ioi,mcqa.
+        tasks: Names of tasks, such as ioi,mcqa.
         out: The submission's folder.
         track: circuits or featurizers.
         level: What a circuit method scores: edge, node or neuron.
@@ -86,7 +86,7 @@ def submit(
             it. MIB's letters of multiple choice have no space: --answer-prefix "".
         memory: How much a run may use beside the model, such as 16GiB; by default 2GiB.
         device: cpu, cuda or mps.
-        dtype: Of the models.
+        dtype: Dtype of the models.
         where: The executor of the cells; by default this process, a model after the other, for each worker holds a
             model of its own.
         cell_timeout: Seconds that one cell may take, with reading its model where it is the first of it; one that takes

@@ -25,7 +25,7 @@ def tasks(
         name: A task, such as ioi; all are listed if none is named.
         n: How many prompts to show or to write.
         split: train, validation or test.
-        seed: Of generated prompts.
+        seed: Seed of generated prompts.
         data: hub, or a folder in MIB's columns; prompts are generated if neither is given.
         out: Write n generated records to this folder, as JSON lines in MIB's columns.
         json: Print JSON, for machines.

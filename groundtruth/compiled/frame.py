@@ -27,7 +27,7 @@ def framed(weights: Weights, frame: Frame) -> Weights:
     """Weights in the coordinates of directions, moved into a residual stream in which these lie as a frame says.
 
     Args:
-        weights: Of width d_original, the number of rows of ``frame``.
+        weights: Weights of width d_original, the number of rows of ``frame``.
         frame: Orthonormal rows [direction, d_model].
     """
     written = {name: getattr(weights, name) @ frame for name in _WRITERS}
@@ -39,7 +39,7 @@ def aligned(weights: Weights, frame: Frame) -> Weights:
     """Weights in the coordinates of directions: the inverse of ``framed``, with what is rounding set to zero.
 
     Args:
-        weights: Of width d_model.
+        weights: Weights of width d_model.
         frame: Orthonormal rows [direction, d_model].
 
     Raises:

@@ -36,7 +36,7 @@ class Check:
     Attributes:
         inputs: How many inputs were run.
         exhaustive: True if they are the whole domain.
-        seed: Of the sample, where they are not.
+        seed: Seed of the sample, where they are not.
     """
 
     inputs: int

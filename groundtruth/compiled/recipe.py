@@ -12,8 +12,8 @@ class Step:
     """One transformation of a model.
 
     Attributes:
-        name: Of a symmetry or of a hardening.
-        seed: Of its random choices.
+        name: Name of a symmetry or of a hardening.
+        seed: Seed of its random choices.
         parameters: What else it was told, and what it measured, as (name, value); values are JSON's.
     """
 

@@ -66,7 +66,7 @@ def build_all(
 
     Args:
         function: Builds one and returns its line.
-        jobs: Of the function.
+        jobs: Arguments of the function, one for each job.
         names: What each of them builds, for the line of one that fails or is killed.
         processes: How many at once.
 

@@ -68,7 +68,7 @@ def compile(
         name: What to call the model; by default the name of the output expression.
         settings: How weights are made; by default exactly (see ``groundtruth.compiled.settings.Settings``).
         check_limit: Domains up to this size are checked whole, larger ones on a sample of this size.
-        seed: Of that sample.
+        seed: Seed of that sample.
         report: Called during the check with the number of inputs that are done, and of all.
 
     Returns:
@@ -145,7 +145,7 @@ def check(
     Args:
         model: Weights and program.
         limit: Domains up to this size are run whole, larger ones on a sample of this size.
-        seed: Of that sample.
+        seed: Seed of that sample.
         program: What to compare it with; by default its own program.
         report: Called with the number of inputs that are done, and of all.
 

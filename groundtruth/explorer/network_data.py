@@ -88,7 +88,7 @@ class AttentionStep:
 
     Attributes:
         layer: Its block.
-        heads: Those that have weights.
+        heads: Heads that have weights.
         scale: Number that scores are divided by.
         norm: Applied to what is read.
         rotary: Positions, where they are rotations.

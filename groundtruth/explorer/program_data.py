@@ -19,7 +19,7 @@ def program_data(model: KnownModel, inputs: Iterable[Sequence[Any]]) -> dict[str
 
     Args:
         model: The model.
-        inputs: Those whose intermediate values the tables must know.
+        inputs: Inputs whose intermediate values the tables must know.
 
     Returns:
         ``output``: the label of the output. ``expressions``: each after all that it is computed from, as the store

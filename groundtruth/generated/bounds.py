@@ -73,7 +73,7 @@ def parse_range(text: str, *, name: str) -> Range:
 
     Args:
         text: What was written.
-        name: Of the option, for the error.
+        name: Name of the option, for the error.
 
     Raises:
         ProgramError: If it is neither.

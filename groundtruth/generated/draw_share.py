@@ -17,7 +17,7 @@ def told_shares(folder: Path) -> Generator[Callable[[float], None]]:
     """Give a function that writes a share into the folder of a draw; the file is removed at the end.
 
     Args:
-        folder: Of the draw; it is there.
+        folder: Folder of the draw; it exists.
     """
     path, last = folder / SHARE, -WRITE_AFTER
 
@@ -37,7 +37,7 @@ def shares_underway(folders: Iterable[Path]) -> float:
     """Add up how far draws are that are being made.
 
     Args:
-        folders: Of the draws: one that is not begun, is over, or is made on another machine counts nothing.
+        folders: Folders of the draws: one that is not begun, is over, or is made on another machine counts nothing.
     """
     total = 0.0
     for folder in folders:

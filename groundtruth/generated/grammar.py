@@ -62,8 +62,8 @@ class Variable:
     Attributes:
         name: Its name.
         sop: The expression.
-        kind: Of its values.
-        values: Those that it can take, impossible combinations counted in, as Tracr counts them.
+        kind: Kind of its values.
+        values: Values that it can take, impossible combinations counted in, as Tracr counts them.
         total: True if it always has a value.
         clean: True if it is empty at BOS.
         parts: Which of the tried positions hold equal values: what it tells, whatever its values are called.

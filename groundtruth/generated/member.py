@@ -16,10 +16,10 @@ class Member:
     """One model of a suite.
 
     Attributes:
-        name: Of the model and of its folder.
+        name: Name of the model and of its folder.
         code: What ``from_code`` draws its program from.
-        layers: Of the compiled transformer.
-        heads: Of its widest layer.
+        layers: Number of layers of the compiled transformer.
+        heads: Number of heads of its widest layer.
         live: Live edges under resample ablation.
         edges: All edges.
         shared_mlps: Layers whose MLP computes more than one expression.

@@ -42,10 +42,10 @@ class Job:
     """One draw of a suite.
 
     Attributes:
-        seed: Of the suite.
-        number: Of the draw.
-        bounds: Of the suite's programs.
-        folder: Of this draw alone, in the workshop.
+        seed: Seed of the suite.
+        number: Number of the draw.
+        bounds: Bounds of the suite's programs.
+        folder: Folder of this draw alone, in the workshop.
         kind: What is made of the program.
     """
 
@@ -120,8 +120,8 @@ def require_folder(folder: Path, seed: int, bounds: Bounds, kind: SuiteKind = "c
 
     Args:
         folder: That a suite should go to.
-        seed: Of the suite.
-        bounds: Of its programs.
+        seed: Seed of the suite.
+        bounds: Bounds of its programs.
         kind: What is made of them.
 
     Raises:

@@ -32,9 +32,9 @@ class Seal:
 
     Attributes:
         n: How many models.
-        bounds: Of its programs.
+        bounds: Bounds of its programs.
         code_sha256: Hash of the code that draws and proves.
-        seed: Of all draws.
+        seed: Seed of all draws.
     """
 
     n: int

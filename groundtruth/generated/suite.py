@@ -53,8 +53,8 @@ class Suite:
     """A held-out suite, as its manifest says it.
 
     Attributes:
-        seed: Of all draws.
-        bounds: Of its programs.
+        seed: Seed of all draws.
+        bounds: Bounds of its programs.
         members: In the order of their draws.
         draws: How many programs were drawn.
         rejected: How many of them were not kept, by reason.

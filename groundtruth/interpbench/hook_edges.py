@@ -23,7 +23,7 @@ def edges_of_hooks(pairs: Sequence[tuple[str, str]], graph: Graph) -> tuple[Edge
     fewer blocks.
 
     Args:
-        pairs: Such as ``("hook_embed", "blocks.0.hook_mlp_in")``.
+        pairs: Pairs of hooks, such as ``("hook_embed", "blocks.0.hook_mlp_in")``.
         graph: The network's graph, with ``pos``.
 
     Raises:

@@ -33,7 +33,7 @@ class LearningSettings:
     Attributes:
         steps: Steps of an attempt.
         attempts: So often it is begun anew, with other first choices.
-        learning_rate: Of Adam.
+        learning_rate: Learning rate of Adam.
         draws: Choices that a step draws.
     """
 

@@ -49,7 +49,7 @@ class _Slot:
     """One step whose choices are open.
 
     Attributes:
-        name: Such as ``count_2``.
+        name: Its name, such as ``count_2``.
         kind: ``lookup``, ``count`` or ``table``.
         readable: How many variables it can choose from.
     """
@@ -69,7 +69,7 @@ class Choices:
     """How logits become choices: drawn at a temperature while a program is learned, or the likeliest ones.
 
     Args:
-        temperature: Of the Gumbel-softmax; ``None`` = the likeliest choices.
+        temperature: Temperature of the Gumbel-softmax; ``None`` = the likeliest choices.
         generator: Draws the noise.
     """
 
@@ -138,7 +138,7 @@ class SoftProgram:
         """Every variable, the output last.
 
         Args:
-            embedded: Of ``embed``.
+            embedded: Result of ``embed``.
             choices: How logits become choices.
         """
         made = list(embedded)

@@ -66,7 +66,7 @@ def batches_of_one_length(inputs: Sequence[Values], *, like: int = 0) -> Iterato
     """Indices of inputs that are equally long, at most ``BATCH`` together, fewer of long ones; shortest first.
 
     Args:
-        inputs: Of any lengths.
+        inputs: Inputs of any lengths.
         like: As few together as if they were at least this long.
     """
     by_length: dict[int, list[int]] = {}

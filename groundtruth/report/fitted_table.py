@@ -27,7 +27,7 @@ class TableColumn:
         least: Columns of the screen that are left to it where it wraps or shortens.
         priority: Rank in which columns are kept: the highest goes first, 0 never goes.
         name: What the table calls the column once it is left out; the heading if empty.
-        style: Of the heading.
+        style: Style of the heading.
     """
 
     heading: str
@@ -72,7 +72,7 @@ class FittedTable:
 
         Args:
             cells: From left to right.
-            style: Of the whole row.
+            style: Style of the whole row.
             end_section: True if a section ends with it.
         """
         texts = [cell if isinstance(cell, Text) else Text(cell) for cell in cells]

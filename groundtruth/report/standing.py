@@ -84,7 +84,7 @@ class Standing:
     """Methods by scores, as any writer prints them.
 
     Attributes:
-        columns: Those in which some method has a value.
+        columns: Columns in which some method has a value.
         lines: The methods, in their order.
     """
 

@@ -100,9 +100,9 @@ def fact_table(
 
     Args:
         columns: Headings.
-        right: Those whose entries are aligned on the right.
-        wraps: Those whose text may go over several lines.
-        goes: Those that are left out where room ends, in this order.
+        right: Columns whose entries are aligned on the right.
+        wraps: Columns whose text may go over several lines.
+        goes: Columns to leave out where room ends, in this order.
     """
     return FittedTable(
         [

@@ -89,7 +89,7 @@ class Skipped:
     """A cell that has no scores, for a reason that will not change.
 
     Attributes:
-        reason: Such as that the model has no live edge, or that the method cannot run with the ablation.
+        reason: Why, such as that the model has no live edge, or that the method cannot run with the ablation.
         scope: True if any ``model`` task is impossible or only this ``method`` cannot run on it.
     """
 

@@ -26,9 +26,9 @@ class Ranked:
         true: How many of these are true.
         auroc: Area under the ROC curve; ``None`` if all or none of the judged are true.
         average_precision: The same for average precision.
-        precision: Of the best k, where k is ``true``.
-        recall: Of the best k.
-        f1: Of the best k.
+        precision: Precision of the best k, where k is ``true``.
+        recall: Recall of the best k.
+        f1: F1 score of the best k.
         exact: Whether the true ones all rank above the others, and none scores 0.
         rounded_auroc: AUROC of the scores in whole multiples of a millionth of the largest: what is left of ``auroc``
             where it rests on residues of rounding.

@@ -13,8 +13,8 @@ def parse_thresholds(text: str | None, columns: Sequence[str], *, option: str = 
 
     Args:
         text: As the user wrote it.
-        columns: Those that there are.
-        option: That it was written for, for the error.
+        columns: Columns to choose from.
+        option: Option that it was written for, for the error.
 
     Raises:
         DomainError: If it is not written so, holds nothing, or a column is unknown.
@@ -27,8 +27,8 @@ def parse_limits(text: str | None, columns: Sequence[str], *, option: str) -> di
 
     Args:
         text: As the user wrote it.
-        columns: Those that there are.
-        option: That it was written for, for the error.
+        columns: Columns to choose from.
+        option: Option that it was written for, for the error.
 
     Raises:
         DomainError: As ``parse_thresholds``, and for a number below 0.

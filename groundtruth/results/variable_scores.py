@@ -93,7 +93,7 @@ class FamilyScore:
     """One data set of counterfactuals of a language model's task; MIB scores a site by the mean over them.
 
     Attributes:
-        name: Of the family.
+        name: Name of the family.
         accuracy: Interchange accuracy on all its test pairs.
         validation: The same on the validation split.
     """
@@ -151,8 +151,8 @@ class VariableScores:
         controls: The same method where there is nothing to find.
         seconds: Wall time of the method, without controls and scores.
         truth: Scores against the exact variable; ``None`` for a language model, of which none is known.
-        task: Of a language model, ``task`` or ``task:family``; empty for a compiled one.
-        families: Of a language model, the score on each family of counterfactuals.
+        task: Task of a language model, ``task`` or ``task:family``; empty for a compiled one.
+        families: For a language model, the score on each family of counterfactuals.
     """
 
     method: str

@@ -70,7 +70,7 @@ def mib_values(rows: Sequence[VariableScores]) -> dict[str, float]:
     distinguishing pairs; of language models those on all pairs, the mean over families, as in MIB.
 
     Args:
-        rows: Of one method, variable and seed, one a site.
+        rows: Rows of one method, variable and seed, one a site.
     """
     layers: dict[int, list[VariableScores]] = {}
     for row in rows:

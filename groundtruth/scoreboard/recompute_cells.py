@@ -65,7 +65,7 @@ def draw_cells(bundle: Bundle, share: float, seed: int | None = None) -> Draw:
     Args:
         bundle: What is checked.
         share: More than 0, at most 1.
-        seed: Of the draw; ``None``: one that nobody could know when the bundle was written.
+        seed: Seed of the draw; ``None``: one that nobody could know when the bundle was written.
 
     Raises:
         ArtifactError: If the bundle has no such cell.

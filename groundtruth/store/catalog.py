@@ -104,7 +104,7 @@ def find_folder(name: str | Path) -> Path:
     """The folder of a shipped model, variant or trained model by its name, or of any stored model by its path.
 
     Args:
-        name: Such as ``"reverse"``, ``"hist@rotated"`` or ``"second_step@free-7"``, or a path to a folder.
+        name: A name, such as ``"reverse"``, ``"hist@rotated"`` or ``"second_step@free-7"``, or a path to a folder.
 
     Raises:
         ArtifactError: If there is none; the message offers the closest names.

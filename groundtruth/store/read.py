@@ -88,7 +88,7 @@ def read_variables(folder: Path, model: CompiledNetwork) -> list[VariableTruth]:
     """The proven variables in a folder; none if none were proven.
 
     Args:
-        folder: Of the model.
+        folder: Folder of the model.
         model: The model that was read from it.
 
     Raises:
@@ -105,7 +105,7 @@ def read_holds(folder: Path, model: CompiledNetwork) -> tuple[list[str], bool]:
     """Which circuits, as ``ablation/lengths``, and whether variables, the truth in a folder says that it holds.
 
     Args:
-        folder: Of the model.
+        folder: Folder of the model.
         model: The model that was read from it.
 
     Raises:

@@ -35,8 +35,8 @@ class ModelData(Strict):
     """``model.json``.
 
     Attributes:
-        schema_version: Of this file.
-        name: Of the model.
+        schema_version: Version of this file's schema.
+        name: Name of the model.
         description: One line.
         family: What the program is about.
         causal: Whether attention sees only the past.
@@ -53,7 +53,7 @@ class ModelData(Strict):
         neurons: ``[layer, index, expression, role]`` for each neuron that has weights.
         program: The program as tables.
         rasp_source: Its text.
-        weights_sha256: Of ``model.safetensors``.
+        weights_sha256: SHA-256 of ``model.safetensors``.
         settings: How the program was compiled, as far as it is not by default.
         recipe: ``[name, seed, parameters]`` for each transformation that made a variant.
     """
@@ -129,7 +129,7 @@ class CircuitData(Strict):
         exhaustive: Whether they are all.
         coverage: Where they are not, how much of the domain the statuses speak of; see ``Circuit.coverage``.
         edges: Each edge that is not absent.
-        sufficiency: Of the live edges.
+        sufficiency: Sufficiency of the live edges.
         minimal_circuits: The minimal sufficient circuits; empty where the live edges are the one that is known.
         complete: Whether these are known to be all.
     """
@@ -208,9 +208,9 @@ class VariableData(Strict):
     """One variable; see ``groundtruth.truth.variables.VariableTruth``.
 
     Attributes:
-        label: Of its expression.
+        label: Label of its expression.
         encoding: How it is held.
-        values: Those that occur.
+        values: Values that occur.
         writer: The component that writes it.
         other_writers: Further ones, in a model with copies.
         readers: ``[destination, expression, neurons]``.
@@ -246,9 +246,9 @@ class TruthData(Strict):
     """``truth.json``.
 
     Attributes:
-        schema_version: Of this file.
-        name: Of the model.
-        model_sha256: Of ``model.json``.
+        schema_version: Version of this file's schema.
+        name: Name of the model.
+        model_sha256: SHA-256 of ``model.json``.
         absent: Edges whose source writes nothing that the destination reads.
         reasons: ``[carries, travels, used for]`` for each other edge.
         circuits: One for each ablation and set of inputs.

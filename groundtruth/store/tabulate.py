@@ -26,7 +26,7 @@ def tabulate(program: rasp.SOp, inputs: Iterable[Sequence[Any]], *, max_seq_len:
 
     Args:
         program: A canonical program.
-        inputs: Those it was checked on; their intermediate values are in the tables.
+        inputs: Inputs that it was checked on; their intermediate values are in the tables.
         max_seq_len: Longest input.
         causal: True if attention sees only the past.
     """

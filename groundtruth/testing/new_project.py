@@ -67,7 +67,7 @@ def write_project(folder: Path, kind: ProjectKind, *, ci: bool = False) -> list[
 
     Args:
         folder: Made if it is not there.
-        kind: Of method.
+        kind: Kind of method.
         ci: True to add a workflow for GitHub Actions.
 
     Returns:

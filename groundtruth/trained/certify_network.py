@@ -125,7 +125,7 @@ class Certifier:
 
         Args:
             ablation: What flows along cut edges.
-            shares: Of the whole certificate: what is done before and after, for progress.
+            shares: Shares of the whole certificate that are done before and after, for progress.
         """
         edges: list[EdgeRecord] = []
 
@@ -249,7 +249,7 @@ class Certifier:
         """A set of edges cut together, on every pair.
 
         Args:
-            cut: Those edges.
+            cut: Edges to cut.
             ablation: What they carry.
             stop: Whether to stop at the first batch of pairs on which an output changes.
         """

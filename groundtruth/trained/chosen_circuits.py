@@ -84,7 +84,7 @@ class CircuitTrials:
         runs: The network on its whole domain.
         ablation: What cut edges carry.
         first_wrong: Runs a set of cuts on every pair, and tells the first pair on which the output changes.
-        pairs: Those that every set is tried on first: some at random, and those that other sets failed on.
+        pairs: Pairs that every set is tried on first: some at random, and those that other sets failed on.
     """
 
     runs: DomainRuns

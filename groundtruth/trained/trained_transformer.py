@@ -51,7 +51,7 @@ class TrainedTransformerConfig:
             shape: The architecture.
             weights: Its weights.
             n_ctx: How many positions an input may have, BOS among them.
-            dtype: Of the weights in the module.
+            dtype: Dtype of the weights in the module.
         """
         kinds: dict[str, tuple[Literal["LN", "RMS"], Literal["LNPre", "RMSPre"]]] = {
             "gpt2": ("LN", "LNPre"),

@@ -131,7 +131,7 @@ def initial_weights(shapes: Mapping[str, tuple[int, ...]], generator: torch.Gene
     """Random float64 weights: gains 1, biases 0, matrices so that what they give is of the size of what they read.
 
     Args:
-        shapes: Of ``weight_shapes``.
+        shapes: Shapes by name, as ``weight_shapes`` gives them.
         generator: Draws them.
     """
     tensors: dict[str, Tensor] = {}

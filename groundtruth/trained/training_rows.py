@@ -71,7 +71,7 @@ class RowMaker:
         network: Says what should come out; its weights are not used.
         inputs: All inputs of its domain.
         generator: Draws pairs and edges.
-        dtype: Of the masks.
+        dtype: Dtype of the masks.
     """
 
     network: TrainedNetwork

@@ -39,7 +39,7 @@ def agreements(scores: Iterable[TierScores], references: Iterable[Reference]) ->
     Source: Kendall (1945), https://doi.org/10.1093/biomet/33.3.239 (tau-b).
 
     Args:
-        scores: Of contestants, tier by tier.
+        scores: Scores of contestants, tier by tier.
         references: Rankings of methods without a truth.
     """
     references = tuple(references)

@@ -31,7 +31,7 @@ class Realism:
 
     Attributes:
         model: Name of the model, with the task of a language model.
-        kurtosis: Of the entries of each matrix of the blocks, in the mean over matrices; 3 for a Gaussian.
+        kurtosis: Kurtosis of the entries of each matrix of the blocks, in the mean over matrices; 3 for a Gaussian.
         qk_rank: Effective rank (exponential of the entropy of singular values) of W_Q W_K', as a share of d_head, in
             the mean over heads.
         ov_rank: The same of W_V W_O.

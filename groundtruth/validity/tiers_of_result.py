@@ -17,7 +17,7 @@ def tier_scores(result: Result, scores: Sequence[str] | None = None, *, ablation
     Args:
         result: Outcomes on compiled models and their variants.
         scores: Columns; by default those of the track that predict.
-        ablation: Of which cells; empty in a track that cuts no edges, and for the first ablation there is.
+        ablation: Ablation of the cells; empty in a track that cuts no edges, and for the first ablation there is.
     """
     tables = result.tables
     chosen = ablation or (result.ablations[0] if result.ablations else "")

@@ -51,7 +51,7 @@ def validity_report(
 
     Args:
         tables: Tables of the track of the scores.
-        scores: Of the contestants, tier by tier.
+        scores: Scores of the contestants, tier by tier.
         references: Rankings of methods without a truth.
         score: Column of the track; by default the first that predicts.
 

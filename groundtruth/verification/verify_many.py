@@ -29,7 +29,7 @@ def verify_many(
     """Re-prove several stored models side by side; outcomes come in the order of the names.
 
     Args:
-        names: Of shipped models, or folders; on a cluster, folders that all machines see.
+        names: Names of shipped models, or folders; on a cluster, folders that all machines see.
         executor: Runs the proofs; by default two processes.
         timeout: Seconds that one model may take; one that takes longer is not proven.
 

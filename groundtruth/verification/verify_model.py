@@ -62,7 +62,7 @@ class Verification:
     """The outcome for one model.
 
     Attributes:
-        name: Of the model, as it was asked for.
+        name: Name of the model, as it was asked for.
         checks: Every claim.
         seconds: How long it took.
     """
@@ -81,7 +81,7 @@ def verify(name: str | Path) -> Verification:
     """Re-prove every claim of a stored model.
 
     Args:
-        name: Of a shipped model, or the folder of a stored one.
+        name: Name of a shipped model, or the folder of a stored one.
 
     Returns:
         The outcome; files that cannot be read are a failed check, not an error.

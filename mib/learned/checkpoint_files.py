@@ -45,7 +45,7 @@ def training_log(name: str = NAME) -> dict[str, Any]:
     """How a model was trained: recipe, losses, accuracies on held-out prompts, versions, SHA-256 of its files.
 
     Args:
-        name: Of a learned model that ships.
+        name: Name of a learned model that ships.
 
     Raises:
         FormatError: If the log does not ship, or is of another schema.

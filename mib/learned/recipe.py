@@ -75,7 +75,7 @@ class Recipe:
         peaks: The learning rate from an update on, from where it falls to 0 at the next one, or at the end.
         weight_decay: Weight decay of matrices; biases and layer norms have none.
         parts: Which parts of the data are trained on from an update on.
-        beta_2: Of AdamW.
+        beta_2: Second beta of AdamW.
         clip: Largest norm of a gradient.
         mixtures: The mixture of tasks from an update on, until the next one.
         left_out: Families of counterfactuals, by task, that are not trained on from an update on.

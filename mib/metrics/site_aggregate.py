@@ -18,7 +18,7 @@ class MibAggregate:
         positions: The position chosen in each layer.
         mean: Over layers.
         best: Score of the layer chosen.
-        layer: That layer.
+        layer: The layer.
     """
 
     by_layer: tuple[float, ...]

@@ -101,7 +101,7 @@ def diagnose(
         lengths: ``fixed`` or ``mixed``; by default as the model's circuit.
         n_pairs: How many examples, at most.
         seed: Chooses the examples and seeds the method.
-        dtype: Of the model that the method sees.
+        dtype: Dtype of the model that the method sees.
         parameters: Hyper-parameters of the method.
 
     Raises:

@@ -67,7 +67,7 @@ def score(
         seed: Chooses the examples and seeds the method.
         level: What the method scores.
         device: Where the model and the examples are.
-        dtype: Of the model that the method sees; the truth is float64.
+        dtype: Dtype of the model that the method sees; the truth is float64.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
         parameters: Hyper-parameters of the method.
 
@@ -99,7 +99,7 @@ class CircuitEvaluator:
         task: What a method is asked.
         circuit: The truth.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
-        certainty: Of the truth.
+        certainty: Certainty of the truth.
     """
 
     name: str

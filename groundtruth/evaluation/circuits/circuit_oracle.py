@@ -59,7 +59,7 @@ def in_best_order(task: LocalizationTask, scores: S) -> S:
 
     Args:
         task: Measures the circuits.
-        scores: Of the oracle; above 0 for what is ranked. What scores higher stays higher.
+        scores: Scores of the oracle; above 0 for what is ranked. What scores higher stays higher.
     """
     values = scores.flat if isinstance(scores, EdgeScores) else scores.values
     order: list[int] = []

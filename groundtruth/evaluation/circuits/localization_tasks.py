@@ -56,7 +56,7 @@ def localization_task(
         seed: Chooses them, and seeds every random choice of a method.
         level: What is scored: edges, nodes or neurons.
         device: Where the model and the examples are.
-        dtype: Of the model.
+        dtype: Dtype of the model.
 
     Raises:
         DomainError: For an unknown ablation or kind of lengths, mixed lengths of a model that padding disturbs, or a

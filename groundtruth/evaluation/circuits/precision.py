@@ -21,7 +21,7 @@ def require_precision(model: KnownModel, module: nn.Module, dtype: torch.dtype, 
     Args:
         model: What the truth is known of.
         module: The same weights in another dtype.
-        dtype: That.
+        dtype: The dtype to run it in.
         batches: Ids [input, position] on which they are compared, on any device.
 
     Raises:

@@ -20,7 +20,7 @@ def ranked(scores: Scores, truth: Flags, leave_out: Flags | None = None) -> Rank
     """Against one truth; a node is true if an edge that leaves it is, and not judged if only doubtful ones do.
 
     Args:
-        scores: Of edges or nodes.
+        scores: Scores of edges or nodes.
         truth: Which edges are true.
         leave_out: Which are not judged.
 
@@ -55,7 +55,7 @@ def best_match(scores: Scores, family: Sequence[Flags], leave_out: Flags) -> tup
     the greatest AUROC; of equal ones that with the greatest average precision, then the first.
 
     Args:
-        scores: Of edges or nodes.
+        scores: Scores of edges or nodes.
         family: Which edges are true, in each member; at least one.
         leave_out: Which are not judged against any member.
 
@@ -73,7 +73,7 @@ def judged_by(circuit: Circuit, scores: Scores) -> tuple[Flags, Flags]:
 
     Args:
         circuit: The truth.
-        scores: Of edges or nodes.
+        scores: Scores of edges or nodes.
 
     Returns:
         The edges of the minimal circuit that the ranking matches best; and those that are not judged: of other minimal
@@ -101,7 +101,7 @@ def size_to_sufficiency(scores: Scores, family: Sequence[Flags]) -> float | None
     those of other members too, for they are in a circuit that is cut off the top of the ranking.
 
     Args:
-        scores: Of edges or nodes.
+        scores: Scores of edges or nodes.
         family: Which edges are true, in each member.
 
     Returns:
@@ -128,7 +128,7 @@ def score_gap(scores: EdgeScores, truth: Flags, leave_out: Flags) -> float | Non
     Scores below ``RESOLUTION`` of the largest may be rounding and count as that, so that no gap is infinite or 0.
 
     Args:
-        scores: Of edges.
+        scores: Scores of edges.
         truth: Which edges are true.
         leave_out: Which are not judged.
 

@@ -68,8 +68,8 @@ def featurization_task(
     Args:
         model: A compiled or trained model.
         variable: Its name or label (``CompiledModel.variable``), or itself.
-        site: Such as ``resid_post0``, ``residual.0.post``, ``a0.h0`` or ``m0``; with positions (``residual.0.post@2``,
-            BOS is 0) the variable is swapped there, between inputs of the greatest length.
+        site: A site, such as ``resid_post0``, ``residual.0.post``, ``a0.h0`` or ``m0``; with positions
+            (``residual.0.post@2``, BOS is 0) the variable is swapped there, between inputs of the greatest length.
         pairs: ``one position``: swapped at one position a pair, any that base and source both have. ``moved``: at one
             position, with the value from another one. ``fixed``: at all positions, between inputs of the greatest
             length, the only kind for a trained model. By default the first of these that has pairs after which the
@@ -81,7 +81,7 @@ def featurization_task(
         sizes: How many pairs.
         seed: Chooses the pairs, and seeds every random choice of a method.
         device: Where the model and the pairs are.
-        dtype: Of the model.
+        dtype: Dtype of the model.
 
     Raises:
         DomainError: For an unknown variable or kind of pairs, for pairs or positions that a trained model is not
@@ -246,12 +246,12 @@ class _Assembly:
 
     Attributes:
         model: What is run.
-        decoder: Of the program that predicts.
+        decoder: Decoder of the program that predicts.
         predictor: What it predicts.
         site: Where the variable is sought.
-        seed: Of the task.
+        seed: Seed of the task.
         device: Where the model and the pairs are.
-        dtype: Of the model.
+        dtype: Dtype of the model.
     """
 
     model: KnownModel

@@ -55,7 +55,7 @@ class Landscape:
         Args:
             ground: The model.
             truth: The variable, which need not be written at the site: then ``live`` is empty.
-            site: Of the model.
+            site: Site of the model.
         """
         model = ground.model if isinstance(ground.model, CompiledModel) else CompiledModel.of(ground.model)
         written = written_at(model, site)

@@ -80,7 +80,7 @@ class LanguageModelVariableEvaluator:
     Attributes:
         name: The model's name.
         about: The task, ``task`` or ``task:family``.
-        variable: Of its causal model.
+        variable: Variable of its causal model.
         site: Where it is sought, with the name of a position: ``residual.1.post@last``.
         controls: True if methods are also run where there is nothing to find.
     """
@@ -113,13 +113,13 @@ class LanguageModelVariableEvaluator:
         Args:
             name: A language model.
             about: ``task``, of which the families are pooled that MIB pools, or ``task:family``.
-            variable: Of the task's causal model.
-            site: Such as ``residual.1.post@last``.
+            variable: Variable of the task's causal model.
+            site: A site, such as ``residual.1.post@last``.
             controls: True if methods are also run where there is nothing to find.
             sizes: How many pairs in all; of these 60 % are to learn from, and 20 % each to choose by and to score on.
-            seed: Of pairs and methods.
+            seed: Seed of pairs and methods.
             device: Where to run.
-            dtype: Of the model.
+            dtype: Dtype of the model.
             prompts: Where the pairs come from, and how they are read.
 
         Raises:

@@ -19,7 +19,7 @@ def overlap_of(featurizer: Featurizer, landscape: Landscape) -> Overlap | None:
     """The overlap of what a featurizer swaps with the exact span; ``None`` if that is no subspace.
 
     Args:
-        featurizer: Of the landscape's site.
+        featurizer: Featurizer of the landscape's site.
         landscape: The exact directions there.
     """
     if featurizer.basis is None:

@@ -30,7 +30,7 @@ def movement_of(
     """What a featurizer's interchanges do.
 
     Args:
-        featurizer: Of the task's site.
+        featurizer: Featurizer of the task's site.
         task: The pairs.
         landscape: The exact directions at the site.
         natural: The model's own states there, in coordinates of the readable space.

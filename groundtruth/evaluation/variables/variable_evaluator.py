@@ -281,7 +281,7 @@ def control_of(kind: ControlKind, task: FeaturizationTask, find: Callable[[], Fe
     """What a method reaches where there is nothing to find; if it cannot be run there, why.
 
     Args:
-        kind: Of control.
+        kind: Kind of control.
         task: Where the hypothesis is false.
         find: Runs the method on the task.
     """

@@ -40,7 +40,7 @@ def branches(circuit: Circuit, edges: Sequence[Edge]) -> Iterator[Branch]:
 
     Args:
         circuit: Whose edges they are.
-        edges: Those to draw.
+        edges: Edges to draw.
     """
     into: dict[str, list[tuple[str, Edge]]] = {}
     for edge in edges:
@@ -79,7 +79,7 @@ class CircuitTree:
 
     Attributes:
         circuit: Whose edges they are.
-        edges: Those to draw.
+        edges: Edges to draw.
     """
 
     circuit: Circuit

@@ -47,8 +47,8 @@ def _by_family(
     Args:
         rows: Family, name, and an entry a column.
         columns: Their headings.
-        right: Those whose entries are aligned on the right.
-        goes: Those that are left out where room ends, in this order.
+        right: Columns whose entries are aligned on the right.
+        goes: Columns to leave out where room ends, in this order.
     """
     table = fact_table("", *columns, right=right, wraps=columns[:1], goes=goes)
     for family, members in groupby(sorted(rows, key=lambda row: row[:2]), key=lambda row: row[0]):

@@ -82,7 +82,7 @@ class _Search:
         program: The program.
         causal: Whether attention sees only the past.
         kept: The inputs that showed something new.
-        queue: Those whose edits were not tried yet; the latest come first.
+        queue: Inputs whose edits were not tried yet; the latest come first.
         seen: All that were evaluated.
         evaluated: How many.
     """

@@ -69,11 +69,11 @@ class Measurements:
     """What was measured on a model in superposition.
 
     Attributes:
-        model_sha256: Of its ``model.json``; empty if it is not stored.
+        model_sha256: SHA-256 of its ``model.json``; empty if it is not stored.
         inputs: On how many inputs the margin was measured.
         margin: The least distance of an output's logits from decoding to something else.
         effects: One entry for each ablation.
-        schema_version: Of the file.
+        schema_version: Version of the file's schema.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")

@@ -83,7 +83,7 @@ def minimal_sets(runs: Runs, edges: Sequence[Edge], rows: Rows, puts: Rows, budg
 
     Args:
         runs: Full runs and what a cut edge carries.
-        edges: Those that may be kept.
+        edges: Edges that may be kept.
         rows: The inputs [pair].
         puts: What cut edges carry with each [pair].
         budget: What it may cost.
@@ -186,7 +186,7 @@ class _Values:
         Args:
             source: A head or an MLP.
             hidden: What it writes through its last matrix [output, pair, position, hidden].
-            w_out: That matrix [hidden, d_model].
+            w_out: Its last matrix [hidden, d_model].
         """
         if source not in self._out:
             self._out[source] = w_out @ self._bases[source]

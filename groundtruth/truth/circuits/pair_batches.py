@@ -17,8 +17,8 @@ def likely_pairs(runs: Runs, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:
     """Batches of (inputs, replacements) where a change is likely: among the first inputs, then at random.
 
     Args:
-        runs: Of the model.
-        replacements: Those to choose from.
+        runs: Runs of the model.
+        replacements: Replacements to choose from.
     """
     n, m = len(runs.tokens), len(replacements)
     small = replacements[replacements < _SMALL] if runs.ablation == "resample" else replacements
@@ -44,8 +44,8 @@ def covering_pairs(runs: Runs, replacements: Rows, covering: int) -> Iterator[tu
     """Batches of (inputs, replacements): each of the first inputs with each other, and then with its neighbours.
 
     Args:
-        runs: Of the model.
-        replacements: Those to choose from.
+        runs: Runs of the model.
+        replacements: Replacements to choose from.
         covering: How many inputs, the first ones, show something that the others do not.
     """
     first = torch.arange(min(covering, len(runs.tokens), _COVERING))

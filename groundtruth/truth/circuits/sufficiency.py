@@ -111,7 +111,7 @@ def circuit_mask(runs: Runs, truths: Sequence[EdgeTruth], edges: Collection[Edge
     constant are cut unless they are of the circuit, for in the circuit's run their source may give something else.
 
     Args:
-        runs: Of the model.
+        runs: Runs of the model.
         truths: Every edge with its proof.
         edges: The edges of the circuit.
     """
@@ -125,7 +125,7 @@ def try_circuit(runs: Runs, kept: NDArray[np.bool_], *, limit: int = RUN_LIMIT) 
     """Run a circuit on pairs of inputs until it differs from the model.
 
     Args:
-        runs: Of the model.
+        runs: Runs of the model.
         kept: The edges of the circuit [source, destination].
         limit: Up to so many pairs every one is run, else a sample.
     """

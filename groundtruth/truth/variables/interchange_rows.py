@@ -56,8 +56,8 @@ def rows(label: str, length: int, pools: Sequence[Pool]) -> Rows:
     """All that interchanges of one variable can put into inputs of one length.
 
     Args:
-        label: Of the variable's expression.
-        length: Of the inputs that are changed.
+        label: Label of the variable's expression.
+        length: Length of the inputs that are changed.
         pools: All inputs.
     """
     gathered = _Gathered()

@@ -83,7 +83,7 @@ class Laboratory:
     Args:
         ground: What they are run on.
         variable: The variable.
-        seed: Of samples of pairs.
+        seed: Seed of samples of pairs.
     """
 
     def __init__(self, ground: Ground, variable: Variable, seed: int) -> None:

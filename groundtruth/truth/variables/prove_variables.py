@@ -30,7 +30,7 @@ def prove_variables(model: CompiledNetwork, *, limit: int = POOL_LIMIT, seed: in
     Args:
         model: A compiled model.
         limit: Domains up to this size are run whole, of larger ones a seeded sample of this size.
-        seed: Of the sample of pairs, where there are too many.
+        seed: Seed of the sample of pairs, where there are too many.
 
     Returns:
         One for each expression in the order of computation, two for a SelectorWidth. What could not be certified is

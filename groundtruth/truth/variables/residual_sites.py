@@ -46,8 +46,8 @@ class Site:
 
     Attributes:
         kind: What is there; ``head_value`` is what a head has mixed before its output matrix, [d_head].
-        layer: Of which block; 0 for the embeddings.
-        head: Of which head, for ``head_value`` and ``head_result``.
+        layer: Number of the block; 0 for the embeddings.
+        head: Number of the head, for ``head_value`` and ``head_result``.
     """
 
     kind: SiteKind
@@ -106,7 +106,7 @@ def residual_sites(n_layers: int, *, since: int) -> list[Site]:
     """The residual streams that a sublayer or a later one reads, in the order of computation.
 
     Args:
-        n_layers: Of the model.
+        n_layers: Number of layers of the model.
         since: The sublayer.
     """
     kinds: tuple[SiteKind, ...] = ("resid_pre", "resid_mid", "resid_post")

@@ -14,7 +14,7 @@ class Suffix:
     and heads and neurons that read nothing or write nothing that is read later. What is left gives the same logits.
 
     Args:
-        weights: Of the model.
+        weights: Weights of the model.
         sublayer: Where it starts, by its number in ``mib.sublayers``.
 
     Attributes:

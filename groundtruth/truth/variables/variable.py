@@ -50,8 +50,8 @@ class Variable:
     by its MLP one-hot. These are two variables of one expression; to replace either is to replace the width.
 
     Attributes:
-        label: Of the expression, unique in the program.
-        name: Of the expression, as its author named it.
+        label: Label of the expression, unique in the program.
+        name: Name of the expression, as its author named it.
         encoding: ``one-hot``: one direction a value. ``number``: one direction. ``reciprocal``: 1/(1+value).
         values: The values that occur on the domain, each once; ``None`` writes nothing.
         dimensions: The residual dimensions that hold it, one a value that it could have, or one.
@@ -59,7 +59,7 @@ class Variable:
         d_model: Width of the residual stream.
         writer: The component that writes it, as a site.
         readers: The components that read its differences, in the order of computation.
-        n_layers: Of the model.
+        n_layers: Number of layers of the model.
         frame: Where the dimensions lie in the residual stream; see ``groundtruth.compiled.network.CompiledNetwork``.
         other_writers: Components besides ``writer`` that write it, such as copies, none of them later.
     """
@@ -133,7 +133,7 @@ class Variable:
         Args:
             site: One where it is written. At ``head_value`` the columns are in the head's own coordinates, else they
                 are ``span``.
-            weights: Of the model.
+            weights: Weights of the model.
         """
         if site.kind != "head_value":
             return self.span
@@ -169,8 +169,8 @@ def dimensions(provenance: Provenance, label: str, encoding: Encoding) -> dict[i
     """The residual dimensions that hold an expression, and what each stands for.
 
     Args:
-        provenance: Of the model.
-        label: Of the expression.
+        provenance: Provenance of the model.
+        label: Label of the expression.
         encoding: ``reciprocal`` for the scratch direction of a SelectorWidth.
 
     Raises:

@@ -82,7 +82,7 @@ class Stage:
         state: ``live``: before the first reader. ``partly live``: after some readers and before others, so that only
             those see what is put there. ``dead``: nothing reads it any more, or ever.
         sites: The residual streams and component outputs, in the order of computation.
-        readers: Those still to come.
+        readers: Readers still to come.
         rank: How many dimensions of the variable's span they read: the least that a linear interchange must move.
         interchanges: What was run; empty where it is dead: what is read of its span is exactly zero, so that an
             interchange changes nothing on any pair.

@@ -51,7 +51,7 @@ def norm_weights(
     """Put a model behind norms.
 
     Args:
-        weights: Of a model without a frame.
+        weights: Weights of a model without a frame.
         ids: All inputs, BOS first.
         bos: The dimension that holds 1 at BOS.
         share: How much of what it wrote a source of varying length writes.

@@ -31,7 +31,7 @@ class SplitStream:
         """Split a stream.
 
         Args:
-            weights: Of a model without a frame.
+            weights: Weights of a model without a frame.
             bos: The dimension that holds 1 at BOS and 0 elsewhere. One more neuron of every MLP reads it.
         """
         columns: dict[str, list[int]] = {}

@@ -56,9 +56,9 @@ class Cell:
     """What a cell of a submission is about.
 
     Attributes:
-        task: Such as ``4_answer_MCQA``.
+        task: Name of the task, such as ``4_answer_MCQA``.
         model: The model's class, such as ``GPT2LMHeadModel``.
-        variable: Such as ``answer_pointer``.
+        variable: Name of the variable, such as ``answer_pointer``.
     """
 
     task: str

@@ -25,7 +25,7 @@ def write_circuits(
 
     Args:
         method: From a task, and ``setup.parameters`` by name, to scores.
-        task_names: Such as ``ioi``.
+        task_names: Names of tasks, such as ``ioi``.
         setup: Models, data, and where to write.
         split: The part of the data that circuits are found on.
         level: What is scored.

@@ -32,7 +32,7 @@ def write_featurizers(
     Args:
         method: From a task, and ``setup.parameters`` by name, to a featurizer: a subspace, as MIB's files hold no
             other.
-        task_names: Such as ``mcqa``.
+        task_names: Names of tasks, such as ``mcqa``.
         setup: Models, data, and where to write.
         places: Which layers and heads; default: all layers, and GPT-2's S-inhibition heads for IOI.
 

@@ -119,8 +119,8 @@ class Plan:
 
     Attributes:
         setup: What they share.
-        jobs: Those to be made, those of a model in a row: it is loaded once.
-        skipped: Those that the leaderboard does not have.
+        jobs: Jobs to be done; those of one model are in a row, so that it is loaded once.
+        skipped: Cells that the leaderboard does not have.
     """
 
     setup: Setup

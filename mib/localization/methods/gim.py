@@ -32,7 +32,7 @@ def gim(task: LocalizationTask, *, temperature: Rate = 2.0) -> EdgeScores:
 
     Args:
         task: What to score.
-        temperature: Of the softmax whose Jacobian is taken; 1 is the model's own.
+        temperature: Temperature of the softmax whose Jacobian is taken; 1 is the model's own.
     """
     scores = torch.zeros(())
     for estimate in edge_estimates(task, through=with_modified_gradients(task.engine.anatomy, temperature)):
@@ -46,7 +46,7 @@ def with_modified_gradients(anatomy: Anatomy, temperature: float) -> Anatomy:
 
     Args:
         anatomy: The model.
-        temperature: Of the softmax whose Jacobian is taken.
+        temperature: Temperature of the softmax whose Jacobian is taken.
     """
     return with_frozen_norms(anatomy, _Attention, temperature=temperature)
 
