@@ -25,10 +25,10 @@ def run_reference(python: Path, package: str, install: str, script: str, job: Ma
 
     Args:
         python: The interpreter.
-        package: What it must be able to import.
-        install: What to say if it cannot.
+        package: Package that it must be able to import.
+        install: Advice if it cannot.
         script: Name of the file in ``references/`` that it runs.
-        job: What the script is given.
+        job: Arguments of the script.
 
     Raises:
         SystemExit: If there is no such interpreter, it cannot import the package, or the script fails.

@@ -71,8 +71,8 @@ class MiscompiledProgram(GroundTruthError):
 
     Attributes:
         tokens: The first such input.
-        expected: What the program gives.
-        actual: What the model gives.
+        expected: Output of the program.
+        actual: Output of the model.
         wrong: On how many of the checked inputs they differ.
         checked: How many inputs were checked.
         cause: Why, where it is a known fault of Tracr's construction; else an empty string.

@@ -63,7 +63,7 @@ def require_compiled(model: KnownModel, what: str) -> CompiledModel:
 
     Args:
         model: A compiled or a trained model.
-        what: What needs a compiled one.
+        what: The use that needs a compiled one.
 
     Raises:
         DomainError: If it is a trained one.
@@ -115,7 +115,7 @@ class CompiledModel(CompiledNetwork):
         ``inputs`` or a budget it is proven now and not kept.
 
         Args:
-            ablation: What a cut edge carries: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
+            ablation: Kind of ablation of cut edges: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
             lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths, padded on the right. By
                 default mixed where padding is harmless and there are several lengths.
             inputs: Inputs to look for witnesses among, besides those that the proof chooses by itself.

@@ -58,7 +58,7 @@ def find_compiled(name: str, what: str) -> CompiledModel:
 
     Args:
         name: As of ``find_model``.
-        what: What needs a compiled model.
+        what: The use that needs a compiled model.
 
     Raises:
         ArtifactError: As ``find_model``, as are other errors.

@@ -70,7 +70,7 @@ def load_localizer(spec: str, *, level: Level = "edge") -> UserMethod[Localizer]
 
     Args:
         spec: As ``find_method_file`` takes it.
-        level: What the method is to score, unless it says so itself by ``@mib.localization.localizer``.
+        level: Parts that the method is to score, unless it says so itself by ``@mib.localization.localizer``.
 
     Raises:
         MethodError: If the file or the function does not exist, or what is there is no method.

@@ -30,7 +30,7 @@ class UserFile:
 
     Attributes:
         path: The file.
-        module: What running it made.
+        module: Module that running it made.
         imported: Modules that running it imported and whose source lies outside site-packages, with that source.
         sha256: SHA-256 of the file, as it was run, and of every source outside site-packages that it imports.
     """

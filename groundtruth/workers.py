@@ -40,7 +40,7 @@ class Lost:
     Attributes:
         exit_code: Exit code of the process; negative: the signal that killed it; 0 where it is not known.
         timeout: Seconds that the job was given, if it was stopped because they were over.
-        reason: What a cluster says of the loss.
+        reason: A cluster's reason for the loss.
     """
 
     exit_code: int = 0
@@ -151,7 +151,7 @@ def run_in_order(
 
     Args:
         function: As for ``run_batches``.
-        jobs: What to run.
+        jobs: Jobs to run.
         processes: How many, at most; with 1, or one job, this process runs all, unless there is a time limit.
         timeout: As for ``run_batches``.
 

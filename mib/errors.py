@@ -40,7 +40,7 @@ def did_you_mean(name: str, known: Iterable[str], *, limit: int = 3) -> str:
     """A sentence that offers the names closest to a misspelt one, or an empty string.
 
     Args:
-        name: What was given.
+        name: The name that was given.
         known: All that is allowed.
         limit: How many names to offer at most.
     """

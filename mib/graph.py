@@ -62,7 +62,7 @@ class Place:
     """Where a node sits.
 
     Attributes:
-        kind: What the node is.
+        kind: Kind of the node.
         layer: Its layer; -1 for embeddings, the number of layers for ``logits``.
         head: Its head; -1 where there is none.
         letter: Which input of the head a destination is; empty elsewhere.

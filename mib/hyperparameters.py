@@ -78,9 +78,9 @@ def check_value(where: str, name: str, value: object, annotation: Any) -> None:
     """Refuse a value that an annotation does not allow.
 
     Args:
-        where: What the parameter belongs to, for the error.
+        where: Owner of the parameter, for the error.
         name: The parameter.
-        value: What it was given.
+        value: Value that it was given.
         annotation: Its annotation.
 
     Raises:

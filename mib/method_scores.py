@@ -58,7 +58,7 @@ class LocalizationScore(_Row):
 
     Attributes:
         method: Its name.
-        scores: What it gave each edge, node or neuron.
+        scores: Score that it gave each edge, node or neuron.
         every_size: Normalised CPR and CMD over every circuit size, with intervals and curves.
         ten_sizes: CPR and CMD at MIB's ten sizes.
         forward: Forward passes over the examples that the method took.
@@ -103,7 +103,7 @@ class FeaturizationScore(_Row):
 
     Attributes:
         method: Its name.
-        featurizer: What it found.
+        featurizer: Featurizer that it found.
         interchanges: How often interchanges on the test split give what is expected; ``None`` where numbers are.
         error: Mean squared distance of the numbers read from those expected, as MIB has it for IOI; ``None`` where
             outputs are expected.
@@ -161,8 +161,9 @@ def score(
 
     Args:
         method: A registered method's name, or a function of a task.
-        task: What the method is asked. A featurizer learns from the training split and is scored on the test split.
-        held_out: What circuits are measured on; by default the examples that the method saw itself.
+        task: Task that the method is given. A featurizer learns from the training split and is scored on the test
+            split.
+        held_out: Examples that circuits are measured on; by default the examples that the method saw itself.
         parameters: Hyper-parameters of the method.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most; ``None`` for all.
         n_bootstrap: How many times examples are drawn anew for the intervals of CPR and CMD.

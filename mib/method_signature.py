@@ -13,7 +13,7 @@ def check_signature(function: Callable[..., Any], *, kind: str, name: str) -> No
 
     Args:
         function: The method.
-        kind: What it is called in the error, such as ``localizer``.
+        kind: Its name in the error, such as ``localizer``.
         name: The method's name.
 
     Raises:

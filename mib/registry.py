@@ -30,7 +30,7 @@ class Registry(Generic[T]):
     """Entries of one kind, by name.
 
     Args:
-        kind: What an entry is called in errors, such as ``localizer``.
+        kind: Name of an entry in errors, such as ``localizer``.
         error: The error that bad input raises.
         builtins: A module, or a package of modules, that registers the entries that come with it; it is imported when
             the first entry is looked up, so that importing the registry imports no method.

@@ -14,7 +14,7 @@ def require_tensor(value: object, name: str, expected: str) -> Tensor:
     Args:
         value: The argument.
         name: Its name.
-        expected: What it should hold, in words.
+        expected: Expected entries, in words.
 
     Raises:
         TaskError: If it is no tensor.
@@ -44,7 +44,7 @@ def as_mask(value: object, name: str, shape: Sequence[int] | None = None) -> Ten
     Args:
         value: The argument.
         name: Its name.
-        shape: What shape it must have; None to leave that to the caller.
+        shape: Shape that it must have; None to leave that to the caller.
 
     Raises:
         TaskError: If it is no tensor, has another shape, or holds anything but 0 and 1.

@@ -72,7 +72,7 @@ def remove_made(folder: Path, made: str) -> None:
     """Remove a folder with all that is in it, if this program made all of it; one that is not there is no matter.
 
     Args:
-        folder: What to remove.
+        folder: Folder to remove.
         made: A regular expression for the whole path, within the folder and with ``/``, of whatever may be in it.
 
     Raises:

@@ -53,12 +53,12 @@ class CircuitChoice:
     """A choice of models and ablations.
 
     Attributes:
-        ablations: What flows along cut edges.
+        ablations: Kinds of ablation of cut edges.
         max_edges: Larger raw models are left out; ``None`` for no limit.
         n_models: How many of the raw models; ``None`` for all.
         n_pairs: How many examples a task has, at most.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
-        tasks: What the learned model is scored on; with none it is left out.
+        tasks: Tasks of the learned model; with none it is left out.
         n_language_model_pairs: How many pairs a task on a language model has.
         tiers: How hard the models are made.
         bases: Models whose variants are taken; all if none is named.

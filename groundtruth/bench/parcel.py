@@ -55,7 +55,7 @@ def pack_sources(methods: Iterable[str], models: Iterable[str]) -> str:
 
     Args:
         methods: Methods as the user named them; registered ones are passed over.
-        models: What ships, and checkpoints, are passed over.
+        models: Models as the user named them; shipped ones and checkpoints are passed over.
     """
     paths = {method.rpartition(":")[0]: find_method_file(method)[0] for method in methods if is_own_method(method)}
     paths |= {own: Path(own).expanduser().resolve() for model in models if (own := _own_path(model))}

@@ -27,7 +27,7 @@ def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> li
     """List the cells of a request, all methods of one evaluator beside each other.
 
     Args:
-        track: What is run.
+        track: Track to run.
         request: Which models, methods and settings.
         is_remote: True if the cells run on other machines: the device has to be there, not here.
 

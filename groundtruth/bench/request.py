@@ -20,7 +20,7 @@ class Profile:
     """A choice of models, methods and sizes.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         description: One line.
         choice: Which models or places, and how much of each, in the terms of the track.
         methods: Which of the registered methods; ``None`` for all.
@@ -49,12 +49,11 @@ class Request:
         models: Names of models, in the variable track also ``model:variable@site``; ``default`` stands for the
             profile's own, on its tiers or those that are named. Language models among them: ``learned``, which ships,
             ``gpt2`` and its like, an id on the hub, a folder with a checkpoint.
-        tasks: What language models are scored on, each ``task`` or ``task:family``; of ``learned`` by default all
-            that it can do.
+        tasks: Tasks of language models, each ``task`` or ``task:family``; of ``learned`` by default all that it can do.
         tiers: How hard the profile's own models are made; ``raw`` as they were compiled. In the circuit track only.
         methods: Names, ``my_file.py:my_method``, or ``my_pkg.my_mod:my_method``.
-        ablations: What flows along cut edges.
-        level: What is scored.
+        ablations: Kinds of ablation of cut edges.
+        level: Parts that are scored.
         seed: The first seed, of examples and methods.
         resamples: How often examples are drawn, each time with the next seed; ``None``: as often as the profile says.
         device: Where to run.
@@ -99,8 +98,8 @@ class Subject:
 
     Attributes:
         model: Its name.
-        setting: What is asked there.
-        task: What a language model is scored on; empty for a compiled one.
+        setting: Setting of the cells there.
+        task: Task of a language model; empty for a compiled one.
         quick: True if methods that are too slow there are left out unless they are asked for.
     """
 

@@ -32,7 +32,7 @@ def run_cells(
     task and truth, but every method gets a fresh copy of the model.
 
     Args:
-        cells: What to run.
+        cells: Cells to run.
         store: The folder of outcomes, which this process alone reads and writes.
         executor: Runs the cells; by default this process, unless there is a time limit.
         timeout: Seconds that a cell may take; one that takes longer has failed.

@@ -36,7 +36,7 @@ def run_methods(
         track: ``circuits`` or ``variables``.
         jobs: Workers, at most; ``None``: one a CPU. A script that asks for several processes keeps its code under
             ``if __name__ == "__main__":``.
-        executor: What runs the cells: ``serial``, ``processes``, ``ray`` or ``submitit``.
+        executor: Executor of the cells: ``serial``, ``processes``, ``ray`` or ``submitit``.
         address: The cluster of Ray or of submitit, as ``choose_executor`` takes it.
         out: Folder that keeps finished cells, so that they are not run again; ``None`` keeps none.
         asked: Other fields of ``Request``: ``profile``, ``tasks``, ``ablations``, ``level``, ``seed``, ``device``,

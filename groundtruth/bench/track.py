@@ -58,9 +58,9 @@ class Track:
     """One track of the benchmark.
 
     Attributes:
-        tables: What its results are read and shown by.
+        tables: Tables that read and show its results.
         methods: Its methods.
-        profiles: What it runs unless told otherwise, by name.
+        profiles: Models and sizes that it runs unless told otherwise, by name.
         subjects: Says which models are run in which settings.
         evaluator: Makes the evaluator of a cell, and keeps it for the next cell of it.
         evaluator_modules: Modules that compute its outcomes; the key of a cell covers all that they import.

@@ -34,7 +34,7 @@ def bench(
         methods: Names, my_file.py:my_method or my_pkg.my_mod:my_method, separated by commas, instead of all.
         tiers: Each method on every tier: as compiled, rotated, soft, with distractors, with redundancy,
             with all of them. Models are those that ship on all tiers, or any that are named. Circuits only.
-        asked: What is run.
+        asked: Options that say what is run.
         options: How it is run.
     """
     from groundtruth.errors import DomainError

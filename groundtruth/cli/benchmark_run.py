@@ -45,13 +45,13 @@ class Asked:
             the profile's own.
         tier: Models of these tiers instead of the profile's: raw (as compiled), trained, or one of the variants' such
             as soft; several separated by commas. Circuits only.
-        task: What language models are scored on, such as ioi or ioi:s1_io_flip; several separated by commas.
-        data: What these prompts are: hub for MIB's data sets, or a folder with a folder for each task (parts train and
+        task: Task of language models, such as ioi or ioi:s1_io_flip; several separated by commas.
+        data: Source of these prompts: hub for MIB's data sets, or a folder with a folder for each task (parts train and
             test, of variables also validation, in MIB's columns); synthetic if neither is given.
-        answer_prefix: What answers of language models' tasks begin with, instead of the task's own space or nothing.
+        answer_prefix: Start of the answers of language models' tasks, instead of the task's own space or nothing.
         memory: How much a run on a language model may use beside it, such as 16GiB; by default 2GiB.
         ablation: resample, zero, mean, mean-positional; several separated by commas. Circuits only.
-        level: What is scored: edge (the default), node or neuron. Circuits only.
+        level: Parts that are scored: edge (the default), node or neuron. Circuits only.
         seed: Chooses the examples and seeds the methods.
         resamples: Draw the examples so many times, with one seed after the other. Of circuits the table then shows how
             stable the best edges are; of variables it is the number of seeds.
@@ -160,10 +160,10 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     """Run what was asked for, with a progress bar; an interruption leaves what is finished.
 
     Args:
-        track: What is run.
+        track: Track to run.
         request: Which models, methods and settings.
         options: How it is run.
-        settings: What else the result file says of how it was run.
+        settings: Further entries of the result file on how it was run.
     """
     import torch
 
@@ -224,10 +224,10 @@ def name_run(track: "Track", request: "Request", what: str, *, settings: Mapping
     Two runs that were asked different things never write the same files.
 
     Args:
-        track: What is run.
+        track: Track to run.
         request: Which models, methods and settings.
         what: Name of the profile, or of the user's method.
-        settings: What else was asked.
+        settings: Further options of the run.
     """
     plain = type(request)(profile=request.profile)
     parts = [time.strftime("%Y-%m-%d"), *([] if track.name == "circuits" else [track.name]), what]
@@ -241,7 +241,7 @@ def publish_result(result: "Result", options: RunOptions, name: str, *, own: str
     """Write the result files, print the table or JSON, and give the exit code.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         options: How.
         name: Name of the files, without suffix.
         own: The user's method, which is marked.

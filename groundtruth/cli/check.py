@@ -12,7 +12,7 @@ def check(method: str, /, *, track: TrackName = "circuits", level: OptionalLevel
     Args:
         method: my_file.py:my_method, my_pkg.my_mod:my_method, or the name of a registered method.
         track: circuits, or variables: for featurization methods.
-        level: What the method scores: edge (the default), node or neuron. Circuits only.
+        level: Parts that the method scores: edge (the default), node or neuron. Circuits only.
         json: Print JSON, for machines.
     """
     from groundtruth.bench import find_track

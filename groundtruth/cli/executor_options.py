@@ -19,7 +19,7 @@ class ExecutorOptions:
 
     Attributes:
         jobs: Workers, at most; by default one a CPU, of the machine or of the whole cluster. Fewer take less memory.
-        executor: What runs the jobs: processes of this machine, serial (this process, for debugging), ray (a cluster;
+        executor: Executor of the jobs: processes of this machine, serial (this process, for debugging), ray (a cluster;
             pip install 'mechinterp-groundtruth[ray]') or submitit (Slurm; [slurm]). See docs/clusters.md.
         address: Ray: a running cluster, auto or HOST:PORT; without it one is started on this machine. Submitit:
             slurm or local.

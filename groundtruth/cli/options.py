@@ -95,7 +95,7 @@ def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, 
     """Hyper-parameters written as ``name=value``, each of the kind of its default.
 
     Args:
-        texts: What was given; ``None`` for nothing.
+        texts: Parameters as they were given; ``None`` for nothing.
         method: Whose they are, for errors.
         known: Parameters that it has, with their defaults.
 

@@ -28,9 +28,9 @@ def repro(
         property: recovers (of a featurizer: finds), deterministic, invariant:rotate, ...
         variable: For a featurizer: the variable that it looks for.
         site: Where it looks, such as resid_post0.
-        auroc: What recovers asks for.
-        accuracy: What finds asks for.
-        ablation: What flows along an edge that is cut. Localization methods only.
+        auroc: Least AUROC that recovers asks for.
+        accuracy: Least accuracy that finds asks for.
+        ablation: Kind of ablation of cut edges. Localization methods only.
         seed: Seed of the examples and the method.
         n_pairs: How many examples, at most. Localization methods only.
         json: Print JSON, for machines.

@@ -48,7 +48,7 @@ def score(
             commas); for cmd if it is more.
         scores: Write what each method gave each edge into this folder, METHOD/MODEL/importances.json as MIB has it and
             scores.csv, a matrix; circuits only.
-        asked: What is run; the ablation is resample unless others are named.
+        asked: Options that say what is run; the ablation is resample unless others are named.
         options: How it is run.
     """
     require_writable(options.out)

@@ -73,8 +73,8 @@ def submit(
         tasks: Names of tasks, such as ioi,mcqa.
         out: The submission's folder.
         track: circuits or featurizers.
-        level: What a circuit method scores: edge, node or neuron.
-        ablation: What flows along cut edges: resample (the default), zero, mean, mean-positional. Circuits only.
+        level: Parts that a circuit method scores: edge, node or neuron.
+        ablation: Kind of ablation of cut edges: resample (the default), zero, mean, mean-positional. Circuits only.
         set: A hyper-parameter of the method, as name=value; more than once for several.
         layers: Featurizers: only these layers, separated by commas.
         heads: Featurizers of ioi: layer.head, separated by commas; by default GPT-2's S-inhibition heads.
@@ -82,8 +82,8 @@ def submit(
         seed: Chooses the pairs and seeds the method.
         data: hub for MIB's data sets, or a folder with a folder for each task; by default synthetic.
         right_on: Keep pairs only if the model is right on base or both, or any; by default as the track has it.
-        answer_prefix: What answers begin with, in all of these tasks, instead of a space or nothing, as the task has
-            it. MIB's letters of multiple choice have no space: --answer-prefix "".
+        answer_prefix: Start of the answers, in all of these tasks, instead of a space or nothing, as the task has it.
+            MIB's letters of multiple choice have no space: --answer-prefix "".
         memory: How much a run may use beside the model, such as 16GiB; by default 2GiB.
         device: cpu, cuda or mps.
         dtype: Dtype of the models.

@@ -42,7 +42,7 @@ def test_circuit(
     Args:
         circuit: A circuit file (.json or .pt); a method, or my_file.py:my_method, with --top; or truth, the exact one.
         model: A compiled model, or with --task a language model.
-        task: What a language model is run on, such as ioi or ioi:s1_io_flip.
+        task: Task of a language model, such as ioi or ioi:s1_io_flip.
         top: How many of the best edges of a ranking are the circuit.
         ablation: resample, zero, mean or mean-positional.
         pairs: How many examples, at most.

@@ -81,7 +81,7 @@ class Domain:
         Args:
             inputs: Sequences of tokens, without BOS; each counts once.
             vocab: All tokens; by default those that occur.
-            text: What these inputs are, in words.
+            text: Description of these inputs.
 
         Raises:
             DomainError: If there are none, or they hold tokens that are not in the vocabulary.

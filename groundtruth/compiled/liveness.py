@@ -79,7 +79,7 @@ def without(weights: Weights, parts: Parts) -> Weights:
 
     Args:
         weights: In any coordinates of the residual stream.
-        parts: What to leave out.
+        parts: Parts to leave out.
     """
     if not len(parts):
         return weights

@@ -56,7 +56,7 @@ class CompiledNetwork(ProgramNetwork):
     """A transformer with its program, its domain and the provenance of its weights.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         program: The RASP program, with canonical labels.
         weights: float64 weights.
         token_values: The token of each id, BOS and PAD among them.
@@ -65,7 +65,7 @@ class CompiledNetwork(ProgramNetwork):
         domain: The inputs on which it equals the program.
         check: How that was checked.
         description: One line.
-        family: What the program is about.
+        family: Subject of the program.
         rasp_source: The program's text, as far as it is known.
         padding: Whether padding on the right is harmless (``pad_safe``), or how to find out when that is asked for.
         frame: Where each direction of the provenance lies in the residual stream [direction, d_model], orthonormal

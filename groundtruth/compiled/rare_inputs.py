@@ -22,7 +22,7 @@ def find_rare(
     forms are tried first. Those that meet the rule are changed, by a token, by an exchange, by a turn, and again.
 
     Args:
-        rule: What is asked of a sequence.
+        rule: Predicate that a sequence must satisfy.
         vocab: Its tokens.
         length: Its length.
         n: How many are wanted.

@@ -14,7 +14,7 @@ class Step:
     Attributes:
         name: Name of a symmetry or of a hardening.
         seed: Seed of its random choices.
-        parameters: What else it was told, and what it measured, as (name, value); values are JSON's.
+        parameters: Further arguments and measurements, as (name, value); values are JSON's.
     """
 
     name: str

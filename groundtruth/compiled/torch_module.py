@@ -42,7 +42,7 @@ class CompiledTransformer(HookedRootModule):
     ``blocks.L.mlp.hook_pre`` (``post``), ``hook_mlp_out``, ``hook_resid_pre`` (``mid``, ``post``).
 
     Args:
-        weights: What to hold, in float64.
+        weights: Weights to hold, in float64.
         dtype: To hold it in.
     """
 

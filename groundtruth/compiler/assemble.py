@@ -63,7 +63,7 @@ def assemble(
     """Lay the blocks of a craft model out as the arrays of a transformer.
 
     Args:
-        craft_model: What ``craft_graph_to_model`` returned.
+        craft_model: Result of ``craft_graph_to_model``.
         graph: The program's graph with value sets, bases and blocks.
         sink: The graph's node of the output.
         max_seq_len: Longest input, without BOS.

@@ -30,7 +30,7 @@ class NotBuilt:
     """A model that could not be built.
 
     Attributes:
-        why: What was raised.
+        why: Exception that was raised.
     """
 
     why: str
@@ -67,7 +67,7 @@ def build_all(
     Args:
         function: Builds one and returns its line.
         jobs: Arguments of the function, one for each job.
-        names: What each of them builds, for the line of one that fails or is killed.
+        names: Name of the model that each of them builds, for the line of one that fails or is killed.
         processes: How many at once.
 
     Returns:
@@ -87,9 +87,9 @@ def tell_missing(missing: Sequence[object], n_jobs: int, arguments: str) -> int:
     """Say how to build what was not built.
 
     Args:
-        missing: What was not built.
+        missing: Jobs that were not done.
         n_jobs: How much was to be built.
-        arguments: What to run again, module and arguments.
+        arguments: Command to run again, module and arguments.
 
     Returns:
         The exit code: 0 if nothing is missing.

@@ -65,7 +65,7 @@ def compile(
         causal: True if attention sees only the past; the program then means what ``causal_eval`` says.
         valid: Which sequences of tokens are inputs; by default all.
         inputs: The inputs themselves, in the place of vocabulary, lengths and rule; ``vocab`` may add tokens.
-        name: What to call the model; by default the name of the output expression.
+        name: Name of the model; by default the name of the output expression.
         settings: How weights are made; by default exactly (see ``groundtruth.compiled.settings.Settings``).
         check_limit: Domains up to this size are checked whole, larger ones on a sample of this size.
         seed: Seed of that sample.
@@ -111,7 +111,7 @@ def compile_unchecked(
         program: A supported S-Op.
         domain: Its declared inputs.
         causal: True if attention sees only the past.
-        name: What to call the model.
+        name: Name of the model.
         settings: How weights are made; by default exactly.
     """
     from groundtruth.compiler.craft import craft
@@ -146,7 +146,7 @@ def check(
         model: Weights and program.
         limit: Domains up to this size are run whole, larger ones on a sample of this size.
         seed: Seed of that sample.
-        program: What to compare it with; by default its own program.
+        program: Program to compare it with; by default its own program.
         report: Called with the number of inputs that are done, and of all.
 
     Raises:

@@ -23,7 +23,7 @@ def own_copy(task: Task, *, with_model: bool = True) -> Task:
     """Copy a task: its tensors, its metric and its model, with an engine and a count of passes of its own.
 
     Args:
-        task: What every method is asked.
+        task: Task that every method is given.
         with_model: True if the model is copied too. A large one would not fit beside itself.
     """
     # The graph and the numbers cannot be written to, so that they need no copy.

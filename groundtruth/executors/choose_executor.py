@@ -35,7 +35,7 @@ def choose_executor(
         address: Ray: a running cluster, as ``auto`` or ``HOST:PORT``; ``None`` starts one on this machine.
             Submitit: ``slurm``, or ``local`` for processes of this machine; ``None`` takes Slurm where there is one.
         folder: Where jobs of submitit leave what they found, on a disk that all machines see.
-        options: What else submitit is told, in the words of its ``AutoExecutor``, such as ``slurm_partition``.
+        options: Further options of submitit, in the words of its ``AutoExecutor``, such as ``slurm_partition``.
 
     Raises:
         ExecutorError: If there is none of that name, its package is not installed, or an option is not its own.

@@ -55,7 +55,7 @@ class Executor(Protocol):
             common: The first argument of ``function``, the same for all jobs.
             batches: Jobs, all different. Those of a batch are run one after the other by one worker; what a lost worker
                 leaves of its batch is run by another.
-            needs: What a worker needs.
+            needs: Resources that a worker needs.
             timeout: Seconds for each job; one that takes longer is stopped, counts as lost and is not tried again.
             apart: True if this process must not run jobs itself.
 

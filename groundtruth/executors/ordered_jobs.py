@@ -24,7 +24,7 @@ def run_ordered(
         function: Runs one job.
         common: The first argument of ``function``, the same for all jobs.
         jobs: All different.
-        needs: What a worker needs.
+        needs: Resources that a worker needs.
         timeout: Seconds for each job; one that takes longer is stopped and counts as lost.
         again: True if jobs that were lost are run once more after all others, one at a time: then each has the whole
             memory.

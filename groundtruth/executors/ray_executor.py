@@ -98,7 +98,7 @@ class _Worker:
 
     Attributes:
         actor: The actor.
-        call: What it was asked last: to start, or a job.
+        call: Its last call: to start, or a job.
         batch: Its jobs; the first is the one it is at. Empty while it starts.
         node: Name of its machine, once it has started.
         since: When it began the job it is at, by the monotonic clock.

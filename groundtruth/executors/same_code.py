@@ -55,7 +55,7 @@ def differences(wanted: Mapping[str, Any], own: Mapping[str, Any], words: Mappin
     Args:
         wanted: The driver's; ``versions`` is a mapping, all others are hashes.
         own: The worker's.
-        words: What the grounds are called in an error.
+        words: Names of the grounds in an error.
     """
     for name, value in wanted.items():
         if name == "versions":

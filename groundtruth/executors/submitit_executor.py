@@ -46,7 +46,7 @@ class SubmititJobs:
         n: How many, at most.
         cluster: ``slurm`` or ``local``; ``None``: Slurm where there is one.
         folder: Where jobs leave results and logs, on a disk that all machines see.
-        options: What else Slurm is told, in submitit's words, such as ``{"slurm_partition": "gpu"}``.
+        options: Further options of Slurm, in submitit's words, such as ``{"slurm_partition": "gpu"}``.
     """
 
     n: int
@@ -114,7 +114,7 @@ class _Share:
     Attributes:
         folder: Where its results are.
         left: Batches without the jobs whose results were read.
-        job: What submitit knows of it.
+        job: Submitit's job.
         failed_starts: How many jobs in a row ended before they came to a cell.
     """
 

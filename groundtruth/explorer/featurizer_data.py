@@ -21,7 +21,7 @@ def exhibit_data(exhibit: Exhibit, *, name: str, variable: str | None, random: b
 
     Args:
         exhibit: The featurizer, with its task.
-        name: What the page calls it.
+        name: Its name on the page.
         variable: Label of the expression that it is said to be; ``None`` where nothing is predicted.
         random: True if its task is on the network with random weights.
     """

@@ -55,7 +55,7 @@ class Shown:
     """A featurizer that can be swapped on the page.
 
     Attributes:
-        name: What the page calls it.
+        name: Its name on the page.
         exhibit: The featurizer with its task.
         variable: Label of the expression that it is said to be; ``None`` where nothing is predicted.
         random: True if it is of the network with random weights.

@@ -72,7 +72,7 @@ def parse_range(text: str, *, name: str) -> Range:
     """A range as one writes it: ``3..8``, or ``4`` for 4..4.
 
     Args:
-        text: What was written.
+        text: Text that was written.
         name: Name of the option, for the error.
 
     Raises:

@@ -28,7 +28,7 @@ class Choices:
     """Decisions, and the record of them.
 
     Args:
-        source: What draws a number below a given one.
+        source: Function that draws a number below a given one.
     """
 
     def __init__(self, source: Source) -> None:

@@ -29,7 +29,7 @@ class Drawn:
 
     Attributes:
         program: With its domain; ``groundtruth.compile`` takes it.
-        code: What ``from_code`` draws it from.
+        code: Code that ``from_code`` draws it from.
         size: Its layers and heads.
         text: A Python file that declares it, for ``groundtruth compile FILE``.
     """
@@ -44,7 +44,7 @@ def draw(choices: Choices, bounds: Bounds) -> Drawn:
     """Draw a program.
 
     Args:
-        choices: What decides.
+        choices: Source of the decisions.
         bounds: How large it may be.
 
     Raises:

@@ -120,7 +120,7 @@ def grow(choices: Choices, bounds: Bounds) -> Grown:
     """Grow a program.
 
     Args:
-        choices: What decides.
+        choices: Source of the decisions.
         bounds: Layers, heads, vocabulary and length.
 
     Raises:
@@ -190,7 +190,7 @@ class _Growth:
         """Add a variable that reads another.
 
         Args:
-            last: What it reads.
+            last: Expression that it reads.
             branch: True if it is to be a short one beside the main chain.
         """
         for kind in self._choices.rotated(_KINDS if not branch else _KINDS[:3]):

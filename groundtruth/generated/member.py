@@ -17,7 +17,7 @@ class Member:
 
     Attributes:
         name: Name of the model and of its folder.
-        code: What ``from_code`` draws its program from.
+        code: Code that ``from_code`` draws its program from.
         layers: Number of layers of the compiled transformer.
         heads: Number of heads of its widest layer.
         live: Live edges under resample ablation.

@@ -46,7 +46,7 @@ class Job:
         number: Number of the draw.
         bounds: Bounds of the suite's programs.
         folder: Folder of this draw alone, in the workshop.
-        kind: What is made of the program.
+        kind: Kind of model that is made of the program.
     """
 
     seed: int
@@ -94,7 +94,7 @@ def publish(workshop: Path, models: Mapping[str, Path], manifest: Mapping[str, A
     Args:
         workshop: In the folder of the suite.
         models: The folder of the draw that made each, by the name of the model.
-        manifest: What the suite is.
+        manifest: Manifest of the suite.
     """
     suite = workshop.parent
     for name in _members(suite) - set(models):  # of an earlier suite of more models
@@ -119,10 +119,10 @@ def require_folder(folder: Path, seed: int, bounds: Bounds, kind: SuiteKind = "c
     """Refuse a folder with other things in it, or another suite.
 
     Args:
-        folder: That a suite should go to.
+        folder: Folder that a suite should go to.
         seed: Seed of the suite.
         bounds: Bounds of its programs.
-        kind: What is made of them.
+        kind: Kind of model that is made of them.
 
     Raises:
         ProgramError: If it is not new, empty, or of the same suite.

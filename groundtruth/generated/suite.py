@@ -59,7 +59,7 @@ class Suite:
         draws: How many programs were drawn.
         rejected: How many of them were not kept, by reason.
         seconds: How long it took; not in the manifest.
-        kind: What was made of the programs.
+        kind: Kind of model that was made of the programs.
     """
 
     seed: int

@@ -35,7 +35,7 @@ class ClaimedCircuit:
 
         Args:
             model: The model; its correspondence is the claimed circuit.
-            ablation: What a cut edge carries.
+            ablation: Kind of ablation of cut edges.
         """
         record, wanted = model.certificate.under(ablation), set(model.correspondence.edges)
         return cls(

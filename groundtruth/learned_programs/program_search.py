@@ -78,7 +78,7 @@ def learn_program(
     """Learn a program by gradient descent that gives what a task gives on every input.
 
     Args:
-        task: What it is to compute.
+        task: Task that it is to compute.
         domain: The inputs, all of one length.
         sizes: How many steps it has before those that are not used are left out.
         settings: Numbers of the search.

@@ -23,8 +23,8 @@ class Line:
     """One variable of a program.
 
     Attributes:
-        name: What the program calls it; its label where two variables have one name.
-        formula: What it is, in Python and RASP.
+        name: Its name in the program; its label where two variables have one name.
+        formula: Its formula in Python and RASP.
         expression: The expression itself.
     """
 

@@ -28,14 +28,14 @@ class Program:
     """A RASP program with its declared inputs.
 
     Attributes:
-        name: What the registry and the command line call it.
+        name: Its name in the registry and on the command line.
         description: One line, from the docstring of its function.
-        family: What it is about, such as ``sorting``.
+        family: Its subject, such as ``sorting``.
         domain: The inputs on which it must be right.
         causal: Whether it is meant for causal attention.
         pad_safe: Whether padding on the right changes no output at the positions of the input.
         source: Where the algorithm comes from, in words.
-        oracle: What it computes in plain Python, independent of RASP; ``None`` if none is given.
+        oracle: Its function in plain Python, independent of RASP; ``None`` if none is given.
         function: The function that builds it.
     """
 
@@ -98,7 +98,7 @@ class RefusedProgram:
     """What stands in a file where a program was declared that is none, so that the others of the file can be used.
 
     Attributes:
-        name: What it was to be called.
+        name: The name that it was to have.
         error: Why it is none.
     """
 
@@ -138,11 +138,11 @@ def program(
         vocab: The tokens: all numbers, all strings, all booleans or all tuples of these.
         max_seq_len: Length of the longest input, without BOS.
         min_seq_len: Length of the shortest input.
-        family: What the program is about.
+        family: Subject of the program.
         causal: Whether attention sees only the past.
         valid: Which sequences of tokens are inputs; its docstring says so in words.
         inputs: The inputs themselves, in the place of lengths and rule; ``vocab`` may add tokens.
-        inputs_text: What these inputs are, in words.
+        inputs_text: Description of these inputs.
         pad_safe: Claim that padding on the right changes nothing; the tests of the library prove theirs.
         source: Where the algorithm comes from.
         oracle: The same function in plain Python.

@@ -11,7 +11,7 @@ def source_of(function: Callable[[], object]) -> str:
     """The source of a function without its decorators, helpers first; empty where there is no file to read.
 
     Args:
-        function: What builds a program.
+        function: Function that builds a program.
     """
     found: dict[FunctionType, str] = {}
     if isinstance(function, FunctionType):

@@ -17,7 +17,7 @@ class UndeclaredProgram:
     """A program that its file does not declare as one.
 
     Attributes:
-        name: What its file calls it.
+        name: Its name in its file.
         sop: The program.
         vocab: Its tokens, if its class says so.
         max_seq_len: Its longest input, if its class says so.

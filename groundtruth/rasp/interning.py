@@ -46,7 +46,7 @@ class Replacement:
     """Values that stand in for those of one expression.
 
     Attributes:
-        codes: What is put there [row, position].
+        codes: Codes that are put there [row, position].
         where: At which positions [row, position].
         readers: Labels of the expressions that see it, ``UNEMBEDDING`` among them; ``None`` = all.
     """

@@ -33,8 +33,8 @@ class Chart:
     Attributes:
         name: Word that files and anchors of the figure are named by.
         title: Words above it.
-        x_label: What the horizontal axis is.
-        y_label: What the vertical axis is.
+        x_label: Label of the horizontal axis.
+        y_label: Label of the vertical axis.
         series: The methods.
         marks: How values are drawn.
         x_log: True if the horizontal axis is logarithmic.

@@ -23,10 +23,10 @@ class TableColumn:
     Attributes:
         heading: Words above it; several lines if they hold line breaks.
         right: True if it is aligned on the right, as numbers are.
-        yields: What its text does where room ends.
+        yields: Behaviour of its text where room ends.
         least: Columns of the screen that are left to it where it wraps or shortens.
         priority: Rank in which columns are kept: the highest goes first, 0 never goes.
-        name: What the table calls the column once it is left out; the heading if empty.
+        name: Name of the column once it is left out; the heading if empty.
         style: Style of the heading.
     """
 
@@ -56,7 +56,7 @@ class FittedTable:
         rule: True if a line is drawn below the headings and between sections.
         lines: True if a line is drawn between rows.
         wide: Keep every column, however long the lines become.
-        more: What the reader can do to see the columns that are left out.
+        more: Advice on how to see the columns that are left out.
     """
 
     columns: Sequence[TableColumn]

@@ -22,7 +22,7 @@ class Page:
     Attributes:
         heading: Title of the page.
         sections: Parts of the report.
-        details: What the page adds to each of them.
+        details: Parts that the page adds to each of them.
         settings: How methods were run.
         seconds: How long it took.
         created: When the result was written.

@@ -28,7 +28,7 @@ def draw_figures(figures: Sequence[Figure], path: Path) -> None:
     """Draw the figures below each other, two beside each other where both are charts; the same result, the same file.
 
     Args:
-        figures: What is drawn.
+        figures: Figures to draw.
         path: The file; its suffix says the format.
     """
     matplotlib.use("agg")

@@ -31,7 +31,7 @@ def tracked(
     """The items, with a bar that moves as they come and is gone at the end.
 
     Args:
-        label: What is being done.
+        label: Description of the work in progress.
         items: Anything that yields.
         total: How many there will be.
         underway: Tells how much is done of items that have not come, 0.5 for half of one: where each takes long, the
@@ -77,7 +77,7 @@ def count_up(label: str) -> Generator[Callable[[int, int], None]]:
     """A bar that is told how far something is: call what this gives with what is done, and with all there is to do.
 
     Args:
-        label: What is being done.
+        label: Description of the work in progress.
     """
     with _bar() as bar:
         task = bar.add_task(label, total=None)
@@ -89,7 +89,7 @@ def working(label: str) -> Generator[None]:
     """A line that says how long something has taken, where it is not known how long it will.
 
     Args:
-        label: What is being done.
+        label: Description of the work in progress.
     """
     with _shown(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as line:
         line.add_task(label, total=None)

@@ -24,7 +24,7 @@ def write_scores(result: Result, folder: Path) -> list[Path]:
     Under several ablations the folder of a model ends in ``-ABLATION``.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         folder: Made if it is not there.
 
     Returns:

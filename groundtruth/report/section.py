@@ -56,7 +56,7 @@ class HeatCell:
         subject: Model or place that it is about.
         text: The number.
         shade: Share of the full colour, in percent.
-        detail: What lies behind the number, in one line.
+        detail: Evidence for the number, in one line.
     """
 
     subject: str
@@ -71,7 +71,7 @@ class HeatMap:
 
     Attributes:
         title: Words above it.
-        headings: What stands above the columns.
+        headings: Headings of the columns.
         rows: Methods, each with a cell a column; ``None`` where it was not scored.
     """
 
@@ -109,7 +109,7 @@ class Details:
 
     Attributes:
         heat_map: Every method on every model or place.
-        not_scored: What failed or was left out, and why.
+        not_scored: Cells that failed or were left out, and why.
         folds: Titles with the parts below them that open by a click.
         charts: Figures beside the heat map, which is a table on a page.
     """

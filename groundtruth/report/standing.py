@@ -49,7 +49,7 @@ class Entry:
 
     Attributes:
         text: The value.
-        spread: What stands after it; empty if there is no spread.
+        spread: Spread that stands after it; empty if there is no spread.
         mark: Whether it is the best of its column, bad news, or not there.
     """
 

@@ -26,8 +26,8 @@ def svg_chart(chart: Chart, *, prefix: str = "") -> Markup:
     """Write the chart.
 
     Args:
-        chart: What is drawn.
-        prefix: What names inside the page begin with, where several charts have one name.
+        chart: Chart to draw.
+        prefix: Start of names inside the page, where several charts have one name.
     """
     scale_x, scale_y = _scales(chart)
     bottom = _bottom(chart)

@@ -52,7 +52,7 @@ class Printable:
     """Anything rich can print, with escape sequences spelt out: names and errors are whatever somebody wrote.
 
     Attributes:
-        content: What is printed.
+        content: Text to print.
     """
 
     content: RenderableType
@@ -88,7 +88,7 @@ def echo_written(path: Path, note: str) -> None:
 
     Args:
         path: The file.
-        note: What there is to know of it.
+        note: Note on it.
     """
     echo(Text(f"{path}  ({note})", no_wrap=True, overflow="ignore"))
 
@@ -129,7 +129,7 @@ def section_view(section: Section, *, wide: bool = False) -> RenderableType:
     """Print one part of a report: its title, the standing of the methods, and what it means in words.
 
     Args:
-        section: What to print.
+        section: Section to print.
         wide: Keep every column, however long the lines become.
     """
     parts: list[RenderableType] = [section.title]

@@ -21,12 +21,12 @@ class Cell:
     Attributes:
         method: Its name, ``my_file.py:my_method``, or ``my_pkg.my_mod:my_method``.
         model: Its name, folder, or ``my_file.py:my_program``.
-        setting: What is asked of the method on the model, in the terms of one track.
+        setting: Setting in which the method runs on the model, in the terms of one track.
         seed: Seed of examples and method.
         device: Where it is run.
         dtype: Type of the numbers of the model that the method sees.
         parameters: Hyper-parameters of the method that are not the default.
-        task: What a language model is scored on, ``task`` or ``task:family``; empty for a compiled one.
+        task: Task of a language model, ``task`` or ``task:family``; empty for a compiled one.
         prompts: Where a language model's examples come from, and how they are read.
         isolated: True if the method runs in a process that never holds the truth.
     """
@@ -102,7 +102,7 @@ class Failed:
     """A cell whose method broke its contract or raised.
 
     Attributes:
-        error: What happened.
+        error: Error in words.
     """
 
     error: str

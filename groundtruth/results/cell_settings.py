@@ -45,7 +45,7 @@ class CircuitSetting:
 
     Attributes:
         ablation: Name of what flows along cut edges.
-        level: What the method scores.
+        level: Parts that the method scores.
         lengths: Which inputs; ``None``: the model's own.
         n_pairs: How many examples, at most.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.

@@ -55,8 +55,8 @@ class WrongEdge:
         name: MIB's name of it.
         kind: ``missed``: of the minimal circuit that the ranking matches best, but not among the best k, where k is its
             size. ``false``: among the best k, but of no minimal circuit.
-        score: What the method gave it.
-        status: What it is in truth; empty for a node.
+        score: Score that the method gave it.
+        status: Its true status; empty for a node.
         reason: Why it is there, in the program's words; empty for a node.
     """
 
@@ -112,8 +112,8 @@ class CircuitScores:
     Attributes:
         method: Its name.
         model: The model's name.
-        ablation: What flowed along cut edges.
-        level: What was scored.
+        ablation: Kind of ablation of cut edges.
+        level: Parts that were scored.
         seed: Seed of examples and method.
         n_examples: How many examples the task had.
         mib_cpr: MIB's CPR, at its ten sizes, not normalised.
@@ -126,8 +126,8 @@ class CircuitScores:
         backward: Backward passes over the examples.
         seconds: Wall time of the method, without that of the metrics.
         truth: Scores against the true circuit; ``None`` for a language model, of which none is known.
-        task: What a language model was scored on; empty for a compiled one, which has but one task.
-        scores: What the method gave each part; ``None`` in results of before these were kept.
+        task: Task of a language model; empty for a compiled one, which has but one task.
+        scores: Score that the method gave each part; ``None`` in results of before these were kept.
         curves: Faithfulness by circuit size; ``None`` in such results.
     """
 

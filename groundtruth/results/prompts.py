@@ -19,7 +19,7 @@ class Prompts:
 
     Attributes:
         data: ``hub`` for MIB's data sets, or a folder with a folder for each task; None: made up.
-        answer_prefix: What answers begin with, instead of the task's own space or nothing.
+        answer_prefix: Start of the answers, instead of the task's own space or nothing.
         memory: Bytes that a run may use beside the model.
     """
 
@@ -31,7 +31,7 @@ class Prompts:
         """See that the folder is there and that a model reads prompts, before anything is run.
 
         Args:
-            models: What is scored.
+            models: Models that are scored.
             has_language_model: True if a language model is among them.
 
         Raises:

@@ -25,7 +25,7 @@ class Summary:
 
     Attributes:
         method: Its name.
-        ablation: What flowed along cut edges; empty in a track that cuts none.
+        ablation: Kind of ablation of cut edges; empty in a track that cuts none.
         n_scored: How many scores it has; if any model is compiled, language models do not count.
         n_failed: How often it failed.
         columns: Mean and spread of each column that has a value; those of language models beside compiled ones begin

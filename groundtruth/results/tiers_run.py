@@ -23,7 +23,7 @@ class Climb:
 
     Attributes:
         method: Its name.
-        ablation: What flowed along cut edges.
+        ablation: Kind of ablation of cut edges.
         models: The models that it was scored on at every tier that it was run on; the means are over these.
         values: AUROC against the live edges, by tier and model; ``None`` where it has none. On the tier ``superposed``,
             which not every model has, against edges that are live by witness: measured, not exact.

@@ -58,7 +58,7 @@ class TrackTables:
     """What a result of one track is read and shown by; nothing of it runs a model.
 
     Attributes:
-        name: What ``--track`` calls the track.
+        name: Name of the track, as ``--track`` takes it.
         columns: Columns of its tables.
         scoring: How its scores are read.
         thresholds: Columns that ``--fail-under`` takes.

@@ -112,7 +112,7 @@ class ExactVariableScores:
         minimal_rank: How many dimensions of the variable are read at the site: the least that a subspace must have;
             ``None`` where no span is known to be the variable's.
         overlap: Overlap with the exact span; ``None`` if what was found is no subspace, or there is no such span.
-        movement: What its interchanges change; ``None`` where there is no such span.
+        movement: Changes that its interchanges make; ``None`` where there is no such span.
         domain_accuracy: Interchange accuracy on every pair of inputs of a trained model, those that the method learned
             from among them; ``None`` for a compiled one.
         reason: Why there is no such span; empty where there is one.

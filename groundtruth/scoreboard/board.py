@@ -19,7 +19,7 @@ class Origin:
 
     Attributes:
         bundle: The bundle that has it.
-        name: What the bundle calls it.
+        name: Its name in the bundle.
         sha256: Hash of its sources, of a built-in one of our code; empty if the bundle does not say.
     """
 

@@ -33,7 +33,7 @@ class Bundle:
         versions: Names of packages with their versions.
         methods_sha256: By method of a file or a plug-in: hash of its sources, as the bundle claims.
         models_sha256: By model: hash of its files, as the bundle claims.
-        summaries: What it says of each method over all its cells.
+        summaries: Its summary of each method over all its cells.
     """
 
     path: Path

@@ -35,7 +35,7 @@ class Recomputed:
 
     Attributes:
         cell: As the bundle has it.
-        differences: What is otherwise now, one line each; none if all is as it was.
+        differences: Differences from before, one line each; none if all is as it was.
     """
 
     cell: Cell
@@ -63,7 +63,7 @@ def draw_cells(bundle: Bundle, share: float, seed: int | None = None) -> Draw:
     """Draw a share of the cells of a bundle, at least one; cells that failed have no number to compare.
 
     Args:
-        bundle: What is checked.
+        bundle: Bundle to check.
         share: More than 0, at most 1.
         seed: Seed of the draw; ``None``: one that nobody could know when the bundle was written.
 
@@ -87,9 +87,9 @@ def recompute_cells(
     their sources with what the bundle claims.
 
     Args:
-        bundle: What is checked.
+        bundle: Bundle to check.
         draw: Which cells.
-        executor: What runs them.
+        executor: Executor that runs them.
         timeout: Seconds for each.
     """
     asked = {_write_job(bundle, cell): (cell, outcome) for cell, outcome in draw.cells}

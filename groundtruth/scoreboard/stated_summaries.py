@@ -12,7 +12,7 @@ def false_summaries(bundle: Bundle) -> Iterator[str]:
     Columns that only one side has are passed over: another version of this package may have others.
 
     Args:
-        bundle: What was handed in.
+        bundle: Bundle that was handed in.
     """
     result = bundle.result
     found = {(one.method, one.ablation): one for name in result.ablations for one in result.summaries(name)}

@@ -38,7 +38,7 @@ class ModelData(Strict):
         schema_version: Version of this file's schema.
         name: Name of the model.
         description: One line.
-        family: What the program is about.
+        family: Subject of the program.
         causal: Whether attention sees only the past.
         pad_safe: Whether padding on the right changes nothing.
         token_values: The token of each row of ``W_E``.
@@ -123,7 +123,7 @@ class CircuitData(Strict):
     """The circuit under one ablation on one set of inputs.
 
     Attributes:
-        ablation: What a cut edge carries.
+        ablation: Kind of ablation of cut edges.
         lengths: Which inputs.
         inputs: How many were run.
         exhaustive: Whether they are all.
@@ -253,7 +253,8 @@ class TruthData(Strict):
         reasons: ``[carries, travels, used for]`` for each other edge.
         circuits: One for each ablation and set of inputs.
         variables: Every variable with its sites; empty if none were proven.
-        holds: What is here, if that is not every circuit and every variable; what is not named must not be missing.
+        holds: Parts that are here, if that is not every circuit and every variable; what is not named must not be
+            missing.
     """
 
     schema_version: Literal[1]

@@ -246,7 +246,7 @@ class TrainedTruthData(_Strict):
         behaviour: Every input against the program.
         ablations: One record for each ablation.
         interchanges: One record for each unit of the correspondence.
-        run: What the enumeration took.
+        run: Cost of the enumeration.
     """
 
     schema_version: Literal[1]

@@ -29,7 +29,7 @@ def save(
     Nothing is replaced before all three lie ready beside the old ones, so that an interruption leaves those whole.
 
     Args:
-        model: What to write.
+        model: Model to write.
         folder: Made if it is not there; files of these names in it are replaced.
         circuits: The circuits to keep with it.
         variables: The variables to keep with it.

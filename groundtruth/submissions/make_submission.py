@@ -25,7 +25,7 @@ def make_submission(
     Cells of one task and model are made one after the other by one worker.
 
     Args:
-        method: What makes them.
+        method: Method that makes them.
         plan: Its cells.
         executor: Runs them; by default this process, a model after the other, or one beside it where there is a
             time limit.

@@ -38,7 +38,7 @@ def write_submission_job(method: SubmittedMethod, setup: Setup, job: Job, part: 
 
     Args:
         method: The method that makes it.
-        setup: What all cells of the submission share.
+        setup: Options that all cells of the submission share.
         job: The cell.
         part: The folder of this machine where it is made, if it is made on this machine.
         checked: True if the worker may be on another machine: it compares what the cell depends on, and sends files.

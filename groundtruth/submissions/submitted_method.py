@@ -24,7 +24,7 @@ class SubmittedMethod:
     Attributes:
         spec: A registered method, or one's own by file or module.
         track: The leaderboard.
-        level: What a circuit method scores.
+        level: Parts that a circuit method scores.
         places: Which layers and heads featurizers are made for; of circuits nothing.
     """
 

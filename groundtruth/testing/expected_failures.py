@@ -33,7 +33,7 @@ class Known:
     """What is known of one method.
 
     Attributes:
-        parameters: What it is run with.
+        parameters: Hyper-parameters that it is run with.
         fails: By the name of a test, such as ``recovers[hist]``, why it fails.
         may_fail: Why it fails on one processor and passes on another.
     """

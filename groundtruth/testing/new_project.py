@@ -18,10 +18,10 @@ class ProjectKind:
     Attributes:
         kind: Word in the plug-in's option for the method.
         function: Name of the method and, with ``.py``, of its file.
-        what: What it is, in words.
-        truth: What is known of the models that it is held against.
+        what: Description in words.
+        truth: Truth about the models that it is held against.
         options: Options of commands for this kind.
-        place: What ``groundtruth why`` is asked about in the README.
+        place: Place that ``groundtruth why`` is asked about in the README.
         known: Properties that the method of the template lacks, each with the reason.
     """
 

@@ -15,7 +15,7 @@ def answer_margins(decoder: Decoder, logits: Tensor, codes: Tensor) -> Tensor:
     Args:
         decoder: Reads the logits.
         logits: [row, position, output].
-        codes: What should be decoded [row, position]; below -1 where nothing is asked for, which counts as right.
+        codes: Codes that should be decoded [row, position]; below -1 where nothing is asked for, which counts as right.
 
     Returns:
         Positive where all positions are right, by how much; else how far the worst one is off.

@@ -79,7 +79,7 @@ class AblationRecord:
     """All that was shown under one ablation.
 
     Attributes:
-        ablation: What a cut edge carries.
+        ablation: Kind of ablation of cut edges.
         edges: Each edge cut alone, in the order of the graph.
         joint: All needless edges cut together; see ``needless``.
         subsets: Random sets of needless edges cut together, each on a random pair.

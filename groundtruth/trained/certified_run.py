@@ -21,7 +21,7 @@ class Trained:
 
     Attributes:
         network: The network.
-        certificate: What enumerating its domain showed.
+        certificate: Certificate that came of enumerating its domain.
         seconds: CPU time of the training, the certificate left out.
     """
 

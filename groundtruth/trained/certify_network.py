@@ -71,7 +71,7 @@ class Certifier:
         network: The network.
         seed: Draws random subsets.
         n_subsets: How many are drawn.
-        screen: What runs are made in first, see ``DomainRuns``.
+        screen: Dtype that runs are made in first, see ``DomainRuns``.
         progress: Told what is being done.
         cells: How many (edge, pair) runs were made so far.
     """
@@ -124,7 +124,7 @@ class Certifier:
         """Every edge alone, all needless ones together, random sets of them, and the circuits that suffice.
 
         Args:
-            ablation: What flows along cut edges.
+            ablation: Kind of ablation of cut edges.
             shares: Shares of the whole certificate that are done before and after, for progress.
         """
         edges: list[EdgeRecord] = []
@@ -250,7 +250,7 @@ class Certifier:
 
         Args:
             cut: Edges to cut.
-            ablation: What they carry.
+            ablation: Kind of ablation of cut edges.
             stop: Whether to stop at the first batch of pairs on which an output changes.
         """
         mask = torch.zeros(self.runs.graph.edge_mask.shape, dtype=torch.bool)

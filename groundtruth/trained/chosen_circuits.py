@@ -82,7 +82,7 @@ class CircuitTrials:
 
     Attributes:
         runs: The network on its whole domain.
-        ablation: What cut edges carry.
+        ablation: Kind of ablation of cut edges.
         first_wrong: Runs a set of cuts on every pair, and tells the first pair on which the output changes.
         pairs: Pairs that every set is tried on first: some at random, and those that other sets failed on.
     """

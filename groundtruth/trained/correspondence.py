@@ -61,7 +61,7 @@ class Spare:
 
     Attributes:
         component: Which one.
-        variable: What it is trained to hold, by its name in ``spare_variables.SPARE_VARIABLES``.
+        variable: Name of the variable that it is trained to hold, in ``spare_variables.SPARE_VARIABLES``.
     """
 
     component: str

@@ -32,7 +32,7 @@ class Cut:
     """Which edges are cut in each row, and what they carry instead.
 
     Attributes:
-        donors: What each source writes in the runs that cut edges take their values from [source, row, position,
+        donors: Outputs of each source in the runs that cut edges take their values from [source, row, position,
             d_model].
         mask: 1 where an edge is cut, 0 elsewhere [row or 1, source, destination], in the order of the graph.
         swap: Which sources are replaced for all that read them: as if all their edges were cut, at less cost.

@@ -58,7 +58,7 @@ class Pass:
 
     Attributes:
         weights: In that dtype.
-        sources: What each source writes [source, input, position, d_model].
+        sources: Outputs of each source [source, input, position, d_model].
         streams: The residual stream that each sublayer reads [sublayer, input, position, d_model].
         logits: [input, position, output].
     """
@@ -76,7 +76,7 @@ class DomainRuns:
     Attributes:
         network: The network.
         inputs: All inputs of the domain, in its order.
-        screen: What runs are made in first: float32, or float64 to leave nothing to rounding, at twice the cost.
+        screen: Dtype that runs are made in first: float32, or float64 to leave nothing to rounding, at twice the cost.
     """
 
     network: TrainedNetwork
@@ -165,7 +165,7 @@ class DomainRuns:
         """What a cut edge carries: a donor's value, of which there is one for each input, or one in all.
 
         Args:
-            ablation: What flows along a cut edge; means are over the whole domain.
+            ablation: Kind of ablation of cut edges; means are over the whole domain.
             passed: The full runs.
         """
         if ablation == "resample":
@@ -183,7 +183,7 @@ class DomainRuns:
         Args:
             edge: The edge.
             trie: The runs.
-            ablation: What the edge carries.
+            ablation: Kind of ablation of the edge.
             passed: The full runs.
         """
         place = self.graph.locate(edge.destination)
@@ -304,7 +304,7 @@ class DomainRuns:
         Args:
             cut: Whether an edge is cut [source, destination].
             trie: The runs.
-            ablation: What cut edges carry.
+            ablation: Kind of ablation of cut edges.
             passed: The full runs.
         """
         # With many edges cut nearly every node changes, so nothing of the full runs but the embeddings can be taken
@@ -341,7 +341,7 @@ class DomainRuns:
             run: Makes the runs of a trie with one of the two passes; gives logits [state, output].
             inputs: The input of each pair [pair].
             donors: The donor of each pair [pair].
-            codes: What should be decoded on each pair, BOS's position left out [pair, position].
+            codes: Codes that should be decoded on each pair, BOS's position left out [pair, position].
             trie: The pairs' trie.
 
         Returns:
@@ -361,7 +361,7 @@ class DomainRuns:
 
         Args:
             logits: In the dtype of the screen [row, position, output].
-            codes: What should be decoded [row, position].
+            codes: Codes that should be decoded [row, position].
             again: Gives the float64 logits of some rows.
 
         Returns:

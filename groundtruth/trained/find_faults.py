@@ -23,7 +23,7 @@ class Fault:
     """Something that is wrong on some pairs.
 
     Attributes:
-        text: What, with the claim.
+        text: Description of the fault, with the claim.
         pairs: Some of the pairs, as numbers of input and donor.
         edges: The needless edges that were cut; none where a unit was interchanged.
         unit: Number of the unit that was interchanged, if one was.

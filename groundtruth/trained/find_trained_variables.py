@@ -115,7 +115,7 @@ class _Trial:
     """Interchanges of subspaces of one unit at one site.
 
     Attributes:
-        search: What they are run on.
+        search: Search that they belong to.
         unit: Whose variable it is.
         site: The component's output, or a residual stream.
     """

@@ -35,8 +35,8 @@ def prune_nodes(network: TrainedNetwork, ids: Tensor, answers: Tensor, *, margin
     Args:
         network: A trained network without gates.
         ids: Every input of its domain.
-        answers: What should be decoded.
-        margin: What no answer's margin may fall below; where one is below already, nothing is pruned.
+        answers: Codes that should be decoded.
+        margin: Least margin of any answer; where one is below already, nothing is pruned.
     """
     weights = network.weights.convert(torch.clone)
     nodes = [node for node in _nodes(weights) if _magnitude(weights, node)]

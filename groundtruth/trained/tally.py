@@ -49,7 +49,7 @@ class Tally:
         """Count those of a batch of pairs on which something is asked.
 
         Args:
-            codes: What should come out; below -1 where nothing is asked [pair, position].
+            codes: Codes that should come out; below -1 where nothing is asked [pair, position].
             inputs: Likewise.
             donors: Likewise.
             margins: Likewise.

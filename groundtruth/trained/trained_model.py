@@ -44,7 +44,7 @@ class TrainedModel(TrainedNetwork):
         Args:
             network: The weights with their program.
             folder: Where the network was read from.
-            certificate: What was shown of it.
+            certificate: Its certificate.
         """
         # By name, since `asdict` would turn the parts into dictionaries, and `replace` keeps the network's class.
         values = {item.name: getattr(network, item.name) for item in fields(TrainedNetwork)}
@@ -77,7 +77,7 @@ class TrainedModel(TrainedNetwork):
         """The certified circuit: a status and a proof for every edge.
 
         Args:
-            ablation: What a cut edge carries: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
+            ablation: Kind of ablation of cut edges: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
             lengths: ``fixed``; a trained model has inputs of one length.
             inputs: Not used: every input of the domain is run.
             budget: Not used either.

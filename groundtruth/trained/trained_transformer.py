@@ -87,7 +87,7 @@ class TrainedTransformer(HookedRootModule):
 
     Args:
         shape: The architecture.
-        weights: What to hold.
+        weights: Weights to hold.
         n_ctx: How many positions an input may have, BOS among them.
         dtype: To hold it in.
     """

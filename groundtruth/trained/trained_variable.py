@@ -146,7 +146,7 @@ def named_variable(
 
     Args:
         truths: The variables of a model.
-        name: What a user calls it.
+        name: A user's name for it.
         model: The model's name.
         refused: Variables whose interchange is not certified, in words.
 

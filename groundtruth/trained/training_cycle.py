@@ -36,7 +36,7 @@ class RunFile:
 
     Attributes:
         path: Where it is; ``None`` = the run is not kept.
-        identity: What a run must be of to continue from it.
+        identity: Hash of all that a run must share to continue from it.
     """
 
     path: Path | None
@@ -84,8 +84,8 @@ def run_cycle(
     """Train numbers in place, from the start of a cycle or from where it was stopped.
 
     Args:
-        cycle: What is done.
-        numbers: What is trained; as the state has them if there is one.
+        cycle: Cycle to run.
+        numbers: Trained numbers by name; as the state has them if there is one.
         file: Where the run is kept.
         resumed: The state that the cycle continues from.
         progress: Told after each step.

@@ -21,7 +21,7 @@ class TrainingState:
     """Where a run is, and all that its next step depends on.
 
     Attributes:
-        identity: What is trained and how; a run continues only from a state of its own.
+        identity: Hash of what is trained and how; a run continues only from a state of its own.
         phase: Number of the phase.
         step: Steps done in it.
         steps: Steps done in all.

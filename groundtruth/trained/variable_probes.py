@@ -53,7 +53,7 @@ class VariableProbes:
         """Cross-entropy of what the probes read in runs with nothing cut.
 
         Args:
-            sources: What each source writes [source, row, position, d_model].
+            sources: Outputs of each source [source, row, position, d_model].
             rows: The runs.
         """
         total = sources.new_zeros(())

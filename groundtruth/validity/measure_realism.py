@@ -61,7 +61,7 @@ def measure_realism(model: str, task: LocalizationTask) -> Realism:
     Source: effective rank, Roy & Vetterli (2007), https://www.eurasip.org/Proceedings/Eusipco/Eusipco2007.
 
     Args:
-        model: What it is called.
+        model: Name of the model.
         task: Any task on it.
     """
     anatomy, runs = task.engine.anatomy, _Runs.of(task)

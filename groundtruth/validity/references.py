@@ -28,7 +28,7 @@ class Reference:
         source: Where it is published, or on what it was measured.
         trust: How it came here.
         date: Day on which it was taken down, ISO 8601.
-        note: What a reader has to know of it.
+        note: Note for the reader.
         headline: Whether the line under a table tells how far it is predicted.
     """
 

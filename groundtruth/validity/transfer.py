@@ -127,7 +127,7 @@ def fit(tiers: Mapping[str, Ranks], references: Sequence[Reference], *, without:
 
     Args:
         tiers: Ranks of methods on each tier.
-        references: What to fit.
+        references: References to fit.
         without: A method that is left out.
     """
     from scipy.optimize import nnls  # which takes as long to import as a score takes to be made

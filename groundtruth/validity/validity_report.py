@@ -25,7 +25,7 @@ class ValidityReport:
         track: Name of the track.
         score: Column of the track.
         scores: The score of the contestants, tier by tier.
-        references: What it is held against.
+        references: References that it is held against.
     """
 
     track: str

@@ -37,7 +37,7 @@ def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = 
     Args:
         result: Outcomes on learned models.
         date: Day of the measurement, ISO 8601.
-        before: What was measured before.
+        before: Earlier measurements.
     """
     tables, values = result.tables, dict[str, dict[str, dict[str, float]]]()
     for cell, outcome in result.outcomes:

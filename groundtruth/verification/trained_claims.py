@@ -41,7 +41,7 @@ def trained_claims(network: TrainedNetwork, certificate: Certificate) -> Iterato
 
     Args:
         network: The network as its files have it.
-        certificate: What they say of it.
+        certificate: Its certificate as the files have it.
     """
     again = _Enumeration(network, certificate)
     if network.recipe:
@@ -192,8 +192,8 @@ class _Enumeration:
         """What is wrong with a claim, or an empty string.
 
         Args:
-            claimed: What is stored.
-            found: What came out now.
+            claimed: Certificate as it is stored.
+            found: Certificate that came out now.
             margin: The margin of one run, by the numbers of its input and its donor, to try the worst one again.
             ablation: Whether there are donors: under ``resample``.
         """

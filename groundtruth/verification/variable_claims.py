@@ -23,7 +23,7 @@ def require_variables(model: CompiledNetwork, claimed: Sequence[VariableTruth]) 
 
     Args:
         model: The model that holds them.
-        claimed: What its artifact says.
+        claimed: Variables as its artifact has them.
 
     Returns:
         What was proven, in words.

@@ -49,7 +49,7 @@ class CheckResult:
     Attributes:
         what: The claim.
         ok: Whether it holds.
-        detail: What was done, or what is wrong.
+        detail: Description of the check, or of the fault.
     """
 
     what: str

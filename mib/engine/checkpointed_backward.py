@@ -39,8 +39,8 @@ class CheckpointedBackward:
         first: The sublayer that the pass starts at; of a model with parallel blocks, an attention or the
             unembedding.
         reads: The residual stream that each sublayer from ``first`` on reads; that of the unembedding is the last.
-        mixed: What the heads of each layer that was run mixed.
-        mlps: What each MLP that was run wrote.
+        mixed: Mixed values of the heads of each layer that was run.
+        mlps: Output of each MLP that was run.
     """
 
     anatomy: Anatomy

@@ -99,7 +99,7 @@ class CircuitRun:
         anatomy: The model.
         graph: Its edges.
         kept: [row | 1, source, destination], 1 where an edge is kept, 0 where it is cut, or between.
-        ablated: What flows along cut edges, [row | 1, source, position | 1, d_model]; None for zeros.
+        ablated: Values that flow along cut edges, [row | 1, source, position | 1, d_model]; None for zeros.
         neurons: [row | 1, source, d_model], 1 where a source's neuron is kept for all its readers; None for all.
         position: The position embedding, where it is not a source.
         context: Attention masks and rotary tables of the rows.

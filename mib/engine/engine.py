@@ -31,13 +31,13 @@ class Engine(Pool):
         inputs: Token ids of every input that a run may name, [input, position].
         graph: The nodes and edges; default: the model's own, without ``pos``.
         attention_mask: True for real tokens, False for padding, [input, position]; None if nothing is padding.
-        ablation: What flows along a cut edge.
+        ablation: Kind of ablation of cut edges.
         mean_over: Which inputs the mean ablations average over; default: all.
         constants: For ``optimal``: one constant a source, [source, d_model].
         memory: Bytes that a run may use beside the model; larger work is done in more chunks, with equal results.
 
     Attributes:
-        cost: What was run so far.
+        cost: Forward and backward passes so far.
         anatomy: The model's parts.
         columns: Which destinations and sources belong to which sublayer of the forward pass.
 
@@ -113,7 +113,7 @@ class Engine(Pool):
             kept: Which edges are kept, as for ``run``.
             clean: Which inputs the circuits run on.
             counterfactual: Which inputs a cut edge carries the output of (resample only).
-            examples: What the metric is told each row's example is; default: ``clean``.
+            examples: Example of each row, for the metric; default: ``clean``.
             neurons: Which residual dimensions of each source's output are kept.
         """
         rows = self._rows(kept, clean, counterfactual, neurons)
@@ -149,7 +149,7 @@ class Engine(Pool):
             clean: Which inputs.
             counterfactual: Which inputs a cut edge carries the output of (resample only).
             edges: Which edges to cut; default: every edge of the graph.
-            examples: What the metric is told each row's example is; default: ``clean``.
+            examples: Example of each row, for the metric; default: ``clean``.
             position: Position at which the edges are cut, all others as they are; default: at all positions.
 
         Returns:

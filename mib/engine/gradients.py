@@ -25,13 +25,14 @@ class Trace:
     Attributes:
         first: The sublayer that the pass starts at.
         start: The residual stream that it starts from.
-        reads: What the destinations of each sublayer from ``first`` on read, [row, destination, position, d_model], in
-            the order of ``Graph.destinations``: three a head for attention, one for an MLP and for the logits.
+        reads: Values that the destinations of each sublayer from ``first`` on read, [row, destination, position,
+            d_model], in the order of ``Graph.destinations``: three a head for attention, one for an MLP and for the
+            logits.
         around: Per sublayer but the last, the stream after it without what the sublayer itself writes.
         after: Per sublayer but the last, the stream after it.
         logits: [row, position, output].
-        mixed: What the heads of each layer that was run mixed, without a gradient.
-        mlps: What each MLP that was run wrote, without a gradient.
+        mixed: Mixed values of the heads of each layer that was run, without a gradient.
+        mlps: Output of each MLP that was run, without a gradient.
     """
 
     first: int

@@ -23,7 +23,7 @@ class Metric(Protocol):
         """Score a batch.
 
         Args:
-            logits: What the model put out.
+            logits: Logits of the model.
             examples: Which example of the task each row belongs to.
 
         Returns:

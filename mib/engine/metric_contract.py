@@ -58,7 +58,7 @@ def check_metric(metric: Metric, logits: Logits, examples: Examples, *, shape: t
 
     Args:
         metric: Called with logits and examples.
-        logits: What the model puts out for some examples, [row, position, output].
+        logits: Logits of the model for some examples, [row, position, output].
         examples: Their numbers.
         shape: Shape of the task's inputs, [example, position].
 
@@ -93,8 +93,8 @@ def together_and_alone(
 
     Args:
         function: Called with logits and examples.
-        what: What it is called in errors.
-        logits: What the model puts out for some examples, [row, position, output].
+        what: Its name in errors.
+        logits: Logits of the model for some examples, [row, position, output].
         examples: Their numbers.
 
     Raises:
@@ -118,8 +118,8 @@ def check_independent(what: str, logits: Logits, examples: Examples, together: T
     """Refuse rows whose values depend on the rows beside them.
 
     Args:
-        what: What gave the values, for the error.
-        logits: What they were computed from.
+        what: Source of the values, for the error.
+        logits: Logits that they were computed from.
         examples: Numbers of the rows' examples.
         together: Values of all rows at once, [row, ...].
         alone: The same, one row at a time.

@@ -45,8 +45,8 @@ class OutputCache:
         """Outputs of some inputs minus those of others, as a new tensor; nothing else is written out if it need not be.
 
         Args:
-            clean: What is subtracted.
-            other: What it is subtracted from.
+            clean: Outputs to subtract.
+            other: Outputs to subtract from.
         """
         for indices in (clean, other):
             self._run_missing(indices)

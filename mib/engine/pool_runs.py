@@ -92,7 +92,7 @@ class Pool:
 
         Args:
             indices: Which inputs.
-            known: What a full run of these very inputs wrote, if there was one; nothing is run then.
+            known: Outputs of a full run of these very inputs, if there was one; nothing is run then.
         """
         found = self._read_outputs(indices, known)
         return found if self._cache is None else found.clone()  # what is kept is not given away
@@ -143,7 +143,7 @@ class Pool:
 
         Args:
             counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
-            known: What a full run of these very inputs wrote, if there was one.
+            known: Outputs of a full run of these very inputs, if there was one.
 
         Raises:
             TaskError: If the ablation is ``resample`` and there are no counterfactual inputs.
@@ -172,7 +172,7 @@ class Pool:
         Args:
             clean: Which inputs.
             counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
-            known: What full runs of these very inputs wrote, as far as there were any: they are not run again.
+            known: Outputs of full runs of these very inputs, as far as there were any: they are not run again.
         """
         if self._cache is not None and self.ablation == "resample" and counterfactual is not None:
             clean, counterfactual = clean.to(self.inputs.device), counterfactual.to(self.inputs.device)
@@ -225,7 +225,7 @@ class Pool:
 
         Args:
             rows: Anything to split, one entry a row.
-            work: What is to be done with them.
+            work: Work to be done with them.
         """
         return iter(rows.to(self.inputs.device).split(self.rows_at_once(work)))
 

@@ -27,7 +27,7 @@ class Widths:
     """What the memory of a run depends on beside the graph.
 
     Attributes:
-        d_head: What a head mixes, for each position.
+        d_head: Width of what a head mixes, for each position.
         d_mlp: The widest hidden layer.
         vocabulary: How many outputs there are.
         number: Bytes of a number.

@@ -30,8 +30,8 @@ class LayerRun:
         before: The residual stream that its attention reads.
         middle: The stream after its attention.
         queries, keys, values, mixed: Of each head, [input, head, position, d_head].
-        summed: What its heads write together, before bias and post norm.
-        mlp: What its MLP writes.
+        summed: Sum of what its heads write, before bias and post norm.
+        mlp: Output of its MLP.
     """
 
     before: Stream
@@ -102,7 +102,7 @@ class FullRun:
             head: Which of its heads.
             letter: Which input of the head: q, k or v.
             rows: Which inputs.
-            change: What is added to each row's input.
+            change: Vector to add to each row's input.
 
         Returns:
             The stream before the layer's attention and the stream after it.
@@ -158,7 +158,7 @@ class SingleCuts:
     Attributes:
         columns: Which destinations and sources belong to which sublayer.
         full: The full run of the inputs.
-        changes: What the ablation changes in each source's output, [input, source, position, d_model].
+        changes: Changes that the ablation makes to each source's output, [input, source, position, d_model].
         rows_at_once: How many runs fit into the memory.
     """
 

@@ -112,7 +112,7 @@ class CompactOutputs:
         """Subtract the outputs of all sources from others, in place: no room is needed for all of them.
 
         Args:
-            outputs: What is changed, [row, source, position, d_model].
+            outputs: Outputs to change, [row, source, position, d_model].
             anatomy: The model.
         """
         for rows, written in self._parts(anatomy):
@@ -173,7 +173,7 @@ class StreamingOutputs(_BySublayer):
     Attributes:
         anatomy: The model.
         columns: Which sources a sublayer reads and writes.
-        compact: What the sources write.
+        compact: Outputs of the sources.
     """
 
     anatomy: Anatomy
@@ -199,9 +199,9 @@ class StreamingChanges(_BySublayer):
     Attributes:
         anatomy: The model.
         columns: Which sources a sublayer reads and writes.
-        clean: What the clean inputs' sources write.
-        ablated: What flows along cut edges: other inputs' outputs, or outputs that are the same for all rows,
-            [1, source, position | 1, d_model], or None for zeros.
+        clean: Outputs of the sources on the clean inputs.
+        ablated: Values that flow along cut edges: other inputs' outputs, or outputs that are the same for all rows, [1,
+            source, position | 1, d_model], or None for zeros.
     """
 
     anatomy: Anatomy

@@ -135,7 +135,7 @@ def train_autoencoder(
     """Train a sparse autoencoder on activations: squared error, and what its architecture adds.
 
     Args:
-        activations: What to reconstruct.
+        activations: Activations to reconstruct.
         training: How.
         generator: Draws weights and batches.
     """

@@ -35,7 +35,7 @@ class Featurizer:
         n_features: How many features there are.
         selected: The features that an interchange swaps; None for all of them, empty for none.
         rotation: [d_site, n_features], orthonormal, where the features are coordinates of a subspace.
-        law: What the maps promise.
+        law: Promise of the maps.
     """
 
     featurize: Callable[[Tensor], tuple[Tensor, Tensor]]

@@ -23,14 +23,14 @@ class FeaturizerCheck:
     """How far a featurizer is from its law; all numbers are shares of the largest entry, 0 is exact.
 
     Attributes:
-        law: What it promises.
+        law: Its promise.
         round_trip: inverse(featurize(x)) against x.
         mixed: features of inverse(features of two inputs mixed, error of one) against those features.
         leak: Their error against that error: whether the error channel depends on the features.
         bent: How far the inverse is from affine.
         crowd: How far the result for one vector depends on the others of its batch.
         rotation: How far the maps are from those of the stated rotation, and that from orthonormal.
-        tolerance: What is allowed.
+        tolerance: Largest error that is allowed.
     """
 
     law: Law
@@ -80,10 +80,10 @@ def measure_featurizer(
     """Measure how far a featurizer is from its law, on pairs of vectors.
 
     Args:
-        featurizer: What to measure.
+        featurizer: Featurizer to measure.
         base: Vectors, best those that it will be scored on.
         source: As many; default: the same in another order.
-        tolerance: What is allowed, as a share of the largest entry.
+        tolerance: Largest error that is allowed, as a share of the largest entry.
 
     Raises:
         MethodError: If the maps give tensors of the wrong shape.
@@ -124,11 +124,11 @@ def check_featurizer(
     """Refuse a featurizer that breaks its law; arguments as of ``measure_featurizer``.
 
     Args:
-        featurizer: What to check.
+        featurizer: Featurizer to check.
         base: Vectors, best those that it will be scored on.
         source: As many; default: the same in another order.
-        tolerance: What is allowed, as a share of the largest entry.
-        by: What to call it in an error.
+        tolerance: Largest error that is allowed, as a share of the largest entry.
+        by: Its name in an error.
 
     Raises:
         MethodError: Naming all that is broken.

@@ -23,11 +23,11 @@ class FeaturizerMethod:
     """A registered method, callable like the function itself.
 
     Attributes:
-        name: What it is called in tables and on the command line.
+        name: Its name in tables and on the command line.
         function: The method.
-        cost: What it runs, in words: forward (F) and backward (B) passes from the site on.
+        cost: Its cost in words: forward (F) and backward (B) passes from the site on.
         source: Where the method was published.
-        needs: What a task must have for it: ``values`` (of the variable, for probes), ``isolation`` pairs,
+        needs: Parts that a task must have for it: ``values`` (of the variable, for probes), ``isolation`` pairs,
             ``categories`` (outputs that are one of several, for a loss over these; not numbers).
         linear: True if what it finds is a subspace.
         control: True if it is no contestant but something to compare contestants with. Tables show controls apart and
@@ -116,10 +116,10 @@ def featurizer(
     """Register a method.
 
     Args:
-        name: What it is called; lower case, words joined by hyphens.
-        cost: What it runs, in words.
+        name: Its name; lower case, words joined by hyphens.
+        cost: Its cost in words.
         source: Where the method was published.
-        needs: What a task must have for it: ``values``, ``isolation``, ``categories``.
+        needs: Parts that a task must have for it: ``values``, ``isolation``, ``categories``.
         linear: True if what it finds is a subspace.
         control: True if it is something to compare methods with, and not ranked itself.
 

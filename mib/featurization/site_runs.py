@@ -23,7 +23,7 @@ class Recording:
 
     Attributes:
         activation: The site's value, [batch, position, d_site].
-        others: What else the rest of the model reads, by name, each [batch, position, d_model].
+        others: Other values that the rest of the model reads, by name, each [batch, position, d_model].
     """
 
     activation: Activation

@@ -15,9 +15,9 @@ class Split:
     """Numbers of examples, no example in two parts.
 
     Attributes:
-        train: What a method learns from.
-        validation: What it chooses by, when to stop for one; may be empty.
-        test: What it is scored on; a method has no business here.
+        train: Examples that a method learns from.
+        validation: Examples that it chooses by, when to stop for one; may be empty.
+        test: Examples that it is scored on; a method has no business here.
     """
 
     train: Int[Tensor, "train"]

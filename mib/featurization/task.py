@@ -113,7 +113,7 @@ class FeaturizationTask(TaskData):
         """Run bases with features of their sources.
 
         Args:
-            featurizer: What to swap in.
+            featurizer: Featurizer whose features are swapped in.
             indices: Which features to swap; default: those that the featurizer selects. Empty swaps none.
             examples: Which examples; default: all.
         """

@@ -22,8 +22,8 @@ class TaskData:
         site: Where the variable is sought.
         base: Token ids of the inputs that are run, [example, position].
         source: Token ids of the inputs that the variable is taken from, in the same shape.
-        expected: What the hypothesis predicts when the variable is swapped, [example, position]: indices of outputs,
-            or numbers where the model gives one number (or where ``readout`` says what is read).
+        expected: Prediction of the hypothesis when the variable is swapped, [example, position]: indices of outputs, or
+            numbers where the model gives one number (or where ``readout`` says what is read).
         mask: Where a prediction counts, [example, position]; at least one place an example.
         isolates: Examples of which the prediction is the base's own answer, because the source differs only in other
             variables (RAVEL's isolation pairs), [example]; default: none.
@@ -32,13 +32,13 @@ class TaskData:
         source_values: The same on the source.
         family: Which data set of counterfactuals each pair is from, a number from 0, [example]: MIB averages over
             data sets. Default: all are from one.
-        split: What to learn from, to choose by and to score on; default: 60, 20 and 20 %, shuffled by ``seed``.
+        split: Examples to learn from, to choose by and to score on; default: 60, 20 and 20 %, shuffled by ``seed``.
         seed: Seeds every random choice of a method, by ``generator()``.
         base_positions: Where the site is in each base, [example, chosen]; default: the site's own positions.
         source_positions: The same in each source, with as many chosen positions.
         base_attention_mask: True for real tokens, [example, position]; None if no padding is to be skipped.
         source_attention_mask: The same for the sources.
-        readout: What to read from the logits: numbers, [batch, position of expected], or, where outputs are expected,
+        readout: Function that reads the logits: numbers, [batch, position of expected], or, where outputs are expected,
             a score for each of them, [batch, position of expected, output]; default: the logits themselves.
         tolerance: Numbers this close count as equal.
         memory: Bytes that a run may use beside the model.

@@ -58,12 +58,12 @@ def learn(
     The best has the highest interchange accuracy on the validation split, then the lowest loss there.
 
     Args:
-        task: What to learn.
+        task: Task of the variable to learn.
         swap: The interchange, softened where it must be to have gradients.
         found: The featurizer as it is now, with hard choices, in tensors of its own.
         optimizer: Optimizer of all that ``swap`` learns.
         training: How long, in what batches.
-        examples: What to learn from; default: the training split.
+        examples: Examples to learn from; default: the training split.
         penalty: Added to the loss.
         anneal: Called before each step with the share of steps done, 0 at the first.
 

@@ -17,7 +17,7 @@ class Protocol:
     """How the track sets a task up.
 
     Attributes:
-        name: What the track calls the task.
+        name: Name of the task in the track.
         families: Families of counterfactuals, pooled.
         positions: Where residual streams are read, by the track's names; empty where heads are read instead.
     """

@@ -43,7 +43,7 @@ def build(
     """Train a model, write it as a Hugging Face checkpoint, and write down how it came to be and what it can do.
 
     Args:
-        recipe: What to train.
+        recipe: Recipe to train by.
         checkpoint: Folder of the checkpoint.
         log: File of the log.
         state: Folder where an interrupted training is continued from.

@@ -38,7 +38,7 @@ class Measured:
         n: How many pairs.
         seed: Seed of the pairs.
         metric: Name of the class of the metric.
-        ablation: What flowed along the cut edge.
+        ablation: Kind of ablation of the cut edge.
         full: The metric of the whole model, in the mean over pairs.
         empty: The metric with all edges cut.
         scores: The loss an edge; negative where the metric rises.

@@ -68,7 +68,7 @@ def train(
     """Train from a recipe.
 
     Args:
-        recipe: What to do.
+        recipe: Recipe to train by.
         state: Folder where the state is kept every ``EVERY`` updates, and continued from if one is there.
         stop_at: Stop after this update, as if interrupted.
         tell: Is told the losses.

@@ -123,7 +123,7 @@ def answer_logits(model: nn.Module, prompts: Prompts) -> Float[Tensor, "prompt w
 
     Args:
         model: A causal language model of Hugging Face.
-        prompts: What it reads.
+        prompts: Prompts that it reads.
     """
     network: Any = model
     stream = network.base_model(prompts.tokens, use_cache=False).last_hidden_state

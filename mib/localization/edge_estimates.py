@@ -86,7 +86,7 @@ def edge_estimates(
         through: The model with another backward pass; default: its own.
         weights: How often each of many draws counts each example: one estimate a draw, in a first axis. None: one
             estimate that counts each once, without that axis.
-        products: What is made of changes and gradients; default: one number an edge.
+        products: Product of changes and gradients; default: one number an edge.
     """
     kind = StreamingEstimate if task.engine.must_stream else InMemoryEstimate
     for batch in task.batches(work=task.engine.gradient_work):

@@ -126,7 +126,7 @@ def backward(
     Args:
         task: The model and its inputs.
         loss: Loss of each run; lower is better.
-        parts: What the weights are of.
+        parts: Parts that the weights belong to.
         weights: One row for all examples or one for each, with a gradient.
         examples: Which examples to run.
 

@@ -54,7 +54,7 @@ class Loss:
 
         Args:
             task: The model and its inputs.
-            objective: What to reproduce.
+            objective: Quantity to reproduce.
             by: The method that asks, for the error.
 
         Raises:

@@ -82,7 +82,7 @@ def plan_passes(method: str, sizes: RunSizes, parameters: Mapping[str, Any] | No
 
     Args:
         method: Its name.
-        sizes: What it is run on.
+        sizes: Sizes of the task that it is run on.
         parameters: Hyper-parameters that are not the default.
 
     Returns:

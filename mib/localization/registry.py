@@ -23,12 +23,12 @@ class Localizer:
     """A registered method, callable like the function itself.
 
     Attributes:
-        name: What it is called in tables and on the command line.
+        name: Its name in tables and on the command line.
         function: The method.
         cost: Forward (F) and backward (B) passes over the data, in words.
         source: Where the method was published.
-        levels: What it can score.
-        ablations: What may flow along the edges that it cuts, or imagines to cut.
+        levels: Parts that it can score.
+        ablations: Kinds of ablation of the edges that it cuts, or imagines to cut.
         needs_gradient: True if it differentiates the task's metric.
         control: True if it is no contestant but something to compare contestants with: chance, what is blind to the
             task, what is trained on the metric itself. Tables show controls apart and do not rank them.
@@ -111,10 +111,10 @@ def localizer(
     """Register a method.
 
     Args:
-        name: What it is called; lower case, words joined by hyphens.
+        name: Its name; lower case, words joined by hyphens.
         cost: Forward (F) and backward (B) passes over the data, such as ``2F+1B``.
         source: Where the method was published.
-        levels: What it can score.
+        levels: Parts that it can score.
         ablations: Which ablations it can run with.
         needs_gradient: True if it differentiates the metric; one without a gradient is then refused before it starts.
         control: True if it is something to compare methods with, and not ranked itself.

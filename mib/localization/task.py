@@ -48,8 +48,8 @@ class LocalizationTask:
         clean: Token ids that show the behaviour, [example, position].
         counterfactual: Token ids of each example's counterfactual, in the same shape.
         metric: One number an example, higher is better; see ``mib.engine.Metric``. It is tried when the task is made.
-        ablation: What flows along an edge that is cut.
-        level: What is scored: edges, nodes, or neurons (residual dimensions of each node's output).
+        ablation: Kind of ablation of cut edges.
+        level: Parts that are scored: edges, nodes, or neurons (residual dimensions of each node's output).
         graph: The nodes and edges; default: the model's own.
         seed: Seeds every random choice of a method, by ``generator()``.
         attention_mask: True (or 1, as tokenizers have it) for real tokens, [example, position]; None if nothing is
@@ -169,7 +169,7 @@ class LocalizationTask:
         """All examples, in batches that fit into the memory.
 
         Args:
-            work: What is done with them; see ``mib.engine.row_batches.rows_that_fit``.
+            work: Work that is done with them; see ``mib.engine.row_batches.rows_that_fit``.
         """
         for examples in self.engine.chunks(self.everything.examples, work=work):
             yield Batch(examples, examples, examples + len(self))

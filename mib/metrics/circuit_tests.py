@@ -159,7 +159,7 @@ class Verdict:
         question: The question that it asks.
         holds: True if the answer is what a circuit should give; None where the test does not apply.
         p_value: Its p-value; NaN where it does not apply.
-        detail: What was measured, in words.
+        detail: Measurements in words.
     """
 
     name: str

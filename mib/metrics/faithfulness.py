@@ -124,7 +124,7 @@ def mib_cpr(task: LocalizationTask, scores: Scores, *, selection: Selection = "t
     """MIB's circuit performance ratio; its value is ``.area_under``.
 
     Args:
-        task: What to measure on; every example counts the same.
+        task: Task to measure on; every example counts the same.
         scores: Scores of edges, nodes or neurons.
         selection: ``top-n``, or ``greedy``, which MIB uses for information flow routes.
 
@@ -151,7 +151,7 @@ def mib_curve_of_circuits(task: LocalizationTask, circuits: Circuits) -> Curve:
     """MIB's curve of nine circuits of one's own, as a submission may hold them instead of scores.
 
     Args:
-        task: What to measure on.
+        task: Task to measure on.
         circuits: Nine circuits with at most 0.1, 0.2, 0.5, 1, 2, 5, 10, 20 and 50 % of the edges, in this order; the
             whole model is the tenth point. Read them with ``mib.leaderboard.formats.read_cell``.
 
@@ -190,7 +190,7 @@ def areas(
     """CPR and CMD over every circuit size, divided by the range, with confidence intervals.
 
     Args:
-        task: What to measure on; its seed seeds the bootstrap.
+        task: Task to measure on; its seed seeds the bootstrap.
         scores: Scores of edges, nodes or neurons.
         selection: ``top-n`` or ``greedy``.
         max_sizes: With more sizes than this, only so many are measured, closest together where circuits are small

@@ -67,8 +67,8 @@ class QuantileTest:
     """Whether a circuit is better than a share of random ones. H0: it is not.
 
     Attributes:
-        candidate: What the circuit achieves.
-        reference: What each random circuit achieves.
+        candidate: Value that the circuit achieves.
+        reference: Values that random circuits achieve, one each.
         n_beaten: Random circuits that the circuit beats.
         quantile: The share that it must beat.
         p_value: A small one speaks for the circuit.
@@ -180,8 +180,8 @@ def quantile_test(candidate: float, reference: ArrayLike, *, quantile: float = 0
     """Test whether a candidate is larger than a share of random values; binomial, one-sided.
 
     Args:
-        candidate: What the circuit achieves, higher is better.
-        reference: What random circuits achieve.
+        candidate: Value that the circuit achieves, higher is better.
+        reference: Values that random circuits achieve.
         quantile: The share that the circuit must beat, in (0, 1).
 
     Raises:

@@ -74,7 +74,7 @@ def interchange_scores(
 
     Args:
         task: The pairs, and what is expected of them.
-        featurizer: What to swap in.
+        featurizer: Featurizer whose features are swapped in.
         indices: Which features to swap; default: those that the featurizer selects.
         examples: Which pairs; default: the test split, or all pairs where it is empty.
         seed: Seed of the bootstrap.

@@ -72,7 +72,7 @@ def wrap_model(model: Model, tokenizer: Any, *, name: str = "own") -> LoadedMode
             with ``cfg``, ``embed.W_E``, ``blocks[l].attn.W_Q`` and so on, a ``TransformerBridge``, or a
             ``mib.models.adapters.Anatomy``. Its parts are compared with the model, once.
         tokenizer: A fast tokenizer of ``transformers``.
-        name: What reports call it.
+        name: Its name in reports.
 
     Raises:
         TaskError: If the model is of no known kind, or its parts do not compute what it computes.

@@ -21,7 +21,7 @@ class LoadedModel:
         model: The ``TransformerBridge``, with all hooks; called with token ids it gives logits.
         tokenizer: As the checkpoint has it, but that it pads on the left and always has a pad token.
         anatomy: The model's parts, which share its weights; taken apart once, for all tasks.
-        name: What was asked for: a short name, a hub id or a folder.
+        name: The name that was asked for: a short name, a hub id or a folder.
         revision: The hub's commit that the weights are of; None for a local folder.
     """
 

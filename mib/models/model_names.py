@@ -22,7 +22,7 @@ class Source:
     """Where a model is loaded from.
 
     Attributes:
-        name: What was asked for.
+        name: The name that was asked for.
         location: A folder, or an id on the hub.
         local: True if it is a folder.
         revision: Branch, tag or commit on the hub; None for its main branch.

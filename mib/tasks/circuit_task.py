@@ -53,11 +53,11 @@ def localization(
         data: None to make examples up; ``hub`` for MIB's; a folder in MIB's columns; or examples.
         right_on: Keep pairs only if the model is right on the ``base`` or on ``both`` prompts; MIB's circuit track
             keeps ``any``.
-        ablation: What flows along an edge that is cut.
-        level: What is scored: edges, nodes or neurons.
+        ablation: Kind of ablation of cut edges.
+        level: Parts that are scored: edges, nodes or neurons.
         bos: True if prompts begin with the beginning-of-sequence token; default: if the tokenizer has one.
-        answer_prefix: What answers begin with, instead of the task's own space or nothing. MIB tokenizes the letters
-            of multiple choice without a space: ``answer_prefix=""`` does so too.
+        answer_prefix: Start of the answers, instead of the task's own space or nothing. MIB tokenizes the letters of
+            multiple choice without a space: ``answer_prefix=""`` does so too.
         memory: Bytes that a run may use beside the model.
 
     Raises:

@@ -12,7 +12,7 @@ def column(row: Row, *path: str, kind: type | tuple[type, ...] = str) -> Any:
     Args:
         row: The record.
         path: Keys, from the outside in.
-        kind: What the value must be.
+        kind: Kind that the value must be of.
 
     Raises:
         FormatError: If a key is missing or the value is of another kind.

@@ -13,7 +13,7 @@ def part_of(*key: object) -> Part:
     """The part of an example: 80 % train, 10 % validation, 10 % test, by a hash of what it is about.
 
     Args:
-        key: What the example is about, without what its counterfactuals of one meaning change.
+        key: Subject of the example, without what its counterfactuals of one meaning change.
     """
     digest = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
     return {8: "validation", 9: "test"}.get(int.from_bytes(digest[:4], "big") % 10, "train")  # pyright: ignore[reportReturnType]

@@ -145,7 +145,7 @@ def pad_left(
 
     Args:
         rows: Token ids of each prompt.
-        padding: What to fill up with, on the left.
+        padding: Token to fill up with, on the left.
         width: The length; at least that of the longest.
     """
     tokens = torch.tensor([[padding] * (width - len(row)) + [*row] for row in rows])

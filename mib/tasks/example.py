@@ -21,9 +21,9 @@ class Prompt:
     """A text that asks for an answer.
 
     Attributes:
-        text: What the model reads.
-        answer: What a model that can do the task says next, spelt as it continues ``text``, with its leading space
-            where there is one. Empty where nothing is asked (RAVEL's Wikipedia sentences).
+        text: Text that the model reads.
+        answer: Answer of a model that can do the task, spelt as it continues ``text``, with its leading space where
+            there is one. Empty where nothing is asked (RAVEL's Wikipedia sentences).
         variables: Every variable of the task's causal model, by name.
         spans: Where the named things stand in ``text``.
         accepted: All answers that are right, ``answer`` among them; default: ``answer`` alone.

@@ -15,7 +15,7 @@ class HubData:
         repository: Name of the data set, such as ``mib-bench/ioi``.
         revision: The commit that is read; None where the newest one is, because no commit is known to us.
         config: Config of a data set with several.
-        splits: What the data set calls its parts, where not ``train``, ``validation`` and ``test``.
+        splits: Names of the data set's parts, where not ``train``, ``validation`` and ``test``.
     """
 
     repository: str

@@ -92,7 +92,7 @@ def prompt_of(cell: Row, where: str) -> Prompt:
 
     Args:
         cell: Columns prompt, choices (label, text) and answerKey.
-        where: What to call the cell in an error.
+        where: Name of the cell in an error.
 
     Raises:
         FormatError: If a column is missing, or the choices do not stand in the prompt.

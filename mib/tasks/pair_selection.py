@@ -35,7 +35,7 @@ class Pair:
     """A prompt and a counterfactual, as token ids.
 
     Attributes:
-        example: What the prompt is of.
+        example: Example that the prompt belongs to.
         family: Family of the counterfactual.
         base: Tokens of the prompt.
         source: Tokens of the counterfactual.
@@ -127,7 +127,7 @@ def right(
 
     Args:
         anatomy: The model.
-        prompts: What the model reads.
+        prompts: Prompts that the model reads.
         accepted: First tokens of the right answers of each; none where nothing is asked, which counts as right.
         padding: The token to fill up with.
     """

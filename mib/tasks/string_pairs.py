@@ -31,10 +31,10 @@ def task_of_strings(name: str, pairs: Iterable[StringPair], *, description: str 
     measure them on (``test``); a prompt's part follows from all prompts, not from their order.
 
     Args:
-        name: What it is called.
+        name: Its name.
         pairs: Clean prompt, counterfactual prompt, the answer to the first and that to the second. Answers are spelt
             as they continue the prompt, with their leading space where there is one.
-        description: What it asks of a model, in a line.
+        description: Its demand on a model, in a line.
 
     Raises:
         TaskError: If an entry is none of four strings, two pairs have the same clean prompt, or there are fewer than

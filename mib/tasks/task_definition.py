@@ -31,8 +31,8 @@ class TaskDefinition:
     """A behaviour of language models, with prompts that show it and counterfactuals to set them against.
 
     Attributes:
-        name: What it is called.
-        description: What it asks of a model, in a line.
+        name: Its name.
+        description: Its demand on a model, in a line.
         source: Where it was published.
         families: The families of counterfactuals, by MIB's names; of a data set on the hub there may be more.
         default_family: The one that MIB's circuit track patches with.

@@ -29,7 +29,7 @@ class Pairing:
         task: The task.
         encoder: The tokenizer.
         families: The families of counterfactuals to pair each example with.
-        prefix: What to put before answers instead of the task's own space or nothing; None to leave them.
+        prefix: Text to put before answers instead of the task's own space or nothing; None to leave them.
     """
 
     task: TaskDefinition

@@ -78,7 +78,7 @@ def featurization(
         labels: ``arbitrary``: the variable's values are shuffled over the prompts, by ``seed``: a hypothesis that is
             false of any model. A pair keeps its own where that leads to no answer.
         bos: True if prompts begin with the beginning-of-sequence token; default: if the tokenizer has one.
-        answer_prefix: What answers begin with, instead of the task's own space or nothing.
+        answer_prefix: Start of the answers, instead of the task's own space or nothing.
         memory: Bytes that a run may use beside the model.
 
     Raises:

@@ -38,9 +38,9 @@ class EdgeFinding:
             where k is its size. ``missed``: of it, and not among them. ``false``: among them, and of no minimal
             circuit. ``tied``: of it, and its magnitude is that of the last of the best k and of others beyond, so that
             chance decides; what is tied and not of it is left out.
-        score: What the method gave it.
+        score: Score that the method gave it.
         rank: Its rank among the judged edges, 1 for the largest magnitude.
-        truth: What is known of it.
+        truth: Truth about it, as far as it is known.
         causes: Why it is ranked wrongly, in words, the likeliest first; empty where it is found.
     """
 
@@ -95,7 +95,7 @@ def diagnose(
     minimal circuits, and undecided ones, are not judged.
 
     Args:
-        method: What is asked why.
+        method: Method whose errors are explained.
         model: A compiled or trained model.
         ablation: Name of what flows along cut edges.
         lengths: ``fixed`` or ``mixed``; by default as the model's circuit.
@@ -251,8 +251,8 @@ def why_false(truth: EdgeTruth, score: float, largest: float) -> Iterator[str]:
     """Say why an edge that no minimal circuit needs has a high score.
 
     Args:
-        truth: What is known of it.
-        score: What the method gave it.
+        truth: Truth about it, as far as it is known.
+        score: Score that the method gave it.
         largest: The largest score in magnitude.
     """
     if 0 < abs(score) <= ROUNDING * largest:

@@ -61,11 +61,11 @@ def score(
     Args:
         method: A function of a task, or the name of a registered one, or ``oracle``.
         model: A compiled or trained model, or the name or folder of a stored one.
-        ablation: What flows along an edge that is cut, for the task and for the truth.
+        ablation: Kind of ablation of cut edges, for the task and for the truth.
         lengths: ``fixed`` or ``mixed``; see ``localization_task``.
         n_pairs: How many examples, at most.
         seed: Chooses the examples and seeds the method.
-        level: What the method scores.
+        level: Parts that the method scores.
         device: Where the model and the examples are.
         dtype: Dtype of the model that the method sees; the truth is float64.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
@@ -96,7 +96,7 @@ class CircuitEvaluator:
 
     Attributes:
         name: The model's name.
-        task: What a method is asked.
+        task: Task that a method is given.
         circuit: The truth.
         max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
         certainty: Certainty of the truth.

@@ -49,12 +49,12 @@ def localization_task(
 
     Args:
         model: A compiled or trained model.
-        ablation: What flows along an edge that is cut: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
+        ablation: Kind of ablation of cut edges: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
         lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths, padded on the right. By default
             as the model's ``circuit`` has it.
         n_pairs: How many examples, at most: small domains have fewer.
         seed: Chooses them, and seeds every random choice of a method.
-        level: What is scored: edges, nodes or neurons.
+        level: Parts that are scored: edges, nodes or neurons.
         device: Where the model and the examples are.
         dtype: Dtype of the model.
 
@@ -94,7 +94,7 @@ class _Examples:
     Attributes:
         clean: Token ids [example, position].
         counterfactual: Token ids [example, position].
-        answers: What the model decodes to on the clean inputs [example, position], as codes of its decoder.
+        answers: Outputs that the model decodes to on the clean inputs [example, position], as codes of its decoder.
         others: The same on the counterfactual inputs.
         mask: Which positions the metric counts [example, position].
     """

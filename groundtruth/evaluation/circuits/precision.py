@@ -19,7 +19,7 @@ def require_precision(model: KnownModel, module: nn.Module, dtype: torch.dtype, 
     """Compare a module's logits with the model's own, where there is an input.
 
     Args:
-        model: What the truth is known of.
+        model: Model whose truth is known.
         module: The same weights in another dtype.
         dtype: The dtype to run it in.
         batches: Ids [input, position] on which they are compared, on any device.

@@ -168,7 +168,7 @@ def other_program_task(
         model: Whose variable it is.
         variable: See ``featurization_task``.
         site: Where it is in ``model``.
-        variant: What is run.
+        variant: Variant that is run.
         variant_site: Where it is sought.
         pairs: See ``featurization_task``.
         sizes: See ``featurization_task``.
@@ -245,9 +245,9 @@ class _Assembly:
     """Tasks out of interchanges.
 
     Attributes:
-        model: What is run.
+        model: Model that is run.
         decoder: Decoder of the program that predicts.
-        predictor: What it predicts.
+        predictor: Program that predicts.
         site: Where the variable is sought.
         seed: Seed of the task.
         device: Where the model and the pairs are.

@@ -26,8 +26,8 @@ class Landscape:
 
     Attributes:
         live: The variable's own: the part of its span of differences that later components read.
-        others: What they read of other variables, outside ``live``.
-        dormant: What they read and no variable varies.
+        others: Directions of other variables that they read, outside ``live``.
+        dormant: Directions that they read and no variable varies.
         dead: Where variables vary and nothing reads it: copies that were read before, or never.
         null: The rest: neither written nor read.
     """

@@ -53,8 +53,8 @@ class FailedPair:
         n_pairs: How many there are.
         base: Input that is run, of the first that goes wrong.
         source: Input that the variable is taken from there.
-        expected: What the program gives there, ``None`` where nothing is selected.
-        given: What the model gives there.
+        expected: Output of the program there, ``None`` where nothing is selected.
+        given: Output of the model there.
     """
 
     values: tuple[tuple[Any, ...], tuple[Any, ...]]
@@ -89,7 +89,7 @@ def diagnose_variable(
     """Run a method on a variable, and find out what it found and which interchanges fail.
 
     Args:
-        method: What is asked why.
+        method: Method whose errors are explained.
         evaluator: The variable at a site of a model.
         parameters: Hyper-parameters of the method.
 

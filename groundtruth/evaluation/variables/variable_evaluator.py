@@ -85,7 +85,7 @@ class VariableEvaluator:
         model: The model.
         truth: The variable.
         site: Where it is sought.
-        task: What a method is asked.
+        task: Task that a method is given.
         sought: How the task was made: the arguments of ``featurization_task``.
         controls: True if methods are also run where there is nothing to find.
     """

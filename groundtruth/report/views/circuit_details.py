@@ -25,7 +25,7 @@ def circuit_details(result: Result, *, pages: Mapping[str, str] = NO_PAGES) -> l
     """Detail each section of ``circuit_sections``, in the same order.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         pages: Address of the explorer's page of a model, where there is one: wrong edges are linked to it.
     """
     return [

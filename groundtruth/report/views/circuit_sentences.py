@@ -38,8 +38,8 @@ def circuit_sentences(result: Result, ablation: str, *, own: str = "") -> Iterat
     """Say what was found under one ablation, one finding a line.
 
     Args:
-        result: What was run.
-        ablation: What flowed along cut edges.
+        result: Result of a run.
+        ablation: Kind of ablation of cut edges.
         own: The user's method, of which alone failures are told.
     """
     rows = result.scores(ablation)

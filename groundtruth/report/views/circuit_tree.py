@@ -25,7 +25,7 @@ class Branch:
         letter: Which input of a head it feeds; empty elsewhere.
         truth: The edge.
         again: True if its source was drawn above, with all that it reads.
-        above: What travels on the line that it hangs from.
+        above: Values that travel on the line that it hangs from.
     """
 
     stem: str

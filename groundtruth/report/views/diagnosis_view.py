@@ -20,7 +20,7 @@ def diagnosis_view(found: Diagnosis, *, wide: bool = False) -> RenderableType:
     """Print the edges by rank, each with what is true of it and why it is ranked wrongly.
 
     Args:
-        found: What was found out.
+        found: Findings.
         wide: Keep every column, however long the lines become.
     """
     counts = Counter(finding.verdict for finding in found.findings)

@@ -19,7 +19,7 @@ def measured_view(found: Measurements, circuit: Circuit, *, every_edge: bool = F
     """The margin, and what cutting edges alone does under the ablation of a circuit.
 
     Args:
-        found: What was measured.
+        found: Measurements.
         circuit: Whose ablation, and whose live edges.
         every_edge: List every edge, instead of those without a witness that move the output most.
     """

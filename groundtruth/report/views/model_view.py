@@ -109,7 +109,7 @@ class _Titled:
 
     Attributes:
         title: One word.
-        body: What stands beside it.
+        body: Text that stands beside it.
         gap: Blank lines below it.
     """
 
@@ -247,7 +247,7 @@ class PositionTable:
     """Values by position; where they do not fit side by side, the positions go on in another block below.
 
     Attributes:
-        names: What stands before each row.
+        names: Names that stand before the rows.
         values: A text for each position of each row.
     """
 

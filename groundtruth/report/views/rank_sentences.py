@@ -14,8 +14,8 @@ class RankAgreement:
     """Kendall's tau between two columns.
 
     Attributes:
-        column: What is held against the reference.
-        reference: What it is held against.
+        column: Column that is held against the reference.
+        reference: Reference that it is held against.
         tau: Kendall's tau-b.
         interval: Ends of the 95 % bootstrap interval over methods.
         n_methods: How many methods have both.
@@ -37,7 +37,7 @@ def rank_sentence(question: str, agreements: Sequence[RankAgreement]) -> list[Te
     """Answer a question about ranks in one line, or in none where too few methods were scored.
 
     Args:
-        question: What is asked, with a blank at its end.
+        question: Question to ask, with a blank at its end.
         agreements: The answers; those of one column stand together.
     """
     shown = [one for one in agreements if one.is_shown]

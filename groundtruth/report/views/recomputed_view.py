@@ -18,11 +18,11 @@ def recomputed_view(
     """Say how many cells were run again, which differ and how, and what may excuse it.
 
     Args:
-        bundle: What was checked.
+        bundle: Bundle that was checked.
         draw: Which cells were drawn.
-        found: What came of each.
-        others: What scored the bundle that is otherwise here.
-        false: What the bundle says of whole methods and its own cells do not.
+        found: Outcome of each.
+        others: Versions that scored the bundle and are otherwise here.
+        false: Statements of the bundle on whole methods that its own cells do not bear out.
     """
     wrong = [one for one in found if one.differences]
     yield Text(

@@ -30,7 +30,7 @@ def result_figures(result: Result, ablation: str = "", *, methods: Sequence[str]
     """Make the figures of a result, those for which it has values.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         ablation: One of ``result.ablations``; empty for the first.
         methods: Methods that are drawn as lines; by default the best contestants, and the oracle.
 

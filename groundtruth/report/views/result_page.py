@@ -17,7 +17,7 @@ def result_page(data: Mapping[str, Any], *, explorer: str = "", written: Collect
     """Write the page.
 
     Args:
-        data: What ``read_result_data`` gives.
+        data: Data as ``read_result_data`` gives them.
         explorer: Address of a folder of the explorer's pages, as the page is to have it; empty for none.
         written: Names of the models whose pages are there, where that is known; others are not linked.
 

@@ -25,7 +25,7 @@ def write_site(bundles: Sequence[Bundle], folder: Path) -> dict[str, Board]:
     """Write the site: ``index.html`` for the first track, ``TRACK.html`` for others, the boards as JSON, the bundles.
 
     Args:
-        bundles: What was handed in, of one or several tracks.
+        bundles: Bundles that were handed in, of one or several tracks.
         folder: Made if it is not there.
 
     Raises:
@@ -48,7 +48,7 @@ def scoreboard_page(board: Board, pages: Mapping[str, str]) -> str:
     """Write the page of one board.
 
     Args:
-        board: What it shows.
+        board: Board to show.
         pages: Names of the files of all tracks, by track.
     """
     result = board.result

@@ -13,7 +13,7 @@ def suite_view(suite: Suite, folder: Path) -> Iterator[Text]:
     """A heading, the spread of each size, rejections by reason, and what to do next.
 
     Args:
-        suite: What was generated.
+        suite: Suite that was generated.
         folder: Where it lies.
     """
     what = "Trained suite" if suite.kind == "trained" else "Generated suite"

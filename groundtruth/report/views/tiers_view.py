@@ -30,7 +30,7 @@ def tier_view(result: Result, *, wide: bool = False) -> RenderableType:
     """Print one table an ablation, with what it means in words.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         wide: Keep every tier, however long the lines become.
     """
     return Group(*(section_view(_section(result, ablation), wide=wide) for ablation in result.ablations))

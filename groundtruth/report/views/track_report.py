@@ -34,7 +34,7 @@ class TrackReport:
     Attributes:
         heading: Title of the page.
         sections: Reports a result for a place, with the user's method and columns.
-        details: What a page adds to each section, with addresses of the explorer's pages.
+        details: Parts that a page adds to each section, with addresses of the explorer's pages.
         place: Names where a cell was scored.
         worst: Names the place at which a method does worst, as ``groundtruth why`` takes it, if there is one.
         options: Options of commands that go on with this track.
@@ -73,7 +73,7 @@ def result_view(
     """Print a result: one table a section, with what it means in words.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         own: The user's method, which is marked.
         columns: The user's choice of columns.
         wide: Show every column, however long the lines become.
@@ -100,7 +100,7 @@ def write_result(result: Result, folder: Path, name: str) -> list[Path]:
     """Write ``name.json``, ``name.csv`` and ``name.md``, each whole or not at all.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         folder: Made if it is not there.
         name: Without suffix.
     """
@@ -125,7 +125,7 @@ def result_ending(result: Result, paths: Sequence[Path], *, own: str = "") -> Re
     """Say what failed, how long it took, where it is written, and what to do next.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         paths: Where the result files are; the first is the JSON file.
         own: The user's method.
     """

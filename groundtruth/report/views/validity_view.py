@@ -35,7 +35,7 @@ def validity_view(report: ValidityReport, *, wide: bool = False) -> RenderableTy
     """Print how far each tier ranks methods as each reference, and what the transfer score predicts.
 
     Args:
-        report: What was found.
+        report: Findings.
         wide: Keep every column, however long the lines become.
     """
     title = Text.assemble((TITLE, "heading"), f" · track of {report.track} · by {report.score}")
@@ -72,7 +72,7 @@ def verdict_sentence(report: ValidityReport | None) -> list[Text]:
     """Say in one line what a verdict of a track is worth; in none if that was not measured.
 
     Args:
-        report: What was measured for all built-in methods.
+        report: Measurements of all built-in methods.
     """
     headlines = [one.name for one in report.references if one.headline] if report else []
     shown = [one for one in (report.transfers if report else ()) if one.reference in headlines]

@@ -32,7 +32,7 @@ def variable_diagnosis_view(found: VariableDiagnosis, *, wide: bool = False) -> 
     """Print where the found subspace lies, direction by direction, and the worst pairs.
 
     Args:
-        found: What was found out.
+        found: Findings.
         wide: Keep every column and every kind of pair.
     """
     scores = found.scores

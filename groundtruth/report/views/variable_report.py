@@ -40,7 +40,7 @@ def variable_sections(
     """Report one section.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         own: The user's method, which is marked and told of first.
         place: Where it is shown.
         columns: The user's choice of columns, instead of those that the place shows.

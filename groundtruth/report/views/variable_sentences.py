@@ -49,7 +49,7 @@ def variable_sentences(result: Result, *, own: str = "") -> Iterator[Text]:
     """Say what was found, one finding a line.
 
     Args:
-        result: What was run.
+        result: Result of a run.
         own: The user's method, which is told of first.
     """
     summaries = [summary for summary in result.summaries() if not summary.is_control]

@@ -38,7 +38,7 @@ def variant_tables(result: Result, ablation: str) -> str:
 
     Args:
         result: Scores of models and of their variants.
-        ablation: What flowed along cut edges.
+        ablation: Kind of ablation of cut edges.
 
     Raises:
         DomainError: If no variant stands beside its own model.

@@ -19,8 +19,8 @@ def cannot_reach(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
     Args:
         runs: Full runs.
         place: The destination.
-        read: What it reads along the cut edge [input, position, read].
-        put: What it reads instead [replacement, position, read].
+        read: Values that it reads along the cut edge [input, position, read].
+        put: Values that it reads instead [replacement, position, read].
     """
     if place.kind == "head":
         return place.letter != "v" and _scores_stay(runs, place, read, put)

@@ -35,8 +35,8 @@ class Witness:
     Attributes:
         clean: The input.
         counterfactual: Whose value the cut edge carries; ``None`` under zero and mean ablation.
-        output: What the whole model gives on ``clean``.
-        cut_output: What it gives with the edge cut.
+        output: Output of the whole model on ``clean``.
+        cut_output: Output with the edge cut.
     """
 
     clean: tuple[Any, ...]
@@ -50,9 +50,9 @@ class Reason:
     """Why an edge is there, in the program's words.
 
     Attributes:
-        carries: What travels: a ``variable``, a ``constant`` (the ``one`` and BOS directions), a ``position``, or
-            ``nothing`` that is read. ``other``: read in a trained network, and no value that its plan has there.
-            ``unplanned``: whatever the source writes, in a network that chose its circuit.
+        carries: Kind of value that travels: a ``variable``, a ``constant`` (the ``one`` and BOS directions), a
+            ``position``, or ``nothing`` that is read. ``other``: read in a trained network, and no value that its plan
+            has there. ``unplanned``: whatever the source writes, in a network that chose its circuit.
         travels: Names of the expressions (or ``one``, ``BOS``) whose value travels; where none is known, the source.
         used_for: Names of the expressions that the destination computes from it; where none is known, its component.
     """
@@ -142,7 +142,7 @@ class Circuit:
 
     Attributes:
         graph: All edges, with the position embedding as a source of its own.
-        ablation: What a cut edge carries.
+        ablation: Kind of ablation of cut edges.
         lengths: ``fixed``: inputs of the greatest length. ``mixed``: of all lengths, padded on the right.
         inputs: How many inputs were run.
         exhaustive: Whether they are all inputs of that kind.

@@ -151,7 +151,8 @@ def cut_output(runs: Runs, edge: Edge, row: int, replacement: int) -> Tensor:
         runs: Full runs.
         edge: The edge that is cut.
         row: The input.
-        replacement: What the edge carries: the counterfactual input, or 0 where there is but one replacement.
+        replacement: Number of the value that the edge carries: the counterfactual input, or 0 where there is but one
+            replacement.
     """
     place = runs.graph.locate(edge.destination)
     rows = torch.tensor([row])

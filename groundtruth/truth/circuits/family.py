@@ -46,7 +46,7 @@ class CircuitTrials:
     Attributes:
         runs: Full runs and what a cut edge carries.
         truths: Every edge with its proof.
-        sufficiency: What is known of the live edges, which then need not be run.
+        sufficiency: Sufficiency of the live edges where it is known, which then need not be run.
         classes: Where the runs are a sample of the domain, the classes of values on all of it.
         pairs: The pairs that every circuit is tried on first: some at random, and those on which one failed.
     """

@@ -50,7 +50,7 @@ class Effects:
     """What cutting each edge alone does under one ablation.
 
     Attributes:
-        ablation: What a cut edge carries.
+        ablation: Kind of ablation of cut edges.
         lengths: Which inputs.
         runs: How many runs each edge was cut in.
         edges: The edges that carry anything that is read, in the order of the graph.
@@ -107,8 +107,8 @@ def margins(decoder: Decoder, given: Tensor) -> Tensor:
     """How far each output's logits are from decoding to something else [..., position].
 
     Args:
-        decoder: What reads them. Where nothing is selected, the distance is to the least logit that counts; a number
-            is as far from another one as numbers must be not to count as equal.
+        decoder: Decoder that reads them. Where nothing is selected, the distance is to the least logit that counts; a
+            number is as far from another one as numbers must be not to count as equal.
         given: Logits [..., position, output].
     """
     if not decoder.categorical:

@@ -85,8 +85,8 @@ def minimal_sets(runs: Runs, edges: Sequence[Edge], rows: Rows, puts: Rows, budg
         runs: Full runs and what a cut edge carries.
         edges: Edges that may be kept.
         rows: The inputs [pair].
-        puts: What cut edges carry with each [pair].
-        budget: What it may cost.
+        puts: Values that cut edges carry with each [pair].
+        budget: Bound on the cost.
 
     Raises:
         SearchTooLargeError: If it costs more.
@@ -185,7 +185,7 @@ class _Values:
 
         Args:
             source: A head or an MLP.
-            hidden: What it writes through its last matrix [output, pair, position, hidden].
+            hidden: Hidden values that it writes through its last matrix [output, pair, position, hidden].
             w_out: Its last matrix [hidden, d_model].
         """
         if source not in self._out:

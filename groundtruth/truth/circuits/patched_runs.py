@@ -51,7 +51,7 @@ class Runs:
         decoder: Reads its output.
         tokens: Ids [input, position], padded to one length.
         counts: Which positions' outputs count [input, position]: not BOS, not PAD.
-        ablation: What a cut edge carries.
+        ablation: Kind of ablation of cut edges.
         mean_over: The inputs over which means are taken; ``None`` = all.
         deadline: When runs with edges cut end; ``None`` = never.
     """
@@ -180,7 +180,7 @@ class Runs:
         Args:
             place: The node.
             rows: The inputs [row].
-            output: What the node gives instead [row, position, d_model], or logits.
+            output: Output that the node gives instead [row, position, d_model], or logits.
         """
         if place.kind == "logits":
             return self.decoder.codes(output)
@@ -203,7 +203,7 @@ class Runs:
 
         Args:
             place: The destination of the edge.
-            cut: What it reads along the edge in the full run [input, position, read], by letter for a head.
+            cut: Values that it reads along the edge in the full run [input, position, read], by letter for a head.
             afterwards: Whether the rest of the run counts too, or only the destination's own output.
         """
         parts: list[Tensor] = []

@@ -106,7 +106,7 @@ def ground(
 
     Args:
         model: A compiled model.
-        ablation: What a cut edge carries.
+        ablation: Kind of ablation of cut edges.
         lengths: Which inputs.
         inputs: Inputs to run besides those that are chosen.
         budget: Domains up to this size are run whole; of larger ones so many inputs; by default 4,000 and 1,000.
@@ -151,7 +151,7 @@ def prove(
 
     Args:
         model: A compiled model.
-        ablation: What a cut edge carries: ``resample`` (the source's output on another input), ``zero``, ``mean``
+        ablation: Kind of ablation of cut edges: ``resample`` (the source's output on another input), ``zero``, ``mean``
             (over inputs and positions) or ``mean-positional`` (over inputs); means are over the inputs of the domain,
             or over those drawn at random from one that is not run whole.
         lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths, padded on the right. By default

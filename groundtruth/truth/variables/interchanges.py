@@ -52,7 +52,7 @@ class _Batch:
 
     Attributes:
         base: The input that is changed [interchange].
-        row: What is put there, as an index of ``Rows`` [interchange].
+        row: Value that is put there, as an index of ``Rows`` [interchange].
         weights: How many pairs it stands for, by kind [interchange, kind].
     """
 
@@ -81,7 +81,7 @@ class Laboratory:
     """Interchanges of one variable.
 
     Args:
-        ground: What they are run on.
+        ground: Program and inputs that they are run on.
         variable: The variable.
         seed: Seed of samples of pairs.
     """

@@ -45,7 +45,7 @@ class Site:
     """A residual stream or the output of one component; as a string its name in the graph, or such as ``resid_mid0``.
 
     Attributes:
-        kind: What is there; ``head_value`` is what a head has mixed before its output matrix, [d_head].
+        kind: Kind of the site; ``head_value`` is what a head has mixed before its output matrix, [d_head].
         layer: Number of the block; 0 for the embeddings.
         head: Number of the head, for ``head_value`` and ``head_result``.
     """

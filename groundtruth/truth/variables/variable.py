@@ -55,7 +55,7 @@ class Variable:
         encoding: ``one-hot``: one direction a value. ``number``: one direction. ``reciprocal``: 1/(1+value).
         values: The values that occur on the domain, each once; ``None`` writes nothing.
         dimensions: The residual dimensions that hold it, one a value that it could have, or one.
-        held: What each dimension stands for; ``None`` for a number.
+        held: Value that each dimension stands for; ``None`` for a number.
         d_model: Width of the residual stream.
         writer: The component that writes it, as a site.
         readers: The components that read its differences, in the order of computation.

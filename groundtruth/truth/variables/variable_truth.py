@@ -24,8 +24,8 @@ class Failure:
         base: The input that was run.
         source: Where the values came from.
         positions: At which positions, from 0, without BOS.
-        expected: What the causal model gives.
-        actual: What the model gives.
+        expected: Output of the causal model.
+        actual: Output of the model.
     """
 
     base: tuple[Any, ...]
@@ -84,8 +84,8 @@ class Stage:
         sites: The residual streams and component outputs, in the order of computation.
         readers: Readers still to come.
         rank: How many dimensions of the variable's span they read: the least that a linear interchange must move.
-        interchanges: What was run; empty where it is dead: what is read of its span is exactly zero, so that an
-            interchange changes nothing on any pair.
+        interchanges: Interchanges that were run; empty where it is dead: what is read of its span is exactly zero, so
+            that an interchange changes nothing on any pair.
         runs: How many different runs of the model that took.
     """
 

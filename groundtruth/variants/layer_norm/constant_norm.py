@@ -73,8 +73,8 @@ class _Walk:
     """One pass through a model from the embeddings to the logits, on all inputs, each read behind its norm.
 
     Attributes:
-        weights: What the model was.
-        split: What it becomes; every source's length is seen to before what follows reads it.
+        weights: Weights of the model as it was.
+        split: The model that it becomes; every source's length is seen to before what follows reads it.
         ids: All inputs.
         share: How much of what it wrote a source of varying length writes.
         stream: The residual stream so far [input, position, d_model].

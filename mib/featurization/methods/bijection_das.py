@@ -28,7 +28,7 @@ def bijection_das(
     """The first coordinates of a learned reversible network.
 
     Args:
-        task: What to find.
+        task: Task of the variable to find.
         rank: How many coordinates are swapped; half of the site's dimensions where it has fewer than twice as many.
         blocks: Couplings of the network; more can do more.
         hidden: Neurons of each of its functions.

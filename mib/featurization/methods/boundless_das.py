@@ -26,7 +26,7 @@ def boundless_das(
     """DAS that learns its own rank: the loss is the cross-entropy plus the share of dimensions inside the boundary.
 
     Args:
-        task: What to find.
+        task: Task of the variable to find.
         learning_rate: Learning rate of Adam, for the rotation; published is 1e-3, over tens of thousands of pairs.
         boundary_rate: Boundary rate of Adam, for the boundary.
         pressure: Weight of the share of dimensions in the loss.

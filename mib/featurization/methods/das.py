@@ -27,7 +27,7 @@ def das(
     """A subspace of fixed rank, learned by gradient descent on interchanges of the variable.
 
     Args:
-        task: What to find; isolation pairs are left out (``mdas`` learns from them too).
+        task: Task of the variable to find; isolation pairs are left out (``mdas`` learns from them too).
         rank: Dimensions; MIB uses 16 for pointers, 32 by default. The site's own where it has fewer.
         learning_rate: Learning rate of AdamW without weight decay.
         steps: At most; MIB runs 1 to 8 epochs over thousands of pairs.
@@ -55,7 +55,7 @@ def das_search(
     """DAS of the smallest rank that suffices: ranks are doubled until one does, then bisected.
 
     Args:
-        task: What to find.
+        task: Task of the variable to find.
         enough: Share of the best validation accuracy that any rank reached which suffices.
         max_rank: Where doubling ends.
         learning_rate: See ``das``.
@@ -99,7 +99,7 @@ def mdas(
     """DAS on two objectives at once: cause pairs must change the output, isolation pairs must not.
 
     Args:
-        task: What to find, with isolation pairs.
+        task: Task of the variable to find, with isolation pairs.
         rank: See ``das``.
         learning_rate: See ``das``.
         steps: See ``das``.
@@ -121,8 +121,8 @@ def aligned(
     """The subspace that some examples teach: x' = x_base + R R^T (x_source - x_base).
 
     Args:
-        task: What to find.
-        examples: What to learn from.
+        task: Task of the variable to find.
+        examples: Examples to learn from.
         rank: Dimensions.
         learning_rate: Learning rate of AdamW.
         training: How long, in what batches.

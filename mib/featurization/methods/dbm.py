@@ -27,7 +27,7 @@ def dbm(
     """A mask over the site's own dimensions.
 
     Args:
-        task: What to find.
+        task: Task of the variable to find.
         sparsity: Weight of the sum of the mask in the loss. MIB's baselines have 0: nothing presses for few features.
         learning_rate: Learning rate of AdamW without weight decay.
         temperatures: Temperatures of the mask at the first and at the last step; linear in between.
@@ -128,7 +128,7 @@ def masked(
     """The features whose gate opens: f = (1 - g) f_base + g f_source with g = sigmoid(m / T), at the end m > 0.
 
     Args:
-        task: What to find.
+        task: Task of the variable to find.
         features: The basis, which is not learned: any featurizer, a pre-trained autoencoder for one.
         sparsity: Weight of the sum of g in the loss.
         learning_rate: Learning rate of AdamW.

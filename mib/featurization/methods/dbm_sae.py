@@ -29,7 +29,7 @@ def dbm_sae(
     """A mask over the features of a ReLU autoencoder with an L1 penalty.
 
     Args:
-        task: What to find.
+        task: Task of the variable to find.
         error: Whether what the autoencoder does not reconstruct is kept from the base, or ``dropped``.
         expansion: Features a dimension.
         l1: Weight of the autoencoder's penalty.

@@ -38,7 +38,7 @@ def write_circuit(path: str | PathLike[str], circuit: CircuitFile | EdgeScores |
 
     Args:
         path: Where to; the folder must exist.
-        circuit: What to write; scores alone become a file of importances in which everything is in the graph.
+        circuit: Circuit to write; scores alone become a file of importances in which everything is in the graph.
 
     Raises:
         FormatError: If the suffix is another one, or the graph has a ``pos`` node, which the format cannot hold.

@@ -151,7 +151,7 @@ def write_featurizer(
 
     Args:
         folder: Made if it is not there.
-        unit: What the featurizer is of.
+        unit: Unit that the featurizer belongs to.
         featurizer: A subspace. MIB's files hold no other; its selected features become the indices.
         joint: How the unit's name is written; MIB's evaluation of IOI looks for ``:``.
 

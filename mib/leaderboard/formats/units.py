@@ -62,7 +62,7 @@ class Unit:
 
         Args:
             site: The residual stream after a block, or the ``z`` of a head.
-            token: What MIB calls its position.
+            token: MIB's name of its position.
 
         Raises:
             FormatError: If MIB has no name for such a site.

@@ -39,8 +39,8 @@ class CellReport:
     Attributes:
         name: Name of its folder.
         state: ``complete``, ``faulty`` or ``absent``.
-        holds: What is in it, in words.
-        problems: What is wrong or missing.
+        holds: Contents in words.
+        problems: Faults and missing parts.
     """
 
     name: str
@@ -55,7 +55,7 @@ class SubmissionReport:
 
     Attributes:
         folder: Where it is.
-        track: What it holds.
+        track: Track that it belongs to.
         cells: All cells of the leaderboard, in its order.
         problems: Problems of the submission as a whole.
     """

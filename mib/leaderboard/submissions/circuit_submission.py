@@ -28,7 +28,7 @@ def write_circuits(
         task_names: Names of tasks, such as ``ioi``.
         setup: Models, data, and where to write.
         split: The part of the data that circuits are found on.
-        level: What is scored.
+        level: Parts that are scored.
 
     Raises:
         TaskError: If a task is none of the leaderboard's, or has no cell with any of the models.

@@ -29,7 +29,7 @@ def join_cell(part: Path, out: Path, job: Job, made: Outcome) -> Outcome:
         part: The folder of a submission that holds this cell alone.
         out: The folder of the whole submission.
         job: The cell.
-        made: What became of it where it was made.
+        made: Its outcome where it was made.
 
     Returns:
         What became of it; ``failed`` if the submission holds something in its place that was not made here.

@@ -30,7 +30,7 @@ class Outcome:
         cell: Its folder's name.
         state: ``written`` now; ``kept`` from an earlier run with the same settings; ``failed``; or ``skipped``, because
             the leaderboard has no such cell.
-        detail: What was written, or why not.
+        detail: Path that was written, or why none was.
     """
 
     cell: str
@@ -44,7 +44,7 @@ class Setup:
 
     Attributes:
         out: The submission's folder.
-        models: What to load for each of the leaderboard's names.
+        models: Model to load for each of the leaderboard's names.
         method: Identifies the method, with the version of its code where it has one.
         n: How many pairs a task has.
         seed: Seed of the pairs and the method.
@@ -52,8 +52,8 @@ class Setup:
             up.
         right_on: Keep pairs only if the model is right on their ``base``, on ``both`` prompts, or ``any``; default: as
             the track has it, ``any`` for circuits and ``both`` for featurizers.
-        ablation: What flows along cut edges; circuits only.
-        answer_prefix: What the answers of every task begin with, instead of the task's own space or nothing.
+        ablation: Kind of ablation of cut edges; circuits only.
+        answer_prefix: Start of the answers of every task, instead of the task's own space or nothing.
         parameters: Hyper-parameters of the method that are not the default.
         memory: Bytes that a run may use beside the model.
         device: Where models are put.
@@ -118,7 +118,7 @@ class Plan:
     """The cells of a submission.
 
     Attributes:
-        setup: What they share.
+        setup: Options that they share.
         jobs: Jobs to be done; those of one model are in a row, so that it is loaded once.
         skipped: Cells that the leaderboard does not have.
     """

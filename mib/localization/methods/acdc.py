@@ -29,11 +29,11 @@ def acdc(
     """The lowest threshold at which the sweep drops an edge; twice the highest for an edge that every sweep keeps.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         thresholds: tau, one sweep each. An edge is dropped if without it the loss of the circuit that is left rises
             by less than tau. Published per task, between 1e-5 and 1.
         examples: How many examples the loss is taken over; published: 50 and fewer.
-        objective: What the loss compares, see ``Loss``; published: ``kl``.
+        objective: Quantity that the loss compares, see ``Loss``; published: ``kl``.
     """
     taus = torch.tensor(sorted(set(thresholds)), dtype=torch.float64)
     kept = sweeps(task, taus, examples=examples, objective=objective)

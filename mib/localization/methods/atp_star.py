@@ -46,7 +46,7 @@ def atp_star(task: LocalizationTask, *, dropped: Dropped = "layers") -> EdgeScor
     edges are, where the paper patches them at one.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         dropped: ``layers``, or ``none`` for one pass with all gradients (the softmax is still recomputed).
     """
     passes = [leave_out(task.engine.anatomy, layer) for layer in range(task.graph.n_layers)]

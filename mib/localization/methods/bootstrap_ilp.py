@@ -31,7 +31,7 @@ def bootstrap_ilp(
     with the higher absolute attribution score higher.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Points of EAP-IG-inputs, whose scores are resampled.
         resamples: Bootstrap resamples of the examples.
         confidence: Confidence of the percentile interval over resamples.
@@ -55,7 +55,7 @@ def consistent_scores(task: LocalizationTask, *, steps: int, resamples: int, con
     """EAP-IG-inputs, and 0 for every edge whose sign the examples do not settle.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Points of integrated gradients.
         resamples: Bootstrap resamples of the examples.
         confidence: An edge is settled if the percentile interval over resamples leaves 0 out.

@@ -44,7 +44,7 @@ def cpr_gaming(
     The best edge scores 1, the worst 1 / E.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         share: Share of the edges that are left which elimination throws out after trying each.
         rounds: How often the best of some moves is made, if it is an improvement.
         proposals: Moves tried in a round, each of an edge to another rank.

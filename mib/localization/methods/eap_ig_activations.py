@@ -29,7 +29,7 @@ def eap_ig_activations(task: LocalizationTask, *, steps: Count = 5) -> EdgeScore
     """Gradients averaged over every group of activations on its way from ablated to clean.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Points on the way, m; point k of m is ablated + k/m (clean - ablated), k = 1..m.
     """
     scores = torch.zeros(())

@@ -14,7 +14,7 @@ def eap_ig_inputs(task: LocalizationTask, *, steps: Count = 5) -> EdgeScores:
     """Gradients averaged over inputs between counterfactual and clean; only the token embedding is interpolated.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Points on the way, m; point k of m is counterfactual + k/m (clean - counterfactual), k = 0..m-1.
     """
     scores = torch.zeros(())

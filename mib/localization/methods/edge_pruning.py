@@ -30,7 +30,7 @@ def edge_pruning(
     """How likely each edge's mask is to be open, after training to a share of closed masks.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Steps of Adam. Published for IOI: 3000, at both rates 0.8; for Tracr models: 6000, at 0.03 and 0.001.
         examples: Examples a step, all of which share one draw of the mask.
         learning_rate: Learning rate of Adam, on the masks.
@@ -38,7 +38,7 @@ def edge_pruning(
         sparsity: Target share of edges whose mask is closed; published: from 0.94 to above 1, which none can reach.
         warmup: Share of the steps in which the target rises from 0.
         start: Every mask's first value (without noise).
-        objective: What the loss compares, see ``Loss``.
+        objective: Quantity that the loss compares, see ``Loss``.
     """
     first = HardConcrete().log_alpha(torch.full((len(task.graph.edges),), start, dtype=torch.float64))
     log_alpha = prune(

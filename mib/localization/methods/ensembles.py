@@ -32,7 +32,7 @@ def ensemble_parallel(task: LocalizationTask, *, steps: Count = 5, scale: Scale 
     """Mean of the scores of EAP, EAP-IG-inputs and EAP-IG-activations.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Points of integrated gradients.
         scale: Divide each method's scores by its largest, or by nothing, as the paper does (``none``).
     """
@@ -56,7 +56,7 @@ def ensemble_sequential(
     """Edge Pruning that starts from the ranking of EAP-IG-inputs, with that method's signs.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         ig_steps: Points of integrated gradients.
         steps: Steps of Adam, as for ``edge-pruning``.
         examples: Examples a step.
@@ -65,7 +65,7 @@ def ensemble_sequential(
         start_sparsity: InnerShare of closed masks at first.
         sparsity: Target share of closed masks.
         softness: How gradually first values rise with rank, see ``warm_start``.
-        objective: What the loss compares, see ``Loss``.
+        objective: Quantity that the loss compares, see ``Loss``.
     """
     attribution = EdgeScores(task.graph, eap_ig_inputs(task, steps=ig_steps).values)
     log_alpha = prune(
@@ -93,7 +93,7 @@ def ensemble_hybrid(
     """Mean of the scores of the parallel ensemble's members and of the sequential ensemble.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Steps of Edge Pruning.
         ig_steps: Points of integrated gradients.
         scale: As for ``ensemble-parallel``.
@@ -117,7 +117,7 @@ def warm_start(scores: EdgeScores, *, sparsity: float, softness: float) -> Float
     mean of the layer's masks is 1 - sparsity.
 
     Args:
-        scores: What ranks the edges.
+        scores: Scores that rank the edges.
         sparsity: Above 0 and below 1.
         softness: tau; the lower, the sharper.
 

@@ -31,7 +31,7 @@ def gim(task: LocalizationTask, *, temperature: Rate = 2.0) -> EdgeScores:
     """First-order estimate of each cut, with modified gradients.
 
     Args:
-        task: What to score.
+        task: Task of the circuit to score.
         temperature: Temperature of the softmax whose Jacobian is taken; 1 is the model's own.
     """
     scores = torch.zeros(())

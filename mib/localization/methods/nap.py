@@ -24,7 +24,7 @@ def nap(task: LocalizationTask, *, mlp_gradient_at: GradientAt = "output") -> No
     """First-order estimate of cutting a node, or one dimension of its output, for all its readers.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         mlp_gradient_at: ``output``, or ``input`` for the error of EAP-IG before its pull request 23, which
             multiplies an MLP's output difference by the gradient at its *input*; MIB's node columns carry it.
     """
@@ -38,7 +38,7 @@ def nap_ig(
     """As ``nap``, with gradients averaged over token embeddings between ablated and clean.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Points on the way, m; point k of m is ablated + k/m (clean - ablated), k = 1..m.
         mlp_gradient_at: As for ``nap``.
     """

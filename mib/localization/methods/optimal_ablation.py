@@ -39,7 +39,7 @@ def optimal_ablation(
     """Measure how much the metric falls when an edge alone carries its optimal constant, whatever the ablation.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Steps of Adam for the constants, see ``optimal_constants``.
         examples: Examples a step.
         learning_rate: Learning rate of Adam.

@@ -26,13 +26,13 @@ def subnetwork_probing(
     """How likely each part's mask is to be open, after training on loss + penalty x expected share of open parts.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Steps of Adam. Published: 3000 at a rate of 0.001; the default keeps the product.
         examples: Examples a step, all of which share one draw of the mask.
         learning_rate: Learning rate of Adam.
         penalty: On the expected share of open parts, where a loss of 1 is that of the empty circuit.
         start: Every mask's first value (without noise).
-        objective: What the loss compares, see ``Loss``.
+        objective: Quantity that the loss compares, see ``Loss``.
     """
     loss, parts, gate = (
         trainable_loss(task, objective, by="subnetwork-probing"),

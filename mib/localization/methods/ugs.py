@@ -30,14 +30,14 @@ def ugs(
     is well above, and uniform between in a window of width w = alpha (1 - alpha), where the gradient is taken.
 
     Args:
-        task: What to localize.
+        task: Task of the circuit to localize.
         steps: Steps of Adam.
         examples: Examples a step.
         samples: Masks drawn for each of them.
         learning_rate: Learning rate of Adam, on theta, where alpha = sigmoid(theta).
         penalty: On the mean of alpha, where a loss of 1 is that of the empty circuit.
         start: theta at first.
-        objective: What the loss compares, see ``Loss``.
+        objective: Quantity that the loss compares, see ``Loss``.
     """
     loss, parts, generator = trainable_loss(task, objective, by="ugs"), Parts(task.graph, task.level), task.generator()
     theta = torch.full((len(parts),), start, dtype=torch.float64, requires_grad=True)

@@ -42,7 +42,7 @@ def refusal(bridge: Any, otherwise: str) -> TaskError:
 
     Args:
         bridge: The model.
-        otherwise: What went wrong; said where no reason is known.
+        otherwise: Description of what went wrong; said where no reason is known.
     """
     config = bridge.original_model.config
     found = reasons(config, bridge) or [otherwise]
