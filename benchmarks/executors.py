@@ -30,10 +30,10 @@ from groundtruth.bench.cell_key import cell_key
 from groundtruth.executors import Executor, Needs, choose_executor
 
 EMPTY = 400
-"""How many jobs that do nothing."""
+"""Number of jobs that do nothing."""
 
 SEEDS = 20
-"""So many draws of the examples are enough for any number of cells that is worth while."""
+"""Number of draws of the examples, enough for any number of cells that is worth while."""
 
 LOCAL = {"processes": None, "ray": None, "submitit": "local"}
 """Executors on this machine, and the address that says so."""

@@ -45,7 +45,7 @@ SHAPE = Shape(prompts=320)
 """Sizes of the checkpoint and of the task that both learn on."""
 
 TRAINING = {"layer": 1, "rank": 4, "steps": 20, "batch_size": 32}
-"""What both learn, and how long."""
+"""Sizes and steps of what both learn."""
 
 
 def compare_with_pyvene(python: Path, repeats: int) -> Table:

@@ -54,9 +54,9 @@ AREAS = "CPR + CMD"
 METHODS = ("exact", "eap", "eap-ig-inputs", "clean-corrupted", "eap-ig-activations", "ifr")
 OUTPUTS, FORWARD = "F: outputs of every source", "F: an input for each q, k, v"
 BOTH_WAYS, EDGES = "F + B", "edges: difference x gradient"
-"""What EAP does, a step at a time."""
+"""Steps of EAP, one at a time."""
 GROWING = ("exact", "eap-ig-activations", "CPR + CMD", "eap-ig-inputs", "eap", "ifr")
-"""What is timed as sizes grow, the dearest first."""
+"""Methods that are timed as sizes grow, the dearest first."""
 
 Work = Callable[[], object]
 
@@ -202,7 +202,7 @@ def edge_scores(name: str, task: mib.LocalizationTask) -> mib.EdgeScores:
 
 
 def steps_of_eap(task: mib.LocalizationTask) -> dict[str, Work]:
-    """What EAP does, a step at a time."""
+    """Steps of EAP, one at a time."""
     engine, everything = task.engine, task.everything
     counterfactual = everything.counterfactual
     held = InMemoryChanges(engine.columns, engine.differences(everything.clean, everything.counterfactual))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 MARK = "MEASURED "
-"""What the line with the measurements begins with: libraries print lines of their own."""
+"""Start of the line with the measurements: libraries print lines of their own."""
 
 
 def run_reference(python: Path, package: str, install: str, script: str, job: Mapping[str, Any]) -> Any:

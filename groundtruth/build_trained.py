@@ -32,7 +32,7 @@ LOG = "training_log.json"
 """The file beside the models that says what came of every attempt."""
 
 CHECKPOINTS = Path(".trained_checkpoints")
-"""Where runs are kept as they go, in the folder that the command is run in."""
+"""Folder of unfinished runs, in the folder that the command is run in."""
 
 
 BY_CONTENT = (("wired_steps", 300), ("learning_rate", 4e-3), ("rounds", 2))
@@ -51,7 +51,8 @@ THREE_LAYERS = (("n_layers", 3), *SMALL)
 """302 edges."""
 
 SLIM = (*THREE_LAYERS, ("d_mlp", 32))
-"""As many edges and fewer weights: free networks, whose weights do not compress, have pages of less than 250 kB."""
+"""Sizes with as many edges and fewer weights: free networks, whose weights do not compress, have pages of less than 250
+kB."""
 
 LONG_WIRED = (("wired_steps", 300), ("rounds", 6))
 """Wired networks of three layers take this long until interchanges are right on every pair."""
@@ -118,7 +119,7 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
 
 
 ALL: tuple[ShippedRecipe, ...] = (*SHIPPED, *SPARSE)
-"""Those and the networks that chose their circuit."""
+"""Planned networks, and those that chose their circuit."""
 
 
 @dataclass(frozen=True)

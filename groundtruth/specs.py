@@ -23,7 +23,7 @@ from groundtruth.user_methods import is_file_spec
 from groundtruth.variants.make_variant import variant_of
 
 GENERATED = "gen:"
-"""What the code of a generated program follows where a model is named."""
+"""Prefix of a generated program's code where a model is named."""
 
 
 def find_model(name: str) -> KnownModel:

@@ -43,10 +43,10 @@ class Within:
 
 
 Count = Annotated[int, Within(1)]
-"""How many: of steps, of examples, of features."""
+"""A number of steps, of examples, or of features."""
 
 Several = Annotated[int, Within(2)]
-"""How many, where one would tell nothing."""
+"""A number, where one would tell nothing."""
 
 Rate = Annotated[float, Within(0, open_low=True)]
 """A number above 0, such as a learning rate, a temperature or a time."""

@@ -8,4 +8,4 @@ Level = Literal["edge", "node", "neuron"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 Scores = EdgeScores | NodeScores | NeuronScores
-"""What a localization method gives: one number a part, at its level."""
+"""Scores that a localization method gives: one number a part, at its level."""

@@ -12,7 +12,7 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Categories of Unicode that a terminal obeys, hides, turns around or cannot encode."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that spreadsheets run, see https://owasp.org/www-community/attacks/CSV_Injection."""
+"""Start of a cell that spreadsheets run, see https://owasp.org/www-community/attacks/CSV_Injection."""
 
 
 def printable(text: str, *, lines: bool = False) -> str:

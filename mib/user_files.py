@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 _modules: dict[tuple[Path, str], ModuleType] = {}
-"""By resolved path and SHA-256 of the text, so that a file that was edited is run anew, and no other twice."""
+"""Modules by resolved path and SHA-256 of the text, so that a file that was edited is run anew, and no other twice."""
 
 
 def split_spec(spec: str, *, kind: str, error: type[ValueError]) -> tuple[Path, str]:

@@ -59,7 +59,8 @@ def _naming(path: Path) -> Generator[None, None, None]:
 
 
 TEMPORARY = r"\.{name}\.[0-9a-z_]+"
-"""What an interruption leaves beside a file, as a regular expression in which ``{name}`` is that of the file."""
+"""Name of what an interruption leaves beside a file, as a regular expression in which ``{name}`` is that of the
+file."""
 
 
 def files_named(*names: str) -> str:

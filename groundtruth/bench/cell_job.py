@@ -27,7 +27,7 @@ _WORDS = {
     "data": "the data set",
     "schema_version": "the schema of results",
 }
-"""What the grounds of a cell are called where they differ."""
+"""Name of a cell's grounds in the error about their difference."""
 
 
 def write_cell_job(cell: Cell, *, checked: bool) -> str:

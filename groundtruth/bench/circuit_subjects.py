@@ -44,8 +44,9 @@ PUBLISHED_LENGTHS: Mapping[str, Mapping[str, Any]] = {
     "subnetwork-probing": {"steps": 3000, "learning_rate": 0.001},
     "ugs": {"steps": 3000},
 }
-"""How long masks were trained where they were published: Edge Pruning, alone and in ensembles, as above; subnetwork
-probing as ACDC runs it (Conmy et al. 2023); UGS as in the code of Li and Janson 2024 (edge_pruning_unif.py)."""
+"""Steps for which masks were trained where they were published: Edge Pruning, alone and in ensembles, as above;
+subnetwork probing as ACDC runs it (Conmy et al. 2023); UGS as in the code of Li and Janson 2024
+(edge_pruning_unif.py)."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from groundtruth.results.prompts import MADE_UP, Prompts
 from mib.levels import Level
 
 Parameters = Mapping[str, Mapping[str, Any]]
-"""By method: hyper-parameters that are not the default."""
+"""Hyper-parameters that are not the default, by method."""
 
 
 @dataclass(frozen=True)

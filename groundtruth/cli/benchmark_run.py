@@ -153,7 +153,7 @@ class RunOptions(ExecutorOptions):
 
 ASKED = Asked()
 RUN_OPTIONS = RunOptions()
-"""What holds unless the user says otherwise."""
+"""Options unless the user says otherwise."""
 
 
 def run_request(track: "Track", request: "Request", options: RunOptions, **settings: Any) -> "Result":

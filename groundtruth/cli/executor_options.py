@@ -48,4 +48,4 @@ class ExecutorOptions:
 
 
 EXECUTOR_OPTIONS = ExecutorOptions()
-"""What holds unless the user says otherwise."""
+"""Options unless the user says otherwise."""

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 CIRCUIT_FILES = (".json", ".pt")
-"""What the names of MIB's circuit files end with."""
+"""Suffixes of MIB's circuit files."""
 
 
 def explore(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from groundtruth.generated import Bounds
 
 N, N_TRAINED = 100, 10
-"""How many models a suite has unless asked otherwise."""
+"""Number of models of a suite by default."""
 
 
 def generate(

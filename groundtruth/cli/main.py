@@ -56,7 +56,8 @@ QUIET_OPTION = "--quiet"
 """Option of every command; it is taken off the line before that is parsed."""
 
 QUIET_VARIABLE = "GROUNDTRUTH_QUIET"
-"""As ``groundtruth.report.progress`` reads it, which is too slow to import before a command is known."""
+"""Name of the variable that ``groundtruth.report.progress`` reads, which is too slow to import before a command is
+known."""
 
 app = cyclopts.App(
     name="groundtruth",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FAILED = 1
 
 ONE_PROCESS = ExecutorOptions(executor="processes", jobs=1)
-"""What makes the cells unless the user says otherwise: this process, or one beside it that a time limit can stop."""
+"""Executor of the cells by default: this process, or one beside it that a time limit can stop."""
 
 
 submission = App(name="submission", help="Look at a submission to MIB's leaderboards.")

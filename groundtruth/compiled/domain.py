@@ -25,7 +25,7 @@ _BATCHES = 100
 _PATIENCE = 4
 """After so many batches a rule may be given up that too few inputs meet to fill the sample."""
 _RARE = 1_000
-"""So many inputs of a length are looked for where valid ones are rare."""
+"""Number of inputs of a length to look for where valid ones are rare."""
 
 
 class Pair(NamedTuple):

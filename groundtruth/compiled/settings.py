@@ -51,4 +51,4 @@ class Settings:
 TRACR = Settings(
     mlp_exactness=100, undiluted_softmax=False, own_clean_bos=False, value_sized_heads=False, repairs=False
 )
-"""What ``tracr.compiler.compile_rasp_to_model`` does by default."""
+"""Settings of ``tracr.compiler.compile_rasp_to_model`` by default."""

@@ -34,7 +34,7 @@ CHECK_LIMIT = 50_000
 """Domains up to this size are checked whole; larger ones on a seeded sample of this many inputs."""
 
 _AGAIN = 3
-"""So many inputs from either end of the domain are evaluated twice."""
+"""Number of inputs from either end of the domain that are evaluated twice."""
 
 _ROUNDING = 1e-13
 """Numbers closer than this, relative to their size, differ by rounding."""

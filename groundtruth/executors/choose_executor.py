@@ -16,7 +16,7 @@ EXECUTORS: Mapping[str, str] = {
     "ray": "a Ray cluster, by default one that is started on this machine",
     "submitit": "jobs of Slurm",
 }
-"""What each runs on."""
+"""Machines that each executor runs on."""
 
 
 def choose_executor(

@@ -19,7 +19,7 @@ from groundtruth.executors.extras import require_extra
 from groundtruth.workers import Lost, require_timeout, use_one_thread
 
 RETRIES = 3
-"""How often a job is tried again whose worker was lost: a node that ends is no fault of the job."""
+"""Number of times that a job is tried again whose worker was lost: a node that ends is no fault of the job."""
 
 START_LIMIT = 600.0
 """Seconds without any worker at work after which no more is hoped for; a cluster that grows takes minutes."""

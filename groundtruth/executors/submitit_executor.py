@@ -24,7 +24,7 @@ from groundtruth.files import from_json, to_json, write_whole
 from groundtruth.workers import Lost, require_timeout, run_batches
 
 RETRIES = 3
-"""How often a share is submitted again whose job was lost, before the cell that it was at counts as lost."""
+"""Number of times that a share is submitted again whose job was lost, before the cell that it was at counts as lost."""
 
 TIME_LIMIT = 12 * 60
 """Minutes that a job of Slurm may take, unless told otherwise; submitit's own limit is five."""

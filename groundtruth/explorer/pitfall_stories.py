@@ -25,7 +25,7 @@ STORIES: Mapping[str, Callable[[Outcome], Story]] = {
     "no-op-pairs": no_op_story,
     "best-of-test": best_of_test_story,
 }
-"""How each pitfall is told, by its name."""
+"""Functions that tell each pitfall's story, by its name."""
 
 
 def tell(outcome: Outcome) -> Story:

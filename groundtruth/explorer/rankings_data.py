@@ -16,7 +16,7 @@ from mib.localization import Localizer, get
 from mib.localization.task import LocalizationTask
 
 DEFAULT_METHODS = ("eap", "eap-ig-inputs")
-"""What a page ranks edges by unless other methods are named: quick, and often wrong in ways worth a look."""
+"""Methods that rank a page's edges unless others are named: quick, and often wrong in ways worth a look."""
 
 N_PAIRS = 32
 """Pairs on which the page measures circuits: few, since it runs each of some hundred circuits on all of them."""

@@ -26,7 +26,7 @@ BINARY_PLACES = 42
 _NOTHING = 1e-9
 """Beside the largest singular value, or beside 1 in an orthonormal basis, what is smaller is rounding."""
 _UNREAD = 1e-11
-"""What a destination reads of a direction that it avoids is at most this."""
+"""Bound on the size of what a destination reads of a direction that it avoids."""
 _LEAST_ANGLE = 1e-2
 """Blocks that are closer to each other than this would magnify rounding."""
 

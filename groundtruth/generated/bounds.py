@@ -9,7 +9,7 @@ from groundtruth.generated.choices import ALPHABET
 Range = tuple[int, int]
 
 LIMITS: dict[str, Range] = {"depth": (1, 12), "heads": (1, 8), "vocab": (2, 6), "length": (2, 8), "live": (1, 40)}
-"""What each bound may be: larger models compile too, but their proofs take minutes."""
+"""Range of each bound: larger models compile too, but their proofs take minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,13 +75,13 @@ PREDICATES: dict[tuple[Kind, Kind], tuple[str, ...]] = {
 }
 
 POINTERS = ("k == q", "k == q - 1", "k == q + 1")
-"""How a number points at a position: predicates of ``indices`` and the number."""
+"""Ways in which a number points at a position: predicates of ``indices`` and the number."""
 
 CONDITIONS: dict[Kind, tuple[str, ...]] = {
     "int": ("x == 0", "x == 1", "x > 1", "x % 2 == 0"),
     "str": ('x == "{a}"', 'x != "{a}"'),
 }
-"""What at a position is asked for before a mean is taken."""
+"""Properties of a position of which a mean is taken."""
 
 
 def filled(template: str, letters: str) -> str:

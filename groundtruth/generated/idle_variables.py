@@ -8,7 +8,7 @@ from groundtruth.compiled.domain import Tokens
 from groundtruth.rasp.interning import Columns, NumberedProgram, Replacement
 
 SHIFTS = (1, 5, 23)
-"""How far the inputs that values are taken from lie, in their list, from those that they are put into."""
+"""Distances, in the list of inputs, from an input that takes values to the one that gives them."""
 
 
 def idle_variables(

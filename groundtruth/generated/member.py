@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 SuiteKind: TypeAlias = Literal["compiled", "trained"]
-"""What is made of a suite's programs."""
+"""Kind of model that is made of a suite's programs."""
 
 MODEL_NAME = re.compile("g[0-9a-f]{8}")
-"""What every generated model is called; no other name makes a path."""
+"""Pattern of every generated model's name; no other name makes a path."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ WORKSHOP = ".drawing"
 """Folder in that of the suite with a folder for each draw so far; gone when the suite is whole."""
 
 MANIFEST = "suite.json"
-"""What the suite is: its seed, its bounds, every program's code, and the rejections by reason."""
+"""Manifest of a suite: its seed, its bounds, every program's code, and the rejections by reason."""
 
 _OUTCOME = "outcome.json"
 

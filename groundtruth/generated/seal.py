@@ -21,7 +21,7 @@ from groundtruth.source_hash import source_sha256
 SCHEMA_VERSION = 1
 
 SECRET = ".secret"
-"""What stands before the suffix of the file that is kept back."""
+"""Part before the suffix in the name of the file that is kept back."""
 
 _BITS = 128
 

@@ -32,7 +32,7 @@ SETTINGS = Settings(wired_steps=300, learning_rate=4e-3, rounds=2)
 """Numbers of a training run: the rate at which heads that attend by what tokens are do not get stuck."""
 
 REFUSED = "not certified: "
-"""What the reason begins with where a network was trained and not certified."""
+"""Start of the reason where a network was trained and not certified."""
 
 
 def require_enumerable(bounds: Bounds) -> None:

@@ -27,7 +27,7 @@ _CONFIG_MODULES = (
     "transformer_lens.config.HookedTransformerConfig",
     "transformer_lens.config.hooked_transformer_config",
 )
-"""Where versions of TransformerLens keep the class."""
+"""Modules in which versions of TransformerLens keep the class."""
 
 KNOWN: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
@@ -37,7 +37,8 @@ KNOWN: dict[tuple[str, str], Any] = {
     ("torch", "float32"): torch.float32,
     ("torch", "float64"): torch.float64,
 }
-"""What a pickle may name, besides TransformerLens's configuration, which is read as the dictionary of its fields."""
+"""Names that a pickle may hold, besides TransformerLens's configuration, which is read as the dictionary of its
+fields."""
 
 
 def unpickle_plain(path: Path) -> Any:

@@ -20,7 +20,7 @@ MAX_INPUTS = 256
 """Tasks have at most this many inputs: each is looked at in every step."""
 
 _CHECKED_EVERY = 25
-"""So often the likeliest choices are tried."""
+"""Steps between trials of the likeliest choices."""
 
 _HOTTEST, _COLDEST = 2.0, 0.1
 """Temperatures at which choices are drawn, at first and at last."""

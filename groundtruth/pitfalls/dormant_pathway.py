@@ -20,7 +20,7 @@ HALVED = 2.0
 """The interchange writes half of a difference to the dormant directions; so strongly they are read."""
 
 LOUDER = 2.0
-"""How much more the second head has to say than the first, which goes on saying the base's answer."""
+"""Factor by which the second head says more than the first, which goes on saying the base's answer."""
 
 
 @pitfall(

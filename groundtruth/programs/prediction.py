@@ -8,7 +8,7 @@ from groundtruth.programs.registry import program
 from groundtruth.programs.shorthand import SOp, aggregate, apply, combine, count, indices, select, tokens
 
 _UNSAID = "?"
-"""What is given where the question is still being asked."""
+"""Output where the question is still being asked."""
 
 
 def _previous() -> SOp:

@@ -17,7 +17,7 @@ UNLISTED = "unlisted"
 """Why the numbers of an expression cannot be listed."""
 
 CLEAN_AT_BOS = "clean_at_bos"
-"""That a neuron takes away what a Map over numbers writes at BOS, where no token is."""
+"""Annotation of a Map over numbers: a neuron takes away what it writes at BOS, where no token is."""
 
 
 def listed_numbers(expression: rasp.RASPExpr) -> tuple[Value, ...] | None:

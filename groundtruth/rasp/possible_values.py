@@ -22,7 +22,7 @@ _SAME = 1e-9
 """Numbers that are this close, relative to their size, differ by rounding."""
 
 Arguments: TypeAlias = dict[str, dict[tuple[Value, ...], Value]]
-"""What each function of a program gives for its arguments, by label."""
+"""Value of each function of a program by its arguments, by label."""
 
 
 def possible_values(program: rasp.SOp, vocab: Sequence[Any], max_seq_len: int) -> dict[str, tuple[Value, ...]]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 Yields = Literal["never", "wraps", "shortens"]
-"""What the text of a column does where room ends: stay whole, go over several lines, or end in an ellipsis."""
+"""Behaviour of a column's text where room ends: stay whole, go over several lines, or end in an ellipsis."""
 
 LEAST_TEXT = 16
 """Columns of the screen that are left to a text that wraps or shortens."""

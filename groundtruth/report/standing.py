@@ -13,7 +13,7 @@ LEAST_VALUES = 5
 """A spread of fewer values, or a rank correlation over fewer methods, says too little to be shown."""
 
 CONTROLS_BELOW = "Below the last line: controls, which are not ranked."
-"""What a legend says of a table that has controls."""
+"""Legend of a table that has controls."""
 
 Mark = Literal["plain", "best", "alarming", "none"]
 

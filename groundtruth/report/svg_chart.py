@@ -16,7 +16,7 @@ BOTTOM, BOTTOM_OF_NAMES = 42, 84
 """The same below it, where the axis has numbers and where it has names, which are turned."""
 
 N_COLOURS = 8
-"""How many colours the page has; what comes after is dotted."""
+"""Number of colours on the page; later lines are dotted."""
 
 LETTER = 6.2
 """Mean width of a letter of a label."""

@@ -8,7 +8,7 @@ from mib.levels import Level
 from mib.metrics.circuit_selection import MAX_SIZES
 
 N_PAIRS = 128
-"""How many examples a task has unless asked otherwise."""
+"""Number of examples of a task by default."""
 
 
 @dataclass(frozen=True)

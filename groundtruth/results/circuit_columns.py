@@ -5,7 +5,7 @@ from groundtruth.results.model_tiers import ALL_TIERS
 from groundtruth.variants.tiers import SUPERPOSED
 
 _BROKEN = {"distractors": "distrac\xadtors", "redundancy": "redun\xaddancy", "cancelling": "cancel\xadling"}
-"""Where the name of a tier may be broken above a narrow column."""
+"""Names of tiers with the place where each may be broken above a narrow column."""
 
 TIER_COLUMNS = tuple(
     Column(name=f"auroc_{tier}", heading=_BROKEN.get(tier, tier), marked=True, priority=1 + index)

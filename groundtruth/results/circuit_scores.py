@@ -7,10 +7,10 @@ from groundtruth.notebook_table import notebook_table
 from groundtruth.results.kept_scores import KeptCurves, KeptScores
 
 N_BOOTSTRAP = 1000
-"""How often examples are drawn anew for a confidence interval."""
+"""Number of bootstrap draws of examples for a confidence interval."""
 
 RESOLUTION = 1e-6
-"""Of the largest score: what is less may be rounding, and does not count in ``Ranked.rounded_auroc``."""
+"""Share of the largest score below which a score may be rounding, and does not count in ``Ranked.rounded_auroc``."""
 
 Kind = Literal["missed", "false"]
 

@@ -12,7 +12,7 @@ from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.results.result import Result, Scores
 
 RESAMPLES = 2000
-"""How often places are drawn anew for an interval."""
+"""Number of bootstrap draws of places for an interval."""
 
 LEAST_PLACES = 5
 """On fewer places an interval by bootstrap says too little; there any change counts."""

@@ -30,7 +30,7 @@ _WORDS = {
     "model": "the model's files",
     "data": "the data set",
 }
-"""What the grounds of a cell are called where they differ."""
+"""Name of a cell's grounds in the error about their difference."""
 
 
 def write_submission_job(method: SubmittedMethod, setup: Setup, job: Job, part: Path, *, checked: bool) -> str:

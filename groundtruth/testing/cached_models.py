@@ -14,7 +14,7 @@ from mib.featurization import FeaturizationTask
 from mib.localization.task import LocalizationTask
 
 PROPERTY = "a property of its variants"
-"""What needs a compiled model, since a trained one has no variants."""
+"""The use that needs a compiled model, since a trained one has no variants."""
 
 DECOYS = Transformation("decoys", "heads and neurons that write where nothing reads", add_decoys)
 

@@ -118,7 +118,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "svd": _VARIANCE,
     "vocabulary-projection": _FOUND,
 }
-"""By method, and then by property. What is not here is a failure that nobody expects."""
+"""Reasons of expected failures, by method and then by property. A failure that is not here is unexpected."""
 
 _DAS = {"rank": 4, "learning_rate": 0.05, "steps": 10, "batch_size": 16}
 _DBM = {"learning_rate": 0.1, "steps": 10, "batch_size": 16}

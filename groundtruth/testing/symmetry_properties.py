@@ -23,7 +23,7 @@ MODEL = "has_larger"
 """A small model with attention and MLPs, for properties that hold of any model."""
 
 SCORE_TOLERANCE = {"invariant": 1e-4, "ignores_decoys": 1e-3}
-"""By property, the share of the largest score by which scores may differ: more than in a repeated run, as a variant
+"""Share of the largest score by which scores may differ, by property: more than in a repeated run, as a variant
 computes the same function with other numbers."""
 
 

@@ -54,7 +54,7 @@ ABLATED = 0.8
 """Share of a certificate's time before its interchanges."""
 
 RESAMPLED = 9
-"""How many times as long resampling takes as another ablation: all pairs are run, not all inputs."""
+"""Time of resampling over that of another ablation: all pairs are run, not all inputs."""
 
 ALONE = 1 / 3
 """Share of an ablation's time in which edges are cut alone; then circuits and random sets of edges are."""

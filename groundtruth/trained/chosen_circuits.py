@@ -33,17 +33,18 @@ _MOST_TRIED = 200
 """Then circuits are looked for without so many sets of edges at most, each of which has an edge of all found so far."""
 
 _MOST_FOUND = 8
-"""So many times at most edges are left out until none can be: 302 edges take some ten seconds each time."""
+"""Number of deletions of edges until none can be left out, at most: 302 edges take some ten seconds each time."""
 
 _MOST_CUTS = 2**22
 """Every set of some edges is tried where so many sets times edges of the graph are at most: of 16 of 37 edges, of 13 of
 302."""
 
 _PAIRED_EDGES = 24
-"""Of at most this many edges any two are left out together, too: of two that cancel each other neither can be alone."""
+"""Largest number of edges of which any two are left out together too: of two that cancel each other neither can be
+alone."""
 
 _FIRST_PAIRS = 8
-"""So many pairs are drawn that every set is tried on first."""
+"""Number of random pairs that every set is tried on first."""
 
 _ROWS = 1024
 """Sets that are run together."""

@@ -13,15 +13,15 @@ from mib.errors import did_you_mean
 from mib.graph import Edge, Graph
 
 Sharing: TypeAlias = Literal["single", "split", "vote", "backup"]
-"""How a unit's components hold its expressions. ``single``: one component holds them. ``split``: they hold them
-together, and readers may use all. ``vote``: each holds them, and what most of them say counts. ``backup``: the first
-holds them; the second reads what the first reads, and the first itself, and sets right what the first gets wrong. So
-each is enough without the other."""
+"""Ways in which a unit's components hold its expressions. ``single``: one component holds them. ``split``: they hold
+them together, and readers may use all. ``vote``: each holds them, and what most of them say counts. ``backup``: the
+first holds them; the second reads what the first reads, and the first itself, and sets right what the first gets wrong.
+So each is enough without the other."""
 
 _LEAST_COMPONENTS: dict[Sharing, int] = {"single": 1, "split": 2, "vote": 3, "backup": 2}
 
 _MOST_COMPONENTS: dict[Sharing, int] = {"single": 1, "backup": 2}
-"""Of the sharings that have a greatest number of components."""
+"""Greatest number of components, for the sharings that have one."""
 
 
 @dataclass(frozen=True)

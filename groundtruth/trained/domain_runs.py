@@ -40,13 +40,14 @@ NEAR = 1e-2
 """A float32 run whose margin is at least this has the float64 run's output, unless float32 is unusually far off."""
 
 _SAFETY = 100.0
-"""So many times the largest error of float32 on the domain is what a margin in float32 must be at least."""
+"""Least margin that float32 may decide by, over its largest error on the domain."""
 
 _LEEWAY = 10.0
-"""So many times the largest error that is seen in runs with cuts must lie below the margin that float32 decides by."""
+"""Margin that float32 decides by, over the largest error that may be seen in runs with cuts."""
 
 _CHECKED = 1024
-"""So many runs of each batch are made again in float64 whatever their margins are: all runs of a small domain."""
+"""Number of runs of each batch that are made again in float64 whatever their margins are: all runs of a small
+domain."""
 
 _STATES = 4096
 """States whose hidden units are computed at once: few enough for the processor's cache."""

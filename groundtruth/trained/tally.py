@@ -9,7 +9,7 @@ from groundtruth.trained.certificate import Claim
 from groundtruth.trained.domain_runs import DomainRuns
 
 _KEPT = 64
-"""So many wrong pairs are kept, for witnesses and for training to repair."""
+"""Number of wrong pairs that are kept, for witnesses and for training to repair."""
 
 
 @dataclass

@@ -19,7 +19,7 @@ from groundtruth.trained.training_state import (
 )
 
 CHECKPOINT_STEPS = 50
-"""So often the state of a run is written."""
+"""Steps after which the state of a run is written."""
 
 WINDOW = 25
 """A cycle ends early after so many steps in a row with wide margins. Windows begin where states are written, so that a
@@ -27,7 +27,7 @@ run that continues ends where it would have ended."""
 
 
 Numbers = dict[str, Tensor]
-"""What is trained, by name of a weight."""
+"""Trained numbers, by name of a weight."""
 
 
 @dataclass(frozen=True)

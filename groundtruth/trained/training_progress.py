@@ -28,7 +28,7 @@ class Moment:
 Progress = Callable[[Moment], None]
 
 TRAINED = 0.8
-"""Which part of a run is over, about, when the network is trained and its certificate begins."""
+"""Share of a run that is over, about, when the network is trained and its certificate begins."""
 
 
 def certificate_progress(progress: Progress | None) -> Callable[[str, float], None] | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 _LEAST = 4
-"""So many weights of a matrix are kept, at least."""
+"""Least number of weights that a matrix keeps."""
 
 _SINGLE = ("W_E", "W_pos", "W_U")
 """Weights that are one matrix; all others are one matrix a layer, of all its heads together."""

@@ -123,9 +123,9 @@ class _Runs:
     context: Context
     mask: Tensor | None
     reads: Sequence[Tensor]
-    """What each sublayer reads, [example, position, d_model]."""
+    """Input of each sublayer, [example, position, d_model]."""
     written: Tensor
-    """What each source writes, [example, source, position, d_model]."""
+    """Output of each source, [example, source, position, d_model]."""
 
     @classmethod
     def of(cls, task: LocalizationTask) -> "_Runs":

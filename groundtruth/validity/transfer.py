@@ -19,7 +19,7 @@ from groundtruth.validity.tier_scores import TierScores
 from mib.metrics.metric_validity import kendall_tau, tau_interval
 
 Ranks = dict[str, float]
-"""Of each method: its share of the methods that it stands above, from 0 to 1; ties share their mean."""
+"""Standing of each method: the share of the methods that it stands above, from 0 to 1; ties share their mean."""
 
 
 @dataclass(frozen=True)

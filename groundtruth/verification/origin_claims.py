@@ -12,7 +12,7 @@ from groundtruth.programs.registry import FAMILIES, Program
 from groundtruth.store.tabulate import tabulate
 
 DESCRIBED = "Generated program "
-"""How the description of a generated program begins; its code follows."""
+"""Start of the description of a generated program; its code follows."""
 
 _INPUTS = 30
 """On how many inputs the tables of both programs are filled in beside the values that they can list."""

@@ -25,7 +25,7 @@ from groundtruth.rasp.annotations import is_clean_at_bos
 from groundtruth.rasp.expressions import walk
 
 SCRATCH = "_selector_width_attn_output"
-"""How Tracr's name of the direction between the halves of a SelectorWidth ends."""
+"""End of Tracr's name of the direction between the halves of a SelectorWidth."""
 
 _HOLDING = ("token", "bos", "pad", "position", "variable")
 """Kinds of directions that hold an expression's values."""

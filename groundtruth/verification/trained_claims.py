@@ -31,7 +31,7 @@ _CLOSE = 1e-3
 """Margins and movements this close, relative to 1 or their size, are the same measurement."""
 
 _SAFETY = 10.0
-"""So many times the largest error of float32 on the domain is what two measurements may differ by at least."""
+"""Difference between two measurements that is allowed in any case, over the largest error of float32 on the domain."""
 
 Proof = Callable[[], str]
 

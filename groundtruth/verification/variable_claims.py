@@ -12,7 +12,7 @@ from groundtruth.verification.provenance_claims import blurring_steps
 from mib.errors import shorten
 
 _CLOSE = 1e-9
-"""How far apart two spreads may be that were found on two processors."""
+"""Largest distance of two spreads that were found on two processors."""
 
 _FEW_RUNS = 0.05
 """Share of runs by which two processors may differ where rounding decides which states are one."""

@@ -15,7 +15,7 @@ Features = Float[Tensor, "*batch feature"]
 Rest = Float[Tensor, "*batch rest"]
 
 Law = Literal["bijection", "dictionary", "lossy dictionary"]
-"""What a featurizer promises, and what ``check_featurizer`` holds it to.
+"""Promise of a featurizer, which ``check_featurizer`` holds it to.
 
 - ``bijection``: features and error of any two inputs, put together, are those of the vector that they make.
 - ``dictionary``: the way back is affine: a sum of directions, one a feature, plus the error (sparse autoencoders).

@@ -25,7 +25,7 @@ LEAST = 0.98
 """Share of held-out prompts that the model must get right for a task to be claimed."""
 
 N_HELD_OUT = 1000
-"""How many held-out prompts are drawn; of a task with fewer, all."""
+"""Number of held-out prompts that are drawn; of a task with fewer, all."""
 
 THREADS = 2
 """Always as many for the first model, and one for members of the panel: sums depend on it, not on the machine."""

@@ -10,7 +10,7 @@ from mib.errors import FormatError
 from mib.whole_files import write_whole
 
 NAME = "learned"
-"""What ``mib.load_model`` and the command line call the first of them."""
+"""Name of the first of them for ``mib.load_model`` and the command line."""
 
 FOLDER = Path(__file__).parent
 CHECKPOINT = FOLDER / "checkpoint"

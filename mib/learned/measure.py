@@ -22,7 +22,7 @@ from mib.localization.task import LocalizationTask
 from mib.models import LoadedModel, load_model
 
 N_PAIRS = 200
-"""How many held-out pairs each edge is cut on; of a family with fewer, all."""
+"""Number of held-out pairs that each edge is cut on; of a family with fewer, all."""
 
 DIGITS = 5
 """Decimals that are stored."""

@@ -37,7 +37,7 @@ EVERY = 100
 """Updates between two entries of the log, and two states that are kept."""
 
 LABELS = LETTERS + DIGITS
-"""What drills label words with, as multiple choice does."""
+"""Labels that drills give to words, as multiple choice does."""
 
 N_VALIDATION = 200
 """Base prompts of each task, of the part ``validation``, that the log's accuracies are from."""

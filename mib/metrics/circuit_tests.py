@@ -29,7 +29,7 @@ from mib.metrics.measure_circuits import Measurement, measure
 from mib.metrics.random_circuits import inflated_circuits, random_circuits
 
 N_TESTS = 5
-"""How many tests ``run_circuit_tests`` runs."""
+"""Number of tests that ``run_circuit_tests`` runs."""
 
 Kept = NDArray[np.bool_]
 """The edges of a circuit, bool [source, destination]."""

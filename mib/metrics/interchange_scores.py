@@ -19,10 +19,10 @@ from mib.featurization.featurizer import Featurizer
 from mib.featurization.task import FeaturizationTask
 
 RESAMPLES = 2000
-"""How often pairs are drawn anew for an interval."""
+"""Number of bootstrap draws of pairs for an interval."""
 
 LEVEL = 0.95
-"""How much of the bootstrap distribution an interval holds."""
+"""Share of the bootstrap distribution that an interval holds."""
 
 
 @dataclass(frozen=True)

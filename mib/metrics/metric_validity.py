@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mib.errors import ScoreError, did_you_mean
 
 RESAMPLES = 2000
-"""How often methods are drawn anew for an interval."""
+"""Number of bootstrap draws of methods for an interval."""
 
 Table = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Model -> method -> column -> value; None, NaN or an absent column where a method has no value."""

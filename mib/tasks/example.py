@@ -13,7 +13,7 @@ Span = tuple[int, int]
 """Place of something in a prompt: its first character, and the one after its last."""
 
 SUFFIX = "_counterfactual"
-"""What MIB's columns of counterfactuals end in; a family's name is the column without it."""
+"""End of the names of MIB's columns of counterfactuals; a family's name is the column without it."""
 
 
 @dataclass(frozen=True)

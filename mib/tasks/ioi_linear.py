@@ -30,7 +30,7 @@ GPT2_HEADS = ((7, 3), (7, 9), (8, 6), (8, 10))
 """The S-inhibition heads of GPT-2 small, on which MIB's baselines for IOI run."""
 
 FAMILIES = ("s1_io_flip", "s2_io_flip", "s1_ioi_flip_s2_ioi_flip")
-"""What the fit needs beside the base itself: one signal flipped, the other, and both."""
+"""Counterfactuals that the fit needs beside the base itself: one signal flipped, the other, and both."""
 
 _SIGNALS = {
     "same": (1, 1),

@@ -19,7 +19,7 @@ RightOn = Literal["any", "base", "both"]
 """Prompts on which the model must be right: on no prompt in particular, on the base, on base and counterfactual."""
 
 WASTE, ENOUGH = 20, 200
-"""How many pairs are tried for each that is wanted, at most; and how many are tried in any case."""
+"""Number of pairs tried for each that is wanted, at most, and number tried in any case."""
 
 _BATCH = 64
 

@@ -18,7 +18,7 @@ from mib.tasks.word_pieces import vocabulary_of
 
 ATTRIBUTES = ("Country", "Continent", "Language")
 WIKIPEDIA = "wikipedia"
-"""What MIB calls the attribute of prompts that ask for nothing."""
+"""MIB's name of the attribute of prompts that ask for nothing."""
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "Country": (

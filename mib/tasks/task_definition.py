@@ -18,7 +18,7 @@ Contrast = Callable[[Example, Prompt], str]
 """The wrong answer that an example's right one is set against, given the counterfactual."""
 
 _PATIENCE = 2000
-"""How many draws in a row may repeat known prompts before a task counts as exhausted."""
+"""Number of draws in a row that may repeat known prompts before a task counts as exhausted."""
 
 
 def answer_to_counterfactual(example: Example, counterfactual: Prompt) -> str:

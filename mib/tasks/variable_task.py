@@ -32,7 +32,7 @@ SHARE = 0.2
 """Share of the pairs in validation, and in test."""
 
 Labels = Literal["true", "arbitrary"]
-"""Which values prompts are said to have of the variable."""
+"""Kinds of values of the variable that prompts are said to have."""
 
 
 def featurization(
@@ -133,7 +133,7 @@ class _Interchange:
     variable: str
     position: str
     instead: Mapping[str, Settings] = field(default_factory=dict[str, Settings])
-    """By the text of a prompt: of what the variable's value is taken for it, where that is not the prompt itself."""
+    """Settings that the variable's value is taken from, by the text of a prompt, where it is not the prompt itself."""
 
     def find(
         self, anatomy: Anatomy, *, data: Data, split: str | None, seed: int, n: int, right_on: str

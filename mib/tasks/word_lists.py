@@ -25,14 +25,14 @@ EVENTS = (
     "epidemic", "famine", "marriage", "pilgrimage", "project", "rebellion", "revolution", "strike", "study",
     "test", "trial", "work", "tour", "treaty",
 )
-"""What lasts for years."""
+"""Things that last for years."""
 
 THINGS = (
     "box", "cup", "book", "chair", "car", "door", "shirt", "bag", "pen", "hat", "table", "lamp", "phone",
     "bowl", "ball", "coat", "wall", "house", "boat", "bottle", "clock", "towel", "ring", "belt", "scarf",
     "candle", "basket", "carpet", "mirror", "blanket",
 )
-"""What has a colour."""
+"""Things that have a colour."""
 
 COLORS = (
     "red", "blue", "green", "yellow", "black", "white", "brown", "gray", "purple", "orange", "pink", "gold",

@@ -39,7 +39,7 @@ from mib.metrics.circuit_selection import MAX_SIZES
 from mib.metrics.faithfulness import Areas, areas, mib_areas
 
 N_SHOWN = 50
-"""How many of the wrongly ranked edges are listed, at most."""
+"""Number of wrongly ranked edges that are listed, at most."""
 
 
 def score(

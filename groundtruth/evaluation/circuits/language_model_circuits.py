@@ -25,7 +25,7 @@ from mib.metrics.faithfulness import areas, mib_areas
 from mib.models import SharedModel
 
 N_LANGUAGE_MODEL_PAIRS = 32
-"""How many pairs a task on a language model has, to find circuits on and as many others to measure them on."""
+"""Number of pairs of a task on a language model, to find circuits on and as many others to measure them on."""
 
 
 @dataclass(frozen=True, eq=False)

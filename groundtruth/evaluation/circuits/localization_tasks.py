@@ -23,7 +23,7 @@ from mib.localization.task import LocalizationTask
 from mib.metrics.answer_metrics import NegativeSquaredDistance
 
 _DRAWS = 8
-"""How often pairs are drawn anew until enough of them have answers that differ."""
+"""Number of times that pairs are drawn anew until enough of them have answers that differ."""
 
 
 def localization_task(

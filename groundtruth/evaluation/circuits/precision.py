@@ -11,8 +11,8 @@ from groundtruth.errors import DomainError
 from groundtruth.model import KnownModel
 
 OFF = 1e-4
-"""How far logits may be from those in float64, relative to the largest (or to 1): all shipped models keep to that in
-float32 as compiled, and a rotated one by slopes of 1e4 does not."""
+"""Largest distance of logits from those in float64, relative to the largest (or to 1): all shipped models keep to that
+in float32 as compiled, and a rotated one by slopes of 1e4 does not."""
 
 
 def require_precision(model: KnownModel, module: nn.Module, dtype: torch.dtype, *batches: Tensor) -> None:

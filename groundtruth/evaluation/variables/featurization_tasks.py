@@ -38,7 +38,7 @@ _LEAST = 10
 """With fewer pairs after which the output changes there is nothing to learn from, choose by and score on."""
 
 ISOLATION_SHARE = 1 / 3
-"""Of the pairs of every split, where there are enough."""
+"""Share of isolation pairs among the pairs of every split, where there are enough."""
 
 
 def featurization_task(

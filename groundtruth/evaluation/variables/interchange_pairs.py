@@ -21,7 +21,7 @@ _BATCH = 4096
 """Interchanges in one sample."""
 
 _BATCHES = 24
-"""How many samples are drawn in search of pairs that tell something."""
+"""Number of samples that are drawn in search of pairs that tell something."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,10 +28,10 @@ from mib.models import SharedModel
 from mib.site import Site
 
 LARGEST_COPY = 2**30
-"""Of a model of more bytes no shuffled copy is made."""
+"""Size in bytes of the largest model of which a shuffled copy is made."""
 
 LAST = "last"
-"""Where a site is unless another position is named."""
+"""Position of a site unless another one is named."""
 
 
 def families_of(about: str) -> tuple[tasks.Task, tuple[str, ...]]:

@@ -16,7 +16,7 @@ NATURAL = 1e-2
 """A state at most this far from a natural one, in what is read of it, is that one."""
 
 N_STATES = 1_000
-"""Of how many patched states naturalness is measured, at most."""
+"""Number of patched states of which naturalness is measured, at most."""
 
 
 @torch.no_grad()

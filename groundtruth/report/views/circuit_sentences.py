@@ -20,10 +20,10 @@ MARGIN = 0.02
 """A CPR above the true circuit's by less than this is not told."""
 
 N_METHODS = 4
-"""How many methods' failures are told."""
+"""Number of methods whose failures are told."""
 
 NOTHING = "nothing to localize"
-"""What the reason says of a model that is left out for having no circuit."""
+"""Text in the reason of a model that is left out for having no circuit."""
 
 METRICS = {"cpr": "CPR", "cmd": "CMD", "mib_cpr": "MIB's CPR", "mib_cmd": "MIB's CMD"}
 """Columns that need no truth, and how sentences call them."""

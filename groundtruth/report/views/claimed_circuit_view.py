@@ -15,7 +15,7 @@ from groundtruth.trained.certificate import Claim, EdgeRecord
 from groundtruth.trained.trained_model import TrainedModel
 
 _SHOWN = 6
-"""So many edges of each kind are named; JSON names all."""
+"""Number of edges of each kind that are named; JSON names all."""
 
 
 def claimed_circuit_view(model: TrainedModel, folder: Path | None = None) -> RenderableType:

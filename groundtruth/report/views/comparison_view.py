@@ -20,13 +20,13 @@ LEGEND = (
 )
 
 N_EDGES = 12
-"""How many edges are named."""
+"""Number of edges that are named."""
 
 N_PLACES = 3
-"""How many places of a change are named."""
+"""Number of places of a change that are named."""
 
 N_CELLS = 5
-"""How many cells of a kind are named."""
+"""Number of cells of a kind that are named."""
 
 
 def comparison_view(found: Comparison, *, wide: bool = False) -> RenderableType:

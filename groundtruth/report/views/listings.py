@@ -204,7 +204,7 @@ LISTED_METHODS: Mapping[str, MethodListing] = {
     "circuits": MethodListing(methods_table, method_data),
     "variables": MethodListing(featurizers_table, featurizer_data),
 }
-"""How the methods of each track are listed."""
+"""Functions that list the methods of each track."""
 
 
 def compiled_view(model: CompiledModel, circuit: Circuit, folder: Path | None) -> RenderableType:

@@ -9,10 +9,10 @@ from groundtruth.truth.circuits.circuit import Circuit
 from groundtruth.truth.circuits.measured import Effect, Effects, Measurements
 
 SHOWN = 4
-"""How many of the edges without a witness are named, those that move the output most."""
+"""Number of edges without a witness that are named, those that move the output most."""
 
 QUIET = 0.005
-"""What moves the output by less, in margins, is not worth naming."""
+"""Least movement of the output, in margins, that is worth naming."""
 
 
 def measured_view(found: Measurements, circuit: Circuit, *, every_edge: bool = False) -> RenderableType:

@@ -18,7 +18,7 @@ from groundtruth.validity.tiers_of_result import tier_scores
 from mib.errors import did_you_mean
 
 N_METHODS = 7
-"""How many contestants a chart of lines has unless methods are named: more than that nobody tells apart."""
+"""Number of contestants in a chart of lines unless methods are named: more than that nobody tells apart."""
 
 SHARES = tuple(float(share) for share in np.geomspace(0.01, 1.0, 41))
 """Shares of the edges at which the curves of several models are averaged."""

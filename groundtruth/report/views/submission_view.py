@@ -17,7 +17,7 @@ STYLES = {"written": "good", "kept": "faint", "skipped": "faint", "failed": "bad
           "complete": "good", "absent": "faint", "faulty": "bad"}  # fmt: skip
 
 LISTED = 15
-"""How many absent cells are named."""
+"""Number of absent cells that are named."""
 
 
 def outcomes_table(outcomes: Sequence[Outcome], out: Path) -> RenderableType:

@@ -23,7 +23,7 @@ FALL = 0.1
 """A method that loses this much AUROC on a tier is said to fall there."""
 
 MISLED = 5
-"""How many of the methods that fall on a tier are named."""
+"""Number of methods that fall on a tier and are named."""
 
 
 def tier_view(result: Result, *, wide: bool = False) -> RenderableType:

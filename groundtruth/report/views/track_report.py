@@ -24,7 +24,7 @@ from groundtruth.report.views.variable_sentences import most_illusory_place
 from groundtruth.results.result import Result
 
 N_FAILURES = 5
-"""How many failed cells are shown."""
+"""Number of failed cells that are shown."""
 
 
 @dataclass(frozen=True)

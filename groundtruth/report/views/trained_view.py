@@ -15,15 +15,15 @@ from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.circuits.circuit import Ablation
 
 CHOSEN = "the circuit was chosen before training and trained for; what the weights do was then enumerated"
-"""What a reader must know of every trained model."""
+"""Note on every trained model."""
 
 
 UNPLANNED = "no circuit was planned: the network was trained on answers alone, and the edges that it uses enumerated"
-"""What a reader must know of a network that chose its circuit."""
+"""Note on a network that chose its circuit."""
 
 
 MEASURED = "its truth is what was enumerated, and not the circuit that was claimed with it"
-"""What a reader must know of every imported model."""
+"""Note on every imported model."""
 
 
 def trained_facts(model: TrainedModel) -> Text:

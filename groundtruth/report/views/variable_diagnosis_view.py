@@ -22,10 +22,10 @@ HOLDS: dict[str, str] = {
     "dead": "copies that nothing reads any more",
     "null": "directions that are neither written nor read",
 }
-"""What each part of a site holds, by the name of its share."""
+"""Contents of each part of a site, by the name of its share."""
 
 N_PAIRS = 6
-"""How many kinds of failing pairs are shown."""
+"""Number of kinds of failing pairs that are shown."""
 
 
 def variable_diagnosis_view(found: VariableDiagnosis, *, wide: bool = False) -> RenderableType:

@@ -28,7 +28,7 @@ LANGUAGE_MODEL_LEGEND = (
     "Controls, where there is nothing to find: IIA on shuffled weights and with arbitrary values; gap: IIA less the "
     "higher. No truth is known."
 )
-"""Where only language models were scored."""
+"""Caption where only language models were scored."""
 
 MOST_PLACES = 9
 """With more places they are told in the result files only."""

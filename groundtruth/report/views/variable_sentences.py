@@ -16,7 +16,7 @@ from groundtruth.results.variable_scores import HIGH, LOW, VariableScores
 from groundtruth.validity.validity_report import shipped_report
 
 N_METHODS = 4
-"""How many methods each kind of line tells of, at most."""
+"""Number of methods that each kind of line tells of, at most."""
 
 FALSE_FIND = 0.5
 """A control from here on is told."""

@@ -26,13 +26,13 @@ Part: TypeAlias = tuple[float, int]
 """A score and the class of the value that is moved with that weight."""
 
 Offer: TypeAlias = tuple[float, int, float, int]
-"""What one position offers: score and value of the full run, score and value of the cut run."""
+"""Offer of one position: score and value of the full run, score and value of the cut run."""
 
 Item: TypeAlias = tuple[Part | None, Part | None]
-"""What one position offers in the full run and in the cut run; ``None``: nothing that weighs anything."""
+"""Offer of one position in the full run and in the cut run; ``None``: nothing that weighs anything."""
 
 Bag: TypeAlias = tuple[tuple[Part, int], ...]
-"""How many positions offer each pair, in the order of the pairs."""
+"""Number of positions that offer each pair, in the order of the pairs."""
 
 Bags: TypeAlias = tuple[Bag, Bag]
 """A bag of the full run and one of the cut run."""

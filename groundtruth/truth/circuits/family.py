@@ -21,19 +21,19 @@ from groundtruth.truth.circuits.value_classes import ValueClasses
 from mib.graph import Edge
 
 _NUMBERS, _SETS = 1_000_000_000, 100_000
-"""What the search of one family may cost before the family is called incomplete; see ``Budget``."""
+"""Cost of the search of one family before the family is called incomplete; see ``Budget``."""
 
 _MOST_EDGES = 24
 """With more edges that carry anything that varies a family is not searched whole: that can take minutes, and fail."""
 
 _FIRST_PAIRS = 32
-"""So many pairs of inputs a search begins with."""
+"""Number of pairs of inputs that a search begins with."""
 
 _ROUNDS = 40
-"""So often a search is begun anew with more pairs before it is given up."""
+"""Number of times that a search is begun anew with more pairs before it is given up."""
 
 _ORDERS = 3
-"""Where the search is given up, in so many orders edges are left out, each of which gives one circuit."""
+"""Number of orders in which edges are left out where the search is given up; each gives one circuit."""
 
 Circuits = tuple[tuple[Edge, ...], ...]
 Pair = tuple[int, int]

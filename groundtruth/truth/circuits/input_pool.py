@@ -13,7 +13,8 @@ POOL_LIMIT = 4_000
 """Domains up to this size are run whole."""
 
 SAMPLE_SIZE = 1_000
-"""So many inputs of a larger domain are run. Value classes decide what they do not show, so that more seldom help."""
+"""Number of inputs of a larger domain that are run. Value classes decide what they do not show, so that more seldom
+help."""
 
 MEMORY_LIMIT = 16 * 2**30
 """Bytes that the full runs of a proof may take; more is refused before anything is allocated."""

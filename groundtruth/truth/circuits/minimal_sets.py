@@ -24,7 +24,7 @@ Mask = int
 """A set of edges, one bit an edge."""
 
 State = tuple[int, ...]
-"""Which of its outputs each source that is still read has, by number."""
+"""For each source that is still read, the number of the output that it has."""
 
 Option = tuple[Mask, int]
 """Edges that are kept into a node, and the number of the output that it has then."""
@@ -34,7 +34,7 @@ _BATCH = 64
 """Outputs of a node that are computed at once."""
 
 _COMPARISON = 30
-"""So many numbers are computed in the time in which two sets of edges are compared."""
+"""Numbers that are computed in the time in which two sets of edges are compared."""
 
 
 class SearchTooLargeError(Exception):

@@ -10,7 +10,7 @@ _SMALL = 24
 """Witnesses are looked for among this many first (shortest) inputs, then in random pairs, then everywhere."""
 
 _COVERING, _EDITS = 100, 40
-"""So many covering inputs are paired with each other, and each with so many of its single-token edits."""
+"""Number of covering inputs that are paired with each other, and of single-token edits that each is paired with."""
 
 
 def likely_pairs(runs: Runs, replacements: Rows) -> Iterator[tuple[Rows, Rows]]:

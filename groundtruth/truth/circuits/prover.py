@@ -38,7 +38,7 @@ from groundtruth.truth.circuits.value_classes import ValueClasses
 from mib.graph import Edge
 
 _NEAR = 48
-"""So many first inputs of a sample are paired with each other before anything else is tried."""
+"""Number of first inputs of a sample that are paired with each other before anything else is tried."""
 
 _SAMPLE_RUNS = 20_000
 """Runs with one edge cut, on a sample of a domain, before its search for a witness is given up."""

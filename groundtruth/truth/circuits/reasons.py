@@ -32,7 +32,7 @@ _RANK: dict[str, Carries] = {
 }
 
 DECOY = "a decoy"
-"""What a decoy computes, in the words of a reason."""
+"""Use of a decoy's result, in the words of a reason."""
 
 
 @functools.lru_cache(maxsize=4)

@@ -30,7 +30,7 @@ NODE_LIMIT = 2_000_000
 """Runs of one node before a proof about it is given up."""
 
 _SAMPLE = 20_000
-"""Where there are more pairs than may be run, so many are; they show that a circuit fails, or nothing."""
+"""Number of pairs that are run where there are more than may be; they show that a circuit fails, or nothing."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ _BEFORE: dict[SiteKind, int] = {
     "mlp_out": 2,
     "resid_post": 2,
 }
-"""How many sublayers of its block lie before a site."""
+"""Number of sublayers of its block that lie before a site."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ State = Literal["live", "partly live", "dead"]
 Pairs = Literal["fixed", "mixed", "one position", "moved"]
 
 SPREAD = 1e-6
-"""What the directions of a variable hold may differ by this much from the state of its value."""
+"""Distance by which what a variable's directions hold may differ from the state of its value."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _RAMPS = ((0.5, 2.0), (1.0, -1.0))
 values: together they write 0 up to g / 2, and d from g on."""
 
 _NEURONS = 2 * len(_RAMPS)
-"""So many neurons a direction."""
+"""Number of neurons a direction."""
 
 
 def add_repair(model: CompiledModel, rng: Generator, *, head: str = "") -> Made:

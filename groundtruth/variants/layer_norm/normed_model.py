@@ -25,7 +25,8 @@ INPUTS = 128
 """Unless a length is asked for, the domain has at most so many inputs: every pair is run with every edge cut."""
 
 SHARES = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01)
-"""How much of what they wrote sources of varying length may write; the largest that leaves every answer right is it."""
+"""Shares of what they wrote that sources of varying length may write; the largest that leaves every answer right is
+taken."""
 
 _NOT_HELD = ("idle", "decoy", "ignored", "ignoring", "clean_bos")
 """Roles of heads and neurons that hold no expression of the program."""

@@ -35,7 +35,7 @@ INFO = ("featurizer_class", "inverse_featurizer_class", "n_features", "additiona
 PARAMETER, BASE = "rotate.parametrizations.weight.original", "rotate.parametrizations.weight.0.base"
 
 NOT_ORTHONORMAL = 1e-3
-"""How far the product of a matrix with itself may be from the identity: half precision is further, training is not."""
+"""Largest distance of a matrix's product with itself from the identity: half precision is further, training is not."""
 
 
 @dataclass(frozen=True, eq=False)

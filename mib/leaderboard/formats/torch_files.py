@@ -11,7 +11,7 @@ from mib.errors import first_line
 from mib.leaderboard.formats.place_names import malformed
 
 GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
-"""How torch names a Python object that a file asks for."""
+"""Pattern of torch's name of a Python object that a file asks for."""
 
 REASON = re.compile(r"(?:WeightsUnpickler error|UnpicklingError|Error): (.+)")
 

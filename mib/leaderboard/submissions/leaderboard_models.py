@@ -44,7 +44,7 @@ MODELS: Mapping[str, LeaderboardModel] = {
     "gemma2": LeaderboardModel("Gemma2ForCausalLM", "gemma", 26, 8, 2304),
     "llama3": LeaderboardModel("LlamaForCausalLM", "llama", 32, 32, 4096),
 }
-"""By their names in the circuit track: GPT-2 small, Qwen2.5-0.5B, Gemma-2-2B, Llama-3.1-8B."""
+"""Models by their names in the circuit track: GPT-2 small, Qwen2.5-0.5B, Gemma-2-2B, Llama-3.1-8B."""
 
 
 def sizes(graph: Graph) -> str:

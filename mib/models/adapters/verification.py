@@ -35,7 +35,8 @@ MOST_TOKENS = 256
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}  # of the largest logit; half precision: 5e-2
 
 MOST_ROUNDING = 0.1
-"""Of the largest logit: with more than that, rounding decides what a model puts out, and a comparison tells nothing."""
+"""Largest error as a share of the largest logit: with more than that, rounding decides what a model puts out, and a
+comparison tells nothing."""
 
 
 @torch.no_grad()
