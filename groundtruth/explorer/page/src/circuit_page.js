@@ -1,7 +1,7 @@
 // The page of a circuit of a language model: its edges at every size, and what it does on a prompt.
 
 import { button, chooser, fill, folded, h, listen, pointed, pressed, s, scrolled } from "./dom.js";
-import { CARD, curve, layout, portLetters } from "./layout.js";
+import { CARD, curve, layout, portLetters, whenTurned } from "./layout.js";
 import { parseEdge } from "./network.js";
 
 const data = JSON.parse(document.getElementById("circuit").textContent);
@@ -172,6 +172,7 @@ function details() {
 }
 
 listen();
+whenTurned(render);
 addEventListener("hashchange", () => {
   state = readFragment();
   render();

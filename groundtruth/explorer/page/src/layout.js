@@ -33,12 +33,19 @@ export function nodeTexts(model) {
   return texts;
 }
 
-/** Places of the nodes that have weights, and the size of the drawing. */
+const phone = globalThis.matchMedia?.("(max-width: 600px)");
+
+/** Draw again when a phone is turned. */
+export function whenTurned(redraw) {
+  phone?.addEventListener("change", redraw);
+}
+
+/** Places of the nodes that have weights, and the size of the drawing. On a phone a layer's heads stand two by two. */
 export function layout(model) {
   const { network } = model;
   const rows = [];
   for (const step of network.steps) {
-    if (step.kind === "attention") rows.push({ heads: step.heads.map((head) => head.name) });
+    if (step.kind === "attention") rows.push(...inRows(step.heads.map((head) => head.name)));
     else if (step.read.weight.columns) rows.push({ mlp: `m${step.layer}` });
   }
   const columns = Math.max(1, ...rows.map((row) => row.heads?.length ?? 0));
@@ -60,6 +67,12 @@ export function layout(model) {
   }
   put("logits", columns === 1 ? 0.5 : beside, GAP.top);
   return { nodes, width, height };
+}
+
+function inRows(names) {
+  const most = phone?.matches ? 2 : names.length;
+  const rows = Array.from({ length: Math.ceil(names.length / most) || 0 }, (_, i) => names.slice(i * most, (i + 1) * most));
+  return rows.map((heads) => ({ heads }));
 }
 
 const PORTS = { q: 0.2, k: 0.5, v: 0.8 };

@@ -1,14 +1,15 @@
 // The drawing: layers from bottom to top, a card for each head and MLP, and the edges of the circuit.
 
 import { button, chooser, fill, folded, h, pointed, pressed, s, scrolled } from "./dom.js";
-import { CARD, curve, layout, nodeTexts, portLetters } from "./layout.js";
+import { CARD, curve, layout, nodeTexts, portLetters, whenTurned } from "./layout.js";
 import { circuitTitle, reasonText, statusWord } from "./words.js";
 
 export function graphView(region, app) {
-  const places = layout(app.model);
   const texts = nodeTexts(app.model);
-  document.querySelector("main").classList.toggle("wide", places.width > 560);
+  whenTurned(() => app.render());
   return () => {
+    const places = layout(app.model);
+    document.querySelector("main").classList.toggle("wide", places.width > 560);
     const edges = drawnEdges(app);
     fill(region, toolbar(app), drawing(app, places, texts, edges), legend(app), edgeList(app, edges));
   };
