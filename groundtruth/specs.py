@@ -19,11 +19,8 @@ from groundtruth.store.catalog import (
     stored,
 )
 from groundtruth.store.file_names import MODEL
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_sources import GENERATED, is_own_spec
 from groundtruth.variants.make_variant import variant_of
-
-GENERATED = "gen:"
-"""Prefix of a generated program's code where a model is named."""
 
 
 def find_model(name: str) -> KnownModel:
@@ -31,9 +28,10 @@ def find_model(name: str) -> KnownModel:
 
     Args:
         name: A shipped model, trained or not, the folder of a stored one, a program of the library, a program of one's
-            own as ``my_file.py:my_program``, or a generated one as ``gen:CODE``; programs are compiled. Any of these
-            with ``@`` and a tier, or transformations joined by ``+``, is that variant, made now unless it ships; of a
-            trained model those that keep its function (``hist@free-0@rotated``).
+            own as ``my_file.py:my_program`` or ``my_pkg.my_mod:my_program``, or a generated one as ``gen:CODE``;
+            programs are compiled. Any of these with ``@`` and a tier, or transformations joined by ``+``, is that
+            variant, made now unless it ships; of a trained model those that keep its function
+            (``hist@free-0@rotated``).
 
     Raises:
         ArtifactError: If it is none of these; the message offers the closest names.
@@ -41,12 +39,12 @@ def find_model(name: str) -> KnownModel:
         VariantError: If there is no such tier or transformation, or the model does not allow it.
     """
     base, at, variant = name.rpartition("@")
-    if at and base and stored(name) is None and not Path(name).is_dir() and not is_file_spec(variant):
+    if at and base and stored(name) is None and not Path(name).is_dir() and not is_own_spec(variant):
         return variant_of(find_model(base), variant)
     if name.startswith(GENERATED):
         return compile(from_code(name.removeprefix(GENERATED)).program)
     if stored(name) is None and not Path(name).is_dir():
-        if is_file_spec(name):
+        if is_own_spec(name) and stored(name.partition(":")[0]) is None:
             return compile(load_program(name))
         if name in names():
             return compile(get(name))

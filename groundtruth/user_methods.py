@@ -1,29 +1,24 @@
 """Methods of a user's own: a file or a module, and the name of a function in it."""
 
 import inspect
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from groundtruth.user_sources import UserFile, load_user_file, module_file
+from groundtruth.user_sources import UserFile, is_own_spec, load_member
 from mib.errors import MethodError, did_you_mean
 from mib.featurization import FeaturizerMethod, as_featurizer
 from mib.levels import Level
 from mib.localization import Localizer, as_localizer
+from mib.user_files import require_name, split_spec
 
 MethodT = TypeVar("MethodT", Localizer, FeaturizerMethod)
 
 
-def is_file_spec(name: str) -> bool:
-    """Tell whether a name is meant as ``FILE.py`` or ``FILE.py:NAME``."""
-    return name.endswith(".py") or ".py:" in name
-
-
 def is_own_method(name: str) -> bool:
     """Tell whether the name of a method is meant as ``my_file.py:my_method`` or ``my_pkg.my_mod:my_method``."""
-    return ":" in name or is_file_spec(name)
+    return ":" in name or is_own_spec(name)
 
 
 def find_method_file(spec: str) -> tuple[Path, str]:
@@ -36,20 +31,9 @@ def find_method_file(spec: str) -> tuple[Path, str]:
     Raises:
         MethodError: If it is neither, or there is no such file or module.
     """
-    place, _, name = spec.rpartition(":")
-    if place.endswith(".py") and name:
-        path = Path(place).expanduser().resolve()
-        if not path.is_file():
-            raise MethodError(f"no file {path}. Write my_file.py:{name}, from {Path.cwd()} or with the whole path.")
-        return path, name
-    if not name.isidentifier() or not _MODULE.fullmatch(place):
-        raise MethodError(
-            f"'{spec}' names no function. Write my_file.py:my_method, or by module my_pkg.my_mod:my_method."
-        )
-    return module_file(place, error=MethodError), name
-
-
-_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+    path, name = split_spec(spec, kind="method", error=MethodError)
+    require_name(name, spec, path, kind="method", error=MethodError)
+    return path, name
 
 
 @dataclass(frozen=True)
@@ -103,8 +87,7 @@ def load_featurizer(spec: str) -> UserMethod[FeaturizerMethod]:
 
 def _function(spec: str, signature: str) -> tuple[Any, str, UserFile]:
     """A function of a file, its name and the file."""
-    path, name = find_method_file(spec)
-    file = load_user_file(path, error=MethodError)
+    file, path, name = load_member(spec, kind="method", error=MethodError)
     return _member(file.module, name, path, signature), name, file
 
 

@@ -9,17 +9,21 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
 from groundtruth.errors import GroundTruthError
 from groundtruth.guarded_run import guard_process
 from mib.errors import MibError
-from mib.user_files import forget_user_file, place_in_package, run_user_file
-
-OWN_PACKAGES = {"groundtruth", "mib", "compiled_models"}
-"""Packages whose source is told from a user's: it counts by what an evaluator imports of it."""
+from mib.user_files import (
+    OWN_PACKAGES,
+    forget_user_file,
+    is_file_or_member,
+    place_in_package,
+    require_name,
+    run_user_file,
+    split_spec,
+)
 
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -81,6 +85,31 @@ def load_user_file(path: Path, *, error: type[ValueError]) -> UserFile:
     return _files[path]
 
 
+GENERATED = "gen:"
+"""Prefix of a generated program's code where a model is named."""
+
+
+def is_own_spec(name: str) -> bool:
+    """Tell whether a name is meant as ``FILE.py``, ``FILE.py:NAME`` or ``MODULE:NAME``, none of them ``gen:CODE``."""
+    return is_file_or_member(name) and not name.startswith(GENERATED)
+
+
+def load_member(spec: str, *, kind: str, error: type[ValueError]) -> tuple[UserFile, Path, str]:
+    """Run the file of ``FILE.py:NAME`` or ``MODULE:NAME``; give it, its path and the name.
+
+    Args:
+        spec: The text that a user gave.
+        kind: The kind of thing that it should name, such as ``task``.
+        error: The error to raise.
+
+    Raises:
+        error: If it names no file or module that runs, or nothing in it.
+    """
+    path, name = split_spec(spec, kind=kind, error=error)
+    require_name(name, spec, path, kind=kind, error=error)
+    return load_user_file(path, error=error), path, name
+
+
 def _sha256(path: Path, imported: Iterable[tuple[str, Path]]) -> str:
     return sources_sha256([path, *(source for _, source in imported if source.is_file())])
 
@@ -89,37 +118,6 @@ def _is_beside(name: str, file: UserFile) -> bool:
     """Tell whether a loaded module is of the package that a file was run in."""
     package = file.module.__name__.partition(".")[0]
     return "." in file.module.__name__ and (name == package or name.startswith(f"{package}."))
-
-
-def module_file(dotted: str, *, error: type[ValueError]) -> Path:
-    """Find the source of a module that lies below the working directory or is installed; nothing is run.
-
-    Args:
-        dotted: Its name, such as ``my_pkg.my_mod``.
-        error: The error to raise.
-
-    Raises:
-        error: If there is no such module, or it is ours or no Python source.
-    """
-    top, *below = dotted.split(".")
-    if top in OWN_PACKAGES:
-        raise error(f"'{dotted}' comes with this package. Name what is registered, as groundtruth methods lists it.")
-    importlib.invalidate_caches()  # a file that was written a moment ago may not be known yet
-    try:
-        spec = PathFinder.find_spec(top, [str(Path.cwd())]) or importlib.util.find_spec(top)
-    except (ImportError, ValueError):  # such as __main__, which has no spec
-        spec = None
-    folders = [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
-    if not below and spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
-        return Path(spec.origin).resolve()
-    for folder in folders if below else []:
-        place = folder.joinpath(*below)
-        for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
-            if path.is_file():
-                return path.resolve()
-    inside = f"in {folders[0]}" if folders else "there"
-    where = f"below {Path.cwd()} or among what is installed" if spec is None else inside
-    raise error(f"no module '{dotted}' {where}. Write my_pkg.my_mod:name, or the file: my_file.py:name.")
 
 
 def sources_sha256(roots: list[Path]) -> str:

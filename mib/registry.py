@@ -10,10 +10,12 @@ import importlib.metadata
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from mib.errors import did_you_mean
-from mib.user_files import run_user_file, split_spec
+from mib.user_files import public_names, run_user_file, split_spec
 
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -113,8 +115,8 @@ class Registry(Generic[T]):
         """Run a user's file, and return what a name stands for in it.
 
         Args:
-            spec: ``FILE.py:NAME``; the name is a variable's or a registered entry's. It can be left out if the file
-                has one entry.
+            spec: ``FILE.py:NAME`` or ``MODULE:NAME``; the name is a variable's or a registered entry's. It can be
+                left out if the file has one entry.
             passing: Errors of the file that are fit for a user as they are.
 
         Returns:
@@ -124,19 +126,36 @@ class Registry(Generic[T]):
             error: If the file does not run, or has no such name; the message offers the closest ones.
         """
         path, name = split_spec(spec, kind=self.kind, error=self.error)
-        values = vars(run_user_file(path, error=self.error, passing=passing))
+        return self.find_in(run_user_file(path, error=self.error, passing=passing), name, path)
+
+    def find_in(self, module: ModuleType, name: str, path: Path) -> tuple[object, str]:
+        """Return what a name stands for in a user's file that was run; as ``load_file``.
+
+        Args:
+            module: What running the file made.
+            name: The name; may be empty if the file has one entry.
+            path: The file.
+
+        Raises:
+            error: If there is no such name; the message offers the closest ones.
+        """
+        values = vars(module)
         labels = {id(entry): label for label, (entry, _) in self._entries.items()}
         declared = {key: value for key, value in values.items() if id(value) in labels}
         by_label = {labels[id(value)]: value for value in declared.values()}
         if name in values or name in by_label:
             return values.get(name, by_label.get(name)), name
         if name:
-            listed = f"It declares: {', '.join(declared) or 'none'}."
-            raise self.error(f"{path} has no {self.kind} '{name}'.{did_you_mean(name, declared)} {listed}")
+            others = [key for key in public_names(path) if key not in declared]
+            listed = f"It declares: {', '.join(declared) or 'none'}." + (
+                f" It has: {', '.join(others)}." if others else ""
+            )
+            raise self.error(f"{path} has no {self.kind} '{name}'.{did_you_mean(name, [*declared, *others])} {listed}")
         if len(declared) != 1:
-            shown = ", ".join(f"{path.name}:{key}" for key in declared) or "none"
+            shown = ", ".join(f"{path.name}:{key}" for key in declared or public_names(path)) or "none"
+            has = f"({shown})" if declared else f"and has {shown}"
             raise self.error(
-                f"{path} declares {len(declared)} {self.kind}s ({shown}); name one: {path.name}:my_{self.kind}."
+                f"{path} declares {len(declared)} {self.kind}s {has}; name one: {path.name}:my_{self.kind}."
             )
         ((name, value),) = declared.items()
         return value, name

@@ -1,39 +1,123 @@
 """Python files of a user's own, run as modules: once a process, as long as their text stays the same."""
 
+import ast
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
+
+OWN_PACKAGES = {"groundtruth", "mib", "compiled_models"}
+"""Packages that come with this one: their code is no user's."""
+
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 _modules: dict[tuple[Path, str], ModuleType] = {}
 """Modules by resolved path and SHA-256 of the text, so that a file that was edited is run anew, and no other twice."""
 
 
+def is_file_or_member(text: str) -> bool:
+    """Tell whether a text is written as ``FILE.py``, ``FILE.py:NAME`` or ``MODULE:NAME``."""
+    if text.endswith(".py") or ".py:" in text:
+        return True
+    place, colon, name = text.rpartition(":")
+    return bool(colon) and name.isidentifier() and _MODULE.fullmatch(place) is not None
+
+
 def split_spec(spec: str, *, kind: str, error: type[ValueError]) -> tuple[Path, str]:
-    """Split ``FILE.py:NAME`` into a resolved path and a name, which is empty for ``FILE.py``.
+    """Find the file of ``FILE.py:NAME`` or ``MODULE:NAME``, and the name, which is empty for ``FILE.py``.
+
+    Nothing is run.
 
     Args:
-        spec: The text that a user gave.
+        spec: The text that a user gave; a module lies below the working directory or is installed.
         kind: The kind of thing that it should name, such as ``program``.
         error: The error to raise.
 
     Raises:
-        error: If it names no Python file, or the file does not exist.
+        error: If it is written otherwise, or the file or the module does not exist.
     """
-    path_text, colon, name = spec.rpartition(":")
+    place, colon, name = spec.rpartition(":")
     if not colon or name.endswith(".py"):
-        path_text, name = spec, ""
-    path = Path(path_text).expanduser().resolve()
-    if path.suffix != ".py":
-        raise error(f"'{spec}' names no Python file; write my_file.py:my_{kind}.")
-    if not path.is_file():
-        raise error(f"no file {path}.")
-    return path, name
+        place, name = spec, ""
+    if place.endswith(".py"):
+        path = Path(place).expanduser().resolve()
+        if not path.is_file():
+            wanted = f"my_file.py:{name or f'my_{kind}'}"
+            raise error(f"no file {path}. Write {wanted}, from {Path.cwd()} or with the whole path.")
+        return path, name
+    if not name.isidentifier() or not _MODULE.fullmatch(place):
+        raise error(f"'{spec}' names no {kind}. Write my_file.py:my_{kind}, or by module my_pkg.my_mod:my_{kind}.")
+    return _module_file(place, kind=kind, error=error), name
+
+
+def _module_file(dotted: str, *, kind: str, error: type[ValueError]) -> Path:
+    """Find the source of a module, such as ``my_pkg.my_mod``."""
+    top, *below = dotted.split(".")
+    if top in OWN_PACKAGES:
+        raise error(f"'{dotted}' comes with this package. Name what is registered, as groundtruth {kind}s lists it.")
+    importlib.invalidate_caches()  # a file that was written a moment ago may not be known yet
+    try:
+        spec = PathFinder.find_spec(top, [str(Path.cwd())]) or importlib.util.find_spec(top)
+    except (ImportError, ValueError):  # such as __main__, which has no spec
+        spec = None
+    folders = [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
+    if not below and spec is not None and spec.origin is not None and spec.origin.endswith(".py"):
+        return Path(spec.origin).resolve()
+    for folder in folders if below else []:
+        place = folder.joinpath(*below)
+        for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            if path.is_file():
+                return path.resolve()
+    inside = f"in {folders[0]}" if folders else "there"
+    where = f"below {Path.cwd()} or among what is installed" if spec is None else inside
+    raise error(f"no module '{dotted}' {where}. Write my_pkg.my_mod:my_{kind}, or the file: my_file.py:my_{kind}.")
+
+
+def public_names(path: Path, *, callable_only: bool = False) -> list[str]:
+    """List what a Python file defines at its top level under names without an underscore; nothing is run.
+
+    Args:
+        path: The file. One that is no Python has no names.
+        callable_only: True leaves variables out.
+    """
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return []
+    names: list[str] = []
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif not callable_only and isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return list(dict.fromkeys(name for name in names if not name.startswith("_")))
+
+
+def require_name(name: str, spec: str, path: Path, *, kind: str, error: type[ValueError]) -> None:
+    """Refuse a file without the name of something in it, and list what it has.
+
+    Args:
+        name: The name that ``split_spec`` found.
+        spec: The text that a user gave.
+        path: The file.
+        kind: The kind of thing that it should name.
+        error: The error to raise.
+
+    Raises:
+        error: If the name is empty.
+    """
+    if name:
+        return
+    known = public_names(path, callable_only=kind == "method")
+    example = known[0] if known else f"my_{kind}"
+    raise error(f"'{spec}' names no {kind} in the file. It has: {', '.join(known) or 'none'}. Write {spec}:{example}.")
 
 
 def place_in_package(path: Path) -> tuple[Path, str]:

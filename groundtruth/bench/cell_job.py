@@ -24,7 +24,7 @@ _WORDS = {
     "code": "the code of groundtruth and mib",
     "method": "the sources of the method",
     "model": "the model's files",
-    "data": "the data set",
+    "data": "the data set or the file of the task",
     "schema_version": "the schema of results",
 }
 """Name of a cell's grounds in the error about their difference."""
@@ -52,14 +52,17 @@ def run_cell_job(packed: str, job: str) -> str:
     """
     given = from_json(job.encode())
     asked, parcel = read_cell(given["cell"]), unpack(packed)
-    cell = replace(asked, method=parcel.here(asked.method), model=parcel.here(asked.model))
+    method, model, task = map(parcel.here, (asked.method, asked.model, asked.task))
+    cell = replace(asked, method=method, model=model, task=task)
     if given["grounds"] is not None:
         _require_same_grounds(cell, given["grounds"], parcel)
     outcome = run_cell(cell)
     if isinstance(outcome, Failed):
         outcome = Failed(parcel.there(outcome.error))
     elif isinstance(outcome, CircuitScores | VariableScores):
-        outcome = replace(outcome, method=asked.method)
+        model = asked.model if outcome.model == cell.model else outcome.model
+        task = asked.task if outcome.task == cell.task else outcome.task
+        outcome = replace(outcome, method=asked.method, model=model, task=task)
     return to_json(_OUTCOME.dump_python(outcome, mode="json")).decode()
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import track_of
-from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model
+from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model, is_own_task
+from groundtruth.evaluation.own_models import own_sha256
 from groundtruth.executors.same_code import versions
 from groundtruth.results.cell import ORACLE, Cell, cell_fields
 from groundtruth.results.read_results import SCHEMA_VERSION
@@ -49,10 +50,17 @@ def cell_grounds(cell: Cell) -> dict[str, Any]:
         "track": track.name,
         "method": method_sha256(track, cell.method, cell.setting.level),
         "model": model_sha256(cell.model),
-        "data": cell.prompts.sha256(cell.task.partition(":")[0]),
+        "data": _data_sha256(cell),
         "code": evaluator_sha256(track),
         "versions": versions(),
     }
+
+
+def _data_sha256(cell: Cell) -> str | None:
+    """SHA-256 of the source of a user's own task, or of the files of a data set; None if there is neither."""
+    if is_own_task(cell.task):
+        return own_sha256(cell.task, "task")
+    return cell.prompts.sha256(cell.task.partition(":")[0])
 
 
 def evaluator_sha256(track: Track) -> str:

@@ -13,7 +13,8 @@ from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.results.cell import ORACLE, Cell
 from groundtruth.results.cell_settings import CircuitSetting, VariableSetting
 from groundtruth.specs import find_model
-from groundtruth.user_methods import is_file_spec, is_own_method
+from groundtruth.user_methods import is_own_method
+from groundtruth.user_sources import is_own_spec
 from mib.engine.ablations import check_ablation
 from mib.engine.row_batches import Widths, bytes_of_a_row, bytes_of_outputs, rows_that_fit
 from mib.errors import MibError
@@ -147,7 +148,7 @@ def _sizes(cell: Cell) -> _Sizes:
     if not isinstance(setting, CircuitSetting):
         raise DomainError(f"'{cell.place}' is no cell of the circuit track.")
     if is_language_model(cell.model):
-        if is_file_spec(cell.model):
+        if is_own_spec(cell.model):
             raise DomainError(f"'{cell.model}' is made by code of your own: its sizes are known when that is run.")
         size, number = plan_size(cell.model), DTYPES[cell.dtype].itemsize
         widths = Widths(size.d_head, size.d_mlp, size.vocabulary, number, on_cpu=cell.device == "cpu")

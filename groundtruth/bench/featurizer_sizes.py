@@ -10,7 +10,7 @@ from groundtruth.evaluation.variables.featurization_tasks import featurization_t
 from groundtruth.results.cell import Cell
 from groundtruth.results.cell_settings import VariableSetting
 from groundtruth.specs import find_model
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_sources import is_own_spec
 from mib.featurization.featurizer_passes import PairSizes
 from mib.featurization.pair_runs import InterchangeWidths
 from mib.models.load import DTYPES
@@ -60,7 +60,7 @@ def featurizer_sizes(cell: Cell, *, positions: int) -> FeaturizerSizes:
 
 def _of_language_model(cell: Cell, setting: VariableSetting, positions: int) -> FeaturizerSizes:
     """Sizes from the configuration alone; there may be fewer pairs than were asked for."""
-    if is_file_spec(cell.model):
+    if is_own_spec(cell.model):
         raise DomainError(f"'{cell.model}' is made by code of your own: its sizes are known when that is run.")
     size, number, sizes = plan_size(cell.model), DTYPES[cell.dtype].itemsize, setting.sizes
     graph = size.graph

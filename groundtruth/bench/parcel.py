@@ -15,12 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from groundtruth.evaluation.language_models import is_language_model
+from groundtruth.errors import ProgramError
+from groundtruth.evaluation.language_models import is_language_model, is_own_task
 from groundtruth.files import from_json
 from groundtruth.store.catalog import stored
-from groundtruth.user_methods import find_method_file, is_file_spec, is_own_method
-from groundtruth.user_sources import sources_beside
-from mib.user_files import place_in_package
+from groundtruth.user_methods import find_method_file, is_own_method
+from groundtruth.user_sources import is_own_spec, sources_beside
+from mib.user_files import place_in_package, split_spec
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ def pack_sources(methods: Iterable[str], models: Iterable[str]) -> str:
 
     Args:
         methods: Methods as the user named them; registered ones are passed over.
-        models: Models as the user named them; shipped ones and checkpoints are passed over.
+        models: Models and tasks as the user named them; shipped ones and checkpoints are passed over.
     """
     paths = {method.rpartition(":")[0]: find_method_file(method)[0] for method in methods if is_own_method(method)}
-    paths |= {own: Path(own).expanduser().resolve() for model in models if (own := _own_path(model))}
+    paths |= dict(own for name in models if (own := _own_path(name)) is not None)
     packed: dict[str, dict[str, Any]] = {}
     for own, path in paths.items():
         if path.is_dir():
@@ -92,12 +93,13 @@ def unpack(packed: str) -> Parcel:
     return Parcel(places)
 
 
-def _own_path(spec: str) -> str:
-    """The part of a name that is a path of the user's; empty if it names nothing, what ships, or a checkpoint."""
-    if not spec:
-        return ""
-    if is_file_spec(spec):
-        return spec[: spec.rindex(".py") + len(".py")]
-    base = spec if Path(spec).is_dir() else spec.rpartition("@")[0]
+def _own_path(spec: str) -> tuple[str, Path] | None:
+    """The part of a name that is a path or module of the user's, with its path; None for what ships or a checkpoint."""
+    if ".py" in spec and is_own_spec(spec):
+        own = spec[: spec.rindex(".py") + len(".py")]
+        return own, Path(own).expanduser().resolve()
+    base = spec if not spec or Path(spec).is_dir() else spec.rpartition("@")[0] or spec
+    if is_own_task(base) and stored(base.partition(":")[0]) is None:
+        return base.partition(":")[0], split_spec(base, kind="program", error=ProgramError)[0]
     is_own = bool(base) and Path(base).is_dir() and stored(spec) is None and not is_language_model(base)
-    return base if is_own else ""
+    return (base, Path(base).expanduser().resolve()) if is_own else None

@@ -79,9 +79,10 @@ def _run_all(
     asked = {
         job: keyed for texts, batch in zip(jobs, batches, strict=True) for job, keyed in zip(texts, batch, strict=True)
     }
+    places = [place for cell in cells for place in (cell.model, cell.task)]
     run = executor.run_batches(
         run_cell_job,
-        pack_sources([cell.method for cell in cells], [cell.model for cell in cells]) if executor.is_remote else "",
+        pack_sources([cell.method for cell in cells], places) if executor.is_remote else "",
         jobs,
         needs=worker_needs(cells),
         timeout=timeout,

@@ -24,8 +24,8 @@ def compile(
     """Compile a program, check it against itself on its whole domain, and prove its circuit.
 
     Args:
-        spec: A program of the library, or my_file.py:NAME: a declared program, an S-Op, a function that makes one from
-            no arguments, or a class with get_program (and get_vocab).
+        spec: A program of the library, or my_file.py:NAME or my_pkg.my_mod:NAME: a declared program, an S-Op, a
+            function that makes one from no arguments, or a class with get_program (and get_vocab).
         vocab: The tokens, such as "1 2 3" or a,b,c; numbers if all of them are. A declared program brings its own.
         length: The longest input, such as 5, or the shortest and the longest, such as 2-5.
         causal: True if attention sees only the past.

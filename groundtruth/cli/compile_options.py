@@ -12,7 +12,7 @@ from groundtruth.model import CompiledModel
 from groundtruth.programs import Program, find_program, get
 from groundtruth.programs.user_programs import UndeclaredProgram
 from groundtruth.report.progress import count_up
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_sources import is_own_spec
 
 
 def compile_as_given(
@@ -38,7 +38,7 @@ def compile_as_given(
         ProgramError: If there is no such program, or nothing says for which inputs.
         DomainError: If an option makes no domain.
     """
-    found = find_program(spec) if is_file_spec(spec) else get(spec)
+    found = find_program(spec) if is_own_spec(spec) else get(spec)
     limit = check_limit or CHECK_LIMIT
     if isinstance(found, Program) and (vocab, length, causal, inputs) == (None, None, None, None):
         with count_up("checking") as report:

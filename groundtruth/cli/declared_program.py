@@ -3,8 +3,7 @@
 from groundtruth.errors import ProgramError
 from groundtruth.generated import from_code
 from groundtruth.programs import Program, find_program, get
-from groundtruth.specs import GENERATED
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_sources import GENERATED, is_own_spec
 
 
 def find_declared(spec: str) -> Program:
@@ -15,7 +14,7 @@ def find_declared(spec: str) -> Program:
     """
     if spec.startswith(GENERATED):
         return from_code(spec.removeprefix(GENERATED)).program
-    program = find_program(spec) if is_file_spec(spec) else get(spec)
+    program = find_program(spec) if is_own_spec(spec) else get(spec)
     if not isinstance(program, Program):
         raise ProgramError(
             f"'{spec}' does not declare its inputs. Write @groundtruth.program(vocab=..., max_seq_len=...) above it."

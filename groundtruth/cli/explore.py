@@ -25,10 +25,10 @@ def explore(
     The page needs nothing else, neither a network nor a server: open it in a browser.
 
     Args:
-        names: A shipped model, the folder of a stored one, a program of the library, or my_file.py:my_program; with
-            @ and a tier (reverse@rotated) or transformations (reverse@decoys+rotate), that variant. Several only with
-            --site. With --models a circuit file of MIB instead (.json or .pt): a ranking, as score --scores writes it,
-            or one circuit, drawn on held-out prompts.
+        names: A shipped model, the folder of a stored one, a program of the library, or one of yours as
+            my_file.py:my_program or my_pkg.my_mod:my_program; with @ and a tier (reverse@rotated) or transformations
+            (reverse@decoys+rotate), that variant. Several only with --site. With --models a circuit file of MIB instead
+            (.json or .pt): a ranking, as score --scores writes it, or one circuit, drawn on held-out prompts.
         method: A method whose ranking of the edges can be compared with the truth: a name, or my_file.py:my_method;
             more than once for several. By default eap and eap-ig-inputs.
         out: File of the page; by default NAME.html in the current folder.

@@ -32,7 +32,8 @@ def interpbench(
 
     Args:
         folder: A folder with ll_model.pth, ll_model_cfg.pkl, edges.pkl and meta.json; .json may stand for .pkl.
-        program: The model's program: one of the library, or my_file.py:NAME, a class with get_program included.
+        program: The model's program: one of the library, or my_file.py:NAME or my_pkg.my_mod:NAME, a class with
+            get_program included.
         vocab: The tokens that the model was trained on, such as "1 2 3"; by default all that the program takes.
         measure_vocab: Enumerate inputs of these tokens only.
         measure_length: Enumerate inputs of this length; by default the length that the model was trained on.

@@ -35,7 +35,7 @@ def learn_program(
     Compile and prove it with `groundtruth compile OUT:NAME`.
 
     Args:
-        task: A program of the library, or my_file.py:NAME, that says what to compute.
+        task: A program of the library, my_file.py:NAME or my_pkg.my_mod:NAME, that says what to compute.
         out: The Python file to write; without it the text is printed.
         vocab: The tokens, such as "1 2 3" or a,b,c; by default all that the task takes.
         length: The length of the inputs; by default the greatest at which there are at most 256 of them.

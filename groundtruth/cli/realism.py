@@ -30,6 +30,7 @@ def realism(
     from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
     from groundtruth.evaluation.circuits.localization_tasks import localization_task
     from groundtruth.evaluation.language_models import is_language_model
+    from groundtruth.files import or_none
     from groundtruth.report.progress import tracked
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.realism_view import realism_view
@@ -45,6 +46,8 @@ def realism(
         else:
             found.append(measure_realism(name, localization_task(find_model(name), seed=seed, dtype=torch.float64)))
     if json:
-        print_json({"schema_version": 1, "models": [asdict(one) for one in found]})
+        # A model without heads has no number for some: there is none in JSON either.
+        rows = [{key: or_none(x) if isinstance(x, float) else x for key, x in asdict(one).items()} for one in found]
+        print_json({"schema_version": 1, "models": rows})
     else:
         echo(realism_view(found, wide=wide))

@@ -23,7 +23,8 @@ def repro(
     """Repeat one property of one method on one model, as a failing test names them.
 
     Args:
-        model: gen:CODE, a shipped model, the folder of a stored one, or my_file.py:my_program.
+        model: gen:CODE, a shipped model, the folder of a stored one, or one of yours as my_file.py:my_program or
+            my_pkg.my_mod:my_program.
         method: my_file.py:my_method, my_pkg.my_mod:my_method, or the name of a registered method.
         property: recovers (of a featurizer: finds), deterministic, invariant:rotate, ...
         variable: For a featurizer: the variable that it looks for.

@@ -25,9 +25,10 @@ def show(
     """Show one model: its program, layers, exact circuit with reasons, and a run.
 
     Args:
-        name: A shipped model, the folder of a stored one, a program of the library, or my_file.py:my_program; with
-            @ and a tier (reverse@rotated) or transformations (reverse@decoys+rotate), that variant; of a trained model
-            one that keeps its function (hist@free-0@rotated).
+        name: A shipped model, the folder of a stored one, a program of the library, or one of yours as
+            my_file.py:my_program or my_pkg.my_mod:my_program; with @ and a tier (reverse@rotated) or transformations
+            (reverse@decoys+rotate), that variant; of a trained model one that keeps its function
+            (hist@free-0@rotated).
         ablation: Whose circuit to draw: resample, zero, mean or mean-positional.
         lengths: fixed (inputs of the greatest length) or mixed (all lengths, padded on the right).
         input: The tokens of the run, such as "1 2 3".

@@ -38,7 +38,7 @@ def train(
     network has few weights and chooses its own, which is enumerated.
 
     Args:
-        program: A program of the library, my_file.py:NAME, or gen:CODE for a generated one.
+        program: A program of the library, my_file.py:NAME, my_pkg.my_mod:NAME, or gen:CODE for a generated one.
         vocab: The tokens, such as "1 2 3" or a,b,c; by default all that the program takes.
         length: The length of the inputs; by default the greatest at which there are at most 256 of them.
         kind: free: every weight trained; wired: needless edges absent by algebra; scratch: strict from the first step;

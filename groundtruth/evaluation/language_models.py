@@ -12,7 +12,7 @@ import torch
 import mib
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.own_models import load_own_model, load_own_task, makes_model, own_sha256
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_sources import is_own_spec
 from mib import learned, tasks
 from mib.models import MODELS, SharedModel
 from mib.tasks.string_pairs import OWN
@@ -34,7 +34,7 @@ def is_language_model(name: str) -> bool:
         name: ``learned`` or a member of its panel, a short name such as ``gpt2``, the folder of a checkpoint, or an
             id on the Hugging Face hub, or my_model.py:make, a function that is annotated to give a LoadedModel.
     """
-    if is_file_spec(name):
+    if is_own_spec(name):
         return makes_model(name)
     if name in learned.names() or name in MODELS:
         return True
@@ -65,9 +65,14 @@ def tasks_of(model: str, asked: Sequence[str] | None) -> list[str]:
     return list(asked)
 
 
+def is_own_task(task: str) -> bool:
+    """Tell whether a task is one of a user's own: ``my_task.py:task``, or ``my_mod:task`` but not ``ioi:FAMILY``."""
+    return is_own_spec(task) and task.partition(":")[0] not in tasks.names()
+
+
 def parse_task(task: str) -> tuple[tasks.Task, str]:
     """A task and its family of counterfactuals; my_task.py:task is one of a user's own."""
-    if is_file_spec(task):
+    if is_own_task(task):
         own = load_own_task(task)
         return own, own.default_family
     name, _, family = task.partition(":")
@@ -78,8 +83,8 @@ def parse_task(task: str) -> tuple[tasks.Task, str]:
 @cache
 def checkpoint_sha256(name: str) -> str:
     """SHA-256 of the files of a checkpoint; of its name where it is not a folder, of sources for my_model.py:make."""
-    if is_file_spec(name):
-        return own_sha256(name)
+    if is_own_spec(name):
+        return own_sha256(name, "model")
     folder = learned.checkpoint_of(name) if name in learned.names() else Path(name)
     digest = hashlib.sha256(name.encode())
     if folder.is_dir():
@@ -131,7 +136,7 @@ def shared_model(name: str, device: str, dtype: torch.dtype) -> SharedModel:
         _shared_models[key] = SharedModel(
             lambda: (
                 load_own_model(name, device, dtype)
-                if is_file_spec(name)
+                if is_own_spec(name)
                 else mib.load_model(name, device=device, dtype=dtype)
             )
         )

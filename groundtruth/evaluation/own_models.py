@@ -1,16 +1,16 @@
-"""Language models and tasks in files of a user's own: ``my_model.py:make`` and ``my_task.py:task``."""
+"""Language models and tasks of a user's own: ``my_model.py:make``, ``my_task.py:task``, ``my_pkg.my_mod:name``."""
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import torch
 
 import mib
 from groundtruth.errors import DomainError, ProgramError
-from groundtruth.user_sources import UserFile, load_user_file
+from groundtruth.user_sources import UserFile, load_member
 from mib.errors import did_you_mean
 from mib.tasks import Task
+from mib.user_files import public_names
 
 
 def makes_model(spec: str) -> bool:
@@ -19,7 +19,7 @@ def makes_model(spec: str) -> bool:
     The file is run. A name that leads nowhere makes none: as a program it is refused where it is looked for.
     """
     try:
-        found, _ = _member(spec)
+        found, _ = _member(spec, "model")
     except ProgramError:
         return False
     if not inspect.isfunction(found):
@@ -40,7 +40,7 @@ def load_own_model(spec: str, device: str, dtype: torch.dtype) -> mib.LoadedMode
         DomainError: If it gives something else than a ``mib.LoadedModel`` there, of that type.
         ProgramError: If the file or the function is not there.
     """
-    found, _ = _member(spec)
+    found, _ = _member(spec, "model")
     model = found()
     if not isinstance(model, mib.LoadedModel):
         raise DomainError(
@@ -63,7 +63,7 @@ def load_own_task(spec: str) -> Task:
         DomainError: If it is none.
         ProgramError: If the file or the name is not there.
     """
-    found, _ = _member(spec)
+    found, _ = _member(spec, "task")
     task = found() if inspect.isfunction(found) else found
     if not isinstance(task, Task):
         raise DomainError(
@@ -73,18 +73,20 @@ def load_own_task(spec: str) -> Task:
     return task
 
 
-def own_sha256(spec: str) -> str:
-    """SHA-256 of a file and of all that it imports from outside site-packages; not of what it reads as it runs."""
-    return _member(spec)[1].sha256
+def own_sha256(spec: str, kind: str) -> str:
+    """SHA-256 of a file and of all that it imports from outside site-packages; not of what it reads as it runs.
+
+    Args:
+        spec: ``my_file.py:name`` or ``my_pkg.my_mod:name``.
+        kind: The kind of thing that it names, ``model`` or ``task``.
+    """
+    return _member(spec, kind)[1].sha256
 
 
-def _member(spec: str) -> tuple[Any, UserFile]:
-    path_text, _, name = spec.rpartition(":")
-    path = Path(path_text).expanduser().resolve()
-    if not path_text.endswith(".py") or not path.is_file():
-        raise ProgramError(f"'{spec}': there is no such Python file. Write my_file.py:name.")
-    file = load_user_file(path, error=ProgramError)
+def _member(spec: str, kind: str) -> tuple[Any, UserFile]:
+    file, path, name = load_member(spec, kind=kind, error=ProgramError)
     known = {key: value for key, value in vars(file.module).items() if not key.startswith("_")}
     if name not in known:
-        raise ProgramError(f"{path} has no '{name}'.{did_you_mean(name, known)}")
+        listed = ", ".join(public_names(path)) or "none"
+        raise ProgramError(f"{path} has no '{name}'.{did_you_mean(name, known)} It has: {listed}.")
     return known[name], file

@@ -10,6 +10,8 @@ from tracr.rasp import rasp
 from groundtruth.errors import ProgramError
 from groundtruth.guarded_run import guard_process
 from groundtruth.programs.registry import PROGRAMS, Program, RefusedProgram, keep_refused
+from groundtruth.user_sources import load_user_file
+from mib.user_files import split_spec
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,11 @@ class UndeclaredProgram:
 
 
 def load_program(spec: str) -> Program:
-    """The program ``my_file.py:my_program``, from a file anywhere; the file is run.
+    """The program ``my_file.py:my_program``, from a file anywhere, or ``my_pkg.my_mod:my_program``; the file is run.
 
     Args:
-        spec: Path of a Python file, a colon, and the name of a decorated function in it. The name can be left
-            out if the file declares one program.
+        spec: Path of a Python file or name of a module, a colon, and the name of a decorated function in it. After a
+            path the name can be left out if the file declares one program.
 
     Raises:
         ProgramError: If the file or the program does not exist, or what is there is no declared program.
@@ -53,9 +55,9 @@ def find_program(spec: str) -> Program | UndeclaredProgram:
     """What a file holds under a name, if a program can be made of it; the file is run.
 
     Args:
-        spec: Path of a Python file, a colon, and the name of a declared program, an S-Op, a function that makes one
-            from no arguments (its parameters may have defaults), or a class with ``get_program`` (and, if it says
-            so, ``get_vocab`` and ``get_max_seq_len``).
+        spec: Path of a Python file or name of a module, a colon, and the name of a declared program, an S-Op, a
+            function that makes one from no arguments (its parameters may have defaults), or a class with
+            ``get_program`` (and, if it says so, ``get_vocab`` and ``get_max_seq_len``).
 
     Raises:
         ProgramError: If the file does not exist or fails, or what is there makes no S-Op.
@@ -79,11 +81,12 @@ def find_program(spec: str) -> Program | UndeclaredProgram:
 
 def _member(spec: str) -> tuple[Any, str, str]:
     """What a file holds under a name, that name and the file."""
-    with keep_refused(), guard_process(restore=False):
-        found, name = PROGRAMS.load_file(spec)
+    path, name = split_spec(spec, kind=PROGRAMS.kind, error=ProgramError)
+    with keep_refused():
+        found, name = PROGRAMS.find_in(load_user_file(path, error=ProgramError).module, name, path)
     if isinstance(found, RefusedProgram):
         raise found.error
-    return found, name, spec.rpartition(":")[0] or spec
+    return found, name, spec.removesuffix(f":{name}")
 
 
 def _built(found: Program) -> Program:

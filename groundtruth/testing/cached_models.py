@@ -7,7 +7,7 @@ from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.variables import featurization_task
 from groundtruth.model import CompiledModel
 from groundtruth.specs import find_compiled
-from groundtruth.user_methods import is_file_spec
+from groundtruth.user_sources import is_own_spec
 from groundtruth.variants.hardenings.decoys import add_decoys
 from groundtruth.variants.variant import Transformation, Variant
 from mib.featurization import FeaturizationTask
@@ -23,7 +23,7 @@ def model_of(named: CompiledModel | str) -> CompiledModel:
     """Return a model, or load what the command line would call it; a user's file is read again each time."""
     if isinstance(named, CompiledModel):
         return named
-    return find_compiled(named, PROPERTY) if is_file_spec(named) else _found(named)
+    return find_compiled(named, PROPERTY) if is_own_spec(named) else _found(named)
 
 
 @lru_cache(maxsize=64)

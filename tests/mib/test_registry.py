@@ -142,8 +142,21 @@ def test_a_digit_edited_within_the_second_counts_in_a_file_and_in_what_it_import
     [
         ("mine.py:stra", r"mine\.py has no shape 'stra'\. Did you mean: star\? It declares: star, other\.$"),
         ("mine.py", r"mine\.py declares 2 shapes \(mine\.py:star, mine\.py:other\); name one: mine\.py:my_shape\.$"),
-        ("none.py:star", r"^no file .*none\.py\.$"),
-        ("star", r"^'star' names no Python file; write my_file\.py:my_shape\.$"),
+        ("none.py:star", r"^no file .*none\.py\. Write my_file\.py:star, from .* or with the whole path\.$"),
+        ("star", r"^'star' names no shape\. Write my_file\.py:my_shape, or by module my_pkg\.my_mod:my_shape\.$"),
+        ("mine:stra", r"mine\.py has no shape 'stra'\. Did you mean: star\?"),
+        (
+            "minne:star",
+            r"^no module 'minne' below .* Write my_pkg\.my_mod:my_shape, or the file: my_file\.py:my_sh",
+        ),
+        (
+            "plain.py:thre",
+            r"no shape 'thre'\. Did you mean: three\? It declares: none\. It has: three, Kind, SIZE\.$",
+        ),
+        (
+            "plain.py",
+            r"declares 0 shapes and has plain\.py:three, plain\.py:Kind, plain\.py:SIZE; name one: plain\.py",
+        ),
         ("broken.py:star", r"broken\.py fails when it is imported: ZeroDivisionError: division by zero$"),
         ("refused.py:star", r"^not a shape$"),
     ],
@@ -155,6 +168,9 @@ def test_what_a_file_lacks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     declare = "@errors.SHAPES.register(lambda function: function)\ndef {0}():\n    'A shape.'\n"
     Path("mine.py").write_text("from mib import errors\n" + declare.format("star") + declare.format("other"))
     Path("broken.py").write_text("1 / 0\n")
+    Path("plain.py").write_text(
+        "def three():\n    return 3\n\nclass Kind:\n    pass\n\ndef _hidden():\n    pass\n\nSIZE = 3\n"
+    )
     Path("refused.py").write_text("from mib import errors\nraise errors.SHAPES.error('not a shape')\n")
     with pytest.raises(ShapeError, match=message):
         shapes.load_file(spec)

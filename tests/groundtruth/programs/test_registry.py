@@ -149,13 +149,19 @@ def test_a_program_is_loaded_from_a_file_anywhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "spec, message",
     [
-        ("mine.py:flop", r"mine\.py has no program 'flop'\. Did you mean: flip\? It declares: flip, nothing\.$"),
+        (
+            "mine.py:flop",
+            r"no program 'flop'\. Did you mean: flip\? It declares: flip, nothing\. It has: CONSTANT, plain\.$",
+        ),
         ("mine.py:plain", r"'plain' in .*mine\.py is an undecorated function, not a program; decorate"),
         ("mine.py:CONSTANT", r"'CONSTANT' in .*mine\.py is of type int, not a program"),
         ("mine.py:nothing", r"program 'nothing' returns NoneType; return the S-Op"),
         ("mine.py", r"mine\.py declares 2 programs \(mine\.py:flip, mine\.py:nothing\); name one"),
-        ("missing.py:flip", r"no file .*missing\.py\.$"),
-        ("reverse", r"'reverse' names no Python file; write my_file\.py:my_program\.$"),
+        ("missing.py:flip", r"no file .*missing\.py\. Write my_file\.py:flip, from "),
+        (
+            "reverse",
+            r"'reverse' names no program\. Write my_file\.py:my_program, or by module my_pkg\.my_mod:my_pro",
+        ),
         ("broken.py:flip", r"broken\.py fails when it is imported: ZeroDivisionError: division by zero$"),
     ],
 )
