@@ -29,7 +29,7 @@ POSITIONS = 20
 
 CIRCUIT_RUNS = frozenset(
     ("exact", "exact-node", "exact-neuron", "edge-pruning", "subnetwork-probing", "ugs", "ensemble-sequential",
-     "ensemble-hybrid", "acdc", "cpr-gaming", "optimal-ablation")
+     "ensemble-hybrid", "acdc", "cpr-gaming", "eap-optimal", "optimal-ablation")
 )  # fmt: skip
 """Methods that run circuits, and not only gradients or norms."""
 

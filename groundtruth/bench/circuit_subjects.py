@@ -131,7 +131,7 @@ CIRCUIT_PROFILES: Mapping[str, Profile] = {
                 ("distractors", "redundancy", "cancelling", "votes", TRAINED),
                 ("hist", "contains_x", "follow_pointer_twice"),
             ),
-            too_slow=("acdc", "edge-pruning", "optimal-ablation", "subnetwork-probing", "ugs"),
+            too_slow=("acdc", "eap-optimal", "edge-pruning", "optimal-ablation", "subnetwork-probing", "ugs"),
             left_out=("cpr-gaming", "ensemble-hybrid", "ensemble-sequential", "logit-lens"),
         ),
         Profile(

@@ -19,6 +19,7 @@ _LOCAL = "an edge is scored by its share of what its destination reads, also whe
 _DIRECT = "scores edges into the logits alone, all others 0"
 _CHANCE = "random numbers are drawn for every edge: other edges, other numbers"
 _TIE = "an effect equals a threshold exactly, and rounding decides on which side it falls"
+_KINK = "a ReLU that reads exactly 0 has a slope or none, as rounding decides"
 _SIZES = "circuits are chosen at shares of all edges: more edges, larger circuits"
 _TIED = "edges of equal score are in an order that rounding decides"
 _MASK = "every edge has a start value and a penalty of its own, or random draws, also one that does nothing"
@@ -71,6 +72,8 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     "bootstrap-ilp": {**_GENERAL, **_for(_SAME_EDGES, _TIED), **_for((*_INSERTS, "ignores_decoys"), _SIZES)},
     "cpr-gaming": {**_GENERAL, **_for((*_INSERTS, "ignores_decoys"), _CHANCE), **_for(_SAME_EDGES, _AMPLIFIED)},
     "direct-logit-attribution": {**_GENERAL, "recovers": _DIRECT},
+    "eap-mean": {**_GENERAL, **_for(_ALL_SYMMETRIES, _KINK)},
+    "eap-optimal": _LEARNED,
     "edge-pruning": _LEARNED,
     "ensemble-hybrid": _LEARNED,
     "ensemble-parallel": _GENERAL,
@@ -83,6 +86,8 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         **_for((*_INSERTS, "ignores_decoys"), _LOCAL),
     },
     "logit-lens": _GENERAL,
+    "nap": _GENERAL,
+    "nap-ig": _GENERAL,
     "optimal-ablation": _LEARNED,
     "random": {**_GENERAL, **_for((*_INSERTS, "ignores_decoys"), _CHANCE)},
     "relp": _GENERAL,
@@ -126,6 +131,7 @@ _SAE = {"sae_steps": 50, **_DBM}
 
 BRIEF: Mapping[str, Mapping[str, Any]] = {
     "cpr-gaming": {"rounds": 2, "proposals": 2, "share": 0.5, "sizes": 3},
+    "eap-optimal": {"steps": 8},
     "edge-pruning": {"steps": 8},
     "ensemble-hybrid": {"steps": 8},
     "ensemble-sequential": {"steps": 8},
@@ -150,7 +156,7 @@ BRIEF: Mapping[str, Mapping[str, Any]] = {
 """Methods that learn are run for so few steps when their properties are asked for."""
 
 
-_ROUNDED = (_TIE, _TIED, _AMPLIFIED, _NULL, _BRIEF)
+_ROUNDED = (_TIE, _TIED, _KINK, _AMPLIFIED, _NULL, _BRIEF)
 
 _TINY_ON_HIST = ("atp-star", "clean-corrupted", "eap", "eap-ig-activations", "eap-ig-inputs", "ensemble-parallel")
 """Their order of the live edges of ``hist`` rests on gradients of 1e-83 behind a saturated softmax (docs/tiers.md)."""

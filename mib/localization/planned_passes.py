@@ -5,7 +5,7 @@ holds each to the count. Methods whose work depends on what they find have an up
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mib.engine.ablations import Ablation
@@ -218,12 +218,24 @@ def _acdc(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
 
 
 def _optimal_ablation(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
+    return _optimal_constants(sizes, given) + _exact_edges(sizes, given)
+
+
+def _optimal_gradient(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
+    return _optimal_constants(sizes, given) + _one_gradient(sizes, given)
+
+
+def _mean_gradient(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
+    # The means take a run of their own, whatever the ablation; what follows cuts to constants, which takes none.
+    return Passes(1) + _one_gradient(replace(sizes, ablation="optimal"), given)
+
+
+def _optimal_constants(sizes: RunSizes, given: Mapping[str, Any]) -> Passes:
     sources, steps = len(sizes.graph.sources), given["steps"] * sizes.of_batch(given["examples"])
     # A step runs each source's replacement from its first reader, and the clean streams once.
     learnt = Passes(steps * (sources + 1 + (not sizes.cached)), steps * sources, "at most")
     compared = Passes(2 * (sources + 2) + 1, certainty="at most")
-    last = _exact_edges(sizes, given) if given["estimate"] == "exact" else _one_gradient(sizes, given)
-    return learnt + compared + last
+    return learnt + compared
 
 
 _PASSES: Mapping[str, _Plan] = {
@@ -236,6 +248,8 @@ _PASSES: Mapping[str, _Plan] = {
     "eap": _one_gradient,
     "eap-ig-activations": _points_of_activations,
     "eap-ig-inputs": _points,
+    "eap-mean": _mean_gradient,
+    "eap-optimal": _optimal_gradient,
     "edge-pruning": _masks,
     "ensemble-hybrid": _ensemble_hybrid,
     "ensemble-parallel": _ensemble_parallel,

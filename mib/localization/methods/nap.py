@@ -1,17 +1,25 @@
-"""Node and neuron attribution patching, with the gradient at the node's output."""
+"""Node and neuron attribution patching, with the gradient at the node's output.
+
+At the level of edges a ranking of nodes is read as MIB reads it: a circuit of nodes holds every edge between two that
+were chosen, so that an edge comes in with the later of its two ends.
+"""
 
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
 import torch
+from jaxtyping import Float64
+from numpy.typing import NDArray
 
 from mib.engine.gradients import Trace
 from mib.engine.source_changes import KnownOutputs
-from mib.graph import NeuronScores, NodeScores
+from mib.graph import EdgeScores, Graph, NeuronScores, NodeScores
 from mib.hyperparameters import Count
 from mib.localization.gradient_products import Embedding, embeddings
 from mib.localization.registry import localizer
 from mib.localization.task import Batch, LocalizationTask
+from mib.metrics.circuit_selection import owners
 from mib.models.adapters.parts import Stream
 from mib.sublayers import EMBEDDINGS, mlp_sublayer
 
@@ -19,9 +27,11 @@ GradientAt = Literal["output", "input"]
 SOURCE = "Nanda 2023, attribution patching; Mueller et al. 2025 (MIB), arXiv 2504.13151"
 
 
-@localizer("nap", cost="2F+1B", source=SOURCE, levels=("node", "neuron"), needs_gradient=True)
-def nap(task: LocalizationTask, *, mlp_gradient_at: GradientAt = "output") -> NodeScores | NeuronScores:
+@localizer("nap", cost="2F+1B", source=SOURCE, levels=("edge", "node", "neuron"), needs_gradient=True)
+def nap(task: LocalizationTask, *, mlp_gradient_at: GradientAt = "output") -> EdgeScores | NodeScores | NeuronScores:
     """First-order estimate of cutting a node, or one dimension of its output, for all its readers.
+
+    An edge scores as MIB's circuits of nodes take it, see ``edges_between``.
 
     Args:
         task: Task of the circuit to localize.
@@ -31,10 +41,10 @@ def nap(task: LocalizationTask, *, mlp_gradient_at: GradientAt = "output") -> No
     return _attribute(task, [None], mlp_gradient_at)
 
 
-@localizer("nap-ig", cost="1F+m(F+B)", source=SOURCE, levels=("node", "neuron"), needs_gradient=True)
+@localizer("nap-ig", cost="1F+m(F+B)", source=SOURCE, levels=("edge", "node", "neuron"), needs_gradient=True)
 def nap_ig(
     task: LocalizationTask, *, steps: Count = 5, mlp_gradient_at: GradientAt = "output"
-) -> NodeScores | NeuronScores:
+) -> EdgeScores | NodeScores | NeuronScores:
     """As ``nap``, with gradients averaged over token embeddings between ablated and clean.
 
     Args:
@@ -47,7 +57,7 @@ def nap_ig(
 
 def _attribute(
     task: LocalizationTask, points: list[float] | list[None], mlp_gradient_at: GradientAt
-) -> NodeScores | NeuronScores:
+) -> EdgeScores | NodeScores | NeuronScores:
     neurons = torch.zeros(len(task.graph.sources), task.graph.d_model, dtype=torch.float64)
     for batch in task.batches():
         each, run = list[tuple[Stream, ...]](), None
@@ -66,7 +76,22 @@ def _attribute(
     neurons /= len(task) * len(points)
     if task.level == "neuron":
         return NeuronScores(task.graph, neurons.numpy())
-    return NodeScores(task.graph, neurons.sum(1).numpy())
+    nodes = neurons.sum(1).numpy()
+    return edges_between(task.graph, nodes) if task.level == "edge" else NodeScores(task.graph, nodes)
+
+
+def edges_between(graph: Graph, nodes: Float64[NDArray[np.float64], "source"]) -> EdgeScores:
+    """Score each edge by the end that a circuit of nodes takes later: the lesser size, negative if either end is.
+
+    Args:
+        graph: Whose edges.
+        nodes: Scores of the sources. The logits are in every circuit, so that an edge into them scores as its source.
+    """
+    owner = owners(graph)
+    into = np.where(owner >= 0, nodes[owner], np.inf)
+    lesser = np.minimum(np.abs(nodes)[:, None], np.abs(into))
+    sign = np.where((nodes[:, None] < 0) | (into < 0), -1.0, 1.0)
+    return EdgeScores(graph, np.where(graph.edge_mask, sign * lesser, np.nan))
 
 
 def _embeddings_at(

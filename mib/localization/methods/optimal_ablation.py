@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +10,6 @@ from torch import Tensor
 from mib.graph import EdgeScores
 from mib.hyperparameters import Count, Rate
 from mib.localization.learned_masks import draw_examples, require_counts
-from mib.localization.methods.eap import eap
 from mib.localization.methods.exact import exact
 from mib.localization.objectives import require_gradient
 from mib.localization.registry import localizer
@@ -19,7 +17,6 @@ from mib.localization.task import LocalizationTask
 from mib.sublayers import reading_sublayers
 
 Constants = Float[Tensor, "source d_model"]
-Estimate = Literal["exact", "attribution"]
 
 
 @localizer(
@@ -34,7 +31,6 @@ def optimal_ablation(
     steps: Count = 100,
     examples: Count = 16,
     learning_rate: Rate = 0.02,
-    estimate: Estimate = "exact",
 ) -> EdgeScores:
     """Measure how much the metric falls when an edge alone carries its optimal constant, whatever the ablation.
 
@@ -43,12 +39,9 @@ def optimal_ablation(
         steps: Steps of Adam for the constants, see ``optimal_constants``.
         examples: Examples a step.
         learning_rate: Learning rate of Adam.
-        estimate: Cut every edge (``exact``), or estimate the cuts to first order (``attribution``).
     """
     constants = optimal_constants(task, steps=steps, examples=examples, learning_rate=learning_rate)
-    scorer = exact if estimate == "exact" else eap
-    scores = scorer(with_constants(task, constants))
-    return EdgeScores(task.graph, scores.values)
+    return EdgeScores(task.graph, exact(with_constants(task, constants)).values)
 
 
 def optimal_constants(

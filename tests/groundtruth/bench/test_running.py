@@ -94,9 +94,9 @@ def test_a_model_without_live_edges_is_left_out_and_says_why(tmp_path: Path) -> 
 
 
 def test_a_method_that_cannot_run_is_left_out_and_says_why(tmp_path: Path) -> None:
-    cell = circuit_cell("nap", "hist", n_pairs=8, max_sizes=3)
+    cell = circuit_cell("exact-node", "hist", n_pairs=8, max_sizes=3)
     ((_, outcome, _),) = run_cells([cell], CellStore(tmp_path))
-    assert outcome == Skipped("nap scores node and neuron, not level='edge'.", "method")
+    assert outcome == Skipped("exact-node scores node, not level='edge'.", "method")
 
 
 @pytest.mark.slow

@@ -24,8 +24,8 @@ def test_registered_methods_keep_the_contract(name: str) -> None:
 def test_node_and_neuron_methods_keep_it_at_their_level() -> None:
     assert broken(mib.localization.get("nap"), level="node") == {}
     assert broken(mib.localization.get("nap"), level="neuron") == {}
-    with pytest.raises(MethodError, match="nap scores node and neuron, not level='edge'"):
-        check_method(mib.localization.get("nap"))
+    with pytest.raises(MethodError, match="exact-node scores node, not level='edge'"):
+        check_method(mib.localization.get("exact-node"))
 
 
 def test_a_wrong_kind_of_result_says_what_was_expected() -> None:

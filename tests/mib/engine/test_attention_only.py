@@ -40,7 +40,7 @@ def test_every_method_runs_and_finds_no_mlp(name: str, level: Any) -> None:
     task = make_task(model=toy(), level=level)
     found, graph = values(name, task), task.graph
     assert np.isfinite(found).all()
-    if name in {"random", "optimal-ablation", "cpr-gaming", "bootstrap-ilp", "ifr", *REFUSES}:
+    if name in {"random", "eap-optimal", "optimal-ablation", "cpr-gaming", "bootstrap-ilp", "ifr", *REFUSES}:
         return  # ranks, learned masks, drawn numbers, and shares of what a node is given, whatever it does with it
     if level == "edge":
         # The logit lens asks what is written, not who reads it.

@@ -23,6 +23,7 @@ FEW: dict[str, dict[str, Any]] = {
     "ensemble-parallel": {"steps": 1},
     "ensemble-sequential": {"steps": 1, "ig_steps": 1, "examples": 2},
     "cpr-gaming": {"rounds": 1, "proposals": 1, "sizes": 2, "examples": 2, "share": 0.9},
+    "eap-optimal": {"steps": 1, "examples": 2},
     "optimal-ablation": {"steps": 1, "examples": 2},
     "subnetwork-probing": {"steps": 1, "examples": 2},
     "ugs": {"steps": 1, "examples": 2, "samples": 2},

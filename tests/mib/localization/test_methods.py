@@ -10,6 +10,7 @@ import mib
 from mib.engine import ABLATIONS
 from mib.localization import get, names
 from mib.metrics import LogitDifference, NegativeSquaredDistance
+from mib.metrics.circuit_selection import circuits_of_nodes
 from tests.mib.small_models import random_model
 
 N = 4
@@ -25,7 +26,9 @@ def make_task(**changes: Any) -> mib.LocalizationTask:
     return mib.LocalizationTask(**{**arguments, **changes})
 
 
-SEARCHES = {"acdc", "bootstrap-ilp", "cpr-gaming", "optimal-ablation", "ugs"} | {n for n in names() if "ensemble" in n}
+SEARCHES = {"acdc", "bootstrap-ilp", "cpr-gaming", "eap-optimal", "optimal-ablation", "ugs"} | {
+    n for n in names() if "ensemble" in n
+}
 """Methods that run a hundred circuits or steps. How an ablation is run is the engine's, which the others use under all
 five: these are run under one that takes another input's outputs, and one of constants."""
 
@@ -38,7 +41,7 @@ CELLS = [
 ]
 
 
-NO_EFFECT = {"cpr-gaming", "hisp", "optimal-ablation", "random", "weight-norm"}
+NO_EFFECT = {"cpr-gaming", "eap-mean", "eap-optimal", "hisp", "optimal-ablation", "random", "weight-norm"}
 """Methods that score edges although cutting them changes nothing: ranks, fixed nodes, other constants, weights."""
 
 REFUSES = {"acdc", "edge-pruning", "ensemble-hybrid", "ensemble-sequential", "subnetwork-probing", "ugs"}
@@ -97,6 +100,23 @@ def test_nap_is_the_sum_of_eap_over_a_node_s_readers() -> None:
     neurons = get("nap")(make_task(level="neuron"))
     np.testing.assert_allclose(np.nansum(edges.values, axis=1), nodes.values, atol=1e-10)
     np.testing.assert_allclose(neurons.values.sum(1), nodes.values, atol=1e-10)
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_circuits_of_nap_s_edges_are_those_of_its_nodes(absolute: bool) -> None:
+    nodes, edges = get("nap")(make_task(level="node")).values, get("nap")(make_task()).values
+    graph = make_task().graph
+    sizes, among = (np.abs(nodes), np.abs(edges)) if absolute else (nodes, edges)
+    assert (nodes < 0).any() and (nodes > 0).any()
+    for least in sizes[sizes > 0]:
+        (chosen,) = circuits_of_nodes(graph, (sizes >= least)[None]).kept
+        np.testing.assert_array_equal(chosen, graph.edge_mask & (np.nan_to_num(among, nan=-1) >= least))
+
+
+def test_eap_mean_is_eap_as_if_cut_edges_carried_means() -> None:
+    expected = values("eap", make_task(ablation="mean"))
+    for ablation in ("resample", "zero", "mean"):
+        np.testing.assert_allclose(values("eap-mean", make_task(ablation=ablation)), expected, atol=1e-12)
 
 
 def test_neurons_of_a_linear_model_add_up_to_their_node() -> None:

@@ -21,6 +21,7 @@ PLENTY, LITTLE = 2**31, 2**11
 
 FEW: dict[str, dict[str, Any]] = {
     "acdc": {"thresholds": (0.01,), "examples": 2},
+    "eap-optimal": {"steps": 2, "examples": 4},
     "edge-pruning": {"steps": 2, "examples": 3},
     "ensemble-hybrid": {"steps": 2, "ig_steps": 2},
     "ensemble-parallel": {"steps": 2},
@@ -32,7 +33,7 @@ FEW: dict[str, dict[str, Any]] = {
 
 EXACT = {
     "activation-norm", "atp-star", "bootstrap-ilp", "clean-corrupted", "direct-logit-attribution", "eap",
-    "eap-ig-activations", "eap-ig-inputs", "edge-pruning", "ensemble-hybrid", "ensemble-parallel",
+    "eap-ig-activations", "eap-ig-inputs", "eap-mean", "edge-pruning", "ensemble-hybrid", "ensemble-parallel",
     "ensemble-sequential", "gim", "hisp", "ifr", "logit-lens", "nap", "nap-ig", "random", "relp", "subnetwork-probing",
     "weight-norm",
 }  # fmt: skip
@@ -57,7 +58,7 @@ def cases() -> Iterator[Any]:
         yield from (pytest.param(name, other, PLENTY, id=f"{name}-{other}") for other in ("zero", "mean"))
     for name in ("eap", "eap-ig-activations", "nap", "activation-norm", "ifr", "exact", "edge-pruning"):
         yield pytest.param(name, "resample", LITTLE, id=f"{name}-streaming")
-    for name in ("eap-ig-inputs", "optimal-ablation", "atp-star"):
+    for name in ("eap-ig-inputs", "eap-mean", "optimal-ablation", "atp-star"):
         yield pytest.param(name, "mean", LITTLE, id=f"{name}-mean-streaming")
 
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import mib
-from mib.errors import MethodError
 from mib.localization import get
 from mib.localization.methods.optimal_ablation import (
     _slope,
@@ -86,9 +85,9 @@ def test_the_gradient_is_that_of_the_replaced_run(parallel: bool, pos: bool, mem
 def test_scores_are_exact_cuts_with_the_learned_constants() -> None:
     task = make_task()
     constants = optimal_constants(task, steps=10)
-    for estimate, method in (("exact", "exact"), ("attribution", "eap")):
+    for name, method in (("optimal-ablation", "exact"), ("eap-optimal", "eap")):
         expected = get(method)(make_task(ablation="optimal", constants=constants))
-        found = get("optimal-ablation")(make_task(), steps=10, estimate=estimate)
+        found = get(name)(make_task(), steps=10)
         np.testing.assert_allclose(found.flat, expected.flat, atol=1e-12)  # type: ignore[union-attr]
     assert top(get("optimal-ablation")(chain_task(), steps=20)) == set(CHAIN)
 
@@ -99,8 +98,3 @@ def test_what_is_run_is_counted_in_the_task_s_own_cost() -> None:
     before = task.engine.cost.forward
     other.engine.logits()
     assert task.engine.cost.forward == before + 2 * len(task)
-
-
-def test_an_unknown_estimate_is_refused() -> None:
-    with pytest.raises(MethodError, match="optimal-ablation: estimate='exat'. Did you mean: exact"):
-        get("optimal-ablation")(make_task(), estimate="exat")
