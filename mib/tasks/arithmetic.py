@@ -74,14 +74,14 @@ def draw(operator: Operator, rng: random.Random, part: Part) -> Row:
     """
     number = rng.randrange(len(TEMPLATES[operator]))
     template = TEMPLATES[operator][number]
-    operands = _operands(operator, rng, part)
+    operands = draw_operands(operator, rng, part)
 
     def cell(pair: tuple[int, int]) -> dict[str, Any]:
         text = template.format(operand1=pair[0], operand2=pair[1])
         label = pair[0] + _SIGNS[operator] * pair[1]
         return {"prompt": text, "label": label, "operand1": pair[0], "operand2": pair[1]}
 
-    members = {name: _member(operator, name, operands, rng, part) for name in FAMILIES[operator]}
+    members = {name: draw_member(operator, name, operands, rng, part) for name in FAMILIES[operator]}
     base = cell(operands)
     return {
         "idx": 100 * operands[0] + operands[1],
@@ -94,18 +94,20 @@ def draw(operator: Operator, rng: random.Random, part: Part) -> Row:
     }
 
 
-def _operands(operator: Operator, rng: random.Random, part: Part) -> tuple[int, int]:
+def draw_operands(operator: Operator, rng: random.Random, part: Part) -> tuple[int, int]:
+    """Draw two operands of a part of the data, the larger one first where one is taken from the other."""
     while True:
         a, b = rng.choice(OPERANDS), rng.choice(OPERANDS)
         if (operator == "+" or a >= b) and part_of("arithmetic", operator, min(a, b), max(a, b)) == part:
             return a, b
 
 
-def _member(
+def draw_member(
     operator: Operator, family: str, operands: tuple[int, int], rng: random.Random, part: Part
 ) -> tuple[int, int] | None:
+    """Draw the operands of a family's member; none if the family has nothing for these operands."""
     if family == "random":
-        while (pair := _operands(operator, rng, part)) == operands:
+        while (pair := draw_operands(operator, rng, part)) == operands:
             pass
         return pair
     found = [pair for pair in _relatives(family, *operands) if operator == "+" or pair[0] >= pair[1]]

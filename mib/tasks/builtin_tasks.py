@@ -1,6 +1,6 @@
-"""The tasks that come with the package: MIB's, and greater-than."""
+"""The tasks that come with the package: MIB's, greater-than, and addition digit by digit."""
 
-from mib.tasks import arc, arithmetic, greater_than, ioi, mcqa, ravel
+from mib.tasks import arc, arithmetic, digit_addition, greater_than, ioi, mcqa, ravel
 from mib.tasks.hub_data import HubData
 from mib.tasks.registry import register
 from mib.tasks.task import Task
@@ -76,6 +76,29 @@ SUBTRACTION = register(
         single_token=True,
     )
 )
+DIGITS = tuple(
+    register(
+        Task(
+            name=f"digits-{place}",
+            description=f"7 + 5 , 2 + 3 = {written}→ {answer}",
+            source="Lee et al. 2023, arXiv 2307.03381; Quirke and Barez 2023, arXiv 2310.13121",
+            families=arithmetic.FAMILIES["+"],
+            default_family="random",
+            parse=digit_addition.PARSE[place],
+            draw=digit_addition.DRAW[place],
+            words=digit_addition.vocabulary,
+            causal_model=digit_addition.CAUSAL_MODELS[place],
+            variables=variables,
+            positions=digit_addition.POSITIONS,
+            single_token=True,
+        )
+    )
+    for place, written, answer, variables in (
+        ("ones", "", "2", ("ones_sum",)),
+        ("tens", "2 ", "6", ("ones_carry", "tens_sum")),
+        ("hundreds", "2 6 ", "0", ("tens_sum",)),
+    )
+)
 MCQA = register(
     Task(
         name="mcqa",
@@ -128,4 +151,4 @@ RAVEL = register(
     )
 )
 
-BUILTIN = (IOI, MCQA, ADDITION, SUBTRACTION, ARC_EASY, ARC_CHALLENGE, RAVEL, GREATER_THAN)
+BUILTIN = (IOI, MCQA, ADDITION, SUBTRACTION, ARC_EASY, ARC_CHALLENGE, RAVEL, GREATER_THAN, *DIGITS)

@@ -13,7 +13,10 @@ from mib import FormatError, TaskError, tasks
 from mib.tasks.data_sources import data_of
 from tests.mib.tasks.tokenizers_of_tasks import model_for, word_level
 
-GENERATED = ("arithmetic-addition", "arithmetic-subtraction", "greater-than", "ioi", "mcqa", "ravel")
+GENERATED = (
+    "arithmetic-addition", "arithmetic-subtraction", "digits-ones", "digits-tens", "digits-hundreds", "greater-than",
+    "ioi", "mcqa", "ravel",
+)  # fmt: skip
 
 ARC: dict[str, Any] = {
     "arc_id": "Mercury_7",

@@ -4,7 +4,10 @@ import pytest
 
 from mib import TaskError, tasks
 
-GENERATED = ("arithmetic-addition", "arithmetic-subtraction", "greater-than", "ioi", "mcqa", "ravel")
+GENERATED = (
+    "arithmetic-addition", "arithmetic-subtraction", "digits-ones", "digits-tens", "digits-hundreds", "greater-than",
+    "ioi", "mcqa", "ravel",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", GENERATED)
