@@ -1,15 +1,17 @@
 """The panel of learned models: recipes, files and what each member can do."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
+import torch
 
 import mib
-from mib import learned
+from mib import learned, tasks
 from mib.learned import checkpoint_files as files
 from mib.learned.build import tried
 from mib.learned.panel import PANEL
+from mib.learned.train import train
 
 MEGABYTE = 2**20
 
@@ -27,9 +29,33 @@ def test_a_member_is_of_its_recipe_small_and_does_its_tasks(name: str) -> None:
     assert log["recipe"] == json.loads(json.dumps(asdict(PANEL[name])))
     assert log["files_sha256"] == files.files_sha256(learned.checkpoint_of(name))
     assert sum(path.stat().st_size for path in learned.checkpoint_of(name).iterdir()) < MEGABYTE
-    assert learned.tasks(name) == ("ioi", "greater-than")
+    (asked,) = PANEL[name].mixtures.values()
+    assert learned.tasks(name) == tuple(asked)
     assert all("test" not in parts for parts in log["recipe"]["parts"].values())
-    assert tried(name, "ioi", n=50)["accuracy"] >= 0.98
+    assert tried(name, "digits-tens" if "digits-tens" in asked else "ioi", n=50)["accuracy"] >= 0.98
+
+
+@pytest.mark.parametrize("name", [name for name in learned.panel_members() if "digits" in name])
+def test_a_member_writes_the_digits_of_all_sums_that_it_never_saw(name: str) -> None:
+    model = mib.load_model(name)
+    for place in ("ones", "tens", "hundreds"):
+        task = tasks.get(f"digits-{place}")
+        held_out = [task.parse(row) for row in task.stream(split="test")]
+        assert len(held_out) > 700
+        assert task.accuracy(model, n=None, data=held_out) >= 0.99
+
+
+def test_members_that_write_digits_are_of_two_architectures_and_two_seeds() -> None:
+    shapes = {(PANEL[name].architecture, PANEL[name].seed) for name in learned.panel_members() if "digits" in name}
+    assert shapes == {("gpt2", 1), ("gpt2", 2), ("llama", 1), ("llama", 2)}
+
+
+def test_a_recipe_of_digits_trains_to_the_same_weights_twice() -> None:
+    recipe = replace(PANEL["learned-digits-llama-1"], steps=3, n_drawn=50)
+    first, second = (train(recipe).model.state_dict() for _ in range(2))
+    assert all(torch.equal(weights, second[name]) for name, weights in first.items())
+    other = train(replace(recipe, seed=2)).model.state_dict()
+    assert not torch.equal(first["model.embed_tokens.weight"], other["model.embed_tokens.weight"])
 
 
 def test_a_llama_has_its_architecture() -> None:
