@@ -39,6 +39,7 @@ def bench(
     """
     from groundtruth.errors import DomainError
 
+    # Before anything is imported or run: hours of work must have somewhere to go.
     require_writable(options.out)
     track = asked.find_track(tiers=tiers or None)
     request = asked.request(split(methods, "--methods"))

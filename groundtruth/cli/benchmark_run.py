@@ -20,8 +20,8 @@ from groundtruth.cli.options import (
     ProfileName,
     Seed,
     TrackName,
-    memory_in,
     print_json,
+    read_memory,
     require_level,
     split,
 )
@@ -120,7 +120,7 @@ class Asked:
             "ablations": split(self.ablation, "--ablation"), "level": self.scored, "seed": self.seed,
             "resamples": self.resamples,
             "device": self.device, "dtype": self.dtype, "isolated": self.isolated,
-            "prompts": Prompts(self.data, self.answer_prefix, memory_in(self.memory)),
+            "prompts": Prompts(self.data, self.answer_prefix, read_memory(self.memory)),
         }  # fmt: skip
         said |= {"methods": methods, **others}
         return Request(**said)
@@ -172,6 +172,7 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     from groundtruth.report.progress import tracked
     from groundtruth.report.standing import choose_columns
 
+    # One thread, as in every worker: sums come out the same, whichever executor runs the cells.
     torch.set_num_threads(1)
     # A wrong name is told before the run.
     choose_columns(track.tables.columns, "screen", split(options.columns, "--columns"))
@@ -183,6 +184,7 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     store = CellStore(options.out / "cells", fresh=options.fresh)
     outcomes = run_cells(cells, store, executor=executor, timeout=options.cell_timeout)
     for cell, outcome, was_known in tracked("scoring", outcomes, total=len(cells)):
+        # Outcomes come as they are finished; the result has them in the order of the cells, so that two runs are equal.
         found[cell] = outcome
         known += was_known
     here = 1 if options.executor == "serial" else os.cpu_count()
@@ -229,6 +231,7 @@ def name_run(track: "Track", request: "Request", what: str, *, settings: Mapping
         what: Name of the profile, or of the user's method.
         settings: Further options of the run.
     """
+    # A run with nothing but a profile keeps a name that people can type.
     plain = type(request)(profile=request.profile)
     parts = [time.strftime("%Y-%m-%d"), *([] if track.name == "circuits" else [track.name]), what]
     if request != plain or settings:

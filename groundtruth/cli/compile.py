@@ -18,7 +18,7 @@ def compile(
     causal: bool | None = None,
     inputs: Path | None = None,
     check_limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
-    out: Annotated[Path | None, Parameter(help="Write the model and its proven circuits to this folder.")] = None,
+    out: Path | None = None,
     json: AsJson = False,
 ) -> None:
     """Compile a program, check it against itself on its whole domain, and prove its circuit.

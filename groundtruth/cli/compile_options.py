@@ -96,8 +96,19 @@ def read_inputs(path: Path, vocab: Sequence[Any] | None) -> list[list[Any]]:
             f"--inputs {path} holds no input. Write one a line, its tokens separated by spaces or commas."
         )
     words = list(dict.fromkeys(word for row in rows for word in row))
-    known = {str(token): token for token in (vocab if vocab is not None else _tokens(words))}
-    return [[known.get(word, word) for word in row] for row in rows]
+    tokens = vocab if vocab is not None else _tokens(words)
+    return [_find_tokens(row, tokens) for row in rows]
+
+
+def read_tokens(text: str, vocab: Sequence[Any]) -> list[Any]:
+    """Read an input: tokens of a vocabulary, separated by spaces or commas."""
+    return _find_tokens(_words(text), vocab)
+
+
+def _find_tokens(words: Sequence[str], vocab: Sequence[Any]) -> list[Any]:
+    """Find the tokens that words stand for; a word that is no token stays, and the model refuses it by name."""
+    known = {str(token): token for token in vocab}
+    return [known.get(word, word) for word in words]
 
 
 def split_tokens(text: str) -> tuple[Any, ...]:
@@ -113,6 +124,7 @@ def _tokens(words: Sequence[str]) -> tuple[Any, ...]:
     """Words as numbers if all of them are, as booleans likewise, else as they are."""
     if set(words) <= {"True", "False"} and words:
         return tuple(word == "True" for word in words)
+    # Whole numbers first: a program that counts gives 3 and not 3.0.
     for kind in (int, float):
         try:
             return tuple(map(kind, words))

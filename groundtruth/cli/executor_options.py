@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import Parameter
 
-from groundtruth.cli.options import ExecutorName, Jobs, SlurmOptions, slurm_options
+from groundtruth.cli.options import ExecutorName, Jobs, SlurmOptions, read_slurm_options
 
 if TYPE_CHECKING:
     from groundtruth.executors import Executor
@@ -43,7 +43,7 @@ class ExecutorOptions:
         """
         from groundtruth.executors import choose_executor
 
-        where: dict[str, Any] = {"address": self.address, "folder": folder, "options": slurm_options(self.slurm)}
+        where: dict[str, Any] = {"address": self.address, "folder": folder, "options": read_slurm_options(self.slurm)}
         return choose_executor(self.executor, jobs=self.jobs, **where)
 
 

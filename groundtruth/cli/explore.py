@@ -1,10 +1,13 @@
 """The command that writes pages which run models in the browser."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+
+from groundtruth.cli.options import require_writable
 
 CIRCUIT_FILES = (".json", ".pt")
 """Suffixes of MIB's circuit files."""
@@ -40,7 +43,6 @@ def explore(
         task: Task of that model, such as ioi or ioi:s1_io_flip; by default the first that a learned model can do.
         top: Best parts of a ranking that are drawn at first; the page has other sizes too.
     """
-    from groundtruth.cli.options import require_writable
     from groundtruth.explorer.rankings_data import DEFAULT_METHODS
 
     if out is not None:
@@ -48,6 +50,7 @@ def explore(
     if models is not None:
         _write_circuit(names, models, task, top, out=out, site=site, export=export)
         return
+    # A circuit file without its model would be looked up as the name of a compiled one.
     _refuse_without_model(names, task, top)
     if export is not None:
         _write_graph(names, out, site)
@@ -61,12 +64,9 @@ def explore(
 
 
 def _write_page(names: tuple[str, ...], methods: list[str] | tuple[str, ...], out: Path | None) -> None:
-
     from groundtruth.errors import DomainError
     from groundtruth.explorer.page_file import model_page
-    from groundtruth.files import write_whole
     from groundtruth.report.progress import working
-    from groundtruth.report.terminal import echo_written
     from groundtruth.specs import find_model
 
     if len(names) != 1:
@@ -74,14 +74,10 @@ def _write_page(names: tuple[str, ...], methods: list[str] | tuple[str, ...], ou
     model = find_model(names[0])
     with working(f"writing the page of {model.name}"):
         content = model_page(model, methods).encode()
-    path = out or Path(f"{model.name}.html")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
-    echo_written(path, f"{len(content) / 1000:,.0f} kB; open it in a browser")
+    _write_page_file(content, out or Path(f"{model.name}.html"))
 
 
 def _write_site(names: tuple[str, ...], methods: list[str] | tuple[str, ...], out: Path | None, site: Path) -> None:
-    from groundtruth.cli.options import require_writable
     from groundtruth.errors import DomainError
     from groundtruth.explorer.site_files import write_site
     from groundtruth.report.progress import count_up
@@ -96,12 +92,9 @@ def _write_site(names: tuple[str, ...], methods: list[str] | tuple[str, ...], ou
 
 
 def _write_graph(names: tuple[str, ...], out: Path | None, site: Path | None) -> None:
-
     from groundtruth.errors import DomainError
     from groundtruth.explorer.attribution_graph import attribution_graph
-    from groundtruth.files import to_json, write_whole
     from groundtruth.report.progress import working
-    from groundtruth.report.terminal import echo_written
     from groundtruth.specs import find_compiled
 
     if len(names) != 1 or site is not None:
@@ -109,11 +102,28 @@ def _write_graph(names: tuple[str, ...], out: Path | None, site: Path | None) ->
     model = find_compiled(names[0], "an attribution graph")
     with working(f"cutting the edges of {model.name}"):
         graph = attribution_graph(model)
-    path = out or Path(f"{model.name}.json")
+    _write_graph_files(graph, out or Path(f"{model.name}.json"))
+
+
+def _write_graph_files(graph: Mapping[str, Any], path: Path) -> None:
+    """Write an attribution graph with the metadata that its viewers look for beside it, and say so."""
+    from groundtruth.files import to_json, write_whole
+    from groundtruth.report.terminal import echo_written
+
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, to_json(graph))
     write_whole(path.parent / "graph-metadata.json", to_json({"graphs": [graph["metadata"]]}))
     echo_written(path, f"{len(graph['nodes'])} nodes, {len(graph['links'])} links, graph-metadata.json beside it")
+
+
+def _write_page_file(content: bytes, path: Path) -> None:
+    """Write a page, and say how large it is."""
+    from groundtruth.files import write_whole
+    from groundtruth.report.terminal import echo_written
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+    echo_written(path, f"{len(content) / 1000:,.0f} kB; open it in a browser")
 
 
 def _write_circuit(
@@ -129,9 +139,7 @@ def _write_circuit(
     from groundtruth.errors import DomainError
     from groundtruth.explorer.circuit_page import circuit_graph, circuit_page
     from groundtruth.explorer.language_circuit import LanguageCircuit
-    from groundtruth.files import to_json, write_whole
     from groundtruth.report.progress import count_up
-    from groundtruth.report.terminal import echo_written
 
     if len(names) != 1 or Path(names[0]).suffix not in CIRCUIT_FILES or site is not None:
         raise DomainError(
@@ -140,17 +148,13 @@ def _write_circuit(
         )
     with count_up(f"measuring circuits of {model}") as report:
         circuit = LanguageCircuit.read(Path(names[0]), model, about=task, top=top, report=report)
-        graph = circuit_graph(circuit) if export is not None else None
-        content = circuit_page(circuit).encode() if graph is None else to_json(graph)
+        graph = None if export is None else circuit_graph(circuit)
+        content = b"" if export is not None else circuit_page(circuit).encode()
     name = f"{Path(names[0]).stem}-{circuit.about.replace(':', '-')}"
-    path = out or Path(f"{name}.html" if graph is None else f"{name}.graph.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
-    if graph is None:
-        echo_written(path, f"{len(content) / 1000:,.0f} kB; open it in a browser")
-        return
-    write_whole(path.parent / "graph-metadata.json", to_json({"graphs": [graph["metadata"]]}))
-    echo_written(path, f"{len(graph['nodes'])} nodes, {len(graph['links'])} links, graph-metadata.json beside it")
+    if graph is not None:
+        _write_graph_files(graph, out or Path(f"{name}.graph.json"))
+    else:
+        _write_page_file(content, out or Path(f"{name}.html"))
 
 
 def _refuse_without_model(names: tuple[str, ...], task: str | None, top: int | None) -> None:

@@ -66,11 +66,12 @@ def generate(
     ranges = {"depth": depth, "heads": heads, "vocab": vocab, "length": length}
     given = {name: text for name, text in ranges.items() if text is not None}
     _require_one_purpose(out, seed, seal, reveal, is_default=n is None and not given, trained=trained)
+    # Only now: whether --n was given at all decides above whether --reveal refuses it.
     n = n if n is not None else N_TRAINED if trained else N
     if seal is not None:
         _write_seal(n, _bounds(given, trained=trained), seal, json=json)
         return
-    n, bounds, number = _opened(reveal) if reveal else (n, _bounds(given, trained=trained), seed or 0)
+    n, bounds, number = _read_secret(reveal) if reveal else (n, _bounds(given, trained=trained), seed or 0)
     suite = generate_suite(
         n,
         out or Path(),
@@ -138,7 +139,7 @@ def _write_seal(n: int, bounds: "Bounds", path: Path, *, json: bool) -> None:
     )
 
 
-def _opened(path: Path) -> "tuple[int, Bounds, int]":
+def _read_secret(path: Path) -> "tuple[int, Bounds, int]":
     from groundtruth.generated.seal import open_seal
 
     seal = open_seal(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cyclopts import App
 
-from groundtruth.cli.options import AsJson, CellTimeout, Jobs, Seed, print_json
+from groundtruth.cli.options import AsJson, CellTimeout, Jobs, Seed, print_json, require_writable
 
 FAILED = 1
 
@@ -26,7 +26,6 @@ def build(folder: Path, /, *, out: Path) -> None:
     """
     from rich.text import Text
 
-    from groundtruth.cli.options import require_writable
     from groundtruth.errors import ArtifactError
     from groundtruth.report.notation import plural
     from groundtruth.report.progress import working
@@ -37,6 +36,7 @@ def build(folder: Path, /, *, out: Path) -> None:
     require_writable(out)
     if not folder.is_dir():
         raise ArtifactError(f"{folder} is no folder. Name one that holds result files of bench or score.")
+    # A site that was built before may lie in the folder: its own files are no bundles.
     inside = out.resolve()
     files = [path for path in result_files(folder) if not path.resolve().is_relative_to(inside)]
     if not files:

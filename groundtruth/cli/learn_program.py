@@ -1,5 +1,6 @@
 """The command that learns a program by gradient descent and writes it as a Python file."""
 
+import inspect
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -87,19 +88,10 @@ def learn_program(
         echo(f"groundtruth compile {out}:{name}")
 
 
-_USUAL = {
-    "length": None,
-    "vocab": None,
-    "layers": 1,
-    "lookups": 2,
-    "counts": 2,
-    "tables": 2,
-    "steps": 600,
-    "attempts": 8,
-}
-
-
 def _command(task: str, asked: dict[str, int | str | None], seed: int) -> str:
-    """The command line that learns the program again: what is not usual, and the seed."""
-    options = [f" --{name} {shlex.quote(str(value))}" for name, value in asked.items() if value != _USUAL[name]]
+    """Write the command line that learns the program again: options that differ from their defaults, and the seed."""
+    defaults = inspect.signature(learn_program).parameters
+    options = [
+        f" --{name} {shlex.quote(str(value))}" for name, value in asked.items() if value != defaults[name].default
+    ]
     return f"groundtruth learn-program {task}{''.join(options)} --seed {seed}"

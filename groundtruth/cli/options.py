@@ -34,13 +34,12 @@ DeviceName = Annotated[Literal["cpu", "cuda", "mps", "auto"] | str, CHOICE]
 
 ExecutorName = Annotated[Literal["serial", "processes", "ray", "submitit"] | str, CHOICE]
 
-AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for machines.")]
+AsJson = Annotated[bool, Parameter(name="--json")]
 Parameters = Annotated[list[str] | None, Parameter(name="--set", negative=())]
 SlurmOptions = Annotated[list[str] | None, Parameter(name="--slurm", negative=())]
-Jobs = Annotated[int | None, Parameter(help="Processes; by default one a CPU.", validator=Number(gte=1))]
+Jobs = Annotated[int | None, Parameter(validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(validator=Number(gte=0, lt=2**32))]
 CellTimeout = Annotated[float | None, Parameter(validator=Number(gt=0))]
-Names = Annotated[str | None, Parameter(help="Names, separated by commas.")]
 
 
 def split(text: str | None, option: str = "", *, empty: bool = False) -> list[str] | None:
@@ -80,6 +79,7 @@ def require_writable(folder: Path, option: str = "--out") -> None:
     Raises:
         DomainError: If it is a file, below one, or not to be written to, or is named as one of the files that we write.
     """
+    # The folder is made only once there is something to write, so that its nearest parent that is there is asked.
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     like_a_file = existing != folder and folder.suffix in _WRITTEN
     if like_a_file or not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
@@ -91,7 +91,7 @@ def require_writable(folder: Path, option: str = "--out") -> None:
         raise DomainError(f"{option} {folder}: {existing} {problem}. Name a folder that can be made or written to.")
 
 
-def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, Any]) -> dict[str, Any]:
+def read_parameters(texts: Sequence[str] | None, method: str, known: Mapping[str, Any]) -> dict[str, Any]:
     """Hyper-parameters written as ``name=value``, each of the kind of its default.
 
     Args:
@@ -112,11 +112,11 @@ def parameters_in(texts: Sequence[str] | None, method: str, known: Mapping[str, 
             problem = "is set twice" if equals else "has no value"
             raise MethodError(f"--set {text}: {name!r} {problem}. Write --set name=value, once for each parameter.")
         check_names(method, [name], known)
-        found[name] = _as(known[name], value, text)
+        found[name] = _read_value(known[name], value, text)
     return found
 
 
-def _as(default: Any, value: str, text: str) -> Any:
+def _read_value(default: Any, value: str, text: str) -> Any:
     """A value of the kind of a default: a number, true or false, none, or a word."""
     from mib.errors import MethodError
 
@@ -125,14 +125,16 @@ def _as(default: Any, value: str, text: str) -> Any:
     except (ValueError, SyntaxError):
         read = value
     kinds = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}.get(type(default), ())
+    # A word stays as it is written, also where it looks like a number.
     if str in kinds:
         return value
+    # In Python a bool is an int: `steps=true` must not run one step.
     if kinds and (not isinstance(read, kinds) or (isinstance(read, bool) and bool not in kinds)):
         raise MethodError(f"--set {text}: expected a value like its default, {default!r}.")
     return float(read) if isinstance(default, float) else read
 
 
-def slurm_options(texts: Sequence[str] | None) -> dict[str, Any]:
+def read_slurm_options(texts: Sequence[str] | None) -> dict[str, Any]:
     """Options of submitit written as ``name=value``; numbers are read as such.
 
     Raises:
@@ -145,11 +147,12 @@ def slurm_options(texts: Sequence[str] | None) -> dict[str, Any]:
             from groundtruth.errors import ExecutorError
 
             raise ExecutorError(f"--slurm {text}: write name=value, such as slurm_partition=gpu or timeout_min=60.")
+        # Slurm's words, such as a partition named 4g, stay words: only what is all digits is a number.
         found[name] = int(value) if value.isdecimal() else value
     return found
 
 
-def memory_in(text: str | None) -> int:
+def read_memory(text: str | None) -> int:
     """Bytes: a number, with KiB, MiB or GiB after it for so many of these; ``None``: 2 GiB.
 
     Raises:
@@ -181,7 +184,7 @@ def require_level(level: str) -> Any:
     return level
 
 
-def flat(names: Sequence[str]) -> list[str]:
+def split_all(names: Sequence[str]) -> list[str]:
     """Names given as several arguments, separated by commas, or both."""
     return [name for text in names for name in split(text) or ()]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from groundtruth.cli.options import AsJson, Seed, flat, print_json
+from groundtruth.cli.options import AsJson, Seed, print_json, require_writable, split_all
 
 
 def pitfalls(*names: str, seed: Seed = 0, explore: bool = False, out: Path | None = None, json: AsJson = False) -> int:
@@ -28,7 +28,7 @@ def pitfalls(*names: str, seed: Seed = 0, explore: bool = False, out: Path | Non
     if out is not None and not explore:
         raise GroundTruthError(f"--out {out}: only stories are written to a folder. Add --explore.")
     folder = _story_folder(out) if explore else None
-    wanted = [get(name) for name in flat(names) or known()]
+    wanted = [get(name) for name in split_all(names) or known()]
     outcomes = list(tracked("falling", (pitfall.run(seed=seed) for pitfall in wanted), total=len(wanted)))
     if json:
         print_json([pitfall_data(outcome) for outcome in outcomes])
@@ -46,8 +46,6 @@ def pitfalls(*names: str, seed: Seed = 0, explore: bool = False, out: Path | Non
 
 
 def _story_folder(out: Path | None) -> Path:
-    from groundtruth.cli.options import require_writable
-
     folder = out or Path("pitfalls")
     require_writable(folder)
     return folder

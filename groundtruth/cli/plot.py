@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from groundtruth.cli.options import Names, split
+from groundtruth.cli.options import require_writable, split
 
 SUFFIXES = (".svg", ".png", ".pdf")
 
@@ -12,8 +12,8 @@ def plot(
     /,
     *,
     out: Path,
-    figures: Names = None,
-    methods: Names = None,
+    figures: str | None = None,
+    methods: str | None = None,
     ablation: str | None = None,
 ) -> None:
     """Draw a result of bench or score for a paper, and write what is drawn as CSV beside it.
@@ -29,7 +29,6 @@ def plot(
         methods: Which methods are drawn as lines and points; by default the best seven, the oracle and random.
         ablation: Under which ablation; by default the first of the result.
     """
-    from groundtruth.cli.options import require_writable
     from groundtruth.errors import DomainError
     from groundtruth.files import write_whole
     from groundtruth.report.csv_file import csv_text

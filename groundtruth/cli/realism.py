@@ -1,5 +1,7 @@
 """The command that says how like trained networks models are."""
 
+from dataclasses import asdict
+
 from groundtruth.cli.options import AsJson, Seed, print_json, split
 
 DEFAULT = "reverse,reverse@rotated,reverse@soft,reverse@distractors,reverse@redundancy,reverse@all"
@@ -23,8 +25,6 @@ def realism(
         wide: Keep every column, however long the lines become.
         json: Print JSON.
     """
-    from dataclasses import asdict
-
     import torch
 
     from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator

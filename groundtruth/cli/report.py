@@ -6,6 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from groundtruth.cli.options import require_writable
+
 PagePath = Annotated[Path | None, Parameter(name=("--out", "--html"))]
 
 
@@ -18,11 +20,10 @@ def report(result: Path, /, *, html: PagePath = None, explorer: str | None = Non
 
     Args:
         result: A .json file that `groundtruth bench` or `groundtruth score` wrote.
-        html: Where to write the page; by default beside the result. --html is the same.
+        html: File of the page; by default beside the result. --html is the same.
         explorer: A folder that `groundtruth explore --site` wrote, or its address on the web: each wrong edge is linked
             to its model's page there, with the edge cut on a pair of inputs where that changes the output.
     """
-    from groundtruth.cli.options import require_writable
     from groundtruth.errors import ArtifactError, GroundTruthError
     from groundtruth.files import write_whole
     from groundtruth.report.progress import working
@@ -75,4 +76,5 @@ def _find_explorer(explorer: str, folder: Path) -> tuple[str, set[str] | None]:
         raise DomainError(
             f"--explorer {explorer}: there is no {INDEX}. Write the pages first: groundtruth explore --site {explorer}"
         )
+    # Relative to the page, so that both folders can be moved or served together.
     return Path(os.path.relpath(explorer, folder)).as_posix(), {page.stem for page in Path(explorer).glob("*.html")}

@@ -14,7 +14,7 @@ from groundtruth.cli.benchmark_run import (
     publish_result,
     run_request,
 )
-from groundtruth.cli.options import Parameters, parameters_in, require_writable, split
+from groundtruth.cli.options import Parameters, read_parameters, require_writable, split
 
 if TYPE_CHECKING:
     from groundtruth.bench import Result
@@ -58,7 +58,7 @@ def score(
     if scores is not None:
         require_writable(scores, "--scores")
     thresholds = parse_thresholds(fail_under, track.tables.thresholds)
-    parameters = parameters_in(set, method, track.methods.parameters(method, level))
+    parameters = read_parameters(set, method, track.methods.parameters(method, level))
     others = track.methods.compared(level) if against is None else split(against, "--against", empty=True) or []
     request = asked.request(
         [method, *(name for name in others if name != method)],

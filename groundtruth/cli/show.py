@@ -40,6 +40,7 @@ def show(
             undecided; which these are depends on the machine.
         json: Print JSON, for machines.
     """
+    from groundtruth.cli.compile_options import read_tokens
     from groundtruth.report.progress import working
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.model_view import model_data, model_view
@@ -48,14 +49,8 @@ def show(
     with working(f"proving the circuit of {name}"):  # a stored one is read; of a program it is proven now
         model = find_model(name)
         circuit = model.circuit(ablation=ablation, lengths=lengths, budget=budget, budget_seconds=budget_seconds)
-    tokens = None if input is None else tokens_of(model.domain.vocab, input)
+    tokens = None if input is None else read_tokens(input, model.domain.vocab)
     if json:
         print_json(model_data(model, circuit, tokens, variables=variables))
     else:
         echo(model_view(model, circuit, tokens, every_edge=edges, source=source, variables=variables))
-
-
-def tokens_of(vocab: tuple[object, ...], text: str) -> list[object]:
-    """Read tokens separated by spaces or commas; what is no token stays text and is refused later."""
-    known = {str(token): token for token in vocab}
-    return [known.get(word, word) for word in text.replace(",", " ").split()]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from groundtruth.cli.executor_options import ExecutorOptions
 from groundtruth.cli.options import (
@@ -15,9 +15,9 @@ from groundtruth.cli.options import (
     OptionalAblation,
     Parameters,
     Seed,
-    memory_in,
-    parameters_in,
     print_json,
+    read_memory,
+    read_parameters,
     require_level,
     split,
 )
@@ -48,8 +48,8 @@ def submit(
     level: LevelName = "edge",
     ablation: OptionalAblation = None,
     set: Parameters = None,
-    layers: Annotated[str | None, Parameter(help="Featurizers: only these layers, such as 0,4,8.")] = None,
-    heads: Annotated[str | None, Parameter(help="Featurizers of ioi: layer.head, such as 7.3,8.6.")] = None,
+    layers: str | None = None,
+    heads: str | None = None,
     n: int = 100,
     seed: Seed = 0,
     data: str | None = None,
@@ -76,8 +76,8 @@ def submit(
         level: Parts that a circuit method scores: edge, node or neuron.
         ablation: Kind of ablation of cut edges: resample (the default), zero, mean, mean-positional. Circuits only.
         set: A hyper-parameter of the method, as name=value; more than once for several.
-        layers: Featurizers: only these layers, separated by commas.
-        heads: Featurizers of ioi: layer.head, separated by commas; by default GPT-2's S-inhibition heads.
+        layers: Featurizers: only these layers, such as 0,4,8.
+        heads: Featurizers of ioi: layer.head, such as 7.3,8.6; by default GPT-2's S-inhibition heads.
         n: How many pairs a task has.
         seed: Chooses the pairs and seeds the method.
         data: hub for MIB's data sets, or a folder with a folder for each task; by default synthetic.
@@ -103,13 +103,15 @@ def submit(
     setup = Setup(
         out=out, models=parse_models(split(models, "--models") or []), method=found.name, n=n, seed=seed, data=data,
         right_on=right_on, ablation=check_ablation(ablation or "resample"), answer_prefix=answer_prefix,
-        parameters=parameters_in(set, method, found.parameters), memory=memory_in(memory), device=device, dtype=dtype,
+        parameters=read_parameters(set, method, found.parameters), memory=read_memory(memory), device=device,
+        dtype=dtype,
     )  # fmt: skip
     plan = found.plan(task_names, setup)
     cells = [outcome.cell for outcome in plan.skipped] + [job.cell for job in plan.jobs]
     executor = where.choose_executor(out / ".jobs")
     outcomes = make_submission(found, plan, executor=executor, timeout=cell_timeout)
     made = list(tracked("submitting", outcomes, total=len(cells)))
+    # Outcomes come as they are finished; the table has the order of the plan.
     _tell(sorted(made, key=lambda outcome: cells.index(outcome.cell)), out, json)
     return FAILED if any(outcome.state == "failed" for outcome in made) else 0
 

@@ -1,9 +1,6 @@
 """The command that lists the tasks of language models."""
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from groundtruth.cli.options import AsJson, Seed, print_json
 
@@ -16,7 +13,7 @@ def tasks(
     split: str = "train",
     seed: Seed = 0,
     data: str | None = None,
-    out: Annotated[Path | None, Parameter(help="Write n generated records to this folder.")] = None,
+    out: Path | None = None,
     json: AsJson = False,
 ) -> None:
     """List the tasks for language models, or show some prompts of one with their counterfactuals.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from groundtruth.cli.executor_options import EXECUTOR_OPTIONS, ExecutorOptions
-from groundtruth.cli.options import AsJson, CellTimeout, flat, print_json
+from groundtruth.cli.options import AsJson, CellTimeout, print_json, split_all
 
 
 def verify(
@@ -28,7 +28,7 @@ def verify(
     from groundtruth.store.catalog import every_shipped, stored
     from groundtruth.verification.verify_many import verify_many
 
-    wanted = flat(names)
+    wanted = split_all(names)
     for name in wanted:
         if stored(name) is None and not Path(name).is_dir():
             load(name)  # an unknown name is bad input, not a failed proof

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from groundtruth.cli.options import AsJson, Parameters, Seed, parameters_in, print_json
+from groundtruth.cli.options import AsJson, Parameters, Seed, print_json, read_parameters
 
 if TYPE_CHECKING:
     from groundtruth.evaluation.variables.variable_diagnosis import VariableDiagnosis
@@ -80,7 +80,7 @@ def _print_edges(method: str, model: str, given: Parameters, asked: dict[str, An
     from groundtruth.specs import find_model
 
     found = CIRCUITS.methods.find(method)
-    parameters = parameters_in(given, method, CIRCUITS.methods.parameters(method))
+    parameters = read_parameters(given, method, CIRCUITS.methods.parameters(method))
     with working(f"looking at {method} on {model}"):
         result = diagnose(found, find_model(model), parameters=parameters, **asked)
     if json:
@@ -95,14 +95,14 @@ def _print_variable(method: str, place: str, given: Parameters, seed: int, *, wi
     from groundtruth.report.views.variable_diagnosis_view import variable_diagnosis_data, variable_diagnosis_view
 
     with working(f"looking at {method} on {place}"):
-        result = _diagnosed(method, place, given, seed)
+        result = _diagnose_variable(method, place, given, seed)
     if json:
         print_json(variable_diagnosis_data(result))
     else:
         echo(variable_diagnosis_view(result, wide=wide))
 
 
-def _diagnosed(method: str, place: str, given: Parameters, seed: int) -> "VariableDiagnosis":
+def _diagnose_variable(method: str, place: str, given: Parameters, seed: int) -> "VariableDiagnosis":
     """Run a featurizer on MODEL:VARIABLE@SITE.
 
     The data type is that of score: float64, in which rotated weights lose no digits.
@@ -117,6 +117,6 @@ def _diagnosed(method: str, place: str, given: Parameters, seed: int) -> "Variab
     model, _, rest = place.rpartition(":")
     variable, _, site = rest.partition("@")
     found = VARIABLES.methods.find(method)
-    parameters = parameters_in(given, method, VARIABLES.methods.parameters(method))
+    parameters = read_parameters(given, method, VARIABLES.methods.parameters(method))
     evaluator = VariableEvaluator.of(find_model(model), variable, site, controls=False, seed=seed, dtype=torch.float64)
     return diagnose_variable(found, evaluator, parameters)

@@ -12,7 +12,7 @@ import torch
 
 import mib
 from groundtruth.cli.main import app
-from groundtruth.cli.options import parameters_in
+from groundtruth.cli.options import read_parameters
 from groundtruth.evaluation.language_models import is_language_model
 from mib.engine.row_batches import Widths, bytes_of_a_row
 from mib.leaderboard.formats.circuit_folders import CELLS
@@ -104,7 +104,7 @@ def test_a_row_s_command_and_its_code_are_of_one_mind(command: str, row: str) ->
     assert arguments.get("level", "edge") == (level[1] if level else "edge")
     assert (arguments.get("ablation") or "resample") == (ablation[1] if ablation else "resample")
     known = mib.localization.get(method).parameters
-    asked = {**known, **parameters_in(arguments.get("set"), method, known)}
+    asked = {**known, **read_parameters(arguments.get("set"), method, known)}
     given = dict(re.findall(r'(\w+)="?([\w-]+)', row))
     own = {"ablation", "level", "selection"}
     assert {name: str(asked[name]) for name in given if name not in own} == {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundtruth.cli import main
-from groundtruth.cli.options import memory_in, parameters_in
+from groundtruth.cli.options import read_memory, read_parameters
 from tests.mib.leaderboard.submissions.checkpoints_of_tasks import stand_in
 
 METHOD = """
@@ -91,13 +91,13 @@ def test_featurizers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_parameters_are_of_the_kind_of_their_defaults(texts: list[str] | None, found: dict[str, object]) -> None:
     known = {"steps": 5, "share": 0.5, "confident": True, "kind": "all", "limit": None}
-    got = parameters_in(texts, "mine", known)
+    got = read_parameters(texts, "mine", known)
     assert got == found and [type(value) for value in got.values()] == [type(value) for value in found.values()]
 
 
 @pytest.mark.parametrize(("text", "size"), [(None, 2**31), ("1.5GiB", 3 * 2**29), ("64 KiB", 2**16), ("4096", 4096)])
 def test_memory_is_bytes_or_so_many_of_their_powers(text: str | None, size: int) -> None:
-    assert memory_in(text) == size
+    assert read_memory(text) == size
 
 
 @pytest.mark.parametrize(
