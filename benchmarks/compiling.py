@@ -159,8 +159,8 @@ def measure(case: Case) -> Timing:
     )
 
 
-def missed(case: Case, timing: Timing) -> bool:
-    """Whether a target is missed."""
+def misses_target(case: Case, timing: Timing) -> bool:
+    """Tell whether a case is slower than its targets."""
     return timing.faster < case.target or (timing.faster_checked or 0) < (case.target_checked or 0)
 
 
@@ -198,7 +198,7 @@ def main() -> int:
         with console.status(case.name):
             timing = measure(case)
         table.add_row(*row(case, timing))
-        behind += [case.name] if missed(case, timing) else []
+        behind += [case.name] if misses_target(case, timing) else []
     console.print(table)
     console.print(f"missed: {', '.join(behind)}" if behind else "every target is met")
     return 1 if behind else 0

@@ -38,7 +38,6 @@ from mib.featurization import FeaturizationTask, Site, Split
 
 LIMITS = {"score 10,000 pairs": 2.0, "das, rank 4, 1,000 pairs": 10.0}
 
-
 INSTALL = "Make an environment for it: pip install pyvene, and name its bin/python."
 
 SHAPE = Shape(prompts=320)

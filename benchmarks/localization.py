@@ -18,9 +18,7 @@ docs/cost-of-localization.md shows what came out of
 import argparse
 import json
 import platform
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
@@ -29,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from reference_run import run_reference
+from reference_run import run_reference, time_in_units
 from rich.console import Console
 from rich.table import Table
 
@@ -150,21 +148,7 @@ def curves_apart(task: mib.LocalizationTask, theirs: dict[str, Any]) -> str:
 
 def timed(work: Work, unit: Work, repeats: int) -> Timing:
     """Time some work, after one run to warm up; each repeat is compared with the unit timed just before it."""
-    work()
-    units: list[float] = []
-    times: list[float] = []
-    for _ in range(repeats):
-        one = statistics.median(clock(unit) for _ in range(5))
-        times.append(clock(work))
-        units.append(times[-1] / one)
-    return Timing(statistics.median(units), statistics.median(times))
-
-
-def clock(work: Work) -> float:
-    """Seconds of CPU time that some work takes."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
+    return Timing(*time_in_units(work, unit, repeats))
 
 
 def forward(plain: Any, task: mib.LocalizationTask) -> Work:

@@ -187,7 +187,6 @@ def main() -> None:
         for method in ("eap", "eap-ig-activations"):
             for memory in (192 * MIB, 12 * MIB):
                 got = measured(shape, method, memory, "float32")
-
                 sizes = f"{shape.layers} x {shape.heads} x {shape.d_head}"
                 table.add_row(
                     sizes, method, "streaming" if got.streaming else "in memory", str(got.rows), f"{got.law / MIB:.1f}",

@@ -12,9 +12,9 @@ Run it with `python benchmarks/relp.py`. Two measurements:
 import argparse
 import dataclasses
 import math
-import statistics
 import warnings
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any, cast
 
 import numpy as np
@@ -54,7 +54,7 @@ def main() -> None:
     for kind, names in WITH_TRUTH.items():
         rows = [auroc_with_and_without(name) for name in names]
         cells = [
-            f"{_mean(row[method][0] for row in rows):9.2f}{_mean(row[method][1] for row in rows):7.2f}"
+            f"{fmean(row[method][0] for row in rows):9.2f}{fmean(row[method][1] for row in rows):7.2f}"
             for method in METHODS
         ]
         print(f"{f'{kind} ({len(names)})':36}" + "".join(cells), flush=True)
@@ -62,7 +62,7 @@ def main() -> None:
     tables = [[agreement_with_cuts(task) for task in tasks_of(name)] for name in LANGUAGE_MODELS]
     for which, title in enumerate(("as it ships", "fine-tuned")):
         for part in (*INTO, "nodes"):
-            cells = [f"{_mean(table[which][part][method] for table in tables):16.2f}" for method in METHODS]
+            cells = [f"{fmean(table[which][part][method] for table in tables):16.2f}" for method in METHODS]
             print(f"{f'{title}: {part}':36}" + "".join(cells))
 
 
@@ -142,10 +142,6 @@ def _spearman(estimated: NDArray[np.float64], exact: NDArray[np.float64]) -> flo
     """Rank correlation of sizes; 0 for estimates that are all alike."""
     correlation = cast(float, spearmanr(np.abs(estimated), np.abs(exact))[0])
     return 0.0 if math.isnan(correlation) else correlation
-
-
-def _mean(values: Any) -> float:
-    return statistics.fmean(values)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,10 @@ def run_cell_job(packed: str, job: str) -> str:
         _require_same_grounds(cell, given["grounds"], parcel)
     outcome = run_cell(cell)
     if isinstance(outcome, Failed):
+        # The user reads it on the driver, where a path of this machine names nothing.
         outcome = Failed(parcel.there(outcome.error))
     elif isinstance(outcome, CircuitScores | VariableScores):
+        # Two drivers that ask for the same cell must get the same outcome, wherever its file was unpacked.
         model = asked.model if outcome.model == cell.model else outcome.model
         task = asked.task if outcome.task == cell.task else outcome.task
         outcome = replace(outcome, method=asked.method, model=model, task=task)

@@ -81,6 +81,7 @@ def model_sha256(name: str) -> str:
     digest = hashlib.sha256()
     if folder.is_dir():
         for path in sorted(folder.glob("model.*")) + sorted(folder.glob("truth.json")):
+            # Separated, so that no two different sets of files run together into the same bytes.
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
     model = find_model(name)
@@ -109,6 +110,7 @@ def method_sha256(track: Track, method: str, level: Level) -> str:
 
 def registered_sha256(method: str, function: Callable[..., Any]) -> str:
     """Tell a registered method: by its name if it is ours, else by the sources of its package."""
+    # The evaluator's sources, which the key covers too, import all of ours.
     if function.__module__.startswith("mib."):
         return method
     module = sys.modules.get(function.__module__)

@@ -90,6 +90,7 @@ def plan_cell(cell: Cell) -> CellPlan:
     except (MibError, DomainError) as error:
         return CellPlan(**where, note=str(error))
     pool = 2 * sizes.n * bytes_of_outputs(sizes.widths, sizes.graph, sizes.positions)
+    # Half of the memory is for what is kept between batches, the other half for a batch: as the engine divides it.
     cached = pool <= sizes.memory // 2
     row = bytes_of_a_row(sizes.widths, sizes.graph, sizes.positions, work="gradients")
     streaming = sizes.memory // 2 < row

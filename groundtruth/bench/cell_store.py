@@ -47,6 +47,7 @@ class CellStore:
 
     def put(self, key: str, outcome: Outcome) -> None:
         """Keep an outcome, whole or not at all."""
+        # A failure may be the machine's: memory that ran out, a network that was down.
         if isinstance(outcome, Failed):
             return
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ subnetwork probing as ACDC runs it (Conmy et al. 2023); UGS as in the code of Li
 (edge_pruning_unif.py)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CircuitChoice:
     """A choice of models and ablations.
 
@@ -108,28 +108,32 @@ def _spread(models: Sequence[Mapping[str, Any]], n: int) -> list[Mapping[str, An
     chosen: list[Mapping[str, Any]] = []
     for index, name in enumerate(sorted(families)):
         members = families[name]
+        # What is left, over the families that are left: a small family's spare places go to those after it.
         share = min(len(members), round((n - len(chosen)) / (len(families) - index)))
+        # The middles of as many equal parts: neither the smallest alone nor the largest, which take longest.
         chosen += [members[(2 * i + 1) * len(members) // (2 * share)] for i in range(share)]
     return chosen
 
 
+_SMOKE = CircuitChoice(ablations=("resample",), max_edges=62, n_models=7, n_pairs=64, max_sizes=17)
+
 CIRCUIT_PROFILES: Mapping[str, Profile] = {
     p.name: p
     for p in (
-        Profile("smoke", "a few small models, to see that all works", CircuitChoice(("resample",), 62, 7, 64, 17)),
+        Profile("smoke", "a few small models, to see that all works", _SMOKE),
         Profile(
             "default",
             "three models on the tiers that mislead, nine trained ones, and the learned one",
             CircuitChoice(
-                ("resample",),
-                150,
-                21,
-                64,
-                17,
-                ("ioi", "mcqa"),
-                16,
-                ("distractors", "redundancy", "cancelling", "votes", TRAINED),
-                ("hist", "contains_x", "follow_pointer_twice"),
+                ablations=("resample",),
+                max_edges=150,
+                n_models=21,
+                n_pairs=64,
+                max_sizes=17,
+                tasks=("ioi", "mcqa"),
+                n_language_model_pairs=16,
+                tiers=("distractors", "redundancy", "cancelling", "votes", TRAINED),
+                bases=("hist", "contains_x", "follow_pointer_twice"),
             ),
             too_slow=("acdc", "eap-optimal", "edge-pruning", "optimal-ablation", "subnetwork-probing", "ugs"),
             left_out=("cpr-gaming", "ensemble-hybrid", "ensemble-sequential", "logit-lens"),
@@ -139,12 +143,12 @@ CIRCUIT_PROFILES: Mapping[str, Profile] = {
             "every model under every ablation, at up to 129 sizes, masks trained for as long as published, and the "
             "learned one on all its tasks",
             CircuitChoice(
-                ("resample", "zero", "mean", "mean-positional"),
-                None,
-                None,
-                256,
-                129,
-                ("ioi", "mcqa", "arithmetic-addition", "arithmetic-subtraction", "greater-than"),
+                ablations=("resample", "zero", "mean", "mean-positional"),
+                max_edges=None,
+                n_models=None,
+                n_pairs=256,
+                max_sizes=129,
+                tasks=("ioi", "mcqa", "arithmetic-addition", "arithmetic-subtraction", "greater-than"),
             ),
             parameters=PUBLISHED_LENGTHS,
         ),
@@ -161,7 +165,7 @@ def circuit_subjects(profile: Profile, request: Request) -> list[Subject]:
     """
     choice: CircuitChoice = profile.choice
     ablations = [require_ablation(name) for name in (request.ablations or choice.ablations)]
-    compiled, language_models = _told_apart(choice, request)
+    compiled, language_models = _split_models(choice, request)
     common: dict[str, Any] = {"level": request.level, "max_sizes": choice.max_sizes}
     return [
         Subject(model, CircuitSetting(ablation, n_pairs=choice.n_pairs, **common))
@@ -172,8 +176,8 @@ def circuit_subjects(profile: Profile, request: Request) -> list[Subject]:
     ]
 
 
-def _told_apart(chosen: CircuitChoice, request: Request) -> tuple[list[str], list[tuple[str, str]]]:
-    """Compiled models; and language models, each with a task."""
+def _split_models(chosen: CircuitChoice, request: Request) -> tuple[list[str], list[tuple[str, str]]]:
+    """Split the models of a request into compiled ones, and language models with a task each."""
     models, tasks = request.named, request.tasks
     if request.tiers is not None and "default" not in models:
         first = require_tiers(request.tiers)[0]

@@ -85,6 +85,7 @@ def unpack(packed: str) -> Parcel:
         folder = root / str(number)
         for name, content in packed_files["files"].items():
             target = folder / name
+            # A name such as ../../x in a forged parcel would write anywhere on the worker.
             if not target.resolve().is_relative_to(folder.resolve()):
                 raise ValueError(f"a parcel with a file outside its folder: {name}")
             target.parent.mkdir(parents=True, exist_ok=True)

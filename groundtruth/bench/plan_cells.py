@@ -38,7 +38,7 @@ def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> li
         TaskError: If a task, variable or site of a language model is unknown.
     """
     profile = find_profile(track, request.profile)
-    names = _methods(track, profile, request)
+    names = _name_methods(track, profile, request)
     n_seeds = profile.seeds if request.resamples is None else request.resamples
     if n_seeds < 1:
         raise DomainError(f"resamples={n_seeds}: draw the examples once or more often.")
@@ -46,6 +46,7 @@ def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> li
         pick_device(request.device)
     if request.dtype is not None:
         dtype_of(request.dtype)
+    # After the names of methods, dtype and device: these are refused at once, while models may have to be compiled.
     subjects = track.subjects(profile, request)
     request.prompts.check(request.named, has_language_model=any(subject.task for subject in subjects))
     settings = {
@@ -79,8 +80,8 @@ def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> li
     return cells
 
 
-def _methods(track: Track, profile: Profile, request: Request) -> Sequence[str]:
-    """The names of the methods, each of them there."""
+def _name_methods(track: Track, profile: Profile, request: Request) -> Sequence[str]:
+    """Name the methods, and refuse one that is not there."""
     usual = [name for name in profile.methods or track.methods.names(request.level) if name not in profile.left_out]
     wanted = usual if request.methods is None else request.methods
     names = list(dict.fromkeys([*track.methods.always, *wanted]))

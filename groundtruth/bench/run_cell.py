@@ -28,11 +28,12 @@ def run_cell(cell: Cell) -> Outcome:
     except SystemExit as error:
         return Failed(f"the program of '{cell.model}' ends the process, with exit code {error.code}")
     except Exception as error:  # nor is one that is too large, or that a library gives up on
-        return Failed(_told(error, cell.method))
+        return Failed(_describe_error(error, cell.method))
     try:
-        _refuse(cell, evaluator.task)
+        _require_runnable(cell, evaluator.task)
         with guard_process():
-            scores = evaluator.score(_method(cell), dict(cell.parameters))
+            # A copy: a method that changes its parameters must not change the next cell's.
+            scores = evaluator.score(_choose_method(cell), dict(cell.parameters))
         # By what it was asked for: two files may have functions of one name.
         return replace(scores, method=cell.method)
     except _CannotRun as error:
@@ -45,21 +46,21 @@ def run_cell(cell: Cell) -> Outcome:
     except SystemExit as error:
         return Failed(f"it ends the process, with exit code {error.code}: a method returns scores or raises")
     except Exception as error:  # whatever a user's method raises is an outcome of it, not of the benchmark
-        return Failed(_told(error, cell.method))
+        return Failed(_describe_error(error, cell.method))
 
 
 class _CannotRun(Exception):
     pass
 
 
-def _method(cell: Cell) -> Any:
-    """A user's method, or the name of one of ours."""
+def _choose_method(cell: Cell) -> Any:
+    """Choose what the evaluator runs: a user's method, or the name of one of ours."""
     if cell.isolated:
         return IsolatedMethod(cell.method)
     return track_of(cell).methods.find(cell.method, cell.setting.level) if is_own_method(cell.method) else cell.method
 
 
-def _refuse(cell: Cell, task: Any) -> None:
+def _require_runnable(cell: Cell, task: Any) -> None:
     """Say why a registered method cannot run, before it is run."""
     if cell.method == ORACLE or cell.isolated or is_own_method(cell.method):
         return
@@ -69,16 +70,16 @@ def _refuse(cell: Cell, task: Any) -> None:
         raise _CannotRun(str(error)) from error
 
 
-def _told(error: BaseException, method: str) -> str:
-    """What was raised, and where."""
+def _describe_error(error: BaseException, method: str) -> str:
+    """Say what was raised, and where."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         lines = str(error).splitlines() or ["no more is known"]
-        return f"out of memory: {lines[0]} ({_place(error, method)})"
-    return f"{type(error).__name__}: {error} ({_place(error, method)})"
+        return f"out of memory: {lines[0]} ({_find_line(error, method)})"
+    return f"{type(error).__name__}: {error} ({_find_line(error, method)})"
 
 
-def _place(error: BaseException, method: str) -> str:
-    """Where it was raised: the innermost line of the user's own file, if it is one's, else the innermost of all."""
+def _find_line(error: BaseException, method: str) -> str:
+    """Find where it was raised: the innermost line of the user's own file if there is one, else of all."""
     frames = traceback.extract_tb(error.__traceback__)
     file = str(find_method_file(method)[0]) if is_own_method(method) else None
     frame = ([frame for frame in frames if frame.filename == file] or list(frames))[-1]

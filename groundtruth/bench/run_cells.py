@@ -45,6 +45,7 @@ def run_cells(
     """
     keyed = [(cell_key(cell), cell) for cell in cells]
     todo: list[Keyed] = []
+    # All known outcomes before the first run, so that a progress bar starts where the last run stopped.
     for key, cell in keyed:
         known = store.get(key)
         if known is None:
@@ -98,6 +99,7 @@ def _run_all(
 def _size(model: str) -> int:
     """Bytes of a stored model; 0 for any other compiled one, more than all of them for a language model."""
     if is_language_model(model):
+        # No size is read: a checkpoint may not be on this machine yet.
         return 2**40
     path = (stored(model) or Path(model)) / WEIGHTS
     return path.stat().st_size if path.is_file() else 0

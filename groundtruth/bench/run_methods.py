@@ -52,7 +52,7 @@ def run_methods(
         >>> result = groundtruth.bench(["eap", "exact"], ["hist", "reverse"], profile="smoke")
         >>> result.to_frame()
     """
-    named = {"methods": _listed(methods, "methods"), "models": _listed(models, "models")}
+    named = {"methods": _list_names(methods, "methods"), "models": _list_names(models, "models")}
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as nowhere:
         folder = Path(nowhere if out is None else out)
@@ -66,9 +66,10 @@ def run_methods(
     return result_of([(cell, found[cell]) for cell in cells], seconds=seconds, controls=controls, track=track)
 
 
-def _listed(names: Sequence[str] | str | None, what: str) -> list[str] | None:
+def _list_names(names: Sequence[str] | str | None, what: str) -> list[str] | None:
     if names is None or isinstance(names, str):
         return None if names is None else [names]
+    # A list of functions is the likeliest mistake, and would fail far from here.
     for name in names:
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - whoever calls may not type
             raise MethodError(

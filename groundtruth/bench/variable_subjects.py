@@ -124,7 +124,7 @@ def variable_subjects(profile: Profile, request: Request) -> list[Subject]:
         TaskError: If a task, variable or site of a language model is unknown.
     """
     choice: VariableChoice = profile.choice
-    compiled, language_models, few = _told_apart(choice, request.named, request.tasks)
+    compiled, language_models, few = _split_places(choice, request.named, request.tasks)
     return [Subject(model, VariableSetting(variable, site, choice.sizes)) for model, variable, site in compiled] + [
         Subject(model, VariableSetting(variable, site, choice.language_model_sizes, not few), task, quick=few)
         for model, task, variable, site in language_models
@@ -180,11 +180,12 @@ def _places_in(name: str) -> list[Place]:
     return found
 
 
-def _told_apart(
+def _split_places(
     chosen: VariableChoice, models: Sequence[str], tasks: Sequence[str] | None
 ) -> tuple[list[Place], list[LanguageModelPlace], bool]:
-    """Places of compiled models; of language models; and whether these are the few of the profile alone."""
+    """Find places of compiled models, of language models, and whether these are the few of the profile alone."""
     compiled: list[Place] = []
+    # A set that keeps its order: a place that is named twice runs once.
     language_models: dict[LanguageModelPlace, None] = {}
     named = False
     for name in models:

@@ -30,6 +30,7 @@ def language_model_needs(models: Iterable[str], *, memory: int, devices: Iterabl
         devices: Names of the devices that hold the models.
     """
     return Needs(
+        # A checkpoint is in memory twice while it is loaded: as read, and as the model that it goes into.
         memory=WORKER_MEMORY + 2 * max(map(_checkpoint_bytes, models), default=0) + memory,
         gpus=int(any(device.startswith("cuda") for device in devices)),
     )

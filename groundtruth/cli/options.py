@@ -158,10 +158,11 @@ def read_memory(text: str | None) -> int:
     Raises:
         TaskError: If it is none.
     """
+    from mib.engine.row_batches import MEMORY
     from mib.errors import TaskError
 
     if text is None:
-        return 2 * 2**30
+        return MEMORY
     units = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(|KiB|MiB|GiB)", text.strip())
     size = 0 if match is None else int(float(match[1]) * units[match[2]])

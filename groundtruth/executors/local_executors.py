@@ -72,6 +72,7 @@ class Processes:
         if timeout is None and not apart and (self.n == 1 or len(batches) <= 1):
             yield from Serial().run_batches(function, common, batches, needs=needs)
             return
+        # Closed in any case: a caller that stops early must not leave processes behind.
         run = run_batches(partial(function, common), batches, processes=self.n, timeout=timeout)
         with contextlib.closing(run) as outcomes:
             yield from outcomes

@@ -1,7 +1,7 @@
 """Jobs on any executor, with their results in the order of the jobs."""
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 from groundtruth.executors.executor import Executor, Function, Needs, Outcomes
 from groundtruth.workers import Lost, put_in_order
@@ -16,7 +16,7 @@ def run_ordered(
     needs: Needs,
     timeout: float | None = None,
     again: bool = False,
-) -> Generator[tuple[str, str | Lost], None, None]:
+) -> Outcomes:
     """Run jobs side by side, and yield their results in the order of the jobs. Closing the generator ends all workers.
 
     Args:

@@ -151,8 +151,9 @@ class _Pool:
         for worker in starting[len(self.todo) :]:
             self.workers.remove(worker)
             self._end(worker)
+        # Workers that start will each take a batch: no more are started than would find one.
         n_missing = min(self._room() - len(self.workers), len(self.todo) - len(starting))
-        self.workers += [self._started() for _ in range(n_missing)]
+        self.workers += [self._start_worker() for _ in range(n_missing)]
 
     def _room(self) -> int:
         """How many workers the cluster holds, of which nodes may join and leave."""
@@ -161,7 +162,7 @@ class _Pool:
         room = max(1, int(total.get(kind, 0) // each))  # one, for a cluster that grows when it is asked
         return room if self.limit is None else min(room, self.limit)
 
-    def _started(self) -> _Worker:
+    def _start_worker(self) -> _Worker:
         actor = (
             self.ray.remote(RayActor)
             .options(
@@ -205,6 +206,7 @@ class _Pool:
         reason = str(error).strip().splitlines()
         if not worker.batch:
             self.failed_starts += 1
+            # A whole node may go while all its workers start; after that many, what they import is at fault.
             if self.failed_starts > max(RETRIES, 2 * self._room()):
                 raise WorkerError(f"workers end while they start: {' '.join(reason)}")
             return
@@ -214,7 +216,9 @@ class _Pool:
             worker.batch.pop(0)
             yield (
                 job,
-                Lost(reason=f"its worker was lost {self.losses[job]} times, last on {worker.node}: {_last(reason)}"),
+                Lost(
+                    reason=f"its worker was lost {self.losses[job]} times, last on {worker.node}: {_last_line(reason)}"
+                ),
             )
         if worker.batch:
             self.todo.appendleft(worker.batch)
@@ -255,7 +259,7 @@ def _cannot_run(error: str, node: str = "") -> str:
     )
 
 
-def _last(lines: Sequence[str]) -> str:
+def _last_line(lines: Sequence[str]) -> str:
     """What Ray says of the death of an actor, in the last line of its report."""
     return lines[-1] if lines else "no more is known"
 

@@ -11,7 +11,7 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -74,7 +74,7 @@ class SubmititJobs:
         place = self.folder.resolve() / uuid.uuid4().hex[:12]
         place.mkdir(parents=True)
         (place / _COMMON).write_text(common)
-        shares = [_Share(number, place, batches) for number, batches in enumerate(_dealt(batches, self.n))]
+        shares = [_Share(number, place, batches) for number, batches in enumerate(_deal_out(batches, self.n))]
         run = _Run(self._submitter(place, needs), function, shares, timeout)
         try:
             yield from run.outcomes()
@@ -100,7 +100,7 @@ class SubmititJobs:
         return executor
 
 
-def _dealt(batches: Sequence[Sequence[str]], n: int) -> list[list[Sequence[str]]]:
+def _deal_out(batches: Sequence[Sequence[str]], n: int) -> list[list[Sequence[str]]]:
     """Deal batches out to at most n shares, the longest first, each to the share that has least."""
     shares: list[list[Sequence[str]]] = [[] for _ in range(min(n, len(batches)))]
     for batch in sorted(batches, key=len, reverse=True):
@@ -126,12 +126,13 @@ class _Share:
         self.failed_starts = 0
         self._read: set[str] = set()
 
-    def results(self) -> Generator[tuple[str, str | Lost], None, None]:
+    def results(self) -> Outcomes:
         """Read what has come since the last time.
 
         Raises:
             WorkerError: If the job says that it cannot run.
         """
+        # Files are written whole and under new names, so that what is there can be read, and once is enough.
         for path in sorted(self.folder.glob("*.json")):
             if path.name in self._read:
                 continue

@@ -98,8 +98,3 @@ class VariableSetting:
 
 
 Setting = CircuitSetting | VariableSetting
-
-SETTINGS: dict[str, type[CircuitSetting] | type[VariableSetting]] = {
-    kind.track: kind for kind in (CircuitSetting, VariableSetting)
-}
-"""The kind of setting of each track."""

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.errors import DomainError
+from mib.engine.row_batches import MEMORY
 from mib.learned import NAME as LEARNED
 from mib.tasks.data_sources import HUB, SUFFIXES, data_of
-
-MEMORY = 2 * 2**30
 
 
 @dataclass(frozen=True)

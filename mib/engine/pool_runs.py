@@ -10,7 +10,7 @@ from mib.engine.ablations import Ablation, check_ablation, mean_outputs
 from mib.engine.circuit_run import Columns, Outputs
 from mib.engine.cost import Cost
 from mib.engine.output_cache import OutputCache, Runs
-from mib.engine.row_batches import Work, bytes_of_a_row, bytes_of_outputs, rows_that_fit
+from mib.engine.row_batches import MEMORY, Work, bytes_of_a_row, bytes_of_outputs, rows_that_fit
 from mib.engine.rows import Indices
 from mib.engine.shape_checks import check_constants, check_pool
 from mib.engine.single_cuts import FullRun
@@ -46,7 +46,7 @@ class Pool:
         ablation: Ablation = "resample",
         mean_over: Indices | None = None,
         constants: Float[Tensor, "source d_model"] | None = None,
-        memory: int = 2 * 2**30,
+        memory: int = MEMORY,
     ) -> None:
         self.anatomy = decompose(model)
         self.graph = graph or self.anatomy.graph()

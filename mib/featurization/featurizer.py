@@ -12,7 +12,6 @@ from mib.errors import MethodError
 
 Vectors = Float[Tensor, "*batch d_site"]
 Features = Float[Tensor, "*batch feature"]
-Rest = Float[Tensor, "*batch rest"]
 
 Law = Literal["bijection", "dictionary", "lossy dictionary"]
 """Promise of a featurizer, which ``check_featurizer`` holds it to.

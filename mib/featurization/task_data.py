@@ -6,6 +6,7 @@ from functools import cached_property
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mib.engine.row_batches import MEMORY
 from mib.featurization.readout import Readout
 from mib.featurization.splits import Split
 from mib.models.adapters.anatomy import Anatomy
@@ -62,7 +63,7 @@ class TaskData:
     source_attention_mask: Bool[Tensor, "example position"] | None = None
     readout: Readout | None = None
     tolerance: float = 1e-3
-    memory: int = 2 * 2**30
+    memory: int = MEMORY
 
     def __len__(self) -> int:
         """Number of examples."""

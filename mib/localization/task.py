@@ -12,7 +12,7 @@ from mib.engine.ablations import Ablation, check_ablation
 from mib.engine.engine import Engine
 from mib.engine.metric import Metric, first_position
 from mib.engine.metric_contract import check_first_position, check_metric
-from mib.engine.row_batches import Work
+from mib.engine.row_batches import MEMORY, Work
 from mib.errors import TaskError, did_you_mean
 from mib.graph import Graph
 from mib.levels import LEVELS, Level
@@ -73,7 +73,7 @@ class LocalizationTask:
     attention_mask: Bool[Tensor, "example position"] | None = None
     counterfactual_mask: Bool[Tensor, "example position"] | None = None
     constants: Float[Tensor, "source d_model"] | None = None
-    memory: int = 2 * 2**30
+    memory: int = MEMORY
 
     def __post_init__(self) -> None:
         check_ablation(self.ablation)

@@ -80,11 +80,6 @@ class QuantileTest:
     quantile: float
     p_value: float
 
-    @property
-    def share_beaten(self) -> float:
-        """Share of the random circuits that the circuit beats."""
-        return self.n_beaten / len(self.reference)
-
 
 @dataclass(frozen=True)
 class MinimalityTest:

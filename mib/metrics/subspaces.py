@@ -8,8 +8,6 @@ from torch import Tensor
 
 from mib.errors import ScoreError
 
-Span = Float[Tensor, "d k"]
-
 TOLERANCE = 1e-6
 """Singular values up to this share of the largest count as zero: rounding of single precision."""
 

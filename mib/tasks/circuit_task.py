@@ -7,6 +7,7 @@ import torch
 
 from mib.engine.ablations import Ablation
 from mib.engine.metric import Metric
+from mib.engine.row_batches import MEMORY
 from mib.errors import TaskError
 from mib.levels import Level
 from mib.localization.task import LocalizationTask
@@ -34,7 +35,7 @@ def localization(
     level: Level = "edge",
     bos: bool | None = None,
     answer_prefix: str | None = None,
-    memory: int = 2 * 2**30,
+    memory: int = MEMORY,
 ) -> LocalizationTask:
     """A task on a model, for localization methods.
 

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mib.engine.row_batches import MEMORY
 from mib.errors import TaskError
 from mib.leaderboard.formats import IoiParameters
 from mib.localization.task import LocalizationTask
@@ -90,7 +91,7 @@ def fit(
     data: Data = None,
     right_on: str = "both",
     answer_prefix: str | None = None,
-    memory: int = 2 * 2**30,
+    memory: int = MEMORY,
 ) -> Fit:
     """Fit the linear causal model to a model, by least squares.
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mib.engine.row_batches import MEMORY
 from mib.errors import TaskError, did_you_mean
 from mib.featurization.splits import Split
 from mib.featurization.task import FeaturizationTask
@@ -53,7 +54,7 @@ def featurization(
     labels: Labels = "true",
     bos: bool | None = None,
     answer_prefix: str | None = None,
-    memory: int = 2 * 2**30,
+    memory: int = MEMORY,
 ) -> FeaturizationTask:
     """A task on a model, for featurizers.
 

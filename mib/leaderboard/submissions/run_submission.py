@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 
 from mib.engine.ablations import Ablation, check_ablation
+from mib.engine.row_batches import MEMORY
 from mib.errors import MethodError, MibError, TaskError
 from mib.leaderboard.submissions.submission_settings import record, settings_of
 from mib.models import LoadedModel, SharedModel, load_model
@@ -70,7 +71,7 @@ class Setup:
     ablation: Ablation = "resample"
     answer_prefix: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    memory: int = 2 * 2**30
+    memory: int = MEMORY
     device: str = "cpu"
     dtype: str = "float32"
 
