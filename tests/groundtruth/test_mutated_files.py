@@ -18,7 +18,7 @@ from groundtruth.store import catalog, summaries
 from groundtruth.store.measurements import read_measurements
 from groundtruth.store.read_trained import read_certificate, read_trained_network
 from groundtruth.testing.expected_failures import Known, read_known
-from tests.groundtruth.report.test_page import data as circuits_data
+from tests.groundtruth.report.test_result_page import data as circuits_data
 from tests.groundtruth.report.test_variable_page import data as variables_data
 from tests.groundtruth.store.trained_tampering import stored_files
 from tests.mutations import MUTATED, mutated, mutated_bytes, mutated_json, require_one_line

@@ -10,7 +10,7 @@ from groundtruth.report.views.circuit_sentences import circuit_sentences
 from groundtruth.report.views.track_report import result_ending
 from groundtruth.results.cell_settings import CircuitSetting
 from tests.groundtruth.report.test_fitted_table import printed
-from tests.groundtruth.report.test_page import row
+from tests.groundtruth.report.test_result_page import row
 from tests.groundtruth.results.test_variable_results import result as variable_result
 from tests.groundtruth.results.test_variable_results import row as variable_row
 

@@ -8,7 +8,7 @@ import pytest
 
 from groundtruth.report.svg_chart import N_COLOURS
 from groundtruth.report.views.result_page import result_page
-from tests.groundtruth.report.test_page import data
+from tests.groundtruth.report.test_result_page import data
 
 STYLE = (files("groundtruth.report") / "templates" / "page_style.css").read_text()
 TEXTS = ("text", "faint", "link", "good", "bad", "warn", "variable", "constant", "position")

@@ -20,7 +20,7 @@ from groundtruth.report.svg_chart import enumerate_styles
 from groundtruth.report.views.result_figures import SHARES, choose_figures, result_figures
 from groundtruth.results.kept_scores import KeptCurves
 from tests.groundtruth.bench.cell_makers import circuit_cell
-from tests.groundtruth.report.test_page import row
+from tests.groundtruth.report.test_result_page import row
 
 STRAIGHT = KeptCurves(10, (0, 5, 10), (0.0, 0.5, 1.0), (0.0, 0.5, 1.0))
 STEEP = KeptCurves(4, (0, 2, 4), (0.0, 1.0, 1.0), (0.0, -0.5, 1.0))

@@ -12,7 +12,7 @@ from groundtruth.results.kept_scores import KeptScores
 from mib.graph import EdgeScores, Graph
 from mib.leaderboard.formats import read_circuit
 from tests.groundtruth.bench.cell_makers import circuit_cell
-from tests.groundtruth.report.test_page import row
+from tests.groundtruth.report.test_result_page import row
 
 
 def test_each_scored_cell_gets_mibs_json_and_a_matrix_with_the_same_numbers(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from groundtruth.report.views.result_page import result_page
 from groundtruth.results.cell import Failed, Skipped
 from tests.groundtruth.bench.cell_makers import variable_cell
 from tests.groundtruth.bench.variable_rows import language_model_row, result, row
-from tests.groundtruth.report.test_page import HOSTILE, _Outline
+from tests.groundtruth.report.test_result_page import HOSTILE, _Outline
 
 
 def data(*, real: bool = True, compiled: bool = True) -> dict[str, object]:
@@ -30,7 +30,7 @@ def test_every_tag_is_closed_and_nothing_hostile_becomes_one() -> None:
     page = result_page(data())
     outline.feed(page)
     assert not outline.open
-    assert page.count("<script>") == 1  # ours, see test_page.py
+    assert page.count("<script>") == 1  # ours, see test_result_page.py
     assert f"raised {HOSTILE}" in outline.text
 
 

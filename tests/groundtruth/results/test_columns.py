@@ -9,7 +9,7 @@ from groundtruth.results.circuit_values import circuit_values
 from groundtruth.results.variable_columns import VARIABLE_COLUMNS
 from groundtruth.results.variable_values import variable_values
 from tests.groundtruth.bench.variable_rows import row as variable_row
-from tests.groundtruth.report.test_page import row as circuit_row
+from tests.groundtruth.report.test_result_page import row as circuit_row
 
 
 @pytest.mark.parametrize("columns", [CIRCUIT_COLUMNS, VARIABLE_COLUMNS])

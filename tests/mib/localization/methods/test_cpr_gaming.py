@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from mib.errors import MethodError
 from mib.localization import get
 from mib.metrics.faithfulness import mib_areas
-from tests.mib.localization.test_golden import Golden
 from tests.mib.localization.test_methods import make_task
+from tests.mib.localization.test_reference_scores import Golden
 from tests.mib.small_models import GOLDEN, golden_relu
 
 
