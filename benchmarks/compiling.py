@@ -51,7 +51,7 @@ class Case:
 
     @property
     def checked(self) -> bool:
-        """Whether the whole domain is small enough to be checked here."""
+        """True if the whole domain is small enough to be checked here."""
         return self.max_seq_len <= 5
 
 
@@ -122,7 +122,7 @@ class Timing:
 
     @property
     def faster(self) -> float:
-        """How often a program compiles while Tracr compiles it for the first time."""
+        """Number of times that a program compiles while Tracr compiles it for the first time."""
         return self.tracr_first / self.compiling
 
     @property

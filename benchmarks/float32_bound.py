@@ -37,7 +37,7 @@ class BothRuns(DomainRuns):
     made: list[int] = field(default_factory=list[int])
 
     def margins(self, logits: Tensor, codes: Tensor, again: Callable[[Tensor], Tensor]) -> Tensor:
-        """As ``DomainRuns.margins``, from float64 alone, and the difference noted."""
+        """Return ``DomainRuns.margins`` from float64 alone, and the difference noted."""
         decoder, every = self.network.decoder, torch.arange(len(logits))
         screened, exact = answer_margins(decoder, logits, codes).double(), exact_margins(decoder, again(every), codes)
         known = screened.isfinite() & exact.isfinite()

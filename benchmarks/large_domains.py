@@ -94,13 +94,13 @@ def first_occurrence(function: Callable[[Any, bool], Any]) -> SOp:
 
 
 def all_hold(holds: Callable[[Any], bool]) -> SOp:
-    """Whether something holds of every token."""
+    """Tell whether something holds of every token."""
     share = mean("share", select("everywhere", tokens, tokens, TRUE), number("fails", lambda t: not holds(t), tokens))
     return apply("all_hold", lambda x: x == 0, share)
 
 
 def all_equal() -> SOp:
-    """Whether all tokens are the same."""
+    """Tell whether all tokens are the same."""
     n_same = count("n_same", select("same_token", tokens, tokens, EQ))
     return combine("all_equal", lambda n, m: n == m, n_same, length())
 
@@ -124,7 +124,7 @@ def fraction_before(token: Any) -> SOp:
 
 
 def count_where(comparison: rasp.Comparison) -> Callable[[], SOp]:
-    """How many tokens compare to each one."""
+    """Count how many tokens compare to each one."""
     return lambda: count("result", select("compared", tokens, tokens, comparison))
 
 

@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def reached(model: CompiledModel) -> tuple[str, str]:
-    """By which norm every answer of a model is right, and how far its scale varies."""
+    """Say by which norm every answer of a model is right, and how far its scale varies."""
     settings = next(normed_networks(model)).training.settings
     kind = "constant" if settings["spread"] <= CONSTANT else "varying"
     return kind, f"share {settings['share']:g}, scale within {settings['spread']:.2g}"

@@ -167,7 +167,7 @@ def fresh(task: mib.LocalizationTask) -> mib.LocalizationTask:
 
 
 def methods(task: mib.LocalizationTask) -> dict[str, Work]:
-    """What is timed."""
+    """Return what is timed."""
     scores = scored(task)
     work: dict[str, Work] = {name: lambda name=name: mib.localization.get(name)(fresh(task)) for name in METHODS}
     return {**work, AREAS: lambda: mib_areas(fresh(task), scores)}
@@ -260,7 +260,7 @@ class Bench:
             self._eap(task, unit)
 
     def _reference(self, plain: Any, shape: Shape, task: mib.LocalizationTask, names: Sequence[str]) -> dict[str, Any]:
-        """What the reference takes, and its scores, where one was named."""
+        """Return what the reference takes, and its scores, where one was named."""
         if self.reference is None or not names:
             return {}
         with tempfile.TemporaryDirectory() as folder:
@@ -283,7 +283,7 @@ class Bench:
         self.measured["compiled"] = {"model": name, "pairs": len(task), "exact": asdict(taken)}
 
     def scaling(self) -> None:
-        """How the cost grows: each size against its own plain forward pass."""
+        """Say how the cost grows: each size against its own plain forward pass."""
         self.measured["scaling"] = {}
         for grows, shapes in SERIES.items():
             table = Table(grows, "edges", "pass, ms", *GROWING, title=f"units, as {grows} grow")

@@ -135,7 +135,7 @@ def peak() -> int:
 
 
 def measured(shape: Shape, method: str, memory: int, dtype: str) -> Measured:
-    """What a process of its own measures."""
+    """Return what a process of its own measures."""
     given = json.dumps({"shape": asdict(shape), "method": method, "memory": memory, "dtype": dtype})
     command = [sys.executable, __file__, "--child", given]
     environment = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0", "OMP_NUM_THREADS": "1"}

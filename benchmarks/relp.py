@@ -80,7 +80,7 @@ def auroc_with_and_without(name: str) -> Mapping[str, tuple[float, float]]:
 
 
 def entering(task: LocalizationTask, letters: Sequence[str]) -> NDArray[np.bool_]:
-    """Which destinations are inputs of these kinds."""
+    """Find which destinations are inputs of these kinds."""
     return np.array([place.letter in letters for place in map(task.graph.locate, task.graph.destinations)])
 
 

@@ -36,7 +36,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports(files: Mapping[str, Path]) -> dict[str, set[str]]:
-    """Which modules each module imports when it runs."""
+    """Find which modules each module imports when it runs."""
     arrows: dict[str, set[str]] = {name: set() for name in files}
     for name, path in files.items():
         tree = ast.parse(path.read_text())
@@ -87,7 +87,7 @@ def circles(arrows: Mapping[str, Iterable[str]]) -> list[list[str]]:
 
 
 def longest_chain(arrows: Mapping[str, Iterable[str]], components: list[list[str]]) -> int:
-    """How many files the longest chain of imports has; a circle counts once."""
+    """Count how many files the longest chain of imports has; a circle counts once."""
     home = {name: index for index, names in enumerate(components) for name in names}
 
     @cache

@@ -27,7 +27,7 @@ NEVER = 2**62
 
 
 def works(model: Any, shape: Shape) -> dict[str, Callable[[], object]]:
-    """What is timed, each on a task of its own."""
+    """Return what is timed, each on a task of its own."""
 
     def task() -> mib.LocalizationTask:
         return make_task(model, shape)

@@ -186,7 +186,7 @@ def _log(job: Job, seconds: float, found: dict[str, Any]) -> None:
 
 
 def _recipe_of(entry: Mapping[str, Any]) -> str:
-    """What an attempt was at: a name, and the sizes and settings that were asked for."""
+    """Identify what an attempt was at: a name, and the sizes and settings that were asked for."""
     return json.dumps([entry["name"], entry.get("sizes", {}), entry.get("settings", {})])
 
 

@@ -175,14 +175,14 @@ class MethodItem(pytest.Item):
 
     @property
     def _known(self) -> Known | None:
-        """What the file of known failures says of the method."""
+        """Entries of the file of known failures on the method."""
         path = _option(self.config, "groundtruth_known")
         if path is None:
             return None
         return _read_known(self.config, path).get(_last_name(self._spec))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What went wrong, without the inside of the plug-in."""
+        """Return what went wrong, without the inside of the plug-in."""
         known = ("groundtruth.errors", "groundtruth.testing.failure", "mib.errors")
         ours = tuple(getattr(sys.modules.get(name), kind, None) for name, kind in zip(known, _OURS, strict=True))
         if isinstance(excinfo.value, tuple(kind for kind in ours if kind is not None)):
@@ -190,7 +190,7 @@ class MethodItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        """Where the test is said to be: it is in no file."""
+        """Find where the test is said to be: it is in no file."""
         return self.config.rootpath, None, self.name
 
 
@@ -207,7 +207,7 @@ def _require_method(kind: Kind, spec: str) -> None:
 
 
 def _read_known(config: pytest.Config, path: Path) -> dict[str, Known]:
-    """What the file of known failures says, read once."""
+    """Return what the file of known failures says, read once."""
     if _KNOWN not in config.stash:
         from groundtruth.errors import GroundTruthError
         from groundtruth.testing.expected_failures import read_known
@@ -234,7 +234,7 @@ _OURS = ("GroundTruthError", "MethodFailure", "MibError")
 
 
 def _asked(config: pytest.Config, kind: Kind) -> Iterator[Question]:
-    """What is asked of a method of a kind."""
+    """Return what is asked of a method of a kind."""
     from groundtruth.errors import GroundTruthError
     from groundtruth.testing.properties import FEATURIZER_PROPERTIES, PROPERTIES, property_named
 
@@ -250,7 +250,7 @@ def _asked(config: pytest.Config, kind: Kind) -> Iterator[Question]:
 
 
 def _least(config: pytest.Config, name: str) -> float:
-    """What a method must reach."""
+    """Return what a method must reach."""
     given = _option(config, f"groundtruth_{name}")
     return ENOUGH if given is None else given
 

@@ -285,7 +285,7 @@ class _Worker(Generic[Job, Result]):
 
 
 def _seconds_left(workers: Sequence[_Worker[Any, Any]], timeout: float | None) -> float | None:
-    """How long to wait at most: until the first job at work has had its time."""
+    """Measure how long to wait at most: until the first job at work has had its time."""
     if timeout is None or not any(worker.ready for worker in workers):
         return None
     first = min(worker.since for worker in workers if worker.ready)
@@ -319,7 +319,7 @@ def _adopt_surroundings(streams: dict[int, Any], environment: dict[str, str]) ->
 
 
 def _work(_: None, pipe: "Connection[Any, Any]", function: Callable[[Any], Any]) -> None:
-    """What a process does: one batch after the other."""
+    """Return what a process does: one batch after the other."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     use_one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
@@ -348,7 +348,7 @@ def _end_with_parent() -> None:
 
 
 def use_one_thread() -> None:
-    """As torch is told, whether the function needed it to be found, will import it, or does without."""
+    """Make torch use one thread, whether the function needed it to be found, will import it, or does without."""
     os.environ["OMP_NUM_THREADS"] = "1"
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)

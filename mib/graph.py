@@ -162,7 +162,7 @@ class Graph:
 
     @cached_property
     def _places(self) -> Mapping[str, Place]:
-        """Where each node sits: proofs ask a thousand times a second."""
+        """Place of each node: proofs ask a thousand times a second."""
         return {name: self._place(name) for name in (*self.sources, *self.destinations)}
 
     def _place(self, node: str) -> Place:

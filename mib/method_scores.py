@@ -35,7 +35,7 @@ class _Row(ABC):
     @property
     @abstractmethod
     def columns(self) -> Columns:
-        """What the table of ``groundtruth score`` has on a model without a truth."""
+        """Columns that the table of ``groundtruth score`` has on a model without a truth."""
 
     def __str__(self) -> str:
         """One line: the method and its columns."""

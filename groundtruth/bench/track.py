@@ -89,5 +89,5 @@ class Track:
 
     @property
     def name(self) -> str:
-        """What ``--track`` calls it."""
+        """Name of the track, as ``--track`` takes it."""
         return self.tables.name

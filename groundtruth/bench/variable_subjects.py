@@ -166,7 +166,7 @@ def _telling_places(name: str, model: KnownModel) -> list[Place]:
 
 
 def _places_in(name: str) -> list[Place]:
-    """What a user names; of many models, such as a suite's, those in which there is something to seek.
+    """Return what a user names; of many models, such as a suite's, those in which there is something to seek.
 
     Raises:
         DomainError: As ``places_of``, or if there is nothing to seek in any of them.

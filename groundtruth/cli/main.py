@@ -150,7 +150,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _is_ours(error: ValueError) -> bool:
-    """Whether an error was written for the user; whatever raised it has loaded these modules."""
+    """Tell whether an error was written for the user; whatever raised it has loaded these modules."""
     from groundtruth.errors import GroundTruthError
     from mib.errors import MibError
 

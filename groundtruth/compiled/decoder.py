@@ -41,7 +41,7 @@ class Decoder:
         return bool(self.values)
 
     def read(self, logits: Tensor) -> Tensor:
-        """What it looks at: the logits, or their distances from their mean; linear, so it reads ``W_U`` likewise."""
+        """Read the logits, or their distances from their mean; linear, so it reads ``W_U`` likewise."""
         return logits - logits.mean(-1, keepdim=True) if self.centered else logits
 
     def codes(self, logits: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class Decoder:
         return torch.where(best[..., 0] >= NONE_BELOW, first, torch.full_like(first, _NONE))
 
     def differ(self, left: Tensor, right: Tensor) -> Tensor:
-        """Where two arrays of codes stand for different outputs."""
+        """Find where two arrays of codes stand for different outputs."""
         if self.categorical:
             return left != right
         # Negated, so that NaN, which no program gives, differs from everything.

@@ -145,7 +145,7 @@ class Domain:
 
     @cached_property
     def size(self) -> int | None:
-        """How many inputs there are; ``None`` if a validity rule makes them too many to count."""
+        """Number of inputs; ``None`` if a validity rule makes them too many to count."""
         if self.listed is not None:
             return len(self.listed)
         if self.valid is None:

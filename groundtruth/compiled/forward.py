@@ -90,7 +90,7 @@ class Weights:
 
     @property
     def attn_scale(self) -> float:
-        """What attention scores are divided by."""
+        """Divisor of attention scores."""
         return float(np.sqrt(self.d_head))
 
 

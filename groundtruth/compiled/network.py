@@ -137,7 +137,7 @@ class CompiledNetwork(ProgramNetwork):
         return replace(kept, W_U=self.decoder.read(kept.W_U)) if self.decoder.centered else kept
 
     def held(self, residual: Tensor) -> Tensor:
-        """What a residual stream [..., d_model] holds in the directions of the provenance [..., direction]."""
+        """Return what a residual stream [..., d_model] holds in the directions of the provenance [..., direction]."""
         return residual if self.frame is None else residual @ self.frame.T
 
     @property

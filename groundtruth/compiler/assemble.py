@@ -110,7 +110,7 @@ def _layers(blocks: Sequence[transformers.HalfLayerBlock]) -> list[_Layer]:
 
 
 def _dimensions(space: bases.VectorSpaceWithBasis, residual: bases.VectorSpaceWithBasis) -> NDArray[np.int64]:
-    """Where each direction of a subspace of the residual stream sits in it."""
+    """Find where each direction of a subspace of the residual stream sits in it."""
     index = residual.index_by_direction
     return np.array([index[direction] for direction in space.basis], dtype=np.int64)
 

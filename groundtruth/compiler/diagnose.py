@@ -146,7 +146,7 @@ def _leak_cause(name: str, leak: rasp.SOp) -> str:
 
 
 def _reads(reader: rasp.SelectorWidth | rasp.Aggregate[Any]) -> list[rasp.SOp]:
-    """What a head reads at the positions that it attends to."""
+    """Return what a head reads at the positions that it attends to."""
     keys = [reader.selector.keys] if isinstance(reader.selector, rasp.Select) else []
     return [*keys, reader.sop] if isinstance(reader, rasp.Aggregate) else keys
 
@@ -170,7 +170,7 @@ def _mixes(model: CompiledNetwork, tokens: Sequence[Any], reader: rasp.Aggregate
 def _written_at_bos(
     model: CompiledNetwork, tokens: Sequence[Any], reader: rasp.SelectorWidth | rasp.Aggregate[Any]
 ) -> rasp.SOp | None:
-    """What the reader attends to and finds written at BOS, where only BOS itself should be."""
+    """Return what the reader attends to and finds written at BOS, where only BOS itself should be."""
     at_bos = model.held(forward(model.weights, model.encode([tokens])).residual[0, 0])
     for read in _reads(reader):
         dimensions = list(model.provenance.dimensions(read.label))

@@ -53,7 +53,7 @@ class _Mixture:
 
     @property
     def size(self) -> int:
-        """How many combinations there are."""
+        """Number of combinations."""
         return len(self.parts[0]) if self.parts else 1
 
 
@@ -257,7 +257,7 @@ def _renumber(codes: _Places, size: int) -> tuple[_Places, _Places]:
 
 
 def _number_rows(matrix: Tensor) -> tuple[_Places, _Places]:
-    """Where each distinct row of a matrix is found, and which of them each row is."""
+    """Find where each distinct row of a matrix is found, and which of them each row is."""
     probe = torch.from_numpy(np.random.default_rng(0).standard_normal(matrix.shape[1])).to(matrix.dtype)
     products = (matrix @ probe).numpy()
     # Any row stands for those like it, so the sort need not be stable, which is three times as fast as `np.unique`.

@@ -39,7 +39,7 @@ def is_pad_safe(model: CompiledNetwork, *, limit: int = 50_000, seed: int = 0) -
 
 
 def _is_unseen(model: CompiledNetwork, forward: DistinctForward, batch: list[Tokens]) -> bool:
-    """Whether, padded to the greatest length, no position attends to a PAD behind it.
+    """Tell whether, padded to the greatest length, no position attends to a PAD behind it.
 
     Then padding to any lesser length, and none, gives the same: block by block, each position reads only positions that
     are there in all these runs, and that hold the same.

@@ -14,7 +14,7 @@ class Evaluator(Protocol[Scores]):
 
     @property
     def task(self) -> Any:
-        """What a method is asked: a ``LocalizationTask`` or a ``FeaturizationTask``."""
+        """Task that a method is given: a ``LocalizationTask`` or a ``FeaturizationTask``."""
         ...
 
     def score(self, method: Any, parameters: Mapping[str, Any] | None = None) -> Scores:

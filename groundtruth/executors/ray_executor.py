@@ -156,7 +156,7 @@ class _Pool:
         self.workers += [self._start_worker() for _ in range(n_missing)]
 
     def _room(self) -> int:
-        """How many workers the cluster holds, of which nodes may join and leave."""
+        """Count how many workers the cluster holds, of which nodes may join and leave."""
         total = self.ray.cluster_resources()
         kind, each = ("GPU", self.needs.gpus) if self.needs.gpus else ("CPU", 1)
         room = max(1, int(total.get(kind, 0) // each))  # one, for a cluster that grows when it is asked
@@ -240,7 +240,7 @@ class _Pool:
             self.ray.kill(worker.actor)
 
     def _patience(self) -> float:
-        """How long to wait at most: until the first job has had its time, or to look at the cluster again."""
+        """Measure how long to wait at most: until the first job has had its time, or to look at the cluster again."""
         if self.timeout is None:
             return _POLL
         left = [worker.since + self.timeout - time.monotonic() for worker in self.workers if worker.batch]
@@ -260,7 +260,7 @@ def _cannot_run(error: str, node: str = "") -> str:
 
 
 def _last_line(lines: Sequence[str]) -> str:
-    """What Ray says of the death of an actor, in the last line of its report."""
+    """Return what Ray says of the death of an actor, in the last line of its report."""
     return lines[-1] if lines else "no more is known"
 
 

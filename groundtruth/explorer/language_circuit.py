@@ -169,7 +169,7 @@ class LanguageCircuit:
 
     @cached_property
     def effects(self) -> NDArray[np.float64]:
-        """How much the metric falls where one drawn edge alone is cut [edge, prompt]."""
+        """Fall of the metric where one drawn edge alone is cut [edge, prompt]."""
         kept = np.repeat(self.graph.edge_mask[None], len(self.drawn), axis=0)
         for row, edge in enumerate(self.drawn):
             kept[row, *self.graph.index(edge)] = False

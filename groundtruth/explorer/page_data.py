@@ -109,7 +109,7 @@ def domain_data(model: KnownModel) -> dict[str, Any]:
 
 
 def compiled_parts(model: CompiledModel) -> dict[str, list[list[Any]]]:
-    """What each part is for.
+    """Say what each part is for.
 
     Returns:
         ``directions``: ``[kind, expression, value]``. ``heads``: ``[layer, head, expression, role]``. ``neurons``:

@@ -55,7 +55,7 @@ def _render(data: dict[str, Any], *, script: str, style: str, kind: str, element
 
 @cache
 def environment() -> Environment:
-    """Where the templates are read from; what they are given is escaped."""
+    """Find where the templates are read from; what they are given is escaped."""
     return Environment(loader=PackageLoader("groundtruth.explorer", ""), autoescape=True, undefined=StrictUndefined)
 
 

@@ -73,7 +73,7 @@ class SourceCoordinates:
         return found if _is_normed_by_length(steps, found.basis) else None
 
     def written(self, source: str, matrix: Array) -> Array:
-        """What a source writes [row, d_model], in coordinates."""
+        """Return what a source writes [row, d_model], in coordinates."""
         block = self.blocks[source]
         found = np.zeros((len(matrix), len(self.basis)))
         found[:, block] = rounded(matrix @ self.basis[block].T)
@@ -158,11 +158,11 @@ def _norms(steps: Steps) -> list[Norm]:
 
 
 def _is_normed_by_length(steps: Steps, basis: Array) -> bool:
-    """Whether norms only divide by the length: no stream has a mean to subtract, and norms add nothing."""
+    """Tell whether norms only divide by the length: no stream has a mean to subtract, and norms add nothing."""
     norms, means = _norms(steps), np.abs(basis.sum(1)).max()
     return all(norm.bias is None and (norm.kind == "rms" or means < _NOTHING) for norm in norms)
 
 
 def _bare(norm: Norm | None) -> Norm | None:
-    """What is left of a norm when its gain is in the matrices that read through it."""
+    """Return what is left of a norm when its gain is in the matrices that read through it."""
     return norm and Norm("rms", norm.eps)

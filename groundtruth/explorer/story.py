@@ -155,7 +155,7 @@ class Examples:
         return differ if self.padded else differ & ((base != self.model.pad_id) & (source != self.model.pad_id)).all(1)
 
     def _variety(self, example: int) -> int:
-        """How many tokens the two inputs have, different ones counted again."""
+        """Count how many tokens the two inputs have, different ones counted again."""
         rows = [self._tokens(ids[example]) for ids in (self.task.base, self.task.source)]
         return sum(len(tokens) + len(set(tokens)) for tokens in rows)
 

@@ -161,7 +161,7 @@ class _Growth:
         ]
 
     def beginning(self, heads: int) -> Variable:
-        """What the main chain starts from: the tokens, or the outputs of so many heads side by side, mixed.
+        """Return what the main chain starts from: the tokens, or the outputs of so many heads side by side, mixed.
 
         Raises:
             Stuck: If they do not mix.

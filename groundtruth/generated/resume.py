@@ -188,7 +188,7 @@ def _remove(folder: Path, made: str) -> None:
 
 
 def _read(file: Path) -> Member | str | None:
-    """What was kept of a draw; nothing if it is not what ``kept`` writes, so that the draw is made again."""
+    """Return what was kept of a draw; nothing if it is not what ``kept`` writes, so that the draw is made again."""
     try:
         data = from_json(file.read_bytes())
         if isinstance(data, dict) and isinstance(reason := data.get("rejected"), str):

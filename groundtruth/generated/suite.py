@@ -72,14 +72,14 @@ class Suite:
 
     @property
     def refused(self) -> dict[str, int]:
-        """How many networks were trained and not certified, by what failed first."""
+        """Number of networks that were trained and not certified, by what failed first."""
         return {
             reason.removeprefix(REFUSED): n for reason, n in sorted(self.rejected.items()) if reason.startswith(REFUSED)
         }
 
     @property
     def tried(self) -> int:
-        """How many networks were trained."""
+        """Number of networks that were trained."""
         return len(self.members) + self.rejected.get(TWICE, 0) + sum(self.refused.values())
 
     def manifest(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Suite:
         return {"kind": self.kind, "training": {"tried": self.tried, "certified": certified, "refused": self.refused}}
 
     def spread(self) -> dict[str, dict[str, int]]:
-        """How many models have so many layers, heads, live edges (in tens), and layers with a shared MLP."""
+        """Count how many models have so many layers, heads, live edges (in tens), and layers with a shared MLP."""
         columns: dict[str, Callable[[Member], int]] = {
             "layers": lambda member: member.layers,
             "heads": lambda member: member.heads,

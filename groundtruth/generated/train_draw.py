@@ -77,7 +77,7 @@ def train_draw(
 
 
 def trained_member(model: TrainedModel, code: str) -> Member:
-    """What a suite says of a trained model."""
+    """Return what a suite says of a trained model."""
     shape, circuit = model.architecture, model.circuit()
     return Member(
         name=model.name,
@@ -123,7 +123,7 @@ def _prepared(drawn: Drawn, number: int) -> TrainedNetwork:
 
 
 def _part(failure: str) -> str:
-    """Which part of a certificate a failure is of."""
+    """Find which part of a certificate a failure is of."""
     parts = {"behaviour": "behaviour", "interchange": "interchange of a variable", "random": "random sets of edges"}
     first = failure.split(":")[0].split()[0]
     return parts.get(first, "edges")

@@ -59,5 +59,5 @@ class ClaimedCircuit:
 
     @property
     def holds(self) -> bool:
-        """Whether what is claimed needless is: cut alone or all together it changes no output on any pair."""
+        """True if what is claimed needless is: cut alone or all together it changes no output on any pair."""
         return not (self.live or self.alone.wrong or self.behaviour.wrong)

@@ -88,7 +88,7 @@ class _Places:
                 raise ArtifactError(f"edges end in '{name}', which is not known as the end of an edge.")
 
     def within_component(self, start: str, end: str) -> bool:
-        """Whether a pair leads from what a component reads to what it computes of that."""
+        """Tell whether a pair leads from what a component reads to what it computes of that."""
         (layer, hook, head), (other_layer, other, other_head) = _parse(start), _parse(end)
         if (layer, head) != (other_layer, other_head) or layer is None:
             return False

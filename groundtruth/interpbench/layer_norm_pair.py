@@ -191,7 +191,7 @@ _READERS: Mapping[str, tuple[str, ...]] = {
 
 
 def _scales(network: TrainedNetwork) -> Iterator[tuple[tuple[str, int], Tensor]]:
-    """What a norm before each read would divide by, on every input and position."""
+    """Return what a norm before each read would divide by, on every input and position."""
     runs, shape = Certifier(network).runs, network.architecture
     sources = runs.double.sources
     stream, done = sources[:2].sum(0), 2

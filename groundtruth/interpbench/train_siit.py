@@ -80,7 +80,7 @@ class Validation:
     strict_accuracy: float
 
     def reaches(self, threshold: float) -> bool:
-        """Whether training stops."""
+        """Tell whether training stops."""
         return min(self.accuracy, self.iia, self.strict_accuracy) >= threshold
 
 
@@ -253,7 +253,7 @@ class _SiitTraining:
 
     @cached_property
     def _answers(self) -> Tensor:
-        """What the program gives [input, position]: codes, or numbers."""
+        """Outputs of the program [input, position]: codes, or numbers."""
         outputs = evaluate_many(self.compiled.program, self._inputs, causal=self.compiled.causal)
         if any(value is None for row in outputs for value in row):
             raise DomainError(f"'{self.compiled.name}' gives no value on some input; SIIT has nothing to train there.")
@@ -265,7 +265,7 @@ class _SiitTraining:
 
     @cached_property
     def _swapped(self) -> dict[str, Tensor]:
-        """What the program gives when an expression's value is another input's [input, donor, position], by label."""
+        """Outputs of the program with an expression's value of another input [input, donor, position], by label."""
         # As RASP has it, for the network that is trained has none of the compiled model's reasons to have no value.
         numbered = NumberedProgram(self.compiled.program, causal=self.compiled.causal)
         program = SwappedProgram(numbered, self._inputs)
@@ -315,7 +315,7 @@ class _SiitTraining:
 
     @torch.no_grad()
     def _sources(self) -> Tensor:
-        """What every source writes on every input: there are fewer inputs than samples in a batch. Kept for a step."""
+        """Run every source on every input: there are fewer inputs than samples in a batch. Kept for a step."""
         if self._written is None:
             self._written = forward(self.shape, TrainedWeights.of(self.tensors), self._ids).sources
         return self._written

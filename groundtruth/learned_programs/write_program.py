@@ -24,7 +24,7 @@ def program_text(learned: LearnedProgram, *, command: str) -> str:
 
 
 def learned_name(learned: LearnedProgram) -> str:
-    """What the program is called, such as ``learned_hist``."""
+    """Return what the program is called, such as ``learned_hist``."""
     return f"learned_{learned.task.name}"
 
 

@@ -102,7 +102,7 @@ def _told_apart(f: Callable[[Value], Value], listed: Sequence[Value]) -> list[Va
 
 
 def _discretised(f: Callable[[Value], Value], known: Sequence[Value], number: Value) -> Value:
-    """What the neurons of a Map over numbers give: its value on the known number in whose bin a number falls.
+    """Return what the neurons of a Map over numbers give: its value on the known number in whose bin a number falls.
 
     Thresholds are half way between known numbers (tracr.craft.chamber.numerical_mlp).
     """

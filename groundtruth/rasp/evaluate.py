@@ -121,7 +121,7 @@ def _column(
 
 
 def _pattern(selector: rasp.RASPExpr, inputs: Sequence[Values], known: dict[int, Column], causal: bool) -> Pattern:
-    """What is selected [input, query, key], before any causal mask."""
+    """Return what is selected [input, query, key], before any causal mask."""
     if not isinstance(selector, rasp.Select):
         evaluate = causal_eval.evaluate if causal else rasp.evaluate
         return np.array([evaluate(selector, tokens) for tokens in inputs], dtype=bool)
@@ -157,7 +157,7 @@ class _Numbering:
 
 
 def _identity(value: Value) -> Hashable:
-    """What tells a value from others, also from those that Python calls equal."""
+    """Return what tells a value from others, also from those that Python calls equal."""
     match value:
         case float():
             # -0.0 equals 0.0 and NaN no number at all, and a function may tell; the text says which it is.
@@ -217,7 +217,7 @@ def _counted(pattern: Pattern) -> Column:
 
 
 def _widths(pattern: Pattern) -> Codes:
-    """How many keys each query selects [input, query]."""
+    """Count how many keys each query selects [input, query]."""
     if pattern.strides[0]:
         return pattern.sum(-1, dtype=np.int64)
     return np.tile(pattern[0].sum(-1, dtype=np.int64), (len(pattern), 1))  # the same for every input

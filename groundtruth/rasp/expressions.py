@@ -87,7 +87,7 @@ def evaluate(program: rasp.SOp, tokens: Values, *, causal: bool = False) -> list
 
 
 def readable_names(program: rasp.SOp) -> dict[str, str]:
-    """What to call each S-Op of a program, by label: its name, or its label where several S-Ops share the name."""
+    """Name each S-Op of a program, by label: its name, or its label where several S-Ops share the name."""
     sops = {e.label: e.name for e in children_first(program) if isinstance(e, rasp.SOp)}
     shared = Counter(sops.values())
     return {label: name if shared[name] == 1 else label for label, name in sops.items()}

@@ -70,7 +70,7 @@ def tabulate(program: rasp.SOp, vocab: tuple[Any, ...], max_seq_len: int) -> Val
 
 
 def _operands(expression: rasp.RASPExpr) -> Iterable[rasp.RASPExpr]:
-    """What an expression reads, through its selector."""
+    """Return what an expression reads, through its selector."""
     for child in expression.children:
         yield from child.children if isinstance(child, rasp.Selector) else (child,)
 

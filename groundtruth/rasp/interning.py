@@ -206,7 +206,7 @@ class NumberedProgram:
         return self._tables[label]
 
     def _pattern(self, select: rasp.Select, keys: Codes, queries: Codes) -> NDArray[np.int8]:
-        """What is selected [row, query, key]: 0 no, 1 yes, 2 there is no saying."""
+        """Return what is selected [row, query, key]: 0 no, 1 yes, 2 there is no saying."""
         if select.label not in self._tables:
             k_values, q_values = self.numbers[select.keys.label].values, self.numbers[select.queries.label].values
 
@@ -226,7 +226,7 @@ class NumberedProgram:
         return np.where((pattern > 1).any(-1), _UNDEFINED, codes[(pattern == 1).sum(-1)])
 
     def _averaged(self, sop: rasp.Aggregate[Any], chosen: NDArray[np.bool_], moved: Codes) -> Codes:
-        """What an Aggregate makes of the values that are selected: one computation for each distinct row of them."""
+        """Average the values that an Aggregate selects: one computation for each distinct row of them."""
         own, others = self.numbers[sop.label], self.numbers[sop.sop.label].values
         rows = np.where(chosen, moved[:, None, :], -1)
         # Rows keep their order, so that floats add up as in RASP.
@@ -245,7 +245,7 @@ class NumberedProgram:
         return None if None in given else try_function(f, *given, otherwise=UNDEFINED)
 
     def _selected(self, select: rasp.Select, key: Value, query: Value) -> int:
-        """Whether a selector selects: 0 no, 1 yes, 2 there is no saying."""
+        """Tell whether a selector selects: 0 no, 1 yes, 2 there is no saying."""
         chosen = try_function(select.predicate, key, query, otherwise=UNDEFINED)
         return 2 if chosen is UNDEFINED else bool(chosen)
 

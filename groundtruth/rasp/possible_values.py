@@ -41,7 +41,7 @@ def possible_values(program: rasp.SOp, vocab: Sequence[Any], max_seq_len: int) -
 
 
 def reached_arguments(program: rasp.SOp, inputs: Sequence[Values], *, causal: bool) -> Arguments:
-    """What each Map and SequenceMap is given on some inputs, and gives.
+    """Return what each Map and SequenceMap is given on some inputs, and gives.
 
     Args:
         program: A canonical program.
@@ -76,7 +76,7 @@ def reached_numbers(program: rasp.SOp, inputs: Sequence[Values], *, causal: bool
 
 
 def leaf_arguments(program: rasp.SOp, known: Mapping[str, tuple[Value, ...]], limit: int) -> Arguments:
-    """What each Map and SequenceMap can be given, seeing what is computed at one position from the same leaves.
+    """Return what each Map and SequenceMap can be given, seeing what is computed at one position from the same leaves.
 
     Leaves are tokens, indices and whatever a head computes; they are taken to be unrelated to each other.
 

@@ -57,7 +57,7 @@ def _style(number: int) -> str:
 
 
 def _bottom(chart: Chart) -> int:
-    """Where the horizontal axis lies."""
+    """Say where the horizontal axis lies."""
     return HEIGHT - (BOTTOM_OF_NAMES if chart.categories else BOTTOM)
 
 

@@ -49,12 +49,12 @@ class Cell:
 
     @property
     def place(self) -> str:
-        """What methods are compared on, as one name."""
+        """Name of what methods are compared on."""
         return self.setting.place(self.subject)
 
     @property
     def ablation(self) -> str:
-        """What flows along cut edges; empty in a track that cuts none."""
+        """Kind of ablation of cut edges; empty in a track that cuts none."""
         return self.setting.ablation
 
     @property

@@ -53,7 +53,7 @@ class Change:
 
     @property
     def difference(self) -> float:
-        """How much the mean rose."""
+        """Rise of the mean."""
         return self.after - self.before
 
 

@@ -49,7 +49,7 @@ class Prompts:
         return {"data": data_of(self.data, task), "answer_prefix": self.answer_prefix, "memory": self.memory}
 
     def sha256(self, task: str) -> str | None:
-        """Of the files of a task's folder; None if there is none."""
+        """SHA-256 of the files of a task's folder; None if there is none."""
         where = data_of(self.data, task)
         if where is None or where == HUB:
             return None

@@ -64,7 +64,7 @@ class Result:
 
     @property
     def places(self) -> list[str]:
-        """What methods are compared on, in the order in which it was asked for: models, or variables at sites."""
+        """Models, or variables at sites, that methods are compared on, in the order in which they were asked for."""
         return list(dict.fromkeys(cell.place for cell, _ in self.outcomes))
 
     @property
@@ -198,7 +198,7 @@ class Result:
         return notebook_table(f"{self.tables.name}: mean over {len(self.places)} places", headings, rows)
 
     def _table(self, ablation: str) -> dict[str, dict[str, dict[str, float]]]:
-        """By place, method and column: the mean over seeds on compiled models."""
+        """Average compiled models' scores over seeds, by place, method and column."""
         found: dict[str, dict[str, dict[str, list[float]]]] = {}
         controls = {method for method in self.methods if self.is_control(method)}
         for cell, scores in self.outcomes:

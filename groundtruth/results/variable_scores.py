@@ -184,22 +184,22 @@ class VariableScores:
 
     @property
     def movement(self) -> Movement | None:
-        """What its interchanges change; ``None`` where no truth is known."""
+        """Changes that its interchanges make; ``None`` where no truth is known."""
         return self.truth and self.truth.movement
 
     @property
     def minimal_rank(self) -> int | None:
-        """How many dimensions are to be found; ``None`` where that is not known."""
+        """Number of dimensions to be found; ``None`` where that is not known."""
         return self.truth and self.truth.minimal_rank
 
     @property
     def recall(self) -> float | None:
-        """Of the subspace; the share that is carried over, where there is none."""
+        """Recall of the subspace; the share that is carried over, where there is none."""
         return self.overlap.recall if self.overlap else self.movement and self.movement.carried
 
     @property
     def precision(self) -> float | None:
-        """Of the subspace; of what is moved, where there is none."""
+        """Precision of the subspace; of what is moved, where there is none."""
         return self.overlap.precision if self.overlap else self.movement and self.movement.inside
 
     @property

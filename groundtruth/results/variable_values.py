@@ -132,7 +132,7 @@ def _f1(recall: float | None, precision: float | None) -> float | None:
 
 
 def _spread(values: Sequence[Sequence[float | None]]) -> Spread | None:
-    """Of values by variable and seed."""
+    """Summarize values by variable and seed."""
     known = [[value for value in seeds if value is not None] for seeds in values]
     known = [seeds for seeds in known if seeds]
     if not known:

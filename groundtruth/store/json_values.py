@@ -21,7 +21,7 @@ def unpack(value: Any) -> Any:
 
 
 def _packed(value: Any) -> Any:
-    """What ``pack`` could have written, as it is."""
+    """Return what ``pack`` could have written, as it is."""
     if not isinstance(value, _SCALARS):
         _require_tuple(value, _DEPTH)
     return value

@@ -108,5 +108,5 @@ def _about(effects: Effects) -> tuple[str, str, int, list[str]]:
 
 
 def _close(left: float, right: float, least: float = 0) -> bool:
-    """Whether two numbers are one measurement; below ``least`` their size does not count, for rounding is as large."""
+    """Compare two measurements; below ``least`` their size does not count, for rounding is as large."""
     return abs(left - right) <= _CLOSE * max(abs(left), abs(right), least)

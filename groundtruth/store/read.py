@@ -102,7 +102,7 @@ def read_variables(folder: Path, model: CompiledNetwork) -> list[VariableTruth]:
 
 
 def read_holds(folder: Path, model: CompiledNetwork) -> tuple[list[str], bool]:
-    """Which circuits, as ``ablation/lengths``, and whether variables, the truth in a folder says that it holds.
+    """Find which circuits, as ``ablation/lengths``, and whether variables, the truth in a folder says that it holds.
 
     Args:
         folder: Folder of the model.
@@ -120,7 +120,7 @@ def read_holds(folder: Path, model: CompiledNetwork) -> tuple[list[str], bool]:
 
 
 def _truth(folder: Path) -> TruthData:
-    """What is known of the model in a folder.
+    """Return what is known of the model in a folder.
 
     Raises:
         ArtifactError: If it is known of another model.

@@ -38,7 +38,7 @@ from mib.graph import Edge
 
 
 def is_trained(folder: Path) -> bool:
-    """Whether a folder holds a trained model; a file that cannot be read is left to its reader to refuse."""
+    """Tell whether a folder holds a trained model; a file that cannot be read is left to its reader to refuse."""
     try:
         raw: Any = from_json((folder / MODEL).read_bytes())
     except (OSError, ValueError):

@@ -64,7 +64,7 @@ def make_submission(
 
 
 def _part(setup: Setup, job: Job) -> Path:
-    """Where a cell is made, or unpacked, before it is joined: beside its place, so that it is only renamed."""
+    """Find where a cell is made, or unpacked, before it is joined: beside its place, so that it is only renamed."""
     return setup.out / f".{job.cell}.made"
 
 

@@ -40,7 +40,7 @@ class SubmittedMethod:
 
     @property
     def name(self) -> str:
-        """What identifies it, with the version of its code where it is in a file.
+        """Identifier of the method, with the version of its code where it is in a file.
 
         Raises:
             MethodError: If there is no such method.

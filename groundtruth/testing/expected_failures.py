@@ -49,7 +49,7 @@ class Known:
 
 
 def read_known(path: Path) -> dict[str, Known]:
-    """What a file says of each method.
+    """Return what a file says of each method.
 
     Raises:
         GroundTruthError: If there is no such file, or it is not written as the head of this module shows.

@@ -97,7 +97,7 @@ class Question:
 
     @property
     def name(self) -> str:
-        """As in the names of tests, and in files of known failures."""
+        """Name in tests, and in files of known failures."""
         return f"{self.check}[{self.where or RANDOM}]"
 
 

@@ -31,7 +31,7 @@ def named_featurizer(spec: str) -> FeaturizerMethod:
 
 
 def repeat(model: str, method: str, check: str, **how: Any) -> str:
-    """What is wrong, as the failing test said it; an empty string if all is well.
+    """Return what is wrong, as the failing test said it; an empty string if all is well.
 
     Args:
         model: ``gen:CODE``, or whatever else names a model.

@@ -10,7 +10,7 @@ _LEAST = 1e-12
 
 
 def answer_margins(decoder: Decoder, logits: Tensor, codes: Tensor) -> Tensor:
-    """How far each run is from decoding to something else than given codes, at its worst position [row].
+    """Measure how far each run is from decoding to something else than given codes, at its worst position [row].
 
     Args:
         decoder: Reads the logits.

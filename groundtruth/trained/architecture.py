@@ -76,17 +76,17 @@ class Architecture:
 
     @property
     def rotary(self) -> bool:
-        """Whether positions turn queries and keys, so that no position embedding is written."""
+        """True if positions turn queries and keys, so that no position embedding is written."""
         return self.style == "llama"
 
     @property
     def gated(self) -> bool:
-        """Whether a gate multiplies each neuron."""
+        """True if a gate multiplies each neuron."""
         return self.style == "llama"
 
     @property
     def biases(self) -> bool:
-        """Whether MLPs have biases."""
+        """True if MLPs have biases."""
         return self.style == "gpt2"
 
     @property

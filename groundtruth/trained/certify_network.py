@@ -154,7 +154,7 @@ class Certifier:
         )
 
     def circuits(self, edges: Sequence[EdgeRecord], ablation: Ablation) -> tuple[Sufficiency, Circuits, bool]:
-        """Whether the live edges suffice, the minimal circuits that are found, and whether they are all."""
+        """Tell whether the live edges suffice, the minimal circuits that are found, and whether they are all."""
         # Every other ablation puts one value at a cut edge, whatever the donor: an input alone makes the pair.
         n_pairs = len(self.runs) * (len(self.runs) if ablation == "resample" else 1)
 
@@ -174,7 +174,7 @@ class Certifier:
 
     @cached_property
     def planned_suffices(self) -> bool:
-        """Whether the planned edges reproduce the network under resampling: else it is not certified, nor searched."""
+        """True if the planned edges reproduce the network under resampling; else it is not certified, nor searched."""
         return not self.circuit_tally(
             self.network.correspondence.needless(self.runs.graph), "resample", stop=True
         ).pairs
@@ -292,7 +292,7 @@ class Certifier:
 
     @torch.no_grad()
     def _subset_margins(self, mask: Tensor, inputs: Tensor, donors: Tensor, ablation: Ablation) -> Tensor:
-        """How far runs, each with edges of its own cut [row, source, destination], are from another output [row]."""
+        """Measure the margins [row] of runs, each with edges of its own cut [row, source, destination]."""
         codes = self.runs.codes[inputs, 1:]
 
         def run(some: Tensor, passed: Pass) -> Tensor:
@@ -332,7 +332,7 @@ class Certifier:
         return tally
 
     def swapped_codes(self, expressions: Sequence[str], inputs: Tensor, donors: Tensor) -> Tensor:
-        """What the program gives with expressions' values of donors; see ``SwappedProgram.codes``."""
+        """Return what the program gives with expressions' values of donors; see ``SwappedProgram.codes``."""
         return self._swapped.codes(self.network.decoder, expressions, inputs, donors)
 
     @cached_property

@@ -128,7 +128,7 @@ class CircuitTrials:
         return alone, _in_order(self._minimal_within(held), self.runs.graph), False
 
     def _first_sufficient(self, edges: Sequence[Edge], sets: Iterable[Collection[Edge]]) -> tuple[Edge, ...] | None:
-        """The first of some sets that suffices by itself, without the edges that no minimal circuit can have."""
+        """Find the first of some sets that suffices by itself, without the edges that no minimal circuit can have."""
         for one in sets:
             if self.failing_pair(one) is None:
                 return tuple(edge for edge in edges if edge in set(one))
@@ -202,7 +202,7 @@ class CircuitTrials:
             waiting.extend(without | {edge} for edge in edges if held and edge in held)
 
     def _left_of(self, edges: Sequence[Edge]) -> frozenset[Edge]:
-        """What is left of some edges that suffice when all are left out that can be, by ones and then by twos."""
+        """Leave out of edges that suffice all that can be, by ones and then by twos, and return the rest."""
         kept, before = frozenset(edges), -1
         # Again after each change: sufficiency is not monotone, so an edge that was needed may not be once others are
         # gone.
@@ -215,14 +215,14 @@ class CircuitTrials:
         return kept
 
     def _without(self, kept: frozenset[Edge], parts: Iterable[tuple[Edge, ...]]) -> frozenset[Edge]:
-        """What is left of a circuit when each of some parts is left out that then can be, one after the other."""
+        """Leave each of some parts out of a circuit that then can be, one after the other, and return the rest."""
         for part in parts:
             if kept.issuperset(part) and self.failing_pair(kept.difference(part)) is None:
                 kept = kept.difference(part)
         return kept
 
     def _not_refuted(self, kept: Collection[Edge], parts: Sequence[tuple[Edge, ...]]) -> list[tuple[Edge, ...]]:
-        """Those of some parts without which a circuit is right on all pairs that others failed on, run together."""
+        """Pick the parts without which a circuit is right on all pairs that others failed on; they are run together."""
         left = list(parts)
         for pair in self.pairs:
             if left:
@@ -243,7 +243,7 @@ class CircuitTrials:
         return failing
 
     def _passes(self, sets: Int[Tensor, "set"], edges: Sequence[Edge], pair: Pair) -> Bool[Tensor, "set"]:
-        """Whether the output on one pair stays with all edges but those of a set cut.
+        """Tell whether the output on one pair stays with all edges but those of a set cut.
 
         Args:
             sets: One bit an edge.
@@ -267,7 +267,7 @@ class CircuitTrials:
 
     @torch.no_grad()
     def _stays(self, cut: Float[Tensor, "#row source destination"], pairs: Sequence[Pair]) -> Bool[Tensor, "row"]:
-        """Whether the output stays: with each of several sets of edges cut on one pair, or with one set on several."""
+        """Tell whether the output stays with each of some sets of edges cut on one pair, or one set on several."""
         runs, n_rows = self.runs, max(len(cut), len(pairs))
         inputs, donors = torch.tensor(pairs).T
         put = runs.replacements(self.ablation, runs.double)[:, donors].expand(-1, n_rows, -1, -1)

@@ -93,7 +93,7 @@ class Correspondence:
 
     @property
     def planned(self) -> bool:
-        """Whether a circuit was planned at all; a network that chose its own has an empty correspondence."""
+        """True if a circuit was planned at all; a network that chose its own has an empty correspondence."""
         return bool(self.units or self.output)
 
     @property

@@ -59,7 +59,7 @@ class Outputs:
 
 
 def normalise(shape: Architecture, stream: Tensor, gain: Tensor | None) -> Tensor:
-    """What a destination makes of the residual stream before it multiplies it by its matrix."""
+    """Return what a destination makes of the residual stream before it multiplies it by its matrix."""
     if not shape.norm:
         return stream
     if shape.style == "llama":
@@ -138,7 +138,7 @@ def project(
 
 
 def attention_pattern(shape: Architecture, queries: Tensor, keys: Tensor) -> Tensor:
-    """How much each query attends to each key [..., query, key]."""
+    """Measure how much each query attends to each key [..., query, key]."""
     return attention_scores(shape, queries, keys).softmax(-1)
 
 
@@ -152,7 +152,7 @@ def attention_scores(shape: Architecture, queries: Tensor, keys: Tensor) -> Tens
 
 
 def feed_forward(shape: Architecture, weights: TrainedWeights, layer: int, read: Tensor) -> Tensor:
-    """What an MLP writes, from the residual stream before its norm [..., d_model]."""
+    """Return what an MLP writes, from the residual stream before its norm [..., d_model]."""
     gain = None if weights.mlp_gain is None else weights.mlp_gain[layer]
     normed = normalise(shape, read, gain)
     hidden = normed @ weights.W_in[layer]
@@ -177,7 +177,7 @@ def unembed(shape: Architecture, weights: TrainedWeights, read: Tensor) -> Tenso
 
 
 def embed(weights: TrainedWeights, ids: Int[Tensor, "row position"]) -> list[Stream]:
-    """What the embeddings write: of tokens, and of positions where there are such."""
+    """Return what the embeddings write: of tokens, and of positions where there are such."""
     tokens = weights.W_E[ids]
     return [tokens] if weights.W_pos is None else [tokens, weights.W_pos[: ids.shape[1]].expand_as(tokens)]
 
@@ -212,7 +212,7 @@ def forward(
 
 
 def _swapped(own: Sources, first: int, cut: Cut | None) -> Sources:
-    """What some sources write, with the donors' values in the rows in which they are replaced."""
+    """Return what some sources write, with the donors' values in the rows in which they are replaced."""
     if cut is None or cut.swap is None:
         return own
     replaced = cut.swap[:, first : first + len(own)]
@@ -223,7 +223,7 @@ def _swapped(own: Sources, first: int, cut: Cut | None) -> Sources:
 
 
 def _read(stream: Stream, blocks: list[Sources], cut: Cut | None, column: int, n: int) -> PerRead:
-    """What some destinations read, side by side: the stream, with each cut source's donor in place of its own."""
+    """Put side by side what some destinations read: the stream, with each cut source's donor in place of its own."""
     if cut is not None and cut.still is not None:
         stream = _without_gradients(stream, blocks, cut.still[:, column : column + n])
     if cut is None or cut.mask is None:

@@ -136,7 +136,7 @@ class DomainRuns:
 
     @cached_property
     def codes(self) -> Int[Tensor, "input position"]:
-        """What the network decodes to at every position, BOS's included."""
+        """Codes that the network decodes to at every position, BOS's included."""
         return self.network.decoder.codes(self.double.logits)
 
     @cached_property
@@ -151,7 +151,7 @@ class DomainRuns:
 
     @property
     def rechecked(self) -> int:
-        """How many runs were made again in float64 so far."""
+        """Number of runs that were made again in float64 so far."""
         return self._counted["rechecked"]
 
     @cached_property
@@ -163,7 +163,7 @@ class DomainRuns:
         return PairTrie.of(self.ids, inputs, donors, causal=self.shape.causal)
 
     def replacements(self, ablation: Ablation, passed: Pass) -> Float[Tensor, "source donor position d_model"]:
-        """What a cut edge carries: a donor's value, of which there is one for each input, or one in all.
+        """Return what a cut edge carries: a donor's value, of which there is one for each input, or one in all.
 
         Args:
             ablation: Kind of ablation of cut edges; means are over the whole domain.
@@ -218,7 +218,7 @@ class DomainRuns:
         return unembed(self.shape, passed.weights, stream)
 
     def _attention(self, layer: int, stream: Tensor, trie: PairTrie, passed: Pass) -> Tensor:
-        """What all heads of a layer write together [state, d_model]."""
+        """Return what all heads of a layer write together [state, d_model]."""
         shape, weights = self.shape, passed.weights
         normed = self._normed(layer, stream, passed)
         names = [(letter, head) for letter in LETTERS for head in range(shape.n_heads)]
@@ -245,7 +245,7 @@ class DomainRuns:
         return vectors * cos[:, None] + torch.cat((-second, first), dim=-1) * sin[:, None]
 
     def _node_output(self, place: Place, trie: PairTrie, read: Tensor, passed: Pass) -> Tensor:
-        """What a destination's node writes where one of its inputs is changed [state, d_model]."""
+        """Return what a destination's node writes where one of its inputs is changed [state, d_model]."""
         if place.kind == "mlp":
             return self._mlp(place.layer, read, passed)
         # Only one letter of the head reads the cut edge; its other two read the stream as it is.
@@ -336,7 +336,7 @@ class DomainRuns:
     def pair_margins(
         self, run: Callable[[PairTrie, Pass], Tensor], inputs: Tensor, donors: Tensor, codes: Tensor, trie: PairTrie
     ) -> tuple[Tensor, float]:
-        """How far each pair's run is from other outputs than given ones, and how far a logit moves at most.
+        """Measure how far each pair's run is from other outputs than given ones, and how far a logit moves at most.
 
         Args:
             run: Makes the runs of a trie with one of the two passes; gives logits [state, output].

@@ -125,7 +125,7 @@ class CorrespondenceDraw:
         return self._rng.choice(labels)
 
     def _is_foldable(self, sop: rasp.Map) -> bool:
-        """Whether readers can compute a Map from what it reads: each of its values has a direction of its own."""
+        """Tell whether readers can compute a Map from what it reads: each of its values has a direction of its own."""
         inner: rasp.SOp = sop.inner
         while isinstance(inner, rasp.Map) and inner.label in self._layout.folded:
             inner = inner.inner
@@ -135,7 +135,7 @@ class CorrespondenceDraw:
         return not numerical or self._feeds_only_mlps(sop)
 
     def _feeds_only_mlps(self, sop: rasp.SOp) -> bool:
-        """Whether only MLPs read an expression, which can make out values that are not one-hot."""
+        """Tell whether only MLPs read an expression, which can make out values that are not one-hot."""
         if sop is self._program:
             return False
         readers = [e for e in self._order if sop.label in _operand_labels(e)]
@@ -183,7 +183,7 @@ class CorrespondenceDraw:
         return layers[0] if self._rng.random() < 0.7 else self._rng.choice(layers)
 
     def _marker(self) -> tuple[str, ...]:
-        """What tells BOS from the rest: the position, or the token where positions are not embedded."""
+        """Return what tells BOS from the rest: the position, or the token where positions are not embedded."""
         return ("input",) if self._shape.rotary else ("pos",)
 
     def _present(self, sources: tuple[str, ...]) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ class Fault:
 
 
 def find_faults(network: TrainedNetwork, *, variables: bool = True) -> list[Fault]:
-    """What an enumeration under resample finds wrong; behaviour first, the other claims only where that is right.
+    """Find what an enumeration under resample shows wrong; behaviour first, other claims only where that is right.
 
     Args:
         network: The network.

@@ -125,7 +125,7 @@ class _Trial:
     site: Site
 
     def candidates(self) -> Iterator[Float[Tensor, "d_model rank"]]:
-        """What is written and read of the variable; then with more and more of what varies within its values."""
+        """Yield the span that is written and read, then with more and more of what varies within a value."""
         reads = later_reads(self.search.network, self.site.sublayer)
         between, within = self._variation(self._written(self.search.certifier.runs.double))
         # Only what the later circuit reads can matter, and a smaller subspace is the sharper claim.
@@ -190,7 +190,7 @@ class _Trial:
 
     @cached_property
     def _swapped(self) -> list[Int[Tensor, "pair position"]]:
-        """What the program gives on every pair with the donor's values of the variable."""
+        """Outputs of the program on every pair with the donor's values of the variable."""
         swapped_codes, labels = self.search.certifier.swapped_codes, self.unit.expressions
         return [swapped_codes(labels, inputs, donors) for inputs, donors, _ in self._pairs]
 
@@ -199,7 +199,7 @@ class _Trial:
         return passed.sources[[places[component] for component in self.unit.components]].sum(0)
 
     def _claim(self, changed: Callable[[PairTrie, Pass], Tensor], wanted: list[Tensor]) -> Claim:
-        """What comes of adding something to the residual stream that the next sublayer reads, on every pair."""
+        """Add something to the stream that the next sublayer reads, on every pair, and count what comes of it."""
         runs, sublayer, tally = self.search.certifier.runs, self.site.sublayer, Tally()
 
         def run(trie: PairTrie, passed: Pass) -> Tensor:

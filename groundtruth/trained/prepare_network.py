@@ -148,7 +148,7 @@ def decoder_of(name: str, outputs: Sequence[Sequence[Any]]) -> Decoder:
 
 
 def looks_back_only(program: rasp.SOp, inputs: Sequence[Sequence[Any]]) -> bool:
-    """Whether a program gives the same under causal attention on its whole domain."""
+    """Tell whether a program gives the same under causal attention on its whole domain."""
     try:
         seeing_the_past = evaluate_many(program, inputs, causal=True)
     except Exception:  # A query that sees no key gives None, and a program's functions may raise anything on it.

@@ -158,7 +158,7 @@ class Trainer:
         return numbers, wiring
 
     def _collect_faults(self, network: TrainedNetwork) -> list[Fault]:
-        """What an enumeration finds wrong; the pairs are trained on from now on."""
+        """Collect what an enumeration finds wrong; the pairs are trained on from now on."""
         faults = find_faults(network, variables=self.kind != "scratch")
         for fault in faults:
             rows = fault.rows(self._maker)
@@ -209,7 +209,7 @@ class Trainer:
         self.steps = run_cycle(cycle, numbers, file=self._file, resumed=resumed, progress=self._progress)
 
     def _share(self, index: int, step: int) -> float:
-        """Which part of the run is done after some steps of a phase, if no phase ends early."""
+        """Find which part of the run is done after some steps of a phase, if no phase ends early."""
         steps = [self._schedule(number)[1] for number in range(len(self._phases()))]
         return TRAINED * (sum(steps[:index]) + step) / sum(steps)
 
@@ -223,7 +223,7 @@ class Trainer:
         return (phase, steps // 2, rate / 2) if "repair" in phase else (phase, steps, rate)
 
     def _tensors(self) -> dict[str, Tensor]:
-        """What the next step depends on besides the numbers and their moments."""
+        """Return what the next step depends on besides the numbers and their moments."""
         tensors = {f"swaps.{name}": value for name, value in self._kept_swaps.tensors.items()}
         tensors |= {f"cuts.{name}": value for name, value in self._kept_cuts.tensors.items()}
         return tensors | {"generator": self._generator.get_state()}
@@ -238,7 +238,7 @@ class Trainer:
 
     @property
     def _identity(self) -> str:
-        """What a checkpoint must be of for this run to continue from it."""
+        """Hash of all that a checkpoint must share for this run to continue from it."""
         network = self.network
         # What the drawn numbers and rows depend on; not the weights, which are not used.
         parts = (network.name, network.domain, network.architecture, network.correspondence, self.kind, self.seed)

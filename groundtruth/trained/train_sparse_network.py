@@ -143,7 +143,7 @@ class SparseTrainer:
 
     @property
     def _identity(self) -> str:
-        """What a checkpoint must be of for this run to continue from it."""
+        """Hash of all that a checkpoint must share for this run to continue from it."""
         network = self.network
         text = repr((network.name, str(network.domain), str(network.architecture), self.seed, asdict(self.settings)))
         return hashlib.sha256(text.encode()).hexdigest()

@@ -52,7 +52,7 @@ class TrainedModel(TrainedNetwork):
 
     @cached_property
     def certificate(self) -> Certificate:
-        """What enumerating the domain showed: read with the model, or made now."""
+        """Certificate of the domain: read with the model, or made now."""
         return self.given or certify(self)
 
     @property

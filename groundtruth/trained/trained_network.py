@@ -109,7 +109,7 @@ class TrainedNetwork(ProgramNetwork):
 
     @property
     def causal(self) -> bool:
-        """Whether a position sees only itself and the past."""
+        """True if a position sees only itself and the past."""
         return self.architecture.causal
 
     @cached_property

@@ -37,7 +37,7 @@ class TrainedVariable:
 
     @property
     def label(self) -> str:
-        """What tells it from the network's other variables: its name."""
+        """Name of the variable, which tells it from the network's others."""
         return self.name
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class TrainedStage:
 
     @property
     def rank(self) -> int:
-        """How many dimensions the subspace has; 0 if none was found."""
+        """Number of dimensions of the subspace; 0 if none was found."""
         return 0 if self.span is None else self.span.shape[1]
 
     @property
@@ -119,7 +119,7 @@ class TrainedVariableTruth:
         return tuple(site for stage in self.stages for site in stage.sites)
 
     def at(self, site: Site | str) -> TrainedStage:
-        """What is known at a site.
+        """Return what is known at a site.
 
         Raises:
             GroundTruthError: If the variable is not written there yet, or read already.

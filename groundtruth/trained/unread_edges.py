@@ -12,7 +12,7 @@ _ZERO = 1e-13
 
 
 def is_unread(network: TrainedNetwork, edge: Edge) -> bool:
-    """Whether nothing that a source can write is read by a destination, by algebra and for every input.
+    """Tell whether nothing that a source can write is read by a destination, by algebra and for every input.
 
     Under a norm every source is read, if only by the norm.
     """

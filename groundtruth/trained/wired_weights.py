@@ -147,7 +147,7 @@ def least_width(shape: Architecture, correspondence: Correspondence, *, n_tokens
 
 
 def _ranks(shape: Architecture, n_tokens: int, n_positions: int) -> dict[str, int]:
-    """How many dimensions each source writes into."""
+    """Count the dimensions that each source writes into."""
     ranks = {"input": n_tokens, "pos": n_positions}
     return {source: ranks.get(source, HEAD_RANK if "h" in source else MLP_RANK) for source in shape.graph.sources}
 

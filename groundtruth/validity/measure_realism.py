@@ -93,7 +93,7 @@ def _matrices(anatomy: Anatomy) -> Iterator[Tensor]:
 
 
 def _kurtosis(matrix: Tensor) -> float:
-    """Of a matrix's entries; NaN for one that has none, or only equal ones."""
+    """Compute the kurtosis of a matrix's entries; NaN for one that has none, or only equal ones."""
     values = matrix.detach().double().flatten()
     if not len(values):
         return math.nan
@@ -137,7 +137,7 @@ class _Runs:
         return cls(task, anatomy, anatomy.context(tokens, mask), mask, reads, task.engine.outputs(clean).detach())
 
     def entropies(self) -> Iterator[float]:
-        """Of every head at every position that sees several, as a share of the largest that it could be."""
+        """Compute the entropy of every head at every position that sees several, as a share of the largest possible."""
         for layer, block in enumerate(self.anatomy.blocks):
             attention, read = block.attention, self.reads[2 * layer][:, None]
             queries, keys = attention.queries(read, self.context), attention.keys(read, self.context)
@@ -206,7 +206,7 @@ class _Runs:
 
 
 def _gate(mlp: Mlp, read: Tensor) -> Tensor:
-    """What the activation function of an MLP is applied to."""
+    """Return what the activation function of an MLP is applied to."""
     x = normalise(mlp.norm, read)
     weight, bias = (mlp.W_in, mlp.b_in) if mlp.W_gate is None else (mlp.W_gate, mlp.b_gate)
     return x @ weight if bias is None else x @ weight + bias

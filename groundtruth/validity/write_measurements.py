@@ -29,7 +29,7 @@ SETTINGS = ("profile", "seed", "dtype", "device", "level")
 
 
 def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = ()) -> dict[str, object]:
-    """What a file of references holds of the learned models of a result.
+    """Return what a file of references holds of the learned models of a result.
 
     A method counts if it was scored on every model and task that any contestant was scored on. What methods that the
     result lacks reached before stays, if it was measured on the same models and tasks with the same settings.

@@ -107,7 +107,7 @@ class _Claims:
         self._require_unread()
 
     def _misnamed(self, d: Direction) -> str | None:
-        """What is wrong with the name, expression and value of a direction by itself."""
+        """Say what is wrong with the name, expression and value of a direction by itself."""
         sop = self.sops.get(d.expression or "")
         match d.kind:
             case "token" | "bos" | "pad":
@@ -255,7 +255,7 @@ class _Claims:
                 return f"'{head.expression}' is not computed so"
 
     def _uncancelled(self, head: Head) -> str | None:
-        """What is wrong with a head of a pair: another one of its layer should attend alike and write the opposite."""
+        """Find the fault of a head of a pair: another one of its layer should attend alike and write the opposite."""
         w, layer = self.weights, head.layer
         scores, moved = w.W_Q[layer] @ w.W_K[layer].mT, w.W_V[layer] @ w.W_O[layer]
         others = [h.head for h in self.model.provenance.heads if h.layer == layer and h.role == "cancelling"]
@@ -311,7 +311,7 @@ class _Claims:
         return isinstance(sop, rasp.SelectorWidth) or (sop is not None and is_clean_at_bos(sop))
 
     def _not_of(self, read: Iterable[Direction], sop: rasp.SOp) -> str | None:
-        """What a neuron reads that is no part of an expression, nor the constant."""
+        """Say what a neuron reads that is no part of an expression, nor the constant."""
         match sop:
             case rasp.Map():
                 parts = {(sop.inner.label, kind) for kind in _HOLDING}
@@ -331,7 +331,7 @@ class _Claims:
         return [self.directions[i] for i in torch.nonzero(rows.ne(0).any(0))[:, 0].tolist()]
 
     def _strange(self, written: Iterable[Direction], kinds: str | Sequence[str], label: str | None) -> str | None:
-        """What is written that is no direction of one of some kinds and of an expression."""
+        """Say what is written that is no direction of one of some kinds and of an expression."""
         allowed = (kinds,) if isinstance(kinds, str) else kinds
         strange = [d.name for d in written if d.kind not in allowed or d.expression != label]
         return f"it writes into '{strange[0]}'" if strange else None

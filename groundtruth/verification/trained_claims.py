@@ -150,7 +150,7 @@ class _Enumeration:
         return "the circuit and its variables" if claims_variables else "the circuit; variables are not claimed"
 
     def _edge(self, claimed: EdgeRecord, found: EdgeRecord, ablation: Ablation) -> str:
-        """What is wrong with the claim about an edge, or an empty string."""
+        """Say what is wrong with the claim about an edge, or an empty string."""
         if (claimed.status, claimed.proof) != (found.status, found.proof):
             return f"it is {found.status} by {found.proof}, not {claimed.status} by {claimed.proof}"
         if not self._same(claimed.moved, found.moved):
@@ -189,7 +189,7 @@ class _Enumeration:
         margin: Callable[[int, int], float] | None,
         ablation: Ablation = "resample",
     ) -> str:
-        """What is wrong with a claim, or an empty string.
+        """Say what is wrong with a claim, or an empty string.
 
         Args:
             claimed: Certificate as it is stored.

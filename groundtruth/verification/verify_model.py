@@ -73,7 +73,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether every claim holds."""
+        """True if every claim holds."""
         return all(result.ok for result in self.checks)
 
 
@@ -236,7 +236,7 @@ def circuit_again(model: CompiledNetwork, circuit: Circuit) -> str:
 
 
 def _problem(base: Ground, truth: EdgeTruth) -> str:
-    """What is wrong with the claim about an edge, or an empty string."""
+    """Say what is wrong with the claim about an edge, or an empty string."""
     why = structure(base.model).get(truth.edge)
     if truth.proof in ("zero", "constant", "unread") and truth.tried:
         return f"it was tried on no pair, not {truth.tried:,}"
@@ -272,7 +272,7 @@ def _search_problem(base: Ground, truth: EdgeTruth) -> str:
 
 
 def _classes_problem(base: Ground, truth: EdgeTruth) -> str:
-    """What is wrong with a claim that was proven by value classes on a domain that is not run whole."""
+    """Say what is wrong with a claim that was proven by value classes on a domain that is not run whole."""
     if truth.proof == "constant":
         constant = not is_backup(base.model, truth.edge.source) and base.classes.is_constant(truth.edge)
         return "" if constant else "what it carries may vary"

@@ -101,7 +101,7 @@ class CheckpointedBackward:
         return self._back(gradient, visit, None)
 
     def pull_back(self, cotangents: Sequence[Stream], visit: Visit) -> Stream:
-        """As ``Trace.pulled_back``: from gradients at the stream around each sublayer to those at all destinations."""
+        """Turn gradients at the stream around each sublayer into those at all destinations."""
         return self._back(torch.zeros_like(self.reads[-1]), visit, cotangents)
 
     def _back(self, gradient: Stream, visit: Visit, around: Sequence[Stream] | None) -> Stream:

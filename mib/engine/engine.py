@@ -92,7 +92,7 @@ class Engine(Pool):
         *,
         neurons: Float[Tensor, "#row source d_model"] | None = None,
     ) -> Float[Tensor, "row position output"]:
-        """As ``run``, with weights between 0 (cut) and 1 (kept), differentiable in them; not chunked."""
+        """Run as ``run`` does, with weights between 0 (cut) and 1 (kept), differentiable in them; not chunked."""
         return self._run(self._rows(kept, clean, counterfactual, neurons), 0)
 
     @torch.no_grad()
@@ -106,7 +106,7 @@ class Engine(Pool):
         examples: Indices | None = None,
         neurons: Bool[Tensor, "#row source d_model"] | None = None,
     ) -> Float[Tensor, "row"]:
-        """As ``run``, but keeps only a metric of each row, so that any number of rows fits into the memory.
+        """Run as ``run`` does, but keep only a metric of each row, so that any number of rows fits into the memory.
 
         Args:
             metric: Called with logits and examples.
@@ -179,7 +179,7 @@ class Engine(Pool):
         *,
         examples: Indices | None = None,
     ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row source"]]:
-        """As ``measure_single_cuts``, but a node's outgoing edges are all cut together."""
+        """Measure as ``measure_single_cuts`` does, but cut a node's outgoing edges all together."""
         before: list[Tensor] = []
         after: list[Tensor] = []
         for chunk, cuts in self._single_cuts(clean, counterfactual):
@@ -202,7 +202,7 @@ class Engine(Pool):
         *,
         examples: Indices | None = None,
     ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row source d_model"]]:
-        """As ``measure_node_cuts``, but of a node's output one dimension at a time is cut."""
+        """Measure as ``measure_node_cuts`` does, but cut a node's output one dimension at a time."""
         before: list[Tensor] = []
         after: list[Tensor] = []
         for chunk, cuts in self._single_cuts(clean, counterfactual):
@@ -278,7 +278,7 @@ class Engine(Pool):
     def checkpointed_backward(
         self, inputs: Indices, *, stream: Stream | None = None, first: int = 0, through: Anatomy | None = None
     ) -> CheckpointedBackward:
-        """As ``trace``, for gradients that are taken one sublayer at a time (see that module).
+        """Trace as ``trace`` does, for gradients that are taken one sublayer at a time (see that module).
 
         Args:
             inputs: Which inputs.

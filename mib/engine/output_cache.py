@@ -62,7 +62,7 @@ class OutputCache:
         return changes
 
     def missing(self, indices: Indices) -> Int[Tensor, "missing"]:
-        """Those of some inputs that were never run, each once."""
+        """Pick the inputs that were never run, each once."""
         return indices[:0] if self._complete else torch.unique(indices[~self._filled.to(indices.device)[indices]])
 
     def keep(self, indices: Indices, ran: CompactOutputs) -> None:

@@ -127,7 +127,7 @@ class Pool:
         return self.run_fully(indices).streams
 
     def streams_and_outputs(self, indices: Indices) -> tuple[tuple[Stream, ...], CompactOutputs]:
-        """As ``streams``, with what the sources of that run wrote; the rest that it computed is let go."""
+        """Return ``streams`` with what the sources of that run wrote; the rest that it computed is let go."""
         full = self.run_fully(indices)
         return full.streams, full.written
 
@@ -186,13 +186,13 @@ class Pool:
     def changes(
         self, clean: Indices, counterfactual: Indices | None = None, *, known: KnownOutputs = NOTHING_KNOWN
     ) -> Changes:
-        """As ``differences``, by the sublayer that writes; streaming if it must be."""
+        """Return ``differences`` by the sublayer that writes; streaming if it must be."""
         if self.must_stream:
             return self.streaming_changes(clean, counterfactual, known=known)
         return InMemoryChanges(self.columns, self.differences(clean, counterfactual, known=known))
 
     def written(self, inputs: Indices, *, known: CompactOutputs | None = None) -> Changes:
-        """As ``outputs``, by the sublayer that writes; streaming if it must be."""
+        """Return ``outputs`` by the sublayer that writes; streaming if it must be."""
         if self.must_stream:
             return StreamingOutputs(self.anatomy, self.columns, known or self._record_compact(inputs))
         return InMemoryChanges(self.columns, self.outputs(inputs, known=known))
@@ -200,7 +200,7 @@ class Pool:
     def streaming_changes(
         self, clean: Indices, counterfactual: Indices | None = None, *, known: KnownOutputs = NOTHING_KNOWN
     ) -> StreamingChanges:
-        """As ``differences``, but a sublayer's sources at a time, from what takes little memory to keep."""
+        """Return ``differences`` a sublayer's sources at a time, from what takes little memory to keep."""
         outputs = known.clean or self._record_compact(clean)
         if self.ablation != "resample":
             ablated = self.ablated(counterfactual)

@@ -81,7 +81,7 @@ class FullRun:
 
     @property
     def written(self) -> CompactOutputs:
-        """What its sources wrote."""
+        """Outputs of its sources."""
         mixed, mlps = (run.mixed for run in self.layers), (run.mlp for run in self.layers)
         return CompactOutputs(self.embeddings, tuple(mixed), tuple(mlps), self.final)
 

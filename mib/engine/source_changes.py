@@ -119,7 +119,7 @@ class CompactOutputs:
             outputs[:, rows] -= written
 
     def _parts(self, anatomy: Anatomy) -> Iterator[tuple[slice, Written]]:
-        """What a sublayer's sources write, with their places in ``Graph.sources``."""
+        """Return what a sublayer's sources write, with their places in ``Graph.sources``."""
         row = self.embeddings.shape[1]
         yield slice(0, row), self.embeddings
         for block, mixed, mlp in zip(anatomy.blocks, self.mixed, self.mlps, strict=True):

@@ -51,7 +51,7 @@ class InterchangeWidths:
         return 3 * n_inputs * positions * self.d_model * self.number
 
     def rows_at_once(self, positions: int, *, memory: int) -> int:
-        """How many interchanges to run at once."""
+        """Count how many interchanges to run at once."""
         needed = self.bytes_of_a_row(positions)
         # Half of the memory is for a batch, the other half for the recordings that are kept.
         most = memory // 2 // needed

@@ -85,7 +85,7 @@ def learn(
 
 
 def _batches(examples: Tensor, training: Training, generator: torch.Generator) -> Iterator[Tensor]:
-    """As many batches as there are steps, the examples shuffled anew each time all were seen."""
+    """Yield as many batches as there are steps, the examples shuffled anew each time all were seen."""
     n_batches = -(-len(examples) // training.batch_size)
     for step in range(training.steps):
         # All examples once before any comes again.

@@ -42,7 +42,7 @@ def log_of(name: str) -> Path:
 
 @cache
 def training_log(name: str = NAME) -> dict[str, Any]:
-    """How a model was trained: recipe, losses, accuracies on held-out prompts, versions, SHA-256 of its files.
+    """Read how a model was trained: recipe, losses, accuracies on held-out prompts, versions, SHA-256 of its files.
 
     Args:
         name: Name of a learned model that ships.

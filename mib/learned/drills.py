@@ -79,5 +79,5 @@ def recalling(
 
 
 def _distinct(words: Int[Tensor, "word"], n: int, length: int, generator: torch.Generator) -> Int[Tensor, "n length"]:
-    """So many different words in each of some rows."""
+    """Draw so many different words in each of some rows."""
     return words[torch.rand(n, len(words), generator=generator).argsort(dim=1)[:, :length]]

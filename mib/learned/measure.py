@@ -129,7 +129,7 @@ def write_measured(model: LoadedModel, names: Sequence[str], folder: Path, *, n:
 
 
 def _most(model: LoadedModel, task: tasks.Task, family: str, n: int) -> int:
-    """So many pairs, or as many as there are."""
+    """Take so many pairs, or as many as there are."""
     for size in (n, n // 2, n // 4, n // 8):
         try:
             task.selection(model, family=family, n=size, split="test", right_on="base")

@@ -57,7 +57,7 @@ def products_by_position(
     *,
     weights: None = None,
 ) -> Float[Tensor, "source destination position"]:
-    """As ``sum_of_products``, summed over examples and dimensions but not over positions.
+    """Multiply as ``sum_of_products`` does, summed over examples and dimensions but not over positions.
 
     No more is in memory at once than there: one position's products after the other.
     """

@@ -77,7 +77,7 @@ class HardConcrete:
         return self._stretch(log_alpha / self.temperature)
 
     def probability_open(self, log_alpha: Float[Tensor, "*many part"]) -> Float[Tensor, "*many part"]:
-        """How likely it is not to be 0; its mean is the expected share of open parts (L0)."""
+        """Compute how likely it is not to be 0; its mean is the expected share of open parts (L0)."""
         return torch.sigmoid(log_alpha - self.temperature * math.log(-self.low / self.high))
 
     def log_alpha(self, middle: Float[Tensor, "*many part"]) -> Float[Tensor, "*many part"]:

@@ -52,7 +52,7 @@ class RunSizes:
 
     @property
     def changes_after_clean(self) -> Passes:
-        """As ``changes``, where the method runs the clean inputs before, a batch at a time."""
+        """Passes of ``changes`` where the method runs the clean inputs before, a batch at a time."""
         if self.ablation not in ("mean", "mean-positional") or not self.cached:
             return Passes(self.ablated)
         # Streaming keeps no outputs; else those of the first batch are known when the mean of all is taken.
@@ -60,7 +60,7 @@ class RunSizes:
 
     @property
     def changes_after_cut(self) -> Passes:
-        """As ``changes``, where the method starts runs from ablated embeddings before."""
+        """Passes of ``changes`` where the method starts runs from ablated embeddings before."""
         return Passes(1) if self.ablation == "resample" else self.changes
 
     @property

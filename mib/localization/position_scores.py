@@ -103,5 +103,5 @@ def cut_positions(task: LocalizationTask) -> PositionScores:
 
 
 def _shares(steps: int | None) -> Iterator[float | None]:
-    """Where integrated gradients are taken; None stands for the clean run."""
+    """Find where integrated gradients are taken; None stands for the clean run."""
     yield from (None,) if steps is None else (k / steps for k in range(steps))

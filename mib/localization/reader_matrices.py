@@ -33,7 +33,7 @@ def n_readers(anatomy: Anatomy, sublayer: int) -> int:
 
 
 def reader(anatomy: Anatomy, sublayer: int, number: int) -> Iterator[Float[Tensor, "d_model d_read"]]:
-    """As ``readers``, for one destination of a sublayer, some columns at a time: an unembedding is large."""
+    """Return ``readers`` for one destination of a sublayer, some columns at a time: an unembedding is large."""
     layer, is_mlp = split_sublayer(sublayer)
     if sublayer == unembedding_sublayer(anatomy.n_layers):
         norm, maps = anatomy.final_norm, (anatomy.W_U,)

@@ -105,7 +105,7 @@ def _inside(value: object, name: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def _sha256(tensor: Tensor) -> str:
-    """Of the memory that a tensor lies in, all of it, whatever the tensor shows of it."""
+    """Hash the memory that a tensor lies in, all of it, whatever the tensor shows of it."""
     storage = tensor.untyped_storage()
     whole = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage)
     digest = hashlib.sha256()

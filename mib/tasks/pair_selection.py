@@ -182,7 +182,7 @@ def select(
 
 
 def _advice(left_out: Counter[str], n_kept: int) -> str:
-    """What to do about too few pairs, by why they were left out."""
+    """Return what to do about too few pairs, by why they were left out."""
     if any("the model is wrong" in reason for reason in left_out):
         return "The model may not be able to do the task; right_on='any' asks it nothing."
     if n_kept:

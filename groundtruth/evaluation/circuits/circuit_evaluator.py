@@ -225,7 +225,7 @@ class CircuitEvaluator:
         return self.circuit.mask(self.circuit.carrying(*carries))
 
     def _wrong(self, scores: Scores, true: NDArray[np.bool_]) -> tuple[WrongEdge, ...]:
-        """What is ranked on the wrong side of the true size, against one minimal circuit."""
+        """Return what is ranked on the wrong side of the true size, against one minimal circuit."""
         unjudged = unjudged_beside(self.circuit, true)
         if isinstance(scores, NodeScores):
             return self._wrong_nodes(scores, np.asarray(true.any(1)), np.asarray(unjudged.any(1)))

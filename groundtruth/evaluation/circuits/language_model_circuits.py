@@ -89,12 +89,12 @@ class LanguageModelCircuitEvaluator:
 
     @property
     def task(self) -> LocalizationTask:
-        """What a method is asked, on pairs of the part ``train``."""
+        """Task that a method is given, on pairs of the part ``train``."""
         return self._asked.task
 
     @property
     def held_out(self) -> LocalizationTask:
-        """What its circuits are measured on, pairs of the part ``test``."""
+        """Task that its circuits are measured on, on pairs of the part ``test``."""
         return self._asked.held_out
 
     @property

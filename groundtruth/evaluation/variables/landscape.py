@@ -93,7 +93,7 @@ def written_at(model: CompiledModel, site: Site) -> list[VariableTruth]:
 
 
 def _into(model: CompiledModel, site: Site) -> Float[Tensor, "d_site d_model"]:
-    """What the site's dimensions write into the residual stream."""
+    """Return what the site's dimensions write into the residual stream."""
     if site.kind == "head_value":
         return model.weights.W_O[site.layer, site.head]
     return torch.eye(model.weights.d_model, dtype=torch.float64)

@@ -134,7 +134,7 @@ class LanguageModelVariableEvaluator:
 
     @property
     def task(self) -> FeaturizationTask:
-        """What a method is asked."""
+        """Task that a method is given."""
         return self._asked.task
 
     @property
@@ -222,7 +222,7 @@ class LanguageModelVariableEvaluator:
         return scores_of(right, self._asked.distinguishes[examples], isolated)
 
     def _by_family(self, right: Tensor, ruling: Tensor) -> tuple[FamilyScore, ...]:
-        """Of the families that have a pair in both parts."""
+        """Score the families that have a pair in both parts."""
         family, split = self.task.family, self.task.split
         if family is None:
             return ()

@@ -142,7 +142,7 @@ class Predictor:
         return int(self.lengths.max())
 
     def predict(self, swaps: Swaps) -> Predictions:
-        """What the program gives after some interchanges."""
+        """Return what the program gives after some interchanges."""
         ground = self._ground
         put = self._values[swaps.source[:, None], swaps.source_positions]
         shape, dtype = (len(swaps), self.width), ground.output_codes[0].dtype

@@ -15,7 +15,7 @@ def shuffled_anatomy(anatomy: Anatomy, seed: int) -> Anatomy:
 
 
 def n_bytes(anatomy: Anatomy) -> int:
-    """How much a copy takes."""
+    """Measure how much a copy takes."""
     return _n_bytes(anatomy)
 
 

@@ -27,7 +27,7 @@ def movement_of(
     natural: Float[Tensor, "state readable"],
     examples: Int[Tensor, "chosen"],
 ) -> Movement:
-    """What a featurizer's interchanges do.
+    """Return what a featurizer's interchanges do.
 
     Args:
         featurizer: Featurizer of the task's site.

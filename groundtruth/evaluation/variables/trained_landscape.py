@@ -45,7 +45,7 @@ def why_inexact(truth: TrainedVariableTruth, site: Site) -> str:
 
 
 def differences(output: Float[Tensor, "input position d_model"]) -> Float[Tensor, "d_model difference"]:
-    """How what a source writes differs between inputs, at each position."""
+    """Say how what a source writes differs between inputs, at each position."""
     return (output - output[:1]).flatten(0, 1).T
 
 

@@ -190,7 +190,7 @@ class _Pairs:
         return tuple(known[position - 1] for position in chosen if 1 <= position <= len(known))
 
     def outputs(self, found: Featurizer, example: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """What is expected after an interchange, and what the model gives, at the places that count."""
+        """Return what is expected after an interchange, and what the model gives, at the places that count."""
         task, decoder = self.task, self.model.decoder
         mask = task.mask[example]
         logits = task.interchange(found, examples=torch.tensor([example], device=task.base.device))[0]

@@ -139,7 +139,7 @@ class VariableEvaluator:
         )
 
     def _exact(self, found: Featurizer) -> ExactVariableScores:
-        """What is known of a find beside its interchanges; of a span that is not the variable's alone, why not more."""
+        """Say what is known beside interchanges; of a span that is not the variable's alone, why not more."""
         state = self.truth.at(self._place).state if self._place in self.truth.sites else "not written"
         everywhere = self.every_pair
         on_all = None if everywhere is None else float(everywhere.right(found).double().mean())
@@ -260,7 +260,7 @@ def as_method(method: str | Method) -> FeaturizerMethod:
 
 
 def measured_fields(scores: InterchangeScores, chosen: InterchangeScores) -> dict[str, Any]:
-    """What a row says of interchanges.
+    """Return what a row says of interchanges.
 
     Args:
         scores: On the test pairs.
@@ -278,7 +278,7 @@ def measured_fields(scores: InterchangeScores, chosen: InterchangeScores) -> dic
 
 
 def control_of(kind: ControlKind, task: FeaturizationTask, find: Callable[[], Featurizer]) -> Control:
-    """What a method reaches where there is nothing to find; if it cannot be run there, why.
+    """Return what a method reaches where there is nothing to find; if it cannot be run there, why.
 
     Args:
         kind: Kind of control.

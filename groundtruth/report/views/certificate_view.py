@@ -15,7 +15,7 @@ from groundtruth.trained.trained_model import TrainedModel
 
 
 def certificate_view(model: TrainedModel, folder: Path | None = None) -> RenderableType:
-    """What was shown of a trained model on its whole domain.
+    """Say what was shown of a trained model on its whole domain.
 
     Args:
         model: The model.

@@ -110,7 +110,7 @@ def _links(row: CircuitScores, page: str) -> tuple[str, ...]:
 
 
 def _commands(row: CircuitScores) -> tuple[str, ...]:
-    """What shows more of a wrong ranking: where the method goes wrong, and the model in a browser."""
+    """Say what shows more of a wrong ranking: where the method goes wrong, and the model in a browser."""
     if row.level != "edge":
         return ()
     method, model = quote(row.method), quote(row.model)

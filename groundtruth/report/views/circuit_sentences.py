@@ -107,7 +107,7 @@ def worst_place(result: Result, method: str) -> str | None:
 
 
 def _past_the_truth(rows: Sequence[CircuitScores]) -> Iterator[Text]:
-    """Which methods have a higher CPR than the true circuit's own ranking, on the mean over models."""
+    """Name which methods have a higher CPR than the true circuit's own ranking, on the mean over models."""
     found: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         if row.method != ORACLE and row.truth and row.truth.true_cpr is not None:
@@ -122,7 +122,7 @@ def _past_the_truth(rows: Sequence[CircuitScores]) -> Iterator[Text]:
 
 
 def sampled_sentences(rows: Sequence[CircuitScores]) -> Iterator[Text]:
-    """Which models have edges that are undecided on a sample of their domain, so that their scores leave them out."""
+    """Name models with edges that are undecided on a sample of their domain, so that their scores leave them out."""
     names = sorted({row.model for row in rows if row.truth and row.truth.certainty == "sampled"})
     if names:
         yield Text(f"Truth of a sample of the domain: {', '.join(names)}. ", "warn").append(
@@ -143,7 +143,7 @@ def _failures(rows: Sequence[CircuitScores], own: str) -> Iterator[Text]:
 
 
 def _missed(rows: Sequence[CircuitScores]) -> int:
-    """How many true edges or nodes are missed; where a tie is cut, the expected number."""
+    """Count how many true edges or nodes are missed; where a tie is cut, the expected number."""
     return round(sum(row.live.true * (1 - row.live.recall) for row in rows if row.live))
 
 
@@ -171,7 +171,7 @@ def _auroc(row: CircuitScores) -> float:
 
 
 def _reader(edge: WrongEdge) -> str:
-    """What kind of destination an edge has."""
+    """Say what kind of destination an edge has."""
     _, arrow, destination = edge.name.partition("->")
     if not arrow:
         return ""

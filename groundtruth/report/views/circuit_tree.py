@@ -136,7 +136,7 @@ def _label(branch: Branch) -> Text:
 
 
 def _travels(branch: Branch) -> Text:
-    """What travels, and what for where the line above does not say it."""
+    """Say what travels, and what for where the line above does not say it."""
     reason = branch.truth.reason
     if reason.carries == "other":
         return Text(str(reason), "faint")

@@ -19,7 +19,7 @@ _SHOWN = 6
 
 
 def claimed_circuit_view(model: TrainedModel, folder: Path | None = None) -> RenderableType:
-    """What of a claimed circuit holds on every pair of inputs, under resample ablation.
+    """Say what of a claimed circuit holds on every pair of inputs, under resample ablation.
 
     Args:
         model: An imported model.

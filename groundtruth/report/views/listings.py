@@ -135,7 +135,7 @@ def _live(live: Mapping[str, int], ablation: str) -> str:
 
 
 def methods_table(methods: Sequence[Localizer]) -> RenderableType:
-    """What each method scores and costs; below that what it does and where it is from."""
+    """Say what each method scores and costs; below that what it does and where it is from."""
     parts: list[RenderableType] = []
     for method in methods:
         parts.append(Text.assemble((method.name, "name"), f"  {', '.join(method.levels)} · {method.cost}"))
@@ -162,7 +162,7 @@ def method_data(method: Localizer) -> dict[str, Any]:
 
 
 def featurizers_table(methods: Sequence[FeaturizerMethod]) -> RenderableType:
-    """What each featurization method finds and costs; below that what it does and where it is from."""
+    """Say what each featurization method finds and costs; below that what it does and where it is from."""
     parts: list[RenderableType] = []
     for method in methods:
         kind = "subspace" if method.linear else "features, no subspace"
@@ -208,7 +208,7 @@ LISTED_METHODS: Mapping[str, MethodListing] = {
 
 
 def compiled_view(model: CompiledModel, circuit: Circuit, folder: Path | None) -> RenderableType:
-    """That a program was compiled, how it was checked, and what its circuit is."""
+    """Say that a program was compiled, how it was checked, and what its circuit is."""
     w = model.weights
     sizes = f"{layers_by_heads(w.n_layers, w.n_heads)} · d_model {w.d_model}"
     lines = [

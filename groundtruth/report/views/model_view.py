@@ -140,7 +140,7 @@ def _program(model: KnownModel) -> Table:
 
 
 def _layers(model: CompiledModel) -> Table:
-    """What each head and each MLP computes, one line a layer."""
+    """Say what each head and each MLP computes, one line a layer."""
     spelt = {expression.label: expression.name for expression in walk(model.program)}
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=False)
     for layer in range(model.weights.n_layers):
@@ -190,7 +190,7 @@ def _below_the_tree(model: KnownModel, circuit: Circuit) -> Iterator[RenderableT
 
 
 def _live_counts(model: KnownModel, shown: Circuit) -> Iterator[Text]:
-    """How many edges are live, by ablation and lengths: sentences, because these wrap where a table would be cut."""
+    """Count the live edges by ablation and lengths: sentences, because these wrap where a table would be cut."""
     for lengths in LENGTHS:
         found = {ablation: _n_live(model, ablation, lengths, shown) for ablation in ABLATIONS}
         if any(n is not None for n in found.values()):
@@ -200,7 +200,7 @@ def _live_counts(model: KnownModel, shown: Circuit) -> Iterator[Text]:
 
 
 def _n_live(model: KnownModel, ablation: str, lengths: str, shown: Circuit) -> int | None:
-    """How many edges are live under another ablation, if that is known without proving it now."""
+    """Count how many edges are live under another ablation, if that is known without proving it now."""
     if (ablation, lengths) == (shown.ablation, shown.lengths):
         return len(shown.edges)
     known = model.folder is not None and (lengths == "fixed" or (model.pad_safe and len(model.domain.lengths) > 1))

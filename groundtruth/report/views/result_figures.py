@@ -186,7 +186,7 @@ def _by_model(result: Result, ablation: str, methods: Sequence[str]) -> Iterator
 
 
 def _cost(result: Result, summaries: Sequence[Summary], methods: Sequence[str] | None) -> Iterator[Chart]:
-    """What a method costs against what it reaches."""
+    """Say what a method costs against what it reaches."""
     is_circuit = result.tables.name == "circuits"
     cost, label = ("passes", "passes over the examples") if is_circuit else ("seconds", "seconds")
     candidates = ("auroc", "cpr") if is_circuit else ("precision", "accuracy")

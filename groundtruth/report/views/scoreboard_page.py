@@ -121,7 +121,7 @@ def _label(bundle: Bundle) -> str:
 
 
 def _address(bundle: Bundle) -> Path:
-    """Where a bundle's result file is, below the site: in a folder of its content's hash, for names may repeat."""
+    """Say where a bundle's result file is, below the site: in a folder of its content's hash, for names may repeat."""
     return Path(BUNDLES) / sha256(bundle.path.read_bytes())[:12] / bundle.path.name
 
 

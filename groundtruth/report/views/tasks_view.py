@@ -37,7 +37,7 @@ def task_data(task: Task) -> dict[str, Any]:
 
 
 def examples_view(task: Task, examples: Sequence[Example]) -> RenderableType:
-    """What a task is, and some of its prompts with their counterfactuals."""
+    """Say what a task is, and some of its prompts with their counterfactuals."""
     facts = {
         "source": task.source,
         "families": ", ".join(f"{name} (default)" if name == task.default_family else name for name in task.families),
@@ -92,5 +92,5 @@ def _prompt_data(prompt: Prompt) -> dict[str, Any]:
 
 
 def written_view(task: Task, path: Path, n: int) -> RenderableType:
-    """What was written, and how to read it."""
+    """Say what was written, and how to read it."""
     return Text(f"{n} records of {task.name} in {path} · read with mib.tasks.get('{task.name}').load('{path.parent}')")

@@ -94,7 +94,7 @@ def residues_in_words(found: Sequence[Climb], tiers: Sequence[str] = TIER_NAMES)
 
 
 def _losing(lost: Mapping[str, float], where: str) -> Text | None:
-    """Which methods lose at least ``FALL``, the hardest hit first; ``None`` if none does."""
+    """Name which methods lose at least ``FALL``, the hardest hit first; ``None`` if none does."""
     hit = sorted(((loss, method) for method, loss in lost.items() if loss >= FALL), reverse=True)
     if not hit:
         return None
@@ -105,12 +105,12 @@ def _losing(lost: Mapping[str, float], where: str) -> Text | None:
 
 
 def fall(climb: Climb, tier: str) -> float:
-    """How much AUROC a method has lost on a tier, from the compiled models on; over the models that have both."""
+    """Measure the AUROC that a method loses on a tier, from the compiled models on; over the models that have both."""
     return _mean_loss(climb.values[RAW], climb.values[tier])
 
 
 def residue(climb: Climb, tier: str) -> float:
-    """How much AUROC a method loses on a tier if scores are rounded to a millionth of the largest."""
+    """Measure how much AUROC a method loses on a tier if scores are rounded to a millionth of the largest."""
     return _mean_loss(climb.values[tier], climb.rounded[tier])
 
 
@@ -154,7 +154,7 @@ def _models_in_words(found: Sequence[Climb]) -> str:
 
 
 def _on_fewer(found: Sequence[Climb], tier: str) -> str:
-    """How many of the models have a tier that not all have."""
+    """Count how many of the models have a tier that not all have."""
     with_it = {model for climb in found for model in climb.values[tier]}
     models = {model for climb in found for model in climb.models}
     return f" ({len(with_it)} of the {len(models)} models)" if len(with_it) < len(models) else ""

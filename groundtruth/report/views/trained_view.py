@@ -27,7 +27,7 @@ MEASURED = "its truth is what was enumerated, and not the circuit that was claim
 
 
 def trained_facts(model: TrainedModel) -> Text:
-    """What kind of transformer it is, how it was trained, and how its truth is known."""
+    """Say what kind of transformer it is, how it was trained, and how its truth is known."""
     training, n = model.training, model.certificate.inputs
     text = Text(f"{model.family} · {model.architecture}\n{model.domain}", "faint")
     if training.kind == "imported":
@@ -53,7 +53,7 @@ def trained_facts(model: TrainedModel) -> Text:
 
 
 def components_table(model: TrainedModel) -> Table:
-    """What lives on each head and MLP, one line a layer; spare components are trained to hold something unread.
+    """Say what lives on each head and MLP, one line a layer; spare components are trained to hold something unread.
 
     In a network that chose its circuit no expression is known to live anywhere: its used components are named alone.
     """
@@ -80,7 +80,7 @@ def components_table(model: TrainedModel) -> Table:
 
 
 def claims_view(model: TrainedModel, ablation: Ablation) -> RenderableType:
-    """What was shown by enumeration, under one ablation: a line a claim."""
+    """Say what was shown by enumeration, under one ablation: a line a claim."""
     return bullets(_claims(model, ablation))
 
 
@@ -120,7 +120,7 @@ def _told(text: str, *, bad: bool) -> Text:
 
 
 def trained_data(model: TrainedModel) -> dict[str, Any]:
-    """What a trained model has and a compiled one has not, as JSON has it."""
+    """Say what a trained model has and a compiled one has not, as JSON has it."""
     certificate = model.certificate
     return {
         "architecture": asdict(model.architecture),

@@ -62,7 +62,7 @@ def variable_diagnosis_data(found: VariableDiagnosis) -> dict[str, Any]:
 
 
 def _cosines(found: VariableDiagnosis) -> list[float]:
-    """Of the principal angles between the variable and what later components read of the found subspace."""
+    """Show cosines of principal angles between the variable and what later components read of the found subspace."""
     overlap = found.scores.overlap
     return [math.cos(math.radians(angle)) for angle in overlap.angles] if overlap else []
 

@@ -102,7 +102,7 @@ def _precision(row: VariableScores) -> float:
 
 
 def _illusions(rows: Sequence[VariableScores], own: str) -> Iterator[Text]:
-    """Which methods reach a high accuracy by something else, and by what."""
+    """Name which methods reach a high accuracy by something else, and by what."""
     found: dict[str, list[VariableScores]] = {}
     for row in rows:
         if row.illusion and row.method != ORACLE:
@@ -122,7 +122,7 @@ def _illusions(rows: Sequence[VariableScores], own: str) -> Iterator[Text]:
 
 
 def _spent(rows: Sequence[VariableScores]) -> str:
-    """Where the found subspaces lie, apart from the variable."""
+    """Say where the found subspaces lie, apart from the variable."""
     energies = [row.overlap.energy for row in rows if row.overlap is not None and row.overlap.energy is not None]
     if not energies:
         moved = [row.movement.inside or 0.0 for row in rows if row.movement is not None]
@@ -133,7 +133,7 @@ def _spent(rows: Sequence[VariableScores]) -> str:
 
 
 def _false_finds(summaries: Sequence[Summary]) -> Iterator[Text]:
-    """Which methods find as much where there is nothing."""
+    """Name which methods find as much where there is nothing."""
     reached = {
         summary.method: {kind: found.mean for kind, found in summary.columns.items() if kind in _CONTROLS}
         for summary in summaries
@@ -146,7 +146,7 @@ def _false_finds(summaries: Sequence[Summary]) -> Iterator[Text]:
 
 
 def _layers(result: Result) -> Iterator[Text]:
-    """What choosing the best layer on the scored split adds, as MIB does."""
+    """Say what choosing the best layer on the scored split adds, as MIB does."""
     sites: dict[tuple[str, str], set[str]] = {}
     for row in result.scores():
         sites.setdefault((row.subject, row.variable), set()).add(row.site)
@@ -173,7 +173,7 @@ def _minimal(result: Result) -> Iterator[Text]:
 
 
 def _without_span(result: Result) -> Iterator[Text]:
-    """Where recall and precision are not defined, and why."""
+    """Say where recall and precision are not defined, and why."""
     places: dict[str, dict[str, None]] = {}
     for row in result.compiled_scores():
         if row.truth.reason:

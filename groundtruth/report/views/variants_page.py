@@ -83,7 +83,7 @@ def _values(result: Result, ablation: str, method: str, column: str) -> Values:
 
 
 def _in_words(result: Result, ablation: str, step: str) -> str:
-    """Which good methods lose on a variant, over the models that have it."""
+    """Name which good methods lose on a variant, over the models that have it."""
     lost: dict[str, float] = {}
     n_models = 0
     for method in result.methods:

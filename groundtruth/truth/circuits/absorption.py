@@ -10,7 +10,7 @@ from mib.graph import Place
 
 
 def cannot_reach(runs: Runs, place: Place, read: Tensor, put: Tensor) -> bool:
-    """Whether a cut provably leaves the destination's output as it is.
+    """Tell whether a cut provably leaves the destination's output as it is.
 
     An MLP and the unembedding work position by position, so it is enough to combine the distinct things read at a
     position with the distinct things put there. A query (or key) that is cut changes scores only by its product with

@@ -70,7 +70,7 @@ def floors(offers: Iterable[Iterable[Offer]]) -> tuple[float, float]:
 
 
 def items_above(offer: Iterable[Offer], floor: tuple[float, float]) -> frozenset[Item]:
-    """What a position offers, without what weighs nothing beside a score that is certainly there.
+    """Return what a position offers, without what weighs nothing beside a score that is certainly there.
 
     Args:
         offer: All that it can offer, as (score, value) of the full run and of the cut run.
@@ -117,7 +117,7 @@ def _bags(offers: tuple[frozenset[Item], ...]) -> frozenset[Bags] | None:
 
 
 def _at_least(offers: Sequence[frozenset[Item]], run: int) -> int:
-    """How many bags one run has at least, without listing them.
+    """Count how many bags one run has at least, without listing them.
 
     No bag drops a pair that scores nearly as much as anything offered. So m positions that all offer the same k such
     pairs give each multiset of m of them, whatever the other positions hold.

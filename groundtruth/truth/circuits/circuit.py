@@ -99,7 +99,7 @@ class EdgeTruth:
 
     @property
     def structural(self) -> bool:
-        """Whether what the source can write is read at all."""
+        """True if what the source can write is read at all."""
         return self.status != "absent"
 
 
@@ -223,13 +223,13 @@ class Circuit:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many edges have each status."""
+        """Number of edges of each status."""
         counted = Counter(truth.status for truth in self.truths)
         return {status: counted.get(status, 0) for status in get_args(Status)}
 
     @property
     def coverage(self) -> Coverage:
-        """How much of the domain the statuses speak of, see ``Coverage``."""
+        """Part of the domain that the statuses speak of, see ``Coverage``."""
         if self.exhaustive:
             return "whole domain"
         decided = not self.counts["undecided"] and self.sufficiency.holds is not None
@@ -240,7 +240,7 @@ class Circuit:
         return {truth.edge: truth for truth in self.truths}
 
     def __getitem__(self, edge: Edge | str) -> EdgeTruth:
-        """What is known about one edge.
+        """Return what is known about one edge.
 
         Raises:
             GraphError: If the graph has no such edge.
@@ -277,7 +277,7 @@ class Circuit:
 
     @property
     def _family_in_words(self) -> str:
-        """How many minimal circuits there are, where that is not just the one of all live edges."""
+        """Number of minimal circuits in words, where that is not just the one of all live edges."""
         n = len(self.minimal_circuits)
         # Said only where it adds something: not where the family is just the live edges, or stands for something
         # unknown.

@@ -105,7 +105,7 @@ class _Search:
                 self.queue.append(rows[index])
 
     def _new(self, held: Mapping[int, Column]) -> list[int]:
-        """Which inputs, in order, show a value of an expression that was not known."""
+        """Find which inputs, in order, show a value of an expression that was not known."""
         found: set[int] = set()
         for number, expression in enumerate(children_first(self.program)):
             if not isinstance(expression, rasp.SOp):

@@ -17,7 +17,7 @@ Decision: TypeAlias = tuple[Status, Proof, int, tuple[int, int] | None]
 
 
 def is_constant(runs: Runs, edge: Edge) -> bool:
-    """Whether what is read along an edge is, on every input and at every position, what a cut puts there."""
+    """Tell whether what is read along an edge is, on every input and at every position, what a cut puts there."""
     place = runs.graph.locate(edge.destination)
     read, put = runs.read(edge.source, place), runs.replacement(edge.source, place)
     # Under resample any input may stand in for any other, so nothing may vary at a position; else there is one
@@ -61,7 +61,7 @@ class CutEdge:
         self.replacements, _ = distinct(self.put)
 
     def output(self, rows: Rows, replacements: Rows) -> Tensor:
-        """What the destination gives with the edge cut."""
+        """Return what the destination gives with the edge cut."""
         return self.runs.node_output(self.place, rows, {_key(self.place): self.put[replacements] - self.read[rows]})
 
     def first_change(
@@ -145,7 +145,7 @@ def _key(place: Place) -> Letter | str:
 
 
 def cut_output(runs: Runs, edge: Edge, row: int, replacement: int) -> Tensor:
-    """What the model decodes to on one input with one edge cut [position].
+    """Return what the model decodes to on one input with one edge cut [position].
 
     Args:
         runs: Full runs.

@@ -74,7 +74,7 @@ class CircuitTrials:
         return [t.edge for t in self.truths if t.structural and t.proof != "unread"]
 
     def reproduces(self, edges: Collection[Edge]) -> bool:
-        """Whether a circuit changes no output on any pair that was run; where it fails is remembered."""
+        """Tell whether a circuit changes no output on any pair that was run; where it fails is remembered."""
         wanted = frozenset(edges)
         if wanted in self._passed:
             return True
@@ -90,13 +90,13 @@ class CircuitTrials:
         return True
 
     def reproduces_first(self, edges: Collection[Edge]) -> bool:
-        """Whether a circuit changes no output on the pairs that are tried first."""
+        """Tell whether a circuit changes no output on the pairs that are tried first."""
         rows, puts = torch.tensor(list(self.pairs)).T
         codes = self.runs.circuit_codes(circuit_mask(self.runs, self.truths, edges), rows, puts)
         return not bool(self.runs.changed(rows, codes).any())
 
     def is_certain(self, edges: Collection[Edge]) -> bool:
-        """Whether a circuit that reproduces the model was run on every pair, or proven to."""
+        """Tell whether a circuit that reproduces the model was run on every pair, or proven to."""
         return self._passed.get(frozenset(edges), False)
 
     def least_within(self, edges: Sequence[Edge]) -> list[frozenset[Edge]] | None:

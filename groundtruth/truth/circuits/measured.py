@@ -85,7 +85,7 @@ class Measurements:
     schema_version: int = SCHEMA_VERSION
 
     def under(self, ablation: str) -> Effects:
-        """Those of an ablation."""
+        """Pick the effects of an ablation."""
         return next(effects for effects in self.effects if effects.ablation == ablation)
 
 
@@ -104,7 +104,7 @@ def measure(model: CompiledNetwork) -> Measurements:
 
 
 def margins(decoder: Decoder, given: Tensor) -> Tensor:
-    """How far each output's logits are from decoding to something else [..., position].
+    """Measure how far each output's logits are from decoding to something else [..., position].
 
     Args:
         decoder: Decoder that reads them. Where nothing is selected, the distance is to the least logit that counts; a

@@ -177,7 +177,7 @@ class _Values:
 
     @cached_property
     def n_positions(self) -> int:
-        """How many positions a node is run at, over all pairs."""
+        """Number of positions that a node is run at, over all pairs."""
         return len(self.rows) * self.runs.tokens.shape[1]
 
     def number(self, source: str, hidden: Tensor, w_out: Tensor) -> list[int]:
@@ -222,7 +222,7 @@ class _Values:
         return same
 
     def delta(self, source: str, destination: str, number: int) -> Tensor | None:
-        """What keeping an edge changes of what is read, against cutting it; ``None`` if nothing."""
+        """Return what keeping an edge changes of what is read, against cutting it; ``None`` if nothing."""
         key = (source, destination, number)
         if key not in self._deltas:
             matrix = self._bases[source].T @ self._reading(destination)
@@ -234,7 +234,7 @@ class _Values:
         return self._deltas[key]
 
     def all_cut(self, destination: str) -> Tensor:
-        """What a destination reads if every edge into it is cut [pair, position, read]."""
+        """Return what a destination reads if every edge into it is cut [pair, position, read]."""
         if destination not in self._cut:
             graph = self.runs.graph
             count = graph.n_readable[graph.destination_index[destination]]

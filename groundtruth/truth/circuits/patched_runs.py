@@ -76,7 +76,7 @@ class Runs:
 
     @cached_property
     def outputs(self) -> dict[str, Tensor]:
-        """What each source writes on each input [input, position, d_model]."""
+        """Output of each source on each input [input, position, d_model]."""
         states = forward(self.weights, self.tokens)
         found = {"input": states.embed, "pos": states.pos.expand_as(states.embed)}
         for layer in range(self.weights.n_layers):
@@ -87,7 +87,7 @@ class Runs:
 
     @cached_property
     def n_replacements(self) -> int:
-        """How many different things a cut edge can carry: one a counterfactual input, or just one."""
+        """Number of different values that a cut edge can carry: one a counterfactual input, or just one."""
         return len(self.tokens) if self.ablation == "resample" else 1
 
     @cached_property
@@ -105,7 +105,7 @@ class Runs:
 
     @cached_property
     def codes(self) -> Tensor:
-        """What the whole model decodes to on each input [input, position]."""
+        """Codes that the whole model decodes to on each input [input, position]."""
         return self.decoder.codes(self.streams[unembedding_sublayer(self.weights.n_layers)] @ self.weights.W_U)
 
     def stream(self, place: Place) -> Tensor:
@@ -117,18 +117,18 @@ class Runs:
         return reading(self.weights, place)
 
     def read(self, source: str, place: Place) -> Tensor:
-        """What a destination reads of a source on each input [input, position, read]."""
+        """Return what a destination reads of a source on each input [input, position, read]."""
         self.require_time()
         return self.outputs[source] @ self.reading(place)
 
     def replacement(self, source: str, place: Place) -> Tensor:
-        """What a destination reads of a source that is cut [replacement, position, read]."""
+        """Return what a destination reads of a source that is cut [replacement, position, read]."""
         self.require_time()
         return self.replacement_outputs[source] @ self.reading(place)
 
     @cached_property
     def replacement_outputs(self) -> dict[str, Tensor]:
-        """What each source writes when it is cut [replacement, position, d_model]."""
+        """Output of each source when it is cut [replacement, position, d_model]."""
         typical = slice(None) if self.mean_over is None else self.mean_over
         change: dict[Ablation, Callable[[Tensor], Tensor]] = {
             "resample": lambda output: output,
@@ -141,7 +141,7 @@ class Runs:
         return {name: change[self.ablation](output) for name, output in self.outputs.items()}
 
     def node_output(self, place: Place, rows: Rows, deltas: dict[Letter | str, Tensor]) -> Tensor:
-        """What a head or an MLP writes if what it reads is changed, on some inputs.
+        """Return what a head or an MLP writes if what it reads is changed, on some inputs.
 
         Args:
             place: The head (its letter is ignored), the MLP, or ``logits``, whose output is the logits.
@@ -164,7 +164,7 @@ class Runs:
         return mix(w, *parts) @ w.W_O[place.layer, place.head]
 
     def full_output(self, place: Place) -> Tensor:
-        """What a head, an MLP or the unembedding gives on each input in the full run."""
+        """Return what a head, an MLP or the unembedding gives on each input in the full run."""
         if place.kind == "logits":
             return self.streams[unembedding_sublayer(self.weights.n_layers)] @ self.weights.W_U
         name = f"m{place.layer}" if place.kind == "mlp" else f"a{place.layer}.h{place.head}"
@@ -175,7 +175,7 @@ class Runs:
         return next_sublayer(mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer))
 
     def codes_after(self, place: Place, rows: Rows, output: Tensor) -> Tensor:
-        """What the model decodes to if one node gives another output and all after it follows.
+        """Return what the model decodes to if one node gives another output and all after it follows.
 
         Args:
             place: The node.
@@ -221,7 +221,7 @@ class Runs:
 
     @cached_property
     def continuations(self) -> "Continuations":
-        """What the model makes of residual streams, each distinct one computed once."""
+        """Codes that the model makes of residual streams, each distinct one computed once."""
         return Continuations(self.weights, self.decoder)
 
     def changed(self, rows: Rows, codes: Tensor) -> Tensor:
@@ -230,7 +230,7 @@ class Runs:
         return differ.any(1)
 
     def circuit_codes(self, kept: NDArray[np.bool_], rows: Rows, replacements: Rows) -> Tensor:
-        """What a circuit decodes to.
+        """Return what a circuit decodes to.
 
         Args:
             kept: The edges of the circuit [source, destination].
@@ -273,7 +273,7 @@ class Runs:
 
     @property
     def rows_a_batch(self) -> int:
-        """How many runs to hold in memory at once."""
+        """Number of runs to hold in memory at once."""
         return _rows_a_batch(self.weights, self.tokens.shape[1])
 
 
@@ -293,7 +293,7 @@ class Continuations:
         self._known: dict[int, dict[tuple[int, int], Tensor]] = {}
 
     def codes(self, sublayer: int, residual: Tensor) -> Tensor:
-        """What comes out [row, position].
+        """Return what comes out [row, position].
 
         Args:
             sublayer: The sublayer that reads the stream, by its number in ``mib.sublayers``.
@@ -382,7 +382,7 @@ def distinct(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pool(tokens: Tensor, *, special: Sequence[int]) -> Tensor:
-    """Which positions count: all but those of BOS and PAD [input, position]."""
+    """Find which positions count: all but those of BOS and PAD [input, position]."""
     counts = torch.ones_like(tokens, dtype=torch.bool)
     for token in special:
         counts &= tokens != token

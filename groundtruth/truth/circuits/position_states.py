@@ -60,7 +60,7 @@ class States:
         return States(list(self.rows), list(self.columns), set(self.differs), dict(self.hulls))
 
     def column(self, run: Run, source: str) -> int:
-        """Where a source's class is; in the cut run that of the full run, where they cannot differ."""
+        """Find where a source's class is; in the cut run that of the full run, where they cannot differ."""
         return self.columns.index((run if run == "put" or source in self.differs else "full", source))
 
 
@@ -90,14 +90,14 @@ class ValueSpace:
         return self.runs.continuations.basis(sublayer).numpy()
 
     def read(self, source: str, destination: str) -> Array:
-        """What a destination reads of each class of a source [class, read]."""
+        """Return what a destination reads of each class of a source [class, read]."""
         table, key = self.table(source), (source, destination)
         if key not in self._read or self._read[key][0] != len(table):
             self._read[key] = len(table), self.vectors(source) @ self.matrix(destination)
         return self._read[key][1]
 
     def vectors(self, source: str) -> Array:
-        """What each class of a source is [class, d_model]."""
+        """Return what each class of a source is [class, d_model]."""
         return self.table(source).vectors(self.weights.W_E.shape[1])
 
     def matrix(self, destination: str) -> Array:
@@ -105,11 +105,11 @@ class ValueSpace:
         return reading(self.weights, self.runs.graph.locate(destination)).numpy()
 
     def could_read(self, source: str, destination: str) -> bool:
-        """Whether anything that a source could write is read by a destination."""
+        """Tell whether anything that a source could write is read by a destination."""
         return self._reaches(source, self.matrix(destination))
 
     def read_from(self, source: str, sublayer: int) -> bool:
-        """Whether anything that a source could write is read by a sublayer or one after it."""
+        """Tell whether anything that a source could write is read by a sublayer or one after it."""
         if (source, sublayer) not in self._later:
             self._later[source, sublayer] = self._reaches(source, self.basis(sublayer))
         return self._later[source, sublayer]
@@ -120,7 +120,7 @@ class ValueSpace:
 
     @cached_property
     def puts(self) -> Mapping[str, Array]:
-        """What a cut edge of each source carries at each position, under zero and mean ablation [position, d_model]."""
+        """Value on a cut edge of each source at each position, under zero and mean ablation [position, d_model]."""
         return {name: output[0].numpy() for name, output in self.runs.replacement_outputs.items()}
 
     def start(self, alphabets: Sequence[Sequence[int]]) -> States:
@@ -193,7 +193,7 @@ class Passage:
         return full[0][full[1]], cut[0][cut[1]]
 
     def touches(self, states: States, destinations: Sequence[str]) -> bool:
-        """Whether a node may read something else in the cut run."""
+        """Tell whether a node may read something else in the cut run."""
         if any(self._cut.get(destination) for destination in destinations):
             return True
         return any(self._space.could_read(s, d) for s in states.differs for d in destinations)
@@ -228,7 +228,7 @@ class Passage:
             states.columns = columns
 
     def reads(self, states: States, position: int, run: Run, destination: str) -> tuple[Array, Ids]:
-        """What a destination reads in each state: the distinct vectors, and which one each state has.
+        """Return what a destination reads in each state: the distinct vectors, and which one each state has.
 
         A state in which that may be anything has ``ANYTHING`` in place of one.
         """
@@ -246,7 +246,7 @@ class Passage:
     def _read_columns(
         self, states: States, position: int, run: Run, destination: str
     ) -> tuple[Array, list[tuple[int, Array, Array | None]]]:
-        """What a destination reads in every state, and the columns on which the rest depends.
+        """Return what a destination reads in every state, and the columns on which the rest depends.
 
         Returns:
             The former, and for each such column what is read of each class, and the hull of what is read where that

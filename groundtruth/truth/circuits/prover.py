@@ -67,7 +67,7 @@ class Ground:
 
     @property
     def exhaustive(self) -> bool:
-        """Whether they are all inputs of that kind."""
+        """True if they are all inputs of that kind."""
         return self.pool.exhaustive
 
     @cached_property
@@ -311,7 +311,7 @@ def _decide_on_sample(base: Ground, edge: Edge, backup: bool) -> Decision:
 
 
 def is_backup(model: CompiledNetwork, source: str) -> bool:
-    """Whether a source is an MLP that stands by: what it writes is constant only until what it backs up is cut.
+    """Tell whether a source is an MLP that stands by: what it writes is constant only until what it backs up is cut.
 
     In a circuit it may write something else, so that its edges can be in a minimal circuit, which constant ones
     cannot.

@@ -103,7 +103,7 @@ def writing(weights: Weights, place: Place) -> Tensor:
 
 
 def reason(model: CompiledNetwork, edge: Edge) -> Reason:
-    """What travels on an edge, and what for, from the provenance of the weights.
+    """Return what travels on an edge, and what for, from the provenance of the weights.
 
     Args:
         model: A compiled model.

@@ -87,7 +87,7 @@ def doubtful_edges(truths: Sequence[EdgeTruth]) -> list[Edge]:
 def is_preserved(
     runs: Runs, truths: Sequence[EdgeTruth], kept: Collection[Edge], classes: ValueClasses | None = None
 ) -> bool:
-    """Whether a circuit is proven to reproduce the model without being run, by induction over nodes or over classes.
+    """Prove that a circuit reproduces the model without running it, by induction over nodes or over classes.
 
     Args:
         runs: Full runs, and what a cut edge carries.
@@ -156,7 +156,7 @@ def try_circuit(runs: Runs, kept: NDArray[np.bool_], *, limit: int = RUN_LIMIT) 
 
 
 def _preserved_locally(runs: Runs, loose: Sequence[Edge], live: Sequence[Edge]) -> bool:
-    """Whether at every node that a live edge leaves, the cut edges together leave the node's output as it is."""
+    """Tell whether at every node that a live edge leaves, the cut edges together leave the node's output as it is."""
     into: dict[Place, dict[Letter | str, list[str]]] = {}
     for edge in loose:
         place = runs.graph.locate(edge.destination)

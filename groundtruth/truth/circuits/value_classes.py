@@ -79,7 +79,7 @@ class ValueClasses:
         return None if any(bool((ids == ANYTHING).any()) for ids in classes) else classes
 
     def is_constant(self, edge: Edge) -> bool:
-        """Whether what is read along an edge is, on every input and at every position, what a cut puts there.
+        """Tell whether what is read along an edge is, on every input and at every position, what a cut puts there.
 
         By step 5: each position's classes hold all that occur there.
         """
@@ -100,7 +100,7 @@ class ValueClasses:
         return self._space.puts[edge.source][position] @ self._space.matrix(edge.destination)
 
     def proof(self, edge: Edge) -> Proof | None:
-        """How an edge is shown to be inert on the whole domain: ``absorbed``, ``exhaustive``, or not at all.
+        """Say how an edge is shown to be inert on the whole domain: ``absorbed``, ``exhaustive``, or not at all.
 
         By step 7, for the circuit of all other edges; queries and keys first by their products alone.
         """
@@ -108,7 +108,7 @@ class ValueClasses:
         return "absorbed" if self._scores_stay(edge) else self._follow([edge])
 
     def preserve_nodes(self, loose: Sequence[Edge], live: Sequence[Edge]) -> bool:
-        """Whether at every node that a live edge leaves, the loose edges cut together leave what it writes as it is.
+        """Tell whether the loose edges cut together leave what is written at every node that a live edge leaves.
 
         Then, by induction over nodes, the circuit of the live edges runs as the whole model does: its kept edges carry
         what they carry there, and all other edges that are cut carry the same constant either way.
@@ -125,17 +125,17 @@ class ValueClasses:
         return all(self._absorbs(edges) for node, edges in into.items() if node in used)
 
     def _absorbs(self, cut: Sequence[Edge]) -> bool:
-        """Whether a node writes the same with some of the edges into it cut together."""
+        """Tell whether a node writes the same with some of the edges into it cut together."""
         stay = len(cut) == 1 and self._scores_stay(cut[0])
         return stay or self._follow(cut) == "absorbed"
 
     def suffices_without(self, cut: Sequence[Edge]) -> bool:
-        """Whether the circuit without some edges gives what the model gives on every pair: step 7 for all together."""
+        """Tell whether a circuit without some edges gives the output on every pair: step 7 for all together."""
         # All cut edges at once: what each leaves alone, all together need not.
         return self._follow(cut) is not None
 
     def _scores_stay(self, edge: Edge) -> bool:
-        """Whether no score depends on what an edge into queries or keys carries.
+        """Tell whether no score depends on what an edge into queries or keys carries.
 
         A score is a product that is linear in what a query (or key) reads of each source, so it stays if the product
         with every key (query) that can stand anywhere is the same for all that the edge can carry.

@@ -176,7 +176,7 @@ class Laboratory:
         return _Batch(pairs[:, 0], pairs[:, 1], weights)
 
     def _drawn(self, pool: int, kind: int, n: int, sizes: Ints, rng: np.random.Generator) -> Ints:
-        """What some sources put there, as indices of rows."""
+        """Return what some sources put there, as indices of rows."""
         own, every = np.arange(len(sizes)) == pool, np.ones(len(sizes), dtype=np.bool_)
         # Pools are drawn in proportion to their size, so that inputs are drawn uniformly.
         chances = np.where([own, ~own, every, every][kind], sizes, 0)
@@ -196,7 +196,7 @@ class Laboratory:
 
     @staticmethod
     def _positions(length: int, other: int, count: int, rng: np.random.Generator, *, moved: bool) -> tuple[Ints, Ints]:
-        """Where something is put and where it comes from: another position if it is moved, else the same."""
+        """Find where something is put and where it comes from: another position if it is moved, else the same."""
         if not moved:
             same = rng.integers(min(length, other), size=count)
             return same, same
@@ -237,7 +237,7 @@ class Laboratory:
     def _results(
         self, pool: int, sublayer: int, stage: Stage, base: Ints, put: Codes
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """What the program gives, as numbers, and the model, as the decoder's codes, both [run, position]."""
+        """Return what the program gives, as numbers, and the model, as the decoder's codes, both [run, position]."""
         ground, variable = self._ground, self._variable
         inputs, program = ground.pools[pool], ground.program
         readers = self._program_readers(stage)
@@ -259,7 +259,7 @@ class Laboratory:
             yield torch.from_numpy(output), ground.decoder.codes(suffix.logits(stream)[:, 1:])
 
     def _states(self, sublayer: int) -> Tensor:
-        """What a source holds of the variable when it has a value, in coordinates of its span [code, coordinate]."""
+        """Return what a source holds of the variable by its value, in coordinates of its span [code, coordinate]."""
         numbers, label = self._ground.program.numbers[self._variable.label], self._variable.label
         states = torch.zeros(len(numbers.values), self._variable.span.shape[1], dtype=torch.float64)
         # In reverse, so that of several inputs that hold a value the first one is the source; they differ by `spread`
@@ -285,5 +285,5 @@ class Laboratory:
 
 
 def _grouped(codes: NDArray[np.int64]) -> Tensor:
-    """Which rows of whole numbers are equal [row]."""
+    """Find which rows of whole numbers are equal [row]."""
     return distinct(torch.from_numpy(codes).double())[1]

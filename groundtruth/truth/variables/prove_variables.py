@@ -89,7 +89,7 @@ def _stages(ground: Ground, variable: Variable, seed: int) -> list[Stage]:
 
 
 def _rank(ground: Ground, variable: Variable, readers: Sequence[Reader]) -> int:
-    """How many dimensions of the variable's span some readers read."""
+    """Count how many dimensions of the variable's span some readers read."""
     graph, weights, span = ground.model.graph, ground.model.aligned, variable.aligned.span
     destinations = dict.fromkeys(reader.destination for reader in readers)
     parts = [span.T @ reading(weights, graph.locate(name)) for name in destinations]

@@ -210,7 +210,7 @@ class CausalModel:
 
 
 def _roles(sop: rasp.SOp, operand: str) -> tuple[str, ...]:
-    """As what an S-Op reads another: ``key``, ``query``, ``value``, or ``argument``."""
+    """Name the roles in which an S-Op reads another: ``key``, ``query``, ``value``, or ``argument``."""
     selector: Any = getattr(sop, "selector", None)
     if not isinstance(selector, rasp.Select):
         return ("argument",)

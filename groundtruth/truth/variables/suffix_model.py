@@ -55,7 +55,7 @@ def _mlp(stream: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
 
 
 def _read(weights: Weights, sublayer: int) -> Tensor:
-    """Which residual dimensions a sublayer reads [d_model]."""
+    """Find which residual dimensions a sublayer reads [d_model]."""
     layer, is_mlp = split_sublayer(sublayer)
     if layer == weights.n_layers:
         return weights.W_U.any(1)

@@ -89,7 +89,7 @@ class ProgramGround:
 
     @cached_property
     def output_codes(self) -> list[Tensor]:
-        """What the program puts out, in the decoder's codes, for each pool [input, position]."""
+        """Outputs of the program, in the decoder's codes, for each pool [input, position]."""
         return [self.encoded(pool.columns[self.program.output]) for pool in self.pools]
 
     def encoded(self, codes: Codes) -> Tensor:

@@ -82,7 +82,7 @@ class Variable:
 
     @property
     def key(self) -> tuple[str, Encoding]:
-        """What tells it from the model's other variables."""
+        """Key that tells it from the model's other variables."""
         return self.label, self.encoding
 
     @property
@@ -118,7 +118,7 @@ class Variable:
         return torch.linalg.qr(self.differences)[0]
 
     def state(self, value: Any) -> Float[Tensor, " d_model"]:
-        """What the residual stream holds of it when it has a value."""
+        """Return what the residual stream holds of it when it has a value."""
         if self.encoding == "number":
             return self.directions[:, 0] * float(value)
         if self.encoding == "reciprocal":

@@ -138,7 +138,7 @@ class VariableTruth:
         return tuple(site for stage in self.stages for site in stage.sites)
 
     def at(self, site: Site | str) -> Stage:
-        """What is known at a site.
+        """Return what is known at a site.
 
         Raises:
             GroundTruthError: If the variable is not written there.

@@ -32,7 +32,7 @@ class Hardening(Transformation):
     """A transformation that keeps the output on the domain, and changes the circuit or how hard it is to find."""
 
     def apply(self, model: CompiledModel, seed: int = 0, **parameters: Any) -> Variant:
-        """As every transformation; a model in superposition, whose directions are lost, cannot be hardened further.
+        """Apply the hardening; a model in superposition, whose directions are lost, cannot be hardened further.
 
         Raises:
             VariantError: If it is one, or as every transformation.

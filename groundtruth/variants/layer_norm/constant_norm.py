@@ -145,7 +145,7 @@ class _Walk:
 
 
 def _missing(squares: Tensor) -> Tensor:
-    """What to add as a further coordinate so that all are as long as the longest."""
+    """Return what to add as a further coordinate so that all are as long as the longest."""
     return (squares.max() - squares).clamp(min=0.0).sqrt()
 
 

@@ -140,7 +140,7 @@ def _network(model: CompiledModel, domain: Domain, normed: NormedWeights, *, see
 
 
 def _correspondence(model: CompiledModel) -> Correspondence:
-    """What lives on each component, and the edges of the minimal circuits that were proven of the compiled model."""
+    """Map components to expressions, with the edges of the minimal circuits that were proven of the compiled model."""
     held: dict[str, dict[str, None]] = {}
     for part in (*model.provenance.heads, *model.provenance.neurons):
         if part.expression is not None and part.role not in _NOT_HELD:

@@ -80,7 +80,7 @@ class SplitStream:
 
 
 def _written(weights: Weights) -> Iterator[tuple[str, Tensor]]:
-    """What each source can write, in the order of the graph."""
+    """Return what each source can write, in the order of the graph."""
     yield "input", weights.W_E
     yield "pos", weights.W_pos
     for layer in range(weights.n_layers):

@@ -59,7 +59,7 @@ def rescale_neurons(network: TrainedNetwork, rng: Generator) -> TrainedChange:
 
 
 def scales_neurons(shape: Architecture) -> bool:
-    """Whether what a neuron writes grows by the factor of what it reads: with a gate, its other branch does."""
+    """Tell whether what a neuron writes grows by the factor of what it reads: with a gate, its other branch does."""
     return shape.gated or shape.activation == "relu"
 
 
