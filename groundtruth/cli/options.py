@@ -158,8 +158,8 @@ def read_memory(text: str | None) -> int:
     Raises:
         TaskError: If it is none.
     """
-    from mib.engine.row_batches import MEMORY
     from mib.errors import TaskError
+    from mib.memory_budget import MEMORY
 
     if text is None:
         return MEMORY

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from groundtruth.errors import DomainError
-from mib.engine.row_batches import MEMORY
 from mib.learned import NAME as LEARNED
+from mib.memory_budget import MEMORY
 from mib.tasks.data_sources import HUB, SUFFIXES, data_of
 
 

@@ -10,7 +10,7 @@ from mib.engine.ablations import Ablation, check_ablation, mean_outputs
 from mib.engine.circuit_run import Columns, Outputs
 from mib.engine.cost import Cost
 from mib.engine.output_cache import OutputCache, Runs
-from mib.engine.row_batches import MEMORY, Work, bytes_of_a_row, bytes_of_outputs, rows_that_fit
+from mib.engine.row_batches import Work, bytes_of_a_row, bytes_of_outputs, rows_that_fit
 from mib.engine.rows import Indices
 from mib.engine.shape_checks import check_constants, check_pool
 from mib.engine.single_cuts import FullRun
@@ -27,6 +27,7 @@ from mib.engine.source_changes import (
 )
 from mib.errors import TaskError
 from mib.graph import Graph
+from mib.memory_budget import MEMORY
 from mib.models.adapters.decompose import Model, decompose
 from mib.models.adapters.parts import Stream
 from mib.sublayers import unembedding_sublayer

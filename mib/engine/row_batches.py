@@ -8,9 +8,6 @@ from mib.models.adapters.anatomy import Anatomy
 
 Work = Literal["circuits", "inputs", "cuts", "gradients", "checkpointed"]
 
-MEMORY = 2 * 2**30
-"""Bytes that a run may use beside the model unless told otherwise."""
-
 CACHE: dict[Work, int] = {
     "circuits": 6 * 2**20,
     "cuts": 2**23,

@@ -6,9 +6,9 @@ from functools import cached_property
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mib.engine.row_batches import MEMORY
 from mib.featurization.readout import Readout
 from mib.featurization.splits import Split
+from mib.memory_budget import MEMORY
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.decompose import Model, decompose
 from mib.site import Site

@@ -12,10 +12,11 @@ from mib.engine.ablations import Ablation, check_ablation
 from mib.engine.engine import Engine
 from mib.engine.metric import Metric, first_position
 from mib.engine.metric_contract import check_first_position, check_metric
-from mib.engine.row_batches import MEMORY, Work
+from mib.engine.row_batches import Work
 from mib.errors import TaskError, did_you_mean
 from mib.graph import Graph
 from mib.levels import LEVELS, Level
+from mib.memory_budget import MEMORY
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.decompose import Model, decompose
 from mib.tensor_checks import as_mask, require_integers, require_tensor, require_whole_number

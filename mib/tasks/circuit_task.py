@@ -7,10 +7,10 @@ import torch
 
 from mib.engine.ablations import Ablation
 from mib.engine.metric import Metric
-from mib.engine.row_batches import MEMORY
 from mib.errors import TaskError
 from mib.levels import Level
 from mib.localization.task import LocalizationTask
+from mib.memory_budget import MEMORY
 from mib.metrics.answer_metrics import LogitDifference
 from mib.metrics.probability_difference import ProbabilityDifference
 from mib.models.adapters.anatomy import Anatomy

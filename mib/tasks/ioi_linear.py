@@ -18,10 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.engine.row_batches import MEMORY
 from mib.errors import TaskError
 from mib.leaderboard.formats import IoiParameters
 from mib.localization.task import LocalizationTask
+from mib.memory_budget import MEMORY
 from mib.tasks.ioi import CAUSAL_MODEL
 from mib.tasks.registry import get
 from mib.tasks.task_causal_model import CausalModel

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mib.engine.row_batches import MEMORY
 from mib.errors import TaskError, did_you_mean
 from mib.featurization.splits import Split
 from mib.featurization.task import FeaturizationTask
+from mib.memory_budget import MEMORY
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.decompose import decompose
 from mib.site import Site

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import torch
 
 from mib.engine.ablations import Ablation, check_ablation
-from mib.engine.row_batches import MEMORY
 from mib.errors import MethodError, MibError, TaskError
 from mib.leaderboard.submissions.submission_settings import record, settings_of
+from mib.memory_budget import MEMORY
 from mib.models import LoadedModel, SharedModel, load_model
 from mib.tasks.data_sources import data_of
 from mib.whole_files import remove_made
