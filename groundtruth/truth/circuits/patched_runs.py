@@ -16,9 +16,9 @@ from torch import Tensor
 
 from groundtruth.compiled.decoder import Decoder
 from groundtruth.compiled.forward import Weights, forward, logits_from, mix
+from groundtruth.compiled.node_matrices import reading_matrix
 from groundtruth.truth.circuits.circuit import Ablation
 from groundtruth.truth.circuits.deadline import Deadline
-from groundtruth.truth.circuits.reasons import reading
 from groundtruth.truth.circuits.row_hashes import group_hashes, hash_rows
 from mib.graph import LETTERS, Graph, Letter, Place
 from mib.sublayers import attention_sublayer, mlp_sublayer, next_sublayer, unembedding_sublayer
@@ -114,7 +114,7 @@ class Runs:
 
     def reading(self, place: Place) -> Tensor:
         """The matrix by which a destination reads the residual stream [d_model, read]."""
-        return reading(self.weights, place)
+        return reading_matrix(self.weights, place)
 
     def read(self, source: str, place: Place) -> Tensor:
         """Return what a destination reads of a source on each input [input, position, read]."""

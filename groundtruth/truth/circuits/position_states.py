@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import torch
 
+from groundtruth.compiled.node_matrices import reading_matrix, writing_rows
 from groundtruth.truth.circuits.attention_outcomes import (
     ANY_BAGS,
     ANYTHING,
@@ -24,7 +25,6 @@ from groundtruth.truth.circuits.attention_outcomes import (
     weights_of,
 )
 from groundtruth.truth.circuits.patched_runs import TOLERANCE, Runs
-from groundtruth.truth.circuits.reasons import reading, writing
 from groundtruth.truth.circuits.value_table import Array, Ids, ValueTable, pick_classes
 from mib.graph import LETTERS, Edge, Place
 from mib.sublayers import split_sublayer
@@ -102,7 +102,7 @@ class ValueSpace:
 
     def matrix(self, destination: str) -> Array:
         """The matrix by which a destination reads the residual stream [d_model, read]."""
-        return reading(self.weights, self.runs.graph.locate(destination)).numpy()
+        return reading_matrix(self.weights, self.runs.graph.locate(destination)).numpy()
 
     def could_read(self, source: str, destination: str) -> bool:
         """Tell whether anything that a source could write is read by a destination."""
@@ -115,7 +115,7 @@ class ValueSpace:
         return self._later[source, sublayer]
 
     def _reaches(self, source: str, columns: Array) -> bool:
-        written = writing(self.weights, self.runs.graph.locate(source)).numpy()
+        written = writing_rows(self.weights, self.runs.graph.locate(source)).numpy()
         return bool(np.abs(written @ columns).max(initial=0.0) > TOLERANCE)
 
     @cached_property

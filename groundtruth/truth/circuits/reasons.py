@@ -8,9 +8,9 @@ import functools
 import torch
 from torch import Tensor
 
-from groundtruth.compiled.forward import Weights
 from groundtruth.compiled.liveness import without
 from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.compiled.node_matrices import reading_matrix, writing_rows
 from groundtruth.compiled.provenance import Direction
 from groundtruth.rasp.expressions import walk
 from groundtruth.truth.circuits.circuit import Carries, Reason
@@ -44,8 +44,8 @@ def structure(model: CompiledNetwork) -> dict[Edge, Reason]:
     """
     # In the residual coordinates of a rotated model every product has rounding in it, and none would be zero.
     graph, weights = model.graph, model.aligned
-    written = {name: writing(weights, graph.locate(name)) for name in graph.sources}
-    matrices = {name: reading(weights, graph.locate(name)) for name in graph.destinations}
+    written = {name: writing_rows(weights, graph.locate(name)) for name in graph.sources}
+    matrices = {name: reading_matrix(weights, graph.locate(name)) for name in graph.destinations}
     # A model of 30 layers x 30 heads has a million edges, nearly all of them between nodes that do nothing.
     writers = {name for name, rows in written.items() if _size(rows)}
     readers = {name for name, matrix in matrices.items() if _size(matrix)}
@@ -68,11 +68,11 @@ def unread(model: CompiledNetwork) -> frozenset[Edge]:
     if not len(model.decoys):
         return frozenset()
     graph, weights = model.graph, without(model.aligned, model.decoys)
-    matrices = {name: reading(weights, graph.locate(name)) for name in graph.destinations}
+    matrices = {name: reading_matrix(weights, graph.locate(name)) for name in graph.destinations}
     return frozenset(
         edge
         for edge in structure(model)
-        if not _is_read(writing(weights, graph.locate(edge.source)), matrices[edge.destination])
+        if not _is_read(writing_rows(weights, graph.locate(edge.source)), matrices[edge.destination])
     )
 
 
@@ -86,22 +86,6 @@ def _size(values: Tensor) -> float:
     return float(values.abs().max()) if values.numel() else 0.0
 
 
-def writing(weights: Weights, place: Place) -> Tensor:
-    """Rows that span all that a source can write [row, d_model]."""
-    match place.kind:
-        case "input":
-            return weights.W_E
-        case "pos":
-            return weights.W_pos
-        case "head":
-            # A coordinate that no value feeds, as heads are padded to one size, writes nothing whatever its row of W_O.
-            fed = weights.W_V[place.layer, place.head].abs().amax(0) > 0
-            return weights.W_O[place.layer, place.head][fed]
-        case _:
-            fed = weights.W_in[place.layer].abs().amax(0) > 0
-            return weights.W_out[place.layer][fed]
-
-
 def reason(model: CompiledNetwork, edge: Edge) -> Reason:
     """Return what travels on an edge, and what for, from the provenance of the weights.
 
@@ -110,8 +94,8 @@ def reason(model: CompiledNetwork, edge: Edge) -> Reason:
         edge: An edge of its graph.
     """
     source, destination = model.graph.locate(edge.source), model.graph.locate(edge.destination)
-    written = writing(model.aligned, source).abs().sum(0) > 0
-    matrix = reading(model.aligned, destination)
+    written = writing_rows(model.aligned, source).abs().sum(0) > 0
+    matrix = reading_matrix(model.aligned, destination)
     shared = torch.nonzero(written & (matrix.abs().sum(1) > 0))[:, 0].tolist()
     if not shared:
         return Reason("nothing", (), ())
@@ -125,15 +109,6 @@ def reason(model: CompiledNetwork, edge: Edge) -> Reason:
         travels=tuple(dict.fromkeys(_spell(direction, names) for direction in directions)),
         used_for=_used_for(model, destination, matrix[shared], names),
     )
-
-
-def reading(weights: Weights, place: Place) -> Tensor:
-    """The matrix by which a destination reads the residual stream [d_model, read]."""
-    if place.kind == "mlp":
-        return weights.W_in[place.layer]
-    if place.kind == "logits":
-        return weights.W_U
-    return {"q": weights.W_Q, "k": weights.W_K, "v": weights.W_V}[place.letter][place.layer, place.head]  # pyright: ignore[reportArgumentType]
 
 
 def _spell(direction: Direction, names: dict[str, str]) -> str:

@@ -9,10 +9,10 @@ from torch import Tensor
 from tracr.rasp import rasp
 
 from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.compiled.node_matrices import reading_matrix, writing_rows
 from groundtruth.errors import GroundTruthError
 from groundtruth.rasp.expressions import children_first
 from groundtruth.rasp.interning import UNEMBEDDING
-from groundtruth.truth.circuits.reasons import reading, writing
 from groundtruth.truth.variables.residual_sites import Site
 from groundtruth.truth.variables.variable import Encoding, Reader, Variable, dimensions
 
@@ -88,7 +88,7 @@ def _writing(model: CompiledNetwork, source: str) -> Tensor:
     """Rows that span all that a source can write at positions of the input [row, d_model]."""
     place = model.graph.locate(source)
     if place.kind != "mlp":
-        return writing(model.aligned, place)
+        return writing_rows(model.aligned, place)
     rows = model.aligned.W_out[place.layer].clone()
     rows[[n.index for n in model.provenance.neurons_in(place.layer) if n.role == "clean_bos"]] = 0.0
     return rows
@@ -99,7 +99,7 @@ def _readers(model: CompiledNetwork, differences: Tensor) -> Iterator[Reader]:
     graph, provenance = model.graph, model.provenance
     for name in graph.destinations:
         place = graph.locate(name)
-        matrix = reading(model.aligned, place)
+        matrix = reading_matrix(model.aligned, place)
         read = ((differences.T @ matrix).abs() > _ROUNDING * matrix.abs().amax(0)).any(0)
         if not bool(read.any()):
             continue

@@ -14,8 +14,8 @@ from dataclasses import replace
 import torch
 
 from groundtruth.compiled.network import CompiledNetwork
+from groundtruth.compiled.node_matrices import reading_matrix
 from groundtruth.rasp.interning import UNDEFINED
-from groundtruth.truth.circuits.reasons import reading
 from groundtruth.truth.variables.find_variables import find_variables
 from groundtruth.truth.variables.interchanges import Laboratory
 from groundtruth.truth.variables.residual_sites import residual_sites
@@ -92,7 +92,7 @@ def _rank(ground: Ground, variable: Variable, readers: Sequence[Reader]) -> int:
     """Count how many dimensions of the variable's span some readers read."""
     graph, weights, span = ground.model.graph, ground.model.aligned, variable.aligned.span
     destinations = dict.fromkeys(reader.destination for reader in readers)
-    parts = [span.T @ reading(weights, graph.locate(name)) for name in destinations]
+    parts = [span.T @ reading_matrix(weights, graph.locate(name)) for name in destinations]
     # A steep reader would otherwise push what a quiet one reads below the cut of `matrix_rank`.
     scaled = [part / part.abs().max() for part in parts]
     return int(torch.linalg.matrix_rank(torch.cat(scaled, dim=1))) if parts else 0

@@ -2,8 +2,8 @@
 
 import torch
 
+from groundtruth.compiled.node_matrices import writing_rows
 from groundtruth.model import CompiledModel
-from groundtruth.truth.circuits.reasons import writing
 from mib.sublayers import EMBEDDINGS, attention_sublayer, mlp_sublayer
 
 HeldExpression = tuple[str, tuple[int, ...]]
@@ -20,7 +20,7 @@ def held_expressions(model: CompiledModel, sublayer: int) -> list[HeldExpression
         )
         # A direction that is still written later does not hold its value yet, or not all of it.
         if written_at >= sublayer:
-            later |= writing(model.weights, place).ne(0).any(0)
+            later |= writing_rows(model.weights, place).ne(0).any(0)
     found: dict[str, list[int]] = {}
     for index, direction in enumerate(model.provenance.directions):
         if direction.kind in ("token", "position", "variable") and direction.expression is not None:
