@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from groundtruth.bench.cell_key import cell_grounds
+from groundtruth.bench.cells_underway import told_underway
 from groundtruth.bench.parcel import Parcel, unpack
 from groundtruth.bench.run_cell import run_cell
 from groundtruth.errors import WorkerError
@@ -30,14 +32,16 @@ _WORDS = {
 """Name of a cell's grounds in the error about their difference."""
 
 
-def write_cell_job(cell: Cell, *, checked: bool) -> str:
+def write_cell_job(cell: Cell, *, checked: bool, underway: Path | None = None) -> str:
     """Write a cell for a worker.
 
     Args:
         cell: The cell to run.
         checked: True if the worker may be on another machine: it compares what the outcome depends on.
+        underway: A folder into which it writes how far it is.
     """
-    return json.dumps({"cell": cell_fields(cell), "grounds": cell_grounds(cell) if checked else None})
+    grounds = cell_grounds(cell) if checked else None
+    return json.dumps({"cell": cell_fields(cell), "grounds": grounds, "underway": underway and str(underway)})
 
 
 def run_cell_job(packed: str, job: str) -> str:
@@ -56,7 +60,8 @@ def run_cell_job(packed: str, job: str) -> str:
     cell = replace(asked, method=method, model=model, task=task)
     if given["grounds"] is not None:
         _require_same_grounds(cell, given["grounds"], parcel)
-    outcome = run_cell(cell)
+    with told_underway(given["underway"]) as at_work:
+        outcome = run_cell(cell, at_work)
     if isinstance(outcome, Failed):
         # The user reads it on the driver, where a path of this machine names nothing.
         outcome = Failed(parcel.there(outcome.error))

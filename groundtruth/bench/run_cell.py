@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from groundtruth.bench.cells_underway import Underway, with_share
 from groundtruth.bench.tracks import track_of
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
@@ -14,10 +15,18 @@ from groundtruth.guarded_run import guard_process
 from groundtruth.results.cell import ORACLE, Cell, Failed, Outcome, Skipped
 from groundtruth.user_methods import find_method_file, is_own_method
 from mib.errors import MethodError, MibError
+from mib.localization import Localizer
 
 
-def run_cell(cell: Cell) -> Outcome:
-    """Run one cell. Whatever a user's method does is an outcome of it: it neither ends nor changes this process."""
+def run_cell(cell: Cell, underway: Underway | None = None) -> Outcome:
+    """Run one cell. Whatever a user's method does is an outcome of it: it neither ends nor changes this process.
+
+    Args:
+        cell: The cell.
+        underway: Told what is being done, and how far it is.
+    """
+    underway = underway or Underway("", 0.0)
+    underway.begin(f"preparing {cell.place}")
     try:
         with guard_process(restore=False):  # the model may be a program in a user's file
             evaluator = track_of(cell).evaluator(cell.evaluator)
@@ -33,7 +42,7 @@ def run_cell(cell: Cell) -> Outcome:
         _require_runnable(cell, evaluator.task)
         with guard_process():
             # A copy: a method that changes its parameters must not change the next cell's.
-            scores = evaluator.score(_choose_method(cell), dict(cell.parameters))
+            scores = evaluator.score(_choose_method(cell, underway), dict(cell.parameters))
         # By what it was asked for: two files may have functions of one name.
         return replace(scores, method=cell.method)
     except _CannotRun as error:
@@ -53,11 +62,15 @@ class _CannotRun(Exception):
     pass
 
 
-def _choose_method(cell: Cell) -> Any:
-    """Choose what the evaluator runs: a user's method, or the name of one of ours."""
+def _choose_method(cell: Cell, underway: Underway) -> Any:
+    """Choose what the evaluator runs: a localization method that tells how far it is, another, or the oracle's name."""
+    underway.begin(f"{cell.method} on {cell.place}")
     if cell.isolated:
         return IsolatedMethod(cell.method)
-    return track_of(cell).methods.find(cell.method, cell.setting.level) if is_own_method(cell.method) else cell.method
+    if cell.method == ORACLE:
+        return ORACLE
+    found = track_of(cell).methods.find(cell.method, cell.setting.level)
+    return with_share(found, underway, cell.place, dict(cell.parameters)) if isinstance(found, Localizer) else found
 
 
 def _require_runnable(cell: Cell, task: Any) -> None:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Generator, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from groundtruth.bench.cell_job import read_cell_outcome, run_cell_job, write_cell_job
 from groundtruth.bench.cell_key import cell_key
@@ -24,7 +25,12 @@ ONE_PROCESS = Processes(1)
 
 
 def run_cells(
-    cells: Sequence[Cell], store: CellStore, *, executor: Executor = ONE_PROCESS, timeout: float | None = None
+    cells: Sequence[Cell],
+    store: CellStore,
+    *,
+    executor: Executor = ONE_PROCESS,
+    timeout: float | None = None,
+    underway: Path | None = None,
 ) -> Iterator[tuple[Cell, Outcome, bool]]:
     """Yield outcomes as they come: first those that are known, then the others as they are run.
 
@@ -36,6 +42,7 @@ def run_cells(
         store: The folder of outcomes, which this process alone reads and writes.
         executor: Runs the cells; by default this process, unless there is a time limit.
         timeout: Seconds that a cell may take; one that takes longer has failed.
+        underway: A folder into which workers on this machine write how far they are; see ``cells_underway``.
 
     Yields:
         The cell, its outcome, and whether it was known before.
@@ -57,7 +64,10 @@ def run_cells(
     kept = len(keyed) - len(todo)
     try:
         # Closing ends the workers at once when the caller is interrupted.
-        with watch_interrupts() as interrupted, contextlib.closing(_run_all(todo, executor, timeout)) as outcomes:
+        with (
+            watch_interrupts() as interrupted,
+            contextlib.closing(_run_all(todo, executor, timeout, underway)) as outcomes,
+        ):
             for (key, cell), outcome in outcomes:
                 if interrupted():  # the cell swallowed it, and its outcome may be what that led to
                     raise KeyboardInterrupt
@@ -69,14 +79,15 @@ def run_cells(
 
 
 def _run_all(
-    todo: Sequence[Keyed], executor: Executor, timeout: float | None
+    todo: Sequence[Keyed], executor: Executor, timeout: float | None, underway: Path | None
 ) -> Generator[tuple[Keyed, Outcome], None, None]:
     batches = [list(group) for _, group in groupby(todo, key=lambda item: item[1].evaluator)]
     if executor not in (Serial(), ONE_PROCESS):
         # Largest first, lest one is left alone at the end.
         batches.sort(key=lambda batch: -_size(batch[0][1].model))
     cells = [cell for _, cell in todo]
-    jobs = [[write_cell_job(cell, checked=executor.is_remote) for _, cell in batch] for batch in batches]
+    how: dict[str, Any] = {"checked": executor.is_remote, "underway": None if executor.is_remote else underway}
+    jobs = [[write_cell_job(cell, **how) for _, cell in batch] for batch in batches]
     asked = {
         job: keyed for texts, batch in zip(jobs, batches, strict=True) for job, keyed in zip(texts, batch, strict=True)
     }

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cyclopts import Parameter
 
@@ -29,6 +30,8 @@ from groundtruth.cli.options import (
 if TYPE_CHECKING:
     from groundtruth.bench import Request, Result, Track
     from groundtruth.results.cell import Cell, Outcome
+
+Item = TypeVar("Item")
 
 
 @Parameter(name="*")
@@ -169,7 +172,6 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
 
     from groundtruth.bench import CellStore, plan_cells, result_of, run_cells
     from groundtruth.bench.tracks import refuse_methods_of_others
-    from groundtruth.report.progress import tracked
     from groundtruth.report.standing import choose_columns
 
     # One thread, as in every worker: sums come out the same, whichever executor runs the cells.
@@ -182,11 +184,13 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
     start, known = time.perf_counter(), 0
     found: dict[Cell, Outcome] = {}
     store = CellStore(options.out / "cells", fresh=options.fresh)
-    outcomes = run_cells(cells, store, executor=executor, timeout=options.cell_timeout)
-    for cell, outcome, was_known in tracked("scoring", outcomes, total=len(cells)):
-        # Outcomes come as they are finished; the result has them in the order of the cells, so that two runs are equal.
-        found[cell] = outcome
-        known += was_known
+    with tempfile.TemporaryDirectory(prefix="groundtruth-underway-") as place:
+        outcomes = run_cells(cells, store, executor=executor, timeout=options.cell_timeout, underway=Path(place))
+        for cell, outcome, was_known in _shown(outcomes, len(cells), Path(place)):
+            # Outcomes come as they are finished; the result has them in the order of the cells, so that two runs are
+            # equal.
+            found[cell] = outcome
+            known += was_known
     here = 1 if options.executor == "serial" else os.cpu_count()
     jobs = options.jobs or (None if executor.is_remote else here)
     how: dict[str, Any] = {
@@ -201,6 +205,26 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
         asked["level"] = request.level
     controls = track.controls(cell.method for cell in cells)
     return result_of([(cell, found[cell]) for cell in cells], controls=controls, **asked, **how, **settings)
+
+
+def _shown(outcomes: Iterator[Item], total: int, place: Path) -> Iterator[Item]:
+    """Yield outcomes, with a bar that moves inside a long cell too and names it.
+
+    Args:
+        outcomes: Outcomes as they come.
+        total: How many there will be.
+        place: Folder in which the cells at work tell how far they are.
+    """
+    from groundtruth.bench.cells_underway import read_underway, say_longest
+    from groundtruth.report.progress import tracked
+
+    return tracked(
+        "scoring",
+        outcomes,
+        total=total,
+        underway=lambda: sum(share for _, _, share in read_underway(place)),
+        doing=lambda: say_longest(place),
+    )
 
 
 def print_plan(track: "Track", request: "Request", options: RunOptions) -> int:

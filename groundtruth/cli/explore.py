@@ -71,7 +71,8 @@ def _write_page(names: tuple[str, ...], methods: list[str] | tuple[str, ...], ou
 
     if len(names) != 1:
         raise DomainError(f"{len(names)} models were named. Name one, or write a folder of pages with --site DIR.")
-    model = find_model(names[0])
+    with working(f"preparing {names[0]}"):
+        model = find_model(names[0])
     with working(f"writing the page of {model.name}"):
         content = model_page(model, methods).encode()
     _write_page_file(content, out or Path(f"{model.name}.html"))
@@ -99,7 +100,8 @@ def _write_graph(names: tuple[str, ...], out: Path | None, site: Path | None) ->
 
     if len(names) != 1 or site is not None:
         raise DomainError("--export writes the graph of one model: name one, and leave --site out.")
-    model = find_compiled(names[0], "an attribution graph")
+    with working(f"preparing {names[0]}"):
+        model = find_compiled(names[0], "an attribution graph")
     with working(f"cutting the edges of {model.name}"):
         graph = attribution_graph(model)
     _write_graph_files(graph, out or Path(f"{model.name}.json"))

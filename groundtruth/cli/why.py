@@ -72,17 +72,20 @@ def _require_kind(method: str, track: str, instead: str) -> None:
 
 
 def _print_edges(method: str, model: str, given: Parameters, asked: dict[str, Any], wide: bool, json: bool) -> None:
+    from groundtruth.bench.cells_underway import Underway, with_share
     from groundtruth.bench.circuit_track import CIRCUITS
     from groundtruth.evaluation.circuits.causes import diagnose
-    from groundtruth.report.progress import working
+    from groundtruth.report.progress import followed
     from groundtruth.report.terminal import echo
     from groundtruth.report.views.diagnosis_view import diagnosis_data, diagnosis_view
     from groundtruth.specs import find_model
 
     found = CIRCUITS.methods.find(method)
     parameters = read_parameters(given, method, CIRCUITS.methods.parameters(method))
-    with working(f"looking at {method} on {model}"):
-        result = diagnose(found, find_model(model), parameters=parameters, **asked)
+    at_work = Underway(f"preparing {model}", 0.0)
+    counted = with_share(found, at_work, model, parameters)
+    with followed(lambda: (at_work.what, at_work.share())):
+        result = diagnose(counted, find_model(model), parameters=parameters, **asked)
     if json:
         print_json(diagnosis_data(result))
     else:

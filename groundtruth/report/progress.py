@@ -12,6 +12,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -26,7 +27,12 @@ QUIET = "GROUNDTRUTH_QUIET"
 
 
 def tracked(
-    label: str, items: Iterable[Item], *, total: int, underway: Callable[[], float] | None = None
+    label: str,
+    items: Iterable[Item],
+    *,
+    total: int,
+    underway: Callable[[], float] | None = None,
+    doing: Callable[[], str] | None = None,
 ) -> Iterator[Item]:
     """The items, with a bar that moves as they come and is gone at the end.
 
@@ -36,12 +42,18 @@ def tracked(
         total: How many there will be.
         underway: Tells how much is done of items that have not come, 0.5 for half of one: where each takes long, the
             bar moves meanwhile.
+        doing: Tells in a few words what is being done of them, looked at as often.
     """
     with _bar() as bar:
         task, come = bar.add_task(label, total=total), 0
 
         def show() -> None:
-            bar.update(task, completed=come + (underway() if underway else 0.0))
+            what = doing() if doing else ""
+            bar.update(
+                task,
+                completed=come + (underway() if underway else 0.0),
+                description=f"{label} {what[:WIDEST]}".rstrip(),
+            )
 
         with _repeated(show) if underway and not bar.disable else contextlib.nullcontext():
             for item in items:
@@ -49,6 +61,9 @@ def tracked(
                 come += 1
                 show()
 
+
+WIDEST = 40
+"""Most letters of what is being done: a bar is left beside them on a narrow screen."""
 
 LOOK_AFTER = 1.0
 """Seconds from one look at what is underway to the next."""
@@ -96,14 +111,37 @@ def working(label: str) -> Generator[None]:
         yield
 
 
+@contextlib.contextmanager
+def followed(look: Callable[[], tuple[str, float]]) -> Generator[None]:
+    """A bar that follows one piece of work by looking at it.
+
+    Args:
+        look: Tells what is being done, and which part of it is done: 0 as long as that is not known.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(), *_times())
+    with _shown(*columns) as bar:
+        task = bar.add_task(look()[0], total=1.0)
+
+        def show() -> None:
+            what, share = look()
+            if what != bar.tasks[0].description:  # another piece of work, whose time is not that of the last
+                bar.reset(task, total=1.0, description=what)
+            bar.update(task, completed=share)
+
+        with _repeated(show) if not bar.disable else contextlib.nullcontext():
+            yield
+
+
+def _times() -> tuple[ProgressColumn, ...]:
+    return TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
+
+
 def _bar() -> Progress:
     return _shown(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        *_times(),
     )
 
 

@@ -4,14 +4,15 @@ import io
 import os
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from groundtruth.cli import main
 from groundtruth.cli.main import QUIET_VARIABLE
 from groundtruth.report import progress
-from groundtruth.report.progress import QUIET, count_up, tracked, working
-from tests.patience import PATIENCE
+from groundtruth.report.progress import QUIET, count_up, followed, tracked, working
+from tests.patience import PATIENCE, wait_until
 
 
 class Terminal(io.StringIO):
@@ -41,7 +42,7 @@ def test_a_bar_moves_before_its_first_item_has_come(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(progress, "LOOK_AFTER", 0.01)
     shown: list[float] = []
-    monkeypatch.setattr(progress.Progress, "update", lambda bar, task, *, completed: shown.append(completed))
+    monkeypatch.setattr(progress.Progress, "update", lambda bar, task, *, completed, **_: shown.append(completed))
 
     def underway() -> float:
         if len(shown) > 2:
@@ -72,15 +73,49 @@ def test_nobody_looks_where_no_bar_is_drawn(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(asked) == 3
 
 
-@pytest.mark.parametrize("command", ["show", "compile"])
-def test_a_proof_shows_how_long_it_has_taken(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("show hist", "proving the circuit of hist"),
+        ("compile hist", "proving the circuit of hist"),
+        ("check eap", "running eap on mock tasks"),
+        ("why eap hist", "preparing hist"),
+        ("why lda reverse:opposite@residual.2.post", "looking at lda on reverse:opposite"),
+        ("explore hist", "writing the page of hist"),
+        ("explore hist --export neuronpedia", "cutting the edges of hist"),
+        ("repro hist --method random --property deterministic", "running random on hist"),
+        ("realism hist", "measuring"),
+        ("verify hist", "verifying"),
+        ("test-circuit truth --model hist", "testing"),
+        ("score random --models hist --against oracle --profile smoke", "scoring"),
+        ("pitfalls no-op-pairs", "falling"),
+    ],
+)
+def test_what_may_take_long_says_what_it_is_at(
+    command: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     stream = Terminal()
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
     with pytest.raises(SystemExit) as left:
-        main([command, "hist"])
-    assert left.value.code == 0
-    assert "proving the circuit of " in stream.getvalue()
+        main(command.split())
+    assert int(left.value.code or 0) in (0, 1)
+    assert said in stream.getvalue() and "0:00:0" in stream.getvalue()
+
+
+def test_a_bar_follows_one_piece_of_work_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, shares = Terminal(), {"first": 0.0, "second": 0.0}
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "LOOK_AFTER", 0.01)
+    at = ["first"]
+    with followed(lambda: (at[0], shares[at[0]])):
+        shares["first"] = 0.5
+        wait_until(lambda: "50%" in stream.getvalue(), "half of the first")
+        at[0] = "second"
+        wait_until(lambda: "second" in stream.getvalue(), "the second")
+    assert "left" in stream.getvalue()
 
 
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "CI", "TTY_COMPATIBLE"])
