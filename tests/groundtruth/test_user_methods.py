@@ -1,6 +1,7 @@
 """A user's method is one method, whether it is named by its file or by its module."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.user_methods import load_localizer
 from mib.errors import MethodError
 from tests.groundtruth.bench.cell_makers import circuit_cell, forget_package
+from tests.patience import PATIENCE
 
 METHODS = """import mib
 
@@ -25,6 +27,14 @@ def mine(task: mib.LocalizationTask) -> mib.EdgeScores:
     from ..late import SIGN
     return mib.EdgeScores(task.graph, [SIGN * weigh(i) + OFFSET for i in range(len(task.graph.edges))])
 """
+
+TELLS = """
+import os, pathlib, sys
+
+with pathlib.Path({places!r}).open("a") as file:
+    print(os.getpid(), pathlib.Path(sys.argv[0]).name, file=file)
+"""
+"""Tells in which process and program a module is imported."""
 
 SPELLINGS = ("lab.core.methods:mine", "lab/core/methods.py:mine")
 
@@ -65,15 +75,20 @@ def test_a_change_anywhere_in_the_package_is_another_method(lab: Path, spec: str
 
 
 def test_worker_processes_and_isolated_ones_find_it(lab: Path) -> None:
-    spec = SPELLINGS[0]
+    spec, places = SPELLINGS[0], lab / "places"
+    with (lab / "lab" / "core" / "methods.py").open("a") as methods:
+        methods.write(TELLS.format(places=str(places)))
     plain = circuit_cell(spec, "hist", n_pairs=8, max_sizes=3)
     alone = circuit_cell(spec, "hist", n_pairs=8, max_sizes=3, isolated=True)
     here = run_cell(plain)
     assert isinstance(here, CircuitScores)
     for cell in (plain, alone):
         store = CellStore(lab / f"cells-{cell.isolated}")
-        ((_, there, _),) = run_cells([cell], store, executor=Processes(2))
+        ((_, there, _),) = run_cells([cell], store, executor=Processes(2), timeout=PATIENCE)  # not in this process
         assert isinstance(there, CircuitScores) and there.scores == here.scores
+    found = [line.split() for line in places.read_text().splitlines()]
+    assert found[0][0] == str(os.getpid()) != found[1][0]
+    assert found[-1][0] not in {found[0][0], found[1][0]} and found[-1][1] == "method_process.py"
 
 
 @pytest.mark.parametrize("spec", SPELLINGS)
