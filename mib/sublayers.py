@@ -4,6 +4,13 @@ The embeddings are -1, the attention of block l is 2l, its MLP 2l + 1, the unemb
 order, to start a run in the middle or to say who reads what, takes it from here.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mib.graph import Place
+
 EMBEDDINGS = -1
 """The sublayer that only writes: token and position embeddings."""
 
@@ -21,6 +28,14 @@ def mlp_sublayer(layer: int) -> int:
 def unembedding_sublayer(n_layers: int) -> int:
     """Number of the unembedding, the sublayer that only reads."""
     return 2 * n_layers
+
+
+def sublayer_of(place: Place) -> int:
+    """Number of the sublayer in which a destination reads, or in which a source writes."""
+    if place.kind in ("input", "pos"):
+        return EMBEDDINGS
+    # The layer of the logits is the number of blocks, which makes the unembedding of what would be their attention.
+    return mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer)
 
 
 def split_sublayer(sublayer: int) -> tuple[int, bool]:

@@ -34,7 +34,7 @@ from groundtruth.trained.trained_weights import TrainedWeights
 from groundtruth.truth.circuits.circuit import Ablation
 from groundtruth.truth.circuits.patched_runs import largest
 from mib.graph import LETTERS, Edge, Graph, Place
-from mib.sublayers import attention_sublayer, block_sublayers, mlp_sublayer, split_sublayer, unembedding_sublayer
+from mib.sublayers import attention_sublayer, block_sublayers, split_sublayer, sublayer_of
 
 NEAR = 1e-2
 """A float32 run whose margin is at least this has the float64 run's output, unless float32 is unusually far off."""
@@ -188,7 +188,7 @@ class DomainRuns:
             passed: The full runs.
         """
         place = self.graph.locate(edge.destination)
-        sublayer = sublayer_of(place, self.shape.n_layers)
+        sublayer = sublayer_of(place)
         source = self.graph.source_index[edge.source]
         # The difference is added to the stored stream, and only what comes after the destination is run again: what
         # comes before is the full run's.
@@ -386,10 +386,3 @@ class DomainRuns:
             if _LEEWAY * largest((margins[rows] - before)[known]) <= self.near:
                 break
         return margins
-
-
-def sublayer_of(place: Place, n_layers: int) -> int:
-    """The sublayer that a destination is in, by its number in ``mib.sublayers``."""
-    if place.kind == "logits":
-        return unembedding_sublayer(n_layers)
-    return mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer)

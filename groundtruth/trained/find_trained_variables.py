@@ -25,13 +25,14 @@ from groundtruth.rasp.expressions import readable_names
 from groundtruth.trained.certificate import Certificate, Claim
 from groundtruth.trained.certify_network import Certifier
 from groundtruth.trained.correspondence import Unit
-from groundtruth.trained.domain_runs import Pass, sublayer_of
+from groundtruth.trained.domain_runs import Pass
 from groundtruth.trained.pair_trie import PairTrie
 from groundtruth.trained.reading_matrices import later_reads
 from groundtruth.trained.tally import Tally
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.trained_variable import TrainedStage, TrainedVariable, TrainedVariableTruth
 from groundtruth.truth.variables.residual_sites import Site, residual_sites
+from mib.sublayers import sublayer_of
 
 _FAINT = 1e-3
 """Beside the largest difference between values, what is smaller belongs to what varies within them."""
@@ -91,7 +92,7 @@ class _Search:
         # The residual stream holds the whole variable only once the last of its components has written, and up to the
         # first reader: from there on a reader may have copied it elsewhere.
         since = max(writer.sublayer for writer in writers)
-        first = min(sublayer_of(graph.locate(name), n_layers) for name in readers)
+        first = min(sublayer_of(graph.locate(name)) for name in readers)
         sites = residual_sites(n_layers, since=since)
         for sublayer in range(since, first + 1):
             yield tuple(site for site in sites if site.sublayer == sublayer)

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from groundtruth.trained.cut_forward import head_matrix
-from groundtruth.trained.domain_runs import sublayer_of
 from groundtruth.trained.trained_network import TrainedNetwork
+from mib.sublayers import sublayer_of
 
 _NOTHING = 1e-9
 """Beside the largest singular value of what is read, what is smaller is rounding."""
@@ -51,7 +51,7 @@ def _needed(network: TrainedNetwork) -> Sequence[str]:
 
 def _reads_since(network: TrainedNetwork, destination: str, sublayer: int) -> bool:
     place = network.graph.locate(destination)
-    return sublayer_of(place, network.architecture.n_layers) >= sublayer
+    return sublayer_of(place) >= sublayer
 
 
 def _normed_reads(network: TrainedNetwork, destination: str) -> Tensor:

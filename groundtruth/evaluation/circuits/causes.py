@@ -20,7 +20,7 @@ from mib.graph import Edge, EdgeScores, Graph
 from mib.localization import Localizer
 from mib.localization.reader_matrices import writers
 from mib.localization.task import LocalizationTask
-from mib.sublayers import attention_sublayer, mlp_sublayer
+from mib.sublayers import sublayer_of
 
 Verdict = Literal["found", "tied", "missed", "false"]
 
@@ -234,7 +234,7 @@ def _reaching(destination: str, graph: Graph, after: Sequence[Tensor], written_b
     if node == "logits":
         return math.inf
     place = graph.locate(node)
-    sublayer = mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer)
+    sublayer = sublayer_of(place)
     return float((after[sublayer].double() @ written_by[node].double().mT).abs().amax())
 
 

@@ -21,7 +21,7 @@ from groundtruth.truth.circuits.circuit import Ablation
 from groundtruth.truth.circuits.deadline import Deadline
 from groundtruth.truth.circuits.row_hashes import group_hashes, hash_rows
 from mib.graph import LETTERS, Graph, Letter, Place
-from mib.sublayers import attention_sublayer, mlp_sublayer, next_sublayer, unembedding_sublayer
+from mib.sublayers import attention_sublayer, mlp_sublayer, next_sublayer, sublayer_of, unembedding_sublayer
 
 TOLERANCE = 1e-11
 """Two contributions this close, relative to the largest, are the same: float64 rounding, nothing else, lies below.
@@ -110,7 +110,7 @@ class Runs:
 
     def stream(self, place: Place) -> Tensor:
         """The residual stream that a destination reads."""
-        return self.streams[mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer)]
+        return self.streams[sublayer_of(place)]
 
     def reading(self, place: Place) -> Tensor:
         """The matrix by which a destination reads the residual stream [d_model, read]."""
@@ -172,7 +172,7 @@ class Runs:
 
     def sublayer_after(self, place: Place) -> int:
         """The first sublayer that reads what a node writes."""
-        return next_sublayer(mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer))
+        return next_sublayer(sublayer_of(place))
 
     def codes_after(self, place: Place, rows: Rows, output: Tensor) -> Tensor:
         """Return what the model decodes to if one node gives another output and all after it follows.

@@ -34,8 +34,8 @@ from groundtruth.truth.circuits.circuit import Proof
 from groundtruth.truth.circuits.patched_runs import TOLERANCE, Runs
 from groundtruth.truth.circuits.position_states import Passage, States, ValueSpace
 from groundtruth.truth.circuits.value_table import Array, Ids, ValueTable
-from mib.graph import Edge, Place
-from mib.sublayers import attention_sublayer, mlp_sublayer, unembedding_sublayer
+from mib.graph import Edge
+from mib.sublayers import attention_sublayer, sublayer_of, unembedding_sublayer
 
 
 class ValueClasses:
@@ -195,8 +195,8 @@ class ValueClasses:
 
     def _follow_length(self, cut: Sequence[Edge], puts: dict[str, list[Ids]] | None, index: int) -> Proof | None:
         """Follow both runs on inputs of one length; ``None`` if they may come to decode differently."""
-        first = min(self._half(self._runs.graph.locate(edge.destination)) for edge in cut)
-        last = max(self._half(self._runs.graph.locate(edge.destination)) for edge in cut)
+        first = min(sublayer_of(self._runs.graph.locate(edge.destination)) for edge in cut)
+        last = max(sublayer_of(self._runs.graph.locate(edge.destination)) for edge in cut)
         # Up to the first cut both runs are the full run, whose states are known.
         states, passage = self._full[0][index][first].copy(), Passage(self._space, cut, puts)
         for sublayer in range(first, self._n_sublayers):
@@ -214,8 +214,3 @@ class ValueClasses:
             size = max(1.0, float(full.abs().max()))
             equal = equal and float((other - full).abs().max()) <= TOLERANCE * size
         return "absorbed" if equal and first == self._n_sublayers else "exhaustive"
-
-    @staticmethod
-    def _half(place: Place) -> int:
-        """The sublayer in which a destination reads."""
-        return mlp_sublayer(place.layer) if place.kind == "mlp" else attention_sublayer(place.layer)
