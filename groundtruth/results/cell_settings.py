@@ -16,9 +16,9 @@ class Sizes:
     """How many pairs a task has in each part; where there are fewer pairs, in the same proportions.
 
     Attributes:
-        train: To learn from.
-        validation: To choose by.
-        test: To be scored on.
+        train: Pairs to learn from.
+        validation: Pairs to choose by.
+        test: Pairs to be scored on.
     """
 
     train: int = 500
@@ -32,7 +32,7 @@ class Sizes:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of all pairs."""
         return self.train + self.validation + self.test
 
 

@@ -65,6 +65,7 @@ def build_board(bundles: Sequence[Bundle]) -> Board:
             name = _name_on_board(bundle, cell.method)
             origins[name] = Origin(bundle, cell.method, bundle.methods_sha256.get(cell.method, ""))
             found[replace(cell, method=name)] = _renamed(outcome, name)
+    # Not the union of all places: one bundle with a place of its own would leave every other method unranked.
     widest = max(bundles, key=lambda bundle: len(_scored_places(bundle.result.outcomes)))
     places = _scored_places(widest.result.outcomes)
     missing = {name: len(places - _scored_places(_of(found, name))) for name in origins}

@@ -55,6 +55,7 @@ class Bundle:
         else:  # a module, which a package can be too
             inside = folder.joinpath(*place.split("."))
             places = [inside / "__init__.py", inside.with_name(f"{inside.name}.py")]
+        # A bundle comes from a stranger: its method's name must not lead to a file elsewhere on this machine.
         inside = [place.resolve() for place in places if place.resolve().is_relative_to(folder)]
         return next((place for place in inside if place.is_file()), None)
 

@@ -48,7 +48,7 @@ class Draw:
 
     Attributes:
         cells: In the order of the bundle, each with what the bundle says of it.
-        of: From how many they were drawn: those that did not fail.
+        of: Number of cells that they were drawn from: those that did not fail.
         share: Which share of these was asked for.
         seed: Draws the same cells again.
     """
@@ -73,6 +73,7 @@ def draw_cells(bundle: Bundle, share: float, seed: int | None = None) -> Draw:
     known = [(cell, outcome) for cell, outcome in bundle.result.outcomes if not isinstance(outcome, Failed)]
     if not known:
         raise ArtifactError(f"{bundle.path} has no cell with a score: nothing to run again.")
+    # Not `random`: whoever wrote the bundle must not be able to foresee which cells are run.
     chosen = secrets.randbits(32) if seed is None else seed
     drawn = random.Random(chosen).sample(range(len(known)), math.ceil(share * len(known)))
     return Draw(tuple(known[index] for index in sorted(drawn)), len(known), share, chosen)
@@ -95,6 +96,7 @@ def recompute_cells(
     asked = {_write_job(bundle, cell): (cell, outcome) for cell, outcome in draw.cells}
     batches = [list(jobs) for _, jobs in groupby(asked, key=lambda job: asked[job][0].evaluator)]
     needs = worker_needs([cell for cell, _ in draw.cells])
+    # Apart in any case: a stranger's code in this process could change what is printed of it.
     run = executor.run_batches(run_again, "", batches, needs=needs, timeout=timeout, apart=True)
     with contextlib.closing(run) as outcomes:
         for job, answer in outcomes:

@@ -60,6 +60,7 @@ def make_submission(
             job, part = asked[text], _part(setup, asked[text])
             lost = isinstance(answer, Lost)
             made = Outcome(job.cell, "failed", str(answer)) if lost else read_submission_answer(answer, part)
+            # Renamed into place only here: a folder that a leaderboard reads never holds half a cell.
             yield join_cell(part, setup.out, job, made)
 
 

@@ -95,6 +95,7 @@ def read_submission_answer(answer: str, part: Path) -> Outcome:
     """
     given = from_json(answer.encode())
     outcome, allowed = Outcome(**given["outcome"]), files_of_a_part(given["outcome"]["cell"])
+    # Names come from another machine: one such as ../../x would be written anywhere.
     if strange := [name for name in given["files"] if not re.fullmatch(allowed, name)]:
         raise WorkerError(f"a worker sent a file that no cell has: {strange[0]!r}. Nothing of it was written.")
     for name, content in given["files"].items():

@@ -50,6 +50,7 @@ def agreements(scores: Iterable[TierScores], references: Iterable[Reference]) ->
             if len(methods) < LEAST_METHODS:
                 continue
             tau = kendall_tau(*columns)
+            # All methods tie in one of the two: there is no order to agree with.
             if not math.isnan(tau):
                 found.append(
                     TierAgreement(one.tier, one.score, reference.name, tau, tau_interval(*columns), tuple(methods))

@@ -109,6 +109,7 @@ def _ranks(anatomy: Anatomy, first: str, second: str) -> Iterator[float]:
         other = other if second == "W_O" else other.mT
         for head in range(len(one)):
             values = torch.linalg.svdvals(one[head] @ other[head])
+            # A head of zeros has no spectrum; it is left out of the mean and not counted as of rank one.
             shares = values / values.sum() if bool(values.sum() > 0) else values
             entropy = float(torch.special.entr(shares).sum())
             yield math.exp(entropy) / one.shape[-1] if bool(values.sum() > 0) else math.nan
@@ -147,9 +148,11 @@ class _Runs:
             bias = self.context.local_bias if attention.local else self.context.bias
             n_seen = torch.tensor(float(pattern.shape[-1])) if bias is None else bias.isfinite().sum(-1).double()
             entropy = torch.special.entr(pattern).sum(-1)
+            # Where one position is seen the largest entropy is 0; these are masked out just below.
             share = entropy / n_seen.clamp(min=2).log()
             several = (n_seen > 1).expand_as(share) & self._real(share)
             for head in range(pattern.shape[1]):
+                # An idle head attends to everything alike, which would pass for an average.
                 if bool(attention.W_O[head].any()):
                     yield float(share[:, head][several[:, head]].mean())
 
@@ -199,6 +202,7 @@ class _Runs:
         centred = rows - rows.mean(0)
         _, values, directions = torch.linalg.svd(centred, full_matrices=False)
         energy = values.square()
+        # Rounding about a constant output is no direction.
         if not bool(energy.sum() > 1e-18):
             return None
         kept = int((energy.cumsum(0) / energy.sum() < ENERGY).sum()) + 1

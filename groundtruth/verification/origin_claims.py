@@ -42,6 +42,7 @@ def require_origin(model: CompiledNetwork) -> str:
         "text": (_without_words(model.rasp_source), _without_words(declared.rasp_source)),
     }
     wrong = [what for what, (here, there) in pairs.items() if here != there]
+    # The rule for inputs is code: beside its text, what it lets through is compared.
     inputs = own.inputs(limit=_INPUTS).tokens
     if not wrong and [*inputs] != [*theirs.inputs(limit=_INPUTS).tokens]:
         wrong = ["inputs"]
@@ -73,6 +74,7 @@ def _declared(model: CompiledNetwork) -> Program | None:
 def _without_words(text: str) -> str:
     """Python code without comments, docstrings and layout; as it is if it is none."""
     try:
+        # Comments and docstrings may be put in other words between versions; the code may not.
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text

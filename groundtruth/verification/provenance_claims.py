@@ -152,9 +152,9 @@ class _Claims:
         """Every expression has directions of its own kind, a number one of them, and a SelectorWidth a scratch too."""
         for label, sop in self.sops.items():
             count = {kind: self._places(label, kind) for kind in ("variable", "scratch", "copy")}
-            own = label in ("tokens", "indices")
-            least = 0 if own else 1
-            most = 0 if own else 1 if rasp.is_numerical(sop) else len(self.directions)
+            embedded = label in ("tokens", "indices")
+            least = 0 if embedded else 1
+            most = 0 if embedded else 1 if rasp.is_numerical(sop) else len(self.directions)
             if not least <= len(count["variable"]) <= most:
                 raise GroundTruthError(f"'{sop.name}' has {len(count['variable'])} directions.")
             if len(count["scratch"]) != isinstance(sop, rasp.SelectorWidth):
@@ -174,11 +174,13 @@ class _Claims:
         held = [self.directions[i].value for i in places]
         if sorted(map(repr, held)) != sorted(repr(value) for value in values if value is not None):
             raise GroundTruthError(f"the directions of '{label}' are not those of {', '.join(map(str, values))}.")
+        # Either embedding may write the constant too, and decoys: neither stands for a value.
         free = {*places, *(i for i, d in enumerate(self.directions) if d.kind in ("one", "decoy"))}
         if strange := [i for i in torch.nonzero(rows.ne(0).any(0))[:, 0].tolist() if i not in free]:
             raise GroundTruthError(f"the embedding of '{label}' writes into '{self.directions[strange[0]].name}'.")
         expected = torch.tensor([[value is not None and value == other for other in held] for value in values])
         written = rows[:, places]
+        # Noise changes sizes and leaves zeros: then only where something is written can be held to the claim.
         wrong = written.ne(0) != expected if self.blurred else (written - expected.to(written)).abs() > _ROUNDING
         if bool(wrong.any()):
             row, column = torch.nonzero(wrong)[0].tolist()
@@ -201,6 +203,7 @@ class _Claims:
     def _require_unread(self) -> None:
         """Decoy directions are read by nothing that leads to the output; copies only by backups."""
         w, parts = self.weights, useful(self.weights)
+        # From the parts that lead to the output alone: what only decoys read is of no use either.
         needed = w.W_U.ne(0).any(1)
         for layer in range(w.n_layers):
             needed = needed | w.W_in[layer][:, parts.neurons[layer]].ne(0).any(1)
@@ -232,6 +235,7 @@ class _Claims:
             own = [getattr(w, name)[head.layer, head.head] for name in ("W_Q", "W_K", "W_V", "W_O")]
             idle = head.expression is None and not any(bool(matrix.ne(0).any()) for matrix in own)
             return None if idle else "it has weights"
+        # Heads are padded to one size: a row of W_O behind a coordinate that no value feeds writes nothing.
         fed = w.W_V[head.layer, head.head].abs().amax(0) > 0
         written = self._written(w.W_O[head.layer, head.head][fed])
         if not written:

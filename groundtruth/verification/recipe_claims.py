@@ -41,12 +41,14 @@ def require_recipe(model: CompiledNetwork) -> str:
         GroundTruthError: If a step is unknown or impossible, the name tells of other steps, or other weights or
             another provenance come out.
     """
+    # The name first: it is what a reader sees, and a recipe that it does not tell of would be made again for nothing.
     _require_name(model)
     if not model.recipe:
         return _as_compiled(model)
     mixed = model.recipe[0].name in MIXTURES
     made = replace(_mixed(model, model.recipe[0]) if mixed else _compiled(model), check=model.check)
     steps = model.recipe[1:] if mixed else model.recipe
+    # Superposition is the last step and is not repeated: its directions are solved for below.
     for step in steps[:-1] if model.certainty == "measured" else steps:
         made = repeat_step(step, TRANSFORMATIONS[step.name].make, made).model
     if model.certainty == "measured":
@@ -159,6 +161,7 @@ def _require_superposed(model: CompiledNetwork, made: CompiledModel, step: Step)
     wide, narrow = _rows(bare), _rows(model)
     if len(wide) != len(narrow):
         raise GroundTruthError("what the recipe makes of its program has arrays of other shapes.")
+    # Rows differ in size by powers of ten; unscaled, least squares would see the largest alone.
     scale = wide.abs().amax(1, keepdim=True).clamp_min(1e-300)
     wide, narrow = wide / scale, narrow / scale
     vectors = torch.linalg.lstsq(wide, narrow, driver="gelsd").solution
@@ -166,6 +169,7 @@ def _require_superposed(model: CompiledNetwork, made: CompiledModel, step: Step)
         raise GroundTruthError("its weights are not those of its program in fewer dimensions.")
     told: Mapping[str, Any] = dict(step.parameters)
     found: dict[str, float] = {"directions": wide.shape[1], "dimensions": narrow.shape[1]}
+    # Else some direction is used by no weight, so that its vector is not determined and its length says nothing.
     if int(torch.linalg.matrix_rank(wide)) == wide.shape[1]:
         gram = vectors @ vectors.T
         if bool((gram.diagonal() - 1).abs().max() > 1e-6):

@@ -12,7 +12,7 @@ Made = TypeVar("Made")
 
 
 def repeat_step(step: Step, make: Callable[..., Made], before: object) -> Made:
-    """Say what a step makes of a model, with what it measured taken from the recipe, not sought again.
+    """Apply a step of a recipe to a model again, with what it measured taken from the recipe, not sought again.
 
     Args:
         step: The step, as the file has it.

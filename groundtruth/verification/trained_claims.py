@@ -48,6 +48,7 @@ def trained_claims(network: TrainedNetwork, certificate: Certificate) -> Iterato
         yield "recipe", lambda: require_trained_recipe(network)
     elif network.training.kind == "compiled":
         yield "recipe", lambda: require_layer_norm(network)
+    # Behaviour before circuits: all other claims are about outputs that this one shows to be right.
     yield "weights = program", again.behaviour
     for record in certificate.records:
         yield f"circuit {record.ablation}/fixed", lambda record=record: again.ablation(record)
@@ -170,6 +171,7 @@ class _Enumeration:
         places = [tokens for tokens in (witness.clean, witness.counterfactual) if tokens is not None]
         if any(tokens not in self._places for tokens in places):
             return "its witness is not in the domain"
+        # Under any other ablation one value stands for all donors, and its number is 0.
         row, donor = self._places[witness.clean], self._places[places[-1]] if ablation == "resample" else 0
         before = decoder.decode(self.certifier.runs.codes[row, 1:])
         after = decoder.decode(decoder.codes(self._logits((claimed.edge,), ablation, row, donor))[0])
@@ -192,8 +194,8 @@ class _Enumeration:
         """Say what is wrong with a claim, or an empty string.
 
         Args:
-            claimed: Certificate as it is stored.
-            found: Certificate that came out now.
+            claimed: Claim as it is stored.
+            found: Claim that came out now.
             margin: The margin of one run, by the numbers of its input and its donor, to try the worst one again.
             ablation: Whether there are donors: under ``resample``.
         """
@@ -212,6 +214,7 @@ class _Enumeration:
         return "" if same else "its worst run has another margin"
 
     def _same(self, claimed: float, found: float) -> bool:
+        # Infinite margins, of claims without runs, are equal and have no difference.
         if claimed == found:
             return True
         slack = max(_CLOSE * max(1.0, abs(found)), _SAFETY * self.certifier.runs.float32_error)

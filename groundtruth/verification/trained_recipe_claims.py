@@ -28,6 +28,7 @@ def require_trained_recipe(network: TrainedNetwork) -> str:
     for step in network.recipe:
         if step.name not in TRAINED_SYMMETRIES:
             raise GroundTruthError(f"the recipe has a step '{step.name}'.{did_you_mean(step.name, TRAINED_SYMMETRIES)}")
+    # A tier's name stands for its steps; any other name spells the steps out.
     names = [step.name for step in network.recipe]
     if told.split("+") != names and (told, tuple(names)) != (ROTATED, rotated_steps(network.architecture)):
         raise GroundTruthError(f"it is called '{network.name}', but its recipe is {', '.join(names)}.")

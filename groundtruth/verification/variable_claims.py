@@ -48,6 +48,7 @@ def require_variables(model: CompiledNetwork, claimed: Sequence[VariableTruth]) 
 
 def _same_numbers(model: CompiledNetwork, old: VariableTruth, new: VariableTruth) -> bool:
     """Tell whether spread and numbers of runs are the same, as nearly as another processor's rounding lets them be."""
+    # Rotations and noise leave rounding in the states, by which two processors may merge other ones.
     exactly = model.frame is None and not blurring_steps(model)
     if old.spread is not None and new.spread is not None and abs(old.spread - new.spread) > _CLOSE * max(1, new.spread):
         return False

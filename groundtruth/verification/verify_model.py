@@ -106,6 +106,7 @@ def every_check(name: str | Path) -> Iterator[CheckResult]:
     except GroundTruthError as error:
         yield CheckResult("files", False, str(error))
         return
+    # From here on each claim stands by itself: one that fails leaves the others to be tried.
     yield CheckResult("files", True, f"{len(circuits)} circuits of {len(model.graph.edges)} edges, hashes agree")
     yield _attempt("claims", lambda: _claims(model, circuits, variables, *holds))
     yield _attempt("weights = program", lambda: _weights(model))
@@ -182,6 +183,7 @@ def _claims(
 
 
 def _weights(model: CompiledNetwork) -> str:
+    # As many inputs as the artifact says, drawn by its seed: then the outcome must be the same to the last count.
     outcome = check(model, limit=max(model.check.inputs, 1), seed=model.check.seed)
     if outcome != model.check:
         raise GroundTruthError(f"the artifact says it was checked on {model.check}; its domain has {outcome}.")
@@ -229,6 +231,7 @@ def circuit_again(model: CompiledNetwork, circuit: Circuit) -> str:
     wrong = [f"{truth.edge} ({problem})" for truth in circuit.truths if (problem := _problem(base, truth))]
     if wrong:
         raise GroundTruthError(f"{len(wrong)} edges are not what they are said to be: {shorten(wrong)}.")
+    # After the edges: which edges are live is what it is about.
     family = _require_sufficiency(base, circuit)
     counts = circuit.counts
     spelt = ", ".join(f"{counts[status]} {status}" for status in counts if counts[status])
@@ -245,6 +248,7 @@ def _problem(base: Ground, truth: EdgeTruth) -> str:
         return "" if same else "it is absent" if why is None else "what it carries is read"
     if truth.reason != why:
         return "the reason is another"
+    # Before the proofs by runs: what only decoys read is settled by the weights, whatever else is claimed of it.
     if truth.edge in unread(base.model):
         return "" if (truth.status, truth.proof) == ("inert", "unread") else "only decoys read it"
     match truth.status, truth.proof:
@@ -331,10 +335,12 @@ def _require_minimal_circuits(base: Ground, circuit: Circuit) -> str:
     readable, alone = set(trials.readable), 0
     for edges in circuit.minimal_circuits:
         which = f"the minimal circuit of {len(edges)} edges"
+        # An edge over which nothing is read can be left out of any circuit, so that none with it is minimal.
         if idle := set(edges) - readable:
             raise GroundTruthError(f"{which} holds '{min(idle)}', over which nothing is read.")
         if not trials.reproduces(edges):
             raise GroundTruthError(f"{which} does not reproduce the model.")
+        # By single edges for every circuit; by all of its parts where these are few enough to try, below.
         for edge in edges:
             if trials.reproduces(set(edges) - {edge}):
                 raise GroundTruthError(f"{which} does without '{edge}'.")
