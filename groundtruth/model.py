@@ -130,6 +130,7 @@ class CompiledModel(CompiledNetwork):
             ArtifactError: If the stored circuits cannot be read.
         """
         key = (require_ablation(ablation), require_lengths(lengths or default_lengths(self)))
+        # Not kept: a circuit that depends on what one caller asked for must not be given to the next.
         if len(inputs) or budget is not None or budget_seconds is not None:
             limits: dict[str, Any] = {"budget": budget, "budget_seconds": budget_seconds}
             return prove(self, ablation=key[0], lengths=key[1], inputs=inputs, **limits)
@@ -166,6 +167,7 @@ class CompiledModel(CompiledNetwork):
             DomainError: If there is none, or several share the name; the message says which there are.
         """
         found = [truth for truth in self.variables() if name in (str(truth.variable), truth.variable.label)]
+        # A SelectorWidth is held twice, as 1/(1+n) between its halves and one-hot after them; people mean the latter.
         one_hot = [truth for truth in found if truth.variable.encoding != "reciprocal"] or found
         if len(one_hot) != 1:
             known = [str(truth.variable) for truth in self.variables()]
@@ -180,6 +182,7 @@ class CompiledModel(CompiledNetwork):
 
     @cached_property
     def _variables(self) -> tuple[VariableTruth, ...]:
+        # An artifact without variables is one that was saved without them: they can be proven all the same.
         stored = [] if self.folder is None else read_variables(self.folder, self)
         return tuple(stored or prove_variables(self))
 

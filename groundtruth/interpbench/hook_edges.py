@@ -29,14 +29,15 @@ def edges_of_hooks(pairs: Sequence[tuple[str, str]], graph: Graph) -> tuple[Edge
     Raises:
         ArtifactError: Naming the first pair that is not understood, or that the graph lacks.
     """
-    places = _Places(pairs)
+    # Two residual streams cannot both be what the logits read.
+    _require_one_output(pairs)
     known = set(graph.edges)
     found: set[Edge] = set()
     for start, end in pairs:
-        if places.within_component(start, end):
+        if _is_within_component(start, end):
             continue
-        for source in places.sources(start):
-            for destination in places.destinations(end):
+        for source in _sources(start):
+            for destination in _destinations(end):
                 edge = Edge(source, destination)
                 if edge not in known:
                     raise ArtifactError(f"edge {(start, end)!r} means '{edge}', which {graph} does not have.")
@@ -44,60 +45,61 @@ def edges_of_hooks(pairs: Sequence[tuple[str, str]], graph: Graph) -> tuple[Edge
     return tuple(edge for edge in graph.edges if edge in found)
 
 
-class _Places:
-    """What the hook names of one list of edges stand for."""
+def _require_one_output(pairs: Sequence[tuple[str, str]]) -> None:
+    """Refuse edges that end in the residual stream after several blocks."""
+    ends = {name: parsed for _, name in pairs if (parsed := _parse(name))[1] == _OUTPUT}
+    layers = {layer for layer, _, _ in ends.values()}
+    if len(layers) > 1:
+        raise ArtifactError(
+            f"edges end in {', '.join(sorted(ends))}; the residual stream after one block alone can be the output."
+        )
 
-    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
-        ends = {name: parsed for _, name in pairs if (parsed := _parse(name))[1] == _OUTPUT}
-        layers = {layer for layer, _, _ in ends.values()}
-        if len(layers) > 1:
-            raise ArtifactError(
-                f"edges end in {', '.join(sorted(ends))}; the residual stream after one block alone can be the output."
-            )
 
-    def sources(self, name: str) -> tuple[str, ...]:
-        """The sources that a hook name stands for where an edge starts."""
-        match _parse(name):
-            case (None, "hook_embed", None):
-                return ("input",)
-            case (None, "hook_pos_embed", None):
-                return ("pos",)
-            case (0, "hook_resid_pre", None):
-                return ("input", "pos")
-            case (int(layer), hook, int(head)) if hook in _RESULTS:
-                return (f"a{layer}.h{head}",)
-            case (int(layer), "hook_mlp_out" | "mlp.hook_post", None):
-                return (f"m{layer}",)
-            case _:
-                raise ArtifactError(f"edges start in '{name}', which is not known as the start of an edge.")
+def _sources(name: str) -> tuple[str, ...]:
+    """The sources that a hook name stands for where an edge starts."""
+    match _parse(name):
+        case (None, "hook_embed", None):
+            return ("input",)
+        case (None, "hook_pos_embed", None):
+            return ("pos",)
+        case (0, "hook_resid_pre", None):
+            return ("input", "pos")
+        case (int(layer), hook, int(head)) if hook in _RESULTS:
+            return (f"a{layer}.h{head}",)
+        case (int(layer), "hook_mlp_out" | "mlp.hook_post", None):
+            return (f"m{layer}",)
+        case _:
+            raise ArtifactError(f"edges start in '{name}', which is not known as the start of an edge.")
 
-    def destinations(self, name: str) -> tuple[str, ...]:
-        """The destinations that a hook name stands for where an edge ends."""
-        match _parse(name):
-            case (int(), hook, None) if hook == _OUTPUT:
-                return ("logits",)
-            case (int(layer), "hook_mlp_in" | "hook_mlp_out" | "mlp.hook_post", None):
-                return (f"m{layer}",)
-            case (int(layer), "hook_q_input" | "hook_k_input" | "hook_v_input" as hook, int(head)):
-                return (f"a{layer}.h{head}<{hook[5]}>",)
-            case (int(layer), "attn.hook_q" | "attn.hook_k" | "attn.hook_v" as hook, int(head)):
-                return (f"a{layer}.h{head}<{hook[-1]}>",)
-            case (int(layer), hook, int(head)) if hook in _RESULTS:
-                return tuple(f"a{layer}.h{head}<{letter}>" for letter in LETTERS)
-            case _:
-                raise ArtifactError(f"edges end in '{name}', which is not known as the end of an edge.")
 
-    def within_component(self, start: str, end: str) -> bool:
-        """Tell whether a pair leads from what a component reads to what it computes of that."""
-        (layer, hook, head), (other_layer, other, other_head) = _parse(start), _parse(end)
-        if (layer, head) != (other_layer, other_head) or layer is None:
-            return False
-        if hook == "hook_mlp_in":
-            return other in ("hook_mlp_out", "mlp.hook_post")
-        inputs = {f"hook_{letter}_input": f"attn.hook_{letter}" for letter in LETTERS}
-        if hook in inputs:
-            return other == inputs[hook] or other in _RESULTS
-        return hook in inputs.values() and other in _RESULTS
+def _destinations(name: str) -> tuple[str, ...]:
+    """The destinations that a hook name stands for where an edge ends."""
+    match _parse(name):
+        case (int(), hook, None) if hook == _OUTPUT:
+            return ("logits",)
+        case (int(layer), "hook_mlp_in" | "hook_mlp_out" | "mlp.hook_post", None):
+            return (f"m{layer}",)
+        case (int(layer), "hook_q_input" | "hook_k_input" | "hook_v_input" as hook, int(head)):
+            return (f"a{layer}.h{head}<{hook[5]}>",)
+        case (int(layer), "attn.hook_q" | "attn.hook_k" | "attn.hook_v" as hook, int(head)):
+            return (f"a{layer}.h{head}<{hook[-1]}>",)
+        case (int(layer), hook, int(head)) if hook in _RESULTS:
+            return tuple(f"a{layer}.h{head}<{letter}>" for letter in LETTERS)
+        case _:
+            raise ArtifactError(f"edges end in '{name}', which is not known as the end of an edge.")
+
+
+def _is_within_component(start: str, end: str) -> bool:
+    """Tell whether a pair leads from what a component reads to what it computes of that."""
+    (layer, hook, head), (other_layer, other, other_head) = _parse(start), _parse(end)
+    if (layer, head) != (other_layer, other_head) or layer is None:
+        return False
+    if hook == "hook_mlp_in":
+        return other in ("hook_mlp_out", "mlp.hook_post")
+    inputs = {f"hook_{letter}_input": f"attn.hook_{letter}" for letter in LETTERS}
+    if hook in inputs:
+        return other == inputs[hook] or other in _RESULTS
+    return hook in inputs.values() and other in _RESULTS
 
 
 def _parse(name: str) -> tuple[int | None, str, int | None]:

@@ -74,6 +74,7 @@ def imported_network(
             f"the model embeds {config.n_tokens} tokens; '{compiled.name}' has {len(order)}, {BOS} and {PAD} among "
             f"them: {', '.join(map(str, order))}. Give its vocabulary with --vocab."
         )
+    # In our order of tokens, and without those that are not measured on: nothing else in the weights depends on either.
     rows = [order.index(token) for token in (*domain.vocab, BOS, PAD)]
     weights = replace(
         read.weights,
@@ -179,6 +180,7 @@ def nearest_value_logits(weights: TrainedWeights, values: Sequence[float]) -> Tr
         values: The values, in ascending order.
     """
     points = torch.tensor(values, dtype=torch.float64)
+    # So that the two closest values are one logit apart where the output is exactly one of them.
     scale = float((points[1:] - points[:-1]).min()) ** -2
     slope: Tensor = 2 * scale * points
     bias = torch.zeros(1, dtype=torch.float64) if weights.b_U is None else weights.b_U

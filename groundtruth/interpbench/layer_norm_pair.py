@@ -64,6 +64,7 @@ def layer_norm_pair(compiled: CompiledModel, *, length: int | None = None, seed:
     """
     domain = _domain(compiled, length)
     network = _network(compiled, domain)
+    # The smallest constant that works: the larger it is, the nearer the norm comes to doing nothing.
     for bulk in BULKS:
         plain = _with_bulk(network, bulk)
         normed, spread = _normed(plain, seed)
@@ -96,6 +97,7 @@ def _network(compiled: CompiledModel, domain: Domain) -> TrainedNetwork:
     reads = {name: _doubled_rows(getattr(own, name)) for name in ("W_Q", "W_K", "W_V", "W_in", "W_U")}
     writes = {name: torch.cat([tensor := getattr(own, name), -tensor], -1) for name in ("W_O", "W_out")}
     layers, heads, _, d_head = own.W_Q.shape
+    # A trained network divides scores by the root of d_head, whatever the compiled one divides by.
     reads["W_Q"] = reads["W_Q"] * (d_head**0.5 / own.attn_scale)
     tokens, positions = own.W_E[rows], own.W_pos[: domain.max_seq_len + 1]
     weights = TrainedWeights.of(

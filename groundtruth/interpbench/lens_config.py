@@ -108,6 +108,7 @@ def read_lens_config(fields: Mapping[str, Any], *, where: str) -> LensConfig:
     Raises:
         ArtifactError: Naming the first field that is missing, unknown or of a value that is not understood.
     """
+    # A field that nobody knows may change what is computed; to pass over it would measure another model.
     for name in sorted(set(fields) - _READ - _ONLY.keys() - _IDLE):
         raise ArtifactError(f"{where}: field '{name}' is not known; it may change what the model computes.")
     sizes = {name: _size(fields, name, where) for name in _SIZES}

@@ -59,6 +59,7 @@ def weights_of_lens(state: Mapping[str, Tensor], config: LensConfig) -> TrainedW
     layers = range(config.architecture.n_layers)
     stacked = {n: torch.stack([there[f"blocks.{layer}.attn.{n}"] for layer in layers]) for n in _ATTENTION}
     stacked |= {n: torch.stack([there[f"blocks.{layer}.mlp.{n}"] for layer in layers]) for n in _MLP}
+    # Every later block reads the sum of all biases before it.
     added = stacked.pop("b_O").cumsum(0)
     for letter in "QKV":
         into = torch.einsum("ld,lhdk->lhk", added[:-1], stacked[f"W_{letter}"][1:])

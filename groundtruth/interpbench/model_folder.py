@@ -57,6 +57,7 @@ def read_interpbench(folder: Path) -> InterpBenchFolder:
     """
     if not folder.is_dir():
         raise ArtifactError(f"{folder} is not a folder. InterpBench's models are folders with {WEIGHTS} and more.")
+    # The configuration first: it says which tensors there must be, and which edges there can be.
     fields = _value(folder, CONFIG)
     if not isinstance(fields, Mapping):
         raise ArtifactError(

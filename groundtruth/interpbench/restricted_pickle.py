@@ -55,6 +55,7 @@ def unpickle_plain(path: Path) -> Any:
     """
     try:
         with path.open("rb") as file:
+            # One byte more than is allowed shows that there are too many, without reading a file of any size.
             content = file.read(LARGEST + 1)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error

@@ -70,6 +70,7 @@ class TracrLayout:
         for layer in dict.fromkeys(_layer(name) for name in (*own, *heads)):
             before = [name for name in own if _layer(name) == layer]
             after = sorted((name for name in heads if _layer(name) == layer), key=_head)
+            # Heads of one layer are matched by their order, which means something only if there are as many.
             if len(before) != len(after):
                 raise DomainError(
                     f"the claimed circuit has {len(after)} heads in layer {layer}, the compiled program {len(before)}: "

@@ -206,6 +206,7 @@ class _SiitTraining:
             pairs, times = torch.unique(base * n + donor, return_counts=True)
             one, other = pairs // n, pairs % n
             inputs, uses = torch.unique(base, return_counts=True)
+            # One node a batch, as published: a sum over all nodes would be another training.
             label, component = self._nodes[self._draw(len(self._nodes))]
             logits = self._forward(one, other, component)
             self._step(settings.iit_weight * self._loss(logits, self._swapped[label][one, other], times))

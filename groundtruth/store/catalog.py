@@ -92,6 +92,7 @@ def stored(name: str) -> Path | None:
     A trained model may be named with the folder that they ship in, ``trained/second_step@free-7``.
     """
     bare = name.removeprefix(f"{TRAINED}/")
+    # A name is one word: a path such as ../hist must not lead out of the folders of what ships.
     if not bare or Path(bare).name != bare:
         return None
     variants = [variants_folder(), trained_folder(), layernorm_folder()]

@@ -11,6 +11,7 @@ from groundtruth.errors import ArtifactError
 from groundtruth.store.file_names import FRAME
 from groundtruth.store.json_values import unpack
 from groundtruth.store.schema import ModelData
+from groundtruth.store.trained_schema import TrainedModelData
 from mib.counted_nouns import layers_by_heads, plural
 
 Arrays = Mapping[str, NDArray[np.float64]]
@@ -23,15 +24,25 @@ def require_consistent(data: ModelData, arrays: Arrays) -> None:
         ArtifactError: If not, naming the first part that does not.
     """
     _require_arrays(data, arrays)
+    require_values(data)
+    if data.domain.valid_text and data.domain.inputs is None:
+        raise ArtifactError("domain: there is a rule for inputs in words, but no list of inputs.")
+    _require_provenance(data)
+
+
+def require_values(data: ModelData | TrainedModelData) -> None:
+    """Check that a model's tokens are its vocabulary with BOS and PAD, and that no output value comes twice.
+
+    Raises:
+        ArtifactError: If not.
+    """
+    # By their spelling, for Python calls 1, 1.0 and True equal, and a program need not.
     tokens = [unpack(value) for value in data.token_values]
     if sorted(map(repr, tokens)) != sorted(map(repr, [*map(unpack, data.domain.vocab), BOS, PAD])):
         raise ArtifactError(f"token_values are not the vocabulary with {BOS} and {PAD}, each once.")
     outputs = [unpack(value) for value in data.output_values]
     if len(set(map(repr, outputs))) < len(outputs):
         raise ArtifactError("output_values holds a value twice.")
-    if data.domain.valid_text and data.domain.inputs is None:
-        raise ArtifactError("domain: there is a rule for inputs in words, but no list of inputs.")
-    _require_provenance(data)
 
 
 def _require_provenance(data: ModelData) -> None:

@@ -17,6 +17,7 @@ def domain_data(domain: Domain) -> dict[str, Any]:
         "valid_text": domain.valid_text,
     }
     if domain.valid is not None:
+        # A rule is code, and none is stored: the inputs that it lets through are.
         index = {token: position for position, token in enumerate(domain.vocab)}
         data["inputs"] = [[index[token] for token in tokens] for tokens in domain.inputs().tokens]
     return data
@@ -45,6 +46,7 @@ def read_domain(data: DomainData, *, whole: bool) -> Domain:
     def valid(tokens: Tokens) -> bool:
         return tokens in allowed
 
+    # Too many sequences to try each against the rule: then the list itself is the domain, if it is known to be whole.
     many = sum(len(vocab) ** length for length in range(data.min_seq_len, data.max_seq_len + 1)) > COUNT_LIMIT
     return Domain(
         vocab,

@@ -43,6 +43,7 @@ def write_measurements(network: CompiledNetwork, folder: Path) -> None:
         folder: Where it is stored.
     """
     found = measure(network)
+    # Bound to the description by its hash, and through that to the weights: measurements of another model are refused.
     kept = Measurements(sha256((folder / MODEL).read_bytes()), found.inputs, found.margin, found.effects)
     write_whole(folder / MEASURED, to_json(_ADAPTER.dump_python(kept, mode="json")))
 

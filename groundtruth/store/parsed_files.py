@@ -38,6 +38,8 @@ def parse_json_file(kind: type[Data], path: Path) -> Data:
     """
     try:
         raw: Any = from_json(file_content(path))
+        # The version before the fields: a file of another version is wrong in many fields, and each error would
+        # mislead.
         version: Any = raw.get("schema_version") if isinstance(raw, dict) else None  # pyright: ignore[reportUnknownMemberType]
         if isinstance(version, bool) or version != SCHEMA_VERSION:
             raise ArtifactError(f"{path} has schema_version {version!r}; this version reads {SCHEMA_VERSION}.")
@@ -64,6 +66,7 @@ def read_arrays(path: Path, expected: str, *, of: str) -> dict[str, NDArray[np.f
         ArtifactError: If it cannot be read, is another file, or holds no arrays.
     """
     content = file_content(path)
+    # Of the bytes that are read below, not of the file once more: it cannot change in between.
     if sha256(content) != expected:
         raise ArtifactError(f"{path} is not the file that {MODEL} describes (its SHA-256 differs). Restore both files.")
     try:

@@ -20,13 +20,13 @@ from groundtruth.store.rebuild import rebuild
 from groundtruth.store.recipe_data import read_recipe
 from groundtruth.store.schema import CircuitData, EdgeData, ModelData, TruthData
 from groundtruth.store.variable_data import variable_truth
+from groundtruth.store.witness_data import read_witness
 from groundtruth.store.write import whole_circuits
 from groundtruth.truth.circuits.circuit import (
     Circuit,
     EdgeTruth,
     Reason,
     Sufficiency,
-    Witness,
     require_coherent,
 )
 from groundtruth.truth.variables.variable_truth import VariableTruth
@@ -142,6 +142,7 @@ def _provenance(data: ModelData) -> Provenance:
 
 def _circuit(data: CircuitData, truth: TruthData, graph: Graph, path: Path) -> Circuit:
     absent = set(truth.absent)
+    # Every edge of the graph must be spoken of: a claim that is left out could not be found false.
     known = {str(edge): edge for edge in graph.edges}
     where = f"{path}: circuit {data.ablation}/{data.lengths}"
     joint = {name for names in data.minimal_circuits for name in names}
@@ -176,6 +177,7 @@ def _circuit(data: CircuitData, truth: TruthData, graph: Graph, path: Path) -> C
         complete=data.complete,
     )
     try:
+        # What contradicts itself is refused here, so that whoever holds a circuit need not check it again.
         require_coherent(circuit)
     except ProofError as error:
         raise ArtifactError(f"{path}: {error}") from None
@@ -183,10 +185,4 @@ def _circuit(data: CircuitData, truth: TruthData, graph: Graph, path: Path) -> C
 
 
 def _edge_truth(edge: Edge, data: EdgeData, why: Reason) -> EdgeTruth:
-    witness = None
-    if data.witness is not None:
-        clean, counterfactual, output, cut_output = (
-            None if part is None else tuple(unpack(value) for value in part) for part in data.witness
-        )
-        witness = Witness(clean or (), counterfactual, output or (), cut_output or ())
-    return EdgeTruth(edge, data.status, data.proof, why, data.tried, witness, data.redundant)
+    return EdgeTruth(edge, data.status, data.proof, why, data.tried, read_witness(data.witness), data.redundant)

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from groundtruth.compiled.decoder import Decoder
-from groundtruth.compiled.domain import BOS, PAD
 from groundtruth.errors import ArtifactError, DomainError, GroundTruthError
 from groundtruth.files import from_json, sha256
 from groundtruth.rasp.expressions import walk
+from groundtruth.store.consistency import require_values
 from groundtruth.store.domain_data import read_domain
 from groundtruth.store.file_names import MODEL, TRUTH, WEIGHTS
 from groundtruth.store.json_values import unpack
@@ -27,12 +27,13 @@ from groundtruth.store.trained_schema import (
     TrainedModelData,
     TrainedTruthData,
 )
+from groundtruth.store.witness_data import read_witness
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.certificate import AblationRecord, Certificate, Claim, EdgeRecord, InterchangeRecord
 from groundtruth.trained.correspondence import Correspondence, Spare, Unit
 from groundtruth.trained.trained_network import TrainedNetwork, TrainingRecipe
 from groundtruth.trained.trained_weights import TrainedWeights
-from groundtruth.truth.circuits.circuit import Sufficiency, Witness
+from groundtruth.truth.circuits.circuit import Sufficiency
 from mib.errors import did_you_mean
 from mib.graph import Edge
 
@@ -58,7 +59,9 @@ def read_trained_network(folder: Path) -> TrainedNetwork:
     arrays = read_arrays(folder / WEIGHTS, data.weights_sha256, of="a trained model")
     try:
         _require_arrays(data, arrays)
-        _require_tokens(data)
+        require_values(data)
+        if not data.output_values:
+            raise ArtifactError("output_values is empty; a trained model's output is one of several values.")
         network = TrainedNetwork(
             name=data.name,
             program=rebuild(data.program),
@@ -101,6 +104,7 @@ def read_certificate(folder: Path, network: TrainedNetwork) -> Certificate:
         raise ArtifactError(f"{path} was proven of another {MODEL} (its SHA-256 differs). Certify it again.")
     if data.name != network.name:
         raise ArtifactError(f"{path} is about '{data.name}', {MODEL} about '{network.name}'.")
+    # All units, in their order: a certificate that leaves one out would pass for one of fewer variables.
     there = [(tuple(item.expressions), tuple(item.components)) for item in data.interchanges]
     if there != [(unit.expressions, unit.components) for unit in network.correspondence.units]:
         raise ArtifactError(f"{path}: interchanges: they are not those of the units of {MODEL}, in its order.")
@@ -132,17 +136,6 @@ def _require_arrays(data: TrainedModelData, arrays: dict[str, NDArray[np.float64
     missing = [name for name in ("W_E", "W_Q", "W_K", "W_V", "W_O", "W_in", "W_out", "W_U") if name not in arrays]
     if missing:
         raise ArtifactError(f"{WEIGHTS} lacks {', '.join(missing)}.")
-
-
-def _require_tokens(data: TrainedModelData) -> None:
-    tokens = [unpack(value) for value in data.token_values]
-    if sorted(map(repr, tokens)) != sorted(map(repr, [*map(unpack, data.domain.vocab), BOS, PAD])):
-        raise ArtifactError(f"token_values are not the vocabulary with {BOS} and {PAD}, each once.")
-    outputs = [unpack(value) for value in data.output_values]
-    if not outputs:
-        raise ArtifactError("output_values is empty; a trained model's output is one of several values.")
-    if len(set(map(repr, outputs))) < len(outputs):
-        raise ArtifactError("output_values holds a value twice.")
 
 
 def _require_expressions(network: TrainedNetwork) -> None:
@@ -186,6 +179,7 @@ def _record(data: AblationRecordData, network: TrainedNetwork, path: Path) -> Ab
     circuits: tuple[tuple[Edge, ...], ...] = tuple(
         tuple(known[name] for name in names) for names in data.minimal_circuits
     )
+    # That a circuit is minimal is shown by runs, in verification; that it holds another one needs none.
     sufficient = [frozenset(circuit) for circuit in circuits] + ([frozenset(live)] if data.sufficiency.holds else [])
     if larger := [circuit for circuit in circuits if any(other < set(circuit) for other in sufficient)]:
         raise ArtifactError(
@@ -203,13 +197,7 @@ def _record(data: AblationRecordData, network: TrainedNetwork, path: Path) -> Ab
 
 
 def _edge(edge: Edge, data: EdgeRecordData) -> EdgeRecord:
-    witness = None
-    if data.witness is not None:
-        clean, counterfactual, output, cut_output = (
-            None if part is None else tuple(unpack(value) for value in part) for part in data.witness
-        )
-        witness = Witness(clean or (), counterfactual, output or (), cut_output or ())
-    return EdgeRecord(edge, data.status, data.proof, _claim(data), data.moved, witness)
+    return EdgeRecord(edge, data.status, data.proof, _claim(data), data.moved, read_witness(data.witness))
 
 
 def _claim(data: ClaimData) -> Claim:

@@ -33,6 +33,7 @@ def rebuild(data: ProgramData) -> rasp.SOp:
     """
     built: dict[str, rasp.RASPExpr] = {}
     for entry in data.expressions:
+        # Only what stands before an entry can be its operand, so that no file can make a program refer to itself.
         expression = _expression(entry, built)
         encoding = {} if isinstance(entry, SelectData) else {"encoding": rasp.Encoding(entry.encoding)}
         expression.annotations = {"name": entry.name, **encoding}
@@ -42,6 +43,8 @@ def rebuild(data: ProgramData) -> rasp.SOp:
             if entry.clean_at_bos:
                 clean_at_bos(expression)
         if not isinstance(entry, PrimitiveData):
+            # Tracr labels expressions by a counter of the process; with their own number they keep the labels that the
+            # truth names.
             vars(expression)["unique_id"] = entry.id
         elif entry.id is not None:
             raise ArtifactError(f"program: expression '{entry.label}' has the id {entry.id}; it needs none.")

@@ -48,6 +48,7 @@ def _renewed(model: CompiledNetwork, circuit: Circuit) -> Circuit:
     # On a sample of the domain the inputs that show its live edges are run, as when it is verified.
     shown = {x for t in circuit.truths if t.witness for x in (t.witness.clean, t.witness.counterfactual) if x}
     given = [] if circuit.exhaustive else sorted(shown, key=str)
+    # One ground for statuses that stay and families that are new: they must speak of the same inputs.
     base = ground(model, circuit.ablation, circuit.lengths, inputs=given)
     circuits, complete = family_of(base, circuit.truths, circuit.sufficiency)
     truths = tuple(with_redundant(circuit.truths, circuits))

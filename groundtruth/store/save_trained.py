@@ -16,6 +16,7 @@ from groundtruth.store.json_values import pack
 from groundtruth.store.recipe_data import recipe_data
 from groundtruth.store.tabulate import tabulate
 from groundtruth.store.trained_schema import FORM, WeightsDtype
+from groundtruth.store.witness_data import witness_data
 from groundtruth.trained.architecture import Architecture
 from groundtruth.trained.certificate import AblationRecord, Certificate, Claim, EdgeRecord
 from groundtruth.trained.correspondence import Correspondence
@@ -38,6 +39,7 @@ def save_trained(model: TrainedModel, folder: str | Path) -> None:
         DomainError: If the model has no certificate and its domain is too large to enumerate.
     """
     folder, dtype = Path(folder), exact_dtype(model.weights)
+    # Weights first, then what describes them with their hash, then what was proven with the description's hash.
     arrays = model.weights.to(getattr(torch, dtype)).tensors
     weights = to_safetensors({name: np.ascontiguousarray(value.detach().numpy()) for name, value in arrays.items()})
     described = to_json(_model_data(model, dtype, sha256(weights)))
@@ -154,9 +156,8 @@ def _edge_data(record: EdgeRecord) -> dict[str, Any]:
     data: dict[str, Any] = {"status": record.status, "proof": record.proof, **_claim_data(record.claim)}
     if record.moved:
         data["moved"] = record.moved
-    if (witness := record.witness) is not None:
-        parts = (witness.clean, witness.counterfactual, witness.output, witness.cut_output)
-        data["witness"] = [None if part is None else [pack(value) for value in part] for part in parts]
+    if record.witness is not None:
+        data["witness"] = witness_data(record.witness)
     return data
 
 

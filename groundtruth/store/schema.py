@@ -8,6 +8,7 @@ from groundtruth.compiled.provenance import DirectionKind, HeadRole, NeuronRole
 from groundtruth.store.json_values import Packed
 from groundtruth.store.program_schema import Count, DomainData, ProgramData, Strict
 from groundtruth.store.recipe_data import StepData
+from groundtruth.store.witness_data import WitnessData
 from groundtruth.truth.circuits.circuit import Ablation, Carries, Lengths
 from groundtruth.truth.variables.variable import Encoding
 from groundtruth.truth.variables.variable_truth import Pairs, State
@@ -95,7 +96,7 @@ class EdgeData(Strict):
     proof: Literal["constant", "unread", "absorbed", "exhaustive", "witness", "sampled", "none"]
     tried: Count = 0
     redundant: bool = False
-    witness: tuple[list[Packed], list[Packed] | None, list[Packed], list[Packed]] | None = None
+    witness: WitnessData | None = None
 
     @model_validator(mode="after")
     def _is_proven_as_it_should_be(self) -> Self:

@@ -85,6 +85,7 @@ def _table(f: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> list[
             result = f(*given)
         except Exception:  # any error: the function is not meant for these values
             continue
+        # JSON has no infinity, and no model can hold one.
         if not (isinstance(result, float) and not math.isfinite(result)):
             rows[given] = result
     return list(rows.items())

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from groundtruth.store.json_values import Packed
 from groundtruth.store.program_schema import Count, DomainData, ProgramData
 from groundtruth.store.recipe_data import StepData
+from groundtruth.store.witness_data import WitnessData
 from groundtruth.trained.architecture import Activation, Style
 from groundtruth.trained.correspondence import Sharing
 from groundtruth.trained.kinds import Origin
@@ -81,7 +82,7 @@ class TrainedModelData(_Strict):
     """``model.json`` of a trained model.
 
     Attributes:
-        schema_version: Version of this file.
+        schema_version: Version of this file's schema.
         form: ``trained``.
         name: Name of the model.
         description: One line.
@@ -158,7 +159,7 @@ class EdgeRecordData(ClaimData):
     status: Literal["absent", "inert", "live"]
     proof: Literal["zero", "constant", "exhaustive", "witness"]
     moved: Annotated[float, Field(ge=0)] = 0.0
-    witness: Annotated[tuple[Input, Input | None, Input, Input], Field(strict=False)] | None = None
+    witness: Annotated[WitnessData, Field(strict=False)] | None = None
 
     @model_validator(mode="after")
     def _is_proven_as_it_should_be(self) -> Self:
@@ -237,7 +238,7 @@ class TrainedTruthData(_Strict):
     """``truth.json`` of a trained model: its certificate.
 
     Attributes:
-        schema_version: Version of this file.
+        schema_version: Version of this file's schema.
         form: ``trained``.
         name: Name of the model.
         model_sha256: SHA-256 of ``model.json``.

@@ -17,6 +17,7 @@ from groundtruth.store.json_values import pack
 from groundtruth.store.recipe_data import recipe_data
 from groundtruth.store.tabulate import tabulate
 from groundtruth.store.variable_data import variable_data
+from groundtruth.store.witness_data import witness_data
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, EdgeTruth
 from groundtruth.truth.variables.variable_truth import VariableTruth
 
@@ -89,6 +90,7 @@ def _truth_data(
 ) -> dict[str, Any]:
     truths = circuits[0].truths if circuits else ()
     there = [f"{circuit.ablation}/{circuit.lengths}" for circuit in circuits]
+    # An artifact that holds all says nothing; one that holds less lists it, so that nothing can be taken out unseen.
     whole = {*there} == {*whole_circuits(model)} and (bool(variables) or model.certainty == "measured")
     return {
         "schema_version": SCHEMA_VERSION,
@@ -141,7 +143,6 @@ def _edge_data(truth: EdgeTruth) -> dict[str, Any]:
         data["tried"] = truth.tried
     if truth.redundant:
         data["redundant"] = True
-    if (witness := truth.witness) is not None:
-        parts = (witness.clean, witness.counterfactual, witness.output, witness.cut_output)
-        data["witness"] = [None if part is None else [pack(value) for value in part] for part in parts]
+    if truth.witness is not None:
+        data["witness"] = witness_data(truth.witness)
     return data
