@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -22,6 +23,9 @@ GREY = "#6e7781"
 
 PANEL = (5.0, 3.6)
 """Width and height of one chart, in inches."""
+
+TITLE_LETTERS = 44
+"""Most letters of a line of a chart's title, which then is as wide as its panel at most."""
 
 
 def draw_figures(figures: Sequence[Figure], path: Path) -> None:
@@ -77,7 +81,9 @@ def _matrix_width(figures: Sequence[Figure]) -> float:
 
 
 def _draw(sheet: Sheet, panel: Axes, figure: Figure) -> None:
-    panel.set_title(figure.title, fontsize=9, loc="left")
+    # Beside a legend the axes are narrow, and matplotlib lets a title run on past them.
+    title = fill(figure.title, TITLE_LETTERS) if isinstance(figure, Chart) else figure.title
+    panel.set_title(title, fontsize=9, loc="left")
     if isinstance(figure, Matrix):
         _draw_matrix(panel, figure)
     else:

@@ -4,11 +4,13 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import pyplot as plt
 
 from groundtruth import load
 from groundtruth.bench import Result, result_of
@@ -16,6 +18,7 @@ from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import DomainError
 from groundtruth.report.figure import Chart, Matrix, axis_ticks, place_labels
+from groundtruth.report.paper_figure import draw_figures
 from groundtruth.report.svg_chart import enumerate_styles
 from groundtruth.report.views.result_figures import SHARES, choose_figures, result_figures
 from groundtruth.results.kept_scores import KeptCurves
@@ -109,6 +112,23 @@ def test_the_command_draws_and_writes_what_is_drawn(tmp_path: Path, capsys: pyte
         main(["plot", str(path), "--out", str(tmp_path / "figure.bmp")])
     assert left.value.code == 2
     assert "a picture ends in .svg, .png, .pdf. Name one, such as figure.svg." in capsys.readouterr().err
+
+
+def test_no_title_leaves_the_picture_or_runs_into_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpr, cmd = figures()["cpr"], figures()["cmd"]
+    assert isinstance(cpr, Chart) and isinstance(cmd, Chart)
+    long = "CPR: faithfulness of circuits by signed scores, mean of 1 language model task"
+    named = tuple(replace(one, name="direct-logit-attribution") for one in cpr.series)  # a wide legend, narrow axes
+    sheets: list[Any] = []
+    monkeypatch.setattr(plt, "close", sheets.append)
+    draw_figures([replace(cpr, title=long, series=named), replace(cmd, title=long, series=named)], tmp_path / "f.png")
+    (sheet,) = sheets
+    monkeypatch.undo()
+    sheet.draw_without_rendering()  # measured as on a screen, no longer as in the file
+    boxes = [panel._left_title.get_window_extent() for part in sheet.subfigs for panel in part.axes]
+    assert len(boxes) == 2 and all(box.x1 <= sheet.bbox.x1 for box in boxes)
+    assert boxes[0].x1 < boxes[1].x0
+    plt.close(sheet)
 
 
 def test_a_notebook_shows_results_and_scores_as_tables_and_their_repr_stays_short() -> None:

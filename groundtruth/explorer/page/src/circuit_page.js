@@ -48,7 +48,7 @@ function sizePanel() {
         type: "range", min: 0, max: drawable.length - 1, value: drawable.indexOf(state.size), "data-key": "size", "aria-valuetext": told,
         oninput: (event) => set({ size: drawable[Number(event.target.value)] }),
       })),
-    h("p", { id: "told" }, `${told}. Faithfulness ${number(size.f)}: 1 is the whole model, 0 none of it.`),
+    h("p", { id: "told" }, `${told}. Faithfulness ${size.f.toFixed(2)}: 1 is the whole model, 0 none of it.`),
     data.sizes.length > 1 && plot(),
     h("p", { class: "hint" }, "What is cut carries its value on the counterfactual prompt."),
   ];
@@ -149,8 +149,8 @@ function promptPanel() {
     [`the circuit of ${size.n} edges`, prompt.circuits[state.size]],
   ];
   return [
-    data.prompts.length > 1 && chooser("Prompt", "prompt", data.prompts.map((item, i) => [i, `${i + 1}: ${item.clean.join(" ").slice(0, 60)}`]), state.prompt, (value) => set({ prompt: Number(value) })),
-    h("h3", null, "Prompt"), words(prompt.clean, other),
+    data.prompts.length > 1 && chooser("Example", "prompt", data.prompts.map((item, i) => [i, `${i + 1}: ${item.clean.join(" ").slice(0, 60)}`]), state.prompt, (value) => set({ prompt: Number(value) })),
+    h("h3", null, "Clean"), words(prompt.clean, other),
     h("h3", null, "Counterfactual"), words(prompt.counterfactual, mine),
     prompt.answers && h("p", null, `Right answer ${prompt.answers[0]}, wrong answer ${prompt.answers[1]}.`),
     h("table", { class: "measured" },
