@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The CPU build of torch: 2.2 GB in all instead of 6.7. TORCH_INDEX= takes the default build of your package index.
+# The CPU build of torch: 3.0 GB in all, with CUDA some 4.5 more. TORCH_INDEX= takes the default build of your package index.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 READY := $(VENV)/.ready
