@@ -157,16 +157,18 @@ def read_headroom(path: Path = SHIPPED) -> list[Place]:
         raise ArtifactError(f"{path} is no file of searched places: {error}") from error
 
 
-def main() -> None:
-    """Search the models that are named, by default all that write digits."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Search the models that are named, by default all that write digits; what is known of others stays in the file."""
     torch.set_num_threads(1)
-    models = sys.argv[1:] or [name for name in learned.panel_members() if "digits-tens" in learned.tasks(name)]
-    places: list[Place] = []
+    named = sys.argv[1:] if arguments is None else arguments
+    models = named or [name for name in learned.panel_members() if "digits-tens" in learned.tasks(name)]
+    places = [place for place in read_headroom(SHIPPED) if place.model not in models] if SHIPPED.is_file() else []
     for model in models:
         for task in learned.tasks(model):
             for place in search(model, task):
                 places.append(place)
                 sys.stderr.write(f"{place}\n")
+    places.sort(key=lambda place: place.model)
     data = {"schema_version": SCHEMA_VERSION, "split": SPLIT, "places": [asdict(place) for place in places]}
     write_whole(SHIPPED, to_json(data))
     for place in choose(places):

@@ -9,7 +9,7 @@ from groundtruth.bench.variable_subjects import LANGUAGE_MODEL_SIZES, PARAMETERS
 from groundtruth.errors import ArtifactError
 from groundtruth.evaluation.variables.language_model_variables import LanguageModelVariableEvaluator
 from groundtruth.validity import headroom
-from groundtruth.validity.headroom import Place, choose, read_headroom, search
+from groundtruth.validity.headroom import Place, choose, main, read_headroom, search
 from groundtruth.validity.references import read_references
 from mib import learned, tasks
 
@@ -68,6 +68,17 @@ def test_headroom_holds_on_prompts_that_it_was_not_found_on(place: Place) -> Non
     assert evaluator.score("full-vector").accuracy <= 0.5
     best = max(place.reached, key=lambda method: place.reached[method])
     assert evaluator.score(best, PARAMETERS[best]).accuracy >= (0.85 if "llama" in place.model else 0.9)
+
+
+def test_a_search_of_one_model_keeps_what_is_known_of_others(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(headroom, "SHIPPED", tmp_path / "headroom.json")
+    monkeypatch.setattr(headroom, "search", lambda model, task: [replace(PLACE, model=model, task=f"{task}:random")])
+    for name in ("learned-digits-llama-1", "learned-digits-gpt2-1", "learned-digits-llama-1"):
+        main([name])
+    found = [(place.model, place.task.partition(":")[0]) for place in read_headroom(tmp_path / "headroom.json")]
+    asked = ("digits-ones", "digits-tens", "digits-hundreds")
+    assert found == [(f"learned-digits-{kind}-1", task) for kind in ("gpt2", "llama") for task in asked]
+    assert "learned-digits-llama-1:ones_carry@residual.0.mid@last --task digits-tens:random" in capsys.readouterr().out
 
 
 def test_a_file_that_is_none_of_a_search_is_named(tmp_path: Path) -> None:
