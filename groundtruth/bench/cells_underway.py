@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from groundtruth.repeated_calls import called_repeatedly
 from mib.localization import Localizer, get, names
 from mib.localization.planned_passes import RunSizes, plan_passes
 from mib.localization.task import LocalizationTask
@@ -51,26 +51,23 @@ def told_underway(folder: str | None) -> Generator[Underway]:
     Args:
         folder: A folder that is there, or has been; None: nothing is written.
     """
-    cell, over = Underway("", time.time()), threading.Event()
-    path = Path(folder or "", f"{os.getpid()}.json")
-
-    def write() -> None:
-        while not over.wait(WRITE_AFTER):
-            with contextlib.suppress(OSError):  # whoever asked may be gone, with the folder
-                path.write_text(json.dumps([cell.what, cell.since, cell.share()]))
-
+    cell = Underway("", time.time())
     if folder is None:
         yield cell
         return
-    beside = threading.Thread(target=write, daemon=True)
-    beside.start()
+    path = Path(folder, f"{os.getpid()}.json")
+
+    def write() -> None:
+        with contextlib.suppress(OSError):  # whoever asked may be gone, with the folder
+            path.write_text(json.dumps([cell.what, cell.since, cell.share()]))
+
     try:
-        yield cell
+        # From a thread: a method knows nothing of this, so that nobody else has a turn while it runs.
+        with called_repeatedly(write, seconds=WRITE_AFTER):
+            yield cell
     finally:
-        over.set()
-        beside.join()
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a short cell never wrote
+            path.unlink()
 
 
 def read_underway(folder: Path) -> list[tuple[str, float, float]]:

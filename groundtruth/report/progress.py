@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
@@ -18,12 +17,19 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from groundtruth.repeated_calls import called_repeatedly
 from groundtruth.report.terminal import console
 
 Item = TypeVar("Item")
 
 QUIET = "GROUNDTRUTH_QUIET"
 """Variable of the environment that turns progress off; ``--quiet`` sets it for one command."""
+
+WIDEST = 40
+"""Most letters of what is being done: a bar is left beside them on a narrow screen."""
+
+LOOK_AFTER = 1.0
+"""Seconds from one look at what is underway to the next."""
 
 
 def tracked(
@@ -34,7 +40,7 @@ def tracked(
     underway: Callable[[], float] | None = None,
     doing: Callable[[], str] | None = None,
 ) -> Iterator[Item]:
-    """The items, with a bar that moves as they come and is gone at the end.
+    """Yield the items, with a bar that moves as they come and is gone at the end.
 
     Args:
         label: Description of the work in progress.
@@ -42,7 +48,8 @@ def tracked(
         total: How many there will be.
         underway: Tells how much is done of items that have not come, 0.5 for half of one: where each takes long, the
             bar moves meanwhile.
-        doing: Tells in a few words what is being done of them, looked at as often.
+        doing: Tells in a few words what is being done of them; looked at again and again if ``underway`` is given, else
+            with each item.
     """
     with _bar() as bar:
         task, come = bar.add_task(label, total=total), 0
@@ -55,41 +62,17 @@ def tracked(
                 description=f"{label} {what[:WIDEST]}".rstrip(),
             )
 
-        with _repeated(show) if underway and not bar.disable else contextlib.nullcontext():
+        # Without a bar to see nothing is looked at: what is underway may lie in files.
+        with called_repeatedly(show, seconds=LOOK_AFTER) if underway and not bar.disable else contextlib.nullcontext():
             for item in items:
                 yield item
                 come += 1
                 show()
 
 
-WIDEST = 40
-"""Most letters of what is being done: a bar is left beside them on a narrow screen."""
-
-LOOK_AFTER = 1.0
-"""Seconds from one look at what is underway to the next."""
-
-
-@contextlib.contextmanager
-def _repeated(look: Callable[[], None]) -> Generator[None]:
-    """Look again and again, beside the thread that waits for the next item."""
-    over = threading.Event()
-
-    def look_until_over() -> None:
-        while not over.wait(LOOK_AFTER):
-            look()
-
-    beside = threading.Thread(target=look_until_over, daemon=True)
-    beside.start()
-    try:
-        yield
-    finally:
-        over.set()
-        beside.join()
-
-
 @contextlib.contextmanager
 def count_up(label: str) -> Generator[Callable[[int, int], None]]:
-    """A bar that is told how far something is: call what this gives with what is done, and with all there is to do.
+    """Show a bar that is told how far something is: call what this gives with what is done, and with all there is.
 
     Args:
         label: Description of the work in progress.
@@ -101,7 +84,7 @@ def count_up(label: str) -> Generator[Callable[[int, int], None]]:
 
 @contextlib.contextmanager
 def working(label: str) -> Generator[None]:
-    """A line that says how long something has taken, where it is not known how long it will.
+    """Show a line that says how long something has taken, where it is not known how long it will.
 
     Args:
         label: Description of the work in progress.
@@ -113,7 +96,7 @@ def working(label: str) -> Generator[None]:
 
 @contextlib.contextmanager
 def followed(look: Callable[[], tuple[str, float]]) -> Generator[None]:
-    """A bar that follows one piece of work by looking at it.
+    """Show a bar that follows one piece of work by looking at it.
 
     Args:
         look: Tells what is being done, and which part of it is done: 0 as long as that is not known.
@@ -128,7 +111,7 @@ def followed(look: Callable[[], tuple[str, float]]) -> Generator[None]:
                 bar.reset(task, total=1.0, description=what)
             bar.update(task, completed=share)
 
-        with _repeated(show) if not bar.disable else contextlib.nullcontext():
+        with called_repeatedly(show, seconds=LOOK_AFTER) if not bar.disable else contextlib.nullcontext():
             yield
 
 

@@ -56,7 +56,7 @@ def test_a_bar_moves_before_its_first_item_has_come(monkeypatch: pytest.MonkeyPa
     assert list(tracked("training", items(), total=1, underway=underway)) == ["first"]
     assert shown[:3] == [0.0, 0.1, 0.2]
     assert shown[-1] > 1
-    alive = [thread for thread in threading.enumerate() if "look_until_over" in thread.name]
+    alive = [thread for thread in threading.enumerate() if "call_until_over" in thread.name]
     assert not alive
 
 
