@@ -100,7 +100,8 @@ def _losing(lost: Mapping[str, float], where: str) -> Text | None:
         return None
     names = [f"{notation.method_name(method)} -{loss:.2f}" for loss, method in hit]
     more = f" and {len(names) - MISLED} more" if len(names) > MISLED else ""
-    said = f"{where}: {notation.plural(len(names), 'method')} of {len(lost)} lose {FALL} or more: "
+    lose = "loses" if len(names) == 1 else "lose"
+    said = f"{where}: {notation.plural(len(names), 'method')} of {len(lost)} {lose} {FALL} or more: "
     return Text(said + ", ".join(names[:MISLED]) + more)
 
 

@@ -109,7 +109,7 @@ def test_a_method_that_reads_weights_falls_for_decoys(tmp_path, capsys):
     exact = found["exact"]["auroc"]
     assert {tier for tier in TIER_NAMES if exact[tier] < 1} == {"cancelling", "votes"}  # single cuts mislead there
     assert exact["votes"] < 0.9
-    assert "votes: 1 method of 1 lose 0.1 or more: exact" in printed.out
+    assert "votes: 1 method of 1 loses 0.1 or more: exact" in printed.out
     assert found["oracle"]["n_exact"] == dict.fromkeys(TIER_NAMES, 1)  # what is measured is not counted as exact
     assert all(summary["fractions"]["exact"][0] <= len(TIER_NAMES) + 2 for summary in data["summaries"])
     weights = found["weight-norm"]["auroc"]
@@ -178,7 +178,7 @@ def test_scores_that_differ_by_rounding_alone_are_told():
     ]
     (climb,) = climbs(Result(tuple(outcomes), {}, 0.0), "resample")
     (line,) = residues_in_words([climb])
-    assert line.plain == "raw, scores rounded to 1e-06 of the largest: 1 method of 1 lose 0.1 or more: a -0.40"
+    assert line.plain == "raw, scores rounded to 1e-06 of the largest: 1 method of 1 loses 0.1 or more: a -0.40"
 
 
 def test_means_are_over_the_models_of_every_tier():
@@ -189,6 +189,6 @@ def test_means_are_over_the_models_of_every_tier():
     assert climb.auroc == {**dict.fromkeys(TIER_NAMES, 1.0), "soft": 0.5}
     assert climb.n_failed["all"] == 1 and climb.n_exact["soft"] == 0 and climb.n_exact[RAW] == 1
     assert fall(climb, "soft") == 0.5
-    assert [text.plain for text in falls_in_words([climb])][1] == "soft: 1 method of 1 lose 0.1 or more: a -0.50"
+    assert [text.plain for text in falls_in_words([climb])][1] == "soft: 1 method of 1 loses 0.1 or more: a -0.50"
     assert "| a | 1.00 | 1.00 | 0.50 | 1.00 | 1.00 | 1.00 |" in tier_markdown(_result(scores))
     assert tier_data(_result(scores))["climbs"][0]["auroc"]["soft"] == 0.5
