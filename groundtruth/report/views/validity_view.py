@@ -83,7 +83,8 @@ def verdict_sentence(report: ValidityReport | None) -> list[Text]:
         text.append("; as " if index else "").append(f"{one.reference} does: tau ").append(
             f"{one.tau:.2f}", mood(one.tau)
         )
-        text.append(f" ({_interval(one.interval)}, {notation.plural(len(one.methods), 'method')})", "faint")
+        n = notation.plural(len(one.methods), "method")
+        text.append(f" ({_interval(one.interval)}, {n}; all tiers alike: {one.equal_tau:.2f})", "faint")
     track = f" --track {report.track}" if report and report.track != CIRCUIT_TABLES.name else ""
     return [text.append(f". `groundtruth validity{track}` has every tier.", "faint")]
 
