@@ -141,7 +141,9 @@ def test_a_line_tells_what_the_verdict_is_worth_by_the_references_that_matter() 
     held = [replace(reference("MIB", GOOD), headline=True), reference("other", GOOD)]
     report = validity_report(CIRCUIT_TABLES, [tier("good", GOOD), tier("noise", NOISE)], held)
     (line,) = verdict_sentence(report)
-    assert "rank methods as MIB does: tau 1.00 (1.00 to 1.00, 7 methods). `groundtruth validity`" in line.plain
+    alike = "tau 1.00 (1.00 to 1.00, 7 methods; all tiers alike: 0.55). `groundtruth validity`"
+    assert f"rank methods as MIB does: {alike}" in line.plain
+    assert report.transfers[0].equal_tau == pytest.approx(0.55, abs=0.005)
     assert verdict_sentence(None) == []
     assert verdict_sentence(replace(report, references=(held[1],))) == []
 
