@@ -1,8 +1,8 @@
 """Does the verdict order methods that its weights have never seen? Run it with `python benchmarks/left_out_methods.py`.
 
 Weights of tiers are fitted to the references of other sources without the methods named. Then these methods are ranked
-among all: of the pairs of contestants of which one at least was left out, how many stand as the reference has them. Half
-of them would by chance. Ties on either side count half.
+among all: of the pairs of contestants of which one at least was left out, how many stand as the reference has them?
+Half of them would by chance. Ties on either side count half.
 """
 
 import argparse
