@@ -1,6 +1,6 @@
 // What the model and its program do in a state of the page: runs with edges cut and variables swapped, read by variable.
 
-import { byDestination, codesOf, encode, replacement, valuesOf } from "./model.js";
+import { byDestination, codesOf, encode, replacement, valuesOf, widthFor } from "./model.js";
 import { addTo, dot } from "./matrix.js";
 import { run } from "./network.js";
 import { keyOf } from "./decoder.js";
@@ -12,7 +12,7 @@ export function analyse(model, state) {
   const circuit = model.truth.circuits[state.circuit];
   const n = state.tokens.length;
   // Proofs about cut edges pad inputs to one length; interchanges of variables are run on inputs as they are.
-  const width = state.cuts.length ? padded(model, circuit.lengths, state) : 0;
+  const width = state.cuts.length ? widthFor(model, circuit.lengths, state.tokens, state.second) : 0;
   const network = model.networks[state.network];
   const whole = run(network, encode(model, state.tokens, width));
   const other = run(network, encode(model, state.second, width));
@@ -40,12 +40,6 @@ export function analyse(model, state) {
     secondOutput: valuesOf(model, codesOf(model, other, state.second.length)),
     changedOutput: valuesOf(model, codesOf(model, changed, n)),
   };
-}
-
-/** Inputs of different lengths are padded to one; where padding disturbs the model they cannot be mixed. */
-function padded(model, lengths, state) {
-  if (lengths === "mixed") return model.domain.max;
-  return Math.max(state.tokens.length, state.second.length);
 }
 
 /** Whether the second input may be put into the first: of one length, unless padding is harmless. */
@@ -190,7 +184,7 @@ export function causalValues(model, state, features = null) {
 
 /** What travels along an edge, decoded: for each variable it carries, the values written and those that arrive. */
 export function travelling(model, state, found, edge) {
-  const width = padded(model, found.circuit.lengths, state);
+  const width = widthFor(model, found.circuit.lengths, state.tokens, state.second);
   const [whole, other] = [state.tokens, state.second].map((tokens) => run(model.network, encode(model, tokens, width)));
   const instead = replacement(model, state.ablation, found.circuit.lengths, other)(edge.source);
   const own = whole.outputs.get(edge.source);

@@ -1,20 +1,15 @@
 // "Guess the circuit": what a set of edges gives, where it first fails, and how near it is to the truth.
 
-import { byDestination, codesOf, encode, replacement, valuesOf } from "./model.js";
+import { codesOf, encode, runCut, valuesOf } from "./model.js";
 import { run } from "./network.js";
 
 const LIMIT = { runs: 4000, milliseconds: 1500 };
 
 /** What the circuit that keeps some edges gives on an input; all other edges are cut. */
 export function outputOf(model, circuit, edges, tokens, second, ablation = circuit.ablation) {
-  const width = circuit.lengths === "mixed" ? model.domain.max : Math.max(tokens.length, ablation === "resample" ? second.length : 0);
-  const other = ablation === "resample" ? run(model.network, encode(model, second, width)) : null;
   const kept = new Set(edges);
-  const cut = byDestination(model.truth.edges.map((edge) => edge.name).filter((edge) => !kept.has(edge)));
-  const result = run(model.network, encode(model, tokens, width), {
-    cut,
-    put: replacement(model, ablation, circuit.lengths, other),
-  });
+  const cut = model.truth.edges.map((edge) => edge.name).filter((edge) => !kept.has(edge));
+  const result = runCut(model, tokens, cut, { ablation, lengths: circuit.lengths, second });
   return codesOf(model, result, tokens.length);
 }
 

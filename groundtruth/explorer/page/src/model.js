@@ -3,7 +3,7 @@
 import { readFeatures } from "./features.js";
 import { makeDecoder, keyOf } from "./decoder.js";
 import { Domain } from "./domain.js";
-import { nodeOf, parseEdge, readNetwork, run } from "./network.js";
+import { parseEdge, readNetwork, run } from "./network.js";
 import { Program } from "./program.js";
 import { readVariableData } from "./subspaces.js";
 import { addTo } from "./matrix.js";
@@ -94,7 +94,7 @@ export function valuesOf(model, codes) {
   return codes.map(model.decoder.value);
 }
 
-/** To how many tokens runs about a circuit are padded. */
+/** To how many tokens runs about a circuit are padded: inputs of different lengths are padded to one, mixed ones to the longest. */
 export function widthFor(model, lengths, ...inputs) {
   return lengths === "mixed" ? model.domain.max : Math.max(...inputs.map((tokens) => tokens.length));
 }
@@ -154,5 +154,3 @@ export function runCut(model, tokens, edges, { ablation, lengths, second }) {
   const put = replacement(model, ablation, lengths, other);
   return run(model.network, encode(model, tokens, width), { cut: byDestination(edges), put });
 }
-
-export { nodeOf };
