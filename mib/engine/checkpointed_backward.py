@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mib.engine.gradients import mix_reads
 from mib.engine.source_changes import CompactOutputs, Written
 from mib.models.adapters.anatomy import Anatomy
 from mib.models.adapters.parts import Context, PerHead, Stream
@@ -127,7 +126,8 @@ class CheckpointedBackward:
         block, stream = self.anatomy.blocks[layer], self.reads[sublayer - self.first].detach()
         n_destinations = 1 if is_mlp else 3 * self.anatomy.n_heads
         read = stream[:, None].expand(-1, n_destinations, -1, -1).requires_grad_()
-        written = block.mlp(read[:, 0]) if is_mlp else block.attention.total(mix_reads(block, read, self.context))
+        attention = block.attention
+        written = block.mlp(read[:, 0]) if is_mlp else attention.total(attention.mix_reads(read, self.context))
         return torch.autograd.grad(written, read, gradient.to(written.dtype))[0]
 
 

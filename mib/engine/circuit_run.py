@@ -134,16 +134,13 @@ class CircuitRun:
         if is_mlp:
             return block.mlp(inputs)
         attention = block.attention
-        shared = inputs.shape[1] == 1  # all of q, k and v read the same
-        q, k, v = (inputs, inputs, inputs) if shared else inputs.chunk(3, dim=1)
-        mixed = attention.mix(
-            attention.queries(q, self.context), attention.keys(k, self.context), attention.values(v), self.context
-        )
+        mixed = attention.mix_reads(inputs, self.context)
         return attention.share(attention.write(mixed))
 
     def _read(self, sublayer: int, written: Outputs) -> Float[Tensor, "row destination position d_model"]:
         """Give what the destinations of a sublayer read; one shared axis if no row cuts anything there."""
-        columns, n_sources = Columns(self.graph).of(sublayer), Columns(self.graph).readable(sublayer)
+        numbers = Columns(self.graph)
+        columns, n_sources = numbers.of(sublayer), numbers.readable(sublayer)
         written = written[:, :n_sources]
         kept = self.kept[:, :n_sources, columns].transpose(1, 2)
         total = constant_stream(self.anatomy, sublayer, self.position)

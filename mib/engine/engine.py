@@ -1,6 +1,6 @@
 """The patching engine: run many circuits over many input pairs at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,12 +14,12 @@ from mib.engine.metric_contract import measure_rows
 from mib.engine.pool_runs import Pool
 from mib.engine.rows import Indices, Rows
 from mib.engine.shape_checks import check_rows
-from mib.engine.single_cuts import SingleCuts, at_position
+from mib.engine.single_cuts import CutRows, SingleCuts, at_position
 from mib.engine.source_changes import KnownOutputs
 from mib.errors import TaskError
 from mib.graph import Edge
 from mib.models.adapters.anatomy import Anatomy
-from mib.models.adapters.parts import Stream
+from mib.models.adapters.parts import Context, Stream
 from mib.sublayers import unembedding_sublayer
 
 
@@ -156,19 +156,13 @@ class Engine(Pool):
             The metric uncut, [row], and cut, [row, source, destination]; NaN for edges that were not asked for.
         """
         wanted = self._edges(edges)
-        before: list[Tensor] = []
-        after: list[Tensor] = []
-        for chunk, cuts in self._single_cuts(clean, counterfactual, position):
-            names = (clean if examples is None else examples).to(chunk.device)[chunk]
-            uncut = measure_rows(metric, cuts.uncut, names)
-            # A cut that is left out below changes nothing, so that its metric is the uncut one.
-            changed = torch.where(wanted, uncut[:, None, None], torch.nan)
-            for cut in cuts.edges(wanted):
-                changed[cut.inputs, cut.sources, cut.destination] = measure_rows(metric, cut.logits, names[cut.inputs])
-                self.count(len(cut.inputs), cut.share)
-            before.append(uncut)
-            after.append(changed)
-        return torch.cat(before), torch.cat(after)
+        return self._measure_cuts(
+            metric,
+            self._single_cuts(clean, counterfactual, position),
+            clean if examples is None else examples,
+            lambda cuts: cuts.edges(wanted),
+            lambda uncut: torch.where(wanted, uncut[:, None, None], torch.nan),
+        )
 
     @torch.no_grad()
     def measure_node_cuts(
@@ -180,18 +174,13 @@ class Engine(Pool):
         examples: Indices | None = None,
     ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row source"]]:
         """Measure as ``measure_single_cuts`` does, but cut a node's outgoing edges all together."""
-        before: list[Tensor] = []
-        after: list[Tensor] = []
-        for chunk, cuts in self._single_cuts(clean, counterfactual):
-            names = (clean if examples is None else examples).to(chunk.device)[chunk]
-            uncut = measure_rows(metric, cuts.uncut, names)
-            changed = uncut[:, None].repeat(1, len(self.graph.sources))
-            for cut in cuts.nodes():
-                changed[cut.inputs, cut.sources] = measure_rows(metric, cut.logits, names[cut.inputs])
-                self.count(len(cut.inputs), cut.share)
-            before.append(uncut)
-            after.append(changed)
-        return torch.cat(before), torch.cat(after)
+        return self._measure_cuts(
+            metric,
+            self._single_cuts(clean, counterfactual),
+            clean if examples is None else examples,
+            lambda cuts: cuts.nodes(),
+            lambda uncut: uncut[:, None].repeat(1, len(self.graph.sources)),
+        )
 
     @torch.no_grad()
     def measure_neuron_cuts(
@@ -203,18 +192,13 @@ class Engine(Pool):
         examples: Indices | None = None,
     ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row source d_model"]]:
         """Measure as ``measure_node_cuts`` does, but cut a node's output one dimension at a time."""
-        before: list[Tensor] = []
-        after: list[Tensor] = []
-        for chunk, cuts in self._single_cuts(clean, counterfactual):
-            names = (clean if examples is None else examples).to(chunk.device)[chunk]
-            uncut = measure_rows(metric, cuts.uncut, names)
-            changed = uncut[:, None, None].repeat(1, len(self.graph.sources), self.graph.d_model)
-            for cut in cuts.neurons():
-                changed[cut.inputs, cut.sources, cut.neurons] = measure_rows(metric, cut.logits, names[cut.inputs])
-                self.count(len(cut.inputs), cut.share)
-            before.append(uncut)
-            after.append(changed)
-        return torch.cat(before), torch.cat(after)
+        return self._measure_cuts(
+            metric,
+            self._single_cuts(clean, counterfactual),
+            clean if examples is None else examples,
+            lambda cuts: cuts.neurons(),
+            lambda uncut: uncut[:, None, None].repeat(1, len(self.graph.sources), self.graph.d_model),
+        )
 
     @torch.no_grad()
     def run_single_cuts(
@@ -265,14 +249,11 @@ class Engine(Pool):
             split: True if each head's q, k and v get an input of their own.
             through: The model with another backward pass; default: its own.
         """
-        tokens, mask = self.tokens(inputs)
-        if stream is None:
-            stream = self.anatomy.embed(tokens) + self.anatomy.position(tokens, mask)
+        stream, context = self._start(inputs, stream)
         share = self.columns.share(first)
         # A backward pass is counted as long as the forward pass that it goes back through.
         self.count(len(inputs), share)
         self.cost.backward += len(inputs) * share
-        context = self.anatomy.context(tokens, mask)
         return trace(through or self.anatomy, stream, context, first=first, split=split)
 
     def checkpointed_backward(
@@ -286,15 +267,20 @@ class Engine(Pool):
             first: The sublayer that reads it.
             through: The model with another backward pass; default: its own.
         """
-        tokens, mask = self.tokens(inputs)
-        if stream is None:
-            stream = self.anatomy.embed(tokens) + self.anatomy.position(tokens, mask)
+        stream, context = self._start(inputs, stream)
         share = self.columns.share(first)
         self.count(len(inputs), 2 * share)  # the backward pass runs each sublayer again
         self.cost.backward += len(inputs) * share
-        return CheckpointedBackward.of(through or self.anatomy, stream, self.anatomy.context(tokens, mask), first=first)
+        return CheckpointedBackward.of(through or self.anatomy, stream, context, first=first)
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _start(self, inputs: Indices, stream: Stream | None) -> tuple[Stream, Context]:
+        """Give what a traced run starts from: a stream, by default the embeddings, and its context."""
+        tokens, mask = self.tokens(inputs)
+        if stream is None:
+            stream = self.anatomy.embed(tokens) + self.anatomy.position(tokens, mask)
+        return stream, self.anatomy.context(tokens, mask)
 
     def _rows(self, kept: Tensor, clean: Tensor, counterfactual: Tensor | None, neurons: Tensor | None) -> Rows:
         check_rows(self.graph, len(self.inputs), kept, clean, counterfactual, neurons)
@@ -329,6 +315,37 @@ class Engine(Pool):
             if position is not None:  # a cut that changes nothing elsewhere is a cut at that position
                 changes = at_position(changes, position)
             yield chunk, SingleCuts(self.columns, full, changes, self.rows_at_once("cuts"))
+
+    def _measure_cuts(
+        self,
+        metric: Metric,
+        chunks: Iterator[tuple[Indices, SingleCuts]],
+        examples: Indices,
+        cuts_of: Callable[[SingleCuts], Iterator[CutRows]],
+        spread: Callable[[Tensor], Tensor],
+    ) -> tuple[Float[Tensor, "row"], Float[Tensor, "row *place"]]:
+        """Measure the uncut run of each input, and the run with each cut.
+
+        Args:
+            metric: Called with logits and examples.
+            chunks: The cuts of some inputs at a time, as ``_single_cuts`` gives them.
+            examples: Example of each input, for the metric.
+            cuts_of: Runs the cuts that are wanted.
+            spread: Spreads the metric of the uncut runs over the places of all cuts, as a new tensor.
+        """
+        before: list[Tensor] = []
+        after: list[Tensor] = []
+        for chunk, cuts in chunks:
+            names = examples.to(chunk.device)[chunk]
+            uncut = measure_rows(metric, cuts.uncut, names)
+            # A cut that is left out below changes nothing, so that its metric is the uncut one.
+            changed = spread(uncut)
+            for cut in cuts_of(cuts):
+                changed[cut.inputs, *cut.place] = measure_rows(metric, cut.logits, names[cut.inputs])
+                self.count(len(cut.inputs), cut.share)
+            before.append(uncut)
+            after.append(changed)
+        return torch.cat(before), torch.cat(after)
 
     def _edges(self, edges: Tensor | None) -> Tensor:
         real = torch.from_numpy(self.graph.edge_mask.copy()).to(self.inputs.device)

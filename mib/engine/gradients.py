@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mib.engine.source_changes import CompactOutputs, Written
 from mib.models.adapters.anatomy import Anatomy
-from mib.models.adapters.parts import Block, Context, PerHead, Stream
+from mib.models.adapters.parts import Context, PerHead, Stream
 from mib.sublayers import block_sublayers, is_mlp_sublayer, split_sublayer
 
 Gradients = tuple[Float[Tensor, "row _destination position d_model"], ...]
@@ -98,7 +98,7 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
             # Expanded, not copied: every destination has a gradient of its own all the same, and the forward pass needs
             # no more memory.
             read = stream[:, None].expand(-1, 3 * anatomy.n_heads if split else 1, -1, -1)
-            heads = mix_reads(block, read, context)
+            heads = block.attention.mix_reads(read, context)
             written = block.attention.total(heads)
             mixed.append(heads.detach())
             around.append(stream)
@@ -115,10 +115,3 @@ def trace(anatomy: Anatomy, stream: Stream, context: Context, *, first: int = 0,
     last = stream[:, None]
     logits = anatomy.unembed(last[:, 0])
     return Trace(first, start, (*reads, last), tuple(around), tuple(after), logits, tuple(mixed), tuple(mlps))
-
-
-def mix_reads(block: Block, read: Float[Tensor, "row destination position d_model"], context: Context) -> PerHead:
-    """Mix each head's values, from what each head's q, k and v read or from one input that all share."""
-    attention = block.attention
-    q, k, v = read.chunk(3, dim=1) if read.shape[1] > 1 else (read, read, read)
-    return attention.mix(attention.queries(q, context), attention.keys(k, context), attention.values(v), context)

@@ -139,7 +139,7 @@ class CutRows:
         inputs: Which input each run is of, by its place among those given.
         logits: [run, position, output].
         share: Which share of the forward pass each run took.
-        destination: Column of the edge that each run cuts; -1 where the source's edges are all cut.
+        destination: Column of the edge that each run cuts; None where the source's edges are all cut.
         neurons: Which dimension of the source's output each run cuts; None for all of them.
     """
 
@@ -147,8 +147,13 @@ class CutRows:
     inputs: Indices
     logits: Float[Tensor, "run position output"]
     share: float
-    destination: int = -1
+    destination: int | None = None
     neurons: Indices | None = None
+
+    @property
+    def place(self) -> tuple[Indices | int, ...]:
+        """Place of the cuts: their sources, with the destination or the neurons where only a part of them is cut."""
+        return tuple(axis for axis in (self.sources, self.destination, self.neurons) if axis is not None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -151,10 +151,17 @@ class Attention:
             scores = scores + bias
         return torch.matmul(self.pattern(scores), values)
 
+    def mix_reads(self, x: Float[Tensor, "batch read position d_model"], context: Context) -> PerHead:
+        """Each head's values, mixed, from what the q inputs of all heads read, then the k inputs, then the v inputs.
+
+        A read axis of size one means that all of them share an input.
+        """
+        q, k, v = (x, x, x) if x.shape[1] == 1 else x.chunk(3, dim=1)
+        return self.mix(self.queries(q, context), self.keys(k, context), self.values(v), context)
+
     def mix_stream(self, x: Stream, context: Context) -> PerHead:
         """Each head's values, mixed, where all heads read one residual stream."""
-        inputs = x[:, None]
-        return self.mix(self.queries(inputs, context), self.keys(inputs, context), self.values(inputs), context)
+        return self.mix_reads(x[:, None], context)
 
     def pattern(self, scores: Float[Tensor, "batch head position key"]) -> Float[Tensor, "batch head position key"]:
         """The share of each key, from scores in which no future and no padding is left."""
