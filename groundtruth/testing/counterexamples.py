@@ -18,7 +18,6 @@ from mib.localization import Localizer
 _UNCHECKED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 """Health checks that do not fit: a program is compiled, compared on its whole domain, and proven, which takes time."""
 
-
 _SEED_OF_MODELS = (
     26822331225113151946502452434338091502972455723030680326631270560722249906987378205700610614670388132847185365593685
 )

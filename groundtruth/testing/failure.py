@@ -1,7 +1,7 @@
 """Text of a failed assertion: the program, the input, the first wrong edge, and a line that repeats it."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,8 @@ from mib.graph import Edge
 _TRIES = 3000
 """Cuts that are run to find a smaller input than the stored witness."""
 
+_FEW_INPUTS = 120
+"""Inputs whose pairs are sorted by size: more pairs than are tried, and no more than can be sorted in a moment."""
 
 _WIDTH = 84
 """Width of a line of a command; with its label and its sign of continuation, 100 columns."""
@@ -92,9 +94,7 @@ def smallest_witness(model: CompiledModel, edge: Edge, ablation: str, lengths: s
     """
     known = model.circuit(ablation, lengths)[edge].witness
     base = ground(model, ablation, lengths)
-    rows = range(len(base.inputs))
-    replacements = rows if ablation == "resample" else range(1)
-    for row, other in islice(_by_size(base.inputs, rows, replacements), _TRIES):
+    for row, other in islice(_by_size(base.inputs, pairs=ablation == "resample"), _TRIES):
         cut = cut_output(base.runs, edge, row, other)
         counts = base.runs.counts[row]
         if bool((model.decoder.differ(cut, base.runs.codes[row]) & counts).any()):
@@ -110,14 +110,23 @@ def smallest_witness(model: CompiledModel, edge: Edge, ablation: str, lengths: s
 
 def spell_witness(witness: Witness) -> str:
     """Write a witness in one line."""
-    spell = lambda values: " ".join("–" if value is None else str(value) for value in values)  # noqa: E731
-    other = "" if witness.counterfactual is None else f"   counterfactual {spell(witness.counterfactual)}"
-    return f"{spell(witness.clean)}{other}   output {spell(witness.output)}, cut: {spell(witness.cut_output)}"
+    other = "" if witness.counterfactual is None else f"   counterfactual {_spell(witness.counterfactual)}"
+    return f"{_spell(witness.clean)}{other}   output {_spell(witness.output)}, cut: {_spell(witness.cut_output)}"
 
 
-def _by_size(inputs: Sequence[Sequence[object]], rows: range, replacements: range) -> Iterator[tuple[int, int]]:
-    """Order pairs of inputs, those with the fewest tokens first."""
-    size = lambda pair: len(inputs[pair[0]]) + (len(inputs[pair[1]]) if len(replacements) > 1 else 0)  # noqa: E731
-    few = range(min(len(rows), 120))
-    pairs = [(row, other) for row in few for other in (few if len(replacements) > 1 else replacements)]
-    return iter(sorted((pair for pair in pairs if len(replacements) == 1 or pair[0] != pair[1]), key=size))
+def _spell(values: Sequence[object]) -> str:
+    return " ".join("–" if value is None else str(value) for value in values)
+
+
+def _by_size(inputs: Sequence[Sequence[object]], *, pairs: bool) -> list[tuple[int, int]]:
+    """Order inputs by their number of tokens, those with the fewest first.
+
+    Args:
+        inputs: Inputs, of which the first few are taken.
+        pairs: True to pair each with every other one; else with 0, as one replacement serves all inputs.
+    """
+    few = range(min(len(inputs), _FEW_INPUTS))
+    if not pairs:
+        return sorted(((row, 0) for row in few), key=lambda pair: len(inputs[pair[0]]))
+    every = ((row, other) for row in few for other in few if row != other)
+    return sorted(every, key=lambda pair: len(inputs[pair[0]]) + len(inputs[pair[1]]))

@@ -193,9 +193,9 @@ def _first_wrong(trial: LocalizerTrial, true: np.ndarray, unjudged: np.ndarray) 
     strength = np.abs(trial.result.flat)
     others = (judged & ~needed)[None, :]
     above = (strength[None, :] > strength[:, None]) & judged[None, :]
-    ranks = 1 + (above | (others & needed[:, None] & (strength[None, :] == strength[:, None]))).sum(
-        1
-    )  # ties count last
+    # Ties count last: an edge that is needed stands below all others of its score.
+    tied = others & needed[:, None] & (strength[None, :] == strength[:, None])
+    ranks = 1 + (above | tied).sum(1)
     missed = needed & judged & (ranks > int((needed & judged).sum()))
     candidates = missed if missed.any() else ~needed & judged
     pick = np.where(candidates, ranks if missed.any() else -ranks, -np.inf)

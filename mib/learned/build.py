@@ -7,9 +7,9 @@ import json
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mib.learned.checkpoint_files import CHECKPOINT, LOG, NAME, checkpoint_of, f
 from mib.learned.panel import PANEL
 from mib.learned.recipe import Recipe
 from mib.learned.train import Log, Tell, Trained, train
+from mib.models import load_model
 
 LEAST = 0.98
 """Share of held-out prompts that the model must get right for a task to be claimed."""
@@ -28,7 +29,8 @@ N_HELD_OUT = 1000
 """Number of held-out prompts that are drawn; of a task with fewer, all."""
 
 THREADS = 2
-"""Always as many for the first model, and one for members of the panel: sums depend on it, not on the machine."""
+"""Threads that the first model is trained with; members of the panel have one. Fixed, whatever the machine has: the
+order of sums depends on it, and with it the last digits of the weights."""
 
 
 def build(
@@ -55,7 +57,7 @@ def build(
     """
     trained = train(recipe, state=state, tell=tell)
     save(trained, checkpoint)
-    held_out = {name: tried(checkpoint, name, n=n) for name in recipe.tasks}
+    held_out = {name: try_task(checkpoint, name, n=n) for name in recipe.tasks}
     data = {
         "recipe": asdict(recipe),
         "parameters": sum(p.numel() for p in trained.model.parameters()),
@@ -89,20 +91,21 @@ def save(trained: Trained, folder: Path) -> None:
     shutil.copymode(path, folder / "model.safetensors")  # written private, whatever the umask
 
 
-def tried(model: str | Path, task: str, *, n: int = N_HELD_OUT) -> dict[str, Any]:
-    """On how many prompts of the part ``test``, which training has no base prompt of, a model is right."""
-    from mib.models import load_model
+def try_task(model: str | Path, task: str, *, n: int = N_HELD_OUT) -> dict[str, Any]:
+    """Measure on how many prompts of the part ``test``, which training has no base prompt of, a model is right.
 
+    Args:
+        model: Name of a model, or the folder of a checkpoint.
+        task: Name of a task.
+        n: How many prompts at most.
+
+    Returns:
+        ``accuracy``, a share; ``prompts``, how many there were; ``split``.
+    """
     found = tasks.get(task)
-    loaded = load_model(model)
-    prompts = list(_at_most(found, n))
-    return {"accuracy": found.accuracy(loaded, n=None, data=prompts), "prompts": len(prompts), "split": "test"}
-
-
-def _at_most(task: tasks.Task, n: int) -> Sequence[tasks.Example]:
-    from itertools import islice
-
-    return [task.parse(row) for row in islice(task.stream(split="test"), n)]
+    prompts = [found.parse(row) for row in islice(found.stream(split="test"), n)]
+    accuracy = found.accuracy(load_model(model), n=None, data=prompts)
+    return {"accuracy": accuracy, "prompts": len(prompts), "split": "test"}
 
 
 def _rounded(log: Log) -> dict[str, Any]:

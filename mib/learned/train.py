@@ -215,6 +215,7 @@ def _drills(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast", step: int) -> 
 
 
 def _generator(recipe: Recipe, step: int) -> torch.Generator:
+    # Seeds stand further apart than any training has updates, so that no two share a draw.
     return torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
 
 

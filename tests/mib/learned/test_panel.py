@@ -9,7 +9,7 @@ import torch
 import mib
 from mib import learned, tasks
 from mib.learned import checkpoint_files as files
-from mib.learned.build import tried
+from mib.learned.build import try_task
 from mib.learned.panel import PANEL
 from mib.learned.train import train
 
@@ -32,7 +32,7 @@ def test_a_member_is_of_its_recipe_small_and_does_its_tasks(name: str) -> None:
     (asked,) = PANEL[name].mixtures.values()
     assert learned.tasks(name) == tuple(asked)
     assert all("test" not in parts for parts in log["recipe"]["parts"].values())
-    assert tried(name, "digits-tens" if "digits-tens" in asked else "ioi", n=50)["accuracy"] >= 0.98
+    assert try_task(name, "digits-tens" if "digits-tens" in asked else "ioi", n=50)["accuracy"] >= 0.98
 
 
 @pytest.mark.parametrize("name", [name for name in learned.panel_members() if "digits" in name])

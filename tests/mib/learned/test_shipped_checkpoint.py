@@ -12,7 +12,7 @@ import mib
 from mib import learned, tasks
 from mib.errors import FormatError, ModelError, TaskError
 from mib.learned import checkpoint_files as files
-from mib.learned.build import LEAST, tried
+from mib.learned.build import LEAST, try_task
 from mib.learned.measure import measure, measured
 from mib.learned.recipe import Recipe
 
@@ -58,7 +58,7 @@ def test_every_claimed_task_has_98_percent_of_its_held_out_prompts_right() -> No
     log = learned.training_log()
     assert {"ioi", "arithmetic-addition", "mcqa", "greater-than"} <= set(learned.tasks())
     for name in learned.tasks():
-        found = tried(learned.CHECKPOINT, name)
+        found = try_task(learned.CHECKPOINT, name)
         assert found == pytest.approx(log["held_out"][name])
         assert found["accuracy"] >= LEAST
 
