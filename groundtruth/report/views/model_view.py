@@ -65,7 +65,8 @@ def model_view(
         parts.append(_Titled("source", Text(model.rasp_source or "not known")))
     trained = isinstance(model, TrainedModel)
     parts.append(_Titled("layers", components_table(model) if trained else _layers(model)))
-    drawn = _edge_table(circuit) if every_edge else CircuitTree(circuit, _drawn(circuit))
+    # The first minimal circuit: where the live edges are one, as they mostly are, that is what they are.
+    drawn = _edge_table(circuit) if every_edge else CircuitTree(circuit, circuit.minimal_circuits[0])
     parts.append(_Titled("circuit", Group(Text(str(circuit)), drawn, *_below_the_tree(model, circuit))))
     if trained:
         parts.append(_Titled("shown", claims_view(model, circuit.ablation)))
@@ -169,15 +170,11 @@ def _of_head(head: Head, spelt: Mapping[str, str]) -> Text:
     return Text(f"1/(1+{name})" if head.role == "width" else f"{_STANDING_BY.get(head.role, '')}{name}")
 
 
-def _drawn(circuit: Circuit) -> Sequence[Any]:
-    """The first minimal circuit; where the live edges are one, as they mostly are, that is what they are."""
-    return circuit.minimal_circuits[0]
-
-
 def _below_the_tree(model: KnownModel, circuit: Circuit) -> Iterator[RenderableType]:
     if circuit.minimal_circuits != (circuit.edges,):
-        n, all_of_them = len(circuit.minimal_circuits), "" if circuit.complete else "at least "
-        text = Text().append(f"drawn: the first of {all_of_them}{n} minimal circuit{'s' if n > 1 else ''}", "warn")
+        at_least = "" if circuit.complete else "at least "
+        known = notation.plural(len(circuit.minimal_circuits), "minimal circuit")
+        text = Text().append(f"drawn: the first of {at_least}{known}", "warn")
         if circuit.redundant:
             text.append(f"; no single cut shows {shorten(circuit.redundant, limit=6)}", "faint")
         if circuit.dispensable:

@@ -18,7 +18,8 @@ def verifications_table(found: Sequence[Verification]) -> RenderableType:
     table = fact_table(*columns, right=("claims", "s"), wraps=("what was proven",), goes=("s", "claims"))
     for outcome in found:
         mark = Text("ok", "good") if outcome.ok else Text("FAILED", "bad")
-        table.add_row(Text(outcome.name, "name"), mark, str(len(outcome.checks)), _proven(outcome), _s(outcome.seconds))
+        n_claims, seconds = str(len(outcome.checks)), f"{outcome.seconds:.1f}"
+        table.add_row(Text(outcome.name, "name"), mark, n_claims, _proven(outcome), seconds)
     failed = [outcome for outcome in found if not outcome.ok]
     total = sum(outcome.seconds for outcome in found)
     claims = sum(len(outcome.checks) for outcome in found)
@@ -44,7 +45,3 @@ def _proven(outcome: Verification) -> Text:
 def verification_data(found: Sequence[Verification]) -> list[dict[str, Any]]:
     """The outcomes as JSON has them."""
     return [{"ok": outcome.ok, **asdict(outcome)} for outcome in found]
-
-
-def _s(seconds: float) -> str:
-    return f"{seconds:.1f}"

@@ -24,7 +24,18 @@ CELLS: Mapping[str, tuple[str, ...]] = {
     "arc-easy": ("gemma2", "llama3"),
     "arc-challenge": ("llama3",),
 }
-"""The models of each task on the leaderboard; a cell's folder is named ``<task>_<model>``."""
+"""The models of each task on the leaderboard."""
+
+CELL_NAMES: Mapping[str, tuple[str, str]] = {
+    f"{task}_{model}": (task, model) for task, models in CELLS.items() for model in models
+}
+"""Task and model of each cell of the leaderboard, by the name of its folder."""
+
+LEAST = 2
+"""Fewest tasks of a submission, and fewest models."""
+
+IMPORTANCES = "importances.json"
+"""Name of a cell's file of importances, where it is written here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,23 +89,23 @@ def read_submission(folder: str | PathLike[str]) -> dict[tuple[str, str], Circui
     folder = Path(folder)
     if not folder.is_dir():
         raise malformed(folder, "folder", "does not exist")
-    known = {f"{task}_{model}": (task, model) for task, models in CELLS.items() for model in models}
     found = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     for path in found:
-        if path.name not in known:
-            hint = did_you_mean(path.name, known)
+        if path.name not in CELL_NAMES:
+            hint = did_you_mean(path.name, CELL_NAMES)
             raise FormatError(
                 f"{path}: folder: no cell of the leaderboard is named '{path.name}'.{hint} Names are "
                 "<task>_<model>, with hyphens in the task, such as arc-easy_llama3."
             )
     present = {path.name: path for path in found}
-    cells = {cell: read_cell(present[name]) for name, cell in known.items() if name in present}
+    cells = {cell: read_cell(present[name]) for name, cell in CELL_NAMES.items() if name in present}
     tasks, models = {task for task, _ in cells}, {model for _, model in cells}
-    if len(tasks) < 2 or len(models) < 2:
+    if len(tasks) < LEAST or len(models) < LEAST:
         raise malformed(
             folder,
             "folder",
-            f"a submission needs at least 2 tasks and 2 models; this one has {len(tasks)} and {len(models)}",
+            f"a submission needs at least {LEAST} tasks and {LEAST} models; "
+            f"this one has {len(tasks)} and {len(models)}",
         )
     return cells
 

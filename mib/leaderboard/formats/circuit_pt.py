@@ -27,6 +27,7 @@ from mib.leaderboard.formats.place_names import (
     malformed,
     no_infinity,
     refuse_unknown,
+    require_keys,
 )
 from mib.leaderboard.formats.torch_files import load_torch_file
 from mib.whole_files import write_whole
@@ -42,15 +43,13 @@ def read_pt(path: Path) -> CircuitFile:
         FormatError: If the file is malformed, naming the place.
     """
     entries = as_mapping(load_torch_file(path), path, "top level")
-    missing = [key for key in _REQUIRED if key not in entries]
-    if missing:
-        raise malformed(path, "top level", f"the keys {', '.join(missing)} are missing")
+    require_keys(entries, _REQUIRED, path, "top level")
     refuse_unknown(entries, (*_REQUIRED, *_OPTIONAL), path, "top level")
     graph = _read_graph(entries, path)
     sources, destinations = len(graph.sources), len(graph.destinations)
     reader = _TensorReader(path, entries)
     edge_scores = np.where(graph.edge_mask, reader.numbers("edges_scores", (sources, destinations)), np.nan)
-    circuit = CircuitFile(
+    return CircuitFile(
         scores=EdgeScores(graph, no_infinity(edge_scores, path, "edges_scores")),
         edges=reader.flags("edges_in_graph", (sources, destinations)),
         nodes=reader.flags("nodes_in_graph", (sources,)),
@@ -60,7 +59,6 @@ def read_pt(path: Path) -> CircuitFile:
         if "neurons_scores" in entries
         else None,
     )
-    return circuit
 
 
 def write_pt(path: Path, circuit: CircuitFile) -> None:

@@ -18,7 +18,7 @@ from torch.nn.utils.parametrizations import orthogonal
 
 from mib.errors import did_you_mean
 from mib.featurization.featurizer import orthonormality_error
-from mib.leaderboard.formats.place_names import as_mapping, malformed, refuse_unknown
+from mib.leaderboard.formats.place_names import as_mapping, malformed, refuse_unknown, require_keys
 from mib.leaderboard.formats.torch_files import load_torch_file
 from mib.whole_files import write_whole
 
@@ -58,10 +58,10 @@ def read_module(path: Path) -> Module:
         FormatError: If it is malformed, naming the place.
     """
     entries = as_mapping(load_torch_file(path), path, "top level")
-    _require(entries, ("model_info", "state_dict"), path, "top level")
+    require_keys(entries, ("model_info", "state_dict"), path, "top level")
     refuse_unknown(entries, ("model_info", "state_dict"), path, "top level")
     info = as_mapping(entries["model_info"], path, "model_info")
-    _require(info, INFO, path, "model_info")
+    require_keys(info, INFO, path, "model_info")
     refuse_unknown(info, (*INFO, "featurizer_id"), path, "model_info")
     name = _class(info, path)
     n_features = _count(info["n_features"], path)
@@ -72,7 +72,7 @@ def read_module(path: Path) -> Module:
         config = as_mapping(info["additional_config"] or {}, path, "model_info.additional_config")
         refuse_unknown(config, ("requires_grad",), path, "model_info.additional_config")
         return Module(None, n_features)
-    _require(state, (PARAMETER,), path, "state_dict")
+    require_keys(state, (PARAMETER,), path, "state_dict")
     refuse_unknown(state, (PARAMETER, BASE), path, "state_dict")
     rotation = _rotation(state, path)
     if n_features is not None and n_features != rotation.shape[1]:
@@ -154,7 +154,7 @@ def _check_shape_of_config(info: Mapping[str, object], rotation: Tensor, path: P
     """The official reader needs ``rotation_matrix`` for its shape alone: the state replaces its values."""
     place = "model_info.additional_config"
     config = as_mapping(info["additional_config"], path, place)
-    _require(config, ("rotation_matrix",), path, place)
+    require_keys(config, ("rotation_matrix",), path, place)
     refuse_unknown(config, ("rotation_matrix", "requires_grad"), path, place)
     stated = _matrix(config["rotation_matrix"], path, f"{place}.rotation_matrix")
     if stated.shape != rotation.shape:
@@ -200,9 +200,3 @@ def _matrix(value: object, path: Path, place: str) -> Tensor:
     if not bool(matrix.isfinite().all()):
         raise malformed(path, place, "an entry is not finite")
     return matrix
-
-
-def _require(entries: Mapping[str, object], keys: tuple[str, ...], path: Path, place: str) -> None:
-    missing = [key for key in keys if key not in entries]
-    if missing:
-        raise malformed(path, place, f"the keys {', '.join(missing)} are missing")

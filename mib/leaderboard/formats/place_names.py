@@ -15,7 +15,6 @@ from mib.graph import Graph
 MAX_CELLS = 100_000_000
 """Most [source, destination] pairs that a file may ask for: a Llama of 70 billion parameters has 80 million."""
 
-
 MAX_UNASKED, MAX_PER_BYTE = 5_000_000, 100
 """Most pairs for a file of no size (a Llama of 8 billion parameters has 4.3 million), and for each of its bytes."""
 
@@ -87,6 +86,17 @@ def refuse_unknown(entries: Mapping[str, object], known: Sequence[str], path: Pa
         if key not in known:
             root = "" if place == "top level" else place
             raise malformed(path, render([key], root=root), UNKNOWN)
+
+
+def require_keys(entries: Mapping[str, object], keys: Sequence[str], path: Path, place: str) -> None:
+    """Refuse entries that lack a key.
+
+    Raises:
+        FormatError: Naming all that are missing.
+    """
+    missing = [key for key in keys if key not in entries]
+    if missing:
+        raise malformed(path, place, f"the keys {', '.join(missing)} are missing")
 
 
 def malformed(path: Path, place: str, problem: str) -> FormatError:

@@ -8,23 +8,21 @@ from typing import Literal
 
 import numpy as np
 
+from mib.counted_nouns import plural
 from mib.errors import FormatError, did_you_mean, shorten
 from mib.leaderboard.formats import (
-    CircuitCell,
+    CircuitFile,
     Unit,
-    circuit_folders,
     featurizer_files,
     read_cell,
     read_featurizer,
     read_ioi_parameters,
 )
+from mib.leaderboard.formats.circuit_folders import CELL_NAMES, LEAST
 from mib.leaderboard.submissions.leaderboard_models import MODELS, sizes
 
 Track = Literal["circuits", "featurizers"]
 State = Literal["complete", "faulty", "absent"]
-
-LEAST = 2
-"""A submission of circuits has at least so many tasks, and so many models."""
 
 SUFFIXES = (featurizer_files.INVERSE, featurizer_files.FORWARD, featurizer_files.INDICES)
 """The three files of a unit, the longest ending first."""
@@ -84,7 +82,7 @@ def check_submission(folder: str | PathLike[str]) -> SubmissionReport:
     if not folder.is_dir():
         raise FormatError(f"{folder}: folder: does not exist.")
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
-    circuits, featurizers = _circuit_cells(), list(featurizer_files.CELLS)
+    circuits, featurizers = list(CELL_NAMES), list(featurizer_files.CELLS)
     track = _track(folder, names, circuits, featurizers)
     known = circuits if track == "circuits" else featurizers
     check = _circuits if track == "circuits" else _featurizers
@@ -94,10 +92,6 @@ def check_submission(folder: str | PathLike[str]) -> SubmissionReport:
     )
     whole = _too_few(cells) if track == "circuits" else _ioi(folder, names)
     return SubmissionReport(folder, track, cells, (*strange, *whole))
-
-
-def _circuit_cells() -> list[str]:
-    return [f"{task}_{model}" for task, models in circuit_folders.CELLS.items() for model in models]
 
 
 def _track(folder: Path, names: Sequence[str], circuits: Sequence[str], featurizers: Sequence[str]) -> Track:
@@ -131,13 +125,13 @@ def _circuits(folder: Path) -> tuple[str, list[str]]:
         problems.append(f"cfg is of a model with {sizes(graph)}; the leaderboard's has {wanted.sizes}")
     if cell.importances is None:
         return "nine circuits", problems
-    return _importances(cell, problems)
+    holds, unfit = _importances(cell.importances)
+    return holds, problems + unfit
 
 
-def _importances(cell: CircuitCell, problems: list[str]) -> tuple[str, list[str]]:
-    file = cell.importances
-    if file is None:
-        return "", problems
+def _importances(file: CircuitFile) -> tuple[str, list[str]]:
+    """Say what a file of importances scores, and which scores rank nothing."""
+    problems = list[str]()
     levels: Mapping[str, np.ndarray | None] = {  # pyright: ignore[reportMissingTypeArgument]
         "neurons": None if file.neuron_scores is None else file.neuron_scores.values,
         "nodes": None if file.node_scores is None else file.node_scores.values,
@@ -170,7 +164,7 @@ def _featurizers(folder: Path) -> tuple[str, list[str]]:
             good += 1
         except FormatError as error:
             problems.append(_relative(error, folder))
-    return f"{good} of {len(owners)} units" if problems else f"{good} unit{'s' * (good != 1)}", problems
+    return f"{good} of {len(owners)} units" if problems else plural(good, "unit"), problems
 
 
 def _unit_of(file: str) -> str:
@@ -189,6 +183,7 @@ def _width(unit: Unit, architecture: str) -> int | None:
         raise FormatError(f"{unit}: the leaderboard's {architecture} has {model.sizes}.")
     if unit.kind == "ResidualStream":
         return model.d_model
+    # Gemma 2's heads are 256 wide: its d_model divided by their number would be 288.
     return 256 if architecture == "Gemma2ForCausalLM" else model.d_model // model.heads
 
 

@@ -7,7 +7,7 @@ from mib import tasks
 from mib.errors import TaskError, did_you_mean
 from mib.graph import EdgeScores, NeuronScores, NodeScores
 from mib.leaderboard.formats import write_circuit
-from mib.leaderboard.formats.circuit_folders import CELLS
+from mib.leaderboard.formats.circuit_folders import CELLS, IMPORTANCES
 from mib.leaderboard.submissions.run_submission import Job, Outcome, Plan, Setup, make_cells
 from mib.levels import Level
 from mib.models import LoadedModel
@@ -85,5 +85,5 @@ def _cells(
 
 def _write(folder: Path, scores: EdgeScores | NodeScores | NeuronScores) -> str:
     folder.mkdir(parents=True, exist_ok=True)
-    write_circuit(folder / "importances.json", scores)
+    write_circuit(folder / IMPORTANCES, scores)
     return f"{scores.values.size:,} scores" if not isinstance(scores, EdgeScores) else f"{scores.flat.size:,} edges"

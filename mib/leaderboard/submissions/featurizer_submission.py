@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mib import tasks
+from mib.counted_nouns import plural
 from mib.errors import TaskError, did_you_mean
 from mib.featurization.featurizer import Featurizer
 from mib.leaderboard.formats import Cell, Unit, write_featurizer
@@ -102,7 +103,7 @@ class _Cell:
             self._write(part, unit, loaded, hypothesis)
         remove_made(folder, OF_A_CELL)
         part.rename(folder)
-        return f"{len(units)} unit{'s' * (len(units) != 1)}"
+        return plural(len(units), "unit")
 
     def _write(self, folder: Path, unit: Unit, loaded: LoadedModel, hypothesis: CausalModel | None) -> None:
         task = tasks.get(self.task).featurization(

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from mib.errors import FormatError
 from mib.leaderboard.formats import IoiParameters, read_ioi_parameters, write_ioi_parameters
+from mib.leaderboard.formats.circuit_folders import IMPORTANCES
 from mib.leaderboard.submissions.check_submission import IOI_FILE
 from mib.leaderboard.submissions.leaderboard_models import MODELS
 from mib.leaderboard.submissions.run_submission import OF_A_CELL, Job, Outcome
 from mib.leaderboard.submissions.submission_settings import record
 from mib.whole_files import files_named, remove_made
-
-CIRCUIT_FILE = "importances.json"
 
 
 def files_of_a_part(cell: str) -> str:
@@ -58,9 +57,9 @@ def add_ioi_parameters(path: Path, parameters: Mapping[str, IoiParameters]) -> N
 
 def _move(made: Path, folder: Path) -> None:
     """Put a cell in its place: scores of circuits over those before, featurizers instead of all of those before."""
-    if (made / CIRCUIT_FILE).is_file():
+    if (made / IMPORTANCES).is_file():
         folder.mkdir(exist_ok=True)
-        os.replace(made / CIRCUIT_FILE, folder / CIRCUIT_FILE)
+        os.replace(made / IMPORTANCES, folder / IMPORTANCES)
         return
     remove_made(folder, OF_A_CELL)
     made.rename(folder)
