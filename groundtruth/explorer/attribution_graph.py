@@ -51,25 +51,65 @@ def attribution_graph(
     used = {name for link in links for name in (link["source"], link["target"])}
     nodes = [node for node in effects.nodes() if node["node_id"] in used]
     logits = [node["node_id"] for node in nodes if node["feature_type"] == "logit"]
+    return graph_data(
+        nodes,
+        links,
+        slug=f"{model.name}-{'-'.join(map(str, clean))}",
+        scan="groundtruth",
+        tokens=["BOS", *map(str, clean)],
+        prompt=notation.spell(clean),
+        clicked=logits[0] if logits else "",
+        supernodes=_supernodes(nodes),
+    )
+
+
+def graph_data(
+    nodes: Sequence[dict[str, Any]],
+    links: Sequence[dict[str, Any]],
+    *,
+    slug: str,
+    scan: str,
+    tokens: Sequence[str],
+    prompt: str,
+    clicked: str,
+    supernodes: Sequence[Sequence[str]] = (),
+) -> dict[str, Any]:
+    """Put nodes and links into the JSON of an attribution graph, with every node pinned.
+
+    Args:
+        nodes: Nodes, as ``graph_node`` makes them.
+        links: Links, each with ``source``, ``target`` and ``weight``.
+        slug: Name of the graph, for addresses.
+        scan: Name of the model.
+        tokens: Tokens of the prompt, one a position.
+        prompt: The prompt as text.
+        clicked: Identity of the node that is looked at first; empty for none.
+        supernodes: Groups of nodes: a label, then the identities.
+    """
     return {
         "metadata": {
-            "slug": f"{model.name}-{'-'.join(map(str, clean))}",
-            "scan": "groundtruth",
+            "slug": slug,
+            "scan": scan,
             "transcoder_list": [],
-            "prompt_tokens": ["BOS", *map(str, clean)],
-            "prompt": notation.spell(clean),
+            "prompt_tokens": list(tokens),
+            "prompt": prompt,
             "node_threshold": None,
         },
         "qParams": {
             "pinnedIds": [node["node_id"] for node in nodes],
-            "supernodes": _supernodes(nodes),
+            "supernodes": list(supernodes),
             "linkType": "both",
-            "clickedId": logits[0] if logits else "",
+            "clickedId": clicked,
             "sg_pos": "",
         },
-        "nodes": nodes,
-        "links": links,
+        "nodes": list(nodes),
+        "links": list(links),
     }
+
+
+def component_id(graph: Graph, place: Place, position: int) -> str:
+    """Name a head or an MLP at a position: its layer, its number in the layer (an MLP comes last), the position."""
+    return f"{place.layer}_{place.head if place.kind == 'head' else graph.n_heads}_{position}"
 
 
 def _other_input(model: CompiledModel, clean: Tokens) -> Tokens:
@@ -161,7 +201,7 @@ class _Effects:
             case "logits":
                 return f"{graph.n_layers}_{max(0, int(self.answers[position]))}_{position}"
             case _:
-                return f"{place.layer}_{place.head if place.kind == 'head' else graph.n_heads}_{position}"
+                return component_id(graph, place, position)
 
     def nodes(self) -> Iterator[dict[str, Any]]:
         """Every component at every position, with the expression that it holds and its value there."""

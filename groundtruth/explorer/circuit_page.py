@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from groundtruth.explorer.attribution_graph import MAX_LINKS, NEGLIGIBLE, graph_node
+from groundtruth.explorer.attribution_graph import MAX_LINKS, NEGLIGIBLE, component_id, graph_data, graph_node
 from groundtruth.explorer.language_circuit import LanguageCircuit, circuit_page_data
 from groundtruth.explorer.page_file import LICENCE, bundled, environment, script_json
 from mib.graph import Graph
@@ -60,25 +60,15 @@ def circuit_graph(circuit: LanguageCircuit, *, prompt: int = 0) -> dict[str, Any
         for node, name in names.items()
         if name in used
     ]
-    return {
-        "metadata": {
-            "slug": f"{circuit.model.rpartition('/')[2]}-{circuit.about}-{circuit.name}".replace(":", "-"),
-            "scan": circuit.model_name,
-            "transcoder_list": [],
-            "prompt_tokens": tokens,
-            "prompt": " ".join(tokens),
-            "node_threshold": None,
-        },
-        "qParams": {
-            "pinnedIds": [node["node_id"] for node in nodes],
-            "supernodes": [],
-            "linkType": "both",
-            "clickedId": names.get("logits", ""),
-            "sg_pos": "",
-        },
-        "nodes": nodes,
-        "links": links,
-    }
+    return graph_data(
+        nodes,
+        links,
+        slug=f"{circuit.model.rpartition('/')[2]}-{circuit.about}-{circuit.name}".replace(":", "-"),
+        scan=circuit.model_name,
+        tokens=tokens,
+        prompt=" ".join(tokens),
+        clicked=names.get("logits", ""),
+    )
 
 
 def _node_id(graph: Graph, node: str, position: int) -> str:
@@ -89,4 +79,4 @@ def _node_id(graph: Graph, node: str, position: int) -> str:
         case "logits":
             return f"{graph.n_layers}_0_{position}"
         case _:
-            return f"{place.layer}_{place.head if place.kind == 'head' else graph.n_heads}_{position}"
+            return component_id(graph, place, position)
