@@ -103,17 +103,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def groundtruth_method(request: pytest.FixtureRequest) -> Localizer:
     """The method under test: a test that asks for it runs once for each ``--groundtruth-method``."""
-    from groundtruth.testing.reproduce import named_method
+    from groundtruth.user_methods import find_localizer
 
-    return named_method(request.param)
+    return find_localizer(request.param)
 
 
 @pytest.fixture
 def groundtruth_featurizer(request: pytest.FixtureRequest) -> FeaturizerMethod:
     """The featurizer under test: a test that asks for it runs once for each ``--groundtruth-featurizer``."""
-    from groundtruth.testing.reproduce import named_featurizer
+    from groundtruth.user_methods import find_featurizer
 
-    return named_featurizer(request.param)
+    return find_featurizer(request.param)
 
 
 @pytest.fixture
@@ -160,10 +160,10 @@ class MethodItem(pytest.Item):
     def runtest(self) -> None:
         """Run the property."""
         from groundtruth.testing.failure import DoesNotApply
-        from groundtruth.testing.reproduce import named_featurizer, named_method
         from groundtruth.testing.run_property import ask
+        from groundtruth.user_methods import find_featurizer, find_localizer
 
-        method = named_method(self._spec) if self._kind == "method" else named_featurizer(self._spec)
+        method = find_localizer(self._spec) if self._kind == "method" else find_featurizer(self._spec)
         known, question = self._known, self._question
         expected = known is not None and question.name in known.expected
         try:
@@ -196,10 +196,10 @@ class MethodItem(pytest.Item):
 
 def _require_method(kind: Kind, spec: str) -> None:
     """See that a method can be had, once for all that is asked of it."""
-    from groundtruth.testing.reproduce import named_featurizer, named_method
+    from groundtruth.user_methods import find_featurizer, find_localizer
 
     try:
-        named_method(spec) if kind == "method" else named_featurizer(spec)
+        find_localizer(spec) if kind == "method" else find_featurizer(spec)
     except (Exception, SystemExit) as error:  # a user's module may raise anything when it is imported
         ours = type(error).__name__ in ("MethodError", "GroundTruthError")
         told = str(error) if ours else f"'{spec}' cannot be imported: {type(error).__name__}: {error}"

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from groundtruth.user_sources import UserFile, is_own_spec, load_member
+from mib import featurization, localization
 from mib.errors import MethodError, did_you_mean
 from mib.featurization import FeaturizerMethod, as_featurizer
 from mib.levels import Level
@@ -83,6 +84,28 @@ def load_featurizer(spec: str) -> UserMethod[FeaturizerMethod]:
             "--groundtruth-method."
         )
     return UserMethod(as_featurizer(found, name=_label(found, name)), file.sha256)
+
+
+def find_localizer(name: str, *, level: Level = "edge") -> Localizer:
+    """Find a localization method by what a user calls it: a registered name, or one as ``load_localizer`` takes it.
+
+    Args:
+        name: Name, or file or module and function.
+        level: As for ``load_localizer``.
+
+    Raises:
+        MethodError: If there is none.
+    """
+    return load_localizer(name, level=level).method if is_own_method(name) else localization.get(name)
+
+
+def find_featurizer(name: str) -> FeaturizerMethod:
+    """Find a featurizer by what a user calls it; see ``find_localizer``.
+
+    Raises:
+        MethodError: If there is none.
+    """
+    return load_featurizer(name).method if is_own_method(name) else featurization.get(name)
 
 
 def _function(spec: str, signature: str) -> tuple[Any, str, UserFile]:

@@ -106,10 +106,8 @@ def _find_circuit(
             kept[task.graph.index(edge)] = True
         return task, kept
     from groundtruth.guarded_run import guard_process
-    from groundtruth.user_methods import is_own_method, load_localizer
-    from mib.localization import get
+    from groundtruth.user_methods import find_localizer
 
     with guard_process():
-        method = load_localizer(circuit).method if is_own_method(circuit) else get(circuit)
-        scores = method(task)
+        scores = find_localizer(circuit)(task)
     return task, take_top(scores, top, name=circuit)

@@ -9,10 +9,10 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.own_task import own_copy
 from groundtruth.model import KnownModel
-from groundtruth.user_methods import is_own_method, load_localizer
+from groundtruth.user_methods import find_localizer
 from mib.errors import MethodError
 from mib.graph import EdgeScores
-from mib.localization import Localizer, get
+from mib.localization import Localizer
 from mib.localization.task import LocalizationTask
 
 DEFAULT_METHODS = ("eap", "eap-ig-inputs")
@@ -20,15 +20,6 @@ DEFAULT_METHODS = ("eap", "eap-ig-inputs")
 
 N_PAIRS = 32
 """Pairs on which the page measures circuits: few, since it runs each of some hundred circuits on all of them."""
-
-
-def find_method(name: str) -> Localizer:
-    """A registered method by name, or one of the user's own by its file or module.
-
-    Raises:
-        MethodError: If there is none.
-    """
-    return load_localizer(name).method if is_own_method(name) else get(name)
 
 
 def rankings_data(model: KnownModel, methods: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
@@ -46,7 +37,7 @@ def rankings_data(model: KnownModel, methods: Sequence[str], *, seed: int = 0) -
     Raises:
         MethodError: If there is no such method, it cannot run on the model, or its scores are not of edges.
     """
-    found = [find_method(name) for name in methods]
+    found = [find_localizer(name) for name in methods]
     if not found:
         return {"rankings": [], "pairs": []}
     try:

@@ -11,10 +11,9 @@ import traceback
 from pathlib import Path
 from typing import IO, Any
 
-from groundtruth.user_methods import is_own_method, load_localizer
+from groundtruth.user_methods import find_localizer
 from mib.errors import MibError
 from mib.graph import EdgeScores
-from mib.localization import get
 from mib.localization.task import LocalizationTask
 
 _LENGTH = struct.Struct(">Q")
@@ -43,7 +42,7 @@ def run_method(asked: dict[str, Any]) -> dict[str, Any]:
     """
     name, task = asked["method"], LocalizationTask(**asked["task"])
     try:
-        method = load_localizer(name, level=task.level).method if is_own_method(name) else get(name)
+        method = find_localizer(name, level=task.level)
         start = time.perf_counter()
         scores = method(task, **asked["parameters"])
         seconds = time.perf_counter() - start

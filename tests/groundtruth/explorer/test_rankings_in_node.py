@@ -12,7 +12,7 @@ from groundtruth import load
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.circuits.ranking_scores import best_match
 from groundtruth.explorer.page_data import model_data
-from groundtruth.explorer.rankings_data import N_PAIRS, find_method, rankings_data
+from groundtruth.explorer.rankings_data import N_PAIRS, rankings_data
 from groundtruth.model import CompiledModel
 from mib.errors import MethodError
 from mib.graph import EdgeScores
@@ -69,6 +69,6 @@ def test_a_method_of_the_users_own_is_ranked_and_one_of_nodes_is_refused(tmp_pat
     data = rankings_data(load("hist"), [f"{path}:last_first"])
     assert data["rankings"][0]["scores"] == list(range(1, 14))
     with pytest.raises(MethodError, match="unknown"):
-        find_method("eapp")
+        rankings_data(load("hist"), ["eapp"])
     with pytest.raises(MethodError):
         rankings_data(load("hist"), [f"{path}:nodes"])
