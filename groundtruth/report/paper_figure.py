@@ -24,6 +24,9 @@ GREY = "#6e7781"
 PANEL = (5.0, 3.6)
 """Width and height of one chart, in inches."""
 
+LABEL, LETTER, LINE = 7, 4.0, 8
+"""Size of a point's label, the mean width of its letters and the height of its line, in points of 1/72 inch."""
+
 TITLE_LETTERS = 44
 """Most letters of a line of a chart's title, which then is as wide as its panel at most."""
 
@@ -126,18 +129,17 @@ def _label_points(sheet: Sheet, panel: Axes, chart: Chart) -> None:
     """Name each point beside it, where there is room."""
     sheet.draw_without_rendering()
     box = panel.get_window_extent()
-    places = [panel.transData.transform((one.x[0], one.y[0])) for one in chart.series]
     scale = 72 / sheet.dpi  # from pixels to points of 1/72 inch, in which letters are measured
-    points = [(float(x - box.x0) * scale, float(box.y1 - y) * scale) for x, y in places]
+    pixels = [panel.transData.transform((one.x[0], one.y[0])) for one in chart.series]
+    points = [(float(x - box.x0) * scale, float(box.y1 - y) * scale) for x, y in pixels]
     names = [notation.method_name(one.name) for one in chart.series]
     room = (float(box.width) * scale, float(box.height) * scale)
-    for name, point, place in zip(
-        names, points, place_labels(points, [4.0 * len(n) for n in names], 8, room), strict=True
-    ):
+    places = place_labels(points, [LETTER * len(name) for name in names], LINE, room)
+    for one, name, point, place in zip(chart.series, names, points, places, strict=True):
         if place is not None:
             offset = (place[0] - point[0], point[1] - place[1])
-            x, y = chart.series[names.index(name)].x[0], chart.series[names.index(name)].y[0]
-            panel.annotate(name, (x, y), offset, textcoords="offset points", fontsize=7, va="center")
+            at = (one.x[0], one.y[0])
+            panel.annotate(name, at, offset, textcoords="offset points", fontsize=LABEL, va="center")
 
 
 def _draw_matrix(panel: Axes, matrix: Matrix) -> None:

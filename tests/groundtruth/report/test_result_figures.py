@@ -17,7 +17,7 @@ from groundtruth.bench import Result, result_of
 from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
 from groundtruth.errors import DomainError
-from groundtruth.report.figure import Chart, Matrix, axis_ticks, place_labels
+from groundtruth.report.figure import Chart, Matrix, Series, axis_ticks, place_labels
 from groundtruth.report.paper_figure import draw_figures
 from groundtruth.report.svg_chart import enumerate_styles
 from groundtruth.report.views.result_figures import SHARES, choose_figures, result_figures
@@ -129,6 +129,16 @@ def test_no_title_leaves_the_picture_or_runs_into_another(tmp_path: Path, monkey
     assert len(boxes) == 2 and all(box.x1 <= sheet.bbox.x1 for box in boxes)
     assert boxes[0].x1 < boxes[1].x0
     plt.close(sheet)
+
+
+def test_two_methods_of_one_short_name_are_each_labelled_at_their_own_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels: list[tuple[str, tuple[float, float]]] = []
+    monkeypatch.setattr(plt.Axes, "annotate", lambda panel, name, at, *place, **look: labels.append((name, at)))
+    points = (Series("a.py:mine", (1.0,), (0.2,)), Series("b.py:mine", (9.0,), (0.8,)))
+    draw_figures([Chart("cost", "Cost", "passes", "AUROC", points, marks="points")], tmp_path / "f.svg")
+    assert labels == [("mine", (1.0, 0.2)), ("mine", (9.0, 0.8))]
 
 
 def test_a_notebook_shows_results_and_scores_as_tables_and_their_repr_stays_short() -> None:
