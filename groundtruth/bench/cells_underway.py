@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,12 @@ class Underway:
 
     Attributes:
         what: What is being done, such as ``eap on hist``.
-        since: When that began, by the clock of the machine.
+        since: When that began, by the clock of the machine, which other processes have too.
         share: Tells which part of it is done.
     """
 
-    what: str
-    since: float
+    what: str = ""
+    since: float = field(default_factory=time.time)
     share: Callable[[], float] = lambda: 0.0
 
     def begin(self, what: str, share: Callable[[], float] = lambda: 0.0) -> None:
@@ -51,7 +51,7 @@ def told_underway(folder: str | None) -> Generator[Underway]:
     Args:
         folder: A folder that is there, or has been; None: nothing is written.
     """
-    cell = Underway("", time.time())
+    cell = Underway()
     if folder is None:
         yield cell
         return

@@ -25,7 +25,7 @@ def run_cell(cell: Cell, underway: Underway | None = None) -> Outcome:
         cell: The cell.
         underway: Told what is being done, and how far it is.
     """
-    underway = underway or Underway("", 0.0)
+    underway = underway or Underway()
     underway.begin(f"preparing {cell.place}")
     try:
         with guard_process(restore=False):  # the model may be a program in a user's file

@@ -82,7 +82,7 @@ def _print_edges(method: str, model: str, given: Parameters, asked: dict[str, An
 
     found = CIRCUITS.methods.find(method)
     parameters = read_parameters(given, method, CIRCUITS.methods.parameters(method))
-    at_work = Underway(f"preparing {model}", 0.0)
+    at_work = Underway(f"preparing {model}")
     counted = with_share(found, at_work, model, parameters)
     with followed(lambda: (at_work.what, at_work.share())):
         result = diagnose(counted, find_model(model), parameters=parameters, **asked)

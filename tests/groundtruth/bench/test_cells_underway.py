@@ -50,7 +50,7 @@ class Recorder(Underway):
 
 @pytest.mark.parametrize("name", ["eap-ig-activations", "exact", "edge-pruning"])
 def test_a_built_in_method_is_done_when_its_planned_passes_are(name: str) -> None:
-    task, cell = localization_task(load("hist"), n_pairs=8), Recorder("", 0.0)
+    task, cell = localization_task(load("hist"), n_pairs=8), Recorder()
     with_share(get(name), cell, "hist", {})(task)
     (what, share, at_first), (after, _, _) = cell.told
     assert (what, at_first, after) == (f"{name} on hist", 0.0, f"measuring {name} on hist")
@@ -60,7 +60,7 @@ def test_a_built_in_method_is_done_when_its_planned_passes_are(name: str) -> Non
 
 
 def test_a_method_of_ones_own_says_no_share_even_under_the_name_of_one_of_ours() -> None:
-    task, cell = localization_task(load("hist"), n_pairs=8), Recorder("", 0.0)
+    task, cell = localization_task(load("hist"), n_pairs=8), Recorder()
     own = as_localizer(lambda task: get("exact")(task), name="exact")
     with_share(own, cell, "hist", {})(task)
     assert task.engine.cost.forward > 0 and cell.told[0][1]() == 0.0
