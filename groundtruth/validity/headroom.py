@@ -109,6 +109,7 @@ def reach(task: FeaturizationTask) -> tuple[float, dict[str, float]]:
     share = _score(task, full)
     examples = scored_examples(task)
     last = task.mask[examples]
+    # Swapping no feature, and all of them.
     plain, swapped = (task.interchange(full, used, examples=examples).argmax(-1) for used in ([], None))
     moved = ((plain != swapped) & last).any(1)[distinguishing(task, examples=examples)]
     if share > MOST_FULL or float(moved.double().mean()) < MOST_FULL:

@@ -68,9 +68,8 @@ function divisor(a, b) {
 
 /** The member of the family that a guess is nearest to, with what is missing and what is too much. */
 export function nearestMember(circuit, edges) {
-  const members = circuit.members.length ? circuit.members : [circuit.live];
   const guessed = new Set(edges);
-  const compared = members.map((member) => {
+  const compared = circuit.members.map((member) => {
     const own = new Set(member);
     return {
       member,

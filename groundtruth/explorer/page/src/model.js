@@ -71,6 +71,7 @@ function readCircuit(circuit, edges) {
     ]),
   );
   const live = edges.filter((edge) => facts.get(edge.name).status === "live").map((edge) => edge.name);
+  // At least one member: where none was listed it is the live edges.
   const members = circuit.minimal.length ? circuit.minimal.map((places) => places.map(name)) : [live];
   const needed = new Set(members.flat());
   // Live edges that no minimal circuit holds: what else a circuit cuts makes up for them.

@@ -158,7 +158,7 @@ export function readFragment(model, initial, hash) {
   state.tokens = input("input");
   state.second = input("second");
   state.circuit = whole("circuit", model.truth.circuits.length, initial.circuit);
-  state.member = whole("member", Math.max(1, model.truth.circuits[state.circuit].members.length), 0);
+  state.member = whole("member", model.truth.circuits[state.circuit].members.length, 0);
   if (["resample", "zero", "mean", "mean-positional"].includes(given.get("ablation"))) state.ablation = given.get("ablation");
   if (given.has("cut")) state.cuts = list("cut").filter((edge) => edges.has(edge));
   state.guess = list("guess").filter((edge) => edges.has(edge));
