@@ -40,7 +40,17 @@ def write_cell_job(cell: Cell, *, checked: bool, underway: Path | None = None) -
         checked: True if the worker may be on another machine: it compares what the outcome depends on.
         underway: A folder into which it writes how far it is.
     """
-    grounds = cell_grounds(cell) if checked else None
+    return write_claimed_job(cell, cell_grounds(cell) if checked else None, underway=underway)
+
+
+def write_claimed_job(cell: Cell, grounds: Mapping[str, Any] | None, *, underway: Path | None = None) -> str:
+    """Write a cell for a worker that compares what the outcome depends on with what is claimed of it.
+
+    Args:
+        cell: The cell to run.
+        grounds: Some of what ``cell_grounds`` gives; None: nothing is compared.
+        underway: A folder into which it writes how far it is.
+    """
     return json.dumps({"cell": cell_fields(cell), "grounds": grounds, "underway": underway and str(underway)})
 
 

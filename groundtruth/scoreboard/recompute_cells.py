@@ -11,14 +11,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from groundtruth.bench.cell_job import read_cell_outcome, run_cell_job
+from groundtruth.bench.cell_job import read_cell_outcome, run_cell_job, write_claimed_job
 from groundtruth.bench.cell_key import evaluator_sha256
 from groundtruth.bench.tracks import find_track
 from groundtruth.bench.worker_needs import worker_needs
 from groundtruth.errors import ArtifactError
 from groundtruth.executors import Executor
 from groundtruth.executors.same_code import versions
-from groundtruth.results.cell import Cell, Failed, Outcome, Skipped, cell_fields
+from groundtruth.results.cell import Cell, Failed, Outcome, Skipped
 from groundtruth.results.compare_results import SAME
 from groundtruth.results.track_tables import TABLES
 from groundtruth.scoreboard.bundle import Bundle
@@ -130,7 +130,7 @@ def _write_job(bundle: Bundle, cell: Cell) -> str:
         claimed["method"] = bundle.methods_sha256.get(cell.method, "")
     method = f"{source}:{cell.method.rpartition(':')[2]}" if source is not None else cell.method
     model = _place_of_model(bundle, cell.model)
-    return json.dumps({"cell": cell_fields(replace(cell, method=method, model=model)), "grounds": claimed})
+    return write_claimed_job(replace(cell, method=method, model=model), claimed)
 
 
 def _place_of_model(bundle: Bundle, model: str) -> str:
