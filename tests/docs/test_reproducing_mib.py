@@ -18,6 +18,7 @@ from mib.engine.row_batches import Widths, bytes_of_a_row
 from mib.leaderboard.formats.circuit_folders import CELLS
 from mib.leaderboard.submissions.leaderboard_models import MODELS
 from mib.levels import LEVELS
+from mib.localization.planned_passes import RunSizes, plan_passes
 from mib.models.model_names import MODELS as HUB_IDS
 
 FOLDER = Path(__file__).parents[2] / "docs"
@@ -152,10 +153,16 @@ def test_costs_are_those_of_the_formulas(row: list[str]) -> None:
     sizes, parameters = MODELS[model], PARAMETERS[model]
     edges, layers = int(sizes.graph.edge_mask.sum()), sizes.layers
     streamed = row_of_gradients(model, p) > 2**30
-    assert how == ("streamed" if streamed else "held")
+    assert how == ("streaming" if streamed else "in memory")
     r, forward = edges * sizes.d_model / parameters, 2 * parameters * n * p / 1e12
-    eap, inputs, activations = 4 + r, 12 + r, 12 + 10 * layers + r
+    eap, inputs, activations = 3 + r, 11 + r, 12 + 8 * layers + r
     if streamed:
-        eap, inputs, activations = 5 + r, 2 + 5 * (3 + r), 2 + 5 * (1 + layers) * (3 + r)
+        eap, inputs, activations = 4 + r, 1 + 5 * (3 + r), (6 + 4 * layers) * (3 + r)
+    planned = RunSizes(sizes.graph, n, streaming=streamed)
+    products = {"eap": 1, "eap-ig-inputs": 5, "eap-ig-activations": 6 + 4 * layers}
+    for method, passes in (("eap", eap), ("eap-ig-inputs", inputs), ("eap-ig-activations", activations)):
+        plan = plan_passes(method, planned)
+        assert plan is not None
+        assert passes - (products[method] if streamed else 1) * r == pytest.approx(plan.forward + plan.backward)
     expected = [passes * forward for passes in (1, eap, inputs, activations, 0.3 * edges, 20 * (1 + r))]
     assert row[5:] == [f"{float(f'{value:.2g}'):,.0f}" for value in expected]
