@@ -132,7 +132,7 @@ class Registry(Generic[T]):
         """Return what a name stands for in a user's file that was run; as ``load_file``.
 
         Args:
-            module: What running the file made.
+            module: The module that the file became.
             name: The name; may be empty if the file has one entry.
             path: The file.
 

@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="module")
+def checkpoints_loaded_once() -> Iterator[None]:
+    """The checkpoints that submissions are made of are loaded once for all tests of a file."""
+    from mib import load_model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mib.leaderboard.submissions.run_submission.load_model", cache(load_model))
+        yield
 
 
 @pytest.fixture(autouse=True)

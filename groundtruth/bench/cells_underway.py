@@ -30,7 +30,7 @@ class Underway:
     """A cell that is at work.
 
     Attributes:
-        what: What is being done, such as ``eap on hist``.
+        what: The work at hand, such as ``eap on hist``.
         since: When that began, by the clock of the machine, which other processes have too.
         share: Tells which part of it is done.
     """
@@ -96,7 +96,7 @@ def with_share(method: Localizer, cell: Underway, place: str, parameters: dict[s
     Args:
         method: The method.
         cell: Told when the method begins and when it is over.
-        place: What it is run on.
+        place: Name of the model, with its task if it has one.
         parameters: Its hyper-parameters that are not the default.
     """
 

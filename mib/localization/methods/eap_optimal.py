@@ -20,7 +20,7 @@ def eap_optimal(
     """First-order estimate of each cut, as if the edge then carried its optimal constant, whatever the ablation.
 
     Args:
-        task: What to localize.
+        task: The model, its inputs and its metric.
         steps: Steps of Adam for the constants, see ``optimal_constants``.
         examples: Examples a step.
         learning_rate: Learning rate of Adam.

@@ -1,9 +1,8 @@
 """A submission is the same whatever makes its cells: this process, or workers whose files come back."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ from groundtruth.submissions import SubmittedMethod, make_submission
 from groundtruth.submissions.submission_job import read_submission_answer, run_submission_job, write_submission_job
 from groundtruth.user_methods import load_localizer
 from groundtruth.workers import Lost
-from mib import load_model
 from mib.leaderboard.formats import IoiParameters, read_ioi_parameters
 from mib.leaderboard.submissions import Places, Setup, write_circuits, write_featurizers
 from mib.leaderboard.submissions.join_cell import add_ioi_parameters
 from tests.groundtruth.executors.elsewhere import Elsewhere
 from tests.mib.leaderboard.submissions.checkpoints_of_tasks import stand_in
+
+pytestmark = pytest.mark.usefixtures("checkpoints_loaded_once")
 
 OWN = """
 import numpy as np
@@ -42,14 +42,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | Path]:
     folder = tmp_path_factory.mktemp("checkpoints")
     made = {"qwen2.5": "qwen2", "gemma2": "gpt2"}
     return {model: stand_in(folder / model, kind, "ioi", "arithmetic-addition") for model, kind in made.items()}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def loaded_once() -> Iterator[None]:
-    """The same checkpoints are loaded for every test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mib.leaderboard.submissions.run_submission.load_model", cache(load_model))
-        yield
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Cells are made one by one: what fails leaves the others alone, and another run does only what is missing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from mib.leaderboard.formats import Unit, read_circuit, read_featurizer, read_io
 from mib.leaderboard.submissions import Places, Setup, parse_models, write_circuits, write_featurizers
 from tests.mib.leaderboard.submissions.checkpoints_of_tasks import stand_in
 
+pytestmark = pytest.mark.usefixtures("checkpoints_loaded_once")
+
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
@@ -24,14 +25,6 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     names = ("ioi", "mcqa", "arithmetic-addition")
     made = {"gpt2": "gpt2", "qwen2.5": "qwen2"}
     return {model: stand_in(folder / model, architecture, *names) for model, architecture in made.items()}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def loaded_once() -> Iterator[None]:
-    """The same checkpoints are loaded for every test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mib.leaderboard.submissions.run_submission.load_model", cache(load_model))
-        yield
 
 
 @pytest.fixture
