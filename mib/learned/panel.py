@@ -52,8 +52,12 @@ _SHAPES: tuple[tuple[Architecture, int, int], ...] = (
 _DIGIT_SHAPES: tuple[tuple[Architecture, int, int], ...] = (
     ("gpt2", 1, 1),
     ("gpt2", 2, 2),
+    ("gpt2", 1, 3),
+    ("gpt2", 2, 4),
     ("llama", 1, 1),
     ("llama", 2, 2),
+    ("llama", 1, 3),
+    ("llama", 2, 4),
 )
 
 PANEL: Mapping[str, Recipe] = {

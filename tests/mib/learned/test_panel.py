@@ -45,9 +45,10 @@ def test_a_member_writes_the_digits_of_all_sums_that_it_never_saw(name: str) -> 
         assert task.accuracy(model, n=None, data=held_out) >= 0.99
 
 
-def test_members_that_write_digits_are_of_two_architectures_and_two_seeds() -> None:
-    shapes = {(PANEL[name].architecture, PANEL[name].seed) for name in learned.panel_members() if "digits" in name}
-    assert shapes == {("gpt2", 1), ("gpt2", 2), ("llama", 1), ("llama", 2)}
+def test_members_that_write_sums_are_of_two_architectures_two_depths_and_four_seeds() -> None:
+    recipes = [PANEL[name] for name in learned.panel_members() if "digits" in name]
+    shapes = {(recipe.architecture, recipe.n_layers, recipe.seed) for recipe in recipes}
+    assert shapes == {(kind, 2 - seed % 2, seed) for kind in ("gpt2", "llama") for seed in (1, 2, 3, 4)}
 
 
 def test_a_recipe_of_digits_trains_to_the_same_weights_twice() -> None:
