@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from groundtruth.errors import DomainError
-from groundtruth.results.cell_settings import Setting
+from groundtruth.results.cell_settings import Setting, Sizes
 from groundtruth.results.prompts import MADE_UP, Prompts
 from mib.levels import Level
 
@@ -54,6 +54,7 @@ class Request:
         methods: Names, ``my_file.py:my_method``, or ``my_pkg.my_mod:my_method``.
         ablations: Kinds of ablation of cut edges.
         level: Parts that are scored.
+        pairs: How many pairs to learn from, to choose by and to score on. In the variable track only.
         seed: The first seed, of examples and methods.
         resamples: How often examples are drawn, each time with the next seed; ``None``: as often as the profile says.
         device: Where to run.
@@ -70,6 +71,7 @@ class Request:
     methods: Sequence[str] | None = None
     ablations: Sequence[str] | None = None
     level: Level = "edge"
+    pairs: Sizes | None = None
     seed: int = 0
     resamples: int | None = None
     device: str = "cpu"

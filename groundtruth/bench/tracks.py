@@ -12,8 +12,11 @@ from mib.errors import MethodError
 
 TRACKS: Mapping[str, Track] = {track.name: track for track in (CIRCUITS, VARIABLES)}
 
-_WHY_NOT = {"isolated": "a featurizer is code that runs while it is scored. "}
-"""Why the variable track has not an option of the other, where it is not the usual reason."""
+_WHY_NOT = {
+    "isolated": "a featurizer is code that runs while it is scored. ",
+    "pairs": "circuits are not learned from pairs of their own. ",
+}
+"""Why a track has not an option of the other, where it is not the usual reason of the variable track."""
 
 
 def find_track(name: str, **options: object) -> Track:

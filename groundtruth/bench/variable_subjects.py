@@ -125,8 +125,10 @@ def variable_subjects(profile: Profile, request: Request) -> list[Subject]:
     """
     choice: VariableChoice = profile.choice
     compiled, language_models, few = _split_places(choice, request.named, request.tasks)
-    return [Subject(model, VariableSetting(variable, site, choice.sizes)) for model, variable, site in compiled] + [
-        Subject(model, VariableSetting(variable, site, choice.language_model_sizes, not few), task, quick=few)
+    sizes = request.pairs or choice.sizes
+    language_model_sizes = request.pairs or choice.language_model_sizes
+    return [Subject(model, VariableSetting(variable, site, sizes)) for model, variable, site in compiled] + [
+        Subject(model, VariableSetting(variable, site, language_model_sizes, not few), task, quick=few)
         for model, task, variable, site in language_models
     ]
 

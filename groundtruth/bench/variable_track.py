@@ -85,4 +85,5 @@ VARIABLES = Track(
         "groundtruth.evaluation.variables.variable_evaluator",
         "groundtruth.evaluation.variables.language_model_variables",
     ),
+    options=frozenset({"pairs"}),
 )  # fmt: skip

@@ -23,6 +23,7 @@ from groundtruth.cli.options import (
     TrackName,
     print_json,
     read_memory,
+    read_pairs,
     require_level,
     split,
 )
@@ -55,6 +56,8 @@ class Asked:
         memory: How much a run on a language model may use beside it, such as 16GiB; by default 2GiB.
         ablation: resample, zero, mean, mean-positional; several separated by commas. Circuits only.
         level: Parts that are scored: edge (the default), node or neuron. Circuits only.
+        pairs: How many pairs to learn from, to choose by and to score on, such as 240,80,320, instead of the
+            profile's. Variables only.
         seed: Chooses the examples and seeds the methods.
         resamples: Draw the examples so many times, with one seed after the other. Of circuits the table then shows how
             stable the best edges are; of variables it is the number of seeds.
@@ -75,6 +78,7 @@ class Asked:
     memory: str | None = None
     ablation: OptionalAblation = None
     level: OptionalLevel = None
+    pairs: str | None = None
     seed: Seed = 0
     resamples: int | None = None
     device: DeviceName = "cpu"
@@ -95,6 +99,7 @@ class Asked:
             level=self.level,
             tier=self.tier,
             isolated=self.isolated or None,
+            pairs=self.pairs,
             **options,
         )
 
@@ -121,6 +126,7 @@ class Asked:
             "profile": self.profile, "models": split(self.models, "--models"), "tasks": split(self.task, "--task"),
             "tiers": split(self.tier, "--tier"),
             "ablations": split(self.ablation, "--ablation"), "level": self.scored, "seed": self.seed,
+            "pairs": read_pairs(self.pairs),
             "resamples": self.resamples,
             "device": self.device, "dtype": self.dtype, "isolated": self.isolated,
             "prompts": Prompts(self.data, self.answer_prefix, read_memory(self.memory)),
@@ -201,6 +207,8 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
         "dtype": ", ".join(dict.fromkeys(cell.dtype for cell in cells)), "data": request.prompts.data,
         "answer_prefix": request.prompts.answer_prefix,
     }  # fmt: skip
+    if request.pairs is not None:
+        asked["pairs"] = ",".join(map(str, asdict(request.pairs).values()))
     if "level" in track.options:
         asked["level"] = request.level
     controls = track.controls(cell.method for cell in cells)

@@ -5,10 +5,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
+
+if TYPE_CHECKING:
+    from groundtruth.results.cell_settings import Sizes
 
 
 def _as_written(_: object, tokens: Sequence[Token]) -> str:
@@ -169,6 +172,26 @@ def read_memory(text: str | None) -> int:
     if size < 1:
         raise TaskError(f"--memory {text}: write bytes, or such as 512MiB or 16GiB.")
     return size
+
+
+def read_pairs(text: str | None) -> "Sizes | None":
+    """Numbers of pairs to learn from, to choose by and to score on; ``None`` for those of the profile.
+
+    Raises:
+        DomainError: If these are not three numbers of at least 1.
+    """
+    from groundtruth.errors import DomainError
+    from groundtruth.results.cell_settings import Sizes
+
+    if text is None:
+        return None
+    numbers = text.replace(" ", "").split(",")
+    if len(numbers) != 3 or not all(number.isdecimal() and int(number) for number in numbers):
+        raise DomainError(
+            f"--pairs {text}: write three numbers of at least 1, of pairs to learn from, to choose by and to score on, "
+            "such as 240,80,320."
+        )
+    return Sizes(*map(int, numbers))
 
 
 def require_level(level: str) -> Any:

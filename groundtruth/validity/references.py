@@ -1,7 +1,7 @@
 """References: how methods rank where the truth is not known, published or measured on learned models."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +30,7 @@ class Reference:
         date: Day on which it was taken down, ISO 8601.
         note: Note for the reader.
         headline: Whether the line under a table tells how far it is predicted.
+        by_place: Score of each method at each place that the values are means over, where these are known.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Reference:
     date: str
     note: str = ""
     headline: bool = False
+    by_place: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
 
     @property
     def goodness(self) -> dict[str, float]:
@@ -55,6 +57,7 @@ class _Ranking(BaseModel):
     better: Literal["higher", "lower"]
     values: dict[str, float] = Field(min_length=2)
     headline: bool = False
+    by_place: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
 class _File(BaseModel):
@@ -102,4 +105,5 @@ def _read(path: Path) -> Iterable[Reference]:
             date=data.date,
             note=data.note,
             headline=ranking.headline,
+            by_place=ranking.by_place,
         )

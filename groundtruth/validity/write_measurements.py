@@ -7,7 +7,7 @@ variants, on learned models, or both; docs/validity.md has the commands that mak
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from mib.learned import panel_members
 COLUMNS = {"circuits": ("cmd", "cpr"), "variables": ("accuracy",)}
 """Columns of language models that make references, by track; the first is told under tables."""
 
-SETTINGS = ("profile", "seed", "dtype", "device", "level")
+SETTINGS = ("profile", "seed", "dtype", "device", "level", "pairs")
 """Settings of a run that the file tells."""
 
 
@@ -50,15 +50,15 @@ def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = 
     tasks = sorted({cell.task for cell, _ in result.outcomes if cell.task})
     source = f"learned models of this project ({', '.join(models)}) on {' and '.join(tasks)}"
     note = ", ".join(f"{key} {result.settings[key]}" for key in SETTINGS if key in result.settings)
-    kept = {one.name: one.values for one in before if (one.source, one.note) == (source, note)}
-    references: list[dict[str, object]] = []
-    for index, (column, methods) in enumerate(values.items()):
-        places = set[str]().union(*methods.values())
-        means = {name: round(fmean(own.values()), 5) for name, own in methods.items() if own.keys() == places}
-        better = "lower" if column in tables.lower_is_better else "higher"
-        name = f"{column.upper()} on {len({p.partition('/')[0] for p in places})} learned models"
-        means = {**kept.get(name, {}), **means}
-        references.append({"name": name, "better": better, "values": means, "headline": index == 0})
+    kept = {one.name: one for one in before if (one.source, one.note) == (source, note)}
+    references = [
+        {
+            **_ranking(column, methods, kept),
+            "better": "lower" if column in tables.lower_is_better else "higher",
+            "headline": index == 0,
+        }
+        for index, (column, methods) in enumerate(values.items())
+    ]
     return {
         "schema_version": SCHEMA_VERSION,
         "track": tables.name,
@@ -68,6 +68,20 @@ def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = 
         "date": date,
         "references": references,
     }
+
+
+def _ranking(
+    column: str, methods: Mapping[str, Mapping[str, float]], kept: Mapping[str, Reference]
+) -> dict[str, object]:
+    """Return the name of a ranking and its scores: means, and what they are means over."""
+    places = set[str]().union(*methods.values())
+    complete = {name: own for name, own in methods.items() if {*own} == places}
+    means = {name: round(fmean(own.values()), 5) for name, own in complete.items()}
+    by_place = {name: {place: round(own[place], 5) for place in sorted(own)} for name, own in complete.items()}
+    name = f"{column.upper()} on {len({place.partition('/')[0] for place in places})} learned models"
+    if name in kept:
+        means, by_place = {**kept[name].values, **means}, {**kept[name].by_place, **by_place}
+    return {"name": name, "values": means, "by_place": by_place}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

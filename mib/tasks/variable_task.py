@@ -32,6 +32,9 @@ EVERYWHERE = "all"
 SHARE = 0.2
 """Share of the pairs in validation, and in test."""
 
+PairCount = int | tuple[int, int, int]
+"""Number of pairs in all, or of each part of the data: train, validation and test."""
+
 Labels = Literal["true", "arbitrary"]
 """Kinds of values of the variable that prompts are said to have."""
 
@@ -45,7 +48,7 @@ def featurization(
     site: Site,
     position: str = "last",
     family: str | Sequence[str] | None = None,
-    n: int = 200,
+    n: PairCount = 200,
     split: str | None = None,
     seed: int = 0,
     data: Data = None,
@@ -67,7 +70,7 @@ def featurization(
         position: A place in the prompts by name, in bases and counterfactuals each where it stands there (its last
             token); ``last``, or ``all`` for every position at once.
         family: Family of counterfactuals, one or several; default: MIB's.
-        n: How many pairs.
+        n: How many pairs: in all, or to learn from, to choose by and to score on.
         split: A part to take all pairs from, parted anew by ``seed``. Default: 60, 20 and 20 % of the pairs from the
             data's own train, validation and test parts, which share no prompt; examples that are given have no parts,
             and are parted by ``seed``.
@@ -121,6 +124,17 @@ def _checked_hypothesis(
     return hypothesis
 
 
+def _sizes_of_parts(n: PairCount) -> list[int]:
+    """Return how many pairs there are to learn from, to choose by and to score on."""
+    if isinstance(n, int):
+        if n < 5:
+            raise TaskError(f"n={n}: ask for at least 5 pairs, to learn from, to choose by and to score on.")
+        return [n - 2 * round(SHARE * n), round(SHARE * n), round(SHARE * n)]
+    if len(n) != len(PARTS) or min(n) < 1:
+        raise TaskError(f"n={n}: give one number, or three of at least 1: to learn from, to choose by, to score on.")
+    return list(n)
+
+
 Found = tuple[Pair, float | int]
 """A pair and what is predicted of it: a number, or the token of an answer."""
 
@@ -137,20 +151,20 @@ class _Interchange:
     """Settings that the variable's value is taken from, by the text of a prompt, where it is not the prompt itself."""
 
     def find(
-        self, anatomy: Anatomy, *, data: Data, split: str | None, seed: int, n: int, right_on: str
+        self, anatomy: Anatomy, *, data: Data, split: str | None, seed: int, n: PairCount, right_on: str
     ) -> tuple[list[Found], Split | None]:
         """Pairs of one part, or of each with which are of which."""
-        if n < 5:
-            raise TaskError(f"n={n}: ask for at least 5 pairs, to learn from, to choose by and to score on.")
+        sizes = _sizes_of_parts(n)
         if split is not None or not (data is None or isinstance(data, str | PathLike)):
             part = split or PARTS[0]  # examples that are given have no parts of their own
+            if not isinstance(n, int):
+                raise TaskError(f"n={n} has a number for each part, but all pairs come from one: give their sum.")
             return self._find(anatomy, data=data, split=part, seed=seed, n=n, right_on=right_on), None
-        sizes = [n - 2 * round(SHARE * n), round(SHARE * n), round(SHARE * n)]
         parts = [
             self._find(anatomy, data=data, split=part, seed=seed, n=size, right_on=right_on)
             for part, size in zip(PARTS, sizes, strict=True)
         ]
-        return [found for part in parts for found in part], Split(*torch.arange(n).split(sizes))
+        return [found for part in parts for found in part], Split(*torch.arange(sum(sizes)).split(sizes))
 
     def _find(self, anatomy: Anatomy, *, data: Data, split: str, seed: int, n: int, right_on: str) -> list[Found]:
         predictions: dict[Pair, float | int] = {}

@@ -116,7 +116,7 @@ class LanguageModelVariableEvaluator:
             variable: Variable of the task's causal model.
             site: A site, such as ``residual.1.post@last``.
             controls: True if methods are also run where there is nothing to find.
-            sizes: How many pairs in all; of these 60 % are to learn from, and 20 % each to choose by and to score on.
+            sizes: How many pairs to learn from, to choose by and to score on.
             seed: Seed of pairs and methods.
             device: Where to run.
             dtype: Dtype of the model.
@@ -127,7 +127,8 @@ class LanguageModelVariableEvaluator:
             ModelError: If the model cannot be found or read.
             TaskError: If task, variable or site do not exist, or there are too few pairs.
         """
-        settings = {"n": sizes.total, "seed": seed, **prompts.of(families_of(about)[0].name)}
+        n = (sizes.train, sizes.validation, sizes.test)
+        settings = {"n": n, "seed": seed, **prompts.of(families_of(about)[0].name)}
         evaluator = cls(name, about, variable, site, controls, shared_model(name, str(device), dtype), settings)
         _ = evaluator.task  # its errors are raised here, not when a method runs
         return evaluator

@@ -25,7 +25,7 @@ from mib.featurization import FeaturizationTask, Featurizer
 from mib.leaderboard.protocols import PROTOCOLS
 from tests.groundtruth.bench.cell_makers import planned, variable_cell
 
-SIZES = Sizes(24, 8, 8)
+SIZES = Sizes(24, 8, 12)
 LAST_LAYER = learned.training_log()["recipe"]["n_layers"] - 1
 END = f"residual.{LAST_LAYER}.post@last"
 SOUGHT = [name for name in learned.tasks() if name in PROTOCOLS]
@@ -126,7 +126,7 @@ def test_pairs_of_a_folder_are_what_is_learned_from_and_scored_on(prompts: Promp
     )
     families = PROTOCOLS["ioi"].families
     wanted = tasks.get("ioi").featurization(
-        mib.learned_model(), variable="output_token", site=mib.Site.residual(LAST_LAYER), n=SIZES.total,
+        mib.learned_model(), variable="output_token", site=mib.Site.residual(LAST_LAYER), n=(24, 8, 12),
         family=families, data=f"{prompts.data}/ioi",
     )  # fmt: skip
     assert torch.equal(own.task.base, wanted.base) and torch.equal(own.task.source, wanted.source)
@@ -158,7 +158,7 @@ def test_a_row_has_what_needs_no_truth(evaluator: LanguageModelVariableEvaluator
     assert row.truth is None
     assert (row.overlap, row.movement, row.minimal_rank, row.recall, row.precision) == (None,) * 5
     assert not row.illusion
-    assert (row.subject, row.n_train, row.n_test) == ("learned/ioi", 24, 8)
+    assert (row.subject, row.n_train, row.n_test) == ("learned/ioi", 24, 12)
     assert row.accuracy == 1.0  # behind the last block the last position is the answer
     assert {family.name for family in row.families} <= set(tasks.get("ioi").families)
     assert row.mib == pytest.approx(sum(f.accuracy for f in row.families) / len(row.families))

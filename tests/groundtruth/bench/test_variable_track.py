@@ -107,6 +107,13 @@ def test_baselines_stand_beside_whatever_is_asked_for() -> None:
     assert dict(cells[-1].parameters) == {"rank": 8, "steps": 300}
 
 
+def test_pairs_that_are_asked_for_stand_for_those_of_the_profile_on_every_model() -> None:
+    asked = {"models": ["default", "learned"], "tasks": ["ioi"], "methods": ["das"]}
+    own, other = (planned("smoke", VARIABLES, **asked, pairs=pairs) for pairs in (None, Sizes(24, 8, 40)))
+    assert {(c.model, c.setting.sizes.test) for c in own} == {("second_step", 150), ("learned", 80)}
+    assert {(c.model, c.setting.sizes) for c in other} == {(c.model, Sizes(24, 8, 40)) for c in own}
+
+
 def test_a_model_alone_stands_for_its_most_telling_variables() -> None:
     found = places_of("second_step")
     assert found == [("second_step", *place) for place in informative(load("second_step"))[:2]]

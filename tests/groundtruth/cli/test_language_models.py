@@ -46,6 +46,7 @@ def test_a_featurizer_is_scored_on_prompts_of_a_folder_with_parameters_of_its_ow
         tasks.get("ioi").write(tmp_path / "data" / "ioi", 400, seed=5, split=part)
     place = ("--models", "learned:output_token@residual.2.post", "--task", "ioi:s2_io_flip", "--data", "data")
     options = (*place, "--profile", "smoke", "--against", "", "--set", "rank=3", "--set", "steps=2", "--memory", "1GiB")
+    options += ("--pairs", "48,16,24")
     with contextlib.chdir(tmp_path):
         code, _, error = run(capsys, "score", "das", "--track", "variables", *options, "--jobs", "1")
     assert (code, error) == (0, "")
@@ -53,7 +54,8 @@ def test_a_featurizer_is_scored_on_prompts_of_a_folder_with_parameters_of_its_ow
     assert result["settings"]["data"] == "data"
     assert result["settings"]["parameters"] == {"rank": 3, "steps": 2}
     own = [cell for cell in result["cells"] if cell["method"] == "das"]
-    assert [cell["rank"] for cell in own] == [3]
+    assert [(cell["rank"], cell["n_train"], cell["n_test"]) for cell in own] == [(3, 48, 24)]
+    assert result["settings"]["pairs"] == "48,16,24"
     assert own[0]["cell"]["prompts"] == {"data": "data", "answer_prefix": None, "memory": 2**30}
 
 
@@ -65,6 +67,8 @@ def test_a_featurizer_is_scored_on_prompts_of_a_folder_with_parameters_of_its_ow
         (("score", "das", "--models", "reverse", "--data", "."), "and there is none among reverse"),
         (("bench", "--models", "learned", "--data", "gone"), "data='gone': no such folder"),
         (("bench", "--models", "learned", "--memory", "much"), "--memory much: "),
+        (("bench", "--models", "learned", "--pairs", "100"), "--pairs 100: write three numbers of at least 1"),
+        (("bench", "--models", "learned", "--pairs", "60,0,9"), "--pairs 60,0,9: write three numbers of at least 1"),
     ],
 )
 def test_options_of_featurizers_are_checked_before_anything_is_run(
@@ -93,6 +97,7 @@ def test_all_methods_are_scored_on_prompts_of_a_folder(capsys: pytest.CaptureFix
         (("--task", "ioi", "--models", "reverse"), "--task ioi is for language models"),
         (("--models", "learned", "--task", "oi"), "unknown task 'oi'. Did you mean: ioi?"),
         (("--track", "variables", "--ablation", "zero"), "--ablation is an option of --track circuits"),
+        (("--pairs", "60,20,20"), "--pairs is an option of --track variables: circuits are not learned from pairs"),
     ],
 )
 def test_what_does_not_go_together_is_told(

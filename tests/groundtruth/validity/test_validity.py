@@ -184,10 +184,12 @@ def test_a_panel_counts_methods_that_were_scored_on_all_of_it_and_no_control(tmp
     assert (cmd.name, cmd.better, cmd.headline, cmd.trust) == ("CMD on 2 learned models", "lower", True, "measured")
     assert cmd.values == pytest.approx({m: GOOD[m] for m in "abc"})
     assert (cpr.name, cpr.headline) == ("CPR on 2 learned models", False)
+    assert cmd.by_place == {m: {f"{model}/ioi": pytest.approx(GOOD[m]) for model in ("x", "y")} for m in "abc"}
     later = [(cell("e", model), replace(row("e", model, 0.5, 0.5, 0.2), task="ioi")) for model in ("x", "y")]
     for profile, kept in (("full", {m: GOOD[m] for m in "abc"}), ("smoke", {})):
         again = panel_reference(result_of(later, seconds=1.0, profile=profile), date="2026-11-27", before=[cmd, cpr])
         assert again["references"][0]["values"] == pytest.approx({**kept, "e": 0.2})  # type: ignore[index]
+        assert again["references"][0]["by_place"].keys() == {*kept, "e"}  # type: ignore[index]
 
 
 def test_a_tier_that_only_the_scored_method_speaks_for_does_not_help_that_method() -> None:

@@ -114,6 +114,21 @@ def test_parts_come_from_the_parts_of_the_data(model: Any, words: Any) -> None:
             assert tuple(words.decode(row, skip_special_tokens=True).split()) in prompts
 
 
+def test_more_pairs_to_score_on_leave_the_others_as_they_were(model: Any, words: Any) -> None:
+    few, many = (
+        tasks.get("ioi").featurization(
+            model, words, variable="output_token", site=Site.residual(0), n=n, right_on="any", position="S2"
+        )
+        for n in (20, (12, 4, 30))
+    )
+    split = many.split
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [12, 4, 30]
+    for part in ("train", "validation", "test"):
+        for own, other in ((few.base, many.base), (few.source, many.source), (few.expected, many.expected)):
+            first = getattr(few.split, part)
+            assert torch.equal(own[first, -5:], other[getattr(split, part)[: len(first)], -5:])
+
+
 def test_given_examples_are_parted_without_overlap(model: Any, words: Any) -> None:
     examples = tasks.get("mcqa").generate(20)
     task = tasks.get("mcqa").featurization(
@@ -190,5 +205,9 @@ def test_what_does_not_exist_is_named(model: Any, words: Any) -> None:
         ioi.featurization(model, words, variable="output_token", site=Site.residual(0), labels="arbitary")  # pyright: ignore[reportArgumentType]
     with pytest.raises(TaskError, match="n=3: ask for at least 5 pairs"):
         ioi.featurization(model, words, variable="output_token", site=Site.residual(0), n=3)
+    with pytest.raises(TaskError, match=r"n=\(12, 0, 4\): give one number, or three of at least 1"):
+        ioi.featurization(model, words, variable="output_token", site=Site.residual(0), n=(12, 0, 4))
+    with pytest.raises(TaskError, match=r"n=\(12, 4, 4\) has a number for each part, but all pairs come from one"):
+        ioi.featurization(model, words, variable="output_token", site=Site.residual(0), n=(12, 4, 4), split="test")
     with pytest.raises(TaskError, match="task greater-than has several right answers"):
         tasks.get("greater-than").featurization(model, words, variable="year", site=Site.residual(0))
