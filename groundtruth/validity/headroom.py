@@ -162,7 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Search the models that are named, by default all that write digits; what is known of others stays in the file."""
     torch.set_num_threads(1)
     named = sys.argv[1:] if arguments is None else arguments
-    models = named or [name for name in learned.panel_members() if "digits-tens" in learned.tasks(name)]
+    models = named or [
+        name for name in learned.panel_members() if any("digits-" in task for task in learned.tasks(name))
+    ]
     places = [place for place in read_headroom(SHIPPED) if place.model not in models] if SHIPPED.is_file() else []
     for model in models:
         for task in learned.tasks(model):

@@ -1,8 +1,9 @@
 """The panel: small learned models of two architectures and several seeds, each trained in minutes on a core.
 
 One learned model is one noisy yardstick; how methods rank on all of a panel is a better one. Members are trained on
-few tasks, so that they are small; ``python -m mib.learned.build NAME`` trains one again. Those that write sums digit by
-digit are there for the track of variables: at sites of theirs two variables live that the answer tells apart.
+few tasks, so that they are small; ``python -m mib.learned.build NAME`` trains one again. Those that write sums or
+differences digit by digit are there for the track of variables: at sites of theirs two variables live that the answer
+tells apart.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,12 @@ DIGITS: Mapping[str, Any] = {
     "n_drawn": 10_000,
 }
 """What members are trained on that write sums digit by digit; their tens, which wait for a carry, are the hardest."""
+
+SUBTRACTION: Mapping[str, Any] = {
+    **DIGITS,
+    "mixtures": {0: {"digits-subtraction-ones": 32, "digits-subtraction-tens": 128}},
+}
+"""What members are trained on that write differences: as those of sums, but that no difference has hundreds."""
 
 
 def _member(architecture: Architecture, n_layers: int, seed: int, practice: Mapping[str, Any]) -> Recipe:
@@ -60,8 +67,11 @@ _DIGIT_SHAPES: tuple[tuple[Architecture, int, int], ...] = (
     ("llama", 2, 4),
 )
 
+_SUBTRACTION_SHAPES = tuple(shape for shape in _DIGIT_SHAPES if shape[2] <= 2)
+
 PANEL: Mapping[str, Recipe] = {
     **{f"{PREFIX}{shape[0]}-{shape[2]}": _member(*shape, WORDS) for shape in _SHAPES},
     **{f"{PREFIX}digits-{shape[0]}-{shape[2]}": _member(*shape, DIGITS) for shape in _DIGIT_SHAPES},
+    **{f"{PREFIX}subtraction-{shape[0]}-{shape[2]}": _member(*shape, SUBTRACTION) for shape in _SUBTRACTION_SHAPES},
 }
-"""Recipes of all members, by name: what they write where it is digits, the architecture and the seed."""
+"""Recipes of all members, by name: what they write where it is no word, the architecture and the seed."""

@@ -6,7 +6,7 @@ https://arxiv.org/abs/2504.13151.
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -18,6 +18,9 @@ from mib.tasks.task_causal_model import CausalModel
 from mib.tasks.word_pieces import vocabulary_of
 
 Operator = Literal["+", "-"]
+MayAsk = Callable[[int, int], bool]
+"""Tells whether a task asks for what two operands make."""
+
 OPERANDS = range(10, 100)
 TEMPLATES: dict[Operator, tuple[str, ...]] = {
     "+": (
@@ -60,7 +63,11 @@ SUBTRACTION_MODEL = CausalModel(
     },
     output="answer",
 )
-_SIGNS: dict[Operator, int] = {"+": 1, "-": -1}
+SIGNS: Mapping[Operator, int] = {"+": 1, "-": -1}
+"""The factor of the second operand."""
+
+MAY_ASK: Mapping[Operator, MayAsk] = {"+": lambda a, b: True, "-": lambda a, b: a >= b}
+"""Any sum, but no difference below 0."""
 
 
 def draw(operator: Operator, rng: random.Random, part: Part) -> Row:
@@ -78,7 +85,7 @@ def draw(operator: Operator, rng: random.Random, part: Part) -> Row:
 
     def cell(pair: tuple[int, int]) -> dict[str, Any]:
         text = template.format(operand1=pair[0], operand2=pair[1])
-        label = pair[0] + _SIGNS[operator] * pair[1]
+        label = pair[0] + SIGNS[operator] * pair[1]
         return {"prompt": text, "label": label, "operand1": pair[0], "operand2": pair[1]}
 
     members = {name: draw_member(operator, name, operands, rng, part) for name in FAMILIES[operator]}
@@ -94,23 +101,33 @@ def draw(operator: Operator, rng: random.Random, part: Part) -> Row:
     }
 
 
-def draw_operands(operator: Operator, rng: random.Random, part: Part) -> tuple[int, int]:
-    """Draw two operands of a part of the data, the larger one first where one is taken from the other."""
+def draw_operands(
+    operator: Operator, rng: random.Random, part: Part, *, may_ask: MayAsk | None = None
+) -> tuple[int, int]:
+    """Draw two operands of a part of the data; by default the larger one first where one is taken from the other."""
+    allowed = may_ask or MAY_ASK[operator]
     while True:
         a, b = rng.choice(OPERANDS), rng.choice(OPERANDS)
-        if (operator == "+" or a >= b) and part_of("arithmetic", operator, min(a, b), max(a, b)) == part:
+        if allowed(a, b) and part_of("arithmetic", operator, min(a, b), max(a, b)) == part:
             return a, b
 
 
 def draw_member(
-    operator: Operator, family: str, operands: tuple[int, int], rng: random.Random, part: Part
+    operator: Operator,
+    family: str,
+    operands: tuple[int, int],
+    rng: random.Random,
+    part: Part,
+    *,
+    may_ask: MayAsk | None = None,
 ) -> tuple[int, int] | None:
     """Draw the operands of a family's member; none if the family has nothing for these operands."""
+    allowed = may_ask or MAY_ASK[operator]
     if family == "random":
-        while (pair := draw_operands(operator, rng, part)) == operands:
+        while (pair := draw_operands(operator, rng, part, may_ask=allowed)) == operands:
             pass
         return pair
-    found = [pair for pair in _relatives(family, *operands) if operator == "+" or pair[0] >= pair[1]]
+    found = [pair for pair in _relatives(family, *operands) if allowed(*pair)]
     return rng.choice(found) if found else None
 
 

@@ -1,6 +1,8 @@
-"""The tasks that come with the package: MIB's, greater-than, and addition digit by digit."""
+"""The tasks that come with the package: MIB's, greater-than, and arithmetic digit by digit."""
 
-from mib.tasks import arc, arithmetic, digit_addition, greater_than, ioi, mcqa, ravel
+from functools import partial
+
+from mib.tasks import arc, arithmetic, digit_arithmetic, greater_than, ioi, mcqa, ravel
 from mib.tasks.hub_data import HubData
 from mib.tasks.registry import register
 from mib.tasks.task import Task
@@ -76,28 +78,31 @@ SUBTRACTION = register(
         single_token=True,
     )
 )
+_COLUMNS: tuple[tuple[arithmetic.Operator, digit_arithmetic.Place, str, str, str, tuple[str, ...]], ...] = (
+    ("+", "ones", "7 + 5 , 2 + 3", "", "2", ("ones_sum",)),
+    ("+", "tens", "7 + 5 , 2 + 3", "2 ", "6", ("ones_carry", "tens_sum")),
+    ("+", "hundreds", "7 + 5 , 2 + 3", "2 6 ", "0", ("tens_sum",)),
+    ("-", "ones", "2 - 5 , 6 - 3", "", "7", ("ones_difference",)),
+    ("-", "tens", "2 - 5 , 6 - 3", "7 ", "2", ("ones_borrow", "tens_difference")),
+)
 DIGITS = tuple(
     register(
         Task(
-            name=f"digits-{place}",
-            description=f"7 + 5 , 2 + 3 = {written}→ {answer}",
+            name=f"digits-{place}" if operator == "+" else f"digits-subtraction-{place}",
+            description=f"{columns} = {written}→ {answer}",
             source="Lee et al. 2023, arXiv 2307.03381; Quirke and Barez 2023, arXiv 2310.13121",
-            families=arithmetic.FAMILIES["+"],
+            families=arithmetic.FAMILIES[operator],
             default_family="random",
-            parse=digit_addition.PARSE[place],
-            draw=digit_addition.DRAW[place],
-            words=digit_addition.vocabulary,
-            causal_model=digit_addition.CAUSAL_MODELS[place],
+            parse=digit_arithmetic.PARSE[operator, place],
+            draw=digit_arithmetic.DRAW[operator, place],
+            words=partial(digit_arithmetic.vocabulary, operator),
+            causal_model=digit_arithmetic.CAUSAL_MODELS[operator, place],
             variables=variables,
-            positions=digit_addition.POSITIONS,
+            positions=digit_arithmetic.POSITIONS,
             single_token=True,
         )
     )
-    for place, written, answer, variables in (
-        ("ones", "", "2", ("ones_sum",)),
-        ("tens", "2 ", "6", ("ones_carry", "tens_sum")),
-        ("hundreds", "2 6 ", "0", ("tens_sum",)),
-    )
+    for operator, place, columns, written, answer, variables in _COLUMNS
 )
 MCQA = register(
     Task(

@@ -14,8 +14,8 @@ from mib.tasks.data_sources import data_of
 from tests.mib.tasks.tokenizers_of_tasks import model_for, word_level
 
 GENERATED = (
-    "arithmetic-addition", "arithmetic-subtraction", "digits-ones", "digits-tens", "digits-hundreds", "greater-than",
-    "ioi", "mcqa", "ravel",
+    "arithmetic-addition", "arithmetic-subtraction", "digits-ones", "digits-tens", "digits-hundreds",
+    "digits-subtraction-ones", "digits-subtraction-tens", "greater-than", "ioi", "mcqa", "ravel",
 )  # fmt: skip
 
 ARC: dict[str, Any] = {

@@ -5,8 +5,8 @@ import pytest
 from mib import TaskError, tasks
 
 GENERATED = (
-    "arithmetic-addition", "arithmetic-subtraction", "digits-ones", "digits-tens", "digits-hundreds", "greater-than",
-    "ioi", "mcqa", "ravel",
+    "arithmetic-addition", "arithmetic-subtraction", "digits-ones", "digits-tens", "digits-hundreds",
+    "digits-subtraction-ones", "digits-subtraction-tens", "greater-than", "ioi", "mcqa", "ravel",
 )  # fmt: skip
 
 
