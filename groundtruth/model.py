@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 
 from groundtruth.compiled.network import CompiledNetwork
-from groundtruth.errors import DomainError
+from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.store.catalog import find_folder
 from groundtruth.store.measurements import write_measurements
 from groundtruth.store.read import read_circuits, read_model, read_variables
@@ -21,7 +21,11 @@ from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.trained.trained_variable import TrainedVariableTruth
 from groundtruth.truth.circuits.circuit import ABLATIONS, LENGTHS, Circuit, require_ablation, require_lengths
 from groundtruth.truth.circuits.prover import default_lengths, prove
+from groundtruth.truth.variables.find_implicit import find_implicit
+from groundtruth.truth.variables.implicit_variable import ImplicitTruth, with_implicit_sites
 from groundtruth.truth.variables.prove_variables import prove_variables
+from groundtruth.truth.variables.residual_sites import Site
+from groundtruth.truth.variables.value_pool import Ground
 from groundtruth.truth.variables.variable_truth import VariableTruth
 from mib.errors import did_you_mean
 
@@ -180,6 +184,55 @@ class CompiledModel(CompiledNetwork):
             )
         return one_hot[0]
 
+    def implicit(self, name: str) -> ImplicitTruth:
+        """The sites where a variable is yet to be computed, and all that it is computed from leads to it alone.
+
+        Nothing of it is stored: interchanges are run when it is first asked for, see
+        ``groundtruth.truth.variables.find_implicit``.
+
+        Args:
+            name: See ``variable``; errors as there.
+        """
+        truth = self.variable(name)
+        if truth.variable.key not in self._implicit:
+            self._implicit[truth.variable.key] = find_implicit(Ground(self), self.variables(), truth)
+        return self._implicit[truth.variable.key]
+
+    def implicit_variables(self) -> tuple[ImplicitTruth, ...]:
+        """Every variable that is implicit somewhere, with its proofs; errors as ``variables``.
+
+        Where interchanges have to be run on deep models this takes some ten seconds a variable.
+        """
+        labels = [truth.variable.label for truth in self.variables() if truth.variable.encoding != "reciprocal"]
+        found = [self.implicit(label) for label in labels]
+        return tuple(truth for truth in found if truth.stages)
+
+    def variable_at(self, name: str, site: Site) -> VariableTruth | ImplicitTruth:
+        """The variable of a name as it is at a site: written, or implicit.
+
+        Args:
+            name: See ``variable``.
+            site: A site of the model.
+
+        Raises:
+            DomainError: If there is no such variable, as ``variable`` says.
+            GroundTruthError: If it is neither at the site; the message says where it is.
+        """
+        truth = self.variable(name)
+        try:
+            truth.at(site)
+        except GroundTruthError as error:
+            implicit = self.implicit(name)
+            if site in implicit.sites:
+                return implicit
+            raise with_implicit_sites(error, implicit.sites) from None
+        return truth
+
+    @cached_property
+    def _implicit(self) -> dict[tuple[str, str], ImplicitTruth]:
+        """Where variables are implicit, of those that were asked for, by label and encoding."""
+        return {}
+
     @cached_property
     def _variables(self) -> tuple[VariableTruth, ...]:
         # An artifact without variables is one that was saved without them: they can be proven all the same.
@@ -204,5 +257,5 @@ class CompiledModel(CompiledNetwork):
 KnownModel: TypeAlias = CompiledModel | TrainedModel
 """A model whose circuit is known: evaluators, tables and views take either."""
 
-KnownVariable: TypeAlias = VariableTruth | TrainedVariableTruth
+KnownVariable: TypeAlias = VariableTruth | TrainedVariableTruth | ImplicitTruth
 """A variable of such a model."""

@@ -158,7 +158,7 @@ def places_of(name: str) -> list[Place]:
             )
         return found
     where = task_site(site)
-    find_model(model).variable(variable).at(Site.of(where))
+    find_model(model).variable_at(variable, Site.of(where))
     return [(model, variable, str(where))]
 
 

@@ -16,6 +16,12 @@ TIER_NAMES = (RAW, *TIERS)
 ALL_TIERS = (*TIER_NAMES, MIXTURE, LAYERNORM, TRAINED, SUPERPOSED.name)
 """Every tier, in the order in which tables have them; all but the last have an exact truth."""
 
+IMPLICIT = "implicit"
+"""The tier of variables that are yet to be computed where they are sought, in models as compiled."""
+
+VARIABLE_TIERS = (*TIER_NAMES, LAYERNORM, IMPLICIT, TRAINED)
+"""The tiers of the variable track, in the order in which tables have them."""
+
 
 def base_and_tier(model: str) -> tuple[str, str]:
     """A name such as ``hist@soft`` as the model and the tier; every trained model and its variants are on one tier."""

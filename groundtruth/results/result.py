@@ -8,15 +8,23 @@ from typing import Any
 from groundtruth.notebook_table import notebook_table
 from groundtruth.results.cell import ORACLE, Cell, Failed, Outcome, Skipped
 from groundtruth.results.circuit_scores import CircuitScores
-from groundtruth.results.model_tiers import base_and_tier
+from groundtruth.results.model_tiers import IMPLICIT, base_and_tier
 from groundtruth.results.rank_prediction import LANGUAGE_MODEL, Prediction, predictions
 from groundtruth.results.summary import Spread, Summary
 from groundtruth.results.track_tables import TABLES, TrackTables
 from groundtruth.results.variable_scores import VariableScores
+from groundtruth.variants.tiers import RAW
 from mib.errors import ScoreError
 from mib.metrics.metric_validity import Validity, metric_validity
 
 Scores = CircuitScores | VariableScores
+
+
+def tier_of(scores: Scores) -> str:
+    """The tier that scores were reached on: the model's, but for a variable that is implicit in a model as compiled."""
+    tier = base_and_tier(scores.model)[1]
+    return IMPLICIT if tier == RAW and isinstance(scores, VariableScores) and scores.implicit else tier
+
 
 CONTROLS = "controls"
 """Group of what methods are compared with: the oracle, chance, what is blind to the task."""
@@ -136,7 +144,10 @@ class Result:
     @property
     def tiers(self) -> list[str]:
         """The tiers of the models that were compiled or trained, in the order in which they were asked for."""
-        return list(dict.fromkeys(base_and_tier(cell.model)[1] for cell, _ in self.outcomes if not cell.task))
+        found = [(cell.model, outcome) for cell, outcome in self.outcomes if not cell.task]
+        return list(
+            dict.fromkeys(tier_of(one) if isinstance(one, Scores) else base_and_tier(model)[1] for model, one in found)
+        )
 
     def _by_tier(self, scores: Sequence[Any]) -> dict[str, Spread]:
         """The column that is told tier by tier, over the models of each; nothing where all stand on one."""
@@ -144,7 +155,7 @@ class Result:
         if not scoring.by_tier or len(self.tiers) < 2:
             return {}
         found = {
-            tier: scoring.average([one for one in scores if base_and_tier(one.model)[1] == tier]) for tier in self.tiers
+            tier: scoring.average([one for one in scores if tier_of(one) == tier]) for tier in self.tiers
         }
         name = scoring.by_tier
         return {f"{name}_{tier}": columns[name] for tier, columns in found.items() if name in columns}

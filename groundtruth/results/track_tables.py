@@ -116,6 +116,7 @@ VARIABLE_TABLES = TrackTables(
             "rank",
         ),
         ranked_by=("f1", "inside", "accuracy", "real_accuracy"),
+        by_tier="accuracy",
     ),
     thresholds=(
         "accuracy", "domain_accuracy", "isolation", "disentangle", "recall", "precision", "f1", "inside", "carried",

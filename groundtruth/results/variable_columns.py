@@ -3,10 +3,18 @@
 from dataclasses import replace
 
 from groundtruth.column import Column, Place
+from groundtruth.results.model_tiers import VARIABLE_TIERS
+
+_TIERS = tuple(
+    Column(name=f"accuracy_{tier}", heading=f"IIA {tier}", priority=1 + index)
+    for index, tier in enumerate(VARIABLE_TIERS)
+)
+"""Interchange accuracy on the models of one tier; without values in a table whose models stand on one."""
 
 VARIABLE_COLUMNS: tuple[Column, ...] = (
     # Without a truth. A high interchange accuracy can be an illusion, so the highest is not marked.
     Column(name="accuracy", heading="IIA", spread=True, priority=0),
+    *_TIERS,
     Column(name="isolation", heading="iso", priority=5),
     Column(name="disentangle", heading="IIA+iso", place="page", priority=22),
     Column(name="domain_accuracy", heading="IIA every pair", place="page", priority=32),

@@ -108,7 +108,8 @@ class ExactVariableScores:
     """What is known of a method on a compiled or trained model, against the exact variable.
 
     Attributes:
-        state: ``live``, ``partly live``, ``dead`` or ``not written``: what the variable is at the site.
+        state: ``live``, ``partly live``, ``dead``, ``implicit`` (yet to be computed from what lies there) or ``not
+            written``: what the variable is at the site.
         minimal_rank: How many dimensions of the variable are read at the site: the least that a subspace must have;
             ``None`` where no span is known to be the variable's.
         overlap: Overlap with the exact span; ``None`` if what was found is no subspace, or there is no such span.
@@ -181,6 +182,11 @@ class VariableScores:
     def overlap(self) -> Overlap | None:
         """The overlap with the exact span; ``None`` if it is no subspace, or no truth is known."""
         return self.truth and self.truth.overlap
+
+    @property
+    def implicit(self) -> bool:
+        """True if the variable is yet to be computed at the site, from what lies there."""
+        return self.truth is not None and self.truth.state == "implicit"
 
     @property
     def movement(self) -> Movement | None:

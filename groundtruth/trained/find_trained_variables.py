@@ -12,8 +12,8 @@ is the interchange that networks are trained and certified by.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +31,7 @@ from groundtruth.trained.reading_matrices import later_reads
 from groundtruth.trained.tally import Tally
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.trained_variable import TrainedStage, TrainedVariable, TrainedVariableTruth
+from groundtruth.truth.variables.position_wise import held_operands, leads_only_to
 from groundtruth.truth.variables.residual_sites import Site, residual_sites
 from mib.sublayers import sublayer_of
 
@@ -51,24 +52,67 @@ def find_trained_variables(network: TrainedNetwork, certificate: Certificate) ->
     return tuple(search.truth(unit) for unit, holds in zip(units, right, strict=True) if holds)
 
 
+def find_trained_implicit(network: TrainedNetwork) -> tuple[TrainedVariableTruth, ...]:
+    """Every expression at the streams where it is yet to be computed, position by position, from units that write there.
+
+    All that the units hold must lead to it alone. The span is sought as that of a unit is, by the values of the
+    expression: it need not tell apart what the expression does not. Left out are expressions of which no unit leads to
+    them alone, or of which one unit is read before the last has written.
+
+    Args:
+        network: A trained network.
+    """
+    search = _Search(network)
+    found = [search.implicit(label, search.operands(label)) for label in search.program.sops]
+    return tuple(truth for truth in found if truth is not None)
+
+
 class _Search:
     """The runs of a network, and its program's values on them."""
 
     def __init__(self, network: TrainedNetwork) -> None:
         self.network, self.certifier = network, Certifier(network)
-        program = network.numbered_program()
-        self.columns = dict(program.run(list(self.certifier.runs.inputs)))
-        self.numbers = program.numbers
+        self.program = network.numbered_program()
+        self.columns = dict(self.program.run(list(self.certifier.runs.inputs)))
+        self.numbers = self.program.numbers
 
     def truth(self, unit: Unit) -> TrainedVariableTruth:
-        readers = tuple(
-            edge.destination for edge in self.network.correspondence.edges if edge.source in unit.components
-        )
         variable = TrainedVariable(
-            unit.expressions, self._name(unit), unit.components, readers, self._values(unit.expressions)
+            unit.expressions, self._name(unit), unit.components, self._readers(unit), self._values(unit.expressions)
         )
-        stages = tuple(self._stage(unit, sites) for sites in self._sites(unit, readers))
+        stages = tuple(self._stage(unit, sites) for sites in self._sites(unit))
         return TrainedVariableTruth(variable, stages, exact=self.network.training.kind == "wired")
+
+    def operands(self, label: str) -> list[Unit]:
+        """The units that an expression is computed from by its position alone; none if they lead to something else."""
+        units = self.network.correspondence.units
+        # Of an expression that lives on several units in turn the last is what later ones read.
+        holder = {expression: unit for unit in units for expression in unit.expressions}
+        found = held_operands(self.program, label, holder.keys() - {label})
+        if not found:
+            return []
+        chosen = [unit for unit in units if any(holder[operand] is unit for operand in found)]
+        held = [expression for unit in chosen for expression in unit.expressions]
+        return chosen if leads_only_to(self.program, held, label, {}) else []
+
+    def implicit(self, label: str, units: Sequence[Unit]) -> TrainedVariableTruth | None:
+        """An expression at the streams that hold all of some units, of which nothing has read any; ``None`` if none do."""
+        if not units:
+            return None
+        windows = [self._window(unit) for unit in units]
+        since, until = max(first for first, _ in windows), min(last for _, last in windows)
+        if since > until:
+            return None
+        components = tuple(component for unit in units for component in unit.components)
+        together = Unit((label,), components, (), "split" if len(components) > 1 else "single")
+        variable = TrainedVariable(
+            (label,), self._spelt(label), components, self._readers(together), self._values((label,))
+        )
+        stages = [self._stage(together, sites) for sites in self._streams(since, until)]
+        return TrainedVariableTruth(variable, tuple(replace(one, state="implicit") for one in stages), exact=False)
+
+    def _spelt(self, label: str) -> str:
+        return readable_names(self.network.program).get(label, label)
 
     def _name(self, unit: Unit) -> str:
         names, units = readable_names(self.network.program), self.network.correspondence.units
@@ -83,18 +127,26 @@ class _Search:
         decoded = [self.numbers[label].decode(codes[:, i]) for i, label in enumerate(labels)]
         return tuple(decoded[0]) if len(labels) == 1 else tuple(zip(*decoded, strict=True))
 
-    def _sites(self, unit: Unit, readers: tuple[str, ...]) -> Iterator[tuple[Site, ...]]:
+    def _readers(self, unit: Unit) -> tuple[str, ...]:
+        edges = self.network.correspondence.edges
+        return tuple(edge.destination for edge in edges if edge.source in unit.components)
+
+    def _sites(self, unit: Unit) -> Iterator[tuple[Site, ...]]:
         """The output of a unit's one component, then the residual streams up to its first reader, by sublayer."""
-        n_layers, graph = self.network.architecture.n_layers, self.network.graph
-        writers = [Site.parse(component) for component in unit.components]
-        if len(writers) == 1:
-            yield (writers[0],)
+        if len(unit.components) == 1:
+            yield (Site.parse(unit.components[0]),)
+        yield from self._streams(*self._window(unit))
+
+    def _window(self, unit: Unit) -> tuple[int, int]:
+        """The first and the last sublayer that read a stream with the whole of a unit, before or at its first reader."""
         # The residual stream holds the whole variable only once the last of its components has written, and up to the
         # first reader: from there on a reader may have copied it elsewhere.
-        since = max(writer.sublayer for writer in writers)
-        first = min(sublayer_of(graph.locate(name)) for name in readers)
-        sites = residual_sites(n_layers, since=since)
-        for sublayer in range(since, first + 1):
+        since = max(Site.parse(component).sublayer for component in unit.components)
+        return since, min(sublayer_of(self.network.graph.locate(name)) for name in self._readers(unit))
+
+    def _streams(self, since: int, until: int) -> Iterator[tuple[Site, ...]]:
+        sites = residual_sites(self.network.architecture.n_layers, since=since)
+        for sublayer in range(since, until + 1):
             yield tuple(site for site in sites if site.sublayer == sublayer)
 
     def _stage(self, unit: Unit, sites: tuple[Site, ...]) -> TrainedStage:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from groundtruth.compiled.network import Certainty
-from groundtruth.errors import DomainError
+from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.trained.certificate import Certificate
 from groundtruth.trained.certify_network import certify
-from groundtruth.trained.find_trained_variables import find_trained_variables
+from groundtruth.trained.find_trained_variables import find_trained_implicit, find_trained_variables
 from groundtruth.trained.trained_network import TrainedNetwork
 from groundtruth.trained.trained_variable import TrainedVariableTruth, named_variable
 from groundtruth.truth.circuits.circuit import ABLATIONS, Circuit, require_ablation, require_lengths
+from groundtruth.truth.variables.implicit_variable import with_implicit_sites
+from groundtruth.truth.variables.residual_sites import Site
 
 if TYPE_CHECKING:
     from groundtruth.trained.trained_transformer import TrainedTransformer
@@ -130,6 +132,47 @@ class TrainedModel(TrainedNetwork):
             if item.claim.wrong
         ]
         return named_variable(self.variables(), name, model=self.name, refused=refused)
+
+    def implicit_variables(self) -> tuple[TrainedVariableTruth, ...]:
+        """Every expression at the streams where it is yet to be computed from what units write.
+
+        Nothing of it is stored: it is run when first asked for, see ``find_trained_implicit``. An expression that lives
+        on no component of its own, since one MLP computes several in turn, is a variable only so.
+        """
+        return self._implicit
+
+    def variable_at(self, name: str, site: Site) -> TrainedVariableTruth:
+        """The variable of a name as it is at a site: written and not yet read, or implicit.
+
+        Args:
+            name: See ``variable``; of an implicit one the name or label of its expression.
+            site: A site of the network.
+
+        Raises:
+            DomainError: If there is no such variable.
+            GroundTruthError: If it is neither at the site; the message says where it is.
+        """
+        implicit = [truth for truth in self._implicit if name in (truth.variable.name, *truth.variable.labels)]
+        for truth in implicit:
+            if site in truth.sites:
+                return truth
+        places = [place for truth in implicit for place in truth.sites]
+        try:
+            written = self.variable(name)
+        except DomainError:
+            if not implicit:
+                raise
+            only = GroundTruthError(f"'{name}' is not at '{site}': it lives on no component by itself.")
+            raise with_implicit_sites(only, places) from None
+        try:
+            written.at(site)
+        except GroundTruthError as error:
+            raise with_implicit_sites(error, places) from None
+        return written
+
+    @cached_property
+    def _implicit(self) -> tuple[TrainedVariableTruth, ...]:
+        return find_trained_implicit(self)
 
     @cached_property
     def _variables(self) -> tuple[TrainedVariableTruth, ...]:

@@ -57,6 +57,7 @@ class TrainedStage:
         rest: The interchange of all else that the components write.
         distinguishing: On how many pairs the program's output changes: what a no-op gets wrong.
         pairs: All pairs of inputs; interchanges are run on those on which the program then has a value.
+        state: ``live``, or ``implicit`` where the variable is yet to be computed from what the components write.
     """
 
     sites: tuple[Site, ...]
@@ -66,7 +67,7 @@ class TrainedStage:
     distinguishing: int
     pairs: int
 
-    state: Literal["live"] = "live"
+    state: Literal["live", "implicit"] = "live"
 
     @property
     def certified(self) -> bool:

@@ -3,8 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
-from groundtruth.results.model_tiers import base_and_tier
-from groundtruth.results.result import Result, Scores
+from groundtruth.results.result import Result, Scores, tier_of
 from groundtruth.validity.tier_scores import TierScores
 
 
@@ -25,7 +24,7 @@ def tier_scores(result: Result, scores: Sequence[str] | None = None, *, ablation
     for cell, outcome in result.outcomes:
         if not isinstance(outcome, Scores) or cell.ablation != chosen or cell.task or result.is_control(cell.method):
             continue
-        places = found.setdefault(base_and_tier(cell.model)[1], {}).setdefault(cell.method, {})
+        places = found.setdefault(tier_of(outcome), {}).setdefault(cell.method, {})
         places.setdefault(cell.place, []).append(tables.scoring.values(outcome))
     return [
         TierScores(tier, score, "lower" if score in tables.lower_is_better else "higher", len(shared), values, shared)

@@ -86,16 +86,16 @@ def featurization_task(
     Raises:
         DomainError: For an unknown variable or kind of pairs, for pairs or positions that a trained model is not
             certified on, or where no interchange changes the output.
-        GroundTruthError: For a site where the variable is not written, unless ``readers`` is ``all``.
+        GroundTruthError: For a site where the variable is neither written nor implicit, unless ``readers`` is ``all``.
 
     Example:
         >>> task = featurization_task(groundtruth.load("reverse"), "opposite", "resid_pre3")
         >>> featurizer = mib.featurization.get("das")(task, rank=4)
     """
-    truth = model.variable(variable) if isinstance(variable, str) else variable
-    place = task_site(site)
     _require(readers, ("remaining", "all"), "readers")
     _require(labels, ("true", "arbitrary"), "labels")
+    place = task_site(site)
+    truth = known_variable(model, variable, place, anywhere=readers == "all")
     if isinstance(model, TrainedModel):
         pairs = _whole_inputs(model, pairs, place)
     seen = _readers_at(truth, place) if readers == "remaining" else None
@@ -106,6 +106,26 @@ def featurization_task(
             f"({pairs or 'any'} pairs): there is nothing to find. {_instead(truth, readers)}"
         )
     return task
+
+
+def known_variable(
+    model: KnownModel, variable: str | KnownVariable, site: TaskSite, *, anywhere: bool = False
+) -> KnownVariable:
+    """A variable as it is at a site: written there, or implicit.
+
+    Args:
+        model: A compiled or trained model.
+        variable: Its name or label, or itself.
+        site: Where it is sought.
+        anywhere: True if it need not be there at all.
+
+    Raises:
+        DomainError: For an unknown variable.
+        GroundTruthError: If it is not at the site.
+    """
+    if not isinstance(variable, str):
+        return variable
+    return model.variable(variable) if anywhere else model.variable_at(variable, Site.of(site))
 
 
 def every_pair_task(
@@ -141,7 +161,7 @@ def _whole_inputs(model: TrainedModel, pairs: str | None, site: TaskSite) -> str
 
 
 def _readers_at(truth: KnownVariable, site: TaskSite) -> Collection[str] | None:
-    """Who sees what is put at a site, in the causal model; all, where a trained model's variable is: none has read."""
+    """Who sees what is put at a site, in the causal model; ``None`` for all, where none has read it yet."""
     place = Site.of(site)
     if isinstance(truth, VariableTruth):
         return program_readers(truth.variable, truth.at(place))
@@ -179,8 +199,8 @@ def other_program_task(
     Returns:
         ``None`` if no interchange between inputs that both models take changes the output.
     """
-    truth = model.variable(variable) if isinstance(variable, str) else variable
     place = task_site(site)
+    truth = known_variable(model, variable, place)
     question = _Question(model, truth, _readers_at(truth, place), pairs, "true", sizes, seed, device, dtype)
     return question.asked(replace(variant_site, positions=place.positions), of=variant)
 

@@ -2,11 +2,21 @@
 
 from collections.abc import Iterator
 
-from groundtruth.evaluation.variables.featurization_tasks import ground_of
+import torch
+
+from groundtruth.errors import DomainError
+from groundtruth.evaluation.variables.featurization_tasks import featurization_task, ground_of
 from groundtruth.evaluation.variables.landscape import Landscape
 from groundtruth.evaluation.variables.task_sites import task_site
 from groundtruth.model import CompiledModel, KnownModel
+from groundtruth.results.cell_settings import Sizes
 from groundtruth.trained.trained_model import TrainedModel
+from mib.featurization.featurizer import Featurizer
+from mib.metrics.interchange_scores import interchange_scores
+
+
+FEW = Sizes(150, 50, 150)
+"""Pairs of the task on which a place is tried."""
 
 
 def informative(model: KnownModel) -> list[tuple[str, str]]:
@@ -14,8 +24,9 @@ def informative(model: KnownModel) -> list[tuple[str, str]]:
 
     Of sites between which nothing changes the last behind a block is taken. What is computed comes before tokens and
     indices, what varies between inputs at one position before what does not, what lies beside more directions of other
-    variables before what lies beside fewer. Of trained models those are taken at which a span passes; what is read
-    again before what is put out, what has more values before what has fewer.
+    variables before what lies beside fewer. Of trained models those are taken at which a span passes, the variable
+    being written or implicit there; where swapping the whole site does the least of the work comes first, for there
+    methods can differ.
 
     Args:
         model: A compiled or trained model.
@@ -29,14 +40,30 @@ def informative(model: KnownModel) -> list[tuple[str, str]]:
     return [place for _, place in found]
 
 
-def _trained_candidates(model: TrainedModel) -> Iterator[tuple[tuple[bool, int, int], tuple[str, str]]]:
-    for truth in model.variables():
-        variable = truth.variable
-        streams = [stage for stage in truth.stages if stage.certified and stage.rank and stage.sites[0].residual]
+def full_vector_share(model: KnownModel, variable: str, site: str) -> float:
+    """How much swapping the whole site does: the share of pairs to learn from that a no-op gets wrong and it does not.
+
+    Methods are told apart where it is low; 1 where nothing is sought, since no interchange changes an output.
+
+    Args:
+        model: A compiled or trained model.
+        variable: Name of a variable.
+        site: Where it is sought.
+    """
+    try:
+        task = featurization_task(model, variable, site, sizes=FEW)
+    except DomainError:
+        return 1.0
+    whole = Featurizer.subspace(torch.eye(task.width))
+    return interchange_scores(task, whole, examples=task.split.train).distinguishing.value
+
+
+def _trained_candidates(model: TrainedModel) -> Iterator[tuple[tuple[float, str, str], tuple[str, str]]]:
+    for truth in (*model.variables(), *model.implicit_variables()):
+        streams = [stage for stage in truth.stages if stage.certified and stage.sites[0].residual]
         if streams and streams[-1].distinguishing:
-            site = streams[-1].sites[0]
-            order = variable.readers == ("logits",), -len(variable.values), site.sublayer
-            yield order, (variable.name, str(task_site(str(site))))
+            name, site = truth.variable.name, str(task_site(str(streams[-1].sites[0])))
+            yield (full_vector_share(model, name, site), site, name), (name, site)
 
 
 def _candidates(model: CompiledModel) -> Iterator[tuple[tuple[bool, bool, int, int, str], tuple[str, str]]]:

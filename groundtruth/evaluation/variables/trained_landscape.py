@@ -14,6 +14,10 @@ from groundtruth.truth.variables.residual_sites import Site
 from mib.featurization.featurizer import orthonormal
 
 
+IMPLICIT = "the variable is yet to be computed there, and has no directions of its own"
+"""Why recall and precision of an implicit variable are not defined."""
+
+
 def trained_landscape(model: TrainedModel, truth: TrainedVariableTruth, site: Site) -> Landscape:
     """The directions at a site.
 
@@ -39,6 +43,8 @@ def trained_landscape(model: TrainedModel, truth: TrainedVariableTruth, site: Si
 def why_inexact(truth: TrainedVariableTruth, site: Site) -> str:
     """Why recall and precision of a variable are not defined at a site; empty where they are."""
     stage = truth.at(site)
+    if stage.state == "implicit":
+        return IMPLICIT
     if truth.exact:
         return "" if stage.certified else "other variables lie in the directions that its reader reads"
     return "everything reads everything in a network that is not wired, and a span that passes is one of many"

@@ -17,6 +17,7 @@ from groundtruth.evaluation.variables.featurization_tasks import (
     every_pair_task,
     featurization_task,
     ground_of,
+    known_variable,
     other_program_task,
     program_ground_of,
 )
@@ -24,14 +25,16 @@ from groundtruth.evaluation.variables.landscape import Landscape
 from groundtruth.evaluation.variables.overlap import overlap_of
 from groundtruth.evaluation.variables.state_movement import movement_of
 from groundtruth.evaluation.variables.task_sites import task_site
-from groundtruth.evaluation.variables.trained_landscape import trained_landscape, why_inexact
+from groundtruth.evaluation.variables.trained_landscape import IMPLICIT, trained_landscape, why_inexact
 from groundtruth.evaluation.variables.variable_oracle import oracle
 from groundtruth.model import CompiledModel, KnownModel, KnownVariable, load
 from groundtruth.results.cell import ORACLE
 from groundtruth.results.cell_settings import SIZES, Sizes
 from groundtruth.results.variable_scores import CONTROL_KINDS, Control, ControlKind, ExactVariableScores, VariableScores
 from groundtruth.trained.trained_model import TrainedModel
+from groundtruth.trained.trained_variable import TrainedVariableTruth
 from groundtruth.truth.circuits.patched_runs import distinct
+from groundtruth.truth.variables.implicit_variable import ImplicitTruth
 from groundtruth.truth.variables.residual_sites import Site
 from groundtruth.truth.variables.variable_truth import VariableTruth
 from mib.errors import MethodError
@@ -66,7 +69,7 @@ def score_featurizer(
 
     Raises:
         DomainError: If no interchange of the variable changes the output.
-        GroundTruthError: If the variable is not written at the site.
+        GroundTruthError: If the variable is neither written nor implicit at the site.
         MethodError: If the method cannot run on the task or breaks its contract.
 
     Example:
@@ -109,8 +112,8 @@ class VariableEvaluator:
         **task: Any,
     ) -> "VariableEvaluator":
         """The evaluator of a variable at a site; the arguments are those of ``featurization_task``. Errors as there."""
-        truth = model.variable(variable) if isinstance(variable, str) else variable
         place, sought = task_site(site), dict[str, Any](sizes=sizes, **task)
+        truth = known_variable(model, variable, place, anywhere=task.get("readers") == "all")
         asked = featurization_task(model, truth, place, **sought)
         return cls(model, truth, place, asked, sought, controls)
 
@@ -160,6 +163,8 @@ class VariableEvaluator:
     @property
     def inexact(self) -> str:
         """Why the exact directions at the site are not known; empty where they are."""
+        if isinstance(self.truth, ImplicitTruth):
+            return IMPLICIT
         return "" if isinstance(self.truth, VariableTruth) else why_inexact(self.truth, self._place)
 
     @cached_property
@@ -171,7 +176,7 @@ class VariableEvaluator:
         """
         if isinstance(self.model, CompiledModel) and isinstance(self.truth, VariableTruth):
             return Landscape.of(ground_of(self.model), self.truth, self._place)
-        if isinstance(self.model, TrainedModel) and not isinstance(self.truth, VariableTruth):
+        if isinstance(self.model, TrainedModel) and isinstance(self.truth, TrainedVariableTruth):
             return trained_landscape(self.model, self.truth, self._place)
         raise TypeError(f"{self.truth.variable} is no variable of {self.model.name}")
 
@@ -212,7 +217,7 @@ class VariableEvaluator:
 
     def _variant(self) -> FeaturizationTask | str:
         if not isinstance(self.model, CompiledModel) or not isinstance(self.truth, VariableTruth):
-            return "only for compiled models"
+            return "only for what a compiled model has written"
         variant = find_other_program(self.model)
         if variant is None:
             return "no other program with the same behaviour in the library"
