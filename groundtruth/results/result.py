@@ -154,9 +154,7 @@ class Result:
         scoring = self.tables.scoring
         if not scoring.by_tier or len(self.tiers) < 2:
             return {}
-        found = {
-            tier: scoring.average([one for one in scores if tier_of(one) == tier]) for tier in self.tiers
-        }
+        found = {tier: scoring.average([one for one in scores if tier_of(one) == tier]) for tier in self.tiers}
         name = scoring.by_tier
         return {f"{name}_{tier}": columns[name] for tier, columns in found.items() if name in columns}
 

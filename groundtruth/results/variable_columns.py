@@ -6,7 +6,8 @@ from groundtruth.column import Column, Place
 from groundtruth.results.model_tiers import VARIABLE_TIERS
 
 _TIERS = tuple(
-    Column(name=f"accuracy_{tier}", heading=f"IIA {tier}", priority=1 + index)
+    # Narrow tables keep the last tiers first: they predict ranks on learned models, the first do not.
+    Column(name=f"accuracy_{tier}", heading=f"IIA {tier}", priority=len(VARIABLE_TIERS) - index)
     for index, tier in enumerate(VARIABLE_TIERS)
 )
 """Interchange accuracy on the models of one tier; without values in a table whose models stand on one."""

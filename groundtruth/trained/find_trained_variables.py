@@ -53,7 +53,7 @@ def find_trained_variables(network: TrainedNetwork, certificate: Certificate) ->
 
 
 def find_trained_implicit(network: TrainedNetwork) -> tuple[TrainedVariableTruth, ...]:
-    """Every expression at the streams where it is yet to be computed, position by position, from units that write there.
+    """Every expression at the streams where it is yet to be computed, position by position, from what units write.
 
     All that the units hold must lead to it alone. The span is sought as that of a unit is, by the values of the
     expression: it need not tell apart what the expression does not. Left out are expressions of which no unit leads to
@@ -96,7 +96,7 @@ class _Search:
         return chosen if leads_only_to(self.program, held, label, {}) else []
 
     def implicit(self, label: str, units: Sequence[Unit]) -> TrainedVariableTruth | None:
-        """An expression at the streams that hold all of some units, of which nothing has read any; ``None`` if none do."""
+        """An expression at the streams that hold all of some units, none read yet; ``None`` if there is none."""
         if not units:
             return None
         windows = [self._window(unit) for unit in units]
@@ -138,7 +138,7 @@ class _Search:
         yield from self._streams(*self._window(unit))
 
     def _window(self, unit: Unit) -> tuple[int, int]:
-        """The first and the last sublayer that read a stream with the whole of a unit, before or at its first reader."""
+        """The first and the last sublayer that read a stream with the whole of a unit, up to its first reader."""
         # The residual stream holds the whole variable only once the last of its components has written, and up to the
         # first reader: from there on a reader may have copied it elsewhere.
         since = max(Site.parse(component).sublayer for component in unit.components)

@@ -14,7 +14,6 @@ from groundtruth.trained.trained_model import TrainedModel
 from mib.featurization.featurizer import Featurizer
 from mib.metrics.interchange_scores import interchange_scores
 
-
 FEW = Sizes(150, 50, 150)
 """Pairs of the task on which a place is tried."""
 

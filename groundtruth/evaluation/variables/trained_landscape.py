@@ -13,7 +13,6 @@ from groundtruth.trained.trained_variable import TrainedVariableTruth
 from groundtruth.truth.variables.residual_sites import Site
 from mib.featurization.featurizer import orthonormal
 
-
 IMPLICIT = "the variable is yet to be computed there, and has no directions of its own"
 """Why recall and precision of an implicit variable are not defined."""
 
