@@ -14,6 +14,7 @@ from groundtruth.cli.main import main
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.variables import Sizes, VariableEvaluator, featurization_task
 from groundtruth.evaluation.variables.featurization_tasks import program_ground_of
+from groundtruth.evaluation.variables.informative_variables import full_vector_share
 from groundtruth.evaluation.variables.interchange_pairs import every_pair
 from groundtruth.evaluation.variables.predictor import Predictor
 from groundtruth.evaluation.variables.variable_diagnosis import diagnose_variable
@@ -104,11 +105,16 @@ def test_where_no_span_passes_the_oracle_is_left_out_and_methods_are_judged_by_i
     assert row.truth.reason == "other variables lie in the directions that its reader reads"
 
 
-def test_places_that_are_sought_have_a_span():
+def test_places_that_are_sought_have_a_span_and_where_the_full_vector_does_least_comes_first():
     assert places_of("second_step@wired-0") == [
-        ("second_step@wired-0", "step", "residual.0.post"),
         ("second_step@wired-0", "previous", "residual.0.mid"),
+        ("second_step@wired-0", "step", "residual.0.post"),
     ]
+    model = load("second_step@wired-0")
+    assert full_vector_share(model, "previous", "residual.0.mid") == 0.0
+    assert full_vector_share(model, "step", "residual.0.post") == 1.0
+    # has_a is nowhere written: it is sought where it is implicit.
+    assert places_of("waiting_pair@free-0")[0] == ("waiting_pair@free-0", "has_a", "residual.0.mid")
     request = Request(models=["hist@*-0"])
     sought = {subject.model for subject in variable_subjects(VARIABLE_PROFILES["smoke"], request)}
     assert sought == {"hist@wired-0", "hist@free-0"}  # and not the sparse one, whose units nobody planned
