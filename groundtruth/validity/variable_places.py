@@ -37,12 +37,19 @@ def implicit_places() -> Iterator[str]:
     """The place with the most headroom of every shipped compiled model that has an implicit variable with headroom."""
     for name in sorted(item["name"] for item in summaries()):
         model = load_compiled(name)
-        found = sorted((full_vector_share(model, *place), place) for place in _implicit(model))
+        found = sorted((full_vector_share(model, *place), place) for place in implicit_with_isolations(model))
         if found and found[0][0] <= MOST_FULL:
             yield f"{name}:{'@'.join(found[0][1])}"
 
 
-def _implicit(model: CompiledModel) -> Iterator[tuple[str, str]]:
+def implicit_with_isolations(model: CompiledModel) -> Iterator[tuple[str, str]]:
+    """The implicit variables of a model that say less than their operands, each at its last site before it is written.
+
+    Left out are those with too few isolation pairs to learn from.
+
+    Args:
+        model: A compiled model.
+    """
     for truth in model.implicit_variables():
         stage = truth.stages[-1]
         if stage.certified and stage.interchange.distinguishing and len(truth.variable.values) < stage.n_states:

@@ -8,6 +8,7 @@ import torch
 import groundtruth
 from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.model import CompiledModel, load_compiled
+from groundtruth.results.result import tier_of
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.variables import Site, find_implicit
 from groundtruth.truth.variables.position_wise import held_operands, leads_only_to
@@ -122,12 +123,15 @@ def test_errors_say_where_a_variable_is_implicit(rotate, trained):
 
 
 @pytest.mark.parametrize(
-    ("name", "variable", "site"),
-    [("rotate_by_first", "origin", "residual.2.mid"), ("waiting_pair@free-0", "has_a", "residual.0.mid")],
+    ("name", "variable", "site", "tier"),
+    [
+        ("rotate_by_first", "origin", "residual.2.mid", "implicit"),
+        ("waiting_pair@free-0", "has_a", "residual.0.mid", "trained"),
+    ],
 )
-def test_the_oracle_is_right_where_a_variable_is_implicit_and_nothing_is_said_of_directions(name, variable, site):
+def test_the_oracle_is_right_where_a_variable_is_implicit_and_nothing_is_said_of_directions(name, variable, site, tier):
     row = groundtruth.score_featurizer("oracle", groundtruth.load(name), variable, site, controls=False)
-    assert (row.accuracy, row.isolation, row.implicit) == (1.0, 1.0, True)
+    assert (row.accuracy, row.isolation, row.implicit, tier_of(row)) == (1.0, 1.0, True, tier)
     assert row.overlap is None and row.truth.reason.startswith("the variable is yet to be computed there")
     whole = groundtruth.score_featurizer("full-vector", groundtruth.load(name), variable, site, controls=False)
     assert whole.accuracy < 0.5

@@ -1,0 +1,38 @@
+"""Which variables the tiers of the variable track are measured on: those that the rule gives, told from the files."""
+
+import pytest
+
+from groundtruth.evaluation.variables.informative_variables import full_vector_share, informative
+from groundtruth.model import load, load_compiled
+from groundtruth.validity.headroom import MOST_FULL
+from groundtruth.validity.tier_scores import read_tier_scores
+from groundtruth.validity.variable_places import implicit_with_isolations
+
+MEASURED = {one.tier: one.models for one in read_tier_scores("variables") if one.score == "accuracy"}
+
+
+@pytest.mark.parametrize("name", ["second_step@wired-0", "waiting_pair_so_far@wired-0"])
+def test_a_trained_model_is_measured_where_the_full_vector_does_least(name):
+    model = load(name)
+    (measured,) = [place for place in MEASURED["trained"] if place.startswith(f"{name}:")]
+    shares = {place: full_vector_share(model, *place) for place in informative(model)}
+    variable, site = measured.partition(":")[2].split("@")
+    assert shares[variable, site] == min(shares.values()) <= MOST_FULL < max(shares.values())
+
+
+def test_a_trained_model_without_headroom_is_not_measured():
+    model = load("has_larger@wired-0")
+    assert all(full_vector_share(model, *place) > MOST_FULL for place in informative(model))
+    assert not any(place.startswith("has_larger@wired-0") for place in MEASURED["trained"])
+
+
+def test_a_compiled_model_is_measured_where_it_has_an_implicit_variable_that_says_less_than_its_operands():
+    """``opposite`` of ``reverse`` is implicit in ``remaining``, of which it is another name: nothing to tell apart."""
+    rotate = load_compiled("rotate_by_first")
+    found = {place: full_vector_share(rotate, *place) for place in implicit_with_isolations(rotate)}
+    assert "rotate_by_first:origin@residual.2.mid" in MEASURED["implicit"]
+    assert found["origin", "residual.2.mid"] == min(found.values()) <= MOST_FULL
+    reverse = load_compiled("reverse")
+    assert [str(truth.variable) for truth in reverse.implicit_variables()] == ["opposite"]
+    assert list(implicit_with_isolations(reverse)) == []
+    assert not any(place.startswith("reverse:") for place in MEASURED["implicit"])
