@@ -17,6 +17,7 @@ def show(
     input: str | None = None,
     edges: bool = False,
     variables: bool = False,
+    implicit: bool = False,
     source: bool = False,
     budget: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     budget_seconds: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
@@ -34,6 +35,8 @@ def show(
         input: The tokens of the run, such as "1 2 3".
         edges: List every edge with its status and proof, instead of the tree.
         variables: List the variables too: where each is written, how long it is live, and who reads it.
+        implicit: List where variables are yet to be computed, too, from what lies there. The interchanges that show it
+            are run now, which takes seconds, and on the deepest models a minute.
         source: Print the Python text of the program too.
         budget: Prove the circuit anew: a domain of at most so many inputs is run whole, of a larger one so many inputs.
         budget_seconds: Prove the circuit anew in about so many seconds. Edges that are open then are listed as
@@ -51,6 +54,7 @@ def show(
         circuit = model.circuit(ablation=ablation, lengths=lengths, budget=budget, budget_seconds=budget_seconds)
     tokens = None if input is None else read_tokens(input, model.domain.vocab)
     if json:
-        print_json(model_data(model, circuit, tokens, variables=variables))
+        print_json(model_data(model, circuit, tokens, variables=variables, implicit=implicit))
     else:
-        echo(model_view(model, circuit, tokens, every_edge=edges, source=source, variables=variables))
+        listed = {"variables": variables, "implicit": implicit}
+        echo(model_view(model, circuit, tokens, every_edge=edges, source=source, **listed))

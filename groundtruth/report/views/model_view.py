@@ -18,6 +18,7 @@ from groundtruth.rasp.expressions import walk
 from groundtruth.report import notation
 from groundtruth.report.terminal import fact_table
 from groundtruth.report.views.circuit_tree import CircuitTree
+from groundtruth.report.views.implicit_variables_table import implicit_variable_data, implicit_variables_table
 from groundtruth.report.views.measured_view import measured_view
 from groundtruth.report.views.trained_variables_table import trained_variable_data, trained_variables_table
 from groundtruth.report.views.trained_view import claims_view, components_table, trained_data, trained_facts
@@ -46,6 +47,7 @@ def model_view(
     every_edge: bool = False,
     source: bool = False,
     variables: bool = False,
+    implicit: bool = False,
 ) -> RenderableType:
     """All that is known about a model, for a reader.
 
@@ -56,6 +58,7 @@ def model_view(
         every_edge: List every edge with status and proof, instead of the tree.
         source: Print the Python text of the program too.
         variables: List its variables too, with where each is written, held and read.
+        implicit: List its variables where they are yet to be computed, too.
 
     Raises:
         DomainError: If the tokens are no input of the model.
@@ -79,6 +82,8 @@ def model_view(
     if variables:
         known = trained_variables_table(model.variables()) if trained else variables_table(model.variables())
         parts.append(_Titled("variables", known))
+    if implicit:
+        parts.append(_Titled("implicit", implicit_variables_table(model.implicit_variables())))
     parts.append(_Titled("run", _run(model, example(model) if tokens is None else tokens)))
     return Group(*parts)
 
@@ -305,7 +310,12 @@ def _edge_table(circuit: Circuit) -> RenderableType:
 
 
 def model_data(
-    model: KnownModel, circuit: Circuit, tokens: Sequence[Any] | None, *, variables: bool = False
+    model: KnownModel,
+    circuit: Circuit,
+    tokens: Sequence[Any] | None,
+    *,
+    variables: bool = False,
+    implicit: bool = False,
 ) -> dict[str, Any]:
     """The same as JSON has it, with every edge."""
     graph, shown = model.graph, example(model) if tokens is None else tokens
@@ -336,6 +346,7 @@ def model_data(
             "edges": {str(truth.edge): _truth_data(truth) for truth in circuit.truths},
         },
         "variables": _variables_data(model) if variables else None,
+        "implicit": [implicit_variable_data(one) for one in model.implicit_variables()] if implicit else None,
         "run": {"tokens": list(shown), "output": model.run(shown), "values": model.trace(shown)},
     }
 

@@ -267,6 +267,23 @@ def test_show_can_list_the_variables(run) -> None:
     assert run("show", "reverse", "--json").json["variables"] is None
 
 
+@pytest.mark.parametrize(
+    ("name", "variable", "place", "operands", "tried"),
+    [
+        ("rotate_by_first", "origin", "resid_mid2", ["ahead", "length"], 41_025),
+        ("waiting_pair@free-0", "has_a", "resid_mid0", ["a0.h2"], 729),
+    ],
+)
+def test_show_can_list_where_variables_are_implicit(run, name, variable, place, operands, tried) -> None:
+    done = run("show", name, "--implicit")
+    assert max(map(len, done.out.splitlines())) <= 100
+    assert f"right on all {tried:,}" in done.out and variable in done.out
+    data = {item["name"]: item for item in run("show", name, "--implicit", "--json").json["implicit"]}
+    stage = data[variable]["stages"][-1]
+    assert (place in stage["sites"], stage["from"], stage["tried"], stage["wrong"]) == (True, operands, tried, 0)
+    assert run("show", name, "--json").json["implicit"] is None
+
+
 def test_compile_writes_a_model_that_show_and_verify_take(files: Path, run) -> None:
     done = run("compile", "p.py:is_a", "--out", "stored")
     assert done.code == 0
