@@ -195,7 +195,7 @@ class CompiledModel(CompiledNetwork):
         """
         truth = self.variable(name)
         if truth.variable.key not in self._implicit:
-            self._implicit[truth.variable.key] = find_implicit(Ground(self), self.variables(), truth)
+            self._find_implicit([truth])
         return self._implicit[truth.variable.key]
 
     def implicit_variables(self) -> tuple[ImplicitTruth, ...]:
@@ -203,9 +203,16 @@ class CompiledModel(CompiledNetwork):
 
         Where interchanges have to be run on deep models this takes some ten seconds a variable.
         """
-        labels = [truth.variable.label for truth in self.variables() if truth.variable.encoding != "reciprocal"]
-        found = [self.implicit(label) for label in labels]
+        self._find_implicit([truth for truth in self.variables() if truth.variable.key not in self._implicit])
+        found = [self._implicit[truth.variable.key] for truth in self.variables()]
         return tuple(truth for truth in found if truth.stages)
+
+    def _find_implicit(self, truths: Sequence[VariableTruth]) -> None:
+        """Find where some variables are implicit, and keep it."""
+        # One ground for all of them: it runs the domain. It is not kept, since it holds every state of the model.
+        ground = Ground(self)
+        for truth in truths:
+            self._implicit[truth.variable.key] = find_implicit(ground, self.variables(), truth)
 
     def variable_at(self, name: str, site: Site) -> VariableTruth | ImplicitTruth:
         """The variable of a name as it is at a site: written, or implicit.

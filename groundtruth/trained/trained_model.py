@@ -152,23 +152,21 @@ class TrainedModel(TrainedNetwork):
             DomainError: If there is no such variable.
             GroundTruthError: If it is neither at the site; the message says where it is.
         """
-        implicit = [truth for truth in self._implicit if name in (truth.variable.name, *truth.variable.labels)]
-        for truth in implicit:
-            if site in truth.sites:
-                return truth
-        places = [place for truth in implicit for place in truth.sites]
         try:
-            written = self.variable(name)
-        except DomainError:
-            if not implicit:
-                raise
-            only = GroundTruthError(f"'{name}' is not at '{site}': it lives on no component by itself.")
-            raise with_implicit_sites(only, places) from None
-        try:
-            written.at(site)
+            truth = self.variable(name)
+            truth.at(site)
         except GroundTruthError as error:
-            raise with_implicit_sites(error, places) from None
-        return written
+            # Only now: the search runs every pair of inputs for each expression.
+            implicit = [one for one in self._implicit if name in (one.variable.name, *one.variable.labels)]
+            for one in implicit:
+                if site in one.sites:
+                    return one
+            if implicit and isinstance(error, DomainError):
+                error = GroundTruthError(f"'{name}' is not at '{site}': it lives on no component by itself.")
+            elif not implicit:
+                raise
+            raise with_implicit_sites(error, [place for one in implicit for place in one.sites]) from None
+        return truth
 
     @cached_property
     def _implicit(self) -> tuple[TrainedVariableTruth, ...]:

@@ -116,7 +116,7 @@ def known_variable(
     Args:
         model: A compiled or trained model.
         variable: Its name or label, or itself.
-        site: Where it is sought.
+        site: Site at which it is sought.
         anywhere: True if it need not be there at all.
 
     Raises:

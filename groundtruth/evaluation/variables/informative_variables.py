@@ -47,7 +47,7 @@ def full_vector_share(model: KnownModel, variable: str, site: str) -> float:
     Args:
         model: A compiled or trained model.
         variable: Name of a variable.
-        site: Where it is sought.
+        site: Site at which it is sought.
     """
     try:
         task = featurization_task(model, variable, site, sizes=FEW)

@@ -21,7 +21,7 @@ def oracle(model: KnownModel, variable: str | KnownVariable, site: Site | TaskSi
     Args:
         model: A compiled or trained model.
         variable: Its name or label, or itself.
-        site: Where it is written, or implicit.
+        site: Site at which it is written or implicit.
 
     Raises:
         DomainError: If no span of a trained model passes on every pair of inputs.
