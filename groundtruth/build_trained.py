@@ -54,6 +54,9 @@ SLIM = (*THREE_LAYERS, ("d_mlp", 32))
 """Sizes with as many edges and fewer weights: free networks, whose weights do not compress, have pages of less than 250
 kB."""
 
+LEAN = (("d_head", 4), ("d_mlp", 32))
+"""Fewer weights at as many edges, of programs of which no MLP computes more than one expression."""
+
 LONG_WIRED = (("wired_steps", 300), ("rounds", 6))
 """Wired networks of three layers take this long until interchanges are right on every pair."""
 
@@ -114,6 +117,19 @@ SHIPPED: tuple[ShippedRecipe, ...] = (
         sizes=(("n_heads", 8), *SMALL),
         settings=(("wired_steps", 600), ("rounds", 5)),
     ),
+    ShippedRecipe("add_carry", kind="wired", spares=0, sizes=LEAN),
+    ShippedRecipe("catch_up", kind="wired", spares=0, sizes=LEAN),
+    ShippedRecipe("mark_if_one_kind", kind="wired", spares=0, sizes=LEAN),
+    ShippedRecipe("shift_by_ends", kind="wired", spares=0, sizes=LEAN),
+    ShippedRecipe("next_cell", kind="wired", length=5, tokens=2, spares=0, sizes=LEAN),
+    ShippedRecipe("reverse_if_double", kind="wired", spares=0, sizes=LEAN),
+    ShippedRecipe("add_carry", spares=0, sizes=LEAN, settings=LONG_FREE),
+    ShippedRecipe("catch_up", spares=0, sizes=LEAN, settings=LONG_FREE),
+    ShippedRecipe("mark_if_one_kind", spares=0, sizes=LEAN, settings=LONG_FREE),
+    ShippedRecipe("shift_by_ends", spares=0, sizes=LEAN, settings=LONG_FREE),
+    ShippedRecipe("next_cell", length=5, tokens=2, spares=0, sizes=LEAN, settings=LONG_FREE),
+    ShippedRecipe("reverse_if_double", spares=0, sizes=LEAN, settings=LONG_FREE),
+    ShippedRecipe("mark_if_one_kind", style="llama", spares=0, sizes=LEAN, settings=BY_LLAMA),
 )
 """Every model of a planned circuit that ships; all are certified with these numbers, on one machine to the bit."""
 

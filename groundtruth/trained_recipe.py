@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from groundtruth.programs.headroom_programs import HEADROOM_PROGRAMS
 from groundtruth.programs.many_edges import MANY_EDGES
 from groundtruth.programs.registry import Program, get
 from groundtruth.train_model import plan_for, train
@@ -24,7 +25,8 @@ class ShippedRecipe:
     """One trained model that ships: all that ``groundtruth.train`` needs to train it again.
 
     Attributes:
-        program: A program of the library, or of ``groundtruth.programs.many_edges``.
+        program: A program of the library, of ``groundtruth.programs.many_edges`` or of
+            ``groundtruth.programs.headroom_programs``.
         seed: Seed of the circuit, the weights and the batches.
         kind: Kind of training, which holds its edges; ``sparse`` plans none, and takes ``SparseSettings``.
         style: Family of architectures.
@@ -71,7 +73,7 @@ class ShippedRecipe:
     @property
     def declared(self) -> Program:
         """The program."""
-        return MANY_EDGES.get(self.program) or get(self.program)
+        return {**MANY_EDGES, **HEADROOM_PROGRAMS}.get(self.program) or get(self.program)
 
     @property
     def numbers(self) -> Settings | SparseSettings:
