@@ -4,6 +4,7 @@ import pytest
 
 from groundtruth.evaluation.variables.informative_variables import full_vector_share, informative
 from groundtruth.model import load, load_compiled
+from groundtruth.validity import variable_places
 from groundtruth.validity.headroom import MOST_FULL
 from groundtruth.validity.tier_scores import read_tier_scores
 from groundtruth.validity.variable_places import implicit_with_isolations
@@ -24,6 +25,17 @@ def test_a_trained_model_without_headroom_is_not_measured():
     model = load("has_larger@wired-0")
     assert all(full_vector_share(model, *place) > MOST_FULL for place in informative(model))
     assert not any(place.startswith("has_larger@wired-0") for place in MEASURED["trained"])
+
+
+def test_networks_of_programs_with_headroom_have_a_place_and_others_none(monkeypatch):
+    """In ``catch_up@free-0`` no span of ``behind`` passes; the gathered digit has headroom too."""
+    monkeypatch.setattr(
+        variable_places, "shipped_trained", lambda: ["catch_up@free-0", "has_larger@wired-0", "next_cell@wired-0"]
+    )
+    assert [*variable_places.trained_places()] == [
+        "catch_up@free-0:before@residual.0.mid",
+        "next_cell@wired-0:odd_neighbours@residual.0.mid",
+    ]
 
 
 def test_a_compiled_model_is_measured_where_it_has_an_implicit_variable_that_says_less_than_its_operands():
