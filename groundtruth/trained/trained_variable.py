@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
 
-from groundtruth.errors import DomainError, GroundTruthError
+from groundtruth.errors import DomainError
 from groundtruth.trained.certificate import Claim
 from groundtruth.truth.variables.residual_sites import Site
+from groundtruth.truth.variables.staged_variable import StagedVariable
 from mib.errors import did_you_mean
 
 
@@ -95,7 +95,7 @@ class TrainedStage:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedVariableTruth:
+class TrainedVariableTruth(StagedVariable[TrainedVariable, TrainedStage]):
     """A variable with its sites, from where it is written to where it is first read.
 
     Attributes:
@@ -109,31 +109,13 @@ class TrainedVariableTruth:
     stages: tuple[TrainedStage, ...]
     exact: bool
 
+    _presence: ClassVar[str] = "live at"
+    _known: ClassVar[str] = "From where it is written to where it is first read it is at"
+
     @property
     def certified(self) -> bool:
         """True if there is a span at every site."""
         return all(stage.certified for stage in self.stages)
-
-    @cached_property
-    def sites(self) -> tuple[Site, ...]:
-        """All sites from where it is written to where it is first read."""
-        return tuple(site for stage in self.stages for site in stage.sites)
-
-    def at(self, site: Site | str) -> TrainedStage:
-        """Return what is known at a site.
-
-        Raises:
-            GroundTruthError: If the variable is not written there yet, or read already.
-        """
-        wanted = Site.parse(site) if isinstance(site, str) else site
-        for stage in self.stages:
-            if wanted in stage.sites:
-                return stage
-        names = [str(known) for known in self.sites]
-        raise GroundTruthError(
-            f"'{self.variable}' is not live at '{site}'.{did_you_mean(str(site), names)} From where it is written to "
-            f"where it is first read it is at {', '.join(names)}."
-        )
 
     def span_at(self, site: Site) -> Float[Tensor, "d_model rank"] | None:
         """The exact span at a site; ``None`` where none is known to be *the* variable's."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
 
 from groundtruth.errors import GroundTruthError
 from groundtruth.truth.variables.residual_sites import Site
+from groundtruth.truth.variables.staged_variable import StagedVariable
 from groundtruth.truth.variables.variable import Variable
 from groundtruth.truth.variables.variable_truth import Interchanges
 
@@ -48,7 +48,7 @@ class ImplicitStage:
 
 
 @dataclass(frozen=True, eq=False)
-class ImplicitTruth:
+class ImplicitTruth(StagedVariable[Variable, ImplicitStage]):
     """A variable of a compiled model with the sites where it is implicit.
 
     Attributes:
@@ -59,22 +59,7 @@ class ImplicitTruth:
     variable: Variable
     stages: tuple[ImplicitStage, ...]
 
-    @cached_property
-    def sites(self) -> tuple[Site, ...]:
-        """All sites where it is implicit."""
-        return tuple(site for stage in self.stages for site in stage.sites)
-
-    def at(self, site: Site) -> ImplicitStage:
-        """Return what is known at a site.
-
-        Raises:
-            GroundTruthError: If the variable is not implicit there.
-        """
-        for stage in self.stages:
-            if site in stage.sites:
-                return stage
-        names = ", ".join(map(str, self.sites)) or "no site"
-        raise GroundTruthError(f"'{self.variable}' is not implicit at '{site}'. It is at {names}.")
+    _presence: ClassVar[str] = "implicit at"
 
 
 def with_implicit_sites(error: GroundTruthError, sites: Sequence[Site]) -> GroundTruthError:

@@ -1,13 +1,11 @@
 """What is known about a variable: at which sites it can be intervened on, with which effect, and how that was shown."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Literal
 
-from groundtruth.errors import GroundTruthError
 from groundtruth.truth.variables.residual_sites import Site
+from groundtruth.truth.variables.staged_variable import StagedVariable
 from groundtruth.truth.variables.variable import Reader, Variable
-from mib.errors import did_you_mean
 
 State = Literal["live", "partly live", "dead"]
 Pairs = Literal["fixed", "mixed", "one position", "moved"]
@@ -103,7 +101,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class VariableTruth:
+class VariableTruth(StagedVariable[Variable, Stage]):
     """A variable with all sites from where it is written on.
 
     Attributes:
@@ -131,26 +129,6 @@ class VariableTruth:
         # Grouping of runs rests on rounding, and may be another on another machine.
         stages = tuple(replace(stage, runs=0) for stage in self.stages)
         return variable.key, variable.values, variable.writer, variable.readers, held, self.exhaustive, stages
-
-    @cached_property
-    def sites(self) -> tuple[Site, ...]:
-        """All sites from where it is written on."""
-        return tuple(site for stage in self.stages for site in stage.sites)
-
-    def at(self, site: Site | str) -> Stage:
-        """Return what is known at a site.
-
-        Raises:
-            GroundTruthError: If the variable is not written there.
-        """
-        wanted = Site.parse(site) if isinstance(site, str) else site
-        for stage in self.stages:
-            if wanted in stage.sites:
-                return stage
-        names = [str(known) for known in self.sites]
-        raise GroundTruthError(
-            f"'{self.variable}' is not at '{site}'.{did_you_mean(str(site), names)} It is at {', '.join(names)}."
-        )
 
 
 def program_readers(variable: Variable, stage: Stage) -> frozenset[str] | None:
