@@ -7,24 +7,26 @@ with the source's value of the variable.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from groundtruth.rasp.interning import Replacement
 from groundtruth.truth.variables.implicit_variable import ImplicitStage, ImplicitTruth
+from groundtruth.truth.variables.interchange_rows import KEEP
 from groundtruth.truth.variables.interchanges import PAIR_LIMIT, SAMPLE
 from groundtruth.truth.variables.position_wise import held_operands, leads_only_to
 from groundtruth.truth.variables.residual_sites import Site, residual_sites
-from groundtruth.truth.variables.value_pool import Ground, StatePool
-from groundtruth.truth.variables.variable_truth import Failure, Interchanges, VariableTruth
+from groundtruth.truth.variables.swap_runs import Origin, Swap, SwapRuns, Tally
+from groundtruth.truth.variables.value_pool import Ground
+from groundtruth.truth.variables.variable_truth import Interchanges, Pairs, VariableTruth
 from mib.sublayers import mlp_sublayer
 
 Ints = NDArray[np.int64]
 
-_ROWS = 4096
-"""Interchanges that are run together."""
+_KINDS: tuple[Pairs, ...] = ("one position",)
 
 
 def find_implicit(ground: Ground, truths: Sequence[VariableTruth], truth: VariableTruth) -> ImplicitTruth:
@@ -38,12 +40,13 @@ def find_implicit(ground: Ground, truths: Sequence[VariableTruth], truth: Variab
     variable = truth.variable
     if variable.writer.kind != "mlp_out" or variable.encoding == "reciprocal":
         return ImplicitTruth(variable, ())
+    laboratory = _ImplicitLaboratory(ground, variable.label)
     stages: list[ImplicitStage] = []
     for sublayer in range(mlp_sublayer(variable.writer.layer) + 1):
         sites = tuple(site for site in residual_sites(variable.n_layers, since=sublayer) if site.sublayer == sublayer)
         operands = _operands(ground, truths, truth, sites[0])
         if operands:
-            stages.append(_proven(ground, truth, sites, operands))
+            stages.append(laboratory.proven(sites, operands))
     return ImplicitTruth(variable, tuple(stages))
 
 
@@ -63,92 +66,82 @@ def _operands(ground: Ground, truths: Sequence[VariableTruth], truth: VariableTr
     return [other for other in held if other.variable.label in found]
 
 
-def _proven(
-    ground: Ground, truth: VariableTruth, sites: tuple[Site, ...], operands: Sequence[VariableTruth]
-) -> ImplicitStage:
-    """The stage of a residual stream with its interchanges, of every operand together, at one position each."""
-    span = torch.linalg.qr(torch.cat([other.variable.span for other in operands], dim=1))[0]
-    trial = _Trial(ground, truth, sites[0].sublayer, span, tuple(other.variable.label for other in operands))
-    names = tuple(dict.fromkeys(str(other.variable) for other in operands))
-    return ImplicitStage(sites, names, trial.n_states, span, trial.interchanges())
+class _ImplicitLaboratory:
+    """Interchanges of operands of one variable at one position: every one, or a seeded sample where they are too many.
 
+    Args:
+        ground: The model on its domain.
+        label: Label of the variable's expression.
+    """
 
-class _Trial:
-    """Interchanges of some operands at one position, every distinct one, or a seeded sample where they are too many."""
+    def __init__(self, ground: Ground, label: str) -> None:
+        self._ground, self._label = ground, label
+        self._known: dict[tuple[int, tuple[tuple[str, str], ...]], ImplicitStage] = {}
 
-    def __init__(
-        self, ground: Ground, truth: VariableTruth, sublayer: int, span: torch.Tensor, labels: tuple[str, ...]
-    ) -> None:
-        self._ground, self._label, self._sublayer, self._span = ground, truth.variable.label, sublayer, span
-        self._labels = labels
-        self._suffix = ground.suffix(sublayer)
-        self._codes, self._states, self._sources = self._put()
+    def proven(self, sites: tuple[Site, ...], operands: Sequence[VariableTruth]) -> ImplicitStage:
+        """The stage of a residual stream with its interchanges, of every operand together.
 
-    @property
-    def n_states(self) -> int:
-        """How many combinations of the operands' values occur."""
-        return len(self._codes)
+        They are run where the operands are next read. Between the site and that reader nothing reads or writes what is
+        swapped, so that sites before one reader share their runs.
+        """
+        readers = [(other, reader) for other in operands for reader in other.at(sites[0]).readers]
+        sublayer = min(reader.sublayer(other.variable.n_layers) for other, reader in readers)
+        key = sublayer, tuple(other.variable.key for other in operands)
+        if key not in self._known:
+            self._known[key] = self._run(sites, sublayer, operands)
+        return replace(self._known[key], sites=sites)
 
-    def _put(self) -> tuple[Ints, torch.Tensor, list[tuple[int, int, int]]]:
-        """Each joint value of the operands once: the variable's number, what lies in the span, where it comes from."""
-        rows: list[Ints] = []
-        places: list[tuple[int, int, int]] = []
-        for index, pool in enumerate(self._ground.pools):
-            joint = np.stack([pool.columns[label] for label in (*self._labels, self._label)], axis=-1)
-            rows.append(joint.reshape(-1, joint.shape[-1]))
-            places += [(index, *divmod(spot, pool.length)) for spot in range(len(pool.inputs) * pool.length)]
-        joint, first = np.unique(np.concatenate(rows), axis=0, return_index=True)
-        chosen = [places[spot] for spot in first.tolist()]
-        states = [
-            self._ground.pools[pool].streams[self._sublayer][row, position + 1] @ self._span
-            for pool, row, position in chosen
-        ]
-        return joint[:, -1], torch.stack(states), chosen
+    def _run(self, sites: tuple[Site, ...], sublayer: int, operands: Sequence[VariableTruth]) -> ImplicitStage:
+        span = torch.linalg.qr(torch.cat([other.variable.span for other in operands], dim=1))[0]
+        swap, sources = self._swap(sublayer, span, [other.variable.label for other in operands])
+        names = tuple(dict.fromkeys(str(other.variable) for other in operands))
+        return ImplicitStage(sites, names, len(sources), span, self._interchanges(swap, sources))
 
-    def interchanges(self) -> Interchanges:
-        """Run them all, or a sample, and count."""
-        pools, n_put = self._ground.pools, len(self._codes)
+    def _swap(self, sublayer: int, span: torch.Tensor, labels: Sequence[str]) -> tuple[Swap, Ints]:
+        """The swap of the operands, with one source of each of their joint values as (pool, input, position)."""
+        pools = self._ground.pools
+        columns = [np.stack([pool.columns[label] for label in (*labels, self._label)], axis=-1) for pool in pools]
+        flat = [joint.reshape(-1, joint.shape[-1]) for joint in columns]
+        values, first, own = np.unique(np.concatenate(flat), axis=0, return_index=True, return_inverse=True)
+        ends = np.cumsum([len(joint) for joint in flat])
+        numbers = np.split(own.reshape(-1), ends[:-1])
+        index = np.searchsorted(ends, first, side="right")
+        spots = first - np.concatenate([[0], ends[:-1]])[index]
+        rows, positions = np.divmod(spots, np.array([pool.length for pool in pools])[index])
+        sources = np.stack([index, rows, positions], axis=1)
+        states = [pools[pool].streams[sublayer][row, position + 1] @ span for pool, row, position in sources.tolist()]
+        swap = Swap(
+            label=self._label,
+            readers=None,
+            sublayer=sublayer,
+            span=span,
+            own=[part.reshape(len(pool.inputs), pool.length) for part, pool in zip(numbers, pools, strict=True)],
+            states=torch.stack(states),
+            codes=values[:, -1],
+        )
+        return swap, sources
+
+    def _interchanges(self, swap: Swap, sources: Ints) -> Interchanges:
+        """Run them and count."""
+        pools, n_put = self._ground.pools, len(sources)
         totals = [len(pool.inputs) * pool.length * n_put for pool in pools]
-        whole, counts, failure = sum(totals) <= PAIR_LIMIT, np.zeros(4, dtype=np.int64), None
+        whole, runs, tally = sum(totals) <= PAIR_LIMIT, SwapRuns(self._ground, swap), Tally(self._ground, _KINDS)
         for index, (pool, total) in enumerate(zip(pools, totals, strict=True)):
             numbers = np.arange(total)
             if not whole:
                 # A stream of its own for each length: a sample does not depend on which lengths came before.
                 numbers = np.random.default_rng([0, index]).integers(total, size=-(-SAMPLE * total // sum(totals)))
-            for start in range(0, len(numbers), _ROWS):
-                rest, put = np.divmod(numbers[start : start + _ROWS], n_put)
-                found, wrong = self._run(pool, *np.divmod(rest, pool.length), put)
-                counts += found
-                failure = failure or wrong
-        tried, undefined, distinguishing, wrong = counts.tolist()
-        exhaustive = whole and self._ground.exhaustive
-        return Interchanges("one position", tried, undefined, distinguishing, wrong, exhaustive, failure)
+            rest, state = np.divmod(numbers, n_put)
+            base, position = np.divmod(rest, pool.length)
+            put = np.full((len(numbers), pool.length), KEEP)
+            np.put_along_axis(put, position[:, None], state[:, None], axis=1)
+            weights = np.ones((len(numbers), len(_KINDS)), dtype=np.int64)
+            tally.add(index, base, runs.outcomes(index, base, put), weights, partial(_origin, sources, put))
+        return tally.interchanges(exhaustive=whole and self._ground.exhaustive)[0]
 
-    def _run(self, pool: StatePool, rows: Ints, positions: Ints, put: Ints) -> tuple[Ints, Failure | None]:
-        """Counts of some interchanges (tried, undefined, distinguishing, wrong), and the first that is wrong."""
-        ground, program = self._ground, self._ground.program
-        columns = {label: codes[rows] for label, codes in pool.columns.items()}
-        codes, where = np.ones_like(columns[self._label]), np.zeros_like(columns[self._label], dtype=np.bool_)
-        np.put_along_axis(codes, positions[:, None], self._codes[put][:, None], axis=1)
-        np.put_along_axis(where, positions[:, None], True, axis=1)
-        output = program.rerun(columns, {self._label: Replacement(codes, where)})[program.output]
-        expected, undefined = ground.encoded(output), torch.from_numpy((output == 0).any(1))
-        own = ground.encoded(columns[program.output])
-        stream = pool.streams[self._sublayer][torch.from_numpy(rows)].clone()
-        spot = (torch.arange(len(rows)), torch.from_numpy(positions) + 1)
-        stream[spot] += (self._states[torch.from_numpy(put)] - stream[spot] @ self._span) @ self._span.T
-        actual = ground.decoder.codes(self._suffix.logits(stream[..., self._suffix.kept])[:, 1:])
-        wrong = ground.decoder.differ(actual, expected).any(1) & ~undefined
-        changed = ground.decoder.differ(expected, own).any(1) & ~undefined
-        counts = np.array([len(rows), *(int(part.sum()) for part in (undefined, changed, wrong))])
-        if not wrong.any():
-            return counts, None
-        first = int(wrong.nonzero()[0])
-        source, row, _ = self._sources[put[first]]
-        return counts, Failure(
-            base=tuple(pool.inputs[rows[first]]),
-            source=tuple(ground.pools[source].inputs[row]),
-            positions=(int(positions[first]),),
-            expected=tuple(program.numbers[program.output].decode(output[first])),
-            actual=tuple(ground.decoder.decode(actual[first])),
-        )
+
+def _origin(sources: Ints, put: Ints, index: int) -> Origin:
+    """The origin of what an interchange puts at its one position."""
+    (position,) = np.flatnonzero(put[index] != KEEP).tolist()
+    pool, source, _ = sources[put[index, position]].tolist()
+    return Origin(pool, source, (position,))
