@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from groundtruth.bench.request import Profile, Request, Subject
 from groundtruth.errors import DomainError
@@ -50,6 +50,16 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 LANGUAGE_MODEL_SIZES = Sizes(240, 80, 80)
 """Pairs of a language model's task."""
 
+WITH_HEADROOM: tuple[LanguageModelPlace, ...] = (
+    ("learned-digits-gpt2-3", "digits-tens:random", "ones_carry", "residual.0.mid@last"),
+    ("learned-digits-llama-2", "digits-tens:random", "ones_carry", "residual.1.mid@last"),
+    ("learned-subtraction-gpt2-1", "digits-subtraction-tens:random", "ones_borrow", "residual.0.mid@last"),
+)
+"""One place of each architecture and operation where swapping everything does little and a good method much.
+
+Of the places in ``groundtruth/validity/headroom.json`` those where the two differ most; the first where several tie.
+"""
+
 
 @dataclass(frozen=True)
 class VariableChoice:
@@ -58,14 +68,15 @@ class VariableChoice:
     Attributes:
         places: Models, variables and sites; ``None``: those that tell most of every model of up to 150 edges.
         sizes: How many pairs.
-        learned: Where the learned model is scored too: on a ``few`` places, one variable of each of MIB's tasks behind
-            one block and without controls, on ``all`` of them, or nowhere.
+        language_models: Places of language models that are scored too, without controls.
+        learned: True if the learned model is scored at all its places as well, with controls.
         language_model_sizes: How many pairs of a language model's task.
     """
 
     places: tuple[Place, ...] | None
     sizes: Sizes
-    learned: Literal["", "few", "all"] = ""
+    language_models: tuple[LanguageModelPlace, ...] = ()
+    learned: bool = False
     language_model_sizes: Sizes = LANGUAGE_MODEL_SIZES
 
     def chosen(self) -> list[Place]:
@@ -89,27 +100,31 @@ VARIABLE_PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             "default",
-            "three variables of three models, one of them at two layers, and the learned model's; three seeds",
+            "variables on the tiers that predict ranks on language models, and three of small learned models",
             VariableChoice(
                 (
-                    ("reverse", "opposite", "residual.2.post"),
-                    ("hist_no_bos", "marked", "residual.0.post"),
-                    ("sort_descending", "tokens", "residual.1.post"),
-                    ("sort_descending", "tokens", "residual.2.post"),
+                    ("reverse@soft", "opposite", "residual.2.post"),
+                    ("hist_no_bos@soft", "marked", "residual.0.post"),
+                    ("second_step@soft", "step", "residual.1.mid"),
+                    ("induction", "wanted", "residual.2.mid"),
+                    ("rotate_by_first", "origin", "residual.2.mid"),
+                    ("reverse_if_marked", "has_x", "residual.2.mid"),
+                    ("second_step@free-0", "previous", "residual.0.mid"),
+                    ("waiting_pair@free-0", "has_a", "residual.0.mid"),
+                    ("waiting_pair_so_far@wired-0", "share_x", "residual.0.mid"),
                 ),
                 Sizes(300, 100, 300),
-                learned="few",
+                WITH_HEADROOM,
             ),
             parameters=PARAMETERS,
-            seeds=3,
             too_slow=("das-search", "dbm-sae-top-k", "dbm-sae-batch-top-k"),
             left_out=("dbm-sae-top-afa", "observable-propagation", "vocabulary-projection"),
         ),
         Profile(
             "full",
-            "two variables of every model of up to 150 edges, and the learned model's behind every block, published "
-            "hyper-parameters; five seeds",
-            VariableChoice(None, Sizes(1000, 300, 1000), "all", Sizes(600, 200, 200)),
+            "two variables of every model of up to 150 edges, the learned model's behind every block, and those of the "
+            "default's learned models; published hyper-parameters; five seeds",
+            VariableChoice(None, Sizes(1000, 300, 1000), WITH_HEADROOM, True, Sizes(600, 200, 200)),
             seeds=5,
         ),
     )
@@ -124,12 +139,12 @@ def variable_subjects(profile: Profile, request: Request) -> list[Subject]:
         TaskError: If a task, variable or site of a language model is unknown.
     """
     choice: VariableChoice = profile.choice
-    compiled, language_models, few = _split_places(choice, request.named, request.tasks)
+    compiled, language_models = _split_places(choice, request.named, request.tasks)
     sizes = request.pairs or choice.sizes
     language_model_sizes = request.pairs or choice.language_model_sizes
     return [Subject(model, VariableSetting(variable, site, sizes)) for model, variable, site in compiled] + [
-        Subject(model, VariableSetting(variable, site, language_model_sizes, not few), task, quick=few)
-        for model, task, variable, site in language_models
+        Subject(model, VariableSetting(variable, site, language_model_sizes, controls), task, quick=not controls)
+        for (model, task, variable, site), controls in language_models.items()
     ]
 
 
@@ -184,22 +199,19 @@ def _places_in(name: str) -> list[Place]:
 
 def _split_places(
     chosen: VariableChoice, models: Sequence[str], tasks: Sequence[str] | None
-) -> tuple[list[Place], list[LanguageModelPlace], bool]:
-    """Find places of compiled models, of language models, and whether these are the few of the profile alone."""
+) -> tuple[list[Place], dict[LanguageModelPlace, bool]]:
+    """Find places of compiled models, and those of language models with whether controls are run there."""
     compiled: list[Place] = []
-    # A set that keeps its order: a place that is named twice runs once.
-    language_models: dict[LanguageModelPlace, None] = {}
-    named = False
+    language_models: dict[LanguageModelPlace, bool] = {}
     for name in models:
         if name == "default":
             compiled += chosen.chosen()
+            if tasks is None:
+                language_models |= dict.fromkeys(chosen.language_models, False)
             if chosen.learned or tasks:
-                language_models |= dict.fromkeys(
-                    language_model_places(learned.NAME, tasks, few=chosen.learned != "all")
-                )
+                language_models |= dict.fromkeys(language_model_places(learned.NAME, tasks), True)
         elif names_language_model(name):
-            named = True
-            language_models |= dict.fromkeys(language_model_places(name, tasks))
+            language_models |= dict.fromkeys(language_model_places(name, tasks), True)
         else:
             compiled += _places_in(name)
     if tasks and not language_models:
@@ -207,4 +219,4 @@ def _split_places(
             f"--task {','.join(tasks)} is for language models, and there is none among {', '.join(models)}. Name one, "
             f"such as --models {learned.NAME}."
         )
-    return list(dict.fromkeys(compiled)), list(language_models), chosen.learned == "few" and not named
+    return list(dict.fromkeys(compiled)), language_models

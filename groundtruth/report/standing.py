@@ -15,6 +15,9 @@ LEAST_VALUES = 5
 CONTROLS_BELOW = "Below the last line: controls, which are not ranked."
 """Legend of a table that has controls."""
 
+TRANSFER = "transfer: tiers weighted by what predicts ranks where no truth is known, from 0 to 1."
+"""Legend of a table that has the transfer score."""
+
 Mark = Literal["plain", "best", "alarming", "none"]
 
 

@@ -1,8 +1,9 @@
 """What methods reach tier by tier, as values and as the files that ship."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +14,9 @@ SHIPPED = Path(__file__).parent / "tier_scores"
 """Folder of what was measured here for all built-in methods, a file a track."""
 
 SCHEMA_VERSION = 1
+
+LEAST_MODELS = 2
+"""On fewer models of a tier, methods are not ranked."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class TierScores:
         n_models: On how many models, or variables at sites.
         values: Mean of each method over those models.
         models: Their names; none where a file does not say.
+        by_place: Score of each method on each of them; none where a file does not say.
     """
 
     tier: str
@@ -34,6 +39,30 @@ class TierScores:
     n_models: int
     values: Mapping[str, float]
     models: tuple[str, ...] = ()
+    by_place: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+
+    def on(self, models: Sequence[str]) -> "TierScores | None":
+        """Take the same over some of the models alone; ``None`` if what methods reach on one of them is not known.
+
+        Args:
+            models: Names of models, or of variables at sites.
+        """
+        if {*models} == {*self.models}:
+            return self
+        if len(models) < LEAST_MODELS or any(not own.keys() >= {*models} for own in self.by_place.values()):
+            return None
+        kept = {method: {name: own[name] for name in models} for method, own in self.by_place.items()}
+        return (
+            replace(
+                self,
+                n_models=len(models),
+                values={method: fmean(own.values()) for method, own in kept.items()},
+                models=tuple(sorted(models)),
+                by_place=kept,
+            )
+            if kept
+            else None
+        )
 
     @property
     def goodness(self) -> dict[str, float]:

@@ -27,28 +27,34 @@ def tier_scores(result: Result, scores: Sequence[str] | None = None, *, ablation
         places = found.setdefault(tier_of(outcome), {}).setdefault(cell.method, {})
         places.setdefault(cell.place, []).append(tables.scoring.values(outcome))
     return [
-        TierScores(tier, score, "lower" if score in tables.lower_is_better else "higher", len(shared), values, shared)
+        TierScores(
+            tier=tier,
+            score=score,
+            better="lower" if score in tables.lower_is_better else "higher",
+            n_models=len(shared),
+            values={method: statistics.fmean(own.values()) for method, own in values.items()},
+            models=shared,
+            by_place=values,
+        )
         for tier, methods in found.items()
         for score in scores or tables.scoring.predictors
-        for shared, values in [_means(methods, score)]
+        for shared, values in [_shared_values(methods, score)]
         if values
     ]
 
 
-def _means(
+def _shared_values(
     methods: Mapping[str, Mapping[str, Sequence[Mapping[str, float | None]]]], score: str
-) -> tuple[tuple[str, ...], dict[str, float]]:
-    """The models, and the mean over them of each method that has a value on all of them."""
+) -> tuple[tuple[str, ...], dict[str, dict[str, float]]]:
+    """The models, and what each method that has a value on all of them reaches on each, over seeds."""
     values: dict[str, dict[str, float]] = {}
     for method, places in methods.items():
         for place, rows in places.items():
             known = [value for row in rows if (value := row.get(score)) is not None]
             if known:
                 values.setdefault(method, {})[place] = statistics.fmean(known)
-    shared = set[str]().union(*values.values()) if values else set[str]()
-    means = {
-        method: statistics.fmean(own[place] for place in shared)
-        for method, own in values.items()
-        if shared and own.keys() >= shared
+    shared = sorted(set[str]().union(*values.values())) if values else []
+    complete = {
+        method: {place: own[place] for place in shared} for method, own in values.items() if {*own} == {*shared}
     }
-    return tuple(sorted(shared)), means
+    return tuple(shared), complete

@@ -8,7 +8,7 @@ from typing import Any
 from groundtruth.errors import DomainError
 from groundtruth.files import or_none
 from groundtruth.results.result import Result
-from groundtruth.results.track_tables import TABLES, TrackTables
+from groundtruth.results.track_tables import TABLES, VARIABLE_TABLES, TrackTables
 from groundtruth.validity.agreement import TierAgreement, agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores
@@ -82,7 +82,7 @@ def shipped_report(track: str) -> ValidityReport | None:
 def result_transfer(result: Result, ablation: str) -> dict[str, float]:
     """Take the transfer score of each contestant of a result, as ``transfer_scores``; controls have none.
 
-    Nothing is said of other questions than the one that was measured: circuits of edges under resample ablation.
+    Nothing is said of other questions than those that were measured (``asks_as_measured``).
     """
     own, measured = _as_measured(result, ablation)
     report = shipped_report(result.tables.name)
@@ -90,7 +90,7 @@ def result_transfer(result: Result, ablation: str) -> dict[str, float]:
 
 
 def result_report(result: Result, ablation: str) -> ValidityReport | None:
-    """Report on the tiers that a result was run on, if with the models that were measured; else on all tiers.
+    """Report on the tiers that a result was run on, by the models that both have measured; else on all tiers.
 
     ``None`` if it asks another question than the one that was measured.
     """
@@ -102,20 +102,20 @@ def result_report(result: Result, ablation: str) -> ValidityReport | None:
 
 
 def _as_measured(result: Result, ablation: str) -> tuple[list[TierScores], list[TierScores]]:
-    """The tiers of a result that were run on the models that were measured, and what was measured on these tiers."""
+    """The tiers of a result all of whose models were measured, and what was measured on these models."""
     report = shipped_report(result.tables.name)
     if report is None or not asks_as_measured(result, ablation):
         return [], []
     known = {one.tier: one for one in report.scores}
     found = tier_scores(result, [report.score], ablation=ablation)
-    own = [one for one in found if one.tier in known and one.models == known[one.tier].models]
-    return own, [known[one.tier] for one in own]
+    pairs = [(one, known[one.tier].on(one.models)) for one in found if one.tier in known]
+    return [own for own, measured in pairs if measured], [measured for _, measured in pairs if measured]
 
 
 def asks_as_measured(result: Result, ablation: str) -> bool:
-    """Tell whether a result asks what the shipped validity was measured on: edges under resample ablation."""
-    edges = result.settings.get("level", "edge") == "edge"
-    return bool(result.compiled_scores(ablation)) and ablation == "resample" and edges
+    """Tell whether a result asks what was measured: variables, or edges under resample ablation."""
+    edges = result.settings.get("level", "edge") == "edge" and ablation == "resample"
+    return bool(result.compiled_scores(ablation)) and (edges or result.tables is VARIABLE_TABLES)
 
 
 def learned_references(result: Result) -> list[Reference]:

@@ -1,6 +1,6 @@
 """Write the scores of a result tier by tier into a file that ships."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,12 @@ def write_tier_scores(result: Result, path: Path, *, scores: Sequence[str] | Non
         "settings": dict(result.settings),
         "models": sorted({model for one in (*kept, *measured) for model in one.models}),
         "environment": environment(),
-        "scores": [asdict(one) for one in (*kept, *measured)],
+        "scores": [asdict(one) | {"by_place": _rounded(one.by_place)} for one in (*kept, *measured)],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, to_json(data))
+
+
+def _rounded(by_place: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Five decimals are far below what a pair more or less changes."""
+    return {method: {place: round(value, 5) for place, value in own.items()} for method, own in by_place.items()}

@@ -8,7 +8,6 @@ from groundtruth.errors import DomainError
 from groundtruth.evaluation.language_models import is_language_model, tasks_of
 from groundtruth.evaluation.variables.language_model_variables import LAST, families_of, place_of
 from mib import learned
-from mib.leaderboard.protocols import PROTOCOLS
 from mib.site import Site
 from mib.tasks import Task
 
@@ -21,9 +20,7 @@ def names_language_model(name: str) -> bool:
     return is_language_model(name.partition(":")[0])
 
 
-def language_model_places(
-    name: str, asked: Sequence[str] | None = None, *, few: bool = False
-) -> list[LanguageModelPlace]:
+def language_model_places(name: str, asked: Sequence[str] | None = None) -> list[LanguageModelPlace]:
     """The places of a language model, or the one that is named.
 
     These are all variables of its tasks that the answer follows from, behind every block, at the last position.
@@ -32,7 +29,6 @@ def language_model_places(
         name: ``learned``, or ``learned:output_token@residual.1.post@last``, where the position may be left out.
         asked: Tasks, each ``task`` or ``task:family``; of the learned model by default all that it can do and that
             have a variable.
-        few: Only the tasks that are on MIB's track, the first variable of each, behind the middle block.
 
     Raises:
         DomainError: If a task has no variable to seek, none is asked for of a model other than the learned one, or the
@@ -45,12 +41,12 @@ def language_model_places(
     for about in tasks_of(model, asked):
         task = families_of(about)[0]
         known = _sought(task)
-        if asked is None and (not known or (few and task.name not in PROTOCOLS)):
+        if asked is None and not known:
             continue
-        wanted = [_checked(task, known, variable)] if variable else known[:1] if few else known
+        wanted = [_checked(task, known, variable)] if variable else known
         if not wanted:
             raise _nothing_to_seek(task)
-        sites = [_named(task, site)] if site else _sites(model, few=few)
+        sites = [_named(task, site)] if site else _sites(model)
         found += [(model, about, one, where) for one in wanted for where in sites]
     return found
 
@@ -87,10 +83,8 @@ def _named(task: Task, site: str) -> str:
     return f"{place}@{position}"
 
 
-def _sites(model: str, *, few: bool) -> list[str]:
-    n_layers = _n_layers(model)
-    layers = [n_layers // 2] if few else range(n_layers)
-    return [f"{Site.residual(layer)}@{LAST}" for layer in layers]
+def _sites(model: str) -> list[str]:
+    return [f"{Site.residual(layer)}@{LAST}" for layer in range(_n_layers(model))]
 
 
 def _n_layers(model: str) -> int:

@@ -7,7 +7,14 @@ from rich.text import Text
 from groundtruth.column import Column, Place
 from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
-from groundtruth.report.standing import CONTROLS_BELOW, LEAST_VALUES, MethodScores, choose_columns, standing_of
+from groundtruth.report.standing import (
+    CONTROLS_BELOW,
+    LEAST_VALUES,
+    TRANSFER,
+    MethodScores,
+    choose_columns,
+    standing_of,
+)
 from groundtruth.report.views.circuit_sentences import circuit_ranks, circuit_sentences
 from groundtruth.report.views.rank_sentences import rank_grid
 from groundtruth.report.views.subject_names import grouped, short_name
@@ -101,7 +108,7 @@ def _legend(result: Result, ablation: str, scores: Sequence[MethodScores]) -> It
     if len(tiers := [tier for tier in result.tiers if tier != SUPERPOSED.name]) > 1:
         yield f"{', '.join(tiers)}: AUROC on the models of that tier."
     if "transfer" in columns:
-        yield "transfer: tiers weighted by what predicts ranks where no truth is known, from 0 to 1."
+        yield TRANSFER
     if any(one.is_control for one in scores):
         yield CONTROLS_BELOW
     if "stability" in columns:

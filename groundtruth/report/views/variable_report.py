@@ -7,7 +7,14 @@ from rich.text import Text
 from groundtruth.column import Column, Place
 from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
-from groundtruth.report.standing import CONTROLS_BELOW, LEAST_VALUES, MethodScores, choose_columns, standing_of
+from groundtruth.report.standing import (
+    CONTROLS_BELOW,
+    LEAST_VALUES,
+    TRANSFER,
+    MethodScores,
+    choose_columns,
+    standing_of,
+)
 from groundtruth.report.views.rank_sentences import rank_grid
 from groundtruth.report.views.subject_names import grouped
 from groundtruth.report.views.variable_sentences import QUESTION, variable_ranks, variable_sentences
@@ -15,6 +22,7 @@ from groundtruth.results.result import Result
 from groundtruth.results.summary import Summary
 from groundtruth.results.variable_columns import LANGUAGE_MODEL_VARIABLE_COLUMNS, VARIABLE_COLUMNS
 from groundtruth.results.variable_scores import VariableScores
+from groundtruth.validity.validity_report import result_transfer
 
 LEGEND = (
     "IIA: interchange accuracy on pairs that a no-op gets wrong; iso: on isolation pairs. Exact: recall and precision "
@@ -63,13 +71,15 @@ def variable_sections(
 
 def variable_scores(result: Result) -> list[MethodScores]:
     """Take each method's scores over all variables and seeds."""
-    return [_scores(summary) for summary in result.summaries()]
+    transfer = result_transfer(result, "")
+    return [_scores(summary, transfer.get(summary.method)) for summary in result.summaries()]
 
 
-def _scores(summary: Summary) -> MethodScores:
+def _scores(summary: Summary, transfer: float | None) -> MethodScores:
     return MethodScores(
         summary.method,
-        means={name: column.mean for name, column in summary.columns.items()},
+        means={name: column.mean for name, column in summary.columns.items()}
+        | ({} if transfer is None else {"transfer": transfer}),
         # A spread over seeds within a place: each place tells as many deviations as it has seeds beyond the first.
         spreads={n: c.std for n, c in summary.columns.items() if summary.n_scored - c.n >= LEAST_VALUES - 1},
         fractions=summary.fractions,
@@ -99,7 +109,8 @@ def sought_in(result: Result) -> str:
     compiled = {(row.model, row.variable) for row in result.compiled_scores()}
     sites = {(row.model, row.variable, row.site) for row in result.compiled_scores()}
     learned = _language_models(result.language_model_scores())
-    parts = [f"{notation.plural(len(compiled), 'variable')} at {notation.plural(len(sites), 'site')}"]
+    on_tiers = f" on {len(result.tiers)} tiers" if len(result.tiers) > 1 else ""
+    parts = [f"{notation.plural(len(compiled), 'variable')} at {notation.plural(len(sites), 'site')}{on_tiers}"]
     return " and ".join([*(parts if compiled or not learned else []), *learned])
 
 
@@ -109,10 +120,15 @@ def _language_models(rows: Sequence[VariableScores]) -> list[str]:
 
 
 def _legend(result: Result) -> Iterator[str]:
+    scores = variable_scores(result)
     yield LEGEND if result.has_compiled else LANGUAGE_MODEL_LEGEND
-    if any(scores.spreads for scores in variable_scores(result)):
+    if len(result.tiers) > 1:
+        yield f"{', '.join(result.tiers)}: IIA on the variables of that tier."
+    if any("transfer" in one.means for one in scores):
+        yield TRANSFER
+    if any(one.spreads for one in scores):
         yield "±: standard deviation over seeds."
-    if any(scores.is_control for scores in variable_scores(result)):
+    if any(one.is_control for one in scores):
         yield CONTROLS_BELOW
     rows = result.language_model_scores()
     if rows and result.compiled_scores():

@@ -13,7 +13,7 @@ from groundtruth.results.cell import ORACLE
 from groundtruth.results.result import Result
 from groundtruth.results.summary import Summary
 from groundtruth.results.variable_scores import HIGH, LOW, VariableScores
-from groundtruth.validity.validity_report import shipped_report
+from groundtruth.validity.validity_report import result_report
 
 N_METHODS = 4
 """Number of methods that each kind of line tells of, at most."""
@@ -55,8 +55,7 @@ def variable_sentences(result: Result, *, own: str = "") -> Iterator[Text]:
     summaries = [summary for summary in result.summaries() if not summary.is_control]
     yield from rank_sentence(f"{QUESTION} ", variable_ranks(result))
     yield from rank_sentence(PREDICTS, predicted_variable_ranks(result))
-    if result.compiled_scores():
-        yield from verdict_sentence(shipped_report("variables"))
+    yield from verdict_sentence(result_report(result, ""))
     yield from _illusions(result.compiled_scores(), own)
     yield from _false_finds(summaries)
     yield from _layers(result)
