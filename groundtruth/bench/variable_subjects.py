@@ -103,9 +103,9 @@ VARIABLE_PROFILES: Mapping[str, Profile] = {
             "variables on the tiers that predict ranks on language models, and three of small learned models",
             VariableChoice(
                 (
-                    ("reverse@soft", "opposite", "residual.2.post"),
-                    ("hist_no_bos@soft", "marked", "residual.0.post"),
-                    ("second_step@soft", "step", "residual.1.mid"),
+                    ("reverse_if_marked@soft", "is_x", "residual.0.post"),
+                    ("count_up@soft", "high", "residual.0.mid"),
+                    ("hist_no_bos@soft", "is_first", "residual.0.post"),
                     ("induction", "wanted", "residual.2.mid"),
                     ("rotate_by_first", "origin", "residual.2.mid"),
                     ("reverse_if_marked", "has_x", "residual.2.mid"),

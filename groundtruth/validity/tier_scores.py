@@ -49,20 +49,11 @@ class TierScores:
         """
         if {*models} == {*self.models}:
             return self
-        if len(models) < LEAST_MODELS or any(not own.keys() >= {*models} for own in self.by_place.values()):
+        if not self.by_place or len(models) < LEAST_MODELS or not {*models} <= {*self.models}:
             return None
         kept = {method: {name: own[name] for name in models} for method, own in self.by_place.items()}
-        return (
-            replace(
-                self,
-                n_models=len(models),
-                values={method: fmean(own.values()) for method, own in kept.items()},
-                models=tuple(sorted(models)),
-                by_place=kept,
-            )
-            if kept
-            else None
-        )
+        values = {method: fmean(own.values()) for method, own in kept.items()}
+        return replace(self, n_models=len(models), values=values, models=tuple(sorted(models)), by_place=kept)
 
     @property
     def goodness(self) -> dict[str, float]:

@@ -40,6 +40,7 @@ def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = 
         before: Earlier measurements.
     """
     tables, values = result.tables, dict[str, dict[str, dict[str, float]]]()
+    headings = {column.name: column.heading for column in tables.columns}
     for cell, outcome in result.outcomes:
         if isinstance(outcome, Scores) and cell.task and not result.is_control(cell.method):
             for column in COLUMNS[tables.name]:
@@ -53,7 +54,7 @@ def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = 
     kept = {one.name: one for one in before if (one.source, one.note) == (source, note)}
     references = [
         {
-            **_ranking(column, methods, kept),
+            **_ranking(headings[column], methods, kept),
             "better": "lower" if column in tables.lower_is_better else "higher",
             "headline": index == 0,
         }
@@ -71,14 +72,14 @@ def panel_reference(result: Result, *, date: str, before: Sequence[Reference] = 
 
 
 def _ranking(
-    column: str, methods: Mapping[str, Mapping[str, float]], kept: Mapping[str, Reference]
+    heading: str, methods: Mapping[str, Mapping[str, float]], kept: Mapping[str, Reference]
 ) -> dict[str, object]:
     """Return the name of a ranking and its scores: means, and what they are means over."""
     places = set[str]().union(*methods.values())
     complete = {name: own for name, own in methods.items() if {*own} == places}
     means = {name: round(fmean(own.values()), 5) for name, own in complete.items()}
     by_place = {name: {place: round(own[place], 5) for place in sorted(own)} for name, own in complete.items()}
-    name = f"{column.upper()} on {len({place.partition('/')[0] for place in places})} learned models"
+    name = f"{heading} on {len({place.partition('/')[0] for place in places})} learned models"
     if name in kept:
         means, by_place = {**kept[name].values, **means}, {**kept[name].by_place, **by_place}
     return {"name": name, "values": means, "by_place": by_place}
@@ -93,15 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = result.tables.name
     if result.has_compiled:
         write_tier_scores(result, SHIPPED / f"{name}.json")
-    # The default table has the first learned model beside compiled ones, which is no panel.
+    # A default table has some learned models beside compiled ones, which are no panel.
     members = panel_members()
     panel = [(cell, outcome) for cell, outcome in result.outcomes if cell.task and cell.model in members]
-    if panel:
-        data = panel_reference(
-            replace(result, outcomes=tuple(panel)),
-            date=datetime.now(UTC).date().isoformat(),
-            before=[one for one in read_references(name) if one.trust == "measured"],
-        )
+    before = [one for one in read_references(name, FOLDER) if one.trust == "measured"]
+    known = {place for one in before for own in one.by_place.values() for place in own}
+    if panel and not (result.has_compiled and {cell.place for cell, _ in panel} < known):
+        date = datetime.now(UTC).date().isoformat()
+        data = panel_reference(replace(result, outcomes=tuple(panel)), date=date, before=before)
         write_whole(FOLDER / f"panel-{name}.json", to_json(data))
 
 

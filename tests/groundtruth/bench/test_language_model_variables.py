@@ -20,6 +20,7 @@ from groundtruth.results.cell import ORACLE, Cell
 from groundtruth.results.cell_settings import Sizes
 from groundtruth.results.prompts import MADE_UP, Prompts
 from groundtruth.results.variable_scores import VariableScores
+from groundtruth.validity.headroom import Place, read_headroom
 from mib import MethodError, TaskError, learned, tasks
 from mib.featurization import FeaturizationTask, Featurizer
 from mib.leaderboard.protocols import PROTOCOLS
@@ -28,7 +29,6 @@ from tests.groundtruth.bench.cell_makers import planned, variable_cell
 SIZES = Sizes(24, 8, 12)
 LAST_LAYER = learned.training_log()["recipe"]["n_layers"] - 1
 END = f"residual.{LAST_LAYER}.post@last"
-SOUGHT = [name for name in learned.tasks() if name in PROTOCOLS]
 
 
 def cell(method: str = "full-vector", *, site: str = END, task: str = "ioi", **more: Any) -> Cell:
@@ -43,16 +43,26 @@ def evaluator() -> LanguageModelVariableEvaluator:
 # -- where ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_default_seeks_one_variable_of_each_of_mibs_tasks_that_the_learned_model_can_do() -> None:
+def test_the_default_has_the_place_with_the_most_headroom_of_each_architecture_and_operation() -> None:
+    widest: dict[tuple[str, str], Place] = {}
+    for place in (place for place in read_headroom() if place.has_headroom):
+        kind = (place.model.rpartition("-")[0], place.task)
+        if kind not in widest or place.best - place.full_vector > widest[kind].best - widest[kind].full_vector:
+            widest[kind] = place
     cells = [c for c in planned("default", VARIABLES) if c.task]
-    assert {c.task for c in cells} == set(SOUGHT)
-    named = planned("default", VARIABLES, models=["learned"], methods=["pca"])
-    assert {c.task for c in named} == {name for name in learned.tasks() if tasks.get(name).variables}
-    assert all(len({(c.setting.variable, c.setting.site) for c in cells if c.task == task}) == 1 for task in SOUGHT)
+    assert {(c.model, c.task, c.setting.variable, c.setting.site) for c in cells} == {
+        (place.model, place.task, place.variable, place.site) for place in widest.values()
+    }
     assert not any(c.setting.controls or c.method == ORACLE for c in cells)
-    assert sorted({c.seed for c in cells}) == [0, 1, 2]
     assert not {c.method for c in cells} & set(VARIABLE_PROFILES["default"].too_slow)
     assert {"das", "dbm", "no-op", "full-vector"} <= {c.method for c in cells}
+
+
+def test_a_task_that_is_named_is_sought_in_the_learned_model_in_place_of_the_profiles() -> None:
+    cells = [c for c in planned("default", VARIABLES, tasks=["ioi"], methods=["pca"]) if c.task]
+    assert {c.subject for c in cells} == {"learned/ioi"} and all(c.setting.controls for c in cells)
+    named = planned("default", VARIABLES, models=["learned"], methods=["pca"])
+    assert {c.task for c in named} == {name for name in learned.tasks() if tasks.get(name).variables}
 
 
 def test_a_model_that_is_named_is_sought_behind_every_block_with_controls() -> None:

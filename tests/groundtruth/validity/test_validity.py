@@ -258,13 +258,39 @@ def test_tiers_that_a_result_lacks_stay_in_the_file(tmp_path: Path) -> None:
     }
 
 
-def test_the_learned_model_of_the_default_table_is_no_panel(tmp_path: Path, monkeypatch) -> None:
+def test_the_learned_models_of_a_default_table_are_no_panel(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(write_measurements, "FOLDER", tmp_path)
-    monkeypatch.setattr(write_measurements, "SHIPPED", tmp_path)
-    for model, written in (("learned", False), ("learned-gpt2-1", True)):
+    monkeypatch.setattr(write_measurements, "SHIPPED", tmp_path / "tiers")
+    panel = tmp_path / "panel-circuits.json"
+
+    def write(*models: str, compiled: bool = False) -> None:
         rows = [
-            (circuit_cell(m, model, task="ioi"), replace(row(m, model, 0.5, 0.5, 0.5), task="ioi")) for m in METHODS
+            (circuit_cell(m, model, task="ioi"), replace(row(m, model, 0.5, 0.5, 0.5), task="ioi"))
+            for m in METHODS
+            for model in models
         ]
-        monkeypatch.setattr(write_measurements, "read_results", lambda _, rows=rows: result_of(rows, seconds=1.0))
+        rows += [(circuit_cell(m, "hist"), row(m, "hist", 0.5, 0.5, 0.5)) for m in METHODS if compiled]
+        monkeypatch.setattr(write_measurements, "read_results", lambda _: result_of(rows, seconds=1.0))
         write_measurements.main(["result.json"])
-        assert (tmp_path / "panel-circuits.json").exists() == written
+
+    write("learned", compiled=True)
+    assert not panel.exists()
+    write("learned-gpt2-1", "learned-gpt2-2")
+    measured = panel.read_bytes()
+    write("learned-gpt2-1", compiled=True)
+    assert panel.read_bytes() == measured
+    write("learned-gpt2-1")
+    assert panel.read_bytes() != measured
+
+
+def test_what_a_tier_gave_can_be_told_of_some_of_its_models() -> None:
+    by_place = {"a": {"x@soft": 0.9, "y@soft": 0.5, "z@soft": 0.1}, "b": {"x@soft": 0.2, "y@soft": 0.4, "z@soft": 0.6}}
+    whole = TierScores("soft", "auroc", "higher", 3, {"a": 0.5, "b": 0.4}, ("x@soft", "y@soft", "z@soft"), by_place)
+    part = whole.on(["y@soft", "x@soft"])
+    assert part is not None
+    assert (part.models, part.n_models) == (("x@soft", "y@soft"), 2)
+    assert part.values == pytest.approx({"a": 0.7, "b": 0.3})
+    assert whole.on(["z@soft", "y@soft", "x@soft"]) is whole
+    assert whole.on(["x@soft", "other@soft"]) is None
+    assert whole.on(["x@soft"]) is None  # one model ranks no methods
+    assert replace(whole, by_place={}).on(["x@soft", "y@soft"]) is None

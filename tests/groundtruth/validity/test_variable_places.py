@@ -2,9 +2,11 @@
 
 import pytest
 
+from groundtruth.bench.variable_subjects import VARIABLE_PROFILES
 from groundtruth.evaluation.variables.informative_variables import full_vector_share, informative
 from groundtruth.model import load, load_compiled
 from groundtruth.validity import variable_places
+from groundtruth.results.model_tiers import base_and_tier
 from groundtruth.validity.headroom import MOST_FULL
 from groundtruth.validity.tier_scores import read_tier_scores
 from groundtruth.validity.variable_places import implicit_with_isolations
@@ -48,3 +50,21 @@ def test_a_compiled_model_is_measured_where_it_has_an_implicit_variable_that_say
     assert [str(truth.variable) for truth in reverse.implicit_variables()] == ["opposite"]
     assert list(implicit_with_isolations(reverse)) == []
     assert not any(place.startswith("reverse:") for place in MEASURED["implicit"])
+
+
+def test_the_default_has_the_places_with_the_most_headroom_and_one_network_of_each_program():
+    """So its verdict, which is told of the very places of a table, can be told from what ships."""
+    default = [f"{model}:{variable}@{site}" for model, variable, site in VARIABLE_PROFILES["default"].choice.chosen()]
+    assert {place for place in default if "@soft:" in place} == {*MEASURED["soft"]}
+    implicit, trained = ([p for p in default if p in MEASURED[tier]] for tier in ("implicit", "trained"))
+    assert len(default) == len(MEASURED["soft"]) + len(implicit) + len(trained)
+    shares = {place: share_at(place) for place in MEASURED["implicit"]}
+    assert implicit == sorted(shares, key=lambda place: shares[place])[: len(implicit)] and len(implicit) == 3
+    programs = [base_and_tier(place.partition(":")[0])[0] for place in trained]
+    assert sorted(programs) == sorted({base_and_tier(place.partition(":")[0])[0] for place in MEASURED["trained"]})
+
+
+def share_at(place: str) -> float:
+    """What the full vector reaches at a place, of the pairs to learn from."""
+    model, _, sought = place.partition(":")
+    return full_vector_share(load(model), *sought.split("@"))
