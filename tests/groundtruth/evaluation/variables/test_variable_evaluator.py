@@ -1,5 +1,6 @@
 """The scores of featurizers against exact variables: what is known of directions built by hand, and invariances."""
 
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -21,6 +22,7 @@ from groundtruth.evaluation.variables.controls import SAME_BEHAVIOUR, find_other
 from groundtruth.evaluation.variables.featurization_tasks import ground_of
 from groundtruth.evaluation.variables.overlap import overlap_of
 from groundtruth.model import CompiledModel, load
+from groundtruth.specs import find_model
 from groundtruth.truth.variables import Site
 
 SMALL = Sizes(60, 20, 60)
@@ -270,3 +272,17 @@ def test_a_span_is_found_at_a_heads_value_in_its_own_coordinates() -> None:
 
 def _places(compiled: CompiledModel, variable: str, site: str) -> Landscape:
     return Landscape.of(ground_of(compiled), compiled.variable(variable), Site.parse(site))
+
+
+def test_exact_scores_need_the_variables_own_swap_to_be_right() -> None:
+    """In a soft variant directions may hold a mixture of values: an output decodes right, an interchange need not."""
+    soft = find_model("reverse@soft")
+    row = score_featurizer("full-vector", soft, "opposite", "residual.2.post", controls=False)
+    assert row.truth.overlap is None and row.truth.minimal_rank is None
+    wrong, n = map(int, re.findall(r"goes wrong on (\d+) of (\d+) pairs", row.truth.reason)[0])
+    own = score_featurizer("oracle", soft, "opposite", "residual.2.post", controls=False)
+    assert 0 < wrong < n and own.accuracy < 1
+    raw = score_featurizer("full-vector", "reverse", "opposite", "residual.2.post", controls=False)
+    held = score_featurizer("full-vector", find_model("second_step@soft"), "step", "residual.1.mid", controls=False)
+    assert [one.truth.reason for one in (raw, held)] == ["", ""]
+    assert all(one.truth.overlap is not None and one.truth.overlap.recall == pytest.approx(1) for one in (raw, held))
