@@ -48,9 +48,9 @@ def average_circuits(scores: Sequence[CircuitScores]) -> dict[str, Spread]:
     values = {name: [value for row in table if (value := row[name]) is not None] for name in names}
     values["stability"] = stabilities(scores)
     return {
-        name: Spread(_average(name, found), statistics.stdev(found) if len(found) > 1 else 0.0, len(found))
+        name: Spread(_average(name, found), statistics.stdev(found) if n > 1 else 0.0, n, n - 1)
         for name, found in values.items()
-        if found
+        if (n := len(found))
     }
 
 

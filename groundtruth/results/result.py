@@ -159,7 +159,9 @@ class Result:
         return {f"{name}_{tier}": columns[name] for tier, columns in found.items() if name in columns}
 
     def _standing(self, summary: Summary) -> tuple[bool, str, bool, float]:
-        ranked = (summary.columns.get(name) for name in self.tables.scoring.ranked_by)
+        scoring = self.tables.scoring
+        names = (scoring.by_tier, *scoring.ranked_by) if len(self.tiers) > 1 else scoring.ranked_by
+        ranked = (summary.columns.get(name) for name in names)
         best = next((spread for spread in ranked if spread is not None), None)
         return summary.is_control, summary.group, summary.method != ORACLE, -best.mean if best else 1.0
 

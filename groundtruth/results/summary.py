@@ -12,11 +12,13 @@ class Spread:
         mean: Mean over models or places that have a value.
         std: Standard deviation over models; of places with several seeds that over seeds, in the mean over places.
         n: Over how many models or places.
+        freedom: Degrees of freedom of ``std``: values beyond the first, or beyond the first of each place.
     """
 
     mean: float
     std: float
     n: int
+    freedom: int
 
 
 @dataclass(frozen=True)

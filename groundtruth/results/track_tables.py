@@ -36,7 +36,8 @@ class Scoring:
         predicted: Columns over language models.
         language_model_columns: Columns that are shown of language models beside compiled ones.
         ranked_by: Columns that order a table: the first that has a value.
-        by_tier: Column that is told tier by tier too, where models stand on several, as its name, ``_`` and the tier's.
+        by_tier: Column that is told tier by tier too where models stand on several, as its name, ``_`` and the tier's;
+            there it orders the table.
     """
 
     values: Callable[[Any], dict[str, float | None]]

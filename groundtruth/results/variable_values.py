@@ -138,4 +138,5 @@ def _spread(values: Sequence[Sequence[float | None]]) -> Spread | None:
     if not known:
         return None
     stds = [statistics.stdev(seeds) if len(seeds) > 1 else 0.0 for seeds in known]
-    return Spread(statistics.fmean(map(statistics.fmean, known)), statistics.fmean(stds), len(known))
+    freedom = sum(len(seeds) - 1 for seeds in known)
+    return Spread(statistics.fmean(map(statistics.fmean, known)), statistics.fmean(stds), len(known), freedom)

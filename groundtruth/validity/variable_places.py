@@ -14,6 +14,8 @@ choice.
 import sys
 from collections.abc import Iterator
 
+import torch
+
 from groundtruth.bench.variable_subjects import MAX_EDGES
 from groundtruth.evaluation.variables.featurization_tasks import featurization_task
 from groundtruth.evaluation.variables.informative_variables import FEW, full_vector_share, informative
@@ -92,7 +94,7 @@ def has_isolations(model: KnownModel, variable: str, site: str) -> bool:
         variable: Name of a variable.
         site: Site at which it is sought.
     """
-    task = featurization_task(model, variable, site, sizes=FEW)
+    task = featurization_task(model, variable, site, sizes=FEW, dtype=torch.float64)
     return task.isolates is not None and int(task.isolates[task.split.train].sum()) >= _LEAST_ISOLATIONS
 
 

@@ -50,10 +50,10 @@ def full_vector_share(model: KnownModel, variable: str, site: str) -> float:
         site: Site at which it is sought.
     """
     try:
-        task = featurization_task(model, variable, site, sizes=FEW)
+        task = featurization_task(model, variable, site, sizes=FEW, dtype=torch.float64)
     except DomainError:
         return 1.0
-    whole = Featurizer.subspace(torch.eye(task.width))
+    whole = Featurizer.subspace(torch.eye(task.width, dtype=torch.float64))
     return interchange_scores(task, whole, examples=task.split.train).distinguishing.value
 
 
@@ -67,7 +67,7 @@ def _trained_candidates(model: TrainedModel) -> Iterator[tuple[tuple[float, str,
 
 def _candidates(model: CompiledModel) -> Iterator[tuple[tuple[bool, bool, int, int, str], tuple[str, str]]]:
     names = [str(truth.variable) for truth in model.variables()]
-    for truth in model.variables():
+    for truth in filter(lambda truth: truth.held, model.variables()):
         for stage in truth.stages:
             sites = [site for site in stage.sites if site.residual]
             kinds = {item.pairs for item in stage.interchanges if item.distinguishing}

@@ -64,12 +64,11 @@ def circuit_scores(result: Result, ablation: str) -> list[MethodScores]:
 
 
 def _scores(summary: Summary, transfer: float | None) -> MethodScores:
-    has_spread = summary.n_scored >= LEAST_VALUES
     return MethodScores(
         summary.method,
         means={name: column.mean for name, column in summary.columns.items()}
         | ({} if transfer is None else {"transfer": transfer}),
-        spreads={name: column.std for name, column in summary.columns.items()} if has_spread else {},
+        spreads={name: column.std for name, column in summary.columns.items() if column.freedom >= LEAST_VALUES - 1},
         fractions=summary.fractions,
         n_failed=summary.n_failed,
         is_control=summary.is_control,

@@ -80,8 +80,7 @@ def _scores(summary: Summary, transfer: float | None) -> MethodScores:
         summary.method,
         means={name: column.mean for name, column in summary.columns.items()}
         | ({} if transfer is None else {"transfer": transfer}),
-        # A spread over seeds within a place: each place tells as many deviations as it has seeds beyond the first.
-        spreads={n: c.std for n, c in summary.columns.items() if summary.n_scored - c.n >= LEAST_VALUES - 1},
+        spreads={name: column.std for name, column in summary.columns.items() if column.freedom >= LEAST_VALUES - 1},
         fractions=summary.fractions,
         alarming=("illusion",),
         n_failed=summary.n_failed,
@@ -98,10 +97,14 @@ def _title(result: Result) -> Text:
     settings = [str(result.settings[key]) for key in ("dtype", "device") if key in result.settings]
     return Text.assemble(
         ("Variable localization", "heading"),
-        f" · {sought_in(result)} · {notation.plural(len(result.seeds), 'seed')}",
-        (f" from {min(result.seeds, default=0)}", "faint"),
+        f" · {sought_in(result)} · {_seeds(result.seeds)}",
         ("".join(f" · {setting}" for setting in settings), "faint"),
     )
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """Name one seed, or count several."""
+    return f"{len(seeds)} seeds from {min(seeds)}" if len(seeds) > 1 else f"seed {min(seeds, default=0)}"
 
 
 def sought_in(result: Result) -> str:
@@ -111,6 +114,8 @@ def sought_in(result: Result) -> str:
     learned = _language_models(result.language_model_scores())
     on_tiers = f" on {len(result.tiers)} tiers" if len(result.tiers) > 1 else ""
     parts = [f"{notation.plural(len(compiled), 'variable')} at {notation.plural(len(sites), 'site')}{on_tiers}"]
+    if compiled and len(learned) > 1:
+        return f"{parts[0]} and {len(learned)} language models"  # which the legend names
     return " and ".join([*(parts if compiled or not learned else []), *learned])
 
 

@@ -52,7 +52,7 @@ def find_implicit(ground: Ground, truths: Sequence[VariableTruth], truth: Variab
 
 def _operands(ground: Ground, truths: Sequence[VariableTruth], truth: VariableTruth, site: Site) -> list[VariableTruth]:
     """The variables that lie at a site, are read from there on, and lead to the variable alone; none if some do not."""
-    held = [other for other in truths if site in other.sites and other.at(site).readers]
+    held = [other for other in truths if other.held and site in other.sites and other.at(site).readers]
     found = held_operands(ground.program, truth.variable.label, {other.variable.label for other in held})
     if not found:
         return []

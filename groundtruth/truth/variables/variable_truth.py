@@ -118,17 +118,25 @@ class VariableTruth(StagedVariable[Variable, Stage]):
     exhaustive: bool
 
     @property
+    def held(self) -> bool:
+        """True if its directions hold the state of its value on every input, and no mixture as in soft variants.
+
+        Interchanges are run with one state for each value, so that without this they say nothing of the others.
+        """
+        return self.spread is not None and self.spread <= SPREAD
+
+    @property
     def certified(self) -> bool:
         """True if its directions hold it, and an interchange at any site does what the causal model says."""
-        return self.spread is not None and self.spread <= SPREAD and all(stage.certified for stage in self.stages)
+        return self.held and all(stage.certified for stage in self.stages)
 
     @property
     def claims(self) -> tuple[Any, ...]:
         """All that is claimed, to compare; not what rounding can change: the spread, and how many runs it took."""
-        variable, held = self.variable, self.spread is not None and self.spread <= SPREAD
+        variable = self.variable
         # Grouping of runs rests on rounding, and may be another on another machine.
         stages = tuple(replace(stage, runs=0) for stage in self.stages)
-        return variable.key, variable.values, variable.writer, variable.readers, held, self.exhaustive, stages
+        return variable.key, variable.values, variable.writer, variable.readers, self.held, self.exhaustive, stages
 
 
 def program_readers(variable: Variable, stage: Stage) -> frozenset[str] | None:

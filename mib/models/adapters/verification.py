@@ -55,7 +55,13 @@ def verify_module(model: nn.Module, anatomy: Anatomy) -> Anatomy:
         low = got.dtype if got.dtype in HALF else torch.float32
         in_low, in_high = (_cast(anatomy, dtype).logits(tokens).double() for dtype in (low, torch.float64))
         rounding = float((in_low - in_high).abs().max())
-        if not (error <= 8 * rounding and rounding <= MOST_ROUNDING * scale):
+        if error <= 8 * rounding and rounding > MOST_ROUNDING * scale:
+            raise TaskError(
+                f"rounding decides what a {type(model).__name__} puts out in {str(low).removeprefix('torch.')}: its "
+                f"logits differ by {rounding:.1e} from those in float64 (largest logit {scale:.1e}). Run it in float64 "
+                "(dtype=torch.float64)."
+            )
+        if error > 8 * rounding:
             raise TaskError(
                 f"a {type(model).__name__} taken apart computes something else: its logits are off by {error:.1e} "
                 f"(largest logit {scale:.1e}) on {tokens.shape[1]} tokens. Is it in eval() mode, without hooks, and "

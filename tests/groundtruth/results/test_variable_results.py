@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -12,12 +13,13 @@ from groundtruth.bench.variable_track import VARIABLES
 from groundtruth.errors import DomainError
 from groundtruth.files import to_json
 from groundtruth.report.terminal import THEME
-from groundtruth.report.views.track_report import result_csv, result_markdown, result_view
+from groundtruth.report.views.track_report import TRACK_REPORTS, result_csv, result_markdown, result_view
+from groundtruth.report.views.variable_report import sought_in, variable_scores
 from groundtruth.report.views.variable_sentences import variable_sentences
 from groundtruth.results.cell import Failed, Skipped
 from groundtruth.results.result import Result
 from groundtruth.results.thresholds import parse_thresholds, unmet_thresholds
-from groundtruth.results.variable_scores import Control
+from groundtruth.results.variable_scores import Control, VariableScores
 from groundtruth.results.variable_values import mib_values, variable_values
 from tests.groundtruth.bench.cell_makers import variable_cell
 from tests.groundtruth.bench.variable_rows import language_model_row, result, row
@@ -46,6 +48,34 @@ def test_methods_without_a_subspace_stand_below_those_with_one_and_controls_last
     ).summaries()
     assert [summary.method for summary in found] == ["high", "low", "sae", "oracle"]
     assert "recall" not in found[-2].columns
+
+
+def on(model: str, scores: VariableScores) -> VariableScores:
+    return replace(scores, model=model)
+
+
+def test_a_table_of_several_tiers_is_ordered_by_accuracy_and_one_of_a_single_tier_by_what_is_exact() -> None:
+    """F1 is defined at few places of the tiers, and need not rank methods as the verdict does."""
+    tiers = ("reverse", "reverse@soft")
+    exact, accurate = (
+        [on(tier, row(name, accuracy, recall=recall)) for tier in tiers]
+        for name, accuracy, recall in (("exact", 0.2, 1.0), ("accurate", 0.9, 0.5))
+    )
+    assert [summary.method for summary in result(*exact, *accurate).summaries()] == ["accurate", "exact"]
+    assert [summary.method for summary in result(exact[0], accurate[0]).summaries()] == ["exact", "accurate"]
+
+
+@pytest.mark.parametrize(("n_seeds", "shown"), [(1, False), (2, True)])
+def test_a_spread_needs_several_seeds_also_where_a_column_is_undefined_at_places(n_seeds: int, shown: bool) -> None:
+    """Six places with precision and six without: with one seed each nothing is known of the spread over seeds."""
+    rows = [
+        row("das", 0.1 * seed, variable=f"{kind}{place}", seed=seed, linear=kind == "subspace")
+        for seed in range(n_seeds)
+        for place in range(6)
+        for kind in ("subspace", "none")
+    ]
+    (scores,) = variable_scores(result(*rows))
+    assert "precision" in scores.means and ("precision" in scores.spreads) == shown == ("accuracy" in scores.spreads)
 
 
 def test_f1_is_the_harmonic_mean_and_0_where_nothing_was_found() -> None:
@@ -211,6 +241,15 @@ def test_a_table_of_both_fits_the_screen_and_all_files_have_both() -> None:
     assert {line["task"] for line in lines} == {"", "arithmetic-addition"}
     assert {line["recall"] for line in lines if line["task"]} == {""}
     assert "IIA LM" in result_markdown(mixed())
+
+
+def test_a_title_counts_language_models_where_there_are_several_and_names_one_seed() -> None:
+    real = [on(name, language_model_row("das", 0.9)) for name in ("learned-a", "learned-b")]
+    both = result(row("das", 0.5), on("reverse@soft", row("das", 0.5)), *real)
+    assert sought_in(both) == "2 variables at 2 sites on 2 tiers and 2 language models"
+    (section,) = TRACK_REPORTS["variables"].sections(both)
+    assert "language models · seed 0" in section.title.plain
+    assert "the mean over learned-a (arithmetic-addition: ones_carry), learned-b (" in section.legend
 
 
 def test_language_models_alone_have_a_table_of_their_own() -> None:

@@ -3,13 +3,15 @@
 import pytest
 
 from groundtruth.bench.variable_subjects import VARIABLE_PROFILES
-from groundtruth.evaluation.variables.informative_variables import full_vector_share, informative
+from groundtruth.evaluation.variables import VariableEvaluator
+from groundtruth.evaluation.variables.informative_variables import FEW, full_vector_share, informative
 from groundtruth.model import load, load_compiled
 from groundtruth.validity import variable_places
 from groundtruth.results.model_tiers import base_and_tier
+from groundtruth.specs import find_model
 from groundtruth.validity.headroom import MOST_FULL
 from groundtruth.validity.tier_scores import read_tier_scores
-from groundtruth.validity.variable_places import implicit_with_isolations
+from groundtruth.validity.variable_places import has_isolations, implicit_with_isolations
 
 MEASURED = {one.tier: one.models for one in read_tier_scores("variables") if one.score == "accuracy"}
 
@@ -55,11 +57,10 @@ def test_a_compiled_model_is_measured_where_it_has_an_implicit_variable_that_say
 def test_the_default_has_the_places_with_the_most_headroom_and_one_network_of_each_program():
     """So its verdict, which is told of the very places of a table, can be told from what ships."""
     default = [f"{model}:{variable}@{site}" for model, variable, site in VARIABLE_PROFILES["default"].choice.chosen()]
-    assert {place for place in default if "@soft:" in place} == {*MEASURED["soft"]}
-    implicit, trained = ([p for p in default if p in MEASURED[tier]] for tier in ("implicit", "trained"))
-    assert len(default) == len(MEASURED["soft"]) + len(implicit) + len(trained)
-    shares = {place: share_at(place) for place in MEASURED["implicit"]}
-    assert implicit == sorted(shares, key=lambda place: shares[place])[: len(implicit)] and len(implicit) == 3
+    soft, implicit, trained = ([p for p in default if p in MEASURED[tier]] for tier in ("soft", "implicit", "trained"))
+    assert [*soft, *implicit, *trained] == default
+    for tier, chosen in (("soft", soft), ("implicit", implicit)):
+        assert chosen == sorted(MEASURED[tier], key=share_at)[:3]
     programs = [base_and_tier(place.partition(":")[0])[0] for place in trained]
     assert sorted(programs) == sorted({base_and_tier(place.partition(":")[0])[0] for place in MEASURED["trained"]})
 
@@ -67,4 +68,15 @@ def test_the_default_has_the_places_with_the_most_headroom_and_one_network_of_ea
 def share_at(place: str) -> float:
     """What the full vector reaches at a place, of the pairs to learn from."""
     model, _, sought = place.partition(":")
-    return full_vector_share(load(model), *sought.split("@"))
+    return full_vector_share(find_model(model), *sought.split("@"))
+
+
+def test_written_variables_are_sought_where_their_own_swap_is_right_and_in_three_forms_of_a_model():
+    raw = {place.replace("@soft:", ":") for place in MEASURED["soft"]}
+    assert raw == {*MEASURED["raw"]} == {place.replace("@rotated:", ":") for place in MEASURED["rotated"]}
+    for place in MEASURED["soft"]:
+        model, _, sought = place.partition(":")
+        evaluator = VariableEvaluator.of(find_model(model), *sought.split("@"), sizes=FEW)
+        assert evaluator.inexact == "" and share_at(place) <= MOST_FULL
+        assert sought.partition("@")[0] not in ("tokens", "indices")
+        assert has_isolations(evaluator.model, *sought.split("@"))
