@@ -9,6 +9,8 @@ from groundtruth.compiled.torch_module import CompiledTransformer
 from groundtruth.errors import DomainError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.circuits.precision import OFF, require_precision
+from groundtruth.specs import find_model
+from mib.errors import TaskError
 
 TOLD = r"in float32 the logits of 'hist@rotated' are off by \d\.\de-0\d .*Use float64 \(--dtype float64\)"
 
@@ -23,6 +25,14 @@ def test_a_rotated_variant_is_refused_in_float32_and_taken_in_float64():
 @pytest.mark.parametrize("name", ["hist", "hist@soft", "hist@distractors", "hist@redundancy", "frac_prevs"])
 def test_what_float32_can_hold_is_taken(name):
     assert len(localization_task(groundtruth.load(name), n_pairs=8, dtype=torch.float32)) == 8
+
+
+def test_a_variable_of_a_model_that_float32_cannot_hold_is_refused_by_what_is_wrong_and_not_by_a_guess():
+    steep = find_model("double_hist@rotated")
+    task = ("1/(1+hist)", "residual.0.mid")
+    with pytest.raises(TaskError, match=r"rounding decides what a .* puts out in float32.*\(dtype=torch\.float64\)"):
+        groundtruth.score_featurizer("pca", steep, *task, controls=False)
+    assert groundtruth.score_featurizer("oracle", steep, *task, controls=False, dtype=torch.float64).accuracy == 1
 
 
 def test_the_bound_is_relative_to_the_largest_logit():

@@ -20,6 +20,7 @@ from groundtruth.evaluation.variables import (
 )
 from groundtruth.evaluation.variables.controls import SAME_BEHAVIOUR, find_other_program, site_in_other_program
 from groundtruth.evaluation.variables.featurization_tasks import ground_of
+from groundtruth.evaluation.variables.informative_variables import informative
 from groundtruth.evaluation.variables.overlap import overlap_of
 from groundtruth.model import CompiledModel, load
 from groundtruth.specs import find_model
@@ -286,3 +287,14 @@ def test_exact_scores_need_the_variables_own_swap_to_be_right() -> None:
     held = score_featurizer("full-vector", find_model("second_step@soft"), "step", "residual.1.mid", controls=False)
     assert [one.truth.reason for one in (raw, held)] == ["", ""]
     assert all(one.truth.overlap is not None and one.truth.overlap.recall == pytest.approx(1) for one in (raw, held))
+
+
+def test_a_variable_that_is_held_as_a_mixture_is_not_certified_though_each_of_its_interchanges_is_right() -> None:
+    """Its interchanges put one state of each value; swapping what is really there goes wrong."""
+    soft = find_model("count_first@soft")
+    first, place = soft.variable("first"), Site("resid_post", 0)
+    assert first.at(place).certified and not any(item.wrong for item in first.at(place).interchanges)
+    assert not first.held and not first.certified
+    assert VariableEvaluator.of(soft, first, place, sizes=SMALL, controls=False).inexact
+    assert not {name for name, _ in informative(soft)} - {"tokens", "indices"}
+    assert ("first", "residual.0.post") in informative(load("count_first"))

@@ -9,6 +9,7 @@ import groundtruth
 from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.model import CompiledModel, load_compiled
 from groundtruth.results.result import tier_of
+from groundtruth.specs import find_model
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.variables import Site, find_implicit
 from groundtruth.truth.variables.position_wise import held_operands, leads_only_to
@@ -43,6 +44,16 @@ def test_what_something_else_reads_too_holds_nothing_implicitly(rotate):
     """``ahead`` is computed from the first token and the position, and later heads read the position as well."""
     assert rotate.implicit("ahead").stages == ()
     assert groundtruth.load("reverse").implicit("remaining").stages == ()
+
+
+def test_operands_that_are_held_as_mixtures_hold_nothing_implicitly():
+    """In a soft variant attention mixes values: interchanges of one state a value say nothing of the other states."""
+    assert load_compiled("rotate_by_first").implicit("origin").stages
+    soft = find_model("rotate_by_first@soft")
+    assert not soft.variable("ahead").held and soft.variable("indices").held
+    assert soft.implicit("origin").stages == ()
+    turned = find_model("rotate_by_first@rotated").implicit("origin")
+    assert turned.stages and all(stage.operands == ("ahead", "length") for stage in turned.stages)
 
 
 def test_what_attention_computes_is_nowhere_implicit(rotate):
