@@ -19,6 +19,7 @@ from groundtruth.validity.transfer import fit, ranks, score_of, transfer_scores,
 from groundtruth.validity.validity_report import (
     result_report,
     result_transfer,
+    shipped_report,
     validity_data,
     validity_report,
 )
@@ -27,6 +28,9 @@ from groundtruth.validity.write_tier_scores import write_tier_scores
 from mib import featurization, localization
 from mib.metrics.metric_validity import kendall_tau
 from tests.groundtruth.bench.cell_makers import circuit_cell
+from tests.groundtruth.bench.variable_rows import language_model_row
+from tests.groundtruth.bench.variable_rows import result as variable_result
+from tests.groundtruth.bench.variable_rows import row as variable_row
 from tests.groundtruth.results.test_results import row
 
 METHODS = ("a", "b", "c", "d", "e", "f", "g")
@@ -241,6 +245,29 @@ def test_a_result_is_told_of_the_tiers_that_it_ran_on_the_models_that_were_measu
     others = result("hist@soft")
     assert result_report(others, "resample") is shipped and result_transfer(others, "resample") == {}
     assert result_report(result("hist@soft", ablation="zero"), "zero") is None
+
+
+def test_a_table_of_variables_is_told_of_its_own_places_where_these_were_measured() -> None:
+    shipped = shipped_report("variables")
+    soft = next(one for one in shipped.scores if one.tier == "soft")
+
+    def told(*places: str):
+        rows = [
+            replace(variable_row(method, value, variable=sought[0], site=sought[1]), model=model)
+            for method, value in zip(METHODS, (0.9, 0.7, 0.5, 0.3, 0.2, 0.1), strict=False)
+            for model, sought in ((place.partition(":")[0], place.partition(":")[2].split("@")) for place in places)
+        ]
+        return result_report(variable_result(*rows), "")
+
+    (own,) = told(*soft.models[:3]).scores
+    assert (own.tier, own.models) == ("soft", soft.models[:3])
+    assert own.values == soft.on(soft.models[:3]).values != soft.values
+    assert (
+        told(soft.models[0])
+        is shipped
+        is told("hist_no_bos@soft:tokens@residual.0.post", soft.models[0], soft.models[1])
+    )
+    assert result_report(variable_result(language_model_row("das", 0.5)), "") is None
 
 
 def test_tiers_that_a_result_lacks_stay_in_the_file(tmp_path: Path) -> None:
