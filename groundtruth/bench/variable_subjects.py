@@ -123,8 +123,14 @@ VARIABLE_PROFILES: Mapping[str, Profile] = {
                 WITH_HEADROOM,
             ),
             parameters=PARAMETERS,
-            too_slow=("das-search", "dbm-sae-top-k", "dbm-sae-batch-top-k"),
-            left_out=("dbm-sae-top-afa", "observable-propagation", "vocabulary-projection"),
+            left_out=(
+                "das-search",
+                "dbm-sae-top-k",
+                "dbm-sae-batch-top-k",
+                "dbm-sae-top-afa",
+                "observable-propagation",
+                "vocabulary-projection",
+            ),  # fmt: skip
         ),
         Profile(
             "full",

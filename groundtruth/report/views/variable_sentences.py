@@ -113,7 +113,7 @@ def _illusions(rows: Sequence[VariableScores], own: str) -> Iterator[Text]:
     )
     chosen = [own] if own in found else sorted(found, key=lambda method: -len(found[method]))
     for method in chosen[:N_METHODS]:
-        illusions, n = found[method], sum(row.method == method for row in rows)
+        illusions, n = found[method], sum(row.method == method and row.minimal_rank is not None for row in rows)
         text = Text().append(notation.method_name(method), "name")
         text.append(f": {len(illusions)} of {n}, with rank {fmean(row.rank for row in illusions):.0f} for ")
         text.append(f"{fmean(row.minimal_rank or 0 for row in illusions):.0f}; of what it found lies")
