@@ -6,9 +6,9 @@ from groundtruth.bench.variable_subjects import VARIABLE_PROFILES
 from groundtruth.evaluation.variables import VariableEvaluator
 from groundtruth.evaluation.variables.informative_variables import FEW, full_vector_share, informative
 from groundtruth.model import load, load_compiled
-from groundtruth.validity import variable_places
 from groundtruth.results.model_tiers import base_and_tier
 from groundtruth.specs import find_model
+from groundtruth.validity import variable_places
 from groundtruth.validity.headroom import MOST_FULL
 from groundtruth.validity.tier_scores import read_tier_scores
 from groundtruth.validity.variable_places import has_isolations, implicit_with_isolations
