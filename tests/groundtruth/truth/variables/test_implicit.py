@@ -2,17 +2,20 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 
 import groundtruth
 from groundtruth.errors import DomainError, GroundTruthError
 from groundtruth.model import CompiledModel, load_compiled
+from groundtruth.rasp.interning import Replacement
 from groundtruth.results.result import tier_of
 from groundtruth.specs import find_model
 from groundtruth.trained.trained_model import TrainedModel
 from groundtruth.truth.variables import Site, find_implicit
 from groundtruth.truth.variables.position_wise import held_operands, leads_only_to
+from groundtruth.truth.variables.swap_runs import SwapRuns
 from groundtruth.truth.variables.value_pool import Ground
 
 
@@ -99,6 +102,52 @@ def test_a_span_that_leaves_an_operand_out_is_found_wrong(monkeypatch, rotate):
     assert truth.stages and not any(stage.certified for stage in truth.stages)
     failure = truth.stages[-1].interchange.failure
     assert failure is not None and failure.expected != failure.actual
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(1)], ids=["all operands", "one left out"])
+def test_counts_are_those_of_each_interchange_run_alone_through_hooks(monkeypatch, rotate, part):
+    """Both stages of ``origin`` are run at their own site, though the proof makes the runs of one of them only."""
+    whole, made = find_implicit._operands, []
+    monkeypatch.setattr(find_implicit, "_operands", lambda *given: whole(*given)[part])
+    monkeypatch.setattr(find_implicit, "SwapRuns", lambda *given: made.append(given) or SwapRuns(*given))
+    ground = Ground(rotate)
+    truth = find_implicit.find_implicit(ground, rotate.variables(), rotate.variable("origin"))
+    assert len(truth.stages) == 2 and len(made) == 1
+    for stage in truth.stages:
+        assert counts_through_hooks(rotate, ground, stage) == (stage.interchange.tried, stage.interchange.wrong)
+
+
+def counts_through_hooks(model, ground, stage):
+    """Number of interchanges of a span at one position, and of those after which the output is wrong."""
+    site, module, program = stage.sites[0], model.module(torch.float64), ground.program
+    label, tried, wrong = model.variable("origin").variable.label, 0, 0
+    labels = [*(model.variable(name).variable.label for name in stage.operands), label]
+    sources = {}
+    for pool in ground.pools:
+        for row, position in product(range(len(pool.inputs)), range(pool.length)):
+            joint = tuple(int(pool.columns[one][row, position]) for one in labels)
+            sources.setdefault(joint, pool.streams[site.sublayer][row, position + 1] @ stage.span)
+    states, codes = torch.stack([*sources.values()]), np.array([joint[-1] for joint in sources])
+    for pool in ground.pools:
+        for position in range(pool.length):
+            rows, put = (part.ravel() for part in np.indices((len(pool.inputs), len(codes))))
+            base = {name: column[rows] for name, column in pool.columns.items()}
+            where = np.zeros((len(rows), pool.length), dtype=bool)
+            where[:, position] = True
+            replaced = Replacement(np.broadcast_to(codes[put][:, None], where.shape), where)
+            expected = ground.encoded(program.rerun(base, {label: replaced})[program.output])
+
+            def swap(value, hook, put=put, position=position):
+                moved = value.clone()
+                moved[:, position + 1] += (states[put] - moved[:, position + 1] @ stage.span) @ stage.span.T
+                return moved
+
+            with torch.no_grad():
+                ids = model.encode(pool.inputs)[torch.from_numpy(rows)]
+                logits = module.run_with_hooks(ids, fwd_hooks=[(site.hook, swap)])
+            tried += len(rows)
+            wrong += int(model.decoder.differ(model.decoder.codes(logits[:, 1:]), expected).any(1).sum())
+    return tried, wrong
 
 
 def test_operands_are_sought_through_functions_of_one_position_alone(rotate):
