@@ -3,8 +3,9 @@
 Kendall's tau-b between every two references that rank five methods in common, with its 95 % interval by bootstrap over
 methods: what a verdict on methods could reach at most with both. docs/validity.md holds the verdict against it.
 
-`--split MODEL,...` ranks on these learned models and on the others apart, and then on each place alone: does a ranking
-depend on which models make the yardstick?
+`--split MODEL,...` ranks on these models and on the others apart, and then on each place alone: does a ranking depend
+on which models make the yardstick? Each half of a yardstick is held against every tier too, by the score that the verdict
+rests on. Where the models named are those of a tier, its halves are held against every yardstick.
 """
 
 import argparse
@@ -14,27 +15,35 @@ from itertools import combinations
 from statistics import fmean
 
 from groundtruth.results.track_tables import TABLES
-from groundtruth.validity.agreement import LEAST_METHODS
+from groundtruth.validity.agreement import LEAST_METHODS, agreements
 from groundtruth.validity.references import Reference, read_references
+from groundtruth.validity.tier_scores import TierScores
+from groundtruth.validity.validity_report import shipped_report
 from mib.metrics.metric_validity import kendall_tau, tau_interval
 
 
 def main() -> None:
-    """Print a line for every pair of references."""
+    """Print a line for every pair of references, and with a split for every pair of a half and a tier."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--track", choices=sorted(TABLES), default="circuits")
     parser.add_argument("--without", default="", help="methods to leave out, separated by commas")
-    parser.add_argument("--split", default="", help="learned models to rank on apart, separated by commas")
+    parser.add_argument("--split", default="", help="models of a yardstick or a tier to rank on apart, with commas")
     given = parser.parse_args()
-    references = read_references(given.track)
+    references, tiers = read_references(given.track), tiers_of(given.track)
     left_out, chosen = given.without.split(","), [name for name in given.split.split(",") if name]
     known = {model_of(place) for one in references for place in places_of(one)}
+    known |= {model_of(place) for one in tiers if one.by_place for place in one.models}
+    if chosen and not known:
+        parser.error(f"--split needs rankings known place by place, and no one of --track {given.track} is.")
     if unknown := sorted({*chosen} - known):
-        parser.error(f"no reference has a place of '{unknown[0]}'. Choose from {', '.join(sorted(known))}.")
-    print_agreement([*references, *(half for one in references for half in halves_of(one, chosen))], left_out)
+        parser.error(f"no reference or tier has a place of '{unknown[0]}'. Choose from {', '.join(sorted(known))}.")
+    halves = [half for one in references for half in halves_of(one, chosen)]
+    print_agreement([*references, *halves], left_out)
     for one in references if chosen else ():
         singles = [ranked_at(one, [place], name=place) for place in places_of(one)]
         print_agreement(singles, left_out)
+    print_tier_agreement(tiers, halves, left_out)
+    print_tier_agreement([half for tier in tiers for half in tier_halves(tier, chosen)], references, left_out)
 
 
 def print_agreement(references: Iterable[Reference], left_out: Collection[str]) -> None:
@@ -44,9 +53,42 @@ def print_agreement(references: Iterable[Reference], left_out: Collection[str]) 
         if len(known) < LEAST_METHODS:
             continue
         ranks = [[reference.goodness[method] for method in known] for reference in (one, other)]
-        low, high = tau_interval(*ranks)
-        tau = f"{kendall_tau(*ranks):.2f} ({low:.2f} to {high:.2f}, {len(known)} methods)"
-        print(f"{f'{one.name} / {other.name}':96} {tau}")
+        print_tau(f"{one.name} / {other.name}", kendall_tau(*ranks), tau_interval(*ranks), len(known))
+
+
+def print_tier_agreement(
+    tiers: Iterable[TierScores], references: Iterable[Reference], left_out: Collection[str]
+) -> None:
+    """Print Kendall's tau of every tier and reference that rank enough methods."""
+    kept = [
+        replace(one, values={name: value for name, value in one.values.items() if name not in left_out})
+        for one in tiers
+    ]
+    for one in agreements(kept, references):
+        print_tau(f"{one.reference} / {one.score} on tier {one.tier}", one.tau, one.interval, len(one.methods))
+
+
+def print_tau(pair: str, tau: float, interval: tuple[float, float], n_methods: int) -> None:
+    """Print one line: the two rankings, tau with its interval, and how many methods it rests on."""
+    low, high = interval
+    print(f"{pair:96} {tau:.2f} ({low:.2f} to {high:.2f}, {n_methods} methods)")
+
+
+def tiers_of(track: str) -> list[TierScores]:
+    """The tiers of a track by the score that its verdict rests on."""
+    report = shipped_report(track)
+    return [] if report is None else [one for one in report.scores if one.score == report.score]
+
+
+def tier_halves(tier: TierScores, models: Collection[str]) -> list[TierScores]:
+    """A tier on some models and on all others; none where it has none of them, or too few on a side to rank on."""
+    inside = [place for place in tier.models if model_of(place) in models]
+    outside = [place for place in tier.models if model_of(place) not in models]
+    if not inside or not outside:
+        return []
+    named, others = f"at {len(inside)} places of the models named", f"at {len(outside)} places of others"
+    parts = (tier.on(inside), named), (tier.on(outside), others)
+    return [replace(half, tier=f"{tier.tier} {where}") for half, where in parts if half is not None]
 
 
 def halves_of(reference: Reference, models: Collection[str]) -> list[Reference]:
@@ -74,8 +116,8 @@ def places_of(reference: Reference) -> list[str]:
 
 
 def model_of(place: str) -> str:
-    """The model of a place such as ``learned-gpt2-1/ioi``."""
-    return place.partition("/")[0]
+    """The model of a place such as ``learned-gpt2-1/ioi`` or ``add_carry@free-0:carry@residual.0.mid``."""
+    return place.partition("/")[0].partition(":")[0]
 
 
 if __name__ == "__main__":
