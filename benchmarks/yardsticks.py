@@ -4,8 +4,8 @@ Kendall's tau-b between every two references that rank five methods in common, w
 methods: what a verdict on methods could reach at most with both. docs/validity.md holds the verdict against it.
 
 `--split MODEL,...` ranks on these models and on the others apart, and then on each place alone: does a ranking depend
-on which models make the yardstick? Each half of a yardstick is held against every tier too, by the score that the verdict
-rests on. Where the models named are those of a tier, its halves are held against every yardstick.
+on which models make the yardstick? Each half of a yardstick is held against every tier too, by the score that the
+verdict rests on. If the models named are those of a tier, its halves are held against every yardstick.
 """
 
 import argparse
