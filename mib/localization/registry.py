@@ -89,6 +89,20 @@ class Localizer:
             raise MethodError(f"{self.name} returned scores of {scores.graph}; the task's graph is {task.graph}.")
         return scores.require_complete(by=self.name)
 
+    def edge_scores(self, task: LocalizationTask, **parameters: Any) -> EdgeScores:
+        """Run the method on a task of edges, for another method that builds on its scores.
+
+        Raises:
+            MethodError: If the method cannot run on the task, or the task is one of nodes or neurons.
+            ScoreError: If a score is missing, NaN or infinite.
+        """
+        scores = self(task, **parameters)
+        if not isinstance(scores, EdgeScores):
+            raise MethodError(
+                f"{self.name} scored the {task.level}s of a task whose edges were asked for: use level='edge'."
+            )
+        return scores
+
 
 LOCALIZERS: Registry[Localizer] = Registry(
     "localizer", error=MethodError, builtins="mib.localization.methods", plugins="mib.localizers"

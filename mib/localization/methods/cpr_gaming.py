@@ -51,7 +51,7 @@ def cpr_gaming(
         sizes: How many circuit sizes the area is taken over, at least 2.
         examples: How many examples the metric is taken over.
     """
-    generator, effects = task.generator(), EdgeScores(task.graph, exact(task).values)
+    generator, effects = task.generator(), exact.edge_scores(task)
     by_effect = _round_off(torch.from_numpy(effects.flat)).argsort(descending=True, stable=True)
     chosen, grid = draw_examples(task, examples, generator), every_size(effects, limit=sizes)
     starts = torch.stack((eliminate(task, share, chosen), by_effect))

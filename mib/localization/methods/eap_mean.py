@@ -15,4 +15,4 @@ from mib.localization.task import LocalizationTask
 )
 def eap_mean(task: LocalizationTask) -> EdgeScores:
     """First-order estimate of each cut, as if the edge then carried its source's mean, whatever the ablation."""
-    return EdgeScores(task.graph, eap(with_constants(task, mean_outputs(task))).values)
+    return eap.edge_scores(with_constants(task, mean_outputs(task)))

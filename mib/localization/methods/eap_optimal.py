@@ -26,4 +26,4 @@ def eap_optimal(
         learning_rate: Learning rate of Adam.
     """
     constants = optimal_constants(task, steps=steps, examples=examples, learning_rate=learning_rate)
-    return EdgeScores(task.graph, eap(with_constants(task, constants)).values)
+    return eap.edge_scores(with_constants(task, constants))

@@ -67,7 +67,7 @@ def ensemble_sequential(
         softness: How gradually first values rise with rank, see ``warm_start``.
         objective: Quantity that the loss compares, see ``Loss``.
     """
-    attribution = EdgeScores(task.graph, eap_ig_inputs(task, steps=ig_steps).values)
+    attribution = eap_ig_inputs.edge_scores(task, steps=ig_steps)
     log_alpha = prune(
         task,
         warm_start(attribution, sparsity=start_sparsity, softness=softness),
@@ -98,7 +98,7 @@ def ensemble_hybrid(
         ig_steps: Points of integrated gradients.
         scale: As for ``ensemble-parallel``.
     """
-    sequential = EdgeScores(task.graph, ensemble_sequential(task, steps=steps, ig_steps=ig_steps).values)
+    sequential = ensemble_sequential.edge_scores(task, steps=steps, ig_steps=ig_steps)
     return mean_scores(task, [*_attributions(task, ig_steps), sequential], scale)
 
 
@@ -138,8 +138,8 @@ def warm_start(scores: EdgeScores, *, sparsity: float, softness: float) -> Float
 
 
 def _attributions(task: LocalizationTask, steps: int) -> list[EdgeScores]:
-    found = [eap(task), eap_ig_inputs(task, steps=steps), eap_ig_activations(task, steps=steps)]
-    return [EdgeScores(task.graph, scores.values) for scores in found]
+    integrated = [method.edge_scores(task, steps=steps) for method in (eap_ig_inputs, eap_ig_activations)]
+    return [eap.edge_scores(task), *integrated]
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -41,7 +41,7 @@ def optimal_ablation(
         learning_rate: Learning rate of Adam.
     """
     constants = optimal_constants(task, steps=steps, examples=examples, learning_rate=learning_rate)
-    return EdgeScores(task.graph, exact(with_constants(task, constants)).values)
+    return exact.edge_scores(with_constants(task, constants))
 
 
 def optimal_constants(

@@ -102,6 +102,13 @@ def test_what_a_method_returns_is_checked() -> None:
         as_localizer(other_graph)(make_task())
 
 
+def test_scores_that_another_method_builds_on_are_of_edges() -> None:
+    task = make_task()
+    assert (get("exact").edge_scores(task).flat == values("exact", task)).all()
+    with pytest.raises(MethodError, match="exact-node scored the nodes of a task .*: use level='edge'"):
+        get("exact-node").edge_scores(make_task(level="node"))
+
+
 def test_random_scores_follow_the_seed() -> None:
     first, again, other = (get("random")(make_task(seed=seed)) for seed in (1, 1, 2))
     assert first.values[0, 0] == again.values[0, 0] != other.values[0, 0]
