@@ -42,7 +42,7 @@ def did_you_mean(name: str, known: Iterable[str], *, limit: int = 3) -> str:
     Args:
         name: The name that was given.
         known: All that is allowed.
-        limit: How many names to offer at most.
+        limit: Number of names to offer at most.
     """
     close = difflib.get_close_matches(name, list(known), n=limit, cutoff=0.5)
     return f" Did you mean: {', '.join(close)}?" if close else ""

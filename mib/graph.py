@@ -65,7 +65,7 @@ class Place:
         kind: Kind of the node.
         layer: Its layer; -1 for embeddings, the number of layers for ``logits``.
         head: Its head; -1 where there is none.
-        letter: Which input of the head a destination is; empty elsewhere.
+        letter: Input of the head that a destination is; empty elsewhere.
     """
 
     kind: Literal["input", "pos", "head", "mlp", "logits"]
@@ -251,7 +251,7 @@ class EdgeScores:
         """The most important edges and their scores, the most important first.
 
         Args:
-            n: How many, at most; edges without a score are never among them. Equal magnitudes keep the order of
+            n: Number of edges, at most; those without a score are never among them. Equal magnitudes keep the order of
                 ``graph.edges``.
 
         Raises:

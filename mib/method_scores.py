@@ -104,7 +104,7 @@ class FeaturizationScore(_Row):
     Attributes:
         method: Its name.
         featurizer: Featurizer that it found.
-        interchanges: How often interchanges on the test split give what is expected; ``None`` where numbers are.
+        interchanges: Share of interchanges on the test split that give what is expected; ``None`` where numbers are.
         error: Mean squared distance of the numbers read from those expected, as MIB has it for IOI; ``None`` where
             outputs are expected.
         seconds: Wall time of the method, without its scoring.
@@ -165,8 +165,8 @@ def score(
             split.
         held_out: Examples that circuits are measured on; by default the examples that the method saw itself.
         parameters: Hyper-parameters of the method.
-        max_sizes: How many circuit sizes CPR and CMD are measured at, at most; ``None`` for all.
-        n_bootstrap: How many times examples are drawn anew for the intervals of CPR and CMD.
+        max_sizes: Number of circuit sizes that CPR and CMD are measured at, at most; ``None`` for all.
+        n_bootstrap: Number of times that examples are drawn anew for the intervals of CPR and CMD.
 
     Raises:
         MethodError: If there is no such method, or it cannot run on the task, or what it returns is no answer.

@@ -32,14 +32,14 @@ class Engine(Pool):
         graph: The nodes and edges; default: the model's own, without ``pos``.
         attention_mask: True for real tokens, False for padding, [input, position]; None if nothing is padding.
         ablation: Kind of ablation of cut edges.
-        mean_over: Which inputs the mean ablations average over; default: all.
+        mean_over: Inputs that the mean ablations average over; default: all.
         constants: For ``optimal``: one constant a source, [source, d_model].
         memory: Bytes that a run may use beside the model; larger work is done in more chunks, with equal results.
 
     Attributes:
         cost: Forward and backward passes so far.
         anatomy: The model's parts.
-        columns: Which destinations and sources belong to which sublayer of the forward pass.
+        columns: Destinations and sources of each sublayer of the forward pass.
 
     Raises:
         TaskError: If an argument does not fit the model.
@@ -59,11 +59,11 @@ class Engine(Pool):
         """Logits of circuits: row r runs the edges ``kept[r]`` on input ``clean[r]``.
 
         Args:
-            kept: Which edges are kept, [row | 1, source, destination]; one circuit may serve all rows. Entries that
+            kept: Edges that are kept, [row | 1, source, destination]; one circuit may serve all rows. Entries that
                 are no edges are ignored.
-            clean: Which inputs the circuits run on.
-            counterfactual: Which inputs' full runs a cut edge carries the output of (resample only).
-            neurons: Which residual dimensions of each source's output are kept, for all its readers.
+            clean: Inputs that the circuits run on, by number.
+            counterfactual: Inputs from whose full runs a cut edge carries the output (resample only).
+            neurons: Residual dimensions of each source's output that are kept, for all its readers.
 
         Returns:
             Logits, [row, position, output].
@@ -110,11 +110,11 @@ class Engine(Pool):
 
         Args:
             metric: Called with logits and examples.
-            kept: Which edges are kept, as for ``run``.
-            clean: Which inputs the circuits run on.
-            counterfactual: Which inputs a cut edge carries the output of (resample only).
+            kept: Edges that are kept, as for ``run``.
+            clean: Inputs that the circuits run on, by number.
+            counterfactual: Inputs whose output a cut edge carries (resample only).
             examples: Example of each row, for the metric; default: ``clean``.
-            neurons: Which residual dimensions of each source's output are kept.
+            neurons: Residual dimensions of each source's output that are kept.
         """
         rows = self._rows(kept, clean, counterfactual, neurons)
         examples = rows.clean if examples is None else examples.to(rows.clean.device)
@@ -146,9 +146,9 @@ class Engine(Pool):
 
         Args:
             metric: Called with logits and examples.
-            clean: Which inputs.
-            counterfactual: Which inputs a cut edge carries the output of (resample only).
-            edges: Which edges to cut; default: every edge of the graph.
+            clean: Inputs to run on, by number.
+            counterfactual: Inputs whose output a cut edge carries (resample only).
+            edges: Edges to cut; default: every edge of the graph.
             examples: Example of each row, for the metric; default: ``clean``.
             position: Position at which the edges are cut, all others as they are; default: at all positions.
 
@@ -208,8 +208,8 @@ class Engine(Pool):
 
         Args:
             edges: Edges of the graph, or their names.
-            clean: Which inputs.
-            counterfactual: Which inputs a cut edge carries the output of (resample only).
+            clean: Inputs to run on, by number.
+            counterfactual: Inputs whose output a cut edge carries (resample only).
 
         Raises:
             GraphError: If the graph has no such edge.
@@ -243,7 +243,7 @@ class Engine(Pool):
         """Run inputs so that gradients at every destination's input and every source's output can be taken.
 
         Args:
-            inputs: Which inputs.
+            inputs: Inputs to run on, by number.
             stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
             first: The sublayer that reads it, by its number in ``mib.sublayers``.
             split: True if each head's q, k and v get an input of their own.
@@ -262,7 +262,7 @@ class Engine(Pool):
         """Trace as ``trace`` does, for gradients that are taken one sublayer at a time (see that module).
 
         Args:
-            inputs: Which inputs.
+            inputs: Inputs to run on, by number.
             stream: The residual stream to start from, [row, position, d_model]; default: their embeddings.
             first: The sublayer that reads it.
             through: The model with another backward pass; default: its own.

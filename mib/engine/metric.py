@@ -24,7 +24,7 @@ class Metric(Protocol):
 
         Args:
             logits: Logits of the model.
-            examples: Which example of the task each row belongs to.
+            examples: Example of the task that each row belongs to.
 
         Returns:
             One number a row; higher is better.

@@ -92,7 +92,7 @@ class Pool:
         Kept from the first time on if the whole pool's outputs fit into half of the memory.
 
         Args:
-            indices: Which inputs.
+            indices: Numbers of the inputs.
             known: Outputs of a full run of these very inputs, if there was one; nothing is run then.
         """
         found = self._read_outputs(indices, known)
@@ -171,7 +171,7 @@ class Pool:
         """Give what cutting changes in each source's output: ablated - clean, [row, source, position, d_model].
 
         Args:
-            clean: Which inputs.
+            clean: Inputs to run on, by number.
             counterfactual: The inputs that resampling takes outputs from; other ablations ignore it.
             known: Outputs of full runs of these very inputs, as far as there were any: they are not run again.
         """

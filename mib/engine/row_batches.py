@@ -29,7 +29,7 @@ class Widths:
     Attributes:
         d_head: Width of what a head mixes, for each position.
         d_mlp: The widest hidden layer.
-        vocabulary: How many outputs there are.
+        vocabulary: Number of outputs.
         number: Bytes of a number.
         on_cpu: True if it is run on a CPU, whose caches like small batches.
     """

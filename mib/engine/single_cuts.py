@@ -98,10 +98,10 @@ class FullRun:
         """The streams after a layer's attention whose head reads a changed input.
 
         Args:
-            layer: Which layer.
-            head: Which of its heads.
-            letter: Which input of the head: q, k or v.
-            rows: Which inputs.
+            layer: Number of the layer.
+            head: Number of the head in its layer.
+            letter: Input of the head: q, k or v.
+            rows: Numbers of the inputs.
             change: Vector to add to each row's input.
 
         Returns:
@@ -136,11 +136,11 @@ class CutRows:
 
     Attributes:
         sources: Row of the edge that each run cuts.
-        inputs: Which input each run is of, by its place among those given.
+        inputs: Input of each run, by its place among those given.
         logits: [run, position, output].
-        share: Which share of the forward pass each run took.
+        share: Share of the forward pass that each run took.
         destination: Column of the edge that each run cuts; None where the source's edges are all cut.
-        neurons: Which dimension of the source's output each run cuts; None for all of them.
+        neurons: Dimension of the source's output that each run cuts; None for all of them.
     """
 
     sources: Indices
@@ -161,10 +161,10 @@ class SingleCuts:
     """All single cuts of some inputs.
 
     Attributes:
-        columns: Which destinations and sources belong to which sublayer.
+        columns: Destinations and sources of each sublayer.
         full: The full run of the inputs.
         changes: Changes that the ablation makes to each source's output, [input, source, position, d_model].
-        rows_at_once: How many runs fit into the memory.
+        rows_at_once: Number of runs that fit into the memory.
     """
 
     columns: Columns

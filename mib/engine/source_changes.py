@@ -38,7 +38,7 @@ class InMemoryChanges:
     """All changes at once.
 
     Attributes:
-        columns: Which sources a sublayer reads and writes.
+        columns: Sources that a sublayer reads and writes.
         changes: [row, source, position, d_model].
     """
 
@@ -98,7 +98,7 @@ class CompactOutputs:
 
         Args:
             anatomy: The model.
-            into: Where to write them; default: a new tensor.
+            into: Tensor to write them to; default: a new one.
         """
         n_sources = self.embeddings.shape[1] + anatomy.n_layers * (anatomy.n_heads + 1)
         size = (len(self.embeddings), n_sources, *self.embeddings.shape[2:])
@@ -172,7 +172,7 @@ class StreamingOutputs(_BySublayer):
 
     Attributes:
         anatomy: The model.
-        columns: Which sources a sublayer reads and writes.
+        columns: Sources that a sublayer reads and writes.
         compact: Outputs of the sources.
     """
 
@@ -198,7 +198,7 @@ class StreamingChanges(_BySublayer):
 
     Attributes:
         anatomy: The model.
-        columns: Which sources a sublayer reads and writes.
+        columns: Sources that a sublayer reads and writes.
         clean: Outputs of the sources on the clean inputs.
         ablated: Values that flow along cut edges: other inputs' outputs, or outputs that are the same for all rows, [1,
             source, position | 1, d_model], or None for zeros.

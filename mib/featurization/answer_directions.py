@@ -60,7 +60,7 @@ def strongest(gram: Gram, task: FeaturizationTask, rank: int | None) -> Featuriz
     Args:
         gram: Gram matrix of the directions, at the task's site.
         task: Task with the dtype and device of the basis.
-        rank: How many dimensions; None for all.
+        rank: Number of dimensions; None for all.
     """
     values, vectors = torch.linalg.eigh(gram)  # ascending
     n = int((values > TOLERANCE * values[-1]).sum())

@@ -136,7 +136,7 @@ def train_autoencoder(
 
     Args:
         activations: Activations to reconstruct.
-        training: How.
+        training: Settings of the training.
         generator: Draws weights and batches.
     """
     sae = SparseAutoencoder(activations, training, generator)
@@ -180,7 +180,7 @@ def dictionary(
     Args:
         encode: From vectors [..., d_site] to features [..., n_features].
         decode: Back.
-        n_features: How many features there are.
+        n_features: Number of features.
         error: Whether what is not reconstructed is ``kept`` as the error, or ``dropped``.
 
     Raises:

@@ -17,7 +17,7 @@ class ReversibleNetwork(nn.Module):
 
     Args:
         width: Size of the vectors.
-        blocks: How many couplings.
+        blocks: Number of couplings.
         hidden: Neurons of each function.
         generator: Draws weights and rotations.
     """

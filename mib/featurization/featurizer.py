@@ -31,7 +31,7 @@ class Featurizer:
     Attributes:
         featurize: From vectors [..., d_site] to features [..., n_features] and an error [..., any].
         inverse: From features and error to vectors.
-        n_features: How many features there are.
+        n_features: Number of features.
         selected: The features that an interchange swaps; None for all of them, empty for none.
         rotation: [d_site, n_features], orthonormal, where the features are coordinates of a subspace.
         law: Promise of the maps.

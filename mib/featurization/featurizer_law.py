@@ -27,9 +27,9 @@ class FeaturizerCheck:
         round_trip: inverse(featurize(x)) against x.
         mixed: features of inverse(features of two inputs mixed, error of one) against those features.
         leak: Their error against that error: whether the error channel depends on the features.
-        bent: How far the inverse is from affine.
-        crowd: How far the result for one vector depends on the others of its batch.
-        rotation: How far the maps are from those of the stated rotation, and that from orthonormal.
+        bent: Distance of the inverse from an affine map.
+        crowd: Difference that the others of its batch make to the result for one vector.
+        rotation: Distance of the maps from those of the stated rotation, and of that from orthonormal.
         tolerance: Largest error that is allowed.
     """
 

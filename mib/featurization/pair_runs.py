@@ -66,12 +66,12 @@ class Pairs:
 
     Attributes:
         anatomy: The model.
-        site: Where it is cut in two.
+        site: Site at which it is cut in two.
         inputs: Distinct inputs, [input, position].
         attention: Real tokens of each input; None if no padding is skipped.
         base: Row of each example's base.
         source: Row of each example's source.
-        base_positions: Where the site is in each base, [example, chosen].
+        base_positions: Positions of the site in each base, [example, chosen].
         source_positions: The same in each source.
         memory: Bytes that may be used.
     """

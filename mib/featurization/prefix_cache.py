@@ -43,7 +43,7 @@ class PrefixCache:
 
         Args:
             anatomy: A causal model.
-            site: Where it was recorded.
+            site: Site at which it was recorded.
             recording: Recording of these inputs at the site.
             tokens: The inputs.
             mask: True for real tokens.

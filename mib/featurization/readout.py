@@ -21,7 +21,7 @@ class Answers:
 
     Attributes:
         expected: [example, place], indices of outputs or numbers.
-        mask: Where they count.
+        mask: Positions at which they count.
         readout: Numbers, or scores of answers, from logits; None to read the logits themselves.
         tolerance: Numbers this close count as equal.
     """

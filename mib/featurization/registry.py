@@ -26,7 +26,7 @@ class FeaturizerMethod:
         name: Its name in tables and on the command line.
         function: The method.
         cost: Its cost in words: forward (F) and backward (B) passes from the site on.
-        source: Where the method was published.
+        source: Publication of the method.
         needs: Parts that a task must have for it: ``values`` (of the variable, for probes), ``isolation`` pairs,
             ``categories`` (outputs that are one of several, for a loss over these; not numbers).
         linear: True if what it finds is a subspace.
@@ -118,7 +118,7 @@ def featurizer(
     Args:
         name: Its name; lower case, words joined by hyphens.
         cost: Its cost in words.
-        source: Where the method was published.
+        source: Publication of the method.
         needs: Parts that a task must have for it: ``values``, ``isolation``, ``categories``.
         linear: True if what it finds is a subspace.
         control: True if it is something to compare methods with, and not ranked itself.

@@ -63,7 +63,7 @@ def record(anatomy: Anatomy, site: Site, tokens: Tokens, mask: Mask | None = Non
 
     Args:
         anatomy: The model.
-        site: Where to stop; its positions play no part.
+        site: Site to stop at; its positions play no part.
         tokens: Token ids, [batch, position].
         mask: True for real tokens; None if nothing is padding that attention skips.
     """
@@ -97,7 +97,7 @@ def resume(
 
     Args:
         anatomy: The model.
-        site: Where to go on.
+        site: Site to go on from.
         recording: The site's value, changed or not, and what else is read after it.
         tokens: The inputs of which the recording is: attention needs their positions.
         mask: As in ``record``.

@@ -37,7 +37,7 @@ class Split:
         """Examples 0 to n - 1, shuffled.
 
         Args:
-            n: How many examples.
+            n: Number of examples.
             seed: Seed of the shuffle.
             validation: Share to choose by.
             test: Share to be scored on.

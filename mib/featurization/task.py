@@ -71,7 +71,7 @@ class FeaturizationTask(TaskData):
         """The same task on some of its examples; what is recorded of the model is shared.
 
         Args:
-            examples: Which, in their new order.
+            examples: Examples to keep, in their new order.
             split: Parts of the examples by their new numbers; default: all of them to learn from.
         """
         kept = {name: getattr(self, name) for name in _PER_EXAMPLE}
@@ -114,8 +114,8 @@ class FeaturizationTask(TaskData):
 
         Args:
             featurizer: Featurizer whose features are swapped in.
-            indices: Which features to swap; default: those that the featurizer selects. Empty swaps none.
-            examples: Which examples; default: all.
+            indices: Features to swap; default: those that the featurizer selects. Empty swaps none.
+            examples: Examples to run; default: all.
         """
         examples = self.everything if examples is None else examples
         chosen = featurizer if indices is None else featurizer.select(indices)

@@ -20,22 +20,22 @@ class TaskData:
 
     Attributes:
         model: Anything that ``mib.models.adapters.decompose`` takes apart.
-        site: Where the variable is sought.
+        site: Site at which the variable is sought.
         base: Token ids of the inputs that are run, [example, position].
         source: Token ids of the inputs that the variable is taken from, in the same shape.
         expected: Prediction of the hypothesis when the variable is swapped, [example, position]: indices of outputs, or
             numbers where the model gives one number (or where ``readout`` says what is read).
-        mask: Where a prediction counts, [example, position]; at least one place an example.
+        mask: Positions at which a prediction counts, [example, position]; at least one an example.
         isolates: Examples of which the prediction is the base's own answer, because the source differs only in other
             variables (RAVEL's isolation pairs), [example]; default: none.
         base_values: The variable's value on the base, a number from 0 for each distinct value, at each position of
             the site, [example, chosen]; what probes learn. -1 where it has none. Default: not known.
         source_values: The same on the source.
-        family: Which data set of counterfactuals each pair is from, a number from 0, [example]: MIB averages over
+        family: Data set of counterfactuals that each pair is from, a number from 0, [example]: MIB averages over
             data sets. Default: all are from one.
         split: Examples to learn from, to choose by and to score on; default: 60, 20 and 20 %, shuffled by ``seed``.
         seed: Seeds every random choice of a method, by ``generator()``.
-        base_positions: Where the site is in each base, [example, chosen]; default: the site's own positions.
+        base_positions: Positions of the site in each base, [example, chosen]; default: the site's own positions.
         source_positions: The same in each source, with as many chosen positions.
         base_attention_mask: True for real tokens, [example, position]; None if no padding is to be skipped.
         source_attention_mask: The same for the sources.

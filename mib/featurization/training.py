@@ -62,7 +62,7 @@ def learn(
         swap: The interchange, softened where it must be to have gradients.
         found: The featurizer as it is now, with hard choices, in tensors of its own.
         optimizer: Optimizer of all that ``swap`` learns.
-        training: How long, in what batches.
+        training: Length of the training, and its batches.
         examples: Examples to learn from; default: the training split.
         penalty: Added to the loss.
         anneal: Called before each step with the share of steps done, 0 at the first.

@@ -19,7 +19,7 @@ class Protocol:
     Attributes:
         name: Name of the task in the track.
         families: Families of counterfactuals, pooled.
-        positions: Where residual streams are read, by the track's names; empty where heads are read instead.
+        positions: Positions of the residual streams read, by the track's names; empty where heads are read instead.
     """
 
     name: str

@@ -97,7 +97,7 @@ def try_task(model: str | Path, task: str, *, n: int = N_HELD_OUT) -> dict[str, 
     Args:
         model: Name of a model, or the folder of a checkpoint.
         task: Name of a task.
-        n: How many prompts at most.
+        n: Number of prompts at most.
 
     Returns:
         ``accuracy``, a share; ``prompts``, how many there were; ``split``.

@@ -26,7 +26,7 @@ class Drill:
 
     Attributes:
         tokens: Token ids, without padding, [sequence, position].
-        asked: Where the next token is asked for, [sequence, position]; never at the last.
+        asked: True where the next token is asked for, [sequence, position]; never at the last.
     """
 
     tokens: Int[Tensor, "sequence position"]

@@ -35,7 +35,7 @@ class Measured:
     Attributes:
         task: Name of the task.
         family: Family of counterfactuals.
-        n: How many pairs.
+        n: Number of pairs.
         seed: Seed of the pairs.
         metric: Name of the class of the metric.
         ablation: Kind of ablation of the cut edge.
@@ -89,7 +89,7 @@ def measure(model: LoadedModel, task: str, family: str, *, n: int = N_PAIRS, see
         model: A language model.
         task: Name of the task.
         family: Family of counterfactuals.
-        n: How many pairs.
+        n: Number of pairs.
         seed: Seed of the pairs.
 
     Raises:

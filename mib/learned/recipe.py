@@ -64,7 +64,7 @@ class Recipe:
     """A small language model, and its training with AdamW.
 
     Attributes:
-        architecture: Which transformer.
+        architecture: Architecture of the transformer.
         n_kv_heads: Heads of keys and values a layer of a Llama; ``None``: as many as heads.
         n_layers: Layers.
         n_heads: Heads a layer.
@@ -74,7 +74,7 @@ class Recipe:
         warmup: Updates until the first learning rate is reached.
         peaks: The learning rate from an update on, from where it falls to 0 at the next one, or at the end.
         weight_decay: Weight decay of matrices; biases and layer norms have none.
-        parts: Which parts of the data are trained on from an update on.
+        parts: Parts of the data that are trained on from an update on.
         beta_2: Second beta of AdamW.
         clip: Largest norm of a gradient.
         mixtures: The mixture of tasks from an update on, until the next one.

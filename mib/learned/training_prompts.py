@@ -80,9 +80,9 @@ def prompts_of(
     Args:
         task: Name of a task that can be generated.
         tokenizer: With one token for every word of the task.
-        n: How many base prompts are drawn; those of small tasks repeat.
+        n: Number of base prompts that are drawn; those of small tasks repeat.
         seed: Seed of the draws.
-        part: Which part of the data; no counterfactual of another part is taken.
+        part: Part of the data; no counterfactual of another part is taken.
         related: True if counterfactuals are taken too.
         left_out: Families of counterfactuals that are not.
 

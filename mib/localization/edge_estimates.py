@@ -84,7 +84,7 @@ def edge_estimates(
     Args:
         task: Whose edges.
         through: The model with another backward pass; default: its own.
-        weights: How often each of many draws counts each example: one estimate a draw, in a first axis. None: one
+        weights: Number of times each of many draws counts each example: one estimate a draw, in a first axis. None: one
             estimate that counts each once, without that axis.
         products: Product of changes and gradients; default: one number an edge.
     """

@@ -33,7 +33,7 @@ def sum_of_products(
         task: Whose edges; entries that are no edges come out as 0.
         changes: Ablated minus clean, of each source's output.
         gradients: Sublayers, and the metric's gradient at each destination's input.
-        weights: How often each draw counts each example; None: one sum that counts each once.
+        weights: Number of times that each draw counts each example; None: one sum that counts each once.
     """
     edges = (len(task.graph.sources), len(task.graph.destinations))
     scores = torch.zeros(*(() if weights is None else (len(weights),)), *edges, dtype=torch.float64)

@@ -24,7 +24,7 @@ def select_by_program(
 
     Args:
         scores: One finite number an edge.
-        size: How many edges the circuit may have.
+        size: Number of edges that the circuit may have.
         positive_share: At least this share of the circuit's edges have a score above 0.
         time_limit: Seconds, after which the best circuit so far is taken.
 

@@ -128,7 +128,7 @@ def backward(
         loss: Loss of each run; lower is better.
         parts: Parts that the weights belong to.
         weights: One row for all examples or one for each, with a gradient.
-        examples: Which examples to run.
+        examples: Examples to run.
 
     Returns:
         The mean loss.
@@ -157,8 +157,8 @@ def mean_of_circuits(
     Args:
         task: The model and its inputs.
         metric: Called with logits and examples.
-        kept: Which edges each circuit has.
-        examples: Which examples to run.
+        kept: Edges of each circuit.
+        examples: Examples to run.
     """
     distinct, place = torch.unique(kept, dim=0, return_inverse=True)
     at_once = max(1, task.memory // 4 // (len(examples) * kept[0].numel()))

@@ -28,7 +28,7 @@ class Loss:
         objective: ``kl``: KL(model || circuit), averaged over the positions that the metric reads; for a model with a
             single, numerical output, whose softmax says nothing, the squared difference. ``task``: by how much the
             metric differs, above or below.
-        reads: Which positions the metric reads, [example, position].
+        reads: Positions that the metric reads, [example, position].
         empty: The mean over examples for the empty circuit, before it is divided by.
     """
 

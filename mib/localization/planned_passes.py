@@ -22,12 +22,12 @@ class RunSizes:
 
     Attributes:
         graph: Nodes and edges of the model.
-        n: How many examples there are.
+        n: Number of examples.
         ablation: Name of what flows along cut edges.
         streaming: True if one example's gradients do not fit into the memory, so that each backward pass runs the
             sublayers forward again.
         cached: True if the outputs of all inputs fit, and no full run is made twice.
-        at_once: How many examples' gradients are taken at once.
+        at_once: Number of examples whose gradients are taken at once.
     """
 
     graph: Graph

@@ -26,7 +26,7 @@ class Localizer:
         name: Its name in tables and on the command line.
         function: The method.
         cost: Forward (F) and backward (B) passes over the data, in words.
-        source: Where the method was published.
+        source: Publication of the method.
         levels: Parts that it can score.
         ablations: Kinds of ablation of the edges that it cuts, or imagines to cut.
         needs_gradient: True if it differentiates the task's metric.
@@ -127,9 +127,9 @@ def localizer(
     Args:
         name: Its name; lower case, words joined by hyphens.
         cost: Forward (F) and backward (B) passes over the data, such as ``2F+1B``.
-        source: Where the method was published.
+        source: Publication of the method.
         levels: Parts that it can score.
-        ablations: Which ablations it can run with.
+        ablations: Ablations that it can run with.
         needs_gradient: True if it differentiates the metric; one without a gradient is then refused before it starts.
         control: True if it is something to compare methods with, and not ranked itself.
 

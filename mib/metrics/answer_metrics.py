@@ -35,7 +35,7 @@ class LogitDifference(_Masked):
     Attributes:
         correct: The clean answer at each position, [example, position].
         incorrect: The counterfactual answer.
-        mask: Which positions count; usually those where the two differ. At least one an example.
+        mask: Positions that count; usually those where the two differ. At least one an example.
     """
 
     correct: Int[Tensor, "example position"]
@@ -61,7 +61,7 @@ class LogitDifference(_Masked):
             correct: The clean answer of each example.
             incorrect: The counterfactual answer.
             n_positions: Length of the inputs.
-            position: Where the answer stands, for all examples or for each.
+            position: Position of the answer, for all examples or for each.
         """
         # Modulo, so that -1 is the last.
         where = torch.as_tensor(position).expand(len(correct)) % n_positions
@@ -86,7 +86,7 @@ class NegativeSquaredDistance(_Masked):
 
     Attributes:
         target: The clean output at each position, [example, position].
-        mask: Which positions count.
+        mask: Positions that count.
     """
 
     target: Float[Tensor, "example position"]
@@ -110,7 +110,7 @@ class KLDivergence(_Masked):
 
     Attributes:
         reference: Logits of the full model on the clean inputs, [example, position, output].
-        mask: Which positions count.
+        mask: Positions that count.
     """
 
     reference: Float[Tensor, "example position output"]
@@ -134,7 +134,7 @@ class Accuracy(_Masked):
 
     Attributes:
         correct: The clean answer at each position, [example, position].
-        mask: Which positions count.
+        mask: Positions that count.
     """
 
     correct: Int[Tensor, "example position"]

@@ -96,7 +96,7 @@ def select(
 
     Args:
         scores: Scores of edges, nodes or neurons; what is scored is what is counted.
-        sizes: How many scored parts to take for each circuit; unscored parts are added to them.
+        sizes: Number of scored parts to take for each circuit; unscored parts are added to them.
         ranking: By ``signed`` score or by ``absolute`` value.
         selection: ``top-n``, or ``greedy`` (edges only), see ``edge_order``.
         prune: True to drop what is not on a path from an embedding to the logits.

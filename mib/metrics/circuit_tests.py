@@ -41,7 +41,7 @@ def equivalence(task: LocalizationTask, kept: Kept, *, epsilon: float = 0.1) -> 
     Args:
         task: The model and its examples.
         kept: The circuit.
-        epsilon: How far from 1/2 the chance may be that one outperforms the other.
+        epsilon: Distance from 1/2 that the chance may have that one outperforms the other.
     """
     measurement = _measure(task, kept)
     return equivalence_test(measurement.circuits[0], measurement.full, epsilon=epsilon)
@@ -53,7 +53,7 @@ def independence(task: LocalizationTask, kept: Kept, *, n_permutations: int = 10
     Args:
         task: The model and its examples; its seed seeds the permutations.
         kept: The circuit, which is cut.
-        n_permutations: How many random orders to compare with.
+        n_permutations: Number of random orders to compare with.
     """
     measurement = _measure(task, ~_checked(task, kept) & task.graph.edge_mask)
     return independence_test(measurement.circuits[0], measurement.full, n_permutations=n_permutations, seed=task.seed)
@@ -65,7 +65,7 @@ def minimality(task: LocalizationTask, kept: Kept, *, n_random: int = 100, quant
     Args:
         task: The model and its examples; its seed seeds the random circuits.
         kept: The circuit.
-        n_random: How many random larger circuits to compare with.
+        n_random: Number of random larger circuits to compare with.
         quantile: The share of added edges that an edge must matter more than.
 
     Raises:
@@ -97,7 +97,7 @@ def sufficiency(
     Args:
         task: The model and its examples; its seed seeds the random circuits.
         kept: The circuit.
-        n_random: How many random circuits to compare with.
+        n_random: Number of random circuits to compare with.
         size: Edges that each of them has at least; default: as many as the circuit.
         quantile: The share of them that the circuit must beat.
     """
@@ -257,8 +257,8 @@ def run_circuit_tests(
     Args:
         task: The model and its examples; its seed seeds random circuits and permutations.
         kept: The circuit.
-        n_random: How many random circuits to compare with.
-        n_permutations: How many random orders to compare with.
+        n_random: Number of random circuits to compare with.
+        n_permutations: Number of random orders to compare with.
         quantile: The share of random circuits that the circuit must beat.
         report: Called with the number of tests that are done, and of all.
 

@@ -195,7 +195,7 @@ def areas(
         selection: ``top-n`` or ``greedy``.
         max_sizes: With more sizes than this, only so many are measured, closest together where circuits are small
             (``selection.every_size``); None measures all.
-        n_bootstrap: How many times examples are drawn anew; 0 for none (an enumerated domain has no sampling error).
+        n_bootstrap: Number of times examples are drawn anew; 0 for none (an enumerated domain has no sampling error).
         confidence: The share of the bootstrap distribution inside the interval.
 
     Raises:

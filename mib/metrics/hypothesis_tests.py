@@ -31,7 +31,7 @@ class EquivalenceTest:
         win_share: Share of examples on which the circuit outperforms the model, ties counted half.
         n_ties: Examples on which they perform the same.
         n_examples: All examples.
-        epsilon: How far from 1/2 the chance of winning may be.
+        epsilon: Distance from 1/2 that the chance of winning may have.
         p_value: A small one speaks against the circuit.
     """
 
@@ -54,7 +54,7 @@ class IndependenceTest:
     Attributes:
         hsic: Hilbert-Schmidt independence criterion of the two performances; 0 for independent ones.
         p_value: A small one says that the rest of the model still knows the task: it speaks against the circuit.
-        n_permutations: How many random orders the observed one was compared with.
+        n_permutations: Number of random orders that the observed one was compared with.
     """
 
     hsic: float
@@ -89,7 +89,7 @@ class MinimalityTest:
 
     Attributes:
         changes: By edge, how far the performance moves when it is removed.
-        reference: How far it moves when a random added edge is removed again.
+        reference: Distance that it moves when a random added edge is removed again.
         quantile: The share of random edges that an edge must matter more than.
         p_values: By edge, before correction.
         adjusted: By edge, Bonferroni-corrected for the number of edges tested. A small one says that the edge is
@@ -118,7 +118,7 @@ def equivalence_test(
     Args:
         circuit: Performance of the circuit, [example], higher is better.
         model: Performance of the whole model on the same examples.
-        epsilon: How far from 1/2 the chance of winning may be, in [0, 1/2).
+        epsilon: Distance from 1/2 that the chance of winning may have, in [0, 1/2).
         tolerance: Differences up to this count as ties; default: ``ROUNDING`` of the largest performance.
 
     Raises:
@@ -146,7 +146,7 @@ def independence_test(
     Args:
         complement: Performance of the model without the circuit, [example].
         model: Performance of the whole model on the same examples.
-        n_permutations: How many random orders to compare with.
+        n_permutations: Number of random orders to compare with.
         seed: Seeds them.
 
     Returns:
@@ -194,7 +194,7 @@ def minimality_test(changes: dict[str, float], reference: ArrayLike, *, quantile
 
     Args:
         changes: By edge of the circuit, how far the performance moves when it is removed.
-        reference: How far it moves when random edges, added to the circuit along random paths, are removed again.
+        reference: Distance that it moves when random edges, added to the circuit along random paths, are removed again.
         quantile: The share of random edges that an edge must matter more than, in (0, 1).
 
     Raises:

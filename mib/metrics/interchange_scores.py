@@ -33,7 +33,7 @@ class Estimate:
         value: The share.
         low: Lower end of the 95 % interval.
         high: Upper end.
-        n: How many pairs.
+        n: Number of pairs.
     """
 
     value: float
@@ -75,10 +75,10 @@ def interchange_scores(
     Args:
         task: The pairs, and what is expected of them.
         featurizer: Featurizer whose features are swapped in.
-        indices: Which features to swap; default: those that the featurizer selects.
-        examples: Which pairs; default: the test split, or all pairs where it is empty.
+        indices: Features to swap; default: those that the featurizer selects.
+        examples: Pairs to score on; default: the test split, or all pairs where it is empty.
         seed: Seed of the bootstrap.
-        resamples: How often pairs are drawn anew.
+        resamples: Number of times that pairs are drawn anew.
 
     Source: interchange intervention accuracy: Geiger et al. 2021, arXiv 2106.02997; cause and isolation: Huang et al.
     2024 (RAVEL), arXiv 2402.17700.
@@ -104,7 +104,7 @@ def scores_of(
         distinguishes: True if it goes wrong if nothing is swapped.
         isolates: True if it is an isolation pair.
         seed: Seed of the bootstrap.
-        resamples: How often pairs are drawn anew.
+        resamples: Number of times that pairs are drawn anew.
     """
     # One generator for all estimates: their order is part of the result.
     rng = np.random.default_rng(seed)
@@ -153,7 +153,7 @@ def by_family(right: Bool[Tensor, "pair"], family: Int[Tensor, "pair"]) -> dict[
 
     Args:
         right: True if each pair came out as predicted.
-        family: Which data set it is from.
+        family: Data set that it is from.
     """
     numbers = family.unique().tolist()
     return {number: float(right[(family == number).to(right.device)].double().mean()) for number in numbers}
@@ -165,7 +165,7 @@ def bootstrap(right: Bool[Tensor, "pair"], *, seed: int = 0, resamples: int = RE
     Args:
         right: True if each pair counts.
         seed: Seed of the bootstrap.
-        resamples: How often pairs are drawn anew.
+        resamples: Number of times that pairs are drawn anew.
     """
     return _bootstrapped(right, np.random.default_rng(seed), resamples)[0]
 

@@ -16,7 +16,7 @@ class ProbabilityDifference:
 
     Attributes:
         candidates: Tokens of all answers that are considered.
-        right: Which of them are right, [example, candidate]; at least one of each kind an example.
+        right: True for those that are right, [example, candidate]; at least one of each kind an example.
 
     Source: Hanna et al. (2023), section 3, https://arxiv.org/abs/2305.00586
     """

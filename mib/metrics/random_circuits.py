@@ -19,7 +19,7 @@ class RandomPaths:
 
     Attributes:
         graph: The graph to walk.
-        rng: Where randomness comes from.
+        rng: Source of randomness.
     """
 
     graph: Graph
@@ -65,8 +65,8 @@ def inflated_circuits(
     Args:
         graph: The graph.
         kept: The circuit to inflate, bool [source, destination].
-        n: How many to draw.
-        rng: Where randomness comes from.
+        n: Number of circuits to draw.
+        rng: Source of randomness.
 
     Returns:
         Inflated circuits and inflated circuits less one added edge, both [circuit, source, destination].

@@ -48,7 +48,7 @@ def edge_auroc(
 
     Args:
         scores: One finite number an edge.
-        truth: Which edges are true.
+        truth: Edges that are true.
         leave_out: Edges that are not judged, such as those that carry only constants.
         ranking: By ``absolute`` or ``signed`` score.
 

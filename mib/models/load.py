@@ -37,7 +37,7 @@ def load_model(
     Args:
         name: ``learned``, the model that ships; ``gpt2``, ``qwen2.5``, ``gemma2`` or ``llama3``, any id on the Hugging
             Face hub, or a folder in the Hugging Face checkpoint format: ``config.json``, safetensors, tokenizer.
-        device: Where to put it.
+        device: Device to put it on.
         dtype: Type of the weights, however stored: a torch dtype or its name. ``bfloat16`` halves the memory of
             large models; scores are summed in float32 or better all the same.
         revision: Branch, tag or commit, of a model on the hub.
@@ -86,7 +86,7 @@ def learned_model(*, device: str = "cpu", dtype: str = "float32") -> LoadedModel
     """The learned model, ready for tasks; the same as ``load_model("learned")``.
 
     Args:
-        device: Where to put it.
+        device: Device to put it on.
         dtype: Dtype of its weights, which are stored in float32.
     """
     return load_model(LEARNED, device=device, dtype=dtype)

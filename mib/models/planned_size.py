@@ -19,9 +19,9 @@ class PlannedSize:
         graph: Its nodes and edges.
         d_head: Width of a head.
         d_mlp: Width of the hidden layer of an MLP.
-        vocabulary: How many tokens it knows.
-        parameters: How many weights it has, those that are shared counted once.
-        repeated: How many more there are when keys and values of a group are repeated for each of its query heads.
+        vocabulary: Number of tokens that it knows.
+        parameters: Number of weights that it has, those that are shared counted once.
+        repeated: Number of weights added when keys and values of a group are repeated for each of its query heads.
     """
 
     graph: Graph

@@ -48,7 +48,7 @@ def localization(
         model: A ``mib.LoadedModel``, or anything that ``mib.models.adapters.decompose`` takes apart.
         tokenizer: A fast tokenizer; default: the model's own.
         family: Family of counterfactuals; default: MIB's.
-        n: How many pairs; None for all of a data set.
+        n: Number of pairs; None for all of a data set.
         split: ``train`` (to find circuits on), ``validation`` or ``test`` (to score them on).
         seed: Seed of generated examples and of every random choice of a method.
         data: None to make examples up; ``hub`` for MIB's; a folder in MIB's columns; or examples.

@@ -24,7 +24,7 @@ def examples_of(
         task: The task.
         data: None to make them up, as long as there are new ones; ``hub``; a folder in MIB's columns; or the examples
             themselves.
-        split: Which part.
+        split: Part of the data set.
         seed: Seed of generated examples.
 
     Raises:

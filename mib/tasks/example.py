@@ -25,7 +25,7 @@ class Prompt:
         answer: Answer of a model that can do the task, spelt as it continues ``text``, with its leading space where
             there is one. Empty where nothing is asked (RAVEL's Wikipedia sentences).
         variables: Every variable of the task's causal model, by name.
-        spans: Where the named things stand in ``text``.
+        spans: Places of the named things in ``text``.
         accepted: All answers that are right, ``answer`` among them; default: ``answer`` alone.
     """
 

@@ -49,7 +49,7 @@ class Fit:
     Attributes:
         parameters: Bias and the two coefficients.
         r_squared: The share of the variance of the logit differences that they explain.
-        n: How many interchanges they were fitted on.
+        n: Number of interchanges that they were fitted on.
     """
 
     parameters: IoiParameters
@@ -99,7 +99,7 @@ def fit(
         model: A ``mib.LoadedModel``, or anything that ``mib.models.adapters.decompose`` takes apart.
         tokenizer: A fast tokenizer; default: the model's own.
         heads: (layer, head) of each head that gives what it gives on the counterfactual; others follow.
-        n: How many pairs of each family.
+        n: Number of pairs of each family.
         split: The part of the data.
         seed: Seed of generated examples.
         data: As of ``Task.localization``.

@@ -66,7 +66,7 @@ class Selection:
 
     Attributes:
         pairs: Pairs that were kept.
-        left_out: How many were not, by reason.
+        left_out: Number of pairs that were not, by reason.
     """
 
     pairs: tuple[Pair, ...]
@@ -156,8 +156,8 @@ def select(
         candidates: Pairs, or why there is none.
         anatomy: The model.
         padding: The token to fill up with.
-        n: How many; None for all that there are.
-        right_on: Where the model must be right.
+        n: Number of pairs; None for all that there are.
+        right_on: Prompts on which the model must be right.
         task: Its name, for errors.
 
     Raises:

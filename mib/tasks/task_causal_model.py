@@ -19,7 +19,7 @@ class CausalModel:
 
     Attributes:
         inputs: Variables that a prompt sets.
-        mechanisms: How each other variable follows from inputs and from variables listed before it.
+        mechanisms: Functions by which each other variable follows from inputs and from variables listed before it.
         output: The variable that is the answer.
 
     Source: Geiger et al. (2021), https://arxiv.org/abs/2106.02997

@@ -33,7 +33,7 @@ class TaskDefinition:
     Attributes:
         name: Its name.
         description: Its demand on a model, in a line.
-        source: Where it was published.
+        source: Publication that it is from.
         families: The families of counterfactuals, by MIB's names; of a data set on the hub there may be more.
         default_family: The one that MIB's circuit track patches with.
         parse: An example from a row in MIB's columns.
@@ -49,7 +49,7 @@ class TaskDefinition:
         candidates: All that could be answered, where several answers are right: then the measure is the probability
             of the right ones minus that of the others.
         isolates: True if a prompt asks for something else than a variable (RAVEL).
-        prompt_column: Which column the base prompt is in.
+        prompt_column: Column that the base prompt is in.
     """
 
     name: str

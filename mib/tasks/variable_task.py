@@ -66,11 +66,11 @@ def featurization(
         model: A ``mib.LoadedModel``, or anything that ``mib.models.adapters.decompose`` takes apart.
         tokenizer: A fast tokenizer; default: the model's own.
         variable: Variable of the causal model; it is taken from the counterfactual.
-        site: Where it is sought; its own positions, if it has any, are replaced.
+        site: Site at which it is sought; its own positions, if it has any, are replaced.
         position: A place in the prompts by name, in bases and counterfactuals each where it stands there (its last
             token); ``last``, or ``all`` for every position at once.
         family: Family of counterfactuals, one or several; default: MIB's.
-        n: How many pairs: in all, or to learn from, to choose by and to score on.
+        n: Number of pairs: in all, or to learn from, to choose by and to score on.
         split: A part to take all pairs from, parted anew by ``seed``. Default: 60, 20 and 20 % of the pairs from the
             data's own train, validation and test parts, which share no prompt; examples that are given have no parts,
             and are parted by ``seed``.

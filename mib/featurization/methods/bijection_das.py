@@ -29,7 +29,7 @@ def bijection_das(
 
     Args:
         task: Task of the variable to find.
-        rank: How many coordinates are swapped; half of the site's dimensions where it has fewer than twice as many.
+        rank: Number of coordinates swapped; half of the site's dimensions where it has fewer than twice as many.
         blocks: Couplings of the network; more can do more.
         hidden: Neurons of each of its functions.
         learning_rate: Learning rate of AdamW.

@@ -61,7 +61,7 @@ class Boundary(nn.Module):
     """A mask over ordered dimensions, 1 before a boundary and 0 after it, softened by a temperature.
 
     Args:
-        width: How many dimensions.
+        width: Number of dimensions.
         temperatures: At the beginning and at the end.
     """
 

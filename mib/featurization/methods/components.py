@@ -15,8 +15,8 @@ def pca(task: FeaturizationTask, *, rank: Count = 16) -> Featurizer:
     """The directions of the greatest variance.
 
     Args:
-        task: Where to look.
-        rank: How many; all that vary where there are fewer.
+        task: Task of the variable to look for.
+        rank: Number of dimensions; all that vary where there are fewer.
     """
     return Featurizer.subspace(principal_components(samples(task))[:, :rank])
 
@@ -26,8 +26,8 @@ def svd(task: FeaturizationTask, *, rank: Count = 16) -> Featurizer:
     """The right singular vectors of the activations, their mean included.
 
     Args:
-        task: Where to look.
-        rank: How many; all that are needed where there are fewer.
+        task: Task of the variable to look for.
+        rank: Number of dimensions; all that are needed where there are fewer.
     """
     return Featurizer.subspace(singular_vectors(samples(task))[:, :rank])
 

@@ -57,7 +57,7 @@ def das_search(
     Args:
         task: Task of the variable to find.
         enough: Share of the best validation accuracy that any rank reached which suffices.
-        max_rank: Where doubling ends.
+        max_rank: Rank at which doubling ends.
         learning_rate: See ``das``.
         steps: See ``das``.
         batch_size: See ``das``.
@@ -125,7 +125,7 @@ def aligned(
         examples: Examples to learn from.
         rank: Dimensions.
         learning_rate: Learning rate of AdamW.
-        training: How long, in what batches.
+        training: Length of the training, and its batches.
         restarts: Random starts, of which the one with the best validation accuracy is kept.
     """
     generator = task.generator()

@@ -160,7 +160,7 @@ class Gate(nn.Module):
     """A soft choice of features, which hardens as it cools.
 
     Args:
-        n_features: How many there are to choose from.
+        n_features: Number of features to choose from.
         temperatures: At the beginning and at the end.
     """
 

@@ -19,7 +19,7 @@ def difference_in_means(task: FeaturizationTask, *, rank: Count | None = None) -
     """The span of the differences between mean activations: one direction for two values.
 
     Args:
-        task: Where to look, with the variable's values.
+        task: Task of the variable to look for, with its values.
         rank: Keep only the strongest dimensions; default: all, one less than there are values.
     """
     activations, values = labelled_samples(task)

@@ -14,8 +14,8 @@ def k_means(task: FeaturizationTask, *, clusters: Several = 2, rank: Count | Non
     """The span of the differences between cluster centres: one direction for two clusters.
 
     Args:
-        task: Where to look.
-        clusters: How many; the number of distinct activations where there are fewer.
+        task: Task of the variable to look for.
+        clusters: Number of clusters; the number of distinct activations where there are fewer.
         rank: Keep only the strongest dimensions; default: all, one less than there are clusters.
     """
     from sklearn.cluster import KMeans

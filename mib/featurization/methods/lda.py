@@ -14,7 +14,7 @@ def lda(task: FeaturizationTask, *, shrinkage: Share = 1e-2, rank: Count | None 
     """The span of S^-1 (mean of a value - mean), with S the covariance within values.
 
     Args:
-        task: Where to look, with the variable's values.
+        task: Task of the variable to look for, with its values.
         shrinkage: Share of S that is replaced by its mean variance in every direction: activations of compiled models
             do not vary in most of them.
         rank: Keep only the strongest dimensions; default: all, one less than there are values.

@@ -23,7 +23,7 @@ def linear_probe(task: FeaturizationTask, *, C: Rate = 1.0, rank: Count | None =
     """The span of the weights of a logistic regression on the variable's value.
 
     Args:
-        task: Where to look, with the variable's values.
+        task: Task of the variable to look for, with its values.
         C: Inverse strength of the squared penalty on the weights.
         rank: Keep only the strongest dimensions; default: all, one less than there are values.
     """

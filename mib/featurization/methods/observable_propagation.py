@@ -31,7 +31,7 @@ def observable_propagation(task: FeaturizationTask, *, rank: Count | None = 16) 
 
     Args:
         task: Task with the site and the answers.
-        rank: How many dimensions; None for all that the feature vectors span.
+        rank: Number of dimensions; None for all that the feature vectors span.
     """
     gram = answer_gram(task)
     for block in reversed(task.anatomy.blocks[next_layer(task.site) :]):

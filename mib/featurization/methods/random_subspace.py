@@ -13,7 +13,7 @@ def random_k(task: FeaturizationTask, *, rank: Count = 16) -> Featurizer:
     """A uniformly random subspace, seeded by the task.
 
     Args:
-        task: Where to look.
+        task: Task of the variable to look for.
         rank: Dimensions; the site's own where it has fewer.
     """
     return Featurizer.subspace(random_rotation(task.width, rank, task.generator()))

@@ -37,7 +37,7 @@ def write_circuit(path: str | PathLike[str], circuit: CircuitFile | EdgeScores |
     """Write one circuit file, ``.json`` or ``.pt``, that the reference reads too.
 
     Args:
-        path: Where to; the folder must exist.
+        path: File to write; its folder must exist.
         circuit: Circuit to write; scores alone become a file of importances in which everything is in the graph.
 
     Raises:

@@ -121,7 +121,7 @@ def read_featurizer(folder: str | PathLike[str], unit: str | Unit, *, width: int
     """Read the three files of a unit.
 
     Args:
-        folder: Where they are.
+        folder: Folder of the files.
         unit: The unit as its files are named; a ``Unit`` finds names of both kinds.
         width: Size of the site's activation, for identities that leave it out.
 
@@ -153,7 +153,7 @@ def write_featurizer(
         folder: Made if it is not there.
         unit: Unit that the featurizer belongs to.
         featurizer: A subspace. MIB's files hold no other; its selected features become the indices.
-        joint: How the unit's name is written; MIB's evaluation of IOI looks for ``:``.
+        joint: Spelling of the unit's name; MIB's evaluation of IOI looks for ``:``.
 
     Raises:
         FormatError: If the featurizer is no subspace, or has no feature.

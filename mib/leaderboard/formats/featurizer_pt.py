@@ -44,7 +44,7 @@ class Module:
 
     Attributes:
         rotation: [d, k], orthonormal; None for the identity.
-        n_features: How many features there are; None where an identity leaves it out.
+        n_features: Number of features; None where an identity leaves it out.
     """
 
     rotation: Float[Tensor, "d k"] | None
@@ -87,7 +87,7 @@ def write_modules(prefix: Path, rotation: Float[Tensor, "d k"] | None, n_feature
     Args:
         prefix: Folder and unit.
         rotation: Orthonormal columns; None for the identity.
-        n_features: How many features there are.
+        n_features: Number of features.
     """
     classes, state, config = IDENTITY, dict[str, Tensor](), dict[str, object]()
     if rotation is not None:

@@ -62,7 +62,7 @@ def read_sae_lens(folder: str | PathLike[str], *, error: ErrorTerm = "kept") -> 
     """Read an autoencoder as a featurizer of all its features; ``select`` those that carry a variable.
 
     Args:
-        folder: Where ``cfg.json`` and ``sae_weights.safetensors`` are.
+        folder: Folder of ``cfg.json`` and ``sae_weights.safetensors``.
         error: Whether what the autoencoder does not reconstruct is ``kept`` from the base, or ``dropped``.
 
     Raises:

@@ -23,9 +23,9 @@ class Unit:
 
     Attributes:
         kind: ``ResidualStream`` (the output of a block) or ``AttentionHead`` (its value, before the output matrix).
-        layer: Which block.
+        layer: Number of the block.
         token: MIB's name of the position, such as ``last_token``.
-        head: Which head of an ``AttentionHead``; None in older files, which leave it out.
+        head: Head of an ``AttentionHead``; None in older files, which leave it out.
     """
 
     kind: Literal["ResidualStream", "AttentionHead"]
@@ -77,9 +77,9 @@ class Unit:
         """The site, at positions that the task knows.
 
         Args:
-            positions: Where the token is; for positions that differ from input to input, leave it out and give them
+            positions: Positions of the token; for positions that differ from input to input, leave it out and give them
                 to the task.
-            head: Which head, for older names that leave it out.
+            head: Number of the head, for older names that leave it out.
 
         Raises:
             FormatError: If the head is not known.

@@ -52,7 +52,7 @@ class SubmissionReport:
     """What there is of a submission.
 
     Attributes:
-        folder: Where it is.
+        folder: Folder of the submission.
         track: Track that it belongs to.
         cells: All cells of the leaderboard, in its order.
         problems: Problems of the submission as a whole.

@@ -35,7 +35,7 @@ def write_featurizers(
             other.
         task_names: Names of tasks, such as ``mcqa``.
         setup: Models, data, and where to write.
-        places: Which layers and heads; default: all layers, and GPT-2's S-inhibition heads for IOI.
+        places: Layers and heads; default: all layers, and GPT-2's S-inhibition heads for IOI.
 
     Raises:
         TaskError: If a task is none of the track's, or has no cell with any of the models.

@@ -16,7 +16,7 @@ class LeaderboardModel:
     Attributes:
         architecture: The class of the model, by which the causal-variable track names it.
         short: Its name in the causal-variable track's scripts, in the parameters of IOI.
-        layers: How many blocks.
+        layers: Number of blocks.
         heads: Query heads a block.
         d_model: Width of the residual stream.
     """

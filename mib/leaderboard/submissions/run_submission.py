@@ -47,9 +47,9 @@ class Setup:
         out: The submission's folder.
         models: Model to load for each of the leaderboard's names.
         method: Identifies the method, with the version of its code where it has one.
-        n: How many pairs a task has.
+        n: Number of pairs that a task has.
         seed: Seed of the pairs and the method.
-        data: Where examples come from: ``hub`` for MIB's, a folder with a folder for each task, or None to make them
+        data: Origin of the examples: ``hub`` for MIB's, a folder with a folder for each task, or None to make them
             up.
         right_on: Keep pairs only if the model is right on their ``base``, on ``both`` prompts, or ``any``; default: as
             the track has it, ``any`` for circuits and ``both`` for featurizers.
@@ -57,7 +57,7 @@ class Setup:
         answer_prefix: Start of the answers of every task, instead of the task's own space or nothing.
         parameters: Hyper-parameters of the method that are not the default.
         memory: Bytes that a run may use beside the model.
-        device: Where models are put.
+        device: Device that models are put on.
         dtype: Dtype of the models.
     """
 

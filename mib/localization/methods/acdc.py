@@ -32,7 +32,7 @@ def acdc(
         task: Task of the circuit to localize.
         thresholds: tau, one sweep each. An edge is dropped if without it the loss of the circuit that is left rises
             by less than tau. Published per task, between 1e-5 and 1.
-        examples: How many examples the loss is taken over; published: 50 and fewer.
+        examples: Number of examples that the loss is taken over; published: 50 and fewer.
         objective: Quantity that the loss compares, see ``Loss``; published: ``kl``.
     """
     taus = torch.tensor(sorted(set(thresholds)), dtype=torch.float64)

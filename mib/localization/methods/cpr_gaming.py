@@ -46,10 +46,10 @@ def cpr_gaming(
     Args:
         task: Task of the circuit to localize.
         share: Share of the edges that are left which elimination throws out after trying each.
-        rounds: How often the best of some moves is made, if it is an improvement.
+        rounds: Number of times that the best of some moves is made, if it is an improvement.
         proposals: Moves tried in a round, each of an edge to another rank.
-        sizes: How many circuit sizes the area is taken over, at least 2.
-        examples: How many examples the metric is taken over.
+        sizes: Number of circuit sizes that the area is taken over, at least 2.
+        examples: Number of examples that the metric is taken over.
     """
     generator, effects = task.generator(), exact.edge_scores(task)
     by_effect = _round_off(torch.from_numpy(effects.flat)).argsort(descending=True, stable=True)

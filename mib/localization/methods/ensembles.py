@@ -64,7 +64,7 @@ def ensemble_sequential(
         multiplier_rate: Multiplier rate of the Lagrange multipliers.
         start_sparsity: InnerShare of closed masks at first.
         sparsity: Target share of closed masks.
-        softness: How gradually first values rise with rank, see ``warm_start``.
+        softness: Width over which first values rise with rank, see ``warm_start``.
         objective: Quantity that the loss compares, see ``Loss``.
     """
     attribution = eap_ig_inputs.edge_scores(task, steps=ig_steps)

@@ -108,7 +108,7 @@ class RotaryTables:
     """Cosines and sines of rotary positions in Hugging Face's half-split layout (Su et al. 2021, arXiv 2104.09864).
 
     Attributes:
-        width: How many dimensions of a head are turned.
+        width: Number of dimensions of a head that are turned.
         base: Wavelengths grow to this, times 2 pi.
     """
 

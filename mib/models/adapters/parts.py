@@ -239,7 +239,7 @@ def causal_bias(
     Args:
         n: Number of positions.
         causal: True if a position sees only itself and earlier ones.
-        window: How many positions, itself included, it sees; None for all.
+        window: Number of positions that it sees, itself included; None for all.
         mask: True for real tokens, False for padding.
         like: A tensor of the dtype and device wanted.
     """
