@@ -143,7 +143,7 @@ class Job:
     """One model to train.
 
     Attributes:
-        recipe: How.
+        recipe: Recipe of the training.
         folder: Folder of all trained models.
         checkpoints: Folder that runs are kept in as they go.
     """

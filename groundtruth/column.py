@@ -23,7 +23,7 @@ class Column:
     Attributes:
         name: Key in summaries, JSON and CSV, and after ``--columns`` and ``--fail-under``.
         heading: Words above the column. A soft hyphen marks where a narrow table may break a word.
-        format: How a value is written.
+        format: Format in which a value is written.
         better: Direction in which a value is better.
         spread: True if the spread is written beside the mean.
         marked: True if the best value is marked. Not so for costs, and not for scores that a method can push past the

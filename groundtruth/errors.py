@@ -74,7 +74,7 @@ class MiscompiledProgram(GroundTruthError):
         expected: Output of the program.
         actual: Output of the model.
         wrong: On how many of the checked inputs they differ.
-        checked: How many inputs were checked.
+        checked: Number of inputs that were checked.
         cause: Why, where it is a known fault of Tracr's construction; else an empty string.
     """
 

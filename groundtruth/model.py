@@ -84,7 +84,7 @@ class CompiledModel(CompiledNetwork):
     """A compiled network with its proven circuits and variables, from its folder or proven when first asked for.
 
     Attributes:
-        folder: Where it was read from, with its proven circuits; ``None`` for a model just compiled.
+        folder: Folder that it was read from, with its proven circuits; ``None`` for a model just compiled.
     """
 
     folder: Path | None = field(default=None, kw_only=True)
@@ -95,7 +95,7 @@ class CompiledModel(CompiledNetwork):
 
         Args:
             network: The weights with their program.
-            folder: Where the network was read from.
+            folder: Folder that the network was read from.
         """
         return cls(**{item.name: getattr(network, item.name) for item in fields(CompiledNetwork)}, folder=folder)
 

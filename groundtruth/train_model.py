@@ -53,13 +53,13 @@ def train(
         architecture: The network's shape, or those of its sizes that matter, such as ``{"style": "llama"}``; what is
             not given is chosen: as few layers, and a residual stream as narrow, as the program needs; for ``sparse``
             see ``SPARSE_SIZES``.
-        correspondence: Which expressions live on which heads and MLPs; by default drawn by the seed.
+        correspondence: Expressions that live on each head and MLP; by default drawn by the seed.
         kind: ``free`` (every weight trained, nothing absent by algebra), ``wired`` (needless edges absent by algebra)
             or ``scratch`` (strict from the first step; its variables are usually not certified); or ``sparse``
             (trained on answers alone, with few weights: no circuit is planned).
         copies: ``vote``: one expression lives on three heads, of which two suffice; ``backup``: one lives on an
             MLP, and the MLP of the next layer sets right what it gets wrong; ``none``.
-        n_spares: How many heads are trained to be loud on variables that nothing needs, at most; ``sparse`` has none.
+        n_spares: Number of heads trained to be loud on variables that nothing needs, at most; ``sparse`` has none.
         seed: Draws the correspondence, the weights and the batches; same seed, same network, on one machine.
         settings: Numbers of the training run: ``Settings``, or ``SparseSettings`` for ``sparse``.
         checkpoint: A file that the run is kept in as it goes, and continued from if it is there.

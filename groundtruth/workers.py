@@ -72,7 +72,7 @@ def run_batches(
         function: Does one job; a module's own, so that another process finds it.
         batches: The jobs of a batch are run one after the other in one process. What a lost job leaves of its batch is
             run by another process.
-        processes: How many, at most.
+        processes: Number of processes, at most.
         timeout: Seconds for each job; one that takes longer is stopped and counts as lost. The start of a process,
             with its imports, does not count.
 
@@ -152,7 +152,7 @@ def run_in_order(
     Args:
         function: As for ``run_batches``.
         jobs: Jobs to run.
-        processes: How many, at most; with 1, or one job, this process runs all, unless there is a time limit.
+        processes: Number at most; with 1, or one job, this process runs all, unless there is a time limit.
         timeout: As for ``run_batches``.
 
     Yields:

@@ -45,8 +45,8 @@ class CellPlan:
         forward: Forward passes of the method over its examples; None if they are not known beforehand.
         backward: Backward passes.
         certainty: ``exact``, ``at most``, or ``unknown``.
-        examples: How many examples there are, at most.
-        positions: How many positions each has, at most.
+        examples: Number of examples, at most.
+        positions: Number of positions that each has, at most.
         model_bytes: Weights, as loaded.
         run_bytes: Bytes beside the model by the law of docs/memory.md: a batch at its largest, what is kept between
             batches, and the scores; 0 where nothing is known.

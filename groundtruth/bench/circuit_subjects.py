@@ -56,12 +56,12 @@ class CircuitChoice:
     Attributes:
         ablations: Kinds of ablation of cut edges.
         max_edges: Larger raw models are left out; ``None`` for no limit.
-        n_models: How many of the raw models; ``None`` for all.
-        n_pairs: How many examples a task has, at most.
-        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        n_models: Number of raw models; ``None`` for all.
+        n_pairs: Number of examples that a task has, at most.
+        max_sizes: Number of circuit sizes that CPR and CMD are measured at, at most.
         tasks: Tasks of the learned model; with none it is left out.
-        n_language_model_pairs: How many pairs a task on a language model has.
-        tiers: How hard the models are made.
+        n_language_model_pairs: Number of pairs that a task on a language model has.
+        tiers: Tiers, which say how hard the models are made.
         bases: Models whose variants are taken; all if none is named.
     """
 

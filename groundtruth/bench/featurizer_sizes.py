@@ -22,8 +22,8 @@ class FeaturizerSizes:
     """Sizes of a model and of the pairs of its task.
 
     Attributes:
-        pairs: How many pairs there are, and the site's width.
-        positions: How many positions an input has.
+        pairs: Number of pairs, and the site's width.
+        positions: Number of positions that an input has.
         model_bytes: Weights, as loaded.
         run_bytes: Bytes beside the model: a batch at its largest, the recordings of all inputs and what precedes the
             site, where these fit.
@@ -41,7 +41,7 @@ def featurizer_sizes(cell: Cell, *, positions: int) -> FeaturizerSizes:
 
     Args:
         cell: A cell of the variable track; its method does not matter.
-        positions: How many positions a language model's prompt is taken to have: no text is tokenized.
+        positions: Number of positions that a language model's prompt is taken to have: no text is tokenized.
 
     Raises:
         DomainError: If the cell is of another track, or code of the user's own makes the model; or if no interchange

@@ -28,7 +28,7 @@ def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> li
 
     Args:
         track: Track to run.
-        request: Which models, methods and settings.
+        request: Models, methods and settings.
         is_remote: True if the cells run on other machines: the device has to be there, not here.
 
     Raises:

@@ -22,10 +22,10 @@ class Profile:
     Attributes:
         name: Its name.
         description: One line.
-        choice: Which models or places, and how much of each, in the terms of the track.
-        methods: Which of the registered methods; ``None`` for all.
+        choice: Models or places, and how much of each, in the terms of the track.
+        methods: Registered methods to run; ``None`` for all.
         parameters: Hyper-parameters of methods.
-        seeds: How many seeds.
+        seeds: Number of seeds.
         too_slow: Methods that run on the profile's own language model only when they are asked for.
         left_out: Methods that run only when they are asked for.
     """
@@ -50,16 +50,16 @@ class Request:
             profile's own, on its tiers or those that are named. Language models among them: ``learned``, which ships,
             ``gpt2`` and its like, an id on the hub, a folder with a checkpoint.
         tasks: Tasks of language models, each ``task`` or ``task:family``; of ``learned`` by default all that it can do.
-        tiers: How hard the profile's own models are made; ``raw`` as they were compiled. In the circuit track only.
+        tiers: Tiers of the profile's own models; ``raw`` as they were compiled. In the circuit track only.
         methods: Names, ``my_file.py:my_method``, or ``my_pkg.my_mod:my_method``.
         ablations: Kinds of ablation of cut edges.
         level: Parts that are scored.
-        pairs: How many pairs to learn from, to choose by and to score on. In the variable track only.
+        pairs: Number of pairs to learn from, to choose by and to score on. In the variable track only.
         seed: The first seed, of examples and methods.
-        resamples: How often examples are drawn, each time with the next seed; ``None``: as often as the profile says.
-        device: Where to run.
+        resamples: Number of draws of examples, each with the next seed; ``None``: as many as the profile says.
+        device: Device to run on.
         dtype: Type of the numbers of the models that methods see; ``None``: see ``dtype_for``.
-        prompts: Where the examples of language models come from, and how they are read.
+        prompts: Source of the examples of language models, and how they are read.
         parameters: Hyper-parameters that are not the profile's, by method.
         isolated: True to run methods that are not ours in processes that never hold the truth.
     """

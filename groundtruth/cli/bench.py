@@ -35,7 +35,7 @@ def bench(
         tiers: Each method on every tier: as compiled, rotated, soft, with distractors, with redundancy,
             with all of them. Models are those that ship on all tiers, or any that are named. Circuits only.
         asked: Options that say what is run.
-        options: How it is run.
+        options: Options of the run.
     """
     from groundtruth.errors import DomainError
 

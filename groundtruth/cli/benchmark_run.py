@@ -53,10 +53,10 @@ class Asked:
         data: Source of these prompts: hub for MIB's data sets, or a folder with a folder for each task (parts train and
             test, of variables also validation, in MIB's columns); synthetic if neither is given.
         answer_prefix: Start of the answers of language models' tasks, instead of the task's own space or nothing.
-        memory: How much a run on a language model may use beside it, such as 16GiB; by default 2GiB.
+        memory: Memory that a run on a language model may use beside it, such as 16GiB; by default 2GiB.
         ablation: resample, zero, mean, mean-positional; several separated by commas. Circuits only.
         level: Parts that are scored: edge (the default), node or neuron. Circuits only.
-        pairs: How many pairs to learn from, to choose by and to score on, such as 240,80,320, instead of the
+        pairs: Number of pairs to learn from, to choose by and to score on, such as 240,80,320, instead of the
             profile's. Variables only.
         seed: Chooses the examples and seeds the methods.
         resamples: Draw the examples so many times, with one seed after the other. Of circuits the table then shows how
@@ -145,7 +145,7 @@ class RunOptions(ExecutorOptions):
         fresh: Run every cell again, whatever is in OUT/cells.
         columns: Columns of the table, separated by commas, instead of those that fit.
         wide: Show every column, however long the lines become.
-        out: Where the result files and the finished cells go.
+        out: Folder that the result files and the finished cells go to.
         json: Print the result as JSON instead of the table.
         plan: Run nothing: print for each cell the passes that its method takes and the bytes of model and run. Of a
             language model only the configuration is read.
@@ -170,8 +170,8 @@ def run_request(track: "Track", request: "Request", options: RunOptions, **setti
 
     Args:
         track: Track to run.
-        request: Which models, methods and settings.
-        options: How it is run.
+        request: Models, methods and settings.
+        options: Options of the run.
         settings: Further entries of the result file on how it was run.
     """
     import torch
@@ -220,7 +220,7 @@ def _shown(outcomes: Iterator[Item], total: int, place: Path) -> Iterator[Item]:
 
     Args:
         outcomes: Outcomes as they come.
-        total: How many there will be.
+        total: Number of outcomes in all.
         place: Folder in which the cells at work tell how far they are.
     """
     from groundtruth.bench.cells_underway import read_underway, say_longest
@@ -259,7 +259,7 @@ def name_run(track: "Track", request: "Request", what: str, *, settings: Mapping
 
     Args:
         track: Track to run.
-        request: Which models, methods and settings.
+        request: Models, methods and settings.
         what: Name of the profile, or of the user's method.
         settings: Further options of the run.
     """
@@ -277,7 +277,7 @@ def publish_result(result: "Result", options: RunOptions, name: str, *, own: str
 
     Args:
         result: Result of a run.
-        options: How.
+        options: Options of the run.
         name: Name of the files, without suffix.
         own: The user's method, which is marked.
     """

@@ -23,7 +23,7 @@ def compare(
     Args:
         before: A .json file that `groundtruth bench` or `groundtruth score` wrote.
         after: Another, of the same track.
-        fail_if_worse: How much worse the mean of a column may become, such as auroc=0.02,cmd=0.05. Exit with code 1 if
+        fail_if_worse: Worsening allowed in the mean of a column, such as auroc=0.02,cmd=0.05. Exit with code 1 if
             that of any method became worse by more, beyond its interval; if a cell that was scored fails now; or if a
             method of the first result is gone from the second.
         wide: Keep every column, however long the lines become.

@@ -36,7 +36,7 @@ class ExecutorOptions:
         """Find what runs the jobs.
 
         Args:
-            folder: Where jobs of submitit leave what they found, on a disk that all machines see.
+            folder: Folder in which jobs of submitit leave what they found, on a disk that all machines see.
 
         Raises:
             WorkerError: If there is none of that name, its package is not installed, or an option is not its own.

@@ -44,7 +44,7 @@ def generate(
     from it, byte by byte, and everybody can see that it was the one.
 
     Args:
-        n: How many models; 100 by default, 10 with --trained.
+        n: Number of models; 100 by default, 10 with --trained.
         out: Folder of the suite; it gets a folder a model and suite.json.
         seed: The same seed gives the same files; 0 by default.
         depth: Layers, as 3..8 (the default) or 4; dealt out in turn. With --trained 1..2, layers that a compile takes.
@@ -55,7 +55,7 @@ def generate(
         trained: Train the models instead of compiling them.
         seal: Make no suite yet: write FILE.json, to publish, and FILE.secret.json with the seed, to keep.
         reveal: Make the suite of a seal, whose secret lies beside it, and show its seed.
-        where: Where the draws are made.
+        where: Executor that makes the draws.
         json: Print JSON, for machines.
     """
     from groundtruth.generated.suite import generate as generate_suite

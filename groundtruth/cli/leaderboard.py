@@ -21,7 +21,7 @@ def build(folder: Path, /, *, out: Path) -> None:
     has no score on a place that others have is named and not ranked.
 
     Args:
-        folder: Where bundles are: result files, each with the file of its method beside it.
+        folder: Folder of bundles: result files, each with the file of its method beside it.
         out: Folder of the site.
     """
     from rich.text import Text

@@ -10,7 +10,7 @@ def new_method(folder: Path, /, *, featurizer: bool = False, ci: Literal["github
     The method is a first version to be replaced. The tests run at once: `cd DIR && pytest`.
 
     Args:
-        folder: Where to; made if it is not there.
+        folder: Folder to write to; made if it is not there.
         featurizer: Start a featurizer, against exact variables, instead of a localization method.
         ci: Add a workflow for GitHub Actions that runs the tests and writes the table into the job's summary.
     """

@@ -76,7 +76,7 @@ def require_writable(folder: Path, option: str = "--out") -> None:
     """Refuse a folder that results cannot go to, before they are made; it need not be there yet.
 
     Args:
-        folder: Where they would go.
+        folder: Folder that they would go to.
         option: Option that it was written for, for the error.
 
     Raises:

@@ -11,7 +11,7 @@ def pitfalls(*names: str, seed: Seed = 0, explore: bool = False, out: Path | Non
     For each: what a usual metric says, what the truth says, and why. Exit code 1 if one no longer shows.
 
     Args:
-        names: Which; all if none is named. One alone is shown in full.
+        names: Names of pitfalls; all if none is named. One alone is shown in full.
         seed: Seed of every random choice.
         explore: Write them as stories too: a page for each, which runs its model in the browser and leads through
             it step by step, and an index of them.

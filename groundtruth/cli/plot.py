@@ -25,8 +25,8 @@ def plot(
     Args:
         result: A .json file that `groundtruth bench` or `groundtruth score` wrote.
         out: The picture: a file that ends in .svg, .png or .pdf. FIG.svg has FIG-cpr.csv and so on beside it.
-        figures: Which figures, separated by commas; by default all.
-        methods: Which methods are drawn as lines and points; by default the best seven, the oracle and random.
+        figures: Names of the figures, separated by commas; by default all.
+        methods: Methods drawn as lines and points; by default the best seven, the oracle and random.
         ablation: Under which ablation; by default the first of the result.
     """
     from groundtruth.errors import DomainError

@@ -28,12 +28,12 @@ def repro(
         method: my_file.py:my_method, my_pkg.my_mod:my_method, or the name of a registered method.
         property: recovers (of a featurizer: finds), deterministic, invariant:rotate, ...
         variable: For a featurizer: the variable that it looks for.
-        site: Where it looks, such as resid_post0.
+        site: Site that it looks at, such as resid_post0.
         auroc: Least AUROC that recovers asks for.
         accuracy: Least accuracy that finds asks for.
         ablation: Kind of ablation of cut edges. Localization methods only.
         seed: Seed of the examples and the method.
-        n_pairs: How many examples, at most. Localization methods only.
+        n_pairs: Number of examples, at most. Localization methods only.
         json: Print JSON, for machines.
     """
     from rich.text import Text

@@ -49,7 +49,7 @@ def score(
         scores: Write what each method gave each edge into this folder, METHOD/MODEL/importances.json as MIB has it and
             scores.csv, a matrix; circuits only.
         asked: Options that say what is run; the ablation is resample unless others are named.
-        options: How it is run.
+        options: Options of the run.
     """
     require_writable(options.out)
     from groundtruth.results.thresholds import parse_thresholds, unmet_thresholds

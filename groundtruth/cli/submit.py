@@ -78,13 +78,13 @@ def submit(
         set: A hyper-parameter of the method, as name=value; more than once for several.
         layers: Featurizers: only these layers, such as 0,4,8.
         heads: Featurizers of ioi: layer.head, such as 7.3,8.6; by default GPT-2's S-inhibition heads.
-        n: How many pairs a task has.
+        n: Number of pairs that a task has.
         seed: Chooses the pairs and seeds the method.
         data: hub for MIB's data sets, or a folder with a folder for each task; by default synthetic.
         right_on: Keep pairs only if the model is right on base or both, or any; by default as the track has it.
         answer_prefix: Start of the answers, in all of these tasks, instead of a space or nothing, as the task has it.
             MIB's letters of multiple choice have no space: --answer-prefix "".
-        memory: How much a run may use beside the model, such as 16GiB; by default 2GiB.
+        memory: Memory that a run may use beside the model, such as 16GiB; by default 2GiB.
         device: cpu, cuda or mps.
         dtype: Dtype of the models.
         where: The executor of the cells; by default this process, a model after the other, for each worker holds a

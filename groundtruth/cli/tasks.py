@@ -20,7 +20,7 @@ def tasks(
 
     Args:
         name: A task, such as ioi; all are listed if none is named.
-        n: How many prompts to show or to write.
+        n: Number of prompts to show or to write.
         split: train, validation or test.
         seed: Seed of generated prompts.
         data: hub, or a folder in MIB's columns; prompts are generated if neither is given.

@@ -43,10 +43,10 @@ def test_circuit(
         circuit: A circuit file (.json or .pt); a method, or my_file.py:my_method, with --top; or truth, the exact one.
         model: A compiled model, or with --task a language model.
         task: Task of a language model, such as ioi or ioi:s1_io_flip.
-        top: How many of the best edges of a ranking are the circuit.
+        top: Number of the best edges of a ranking that make the circuit.
         ablation: resample, zero, mean or mean-positional.
-        pairs: How many examples, at most.
-        random: How many random circuits to compare with.
+        pairs: Number of examples, at most.
+        random: Number of random circuits to compare with.
         quantile: The share of them that the circuit must beat.
         significance: The p-value below which a hypothesis is rejected.
         seed: Chooses the examples, random circuits and permutations.

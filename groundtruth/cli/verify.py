@@ -17,7 +17,7 @@ def verify(
     Args:
         names: Shipped models, variants such as hist@rotated, trained models, or folders; all that ships if none is
             named.
-        where: Where the proofs run.
+        where: Executor that runs the proofs.
         cell_timeout: Seconds that one model may take; one that takes longer is not proven, and the exit code is 1.
         json: Print JSON, for machines.
     """

@@ -58,7 +58,7 @@ class Domain:
             PAD. NumPy's numbers become Python's.
         max_seq_len: The length of the longest input, without BOS.
         min_seq_len: The length of the shortest input, without BOS; at least 1.
-        valid: Which sequences of tokens are inputs; ``None`` = all of them.
+        valid: Rule that says which sequences of tokens are inputs; ``None`` = all of them.
         valid_text: The rule in words; by default the docstring of ``valid``.
         listed: The inputs themselves, where they are given and not drawn by a rule (see ``Domain.of``); in the order of
             ``enumerate``.
@@ -214,7 +214,7 @@ class Domain:
         Of a rule on more sequences than can be tried, a length comes up as often as its share of valid ones says.
 
         Args:
-            n: How many; the same input can be drawn twice.
+            n: Number of inputs; the same one can be drawn twice.
             seed: The same seed gives the same draws on every machine.
         """
         rng = random.Random(seed)
@@ -226,7 +226,7 @@ class Domain:
         Args:
             kind: ``"fixed"``: both of one length; ``"mixed"``: of any two lengths, so that length and position
                 differ too; ``"edit"``: one token differs.
-            n: How many to draw, with repetition; ``None`` = every ordered pair, in the order of ``enumerate``.
+            n: Number of pairs to draw, with repetition; ``None`` = every ordered pair, in the order of ``enumerate``.
             seed: The same seed gives the same pairs on every machine.
 
         Raises:

@@ -56,7 +56,7 @@ def decoys(weights: Weights, provenance: Provenance) -> Parts:
 
     Args:
         weights: In the coordinates of directions.
-        provenance: Which says what is a decoy.
+        provenance: Provenance, which says what is a decoy.
 
     Raises:
         VariantError: If something that leads to the output reads one of them.

@@ -34,7 +34,7 @@ class Check:
     """How a model was compared with its program.
 
     Attributes:
-        inputs: How many inputs were run.
+        inputs: Number of inputs that were run.
         exhaustive: True if they are the whole domain.
         seed: Seed of the sample, where they are not.
     """
@@ -61,17 +61,17 @@ class CompiledNetwork(ProgramNetwork):
         weights: float64 weights.
         token_values: The token of each id, BOS and PAD among them.
         decoder: Reads the output.
-        provenance: Which expression each part implements.
+        provenance: Expression that each part implements.
         domain: The inputs on which it equals the program.
-        check: How that was checked.
+        check: Record of how that was checked.
         description: One line.
         family: Subject of the program.
         rasp_source: The program's text, as far as it is known.
         padding: Whether padding on the right is harmless (``pad_safe``), or how to find out when that is asked for.
-        frame: Where each direction of the provenance lies in the residual stream [direction, d_model], orthonormal
+        frame: Vector of each direction of the provenance in the residual stream [direction, d_model], orthonormal
             rows; ``None``: direction i is dimension i.
         recipe: The transformations that made it from a compiled model; empty for a compiled model itself.
-        settings: How its program was compiled.
+        settings: Settings by which its program was compiled.
         certainty: ``exact``; or ``measured`` for a model in superposition, whose edges are live by witness or inert or
             undecided after so many runs, and which has no exact variables.
     """

@@ -25,7 +25,7 @@ def find_rare(
         rule: Predicate that a sequence must satisfy.
         vocab: Its tokens.
         length: Its length.
-        n: How many are wanted.
+        n: Number of inputs that are wanted.
         rng: Chooses what is tried.
     """
     left = TRIES

@@ -36,7 +36,7 @@ class Assembled:
             [layer, d_mlp, d_model], ``W_U`` [d_model, output]; float64.
         token_values: The token that each row of ``W_E`` embeds, BOS and PAD among them.
         output_values: The value that each column of ``W_U`` stands for; empty for a numerical output.
-        provenance: Which expression each part implements.
+        provenance: Expression that each part implements.
     """
 
     arrays: dict[str, Array]

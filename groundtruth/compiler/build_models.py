@@ -68,7 +68,7 @@ def build_all(
         function: Builds one and returns its line.
         jobs: Arguments of the function, one for each job.
         names: Name of the model that each of them builds, for the line of one that fails or is killed.
-        processes: How many at once.
+        processes: Number of processes at once.
 
     Returns:
         The jobs that were not done; what they were to build stays as it was.
@@ -88,7 +88,7 @@ def tell_missing(missing: Sequence[object], n_jobs: int, arguments: str) -> int:
 
     Args:
         missing: Jobs that were not done.
-        n_jobs: How much was to be built.
+        n_jobs: Number of jobs in all.
         arguments: Command to run again, module and arguments.
 
     Returns:

@@ -63,10 +63,10 @@ def compile(
         max_seq_len: Length of the longest input, without BOS.
         min_seq_len: Length of the shortest input.
         causal: True if attention sees only the past; the program then means what ``causal_eval`` says.
-        valid: Which sequences of tokens are inputs; by default all.
+        valid: Rule that says which sequences of tokens are inputs; by default all.
         inputs: The inputs themselves, in the place of vocabulary, lengths and rule; ``vocab`` may add tokens.
         name: Name of the model; by default the name of the output expression.
-        settings: How weights are made; by default exactly (see ``groundtruth.compiled.settings.Settings``).
+        settings: Settings by which weights are made; exact by default (see ``groundtruth.compiled.settings.Settings``).
         check_limit: Domains up to this size are checked whole, larger ones on a sample of this size.
         seed: Seed of that sample.
         report: Called during the check with the number of inputs that are done, and of all.
@@ -112,7 +112,7 @@ def compile_unchecked(
         domain: Its declared inputs.
         causal: True if attention sees only the past.
         name: Name of the model.
-        settings: How weights are made; by default exactly.
+        settings: Settings by which weights are made; by default exactly.
     """
     from groundtruth.compiler.craft import craft
 
@@ -254,7 +254,7 @@ class _Checks:
     """How a program is compiled and checked.
 
     Attributes:
-        settings: How weights are made; ``None`` = exactly.
+        settings: Settings by which weights are made; ``None`` = exactly.
         limit: The most inputs that are checked.
         seed: Seed of the sample, where they are not all.
         report: Told how far the check is.

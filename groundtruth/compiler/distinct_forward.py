@@ -29,9 +29,9 @@ class _Writer:
     """A part that has written to the residual stream.
 
     Attributes:
-        directions: Where it writes.
+        directions: Directions that it writes to.
         table: The different vectors that it wrote [vector, direction].
-        place: Which of them it wrote at each position of the batch.
+        place: Number of the one that it wrote at each position of the batch.
     """
 
     directions: _Places
@@ -45,7 +45,7 @@ class _Mixture:
 
     Attributes:
         parts: For each writer, which of its vectors is in each combination.
-        place: Which combination there is at each position of the batch.
+        place: Number of the combination at each position of the batch.
     """
 
     parts: Sequence[_Places]

@@ -33,7 +33,7 @@ def load_own_model(spec: str, device: str, dtype: torch.dtype) -> mib.LoadedMode
 
     Args:
         spec: A function that ``makes_model`` accepts; it is called without arguments.
-        device: Where the model must be.
+        device: Device that the model must be on.
         dtype: Type that its weights must have.
 
     Raises:

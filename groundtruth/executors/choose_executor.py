@@ -31,10 +31,10 @@ def choose_executor(
 
     Args:
         name: One of ``EXECUTORS``.
-        jobs: How many workers, at most; ``None``: one a CPU of the machine or the cluster.
+        jobs: Number of workers, at most; ``None``: one a CPU of the machine or the cluster.
         address: Ray: a running cluster, as ``auto`` or ``HOST:PORT``; ``None`` starts one on this machine.
             Submitit: ``slurm``, or ``local`` for processes of this machine; ``None`` takes Slurm where there is one.
-        folder: Where jobs of submitit leave what they found, on a disk that all machines see.
+        folder: Folder in which jobs of submitit leave what they found, on a disk that all machines see.
         options: Further options of submitit, in the words of its ``AutoExecutor``, such as ``slurm_partition``.
 
     Raises:

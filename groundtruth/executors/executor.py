@@ -23,7 +23,7 @@ class Needs:
 
     Attributes:
         memory: Bytes.
-        gpus: How many.
+        gpus: Number of GPUs.
     """
 
     memory: int

@@ -51,7 +51,7 @@ class Processes:
     """Processes of this machine.
 
     Attributes:
-        n: How many, at most. One process, or one batch, is run by this process where nothing forbids it.
+        n: Number of processes, at most. One process, or one batch, is run by this process where nothing forbids it.
     """
 
     n: int = 1

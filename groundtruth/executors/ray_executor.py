@@ -33,7 +33,7 @@ class RayWorkers:
     """Workers of a Ray cluster.
 
     Attributes:
-        n: How many, at most; ``None``: one a CPU of the cluster, or a GPU where jobs need one.
+        n: Number of workers, at most; ``None``: one a CPU of the cluster, or a GPU where jobs need one.
         address: The cluster, as ``auto`` or ``HOST:PORT``; ``None``: the one that this process is connected to, else
             one of ``n`` CPUs that is started on this machine and ends with the run.
     """

@@ -43,9 +43,9 @@ class SubmititJobs:
     """Jobs of Slurm, or of this machine for a trial.
 
     Attributes:
-        n: How many, at most.
+        n: Number of workers, at most.
         cluster: ``slurm`` or ``local``; ``None``: Slurm where there is one.
-        folder: Where jobs leave results and logs, on a disk that all machines see.
+        folder: Folder in which jobs leave results and logs, on a disk that all machines see.
         options: Further options of Slurm, in submitit's words, such as ``{"slurm_partition": "gpu"}``.
     """
 
@@ -112,10 +112,10 @@ class _Share:
     """The batches of one job of Slurm, and what is left of them.
 
     Attributes:
-        folder: Where its results are.
+        folder: Folder of its results.
         left: Batches without the jobs whose results were read.
         job: Submitit's job.
-        failed_starts: How many jobs in a row ended before they came to a cell.
+        failed_starts: Number of jobs in a row that ended before they came to a cell.
     """
 
     def __init__(self, number: int, place: Path, batches: Sequence[Sequence[str]]) -> None:

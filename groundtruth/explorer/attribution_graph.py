@@ -37,7 +37,7 @@ def attribution_graph(
     Args:
         model: The model; its default circuit is drawn.
         tokens: The input; by default a telling one.
-        second: Where replaced values come from, of the same length; by default an input with another output.
+        second: Input that replaced values come from, of the same length; by default one with another output.
 
     Raises:
         DomainError: If an input is none of the model, or the lengths differ.
@@ -136,7 +136,7 @@ class _Effects:
     Attributes:
         model: The model.
         clean: The input.
-        other: Where replaced values come from.
+        other: Input that replaced values come from.
     """
 
     model: CompiledModel

@@ -55,7 +55,7 @@ class Rotary:
     """Positions as rotations of queries and keys, as in GPT-NeoX: dimension i is paired with i + dims / 2.
 
     Attributes:
-        dims: How many dimensions of a head are rotated.
+        dims: Number of dimensions of a head that are rotated.
         base: Base of the wave lengths.
     """
 

@@ -46,7 +46,7 @@ def judge(drawn: Drawn, bounds: Bounds) -> Judged:
 
     Args:
         drawn: The program.
-        bounds: How many heads and live edges it must have.
+        bounds: Number of heads and live edges that it must have.
 
     Raises:
         Rejected: With the reason.

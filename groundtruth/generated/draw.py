@@ -45,7 +45,7 @@ def draw(choices: Choices, bounds: Bounds) -> Drawn:
 
     Args:
         choices: Source of the decisions.
-        bounds: How large it may be.
+        bounds: Bounds on its size.
 
     Raises:
         Stuck: If no program within the bounds comes of these decisions.

@@ -66,7 +66,7 @@ class Variable:
         values: Values that it can take, impossible combinations counted in, as Tracr counts them.
         total: True if it always has a value.
         clean: True if it is empty at BOS.
-        parts: Which of the tried positions hold equal values: what it tells, whatever its values are called.
+        parts: Number of the group of equal values that each tried position is in, whatever the values are called.
     """
 
     name: str

@@ -22,7 +22,7 @@ def idle_variables(
     Args:
         numbered: The program as its model means it.
         inputs: Some inputs of its domain, in lists of one length each; values are taken from all of them.
-        shifts: How often each list of inputs is laid beside the longest ones, and how far it is turned.
+        shifts: Number of times that each list of inputs is laid beside the longest ones, and how far it is turned.
 
     Returns:
         Names, in the order of computation; interchanges as in ``groundtruth.truth.variables.rasp_causal_model``.

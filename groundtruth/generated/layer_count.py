@@ -13,7 +13,7 @@ class Layering:
     """The size of the transformer that a program compiles to.
 
     Attributes:
-        layers: How many layers.
+        layers: Number of layers.
         heads: Heads of the widest layer.
         mlps: Layers whose MLP computes more than one expression.
     """

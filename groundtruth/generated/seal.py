@@ -31,7 +31,7 @@ class Seal:
     """What a sealed suite will be made of.
 
     Attributes:
-        n: How many models.
+        n: Number of models.
         bounds: Bounds of its programs.
         code_sha256: Hash of the code that draws and proves.
         seed: Seed of all draws.

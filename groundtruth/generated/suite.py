@@ -56,9 +56,9 @@ class Suite:
         seed: Seed of all draws.
         bounds: Bounds of its programs.
         members: In the order of their draws.
-        draws: How many programs were drawn.
-        rejected: How many of them were not kept, by reason.
-        seconds: How long it took; not in the manifest.
+        draws: Number of programs that were drawn.
+        rejected: Number of those that were not kept, by reason.
+        seconds: Time that it took; not in the manifest.
         kind: Kind of model that was made of the programs.
     """
 
@@ -133,10 +133,10 @@ def generate(
     machines, for processors round differently.
 
     Args:
-        n: How many models.
+        n: Number of models.
         out: Folder of the suite, made if it is not there; it gets a folder a model and ``suite.json``.
         seed: The same seed gives the same files on every machine.
-        bounds: How large the programs are; by default ``DEEP``, or ``TRAINED`` for trained models.
+        bounds: Bounds on the programs' size; by default ``DEEP``, or ``TRAINED`` for trained models.
         kind: ``compiled``, or ``trained``: networks of drawn circuits, ``wired`` and ``free`` in turn, of which those
             are kept that are certified.
         executor: Runs the draws; by default this process. The files of a worker elsewhere come back to ``out``.

@@ -57,7 +57,7 @@ def train_draw(
     Args:
         drawn: The program.
         number: Number of the draw; it seeds the training, and says whose turn the kinds are.
-        n_depths: How many depths are dealt out in turn, for each of which every kind has its turn.
+        n_depths: Number of depths that are dealt out in turn, for each of which every kind has its turn.
         tell: Told which part of the run is done.
 
     Raises:

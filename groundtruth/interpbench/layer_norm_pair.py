@@ -41,7 +41,7 @@ class LayerNormPair:
         plain: Without a norm.
         normed: With a LayerNorm before every read.
         bulk: The constant in the stream of both, as a multiple of the stream's length.
-        spread: How far the scale of a LayerNorm is from its mean at most, as a share of it, over all inputs.
+        spread: Largest distance of the scale of a LayerNorm from its mean, as a share of it, over all inputs.
     """
 
     plain: TrainedNetwork

@@ -36,7 +36,7 @@ class InterpBenchFolder:
         config: Its shape.
         weights: float64 weights, with the output biases of attentions in their readers.
         claimed: The edges of the circuit that it is said to have; all others are claimed needless.
-        meta: How it was trained, as the file says; nothing depends on it.
+        meta: Details of its training, as the file says; nothing depends on them.
     """
 
     name: str
@@ -81,7 +81,7 @@ def write_interpbench(
     """Write a folder as InterpBench's training does.
 
     Args:
-        folder: Where to.
+        folder: Folder to write to.
         weights: Weights without norms.
         fields: The configuration's fields, by name.
         pairs: Claimed edges as pairs of hook names.

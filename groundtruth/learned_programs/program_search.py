@@ -51,7 +51,7 @@ class LearnedProgram:
         task: The program of the library that it equals on its domain.
         program: The learned one.
         seed: Seed of the search.
-        attempts: How many attempts it took.
+        attempts: Number of attempts that it took.
         steps: Steps of the last one.
     """
 
@@ -80,7 +80,7 @@ def learn_program(
     Args:
         task: Task that it is to compute.
         domain: The inputs, all of one length.
-        sizes: How many steps it has before those that are not used are left out.
+        sizes: Number of steps that it has before those that are not used are left out.
         settings: Numbers of the search.
         seed: Draws everything; same seed, same program, on one machine.
         progress: Told where the search is.

@@ -51,7 +51,7 @@ class _Slot:
     Attributes:
         name: Its name, such as ``count_2``.
         kind: ``lookup``, ``count`` or ``table``.
-        readable: How many variables it can choose from.
+        readable: Number of variables that it can choose from.
     """
 
     name: str
@@ -99,7 +99,7 @@ class SoftProgram:
     Args:
         domain: Its inputs, all of one length.
         outputs: The values that its output can have.
-        sizes: How many steps it has.
+        sizes: Number of steps that it has.
         generator: Draws the first logits.
     """
 
@@ -139,7 +139,7 @@ class SoftProgram:
 
         Args:
             embedded: Result of ``embed``.
-            choices: How logits become choices.
+            choices: Rule by which logits become choices.
         """
         made = list(embedded)
         pool = torch.stack(made)

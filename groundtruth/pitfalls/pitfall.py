@@ -117,10 +117,10 @@ class Outcome:
     """A pitfall that was run.
 
     Attributes:
-        pitfall: Which.
+        pitfall: The pitfall.
         demonstration: Its numbers.
         seed: Seed of its random choices.
-        seconds: How long it took.
+        seconds: Time that it took.
     """
 
     pitfall: Pitfall

@@ -19,7 +19,7 @@ def widened(weights: Weights, extra: int) -> Weights:
 
     Args:
         weights: Weights of a model.
-        extra: How many.
+        extra: Number of extra dimensions.
     """
     written: dict[str, Tensor] = {name: F.pad(getattr(weights, name), (0, extra)) for name in _LAST_AXIS}
     read: dict[str, Tensor] = {name: F.pad(getattr(weights, name), (0, 0, 0, extra)) for name in _AXIS_BEFORE}

@@ -34,7 +34,7 @@ class Program:
         domain: The inputs on which it must be right.
         causal: Whether it is meant for causal attention.
         pad_safe: Whether padding on the right changes no output at the positions of the input.
-        source: Where the algorithm comes from, in words.
+        source: Origin of the algorithm, in words.
         oracle: Its function in plain Python, independent of RASP; ``None`` if none is given.
         function: The function that builds it.
     """
@@ -140,11 +140,11 @@ def program(
         min_seq_len: Length of the shortest input.
         family: Subject of the program.
         causal: Whether attention sees only the past.
-        valid: Which sequences of tokens are inputs; its docstring says so in words.
+        valid: Rule that says which sequences of tokens are inputs; its docstring says so in words.
         inputs: The inputs themselves, in the place of lengths and rule; ``vocab`` may add tokens.
         inputs_text: Description of these inputs.
         pad_safe: Claim that padding on the right changes nothing; the tests of the library prove theirs.
-        source: Where the algorithm comes from.
+        source: Origin of the algorithm.
         oracle: The same function in plain Python.
 
     Returns:

@@ -33,7 +33,7 @@ class Column:
     """The values of one S-Op on inputs of one length.
 
     Attributes:
-        codes: Which of ``values`` is held [input, position].
+        codes: Number in ``values`` of the one that is held [input, position].
         values: The distinct values that occur. Values that are equal but not the same (1, 1.0 and True) are distinct,
             since a function may tell them apart.
     """

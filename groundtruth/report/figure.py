@@ -13,7 +13,7 @@ class Series:
 
     Attributes:
         name: Name of the method.
-        x: Where its values stand.
+        x: Horizontal positions of its values.
         y: The values.
         is_control: True if it is drawn in grey, as what methods are compared with.
         number: Number of the method among those of all figures, which its colour and mark follow.
@@ -36,7 +36,7 @@ class Chart:
         x_label: Label of the horizontal axis.
         y_label: Label of the vertical axis.
         series: The methods.
-        marks: How values are drawn.
+        marks: Marks that values are drawn with.
         x_log: True if the horizontal axis is logarithmic.
         categories: Names of the places 0, 1, ... of the horizontal axis, where these are no numbers.
         reference: Value at which a line is drawn across, such as full faithfulness; ``None`` for none.
@@ -162,9 +162,9 @@ def place_labels(
     """Place a label beside each point so that none covers another label or a point.
 
     Args:
-        points: Where the points are, from the top left.
-        widths: How wide each label is.
-        height: How high a label is.
+        points: Positions of the points, from the top left.
+        widths: Width of each label.
+        height: Height of a label.
         room: Width and height of the space, from (0, 0).
 
     Returns:

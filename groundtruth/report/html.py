@@ -23,11 +23,11 @@ class Page:
         heading: Title of the page.
         sections: Parts of the report.
         details: Parts that the page adds to each of them.
-        settings: How methods were run.
-        seconds: How long it took.
+        settings: Settings by which methods were run.
+        seconds: Time that it took.
         created: When the result was written.
         versions: Names of packages with their versions.
-        n_cells: How many cells there are.
+        n_cells: Number of cells.
     """
 
     heading: str

@@ -45,7 +45,7 @@ def tracked(
     Args:
         label: Description of the work in progress.
         items: Anything that yields.
-        total: How many there will be.
+        total: Number of items in all.
         underway: Tells how much is done of items that have not come, 0.5 for half of one: where each takes long, the
             bar moves meanwhile.
         doing: Tells in a few words what is being done of them; looked at again and again if ``underway`` is given, else

@@ -90,7 +90,7 @@ class Fold:
         rows: Texts of the table.
         note: Line above the table.
         anchor: Name that links of the page lead to; empty if none does.
-        links: Where the first text of each row leads to; empty if nowhere.
+        links: Targets of the first text of each row; empty if none.
         commands: Lines below the table that a reader can run, to see more.
     """
 

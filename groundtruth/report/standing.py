@@ -31,7 +31,7 @@ class MethodScores:
         spreads: Standard deviation of each column, where it rests on enough values to be shown.
         fractions: Numerator and denominator of each column of fractions.
         alarming: Columns in which any value but 0 is bad news.
-        n_failed: How many cells it failed on.
+        n_failed: Number of cells that it failed on.
         is_control: True if it is shown apart, and not ranked.
         group: Kind of method; a line is drawn where one kind ends.
     """
@@ -70,7 +70,7 @@ class Line:
         entries: One for each column, by name.
         is_own: True if it is the user's own method.
         is_control: True if it is not ranked.
-        n_failed: How many cells it failed on.
+        n_failed: Number of cells that it failed on.
         group: Kind of method.
     """
 
@@ -124,7 +124,7 @@ def choose_columns(columns: Sequence[Column], place: Place, names: Sequence[str]
 
     Args:
         columns: All columns of a track.
-        place: Where the table is shown.
+        place: Place at which the table is shown.
         names: The user's choice, in the user's order.
 
     Raises:

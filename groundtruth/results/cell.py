@@ -23,11 +23,11 @@ class Cell:
         model: Its name, folder, or ``my_file.py:my_program``.
         setting: Setting in which the method runs on the model, in the terms of one track.
         seed: Seed of examples and method.
-        device: Where it is run.
+        device: Device that it is run on.
         dtype: Type of the numbers of the model that the method sees.
         parameters: Hyper-parameters of the method that are not the default.
         task: Task of a language model, ``task`` or ``task:family``; empty for a compiled one.
-        prompts: Where a language model's examples come from, and how they are read.
+        prompts: Source of a language model's examples, and how they are read.
         isolated: True if the method runs in a process that never holds the truth.
     """
 

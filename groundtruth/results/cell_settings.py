@@ -46,9 +46,9 @@ class CircuitSetting:
     Attributes:
         ablation: Name of what flows along cut edges.
         level: Parts that the method scores.
-        lengths: Which inputs; ``None``: the model's own.
-        n_pairs: How many examples, at most.
-        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        lengths: Lengths of the inputs; ``None``: the model's own.
+        n_pairs: Number of examples, at most.
+        max_sizes: Number of circuit sizes that CPR and CMD are measured at, at most.
     """
 
     ablation: str = "resample"
@@ -70,8 +70,8 @@ class VariableSetting:
 
     Attributes:
         variable: Name or label of the variable.
-        site: Where it is sought; of a language model with the name of a position, ``residual.1.post@last``.
-        sizes: How many pairs to learn from, choose by and score on.
+        site: Site at which it is sought; of a language model with the name of a position, ``residual.1.post@last``.
+        sizes: Number of pairs to learn from, choose by and score on.
         controls: True if the method is also run where there is nothing to find.
     """
 

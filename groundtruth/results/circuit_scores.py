@@ -22,8 +22,8 @@ class Ranked:
     """How well scores rank the edges (or nodes) of one truth above the others.
 
     Attributes:
-        judged: How many are judged.
-        true: How many of these are true.
+        judged: Number of edges that are judged.
+        true: Number of these that are true.
         auroc: Area under the ROC curve; ``None`` if all or none of the judged are true.
         average_precision: The same for average precision.
         precision: Precision of the best k, where k is ``true``.
@@ -72,7 +72,7 @@ class ExactCircuitScores:
     """What is known of a method on a compiled model, against its true circuit.
 
     Attributes:
-        lengths: Which inputs the truth is about.
+        lengths: Lengths of the inputs that the truth is about.
         live: Against the minimal circuit that the ranking matches best, or the nodes with an edge of it; edges of the
             other minimal circuits and undecided ones are not judged. With one minimal circuit that is all live edges
             against all others. ``None`` at neuron level.
@@ -88,7 +88,7 @@ class ExactCircuitScores:
             as exact.
         size_to_sufficiency: Size of the smallest minimal circuit over that of the shortest part of the ranking, from
             its top, that holds any; see ``ranking_scores.size_to_sufficiency``.
-        minimal_circuits: How many there are, as far as is known.
+        minimal_circuits: Number of minimal circuits, as far as is known.
         interactions: Share of the edges of minimal circuits that no single cut shows.
     """
 
@@ -115,7 +115,7 @@ class CircuitScores:
         ablation: Kind of ablation of cut edges.
         level: Parts that were scored.
         seed: Seed of examples and method.
-        n_examples: How many examples the task had.
+        n_examples: Number of examples that the task had.
         mib_cpr: MIB's CPR, at its ten sizes, not normalised.
         mib_cmd: MIB's CMD.
         cpr: CPR over every circuit size, divided by the range.

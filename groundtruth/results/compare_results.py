@@ -63,7 +63,7 @@ class EdgeChange:
 
     Attributes:
         method: The method.
-        place: Where.
+        place: Place of the change.
         edge: Its name.
         kind: ``missed`` or ``false``, in the result that has it wrong.
         now: True if it is wrong in the second result; else in the first.

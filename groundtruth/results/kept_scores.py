@@ -85,8 +85,8 @@ class KeptCurves:
     """Faithfulness of a ranking's circuits by their size: what CPR and CMD are areas of.
 
     Attributes:
-        n_parts: How many edges, nodes or neurons have a score.
-        sizes: How many of them each circuit was asked to hold, ascending, from none to all.
+        n_parts: Number of edges, nodes or neurons that have a score.
+        sizes: Number of parts that each circuit was asked to hold, ascending, from none to all.
         signed: Faithfulness of the circuits of the signed ranking; the area under it over the range is the CPR.
         absolute: Faithfulness of those of the ranking by magnitude; the area between it and 1 is the CMD.
     """

@@ -21,7 +21,7 @@ class Prediction:
         column: Column over compiled models.
         predicted: Column over the tasks of language models.
         tau: Kendall's tau-b over methods, 1 if both rank alike, each from its best to its worst.
-        n_methods: How many have a value in both columns.
+        n_methods: Number of methods with a value in both columns.
         interval: Ends of the 95 % interval of tau, by bootstrap over methods.
     """
 

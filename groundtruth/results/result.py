@@ -36,7 +36,7 @@ class Result:
 
     Attributes:
         outcomes: Every cell with its outcome, in the order in which they were asked for.
-        settings: How it was run: profile, seed, device, dtype, command.
+        settings: Settings of the run: profile, seed, device, dtype, command.
         seconds: Wall time of this run, known cells included.
         controls: Names of the methods that are shown apart and not ranked, beside the oracle.
     """

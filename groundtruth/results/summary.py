@@ -28,8 +28,8 @@ class Summary:
     Attributes:
         method: Its name.
         ablation: Kind of ablation of cut edges; empty in a track that cuts none.
-        n_scored: How many scores it has; if any model is compiled, language models do not count.
-        n_failed: How often it failed.
+        n_scored: Number of scores that it has; if any model is compiled, language models do not count.
+        n_failed: Number of times that it failed.
         columns: Mean and spread of each column that has a value; those of language models beside compiled ones begin
             with ``real_``.
         fractions: Columns that count: how many of how many.

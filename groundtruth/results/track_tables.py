@@ -61,7 +61,7 @@ class TrackTables:
     Attributes:
         name: Name of the track, as ``--track`` takes it.
         columns: Columns of its tables.
-        scoring: How its scores are read.
+        scoring: Rules by which its scores are read.
         thresholds: Columns that ``--fail-under`` takes.
     """
 

@@ -59,7 +59,7 @@ class Overlap:
         recall: Share of the live span that is covered: mean squared cosine; ``None`` where nothing is live.
         precision: Share of the found subspace in the live span, of the part that is read; 0 if nothing of it is read,
             ``None`` if nothing was found.
-        energy: Where all of it lies, what is not read included; ``None`` if nothing was found.
+        energy: Energy of all of it by where it lies, what is not read included; ``None`` if nothing was found.
         angles: Principal angles between what is read of it and the live span, in degrees, smallest first.
         rank: Dimensions of the part that is read.
     """
@@ -110,7 +110,7 @@ class ExactVariableScores:
     Attributes:
         state: ``live``, ``partly live``, ``dead``, ``implicit`` (yet to be computed from what lies there) or ``not
             written``: what the variable is at the site.
-        minimal_rank: How many dimensions of the variable are read at the site: the least that a subspace must have;
+        minimal_rank: Number of dimensions of the variable read at the site: the least that a subspace must have;
             ``None`` where no span is known to be the variable's.
         overlap: Overlap with the exact span; ``None`` if what was found is no subspace, or there is no such span.
         movement: Changes that its interchanges make; ``None`` where there is no such span.
@@ -135,7 +135,7 @@ class VariableScores:
         method: Its name.
         model: The model's name.
         variable: The variable's name.
-        site: Where it was sought.
+        site: Site at which it was sought.
         seed: Seed of pairs and method.
         n_train: Pairs that it learned from.
         n_test: Pairs that it was scored on.
@@ -148,7 +148,7 @@ class VariableScores:
         validation: ``accuracy`` on the validation split: what a choice of sites may be made by; ``None`` if no pair
             of it distinguishes.
         linear: True if what it found is a subspace.
-        rank: How many features it swaps.
+        rank: Number of features that it swaps.
         controls: The same method where there is nothing to find.
         seconds: Wall time of the method, without controls and scores.
         truth: Scores against the exact variable; ``None`` for a language model, of which none is known.

@@ -36,7 +36,7 @@ class Board:
         result: Outcomes of the methods that were scored on all places of the board, by the names of the board.
         origins: By name on the board.
         incomplete: By name on the board: on how many of its places a method has no score.
-        n_places: How many places there are: models in a setting, with a seed.
+        n_places: Number of places: models in a setting, with a seed.
     """
 
     result: Result

@@ -49,7 +49,7 @@ class Draw:
     Attributes:
         cells: In the order of the bundle, each with what the bundle says of it.
         of: Number of cells that they were drawn from: those that did not fail.
-        share: Which share of these was asked for.
+        share: Share of these that was asked for.
         seed: Draws the same cells again.
     """
 
@@ -89,7 +89,7 @@ def recompute_cells(
 
     Args:
         bundle: Bundle to check.
-        draw: Which cells.
+        draw: Draw of the cells.
         executor: Executor that runs them.
         timeout: Seconds for each.
     """

@@ -25,7 +25,7 @@ def measurements(network: CompiledNetwork, folder: Path | None) -> Measurements:
 
     Args:
         network: One whose ``certainty`` is ``measured``.
-        folder: Where it is stored; ``None`` if it is not.
+        folder: Folder that it is stored in; ``None`` if it is not.
 
     Raises:
         ArtifactError: If the stored ones cannot be read.
@@ -40,7 +40,7 @@ def write_measurements(network: CompiledNetwork, folder: Path) -> None:
 
     Args:
         network: One whose ``certainty`` is ``measured``.
-        folder: Where it is stored.
+        folder: Folder that it is stored in.
     """
     found = measure(network)
     # Bound to the description by its hash, and through that to the weights: measurements of another model are refused.
@@ -76,7 +76,7 @@ def require_measurements(network: CompiledNetwork, folder: Path) -> str:
 
     Args:
         network: One whose ``certainty`` is ``measured``.
-        folder: Where it is stored.
+        folder: Folder that it is stored in.
 
     Returns:
         What was measured, in words.

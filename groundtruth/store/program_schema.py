@@ -23,7 +23,7 @@ class DomainData(Strict):
         min_seq_len: Shortest input.
         max_seq_len: Longest input.
         valid_text: The rule for valid inputs in words; empty if there is none.
-        inputs: Where there is a rule, every input, as positions in ``vocab``.
+        inputs: Every input, as positions in ``vocab``, if there is a rule.
     """
 
     vocab: list[Packed]
@@ -45,7 +45,7 @@ class _SOp(_Expression):
     """What every S-Op has.
 
     Attributes:
-        encoding: How the model holds it.
+        encoding: Encoding in which the model holds it.
         numbers: The numbers that neurons tell apart where they read it; ``None`` = those that Tracr lists.
         clean_at_bos: Whether a neuron takes away what is written of it at BOS.
     """

@@ -92,7 +92,7 @@ def read_certificate(folder: Path, network: TrainedNetwork) -> Certificate:
     """The certificate in a folder.
 
     Args:
-        folder: Where the model is stored.
+        folder: Folder that the model is stored in.
         network: The network that was read from it.
 
     Raises:

@@ -47,7 +47,7 @@ class ModelData(Strict):
         certainty: Whether what is known was proven, or measured; see ``groundtruth.compiled.network.CompiledNetwork``.
         centered: Whether logits are read relative to their mean; see ``groundtruth.compiled.decoder.Decoder``.
         domain: Declared inputs.
-        check: How weights and program were compared.
+        check: Comparison of weights and program.
         directions: ``[name, kind, expression, value]`` for each residual dimension; where the weights have a
             ``frame``, for each of its rows.
         heads: ``[layer, head, expression, role]`` for each head.
@@ -55,7 +55,7 @@ class ModelData(Strict):
         program: The program as tables.
         rasp_source: Its text.
         weights_sha256: SHA-256 of ``model.safetensors``.
-        settings: How the program was compiled, as far as it is not by default.
+        settings: Settings by which the program was compiled, as far as they are not the defaults.
         recipe: ``[name, seed, parameters]`` for each transformation that made a variant.
     """
 
@@ -125,10 +125,10 @@ class CircuitData(Strict):
 
     Attributes:
         ablation: Kind of ablation of cut edges.
-        lengths: Which inputs.
-        inputs: How many were run.
+        lengths: Lengths of the inputs.
+        inputs: Number of inputs that were run.
         exhaustive: Whether they are all.
-        coverage: Where they are not, how much of the domain the statuses speak of; see ``Circuit.coverage``.
+        coverage: Part of the domain that the statuses speak of, where not all; see ``Circuit.coverage``.
         edges: Each edge that is not absent.
         sufficiency: Sufficiency of the live edges.
         minimal_circuits: The minimal sufficient circuits; empty where the live edges are the one that is known.
@@ -210,7 +210,7 @@ class VariableData(Strict):
 
     Attributes:
         label: Label of its expression.
-        encoding: How it is held.
+        encoding: Encoding in which it is held.
         values: Values that occur.
         writer: The component that writes it.
         other_writers: Further ones, in a model with copies.

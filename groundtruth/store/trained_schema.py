@@ -88,8 +88,8 @@ class TrainedModelData(_Strict):
         description: One line.
         family: Subject of the program.
         architecture: Shape of the transformer.
-        correspondence: Which expressions live on which components.
-        training: How the weights were trained.
+        correspondence: Expressions that live on each component.
+        training: Record of how the weights were trained.
         recipe: ``[name, seed, parameters]`` for each symmetry that made a variant.
         token_values: The token of each row of ``W_E``.
         output_values: The value of each column of ``W_U``.
@@ -242,7 +242,7 @@ class TrainedTruthData(_Strict):
         form: ``trained``.
         name: Name of the model.
         model_sha256: SHA-256 of ``model.json``.
-        inputs: How many inputs the domain has; all were run.
+        inputs: Number of inputs that the domain has; all were run.
         seed: Seed for drawing the random subsets.
         behaviour: Every input against the program.
         ablations: One record for each ablation.

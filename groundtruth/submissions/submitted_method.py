@@ -25,7 +25,7 @@ class SubmittedMethod:
         spec: A registered method, or one's own by file or module.
         track: The leaderboard.
         level: Parts that a circuit method scores.
-        places: Which layers and heads featurizers are made for; of circuits nothing.
+        places: Layers and heads that featurizers are made for; of circuits nothing.
     """
 
     spec: str

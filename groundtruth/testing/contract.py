@@ -59,7 +59,7 @@ def check_method(method: LocalizerFunction, *, level: Level = "edge", n_pairs: i
     Args:
         method: A function of a task, or a registered method.
         level: The kind of thing that it scores.
-        n_pairs: How many examples a mock task has.
+        n_pairs: Number of examples that a mock task has.
 
     Raises:
         MethodError: If it has not the signature of a method, or cannot score the level.

@@ -46,7 +46,7 @@ def search(
     Args:
         check: Name of the property.
         method: The method.
-        examples: How many models.
+        examples: Number of models.
         depth: Their layers, least and most.
         derandomized: True to draw the same models each time.
         shrink: True to look for the smallest of the models that fail.

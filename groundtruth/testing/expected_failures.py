@@ -67,7 +67,7 @@ def write_known(path: Path, known: Mapping[str, Known], *, header: str) -> None:
     """Write such a file.
 
     Args:
-        path: Where to.
+        path: File to write.
         known: By method.
         header: Comment lines, without their ``#``.
     """

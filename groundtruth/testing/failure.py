@@ -87,7 +87,7 @@ def smallest_witness(model: CompiledModel, edge: Edge, ablation: str, lengths: s
         model: A compiled model.
         edge: An edge of its graph.
         ablation: Kind of value that the edge carries when it is cut.
-        lengths: Which inputs.
+        lengths: Lengths of the inputs.
 
     Returns:
         The edge's stored witness where none is found in a few thousand cuts; ``None`` if it has none.

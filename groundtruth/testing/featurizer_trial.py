@@ -44,7 +44,7 @@ class FeaturizerTrial(Trial[FeaturizationTask, Featurizer]):
     Attributes:
         variable: Name or label of the variable.
         site: Site at which it is sought, such as ``resid_pre3``.
-        sizes: How many pairs.
+        sizes: Number of pairs.
         labels: ``arbitrary`` for a hypothesis that is false of the model; see ``featurization_task``.
     """
 

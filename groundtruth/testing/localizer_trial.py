@@ -32,8 +32,8 @@ class LocalizerTrial(Trial[LocalizationTask, EdgeScores]):
 
     Attributes:
         ablation: Kind of value that a cut edge carries.
-        lengths: Which inputs are taken; ``None``: the model's own.
-        n_pairs: How many examples, at most.
+        lengths: Lengths of the inputs that are taken; ``None``: the model's own.
+        n_pairs: Number of examples, at most.
     """
 
     INPUTS = ("clean", "counterfactual")

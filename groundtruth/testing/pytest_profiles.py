@@ -15,10 +15,10 @@ class Profile:
     Attributes:
         recovered: Models whose circuits must be found.
         examined: Models that all other properties of localization methods are held to.
-        symmetries: Which symmetries; ``None`` = all.
-        n_pairs: How many examples a localization task has, at most, where a circuit must be found.
+        symmetries: Symmetries to test; ``None`` = all.
+        n_pairs: Number of examples that a localization task has, at most, where a circuit must be found.
         n_few: The same for all other properties.
-        examples: How many random programs Hypothesis draws.
+        examples: Number of random programs that Hypothesis draws.
         depth: Their layers, least and most.
         derandomized: True to draw the same programs in every run.
         found: Variables that featurizers must find, as ``model:variable@site``.
@@ -105,7 +105,7 @@ def questions(profile: Profile, *, auroc: float, skipped: Collection[str] = ()) 
     """List the questions for a localization method.
 
     Args:
-        profile: How much.
+        profile: Profile, which says how much is tested.
         auroc: The least area under the ROC curve that counts as found.
         skipped: Properties that are left out.
     """
@@ -124,7 +124,7 @@ def featurizer_questions(profile: Profile, *, accuracy: float, skipped: Collecti
     """List the questions for a featurizer.
 
     Args:
-        profile: How much.
+        profile: Profile, which says how much is tested.
         accuracy: The least interchange accuracy that counts as found.
         skipped: Properties that are left out.
     """

@@ -101,7 +101,7 @@ def localization_tasks(
     Args:
         draw: Given by Hypothesis.
         ablation: Kind of value that a cut edge carries.
-        n_pairs: How many examples, at most.
+        n_pairs: Number of examples, at most.
         seed: Seed of the examples.
         bounds: Bounds of ``compiled_models``.
     """
@@ -118,7 +118,7 @@ def featurization_tasks(draw: st.DrawFn, *, sizes: Sizes = _SIZES, seed: int = 0
 
     Args:
         draw: Given by Hypothesis.
-        sizes: How many pairs.
+        sizes: Number of pairs.
         seed: Seed of the pairs.
         bounds: Bounds of ``compiled_models``.
     """

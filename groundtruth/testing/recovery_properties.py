@@ -44,7 +44,7 @@ def assert_recovers(
         ablation: Kind of value that a cut edge carries.
         lengths: Lengths of the inputs; by default the model's own.
         seed: Seed of the examples and the method.
-        n_pairs: How many examples, at most.
+        n_pairs: Number of examples, at most.
         parameters: Hyper-parameters of the method.
 
     Raises:
@@ -99,7 +99,7 @@ def assert_exact_at_logits(
         ablation: Kind of value that a cut edge carries.
         lengths: Lengths of the inputs; by default the model's own.
         seed: Seed of the examples and the method.
-        n_pairs: How many examples, at most.
+        n_pairs: Number of examples, at most.
         parameters: Hyper-parameters of the method.
         tolerance: A share of the largest effect.
 

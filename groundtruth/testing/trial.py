@@ -64,7 +64,7 @@ class Trial(ABC, Generic[Task, Result]):
             what: The fault if they differ, after the method's name.
             lines: Labels and texts that stand below the difference.
             check: The property, as ``groundtruth repro --property`` calls it.
-            tolerance: How far they may differ; 0 for not a bit, ``None`` for what rounding does.
+            tolerance: Difference that is allowed; 0 for not a bit, ``None`` for what rounding does.
 
         Raises:
             MethodFailure: Saying where they differ most.

@@ -30,7 +30,7 @@ class Claim:
     """What came of many runs.
 
     Attributes:
-        runs: How many there were.
+        runs: Number of runs.
         wrong: In how many the output was not what it should be.
         margin: The smallest distance of the right answer's logit from any other; negative where one was wrong.
         worst: The input of the run with that margin, and the donor where there was one.
@@ -52,7 +52,7 @@ class EdgeRecord:
     """One edge cut alone, on every pair of the domain.
 
     Attributes:
-        edge: Which one.
+        edge: Name of the edge.
         status: ``absent``, ``inert`` or ``live``.
         proof: ``zero``: what the source can write is not read. ``constant``: what is cut and what is put there never
             differ. ``exhaustive``: no output changes on any pair. ``witness``: one does.
@@ -150,13 +150,13 @@ class Certificate:
     """What was shown of a trained network on its whole domain, every pair of inputs included.
 
     Attributes:
-        inputs: How many inputs the domain has.
+        inputs: Number of inputs that the domain has.
         behaviour: Every input.
         records: One for each ablation; ``resample`` is first.
         interchanges: One for each unit of the correspondence.
         seed: Draws the random subsets.
-        cells: How many (edge, pair) runs were made, those decided by algebra left out.
-        rechecked: How many of them were made again in float64.
+        cells: Number of (edge, pair) runs that were made, those decided by algebra left out.
+        rechecked: Number of those that were made again in float64.
         float32_error: The largest difference between the logits of both precisions on the domain.
         seconds: CPU time that it took.
     """

@@ -49,7 +49,7 @@ def certify_run(
     Args:
         run: Trains.
         seed: Draws the random sets of edges that the certificate counts.
-        n_subsets: How many of them.
+        n_subsets: Number of subsets.
         checkpoint: The file that the run was kept in; removed at the end.
         progress: Told where the certificate is.
         require: Refuses a network for which a certificate would be in vain.

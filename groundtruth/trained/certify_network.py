@@ -70,10 +70,10 @@ class Certifier:
     Attributes:
         network: The network.
         seed: Draws random subsets.
-        n_subsets: How many are drawn.
+        n_subsets: Number of subsets that are drawn.
         screen: Dtype that runs are made in first, see ``DomainRuns``.
         progress: Told what is being done.
-        cells: How many (edge, pair) runs were made so far.
+        cells: Number of (edge, pair) runs that were made so far.
     """
 
     network: TrainedNetwork
@@ -348,7 +348,7 @@ def certify(
     Args:
         network: A trained network.
         seed: Draws random subsets of the needless edges.
-        n_subsets: How many of them are counted.
+        n_subsets: Number of subsets that are counted.
         progress: Told what is being done, and which share of it is done.
 
     Raises:

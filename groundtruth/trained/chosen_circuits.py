@@ -108,7 +108,7 @@ class CircuitTrials:
 
         Args:
             records: Each edge with its status.
-            n_pairs: How many pairs of inputs there are.
+            n_pairs: Number of pairs of inputs.
             planned: Edges within which circuits are looked for, if these suffice together; else among the live ones, or
                 both. None: no circuit was planned, and all edges are looked at.
 

@@ -33,7 +33,7 @@ class Unit:
         components: Sources of the graph, such as ``a0.h1`` or ``m1``.
         reads: The edges into the components that the expressions need: (source, destination), such as
             ``("m0", "a1.h2<k>")``.
-        sharing: How the components hold the expressions.
+        sharing: Way in which the components hold the expressions.
     """
 
     expressions: tuple[str, ...]
@@ -60,7 +60,7 @@ class Spare:
     """A component that no expression lives on, trained to be loud on a variable of its own, and read by no unit.
 
     Attributes:
-        component: Which one.
+        component: Name of the component.
         variable: Name of the variable that it is trained to hold, in ``spare_variables.SPARE_VARIABLES``.
     """
 
@@ -73,8 +73,8 @@ class Correspondence:
     """The high-level circuit of a trained transformer.
 
     Attributes:
-        units: Where the program's expressions live, each after those that it reads.
-        output: Which components the logits read.
+        units: Units that the program's expressions live on, each after those that it reads.
+        output: Components that the logits read.
         spares: Components that are loud on variables of their own.
         folded: Labels of S-Ops that live nowhere: their readers compute them from what these read.
     """

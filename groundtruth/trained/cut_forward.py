@@ -35,7 +35,7 @@ class Cut:
         donors: Outputs of each source in the runs that cut edges take their values from [source, row, position,
             d_model].
         mask: 1 where an edge is cut, 0 elsewhere [row or 1, source, destination], in the order of the graph.
-        swap: Which sources are replaced for all that read them: as if all their edges were cut, at less cost.
+        swap: Sources that are replaced for all that read them: as if all their edges were cut, at less cost.
         still: Edges over which no gradient flows back, in training [source, destination]; values are as ever.
     """
 
@@ -116,7 +116,7 @@ def project(
     Args:
         shape: The architecture.
         weights: Its weights.
-        layer: Which block.
+        layer: Number of the block.
         read: The residual stream before the norm: one for all, or one for each query, then key, then value.
     """
     group = shape.n_heads // shape.kv_heads
@@ -191,7 +191,7 @@ def forward(
         shape: Its architecture.
         weights: Its weights, in any dtype.
         ids: Token ids, BOS first.
-        cut: Which edges are cut in which row.
+        cut: Edges that are cut in each row.
     """
     # What each source wrote is kept apart from the stream, their sum: a cut edge takes one source out of it.
     blocks = [_swapped(torch.stack(embed(weights, ids)), 0, cut)]

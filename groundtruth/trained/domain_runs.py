@@ -290,7 +290,7 @@ class DomainRuns:
         """The logits at every state of runs in which some heads and MLPs write what they write on the donor.
 
         Args:
-            sources: Which ones.
+            sources: Names of the sources.
             trie: The runs.
             passed: The full runs.
         """

@@ -31,7 +31,7 @@ class _Layout:
     Attributes:
         holders: The components that a reader of an expression reads, by label.
         sublayers: The last sublayer that writes an expression, by label.
-        heads: How many heads of each layer are taken.
+        heads: Number of heads of each layer that are taken.
         units: Units in the order in which they are placed.
         folded: Labels of expressions that live nowhere.
     """
@@ -55,7 +55,7 @@ class CorrespondenceDraw:
         shape: The architecture.
         rng: Draws.
         copies: Whether one expression lives on several components, and how these share it.
-        n_spares: How many components are to be loud on variables of their own, at most.
+        n_spares: Number of components that are to be loud on variables of their own, at most.
     """
 
     def __init__(
@@ -240,7 +240,7 @@ def draw_correspondence(
         seed: Draws layers, heads and spares.
         copies: ``vote``: an expression that an MLP reads lives on three heads, of which two suffice; ``backup``: one
             lives on an MLP, and the MLP of the next layer sets right what it gets wrong; ``none``.
-        n_spares: How many heads are to be loud on variables of their own, at most.
+        n_spares: Number of heads that are to be loud on variables of their own, at most.
 
     Raises:
         DomainError: If the program does not fit into the architecture, or has what a head or an MLP cannot learn.

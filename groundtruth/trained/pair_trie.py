@@ -24,7 +24,7 @@ class PairTrie:
         inputs: An input that begins like those of the state [state].
         donors: A donor that begins like those of the state [state].
         keys: The states that a state's query attends to, one for each position [state, key].
-        seen: Which of them it sees [state, key].
+        seen: True for those that it sees [state, key].
         leaves: The state of each pair at each position [pair, position].
     """
 

@@ -40,10 +40,10 @@ class Plan:
     Attributes:
         architecture: Its shape, or those of its sizes that are asked for; the others are chosen: as few layers, and a
             residual stream as narrow, as the program needs.
-        correspondence: Which expressions live where; ``None`` = drawn by the seed.
+        correspondence: Expressions that live on each component; ``None`` = drawn by the seed.
         seed: Draws the correspondence.
         copies: Whether one expression lives on several heads that vote, or on an MLP that another backs up.
-        n_spares: How many heads are loud on variables of their own, at most.
+        n_spares: Number of heads that are loud on variables of their own, at most.
     """
 
     architecture: Architecture | Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -62,7 +62,7 @@ def prepare_network(
         name: Its name.
         program: The program, with canonical labels.
         domain: Its inputs, all of one length; see ``fixed_length``.
-        plan: Where the program is to live.
+        plan: Plan of where the program is to live.
         causal: Whether the program is meant for causal attention.
         texts: ``description``, ``family`` and ``rasp_source``.
 

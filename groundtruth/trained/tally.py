@@ -17,7 +17,7 @@ class Tally:
     """Runs as they come in: how many, how many wrong, the worst, and the first pairs that are wrong.
 
     Attributes:
-        runs: How many there were.
+        runs: Number of runs.
         wrong: In how many the output was not what it should be.
         margin: The smallest distance of the right answer's logit from any other.
         worst: The pair that has it.

@@ -70,7 +70,7 @@ class Trainer:
 
     Args:
         network: The program, the circuit and the architecture; its weights are not used.
-        kind: Where training starts and what holds its edges.
+        kind: Start of the training, and what holds its edges.
         settings: Numbers of the run.
         seed: Draws everything.
         progress: Told where the run is.

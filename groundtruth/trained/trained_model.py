@@ -30,7 +30,7 @@ class TrainedModel(TrainedNetwork):
     """A trained network with its certificate: evaluators, tables and views take it as they take a compiled model.
 
     Attributes:
-        folder: Where it was read from; ``None`` for a model just trained.
+        folder: Folder that it was read from; ``None`` for a model just trained.
         given: The certificate that was read with it; by default the domain is enumerated when it is first asked for.
     """
 
@@ -45,7 +45,7 @@ class TrainedModel(TrainedNetwork):
 
         Args:
             network: The weights with their program.
-            folder: Where the network was read from.
+            folder: Folder that the network was read from.
             certificate: Its certificate.
         """
         # By name, since `asdict` would turn the parts into dictionaries, and `replace` keeps the network's class.

@@ -34,7 +34,7 @@ class TrainingRecipe:
     """How a network was trained: with the program and the architecture, all that is needed to train it again.
 
     Attributes:
-        kind: Where training starts and what holds its edges.
+        kind: Start of the training, and what holds its edges.
         seed: Draws the initial weights, the batches and the disturbance.
         steps: Steps of the optimizer in all.
         settings: The numbers of ``train_network.Settings`` or ``train_sparse_network.SparseSettings``, by name.
@@ -60,10 +60,10 @@ class TrainedNetwork(ProgramNetwork):
         token_values: The token of each id, BOS and PAD among them.
         decoder: Reads the output.
         domain: The inputs on which it equals the program: all of one length.
-        correspondence: Which expressions live on which components.
+        correspondence: Expressions that live on each component.
         architecture: Its shape.
         weights: float64 weights.
-        training: How they were trained.
+        training: Record of how they were trained.
         description: One line.
         family: The subject of the program.
         rasp_source: The program's text, as far as it is known.

@@ -50,7 +50,7 @@ class TrainedTransformerConfig:
         Args:
             shape: The architecture.
             weights: Its weights.
-            n_ctx: How many positions an input may have, BOS among them.
+            n_ctx: Number of positions that an input may have, BOS among them.
             dtype: Dtype of the weights in the module.
         """
         kinds: dict[str, tuple[Literal["LN", "RMS"], Literal["LNPre", "RMSPre"]]] = {
@@ -88,7 +88,7 @@ class TrainedTransformer(HookedRootModule):
     Args:
         shape: The architecture.
         weights: Weights to hold.
-        n_ctx: How many positions an input may have, BOS among them.
+        n_ctx: Number of positions that an input may have, BOS among them.
         dtype: To hold it in.
     """
 

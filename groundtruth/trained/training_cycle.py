@@ -35,7 +35,7 @@ class RunFile:
     """The file that a run is kept in as it goes.
 
     Attributes:
-        path: Where it is; ``None`` = the run is not kept.
+        path: File of the run; ``None`` = the run is not kept.
         identity: Hash of all that a run must share to continue from it.
     """
 
@@ -59,7 +59,7 @@ class Cycle:
         optimizer: Makes the optimizer of the trained numbers.
         schedule: Makes the schedule of its learning rate.
         loss: The loss of the numbers as they are, and the smallest margin.
-        share: Which part of the whole run is done after some steps of the cycle.
+        share: Share of the whole run that is done after some steps of the cycle.
         keep: More tensors that the next step depends on, by name, for the file of the run.
         after: Changes the numbers in place after a step; told how many were done.
         enough: The cycle ends once no margin was below this for a while; ``None`` = it never ends early.
@@ -86,7 +86,7 @@ def run_cycle(
     Args:
         cycle: Cycle to run.
         numbers: Trained numbers by name; as the state has them if there is one.
-        file: Where the run is kept.
+        file: File that keeps the run.
         resumed: The state that the cycle continues from.
         progress: Told after each step.
 

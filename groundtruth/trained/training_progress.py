@@ -14,7 +14,7 @@ class Moment:
         steps: Steps of this phase.
         loss: The last loss.
         worst: The smallest margin among the last rows.
-        share: Which part of the whole run is done, at least: a phase may end early, and repairs may not be needed.
+        share: Share of the whole run that is done, at least: a phase may end early, and repairs may not be needed.
     """
 
     phase: str

@@ -28,10 +28,10 @@ class Rows:
     """Runs in which sources are replaced or edges are cut.
 
     Attributes:
-        inputs: Which input each runs on [row].
+        inputs: Input that each runs on [row].
         donors: Whose values are put in [row].
         answers: Codes that should come out, ``NOT_ASKED`` where nothing is asked for [row, position].
-        swap: Which sources are replaced for all that read them [row, source]; ``None`` = none.
+        swap: Sources that are replaced for all that read them [row, source]; ``None`` = none.
         mask: 1 where an edge is cut [row, source, destination]; ``None`` = nowhere.
     """
 
@@ -203,7 +203,7 @@ class Counterexamples:
     """The last rows that came out wrong or nearly so; they are trained on again at every step.
 
     Args:
-        size: How many are kept.
+        size: Number of edges that are kept.
     """
 
     def __init__(self, size: int) -> None:

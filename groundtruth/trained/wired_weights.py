@@ -92,7 +92,7 @@ def draw_wiring(
 
     Args:
         shape: The architecture.
-        correspondence: Which edges are needed; spare components read everything.
+        correspondence: Correspondence that says which edges are needed; spare components read everything.
         n_tokens: Token ids that occur in inputs, BOS among them.
         n_positions: Positions, BOS among them.
         generator: Draws the spaces.
@@ -134,7 +134,7 @@ def least_width(shape: Architecture, correspondence: Correspondence, *, n_tokens
 
     Args:
         shape: The architecture.
-        correspondence: Which edges are needed.
+        correspondence: Correspondence that says which edges are needed.
         n_tokens: Token ids that occur in inputs, BOS among them.
         n_positions: Positions, BOS among them.
     """

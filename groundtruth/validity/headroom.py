@@ -80,7 +80,7 @@ def search(model: str, task: str, *, n: int = LANGUAGE_MODEL_SIZES.total, seed: 
     Args:
         model: Name of a learned model.
         task: Name of a task that it can do.
-        n: How many pairs, to learn from, to choose by and to score on.
+        n: Number of pairs, to learn from, to choose by and to score on.
         seed: Seed of the pairs and the methods.
     """
     loaded, about = mib.load_model(model), tasks.get(task)

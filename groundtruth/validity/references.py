@@ -25,8 +25,8 @@ class Reference:
         track: Track of the methods.
         better: Whether higher or lower values are better.
         values: Score of each method, by our names; on differing models, so that only ranks say something.
-        source: Where it is published, or on what it was measured.
-        trust: How it came here.
+        source: Publication that it is from, or models on which it was measured.
+        trust: Way in which it came here.
         date: Day on which it was taken down, ISO 8601.
         note: Note for the reader.
         headline: Whether the line under a table tells how far it is predicted.
@@ -76,7 +76,7 @@ def read_references(track: str, folder: Path = FOLDER) -> tuple[Reference, ...]:
 
     Args:
         track: ``circuits`` or ``variables``.
-        folder: Where the files are.
+        folder: Folder of the files.
 
     Raises:
         ArtifactError: If a file is no file of references, or two references have one name.

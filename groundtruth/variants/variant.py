@@ -62,7 +62,7 @@ class Variant:
 
         Args:
             ablation: Kind of value that a cut edge carries.
-            lengths: Which inputs; see ``CompiledModel.circuit``.
+            lengths: Lengths of the inputs; see ``CompiledModel.circuit``.
 
         Returns:
             One line an edge: what it was, and what it is. Edges of the variant that the original has not are compared

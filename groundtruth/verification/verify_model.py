@@ -64,7 +64,7 @@ class Verification:
     Attributes:
         name: Name of the model, as it was asked for.
         checks: Every claim.
-        seconds: How long it took.
+        seconds: Time that it took.
     """
 
     name: str

@@ -37,8 +37,8 @@ class AnswerDifference:
         Args:
             correct: The clean answer at each position; -1 for ``None``.
             incorrect: The counterfactual answer.
-            mask: Which positions count: those where the two differ.
-            n_outputs: How many outputs the model has.
+            mask: Positions that count: those where the two differ.
+            n_outputs: Number of outputs that the model has.
         """
         # The column that `__call__` adds, so that gathering -1 does not take the last output instead.
         right, wrong = (answer.masked_fill(answer < 0, n_outputs) for answer in (correct, incorrect))

@@ -23,7 +23,7 @@ def read_candidate(path: Path, task: LocalizationTask, top: int | None) -> tuple
     Args:
         path: A circuit file of MIB, ``.json`` or ``.pt``.
         task: The task that the circuit is to be run on.
-        top: How many of the best scored edges to take; None for the edges that the file says are in the graph.
+        top: Number of best scored edges to take; None for the edges that the file says are in the graph.
 
     Returns:
         The task, on the file's graph where that leaves out the position embedding, and the circuit.
@@ -53,7 +53,7 @@ def take_top(scores: Scores, top: int | None, *, name: str) -> Kept:
 
     Args:
         scores: The ranking.
-        top: How many to take.
+        top: Number of edges to take.
         name: Name of what made the ranking, for errors.
 
     Raises:

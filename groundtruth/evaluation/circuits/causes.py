@@ -33,7 +33,7 @@ class EdgeFinding:
     """One edge of the circuit that a method is held against, or that the method ranks among as many.
 
     Attributes:
-        edge: Which one.
+        edge: Name of the edge.
         verdict: ``found``: of the minimal circuit that the ranking matches best, and among the best k by magnitude,
             where k is its size. ``missed``: of it, and not among them. ``false``: among them, and of no minimal
             circuit. ``tied``: of it, and its magnitude is that of the last of the best k and of others beyond, so that
@@ -60,10 +60,10 @@ class Diagnosis:
         method: Its name.
         model: Name of the model.
         circuit: The truth.
-        member: Which of the minimal circuits the ranking was held against, the one that it matches best: as ``score``
+        member: Minimal circuit that the ranking was held against, the one that it matches best: as ``score``
             does.
         findings: Edges of this circuit and false ones, by rank.
-        n_examples: How many examples the task had.
+        n_examples: Number of examples that the task had.
     """
 
     method: str
@@ -99,7 +99,7 @@ def diagnose(
         model: A compiled or trained model.
         ablation: Name of what flows along cut edges.
         lengths: ``fixed`` or ``mixed``; by default as the model's circuit.
-        n_pairs: How many examples, at most.
+        n_pairs: Number of examples, at most.
         seed: Chooses the examples and seeds the method.
         dtype: Dtype of the model that the method sees.
         parameters: Hyper-parameters of the method.

@@ -63,12 +63,12 @@ def score(
         model: A compiled or trained model, or the name or folder of a stored one.
         ablation: Kind of ablation of cut edges, for the task and for the truth.
         lengths: ``fixed`` or ``mixed``; see ``localization_task``.
-        n_pairs: How many examples, at most.
+        n_pairs: Number of examples, at most.
         seed: Chooses the examples and seeds the method.
         level: Parts that the method scores.
-        device: Where the model and the examples are.
+        device: Device of the model and the examples.
         dtype: Dtype of the model that the method sees; the truth is float64.
-        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        max_sizes: Number of circuit sizes that CPR and CMD are measured at, at most.
         parameters: Hyper-parameters of the method.
 
     Raises:
@@ -98,7 +98,7 @@ class CircuitEvaluator:
         name: The model's name.
         task: Task that a method is given.
         circuit: The truth.
-        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        max_sizes: Number of circuit sizes that CPR and CMD are measured at, at most.
         certainty: Certainty of the truth.
     """
 

@@ -47,7 +47,7 @@ class LanguageModelCircuitEvaluator:
     Attributes:
         name: The model's name.
         about: The task, ``task`` or ``task:family``.
-        max_sizes: How many circuit sizes CPR and CMD are measured at, at most.
+        max_sizes: Number of circuit sizes that CPR and CMD are measured at, at most.
     """
 
     name: str

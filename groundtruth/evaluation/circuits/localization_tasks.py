@@ -52,10 +52,10 @@ def localization_task(
         ablation: Kind of ablation of cut edges: ``resample``, ``zero``, ``mean`` or ``mean-positional``.
         lengths: ``fixed``: inputs of the greatest length; ``mixed``: of all lengths, padded on the right. By default
             as the model's ``circuit`` has it.
-        n_pairs: How many examples, at most: small domains have fewer.
+        n_pairs: Number of examples, at most: small domains have fewer.
         seed: Chooses them, and seeds every random choice of a method.
         level: Parts that are scored: edges, nodes or neurons.
-        device: Where the model and the examples are.
+        device: Device of the model and the examples.
         dtype: Dtype of the model.
 
     Raises:
@@ -96,7 +96,7 @@ class _Examples:
         counterfactual: Token ids [example, position].
         answers: Outputs that the model decodes to on the clean inputs [example, position], as codes of its decoder.
         others: The same on the counterfactual inputs.
-        mask: Which positions the metric counts [example, position].
+        mask: Positions that the metric counts [example, position].
     """
 
     clean: Tensor

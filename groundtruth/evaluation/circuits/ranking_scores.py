@@ -21,8 +21,8 @@ def ranked(scores: Scores, truth: Flags, leave_out: Flags | None = None) -> Rank
 
     Args:
         scores: Scores of edges or nodes.
-        truth: Which edges are true.
-        leave_out: Which are not judged.
+        truth: Edges that are true.
+        leave_out: Edges that are not judged.
 
     Returns:
         ``None`` for scores of neurons, or if no judged edge is true.
@@ -56,8 +56,8 @@ def best_match(scores: Scores, family: Sequence[Flags], leave_out: Flags) -> tup
 
     Args:
         scores: Scores of edges or nodes.
-        family: Which edges are true, in each member; at least one.
-        leave_out: Which are not judged against any member.
+        family: Edges that are true, in each member; at least one.
+        leave_out: Edges that are not judged against any member.
 
     Returns:
         The member, and how well the scores rank its edges above the others.
@@ -102,7 +102,7 @@ def size_to_sufficiency(scores: Scores, family: Sequence[Flags]) -> float | None
 
     Args:
         scores: Scores of edges or nodes.
-        family: Which edges are true, in each member.
+        family: Edges that are true, in each member.
 
     Returns:
         A number in (0, 1], 1 where the best edges are the smallest member; ``None`` for scores of neurons, or if
@@ -129,8 +129,8 @@ def score_gap(scores: EdgeScores, truth: Flags, leave_out: Flags) -> float | Non
 
     Args:
         scores: Scores of edges.
-        truth: Which edges are true.
-        leave_out: Which are not judged.
+        truth: Edges that are true.
+        leave_out: Edges that are not judged.
 
     Returns:
         A number from 1e-6 to 1e6, over 1 if all true edges stand above all others; ``None`` if all or none are true.

@@ -78,9 +78,9 @@ def featurization_task(
             which is exact. ``all``: what one would expect who takes the variable to be live at the site.
         labels: ``arbitrary``: the variable's values are shuffled, by ``seed``, over all positions of all inputs: a
             hypothesis that is false of the model.
-        sizes: How many pairs.
+        sizes: Number of pairs.
         seed: Chooses the pairs, and seeds every random choice of a method.
-        device: Where the model and the pairs are.
+        device: Device of the model and the pairs.
         dtype: Dtype of the model.
 
     Raises:
@@ -187,9 +187,9 @@ def other_program_task(
     Args:
         model: Whose variable it is.
         variable: See ``featurization_task``.
-        site: Where it is in ``model``.
+        site: Its site in ``model``.
         variant: Variant that is run.
-        variant_site: Where it is sought.
+        variant_site: Site at which it is sought.
         pairs: See ``featurization_task``.
         sizes: See ``featurization_task``.
         seed: See ``featurization_task``.
@@ -268,9 +268,9 @@ class _Assembly:
         model: Model that is run.
         decoder: Decoder of the program that predicts.
         predictor: Program that predicts.
-        site: Where the variable is sought.
+        site: Site at which the variable is sought.
         seed: Seed of the task.
-        device: Where the model and the pairs are.
+        device: Device of the model and the pairs.
         dtype: Dtype of the model.
     """
 

@@ -61,7 +61,7 @@ def draw(
         predictor: The source of what each interchange gives.
         pairs: ``one position``: at one position of each pair. ``moved``: with the value from another position.
             ``fixed``: at several positions, between inputs of the greatest length.
-        n: How many of each sort suffice.
+        n: Number of pairs of each sort that suffice.
         rng: Draws them, and puts them in order.
         positions: For ``fixed``: at which, from 0; by default all.
     """
@@ -85,7 +85,7 @@ def draw_telling(predictor: Predictor, site: Site, pairs: str | None, *, n: int,
         predictor: The source of what each interchange gives.
         site: The place of the swap; its positions, if it has any, are those that are swapped.
         pairs: Their kind; ``None`` for the first of one position, moved and fixed.
-        n: How many of each sort suffice.
+        n: Number of pairs of each sort that suffice.
         rng: Draws them, and puts them in order.
 
     Raises:

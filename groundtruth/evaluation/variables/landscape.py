@@ -28,7 +28,7 @@ class Landscape:
         live: The variable's own: the part of its span of differences that later components read.
         others: Directions of other variables that they read, outside ``live``.
         dormant: Directions that they read and no variable varies.
-        dead: Where variables vary and nothing reads it: copies that were read before, or never.
+        dead: Directions in which variables vary and that nothing reads: copies that were read before, or never.
         null: The rest: neither written nor read.
     """
 
@@ -71,8 +71,8 @@ class Landscape:
 
         Args:
             readable: Orthonormal columns of all that later components read.
-            own: Where the variable varies.
-            others: Where all else varies.
+            own: Directions in which the variable varies.
+            others: Directions in which all else varies.
         """
         unread = _rest(readable)
         live = orthonormal(_within(readable, own))

@@ -81,7 +81,7 @@ class LanguageModelVariableEvaluator:
         name: The model's name.
         about: The task, ``task`` or ``task:family``.
         variable: Variable of its causal model.
-        site: Where it is sought, with the name of a position: ``residual.1.post@last``.
+        site: Site at which it is sought, with the name of a position: ``residual.1.post@last``.
         controls: True if methods are also run where there is nothing to find.
     """
 
@@ -116,11 +116,11 @@ class LanguageModelVariableEvaluator:
             variable: Variable of the task's causal model.
             site: A site, such as ``residual.1.post@last``.
             controls: True if methods are also run where there is nothing to find.
-            sizes: How many pairs to learn from, to choose by and to score on.
+            sizes: Number of pairs to learn from, to choose by and to score on.
             seed: Seed of pairs and methods.
-            device: Where to run.
+            device: Device to run on.
             dtype: Dtype of the model.
-            prompts: Where the pairs come from, and how they are read.
+            prompts: Source of the pairs, and how they are read.
 
         Raises:
             DomainError: If the model cannot do the task, or no interchange of the variable changes the answer.

@@ -24,9 +24,9 @@ class Swaps:
 
     Attributes:
         base: The input that is run [pair].
-        source: Where the variable is taken from [pair].
-        base_positions: Where it is put [pair, chosen].
-        source_positions: Where it comes from [pair, chosen].
+        source: Input that the variable is taken from [pair].
+        base_positions: Positions at which it is put [pair, chosen].
+        source_positions: Positions that it comes from [pair, chosen].
     """
 
     base: Ints
@@ -55,7 +55,7 @@ class Predictions:
     Attributes:
         expected: As codes of the decoder [pair, position]; of shorter inputs the last positions mean nothing.
         own: The same without an interchange.
-        real: Which positions the base has [pair, position].
+        real: Positions that the base has [pair, position].
         base_values: Numbers of the variable's values where something is put [pair, chosen]; 0 where it has none.
         source_values: The same of what is put there.
         defined: True if the program has a value at every position [pair].

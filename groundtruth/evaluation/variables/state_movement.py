@@ -34,7 +34,7 @@ def movement_of(
         task: The pairs.
         landscape: The exact directions at the site.
         natural: The model's own states there, in coordinates of the readable space.
-        examples: Which pairs.
+        examples: Numbers of the pairs.
     """
     base, source = (x.flatten(0, 1) for x in task.activations(examples))
     patched = featurizer.interchange(base, source)

@@ -49,8 +49,8 @@ class FailedPair:
     Attributes:
         values: The variable's values in base and source, at the places that are swapped.
         isolation: True if only other variables differ, so that nothing should change.
-        n_wrong: How many test pairs of this kind go wrong.
-        n_pairs: How many there are.
+        n_wrong: Number of test pairs of this kind that go wrong.
+        n_pairs: Number of test pairs of this kind.
         base: Input that is run, of the first that goes wrong.
         source: Input that the variable is taken from there.
         expected: Output of the program there, ``None`` where nothing is selected.

@@ -62,7 +62,7 @@ def score_featurizer(
             (which has no controls).
         model: A compiled or trained model, or the name or folder of a stored one.
         variable: Its name or label, or itself.
-        site: Where it is sought; see ``featurization_task``.
+        site: Site at which it is sought; see ``featurization_task``.
         parameters: Hyper-parameters of the method.
         controls: True if the method is also run where there is nothing to find: three times the work.
         task: Other arguments of ``featurization_task``: ``pairs``, ``sizes``, ``seed``, ``device``, ``dtype``.
@@ -87,9 +87,9 @@ class VariableEvaluator:
     Attributes:
         model: The model.
         truth: The variable.
-        site: Where it is sought.
+        site: Site at which it is sought.
         task: Task that a method is given.
-        sought: How the task was made: the arguments of ``featurization_task``.
+        sought: Arguments of ``featurization_task`` that the task was made with.
         controls: True if methods are also run where there is nothing to find.
     """
 
@@ -294,7 +294,7 @@ def control_of(kind: ControlKind, task: FeaturizationTask, find: Callable[[], Fe
 
     Args:
         kind: Kind of control.
-        task: Where the hypothesis is false.
+        task: Task on which the hypothesis is false.
         find: Runs the method on the task.
     """
     try:

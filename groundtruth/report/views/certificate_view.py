@@ -19,7 +19,7 @@ def certificate_view(model: TrainedModel, folder: Path | None = None) -> Rendera
 
     Args:
         model: The model.
-        folder: Where it was written to.
+        folder: Folder that it was written to.
     """
     return Group(*(Text.assemble((f"{label:<12}", "faint"), text) for label, text in _lines(model, folder)))
 

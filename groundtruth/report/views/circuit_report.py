@@ -36,7 +36,7 @@ def circuit_sections(
     Args:
         result: Result of a run.
         own: The user's method, which is marked and told of first.
-        place: Where it is shown.
+        place: Place at which it is shown.
         columns: The user's choice of columns, instead of those that the place shows.
 
     Raises:

@@ -22,7 +22,7 @@ class Branch:
 
     Attributes:
         stem: The lines that join it to what reads it.
-        letter: Which input of a head it feeds; empty elsewhere.
+        letter: Input of a head that it feeds; empty elsewhere.
         truth: The edge.
         again: True if its source was drawn above, with all that it reads.
         above: Values that travel on the line that it hangs from.

@@ -23,7 +23,7 @@ def claimed_circuit_view(model: TrainedModel, folder: Path | None = None) -> Ren
 
     Args:
         model: An imported model.
-        folder: Where it was written to.
+        folder: Folder that it was written to.
     """
     return Group(
         *(

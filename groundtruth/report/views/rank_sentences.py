@@ -18,7 +18,7 @@ class RankAgreement:
         reference: Reference that it is held against.
         tau: Kendall's tau-b.
         interval: Ends of the 95 % bootstrap interval over methods.
-        n_methods: How many methods have both.
+        n_methods: Number of methods that have both.
     """
 
     column: str

@@ -19,7 +19,7 @@ def recomputed_view(
 
     Args:
         bundle: Bundle that was checked.
-        draw: Which cells were drawn.
+        draw: Draw of the cells.
         found: Outcome of each.
         others: Versions that scored the bundle and are otherwise here.
         false: Statements of the bundle on whole methods that its own cells do not bear out.

@@ -14,7 +14,7 @@ def suite_view(suite: Suite, folder: Path) -> Iterator[Text]:
 
     Args:
         suite: Suite that was generated.
-        folder: Where it lies.
+        folder: Folder that it lies in.
     """
     what = "Trained suite" if suite.kind == "trained" else "Generated suite"
     title = f"{what} · {notation.plural(len(suite.members), 'model')} · seed {suite.seed} · {suite.bounds}"

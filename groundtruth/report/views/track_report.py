@@ -126,7 +126,7 @@ def result_ending(result: Result, paths: Sequence[Path], *, own: str = "") -> Re
 
     Args:
         result: Result of a run.
-        paths: Where the result files are; the first is the JSON file.
+        paths: Result files; the first is the JSON file.
         own: The user's method.
     """
     report = TRACK_REPORTS[result.tables.name]

@@ -74,7 +74,7 @@ class EdgeTruth:
     """What is known about one edge, and why.
 
     Attributes:
-        edge: Which one.
+        edge: Name of the edge.
         status: ``absent``: what the source can write is not read. ``inert``: read, but cutting the edge changes no
             output. ``live``: cutting it alone changes an output. ``undecided``: neither was shown.
         proof: ``zero``: writing composed with reading is exactly zero. ``constant``: what is read never differs from
@@ -82,8 +82,8 @@ class EdgeTruth:
             them. ``absorbed``: it differs, but the destination's output does not, on any pair.
             ``exhaustive``: no output changes on any pair. ``witness``: an input where it does. ``sampled``: undecided,
             with no witness on a sample of the domain. ``none``: undecided, the search was given up.
-        reason: Which variable travels, and what for.
-        tried: How many (input, replacement) pairs were run, or shown to be like one that was; 0 where the proof needs
+        reason: Variable that travels, and what for.
+        tried: Number of (input, replacement) pairs run, or shown to be like one that was; 0 where the proof needs
             none.
         witness: The input of a live edge.
         redundant: Whether the edge, though inert alone, is in a minimal circuit (another edge stands in for it).
@@ -113,8 +113,8 @@ class Sufficiency:
             cut edges together leave the node's output as it is. ``classes``: the circuit was followed over all classes
             of values (see ``value_classes``). ``exhaustive``: the circuit was run on every pair, or until it failed.
             ``sample``: on some of them. ``none``: it was not shown, for the proof had no time left.
-        runs: How many runs that took; pairs whose cut edges carry the same are one run.
-        undecided: How many edges are undecided, so that nothing is known of the circuit without them.
+        runs: Number of runs made; pairs whose cut edges carry the same are one run.
+        undecided: Number of edges that are undecided, so that nothing is known of the circuit without them.
     """
 
     holds: bool | None
@@ -144,7 +144,7 @@ class Circuit:
         graph: All edges, with the position embedding as a source of its own.
         ablation: Kind of ablation of cut edges.
         lengths: ``fixed``: inputs of the greatest length. ``mixed``: of all lengths, padded on the right.
-        inputs: How many inputs were run.
+        inputs: Number of inputs that were run.
         exhaustive: Whether they are all inputs of that kind.
         truths: One for each edge of the graph, in its order.
         sufficiency: Whether the live edges alone reproduce the model.

@@ -84,7 +84,7 @@ class _Search:
         kept: The inputs that showed something new.
         queue: Inputs whose edits were not tried yet; the latest come first.
         seen: All that were evaluated.
-        evaluated: How many.
+        evaluated: Number of inputs evaluated.
     """
 
     program: rasp.SOp

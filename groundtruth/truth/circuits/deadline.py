@@ -15,7 +15,7 @@ class Deadline:
     """When a proof has had its seconds. What it decides depends on the machine, unlike with a limit in runs.
 
     Args:
-        seconds: How many, from now on.
+        seconds: Number of seconds from now on.
 
     Raises:
         DomainError: If they are not more than 0.

@@ -47,7 +47,7 @@ class CircuitTrials:
         runs: Full runs and what a cut edge carries.
         truths: Every edge with its proof.
         sufficiency: Sufficiency of the live edges where it is known, which then need not be run.
-        classes: Where the runs are a sample of the domain, the classes of values on all of it.
+        classes: Classes of values on the whole domain, if the runs are a sample of it.
         pairs: The pairs that every circuit is tried on first: some at random, and those on which one failed.
     """
 

@@ -27,8 +27,8 @@ class InputPool:
     Attributes:
         inputs: Different inputs; those that were given or found by search come first.
         exhaustive: Whether they are all inputs of that kind.
-        covering: How many of the first were given or show a value of an expression that those before do not.
-        drawn: Which of them were drawn at random, so that means over them are means over the domain, up to chance.
+        covering: Number of the first that were given or show a value of an expression that those before do not.
+        drawn: Numbers of those drawn at random, so that means over them are means over the domain, up to chance.
     """
 
     inputs: list[Tokens]

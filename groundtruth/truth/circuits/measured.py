@@ -34,7 +34,7 @@ class Effect:
     Attributes:
         edge: MIB's name of it.
         changed: On what share of the runs another output is decoded at some position.
-        moved: How far, at most, a logit moves, or its distance from the one that is decoded, in margins of the model.
+        moved: Distance that a logit moves at most, or its distance from the one decoded, in margins of the model.
             Below 1 no output can change.
     """
 
@@ -51,8 +51,8 @@ class Effects:
 
     Attributes:
         ablation: Kind of ablation of cut edges.
-        lengths: Which inputs.
-        runs: How many runs each edge was cut in.
+        lengths: Lengths of the inputs.
+        runs: Number of runs that each edge was cut in.
         edges: The edges that carry anything that is read, in the order of the graph.
     """
 

@@ -111,7 +111,7 @@ class _Node:
 
     Attributes:
         name: MIB's name.
-        place: Where it is.
+        place: Place of the node.
         ends: For each destination of the node its name and the (bit, source) of each edge.
     """
 

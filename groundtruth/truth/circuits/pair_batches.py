@@ -46,7 +46,7 @@ def covering_pairs(runs: Runs, replacements: Rows, covering: int) -> Iterator[tu
     Args:
         runs: Runs of the model.
         replacements: Replacements to choose from.
-        covering: How many inputs, the first ones, show something that the others do not.
+        covering: Number of inputs, the first ones, that show something that the others do not.
     """
     first = torch.arange(min(covering, len(runs.tokens), _COVERING))
     near = replacements[replacements < len(first)] if runs.ablation == "resample" else replacements

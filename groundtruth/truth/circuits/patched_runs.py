@@ -50,7 +50,7 @@ class Runs:
         graph: Its nodes, with ``pos``.
         decoder: Reads its output.
         tokens: Ids [input, position], padded to one length.
-        counts: Which positions' outputs count [input, position]: not BOS, not PAD.
+        counts: Positions whose outputs count [input, position]: not BOS, not PAD.
         ablation: Kind of ablation of cut edges.
         mean_over: The inputs over which means are taken; ``None`` = all.
         deadline: When runs with edges cut end; ``None`` = never.
@@ -235,7 +235,7 @@ class Runs:
         Args:
             kept: The edges of the circuit [source, destination].
             rows: The inputs [row].
-            replacements: Which replacement all cut edges carry [row].
+            replacements: Replacement that all cut edges carry [row].
         """
         self.require_time()
         w, graph = self.weights, self.graph

@@ -43,7 +43,7 @@ class States:
 
     Attributes:
         rows: The states of each position [state, column].
-        columns: Which source, in which run, each column is of.
+        columns: Source and run that each column is of.
         differs: Sources that may write something else in the cut run; the others have no column for it, so that what
             they write is the same in both runs even where it may be anything.
         hulls: For a head that may write anything somewhere, vectors of which all that it writes are means

@@ -50,7 +50,7 @@ class Ground:
 
     Attributes:
         model: The model.
-        lengths: Which inputs.
+        lengths: Lengths of the inputs.
         pool: The inputs that are run, and whether they are all of that kind.
         runs: Full runs on them, and what a cut edge carries.
     """
@@ -107,7 +107,7 @@ def ground(
     Args:
         model: A compiled model.
         ablation: Kind of ablation of cut edges.
-        lengths: Which inputs.
+        lengths: Lengths of the inputs.
         inputs: Inputs to run besides those that are chosen.
         budget: Domains up to this size are run whole; of larger ones so many inputs; by default 4,000 and 1,000.
         searched: Whether to search for inputs that matter on a domain that is not run whole.

@@ -40,7 +40,7 @@ class Trial:
     Attributes:
         differs_on: An (input, replacement) on which it differs from the model, if one was found.
         complete: Whether every pair was run.
-        runs: How many pairs were run.
+        runs: Number of pairs that were run.
     """
 
     differs_on: tuple[int, int] | None
@@ -54,7 +54,7 @@ def prove_sufficiency(runs: Runs, truths: Sequence[EdgeTruth], classes: ValueCla
     Args:
         runs: Full runs, and what a cut edge carries.
         truths: Every edge with its proof.
-        classes: Where the runs are a sample of the domain, the classes of values on all of it.
+        classes: Classes of values on the whole domain, if the runs are a sample of it.
     """
     # While one is undecided it is not known which edges are live, so that a run would answer another question.
     if undecided := sum(t.status == "undecided" for t in truths):
@@ -93,7 +93,7 @@ def is_preserved(
         runs: Full runs, and what a cut edge carries.
         truths: Every edge with its proof.
         kept: The edges of the circuit.
-        classes: Where the runs are a sample of the domain, the classes of values on all of it.
+        classes: Classes of values on the whole domain, if the runs are a sample of it.
     """
     cut = [t for t in truths if t.edge not in kept and t.structural and t.proof != "unread"]
     # What is constant carries the same cut or not, as long as its source writes what it writes in the full run: so by

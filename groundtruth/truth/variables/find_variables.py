@@ -28,7 +28,7 @@ def find_variables(model: CompiledNetwork, values: Values) -> list[Variable]:
 
     Args:
         model: A compiled model.
-        values: Which values occur.
+        values: Values that occur.
 
     Raises:
         GroundTruthError: If nothing writes to the dimensions of one variable, or several components do that are not

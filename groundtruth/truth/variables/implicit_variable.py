@@ -22,7 +22,7 @@ class ImplicitStage:
         sites: The residual stream.
         operands: Names of the expressions held there that it is computed from, position by position; nothing else
             reads them from there on.
-        n_states: How many combinations of the operands' values occur; where the variable has fewer values, it says less
+        n_states: Number of combinations of the operands' values; where the variable has fewer values, it says less
             than they do.
         span: Orthonormal columns of all that the operands can write: to swap it is to swap the variable.
         interchange: Interchanges of the span, held against the program's interchanges of the variable.

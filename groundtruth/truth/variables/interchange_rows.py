@@ -23,10 +23,10 @@ class Rows:
 
     Attributes:
         codes: The values put there, ``KEEP`` for none [row, position]; every row is another.
-        weights: How many sources (and positions) give each row, by kind of pairs [row, kind].
+        weights: Number of sources (and positions) that give each row, by kind of pairs [row, kind].
         sources: One of them, as (pool, input) [row, 2].
-        full: Which row all positions of each input give [pool][input].
-        single: Which row one position with a value gives, by (position, code).
+        full: Row that all positions of each input give [pool][input].
+        single: Row that one position with a value gives, by (position, code).
     """
 
     codes: Codes

@@ -29,7 +29,7 @@ class _Bases:
 
     Attributes:
         first: One input of each class that also agrees in the variable and in the output [class].
-        counts: How many inputs each class has [class].
+        counts: Number of inputs that each class has [class].
     """
 
     first: Ints
@@ -43,7 +43,7 @@ class _Batch:
     Attributes:
         base: The input that is changed [interchange].
         row: Value that is put there, as an index of ``Rows`` [interchange].
-        weights: How many pairs it stands for, by kind [interchange, kind].
+        weights: Number of pairs that it stands for, by kind [interchange, kind].
     """
 
     base: Ints

@@ -15,10 +15,10 @@ class Suffix:
 
     Args:
         weights: Weights of the model.
-        sublayer: Where it starts, by its number in ``mib.sublayers``.
+        sublayer: Sublayer that it starts at, by its number in ``mib.sublayers``.
 
     Attributes:
-        kept: Which residual dimensions are read [d_model].
+        kept: True for the residual dimensions that are read [d_model].
     """
 
     def __init__(self, weights: Weights, sublayer: int) -> None:

@@ -30,7 +30,7 @@ class Swap:
     Attributes:
         label: Label of the expression that is replaced.
         readers: Labels of the expressions that see it; ``None`` = all.
-        sublayer: Where it is swapped, by the number of the sublayer that reads next.
+        sublayer: Number of the sublayer that reads next, before which it is swapped.
         span: Orthonormal columns of the subspace [d_model, coordinate].
         own: Number of the state that each position holds, for each pool [input, position].
         states: Content of the subspace by number of the state [state, coordinate].
@@ -51,7 +51,7 @@ class Outcomes:
     """What came out of some interchanges.
 
     Attributes:
-        runs: How many different runs they took.
+        runs: Number of different runs that they took.
         run: Number of the run that each is [interchange].
         undefined: True where the program has no value at some position [interchange].
         distinguishing: True where the program's output is not the base's [interchange].
@@ -190,7 +190,7 @@ class Tally:
         Args:
             pool: Number of the pool of the inputs.
             base: The inputs that are changed [interchange].
-            outcomes: What came out.
+            outcomes: Outcomes of the interchanges.
             weights: Number of pairs that each stands for, by kind [interchange, kind].
             origin: Origin of an interchange by its index, asked for the first that is wrong of each kind.
         """

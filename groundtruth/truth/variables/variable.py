@@ -60,7 +60,7 @@ class Variable:
         writer: The component that writes it, as a site.
         readers: The components that read its differences, in the order of computation.
         n_layers: Number of layers of the model.
-        frame: Where the dimensions lie in the residual stream; see ``groundtruth.compiled.network.CompiledNetwork``.
+        frame: Vectors of the dimensions in the residual stream; see ``groundtruth.compiled.network.CompiledNetwork``.
         other_writers: Components besides ``writer`` that write it, such as copies, none of them later.
     """
 

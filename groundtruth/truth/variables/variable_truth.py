@@ -20,7 +20,7 @@ class Failure:
 
     Attributes:
         base: The input that was run.
-        source: Where the values came from.
+        source: Input that the values came from.
         positions: At which positions, from 0, without BOS.
         expected: Output of the causal model.
         actual: Output of the model.
@@ -48,7 +48,7 @@ class Interchanges:
         pairs: ``fixed``: at all positions, between inputs of one length. ``mixed``: between inputs of different
             lengths, at all positions that both have. ``one position``: at one position that both have, any lengths.
             ``moved``: at one position, with the value that any input has at another position.
-        tried: How many; at one position also over the positions.
+        tried: Number of interchanges; at one position also over the positions.
         undefined: For how many the causal model has no value at some position (see
             ``groundtruth.truth.variables.rasp_causal_model``); they say nothing.
         distinguishing: After how many the causal model's output is not the base's: what a no-op gets wrong.
@@ -81,10 +81,10 @@ class Stage:
             those see what is put there. ``dead``: nothing reads it any more, or ever.
         sites: The residual streams and component outputs, in the order of computation.
         readers: Readers still to come.
-        rank: How many dimensions of the variable's span they read: the least that a linear interchange must move.
+        rank: Number of dimensions of the variable's span that they read: the least that a linear interchange must move.
         interchanges: Interchanges that were run; empty where it is dead: what is read of its span is exactly zero, so
             that an interchange changes nothing on any pair.
-        runs: How many different runs of the model that took.
+        runs: Number of different runs of the model which that took.
     """
 
     state: State

@@ -44,8 +44,8 @@ def add_cancelling(model: CompiledModel, rng: Generator, *, pairs: int = 1, widt
     Args:
         model: A compiled model.
         rng: Chooses what each pair reads and how, and what reads it.
-        pairs: How many.
-        width: How many directions each pair writes to.
+        pairs: Number of pairs to add.
+        width: Number of directions that each pair writes to.
 
     Raises:
         VariantError: If there is no pair, no direction for it, or no layer.

@@ -30,7 +30,7 @@ def split_head(model: CompiledModel, rng: Generator, *, copies: int = 2) -> Made
     Args:
         model: A compiled model.
         rng: Chooses the head, among those that move one-hot values if there are any.
-        copies: How many copies in all.
+        copies: Number of copies in all.
 
     Raises:
         VariantError: For less than two copies, or a model without a head.

@@ -37,9 +37,9 @@ def add_decoys(model: CompiledModel, rng: Generator, *, heads: int = 1, neurons:
     Args:
         model: A compiled model.
         rng: Chooses what they read and how.
-        heads: How many heads a layer.
-        neurons: How many neurons a layer.
-        width: How many directions they write to.
+        heads: Number of heads a layer.
+        neurons: Number of neurons a layer.
+        width: Number of directions that they write to.
 
     Raises:
         VariantError: If there is none of them, or no direction for them.

@@ -40,7 +40,7 @@ def add_read_decoys(model: CompiledModel, rng: Generator, *, heads: int = 1) -> 
     Args:
         model: A compiled model.
         rng: Chooses what each head reads, and the numbers.
-        heads: How many heads a layer.
+        heads: Number of heads a layer.
 
     Raises:
         VariantError: If there is no head, or no MLP of the model computes anything.

@@ -37,7 +37,7 @@ class NormedWeights:
     Attributes:
         tensors: The weights, by the names of ``TrainedWeights``; gains among them.
         varying: The sources whose length is not the same everywhere past BOS, with the largest less the least.
-        spread: How far the scale of a norm is from its mean past BOS at most, as a share of it.
+        spread: Largest distance of the scale of a norm from its mean past BOS, as a share of it.
     """
 
     tensors: dict[str, Tensor]
@@ -54,7 +54,7 @@ def norm_weights(
         weights: Weights of a model without a frame.
         ids: All inputs, BOS first.
         bos: The dimension that holds 1 at BOS.
-        share: How much of what it wrote a source of varying length writes.
+        share: Share of what it wrote that a source of varying length writes.
         seed: Draws the gains and the rotation.
         rotated: Whether the stream is turned, so that dimensions mean nothing.
     """
@@ -76,10 +76,10 @@ class _Walk:
         weights: Weights of the model as it was.
         split: The model that it becomes; every source's length is seen to before what follows reads it.
         ids: All inputs.
-        share: How much of what it wrote a source of varying length writes.
+        share: Share of what it wrote that a source of varying length writes.
         stream: The residual stream so far [input, position, d_model].
         means: The mean scale of each norm so far.
-        spreads: How far the scale is from it at most, as a share.
+        spreads: Largest distance of the scale from it, as a share.
         varying: Sources of varying length.
     """
 

@@ -37,7 +37,7 @@ def draw_gauges(heads: tuple[int, int], size: int, rng: Generator) -> tuple[Tens
     """Draw an invertible matrix and its inverse for every head [layer, head, d_head, d_head].
 
     Args:
-        heads: How many layers, and heads in each.
+        heads: Number of layers, and heads in each.
         size: Dimensions of a head.
         rng: Draws them.
     """

@@ -23,7 +23,7 @@ def insert_heads(model: CompiledModel, rng: Generator, *, count: int = 1) -> Mad
     Args:
         model: A compiled model.
         rng: Chooses the places.
-        count: How many in each layer.
+        count: Number to add in each layer.
 
     Raises:
         VariantError: If that is none.
@@ -51,7 +51,7 @@ def insert_layers(model: CompiledModel, rng: Generator, *, count: int = 1) -> Ma
     Args:
         model: A compiled model.
         rng: Chooses the places.
-        count: How many.
+        count: Number to add.
 
     Raises:
         VariantError: If that is none.
@@ -68,7 +68,7 @@ def spread_layers(model: CompiledModel, places: Sequence[int], n_layers: int) ->
     Args:
         model: A compiled model.
         places: The new layer of each layer, ascending.
-        n_layers: How many there are to be.
+        n_layers: Number of layers wanted.
     """
     weights, provenance = model.weights, model.provenance
     heads = tuple(replace(head, layer=places[head.layer]) for head in provenance.heads)

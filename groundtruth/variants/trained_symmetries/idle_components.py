@@ -25,7 +25,7 @@ def add_idle_heads(network: TrainedNetwork, rng: Generator, *, count: int = 1) -
     Args:
         network: A trained network.
         rng: Chooses the places.
-        count: How many in each layer; where heads share keys and values, how many such groups.
+        count: Number to add in each layer; where heads share keys and values, the number of such groups.
 
     Raises:
         VariantError: If that is none, or more than a trained network can have.
@@ -52,7 +52,7 @@ def add_idle_layers(network: TrainedNetwork, rng: Generator, *, count: int = 1) 
     Args:
         network: A trained network.
         rng: Chooses the places.
-        count: How many.
+        count: Number to add.
 
     Raises:
         VariantError: If that is none, or more than a trained network can have.
