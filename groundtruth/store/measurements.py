@@ -79,7 +79,7 @@ def require_measurements(network: CompiledNetwork, folder: Path) -> str:
         folder: Folder that it is stored in.
 
     Returns:
-        What was measured, in words.
+        Words for what was measured.
 
     Raises:
         ArtifactError: If its measurements cannot be read.

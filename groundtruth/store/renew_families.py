@@ -29,7 +29,7 @@ def renew(name: str | Path) -> int:
         name: A shipped model, or the folder of a stored one.
 
     Returns:
-        How many of its circuits changed.
+        Number of its circuits that changed.
     """
     folder = find_folder(name)
     model = read_model(folder)

@@ -15,7 +15,7 @@ def require_layer_norm(network: TrainedNetwork) -> str:
     """See that a model is what its recipe makes of the compiled model that it names.
 
     Returns:
-        What was done, in words.
+        Words for what was done.
 
     Raises:
         GroundTruthError: If the recipe is incomplete, or other weights or another correspondence come out.

@@ -22,7 +22,7 @@ def require_origin(model: CompiledNetwork) -> str:
     """See that name, description, family, text, inputs and tables are those of the program that a model names.
 
     Returns:
-        What it was compared with, in words; of a program of one's own, which no text here can be held against, that
+        Words for what it was compared with; of a program of one's own, which no text here can be held against, that
         its words were not proven.
 
     Raises:

@@ -35,7 +35,7 @@ def require_recipe(model: CompiledNetwork) -> str:
     """See that a model is what its recipe makes of its program.
 
     Returns:
-        What was done, in words.
+        Words for what was done.
 
     Raises:
         GroundTruthError: If a step is unknown or impossible, the name tells of other steps, or other weights or

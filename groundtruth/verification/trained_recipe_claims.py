@@ -18,7 +18,7 @@ def require_trained_recipe(network: TrainedNetwork) -> str:
     """See that a variant is what its recipe makes of the trained model that its name tells.
 
     Returns:
-        What was done, in words.
+        Words for what was done.
 
     Raises:
         GroundTruthError: If a step is unknown or impossible, the name tells of other steps, or another network comes

@@ -26,7 +26,7 @@ def require_variables(model: CompiledNetwork, claimed: Sequence[VariableTruth]) 
         claimed: Variables as its artifact has them.
 
     Returns:
-        What was proven, in words.
+        Words for what was proven.
 
     Raises:
         GroundTruthError: If they are others, or otherwise.

@@ -215,7 +215,7 @@ def circuit_again(model: CompiledNetwork, circuit: Circuit) -> str:
     """Prove a circuit again: every edge by the proof that it names, and that the live ones suffice.
 
     Returns:
-        How many edges are of each status.
+        Number of edges of each status.
 
     Raises:
         GroundTruthError: If a claim does not hold.
@@ -329,7 +329,7 @@ def _require_minimal_circuits(base: Ground, circuit: Circuit) -> str:
     """Prove the family again: that each circuit reproduces the model and no part of it does, and that they are all.
 
     Returns:
-        What was shown of them.
+        Words for what was shown of them.
     """
     trials = trials_of(base, circuit.truths, circuit.sufficiency)
     readable, alone = set(trials.readable), 0

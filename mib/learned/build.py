@@ -53,7 +53,7 @@ def build(
         tell: Is told how training goes.
 
     Returns:
-        What was written to the log.
+        Record written to the log.
     """
     trained = train(recipe, state=state, tell=tell)
     save(trained, checkpoint)

@@ -51,7 +51,7 @@ class EdgeEstimate(Protocol):
         That is what ``at(1)`` adds, and ``after`` for each sublayer with no change, in one run.
 
         Returns:
-            What ``after`` returns, for each sublayer.
+            Result of ``after`` for each sublayer.
         """
         ...
 

@@ -84,7 +84,7 @@ def clean_gradients(task: LocalizationTask, batch: Batch) -> tuple[CompactOutput
         batch: Whose examples.
 
     Returns:
-        What the sources wrote, and a function that hands over each sublayer and the gradient at its destinations'
+        Outputs of the sources, and a function that hands over each sublayer and the gradient at its destinations'
         inputs, from the logits' to the first. All are in memory at once, or a sublayer's at a time where they would not
         fit.
     """

@@ -29,7 +29,7 @@ def select_by_program(
         time_limit: Seconds, after which the best circuit so far is taken.
 
     Returns:
-        Which edges, [source, destination].
+        True for the edges of the circuit, [source, destination].
 
     Raises:
         ScoreError: If the size or the share is out of range, or a score is missing.

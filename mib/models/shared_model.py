@@ -102,7 +102,7 @@ class SharedModel:
         model is given up: it is read anew when it is asked for again.
 
         Returns:
-            What was changed, in words; empty if nothing was.
+            Words for what was changed; empty if nothing was.
         """
         if self._known is None:
             return ""

@@ -70,7 +70,7 @@ class CutEdge:
         """Run batches of (inputs, replacements) until an output changes, or so many were run.
 
         Returns:
-            How many pairs were run, and the first that changes an output.
+            Number of pairs that were run, and the first that changes an output.
         """
         tried = 0
         for rows, replacements in pairs:

@@ -31,7 +31,7 @@ def join_cell(part: Path, out: Path, job: Job, made: Outcome) -> Outcome:
         made: Its outcome where it was made.
 
     Returns:
-        What became of it; ``failed`` if the submission holds something in its place that was not made here.
+        Outcome of it; ``failed`` if the submission holds something in its place that was not made here.
     """
     try:
         if made.state == "written":
