@@ -130,7 +130,7 @@ VARIABLE_PROFILES: Mapping[str, Profile] = {
                 "dbm-sae-top-afa",
                 "observable-propagation",
                 "vocabulary-projection",
-            ),  # fmt: skip
+            ),
         ),
         Profile(
             "full",

@@ -30,7 +30,7 @@ _LEAST_ISOLATIONS = 10
 """With fewer pairs of this kind to learn from, methods that learn from both kinds cannot be ranked."""
 
 N_WRITTEN = 6
-"""How many variables are sought where they are written, each in three forms of its model."""
+"""Number of variables that are sought where they are written, each in three forms of its model."""
 
 _FORMS = ("", "@rotated", "@soft")
 _GIVEN = ("tokens", "indices")

@@ -105,22 +105,28 @@ def test_a_span_that_leaves_an_operand_out_is_found_wrong(monkeypatch, rotate):
 
 
 @pytest.mark.parametrize("part", [slice(None), slice(1)], ids=["all operands", "one left out"])
-def test_counts_are_those_of_each_interchange_run_alone_through_hooks(monkeypatch, rotate, part):
-    """Both stages of ``origin`` are run at their own site, though the proof makes the runs of one of them only."""
-    whole, made = find_implicit._operands, []
+@pytest.mark.parametrize(
+    ("name", "variable", "n_stages"), [("rotate_by_first", "origin", 2), ("contains_x_twice_told", "told", 5)]
+)
+def test_counts_are_those_of_each_interchange_run_alone_through_hooks(monkeypatch, part, name, variable, n_stages):
+    """Each stage is run at its own site, though the proof makes runs for several at once.
+
+    The operands of ``told`` are next read by different blocks: the proof must run them before the first of these.
+    """
+    model, whole, made = load_compiled(name), find_implicit._operands, []
     monkeypatch.setattr(find_implicit, "_operands", lambda *given: whole(*given)[part])
     monkeypatch.setattr(find_implicit, "SwapRuns", lambda *given: made.append(given) or SwapRuns(*given))
-    ground = Ground(rotate)
-    truth = find_implicit.find_implicit(ground, rotate.variables(), rotate.variable("origin"))
-    assert len(truth.stages) == 2 and len(made) == 1
+    ground = Ground(model)
+    truth = find_implicit.find_implicit(ground, model.variables(), model.variable(variable))
+    assert len(made) < len(truth.stages) == n_stages
     for stage in truth.stages:
-        assert counts_through_hooks(rotate, ground, stage) == (stage.interchange.tried, stage.interchange.wrong)
+        assert counts_through_hooks(model, ground, truth, stage) == (stage.interchange.tried, stage.interchange.wrong)
 
 
-def counts_through_hooks(model, ground, stage):
+def counts_through_hooks(model, ground, truth, stage):
     """Number of interchanges of a span at one position, and of those after which the output is wrong."""
     site, module, program = stage.sites[0], model.module(torch.float64), ground.program
-    label, tried, wrong = model.variable("origin").variable.label, 0, 0
+    label, tried, wrong = truth.variable.label, 0, 0
     labels = [*(model.variable(name).variable.label for name in stage.operands), label]
     sources = {}
     for pool in ground.pools:
