@@ -1,7 +1,9 @@
 """How far do the yardsticks of a track agree with each other? Run it with `python benchmarks/yardsticks.py`.
 
 Kendall's tau-b between every two references that rank five methods in common, with its 95 % interval by bootstrap over
-methods: what a verdict on methods could reach at most with both. docs/validity.md holds the verdict against it.
+methods: what a verdict on methods could reach at most with both. Below stands what the verdict reaches with each
+headline that was left out of its fit, by fitted weights and with all tiers alike; docs/validity.md compares them.
+`--without` leaves methods out of everything, and `--tiers` takes some tiers alone.
 
 `--split MODEL,...` ranks on these models and on the others apart, and then on each place alone: does a ranking depend
 on which models make the yardstick? Each half of a yardstick is held against every tier too, by the score that the
@@ -13,13 +15,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import combinations
 from statistics import fmean
+from typing import TypeVar
 
 from groundtruth.results.track_tables import TABLES
 from groundtruth.validity.agreement import LEAST_METHODS, agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.tier_scores import TierScores
+from groundtruth.validity.transfer import transfers
 from groundtruth.validity.validity_report import shipped_report
 from mib.metrics.metric_validity import kendall_tau, tau_interval
+
+RankingT = TypeVar("RankingT", Reference, TierScores)
 
 
 def main() -> None:
@@ -27,9 +33,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--track", choices=sorted(TABLES), default="circuits")
     parser.add_argument("--without", default="", help="methods to leave out, separated by commas")
+    parser.add_argument("--tiers", default="", help="tiers, separated by commas, instead of all")
     parser.add_argument("--split", default="", help="models of a yardstick or a tier to rank on apart, with commas")
     given = parser.parse_args()
-    references, tiers = read_references(given.track), tiers_of(given.track)
+    references, wanted = read_references(given.track), [name for name in given.tiers.split(",") if name]
+    tiers = [one for one in tiers_of(given.track) if not wanted or one.tier in wanted]
+    if unknown := sorted({*wanted} - {one.tier for one in tiers}):
+        parser.error(f"no tier '{unknown[0]}'. Choose from {', '.join(one.tier for one in tiers_of(given.track))}.")
     left_out, chosen = given.without.split(","), [name for name in given.split.split(",") if name]
     known = {model_of(place) for one in references for place in places_of(one)}
     known |= {model_of(place) for one in tiers if one.by_place for place in one.models}
@@ -44,6 +54,7 @@ def main() -> None:
         print_agreement(singles, left_out)
     print_tier_agreement(tiers, halves, left_out)
     print_tier_agreement([half for tier in tiers for half in tier_halves(tier, chosen)], references, left_out)
+    print_verdict(tiers, references, left_out)
 
 
 def print_agreement(references: Iterable[Reference], left_out: Collection[str]) -> None:
@@ -60,12 +71,23 @@ def print_tier_agreement(
     tiers: Iterable[TierScores], references: Iterable[Reference], left_out: Collection[str]
 ) -> None:
     """Print Kendall's tau of every tier and reference that rank enough methods."""
-    kept = [
-        replace(one, values={name: value for name, value in one.values.items() if name not in left_out})
-        for one in tiers
-    ]
-    for one in agreements(kept, references):
+    for one in agreements([without(tier, left_out) for tier in tiers], references):
         print_tau(f"{one.reference} / {one.score} on tier {one.tier}", one.tau, one.interval, len(one.methods))
+
+
+def print_verdict(tiers: Iterable[TierScores], references: Iterable[Reference], left_out: Collection[str]) -> None:
+    """Print Kendall's tau of the verdict with each headline that it was not fitted to, fitted and unfitted."""
+    rankings = [without(one, left_out) for one in references]
+    headlines = {one.name for one in rankings if one.headline}
+    for one in transfers([without(tier, left_out) for tier in tiers], rankings):
+        if one.reference in headlines:
+            print_tau(f"{one.reference} / the verdict", one.tau, one.interval, len(one.methods))
+            print_tau(f"{one.reference} / all tiers alike", one.equal_tau, one.equal_interval, len(one.methods))
+
+
+def without(ranking: RankingT, left_out: Collection[str]) -> RankingT:
+    """The scores of all methods but some."""
+    return replace(ranking, values={name: value for name, value in ranking.values.items() if name not in left_out})
 
 
 def print_tau(pair: str, tau: float, interval: tuple[float, float], n_methods: int) -> None:
