@@ -136,6 +136,35 @@ def test_a_model_of_no_known_kind_is_refused() -> None:
         decompose(nn.Linear(2, 2))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "advice"),
+    [
+        (torch.float16, r"Try dtype='bfloat16' or 'float32'\."),
+        (torch.bfloat16, r"Try dtype='float32'\."),
+        (torch.float32, r"Try dtype='float64', or look for weights that are no numbers\."),
+        (torch.float64, r"Look for weights that are no numbers\."),
+    ],
+)
+def test_logits_that_are_no_numbers_are_refused_with_advice_that_helps(dtype: torch.dtype, advice: str) -> None:
+    model = random_model(dtype=dtype)
+    with torch.no_grad():
+        model.unembed.W_U[0, 0] = float("nan")
+    with pytest.raises(TaskError, match=f"is not finite in {dtype}. {advice}"):
+        decompose(model)
+
+
+def test_parts_that_float32_cannot_hold_are_not_excused_by_its_rounding() -> None:
+    """In float32 this model puts out no numbers: nothing can be said to be small enough beside them, nor too large."""
+    model = random_model(dtype=torch.float64)
+    with torch.no_grad():
+        model.embed.W_E *= 1e60
+    decompose(model)
+    plain = model.forward
+    model.forward = lambda tokens: 2 * plain(tokens)
+    with pytest.raises(TaskError, match="taken apart computes something else: its logits are off by"):
+        decompose(model)
+
+
 def test_parts_that_compute_something_else_are_refused() -> None:
     model = random_model()
     model.cfg.attention_dir = "causal"  # the parts are causal now,
