@@ -1,6 +1,7 @@
 """A RASP program from its tables: its functions are look-ups, so no code is read from an artifact."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from tracr.rasp import rasp
@@ -88,7 +89,7 @@ def _operand(built: _Built, label: str, kind: type[_Kind], *, of: str) -> _Kind:
 
 
 def _lookup(label: str, rows: Sequence[tuple[Any, ...]]) -> Callable[..., Any]:
-    if any(isinstance(item, dict) for row in rows for item in row):  # tuples are rare, and tables of 7,000 rows are not
+    if dict in set(map(type, chain.from_iterable(rows))):  # tuples are rare, and tables of 7,000 rows are not
         rows = [tuple(map(unpack, row)) for row in rows]
     known = {row[:-1]: row[-1] for row in rows}
     if len(known) < len(rows):
