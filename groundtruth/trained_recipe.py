@@ -73,7 +73,7 @@ class ShippedRecipe:
     @property
     def declared(self) -> Program:
         """The program."""
-        return {**MANY_EDGES, **HEADROOM_PROGRAMS}.get(self.program) or get(self.program)
+        return MANY_EDGES.get(self.program) or HEADROOM_PROGRAMS.get(self.program) or get(self.program)
 
     @property
     def numbers(self) -> Settings | SparseSettings:

@@ -17,12 +17,10 @@ program                 the variable                                   what uses
 ======================= ============================================== =========================================
 """
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
 
-from groundtruth.compiled.domain import Domain
-from groundtruth.programs.registry import Oracle, Program
+from groundtruth.programs.registry import Program, unlisted
 from groundtruth.programs.shorthand import (
     EQ,
     TRUE,
@@ -110,36 +108,22 @@ def _mark_in(t: Sequence[str]) -> list[str]:
     return [letter.upper() for letter in t] if len({"a", "b"} & {*t}) == 1 else [*t]
 
 
-def _declare(
-    function: Callable[[], SOp], oracle: Oracle, vocab: tuple[Any, ...], *, length: int = N, causal: bool = False
-) -> Program:
-    return Program(
-        name=function.__name__,
-        description=" ".join((inspect.getdoc(function) or "").split()).rstrip("."),
-        family="headroom",
-        domain=Domain(vocab, length, min_seq_len=length),
-        causal=causal,
-        pad_safe=False,
-        source="own",
-        oracle=oracle,
-        function=function,
-    )
-
+_declare = partial(unlisted, family="headroom")
 
 HEADROOM_PROGRAMS: Mapping[str, Program] = {
     declared.name: declared
     for declared in (
-        _declare(add_carry, _add_carry_in, (0, 1, 2)),
-        _declare(shift_by_ends, lambda t: [(digit + t[0] + t[-1]) % BASE for digit in t], (0, 1, 2)),
+        _declare(add_carry, (0, 1, 2), N, oracle=_add_carry_in),
+        _declare(shift_by_ends, (0, 1, 2), N, oracle=lambda t: [(digit + t[0] + t[-1]) % BASE for digit in t]),
         _declare(
             next_cell,
-            lambda t: [t[i - 1] ^ cell ^ t[(i + 1) % CELLS] for i, cell in enumerate(t)],
             (0, 1),
-            length=CELLS,
+            CELLS,
+            oracle=lambda t: [t[i - 1] ^ cell ^ t[(i + 1) % CELLS] for i, cell in enumerate(t)],
         ),
-        _declare(catch_up, _catch_up_in, (0, 1, 2), causal=True),
-        _declare(mark_if_one_kind, _mark_in, ("a", "b", "x")),
-        _declare(reverse_if_double, lambda t: t[::-1] if t[0] == t[1] else t, ("a", "b", "c")),
+        _declare(catch_up, (0, 1, 2), N, oracle=_catch_up_in, causal=True),
+        _declare(mark_if_one_kind, ("a", "b", "x"), N, oracle=_mark_in),
+        _declare(reverse_if_double, ("a", "b", "c"), N, oracle=lambda t: t[::-1] if t[0] == t[1] else t),
     )
 }
 """The programs by name."""

@@ -13,12 +13,10 @@ differ in what the later heads do:
 ======================= ===========================================================================================
 """
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from groundtruth.compiled.domain import Domain
-from groundtruth.programs.registry import Oracle, Program
+from groundtruth.programs.registry import Oracle, Program, unlisted
 from groundtruth.programs.shorthand import (
     EQ,
     TRUE,
@@ -147,16 +145,8 @@ def _answers(tell: Callable[[Sequence[Sight], Sight], int], *, causal: bool) -> 
 def _declare(
     function: Callable[[], SOp], tell: Callable[[Sequence[Sight], Sight], int], *, causal: bool = True
 ) -> Program:
-    return Program(
-        name=function.__name__,
-        description=" ".join((inspect.getdoc(function) or "").split()).rstrip("."),
-        family="many-edges",
-        domain=Domain(("a", "b", "x"), N, min_seq_len=N),
-        causal=causal,
-        pad_safe=False,
-        source="own",
-        oracle=_answers(tell, causal=causal),
-        function=function,
+    return unlisted(
+        function, ("a", "b", "x"), N, family="many-edges", oracle=_answers(tell, causal=causal), causal=causal
     )
 
 

@@ -4,12 +4,11 @@ A sample of inputs does not meet them, and says of edges that matter that they d
 the library, whose domains are all run whole; models of them lie in ``compiled_models/large``.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from groundtruth.compiled.domain import Domain
-from groundtruth.programs.registry import Oracle, Program
+from groundtruth.programs.registry import Program, unlisted
 from groundtruth.programs.shorthand import (
     EQ,
     TRUE,
@@ -62,28 +61,21 @@ def all_same() -> SOp:
     return combine("all_same", lambda n, m: n == m, same, length())
 
 
-def _declare(function: Callable[[], SOp], vocab: tuple[Any, ...], oracle: Oracle) -> Program:
-    return Program(
-        name=function.__name__,
-        description=(inspect.getdoc(function) or "").rstrip("."),
-        family="rare",
-        domain=Domain(vocab, N, min_seq_len=N),
-        causal=False,
-        pad_safe=False,
-        source="own; after InterpBench's cases that ask the same (Gupta et al. 2024, arXiv 2407.14494)",
-        oracle=oracle,
-        function=function,
-    )
-
+_declare = partial(
+    unlisted,
+    length=N,
+    family="rare",
+    source="own; after InterpBench's cases that ask the same (Gupta et al. 2024, arXiv 2407.14494)",
+)
 
 _LETTERS = tuple("abcdefghij")
 
 RARE_PROGRAMS: Mapping[str, Program] = {
     declared.name: declared
     for declared in (
-        _declare(all_same, tuple(range(11)), lambda t: [len(set(t)) == 1] * len(t)),
-        _declare(reverse_if_sorted, _LETTERS, lambda t: t[::-1] if list(t) == sorted(t) else t),
-        _declare(reverse_if_falling, _LETTERS, lambda t: t[::-1] if list(t) == sorted(t, reverse=True) else t),
+        _declare(all_same, tuple(range(11)), oracle=lambda t: [len(set(t)) == 1] * len(t)),
+        _declare(reverse_if_sorted, _LETTERS, oracle=lambda t: t[::-1] if list(t) == sorted(t) else t),
+        _declare(reverse_if_falling, _LETTERS, oracle=lambda t: t[::-1] if list(t) == sorted(t, reverse=True) else t),
     )
 }
 """The programs by name."""

@@ -173,6 +173,40 @@ def program(
     return _register_or_keep(PROGRAMS.register(declare, name=name), name)
 
 
+def unlisted(
+    function: Callable[[], rasp.SOp],
+    vocab: tuple[Token, ...],
+    length: int,
+    *,
+    family: str,
+    oracle: Oracle,
+    causal: bool = False,
+    source: str = "own",
+) -> Program:
+    """Make a program that is no part of the library, of inputs of one length; its whole docstring describes it.
+
+    Args:
+        function: Function that builds it.
+        vocab: The tokens.
+        length: Length of every input, without BOS.
+        family: Subject of the program.
+        oracle: The same function in plain Python.
+        causal: Whether attention sees only the past.
+        source: Origin of the algorithm.
+    """
+    return Program(
+        name=function.__name__,
+        description=" ".join((inspect.getdoc(function) or "").split()).rstrip("."),
+        family=family,
+        domain=Domain(vocab, length, min_seq_len=length),
+        causal=causal,
+        pad_safe=False,
+        source=source,
+        oracle=oracle,
+        function=function,
+    )
+
+
 def _declared_domain(
     label: str,
     vocab: Iterable[Token] | None,
