@@ -71,7 +71,7 @@ def plan_cells(track: Track, request: Request, *, is_remote: bool = False) -> li
         for seed in range(request.seed, request.seed + n_seeds)
         for method in names
         if not (subject.task and method == ORACLE)  # it is given a truth that nobody has
-        and not (subject.task and subject.quick and request.methods is None and method in profile.too_slow)
+        and not (subject.task and request.methods is None and method in profile.too_slow)
     ]
     if not cells:
         raise DomainError(

@@ -26,7 +26,7 @@ class Profile:
         methods: Registered methods to run; ``None`` for all.
         parameters: Hyper-parameters of methods.
         seeds: Number of seeds.
-        too_slow: Methods that run on the profile's own language model only when they are asked for.
+        too_slow: Methods that run on language models only when they are asked for.
         left_out: Methods that run only when they are asked for.
     """
 
@@ -102,13 +102,11 @@ class Subject:
         model: Its name.
         setting: Setting of the cells there.
         task: Task of a language model; empty for a compiled one.
-        quick: True if methods that are too slow there are left out unless they are asked for.
     """
 
     model: str
     setting: Setting
     task: str = ""
-    quick: bool = True
 
 
 def dtype_of(name: str) -> torch.dtype:

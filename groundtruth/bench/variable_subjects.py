@@ -155,7 +155,7 @@ def variable_subjects(profile: Profile, request: Request) -> list[Subject]:
     sizes = request.pairs or choice.sizes
     language_model_sizes = request.pairs or choice.language_model_sizes
     return [Subject(model, VariableSetting(variable, site, sizes)) for model, variable, site in compiled] + [
-        Subject(model, VariableSetting(variable, site, language_model_sizes, controls), task, quick=not controls)
+        Subject(model, VariableSetting(variable, site, language_model_sizes, controls), task)
         for (model, task, variable, site), controls in language_models.items()
     ]
 

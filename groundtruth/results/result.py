@@ -116,16 +116,19 @@ class Result:
         Args:
             ablation: One of ``ablations``; empty in a track that cuts no edges.
         """
-        found = [self._summary(method, ablation) for method in self.methods]
+        tiers = self.tiers if self.tables.scoring.by_tier else []
+        found = [self._summary(method, ablation, tiers) for method in self.methods]
         scored = [summary for summary in found if summary.n_scored or summary.n_failed]
-        return sorted(scored, key=self._standing)
+        scoring = self.tables.scoring
+        names = (scoring.by_tier, *scoring.ranked_by) if len(tiers) > 1 else scoring.ranked_by
+        return sorted(scored, key=lambda summary: _standing(summary, names))
 
-    def _summary(self, method: str, ablation: str) -> Summary:
+    def _summary(self, method: str, ablation: str, tiers: Sequence[str]) -> Summary:
         own = [o for c, o in self.outcomes if c.method == method and c.ablation == ablation]
         scored = [o for o in own if isinstance(o, Scores)]
         chosen = [scores for scores in scored if not scores.task] if self.has_compiled else scored
         scoring = self.tables.scoring
-        columns = {**scoring.average(chosen), **self._by_tier(chosen)}
+        columns = {**scoring.average(chosen), **self._by_tier(chosen, tiers)}
         if self.has_compiled:
             beside = scoring.average([scores for scores in scored if scores.task])
             shown = [name for name in scoring.language_model_columns if name in beside]
@@ -149,21 +152,14 @@ class Result:
             dict.fromkeys(tier_of(one) if isinstance(one, Scores) else base_and_tier(model)[1] for model, one in found)
         )
 
-    def _by_tier(self, scores: Sequence[Any]) -> dict[str, Spread]:
+    def _by_tier(self, scores: Sequence[Any], tiers: Sequence[str]) -> dict[str, Spread]:
         """The column that is told tier by tier, over the models of each; nothing where all stand on one."""
-        scoring = self.tables.scoring
-        if not scoring.by_tier or len(self.tiers) < 2:
+        if len(tiers) < 2:
             return {}
-        found = {tier: scoring.average([one for one in scores if tier_of(one) == tier]) for tier in self.tiers}
+        scoring = self.tables.scoring
+        found = {tier: scoring.average([one for one in scores if tier_of(one) == tier]) for tier in tiers}
         name = scoring.by_tier
         return {f"{name}_{tier}": columns[name] for tier, columns in found.items() if name in columns}
-
-    def _standing(self, summary: Summary) -> tuple[bool, str, bool, float]:
-        scoring = self.tables.scoring
-        names = (scoring.by_tier, *scoring.ranked_by) if len(self.tiers) > 1 else scoring.ranked_by
-        ranked = (summary.columns.get(name) for name in names)
-        best = next((spread for spread in ranked if spread is not None), None)
-        return summary.is_control, summary.group, summary.method != ORACLE, -best.mean if best else 1.0
 
     def validity(self, ablation: str = "") -> tuple[Validity, ...]:
         """Say whether each metric ranks methods as each exact score does; controls are left out."""
@@ -256,3 +252,9 @@ def by_task(rows: Sequence[Any]) -> dict[str, dict[str, Any]]:
         if row.task:
             found.setdefault(f"{row.model}/{row.task}", {})[row.method] = row
     return found
+
+
+def _standing(summary: Summary, ranked_by: Sequence[str]) -> tuple[bool, str, bool, float]:
+    """Where a method stands in a table: by the first of the columns in which it has a value."""
+    best = next((summary.columns[name] for name in ranked_by if name in summary.columns), None)
+    return summary.is_control, summary.group, summary.method != ORACLE, -best.mean if best else 1.0

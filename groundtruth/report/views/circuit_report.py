@@ -9,20 +9,18 @@ from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
 from groundtruth.report.standing import (
     CONTROLS_BELOW,
-    LEAST_VALUES,
     TRANSFER,
     MethodScores,
     choose_columns,
     standing_of,
 )
 from groundtruth.report.views.circuit_sentences import circuit_ranks, circuit_sentences
+from groundtruth.report.views.method_scores import method_scores
 from groundtruth.report.views.rank_sentences import rank_grid
 from groundtruth.report.views.subject_names import grouped, short_name
 from groundtruth.results.circuit_columns import CIRCUIT_COLUMNS
 from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.results.result import Result, by_task
-from groundtruth.results.summary import Summary
-from groundtruth.validity.validity_report import result_transfer
 from groundtruth.variants.tiers import SUPERPOSED
 
 LEGEND = "CPR, CMD: over every circuit size; MIB: as MIB has them, at ten sizes."
@@ -47,32 +45,13 @@ def circuit_sections(
 
 
 def _section(result: Result, ablation: str, chosen: Sequence[Column], own: str) -> Section:
-    scores = circuit_scores(result, ablation)
+    scores = method_scores(result, ablation)
     return Section(
         title=_title(result, ablation),
         standing=standing_of(scores, chosen, own=own),
         legend=" ".join([LEGEND, *_legend(result, ablation, scores), *_asked(result)]),
         sentences=tuple(circuit_sentences(result, ablation, own=own)),
         grids=tuple(_grids(result, ablation)),
-    )
-
-
-def circuit_scores(result: Result, ablation: str) -> list[MethodScores]:
-    """Take each method's scores over all models under one ablation."""
-    transfer = result_transfer(result, ablation)
-    return [_scores(summary, transfer.get(summary.method)) for summary in result.summaries(ablation)]
-
-
-def _scores(summary: Summary, transfer: float | None) -> MethodScores:
-    return MethodScores(
-        summary.method,
-        means={name: column.mean for name, column in summary.columns.items()}
-        | ({} if transfer is None else {"transfer": transfer}),
-        spreads={name: column.std for name, column in summary.columns.items() if column.freedom >= LEAST_VALUES - 1},
-        fractions=summary.fractions,
-        n_failed=summary.n_failed,
-        is_control=summary.is_control,
-        group=summary.group,
     )
 
 

@@ -9,20 +9,18 @@ from groundtruth.report import notation
 from groundtruth.report.section import Grid, Section
 from groundtruth.report.standing import (
     CONTROLS_BELOW,
-    LEAST_VALUES,
     TRANSFER,
     MethodScores,
     choose_columns,
     standing_of,
 )
+from groundtruth.report.views.method_scores import method_scores
 from groundtruth.report.views.rank_sentences import rank_grid
 from groundtruth.report.views.subject_names import grouped
 from groundtruth.report.views.variable_sentences import QUESTION, variable_ranks, variable_sentences
 from groundtruth.results.result import Result
-from groundtruth.results.summary import Summary
 from groundtruth.results.variable_columns import LANGUAGE_MODEL_VARIABLE_COLUMNS, VARIABLE_COLUMNS
 from groundtruth.results.variable_scores import VariableScores
-from groundtruth.validity.validity_report import result_transfer
 
 LEGEND = (
     "IIA: interchange accuracy on pairs that a no-op gets wrong; iso: on isolation pairs. Exact: recall and precision "
@@ -57,36 +55,17 @@ def variable_sections(
         DomainError: If there is no column of such a name.
     """
     chosen = choose_columns(_columns(result), place, columns)
+    scores = method_scores(result, alarming=("illusion",))
     grids = [*_place_grid(result), *rank_grid(QUESTION, variable_ranks(result))]
     return [
         Section(
             title=_title(result),
-            standing=standing_of(variable_scores(result), chosen, own=own),
-            legend=" ".join(_legend(result)),
+            standing=standing_of(scores, chosen, own=own),
+            legend=" ".join(_legend(result, scores)),
             sentences=tuple(variable_sentences(result, own=own)),
             grids=tuple(grids),
         )
     ]
-
-
-def variable_scores(result: Result) -> list[MethodScores]:
-    """Take each method's scores over all variables and seeds."""
-    transfer = result_transfer(result, "")
-    return [_scores(summary, transfer.get(summary.method)) for summary in result.summaries()]
-
-
-def _scores(summary: Summary, transfer: float | None) -> MethodScores:
-    return MethodScores(
-        summary.method,
-        means={name: column.mean for name, column in summary.columns.items()}
-        | ({} if transfer is None else {"transfer": transfer}),
-        spreads={name: column.std for name, column in summary.columns.items() if column.freedom >= LEAST_VALUES - 1},
-        fractions=summary.fractions,
-        alarming=("illusion",),
-        n_failed=summary.n_failed,
-        is_control=summary.is_control,
-        group=summary.group or "subspaces",
-    )
 
 
 def _columns(result: Result) -> tuple[Column, ...]:
@@ -124,8 +103,7 @@ def _language_models(rows: Sequence[VariableScores]) -> list[str]:
     return grouped(sought, lambda task, variables: f"{task}: {', '.join(variables)}", between="; ")
 
 
-def _legend(result: Result) -> Iterator[str]:
-    scores = variable_scores(result)
+def _legend(result: Result, scores: Sequence[MethodScores]) -> Iterator[str]:
     yield LEGEND if result.has_compiled else LANGUAGE_MODEL_LEGEND
     if len(result.tiers) > 1:
         yield f"{', '.join(result.tiers)}: IIA on the variables of that tier."

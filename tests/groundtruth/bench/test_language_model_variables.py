@@ -54,7 +54,7 @@ def test_the_default_has_the_place_with_the_most_headroom_of_each_architecture_a
         (place.model, place.task, place.variable, place.site) for place in widest.values()
     }
     assert not any(c.setting.controls or c.method == ORACLE for c in cells)
-    assert not {c.method for c in cells} & set(VARIABLE_PROFILES["default"].too_slow)
+    assert not {c.method for c in cells} & set(VARIABLE_PROFILES["default"].left_out)
     assert {"das", "dbm", "no-op", "full-vector"} <= {c.method for c in cells}
 
 
