@@ -102,28 +102,24 @@ def tiers_of(track: str) -> list[TierScores]:
     return [] if report is None else [one for one in report.scores if one.score == report.score]
 
 
+def split(places: Iterable[str], models: Collection[str]) -> list[tuple[list[str], str]]:
+    """Places of some models and of all others, each with words for it; none where a side is empty."""
+    sides: tuple[list[str], list[str]] = ([], [])
+    for place in places:
+        sides[model_of(place) not in models].append(place)
+    named = (f"at {len(sides[0])} places of the models named", f"at {len(sides[1])} places of others")
+    return list(zip(sides, named, strict=True)) if all(sides) else []
+
+
 def tier_halves(tier: TierScores, models: Collection[str]) -> list[TierScores]:
     """A tier on some models and on all others; none where it has none of them, or too few on a side to rank on."""
-    inside = [place for place in tier.models if model_of(place) in models]
-    outside = [place for place in tier.models if model_of(place) not in models]
-    if not inside or not outside:
-        return []
-    named, others = f"at {len(inside)} places of the models named", f"at {len(outside)} places of others"
-    parts = (tier.on(inside), named), (tier.on(outside), others)
+    parts = [(tier.on(places), where) for places, where in split(tier.models, models)]
     return [replace(half, tier=f"{tier.tier} {where}") for half, where in parts if half is not None]
 
 
 def halves_of(reference: Reference, models: Collection[str]) -> list[Reference]:
     """The ranking at places of some models and at all others; none where its places are not known."""
-    places = places_of(reference)
-    inside = [place for place in places if model_of(place) in models]
-    outside = [place for place in places if model_of(place) not in models]
-    if not inside or not outside:
-        return []
-    return [
-        ranked_at(reference, inside, name=f"at {len(inside)} places of the models named"),
-        ranked_at(reference, outside, name=f"at {len(outside)} places of others"),
-    ]
+    return [ranked_at(reference, places, name=where) for places, where in split(places_of(reference), models)]
 
 
 def ranked_at(reference: Reference, places: Collection[str], *, name: str) -> Reference:

@@ -96,7 +96,11 @@ class Stage:
 
     @property
     def certified(self) -> bool:
-        """True if the model is the causal model after every interchange tried."""
+        """True if the model is the causal model after every interchange tried.
+
+        An interchange puts one state in the place of each value; ``VariableTruth.held`` tells whether runs have that
+        state there.
+        """
         return not any(item.wrong for item in self.interchanges)
 
 
