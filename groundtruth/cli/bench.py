@@ -32,8 +32,8 @@ def bench(
 
     Args:
         methods: Names, my_file.py:my_method or my_pkg.my_mod:my_method, separated by commas, instead of all.
-        tiers: Each method on every tier: as compiled, rotated, soft, with distractors, with redundancy,
-            with all of them. Models are those that ship on all tiers, or any that are named. Circuits only.
+        tiers: Each method on every tier: models as compiled and, of the same, each harder variant (docs/tiers.md).
+            Models are those that ship on all tiers, or any that are named. Circuits only.
         asked: Options that say what is run.
         options: Options of the run.
     """
@@ -45,6 +45,8 @@ def bench(
     request = asked.request(split(methods, "--methods"))
     if tiers and asked.tier is not None:
         raise DomainError(f"--tiers runs every tier; leave out --tier {asked.tier}, or --tiers.")
+    if tiers and options.columns is not None:
+        raise DomainError("--columns chooses scores, and the columns of --tiers are tiers; --wide shows all of them.")
     if tiers:
         models = name_tier_models(split(asked.models, "--models"), asked.scored)
         request = asked.request(request.methods, models=models, dtype=asked.dtype or "float64")

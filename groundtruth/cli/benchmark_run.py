@@ -45,10 +45,11 @@ class Asked:
         profile: smoke (seconds), default (under five minutes on 2 CPUs; variables: under six) or full: which models,
             and how many examples.
         models: Names, separated by commas, instead of the profile's; of variables also model:variable@site. Programs
-            and language models of your own as my_file.py:name or my_pkg.my_mod:name. Language models too: learned (it
-            ships), gpt2, a hub id, or the folder of a checkpoint; default stands for the profile's own.
+            and language models of your own as my_file.py:name or my_pkg.my_mod:name. Language models too: learned and
+            its panel, such as learned-gpt2-1 or learned-llama-1 (they ship), gpt2, a hub id, or the folder of a
+            checkpoint; default stands for the profile's own.
         tier: Models of these tiers instead of the profile's: raw (as compiled), trained, or one of the variants' such
-            as soft; several separated by commas. Circuits only.
+            as soft, layernorm or mixture; several separated by commas. Circuits only.
         task: Task of language models, such as ioi, ioi:s1_io_flip or your own my_file.py:name; several by commas.
         data: Source of these prompts: hub for MIB's data sets, or a folder with a folder for each task (parts train and
             test, of variables also validation, in MIB's columns); synthetic if neither is given.

@@ -4,7 +4,11 @@ from dataclasses import asdict
 
 from groundtruth.cli.options import AsJson, Seed, print_json, split
 
-DEFAULT = "reverse,reverse@rotated,reverse@soft,reverse@distractors,reverse@redundancy,reverse@all"
+DEFAULT = (
+    "hist,hist@rotated,hist@soft,hist@distractors,hist@redundancy,hist@cancelling,hist@votes,hist@all,hist@mixture,"
+    "hist@layernorm,hist@superposed,hist@free-0,learned-gpt2-1,learned-llama-1"
+)
+"""One program on every tier, as a trained network, and what this is held against: learned language models."""
 
 
 def realism(

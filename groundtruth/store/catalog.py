@@ -6,6 +6,7 @@ from pathlib import Path
 from groundtruth.errors import ArtifactError
 from groundtruth.store.file_names import MODEL
 from mib.errors import did_you_mean
+from mib.learned import names as language_models
 
 TRAINED = "trained"
 """The folder of the shipped trained models, and the tier that they are."""
@@ -115,9 +116,13 @@ def find_folder(name: str | Path) -> Path:
         folder = found
     elif not str(name) or not folder.is_dir():
         known = [*shipped_variants(), *shipped_trained(), *shipped_layernorm()] if "@" in str(name) else shipped()
-        hint = did_you_mean(str(name), [*known, *shipped_large(), *shipped_learned()])
-        raise ArtifactError(
-            f"unknown model '{name}'.{hint} `groundtruth models` lists all {len(known)}; "
-            "a folder with a stored model works too."
-        )
+        hint = did_you_mean(str(name), [*known, *shipped_large(), *shipped_learned(), *language_models()])
+        listed = f"`groundtruth models` lists all {len(known)}"
+        if "@" in str(name):
+            # No list has these and what is made when it is named: a command that shows or scores makes it.
+            listed = (
+                f"{len(known)} models with '@' ship: `groundtruth models` lists them with --variants, --tier {TRAINED} "
+                f"or --tier {LAYERNORM}; other variants are made by `groundtruth show` or `bench`"
+            )
+        raise ArtifactError(f"unknown model '{name}'.{hint} {listed}; a folder with a stored model works too.")
     return folder

@@ -11,7 +11,7 @@ from groundtruth.variants.hardenings import HARDENINGS
 from groundtruth.variants.layer_norm import add_layer_norm
 from groundtruth.variants.mixture import MIXTURES, mix_programs
 from groundtruth.variants.symmetries import SYMMETRIES, Transformation, Variant, compose
-from groundtruth.variants.tiers import TIERS, TRANSFORMED, Tier
+from groundtruth.variants.tiers import RAW, TIERS, TRANSFORMED, Tier
 from groundtruth.variants.trained_symmetries import trained_variant_of
 from mib.errors import did_you_mean
 
@@ -76,6 +76,8 @@ def variant_of(model: KnownModel, names: str, *, seed: int = 0) -> KnownModel:
             raise VariantError(
                 f"'{model.name}@{names}' goes on after '{LAYERNORM}', which comes last. Put it at the end."
             )
+        if name == RAW:
+            raise VariantError(f"'{RAW}' is '{model.name}' itself, as compiled. Leave out '{RAW}'.")
         if name not in TRANSFORMATIONS:
             tiers = (*TIERS, LAYERNORM, *MIXTURES)
             raise VariantError(

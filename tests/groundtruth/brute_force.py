@@ -78,6 +78,8 @@ class BruteForce:
     ) -> None:
         self.model, self.ablation = model, ablation
         self.w = {name: np.array(array) for name, array in model.weights.arrays().items()}
+        if model.decoder.centered:  # what a direction adds to all logits alike is not read
+            self.w["W_U"] -= self.w["W_U"].mean(-1, keepdims=True)
         everything = list(model.domain.enumerate() if inputs is None else inputs)
         longest = max(map(len, everything))
         self.inputs = [x for x in everything if lengths == "mixed" or len(x) == longest]

@@ -77,6 +77,8 @@ def test_variants_are_found_by_name():
         find_model("hist@rotat")
     with pytest.raises(ArtifactError, match=r"unknown model 'hists'\. Did you mean: hist"):
         find_model("hists@rotated")
+    with pytest.raises(VariantError, match=r"'raw' is 'hist' itself, as compiled\. Leave out 'raw'"):
+        find_model("hist@raw")
     with pytest.raises(ArtifactError, match=r"unknown model 'hist@rotatd'\. Did you mean: hist@rotated"):
         groundtruth.load("hist@rotatd")
 

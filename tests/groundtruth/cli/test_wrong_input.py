@@ -1,5 +1,6 @@
 """Wrong input ends with exit code 2 and one line that says what is wrong and what to do; nothing is written."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,20 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["score", "eap", "--models", "hist", "--ablation", ","], f"--ablation ',' {NOTHING}"),
         (["bench", "--track", "variables", "--methods", ""], f"--methods '' {NOTHING}"),
         (["show", ""], "unknown model ''. `groundtruth models` lists all 104; a folder with a stored model works too."),
+        (
+            ["why", "eap", "learned"],
+            "'learned' is a language model, whose circuit nobody knows; name a compiled or a trained model here. "
+            "`groundtruth bench --models learned` and `groundtruth realism learned` take it.",
+        ),
+        (
+            ["realism", "learned-lama-2"],
+            "unknown model 'learned-lama-2'. Did you mean: learned-llama-2, learned-llama-3, learned-llama-1? "
+            "`groundtruth models` lists all 104; a folder with a stored model works too.",
+        ),
+        (
+            ["bench", "--tiers", "--models", "hist", "--columns", "gap"],
+            "--columns chooses scores, and the columns of --tiers are tiers; --wide shows all of them.",
+        ),
         (
             ["score", "eap", "--jobs", "0"],
             'Invalid value "0" for --jobs. Must be >= 1. See `groundtruth score --help`.',
@@ -83,6 +98,19 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 )
 def test_one_line_says_what_is_wrong(capsys: pytest.CaptureFixture[str], command: list[str], error: str) -> None:
     assert told(capsys, *command) == error
+
+
+def test_a_variant_that_does_not_ship_is_refused_with_the_lists_of_those_that_do(capsys):
+    error = told(capsys, "verify", "hist@repair")
+    assert error.startswith("unknown model 'hist@repair'. Did you mean: ")
+    listed = 0
+    for options in (["--variants"], ["--tier", "trained"], ["--tier", "layernorm"]):
+        assert " ".join(options) in error
+        with pytest.raises(SystemExit):
+            main(["models", *options, "--json"])
+        listed += len(json.loads(capsys.readouterr().out))
+    assert f" {listed} models with '@' ship" in error
+    assert "other variants are made by `groundtruth show` or `bench`" in error
 
 
 @pytest.mark.parametrize("command", [["explore", "hist"], ["report", "r.json"], ["plot", "r.json"]], ids=" ".join)

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import mib
+from groundtruth.cli.realism import DEFAULT
+from groundtruth.results.tiers_run import tier_models
 from groundtruth.validity.measure_realism import _kurtosis, _Runs, measure_realism
 from mib.metrics.answer_metrics import LogitDifference
 from tests.mib.small_models import random_model
@@ -64,3 +66,9 @@ def test_heads_that_write_in_one_direction_have_a_cosine_of_1() -> None:
     cosines = list(_Runs.of(task_on(model)).cosines())
     assert max(cosines) == pytest.approx(1.0)
     assert all(0 <= cosine <= 1 + 1e-9 for cosine in cosines)
+
+
+def test_every_tier_and_learned_models_of_both_architectures_are_measured_by_default() -> None:
+    names = DEFAULT.split(",")
+    assert {*tier_models(["hist"])} <= {*names}
+    assert {"learned-gpt2-1", "learned-llama-1"} <= {*names}

@@ -61,8 +61,8 @@ def test_where_the_live_edges_suffice_they_are_the_only_minimal_circuit():
 
 FEW = [
     "contains_x@redundancy", "contains_x@soft", "copy_last", "count_less_freq", "follow_pointer",
-    "frac_prevs@redundancy", "hist", "hist@superposed", "length_numerical", "odd_one_out@rotated", "previous_token",
-    "sort_unique",
+    "frac_prevs@redundancy", "hist", "hist@distractors", "hist@superposed", "length_numerical",
+    "odd_one_out@rotated", "previous_token", "sort_unique",
 ]  # fmt: skip
 """Models of at most 14 edges that are read: with one minimal circuit and several, with live edges that are in none."""
 
