@@ -2,11 +2,13 @@
 
 import re
 from ast import literal_eval
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from groundtruth.bench.circuit_subjects import PUBLISHED_LENGTHS
+from groundtruth import load
+from groundtruth.bench.circuit_subjects import CIRCUIT_PROFILES, PUBLISHED_LENGTHS
 from mib import localization
 
 PAGE = (Path(__file__).parents[2] / "docs" / "localization-methods.md").read_text()
@@ -50,3 +52,16 @@ def test_the_full_profile_trains_masks_for_as_long_as_the_page_says_was_publishe
 def test_every_family_names_methods_that_exist_and_none_is_left_out() -> None:
     told = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", PAGE.split("## What the truth reveals")[1]))
     assert set(localization.names()) <= told
+
+
+def test_the_figures_are_of_the_models_that_the_command_takes_today() -> None:
+    """The profile spreads its models over the families: a new program can change which they are, and every figure."""
+    names = CIRCUIT_PROFILES["default"].choice.models(["raw"])
+    ends = [edge.destination for name in names for edge in load(name).circuit("resample").edges]
+    heads = Counter(end[-2] for end in ends if end.endswith(">"))
+    n_logits, n_mlps = ends.count("logits"), sum(end.startswith("m") for end in ends)
+    told = f"{heads['q']} enter queries, {heads['k']} keys, {heads['v']} values, {n_mlps} MLPs and {n_logits} the"
+    assert f"({len(names)} models as compiled, resample ablation, seed 0).\n" in PAGE
+    assert f"These models have {len(ends)} live edges: {told} logits." in PAGE
+    numerical = {f"`{name}`" for name in names if not load(name).decoder.categorical}
+    assert numerical == {*re.findall("`[a-z_]+`", PAGE.split("three numerical models (")[1].split(")")[0])}
