@@ -44,6 +44,11 @@ def validity(
     if results:
         result = read_results(results)
         chosen, scores, learned = result.tables, tier_scores(result), learned_references(result)
+        if not scores:
+            raise ArtifactError(
+                f"{', '.join(map(str, results))}: no method that is ranked has a score on a compiled or trained model. "
+                "Name a result of groundtruth bench on some; learned models beside them count as a reference."
+            )
     else:
         chosen, learned = find_tables(track), []
         # Ranks of all built-in methods take long to measure: what ships is what this version measured.

@@ -100,6 +100,21 @@ def test_one_line_says_what_is_wrong(capsys: pytest.CaptureFixture[str], command
     assert told(capsys, *command) == error
 
 
+@pytest.mark.parametrize(
+    "arguments", ["--models learned-gpt2-1 --task greater-than --methods eap", "--models hist --methods random"]
+)
+def test_what_a_verdict_is_worth_is_not_told_of_a_result_in_which_no_method_is_ranked(capsys, tmp_path, arguments):
+    with pytest.raises(SystemExit) as left:
+        main(["bench", *arguments.split(), "--profile", "smoke", "--jobs", "1", "--out", str(tmp_path), "--json"])
+    assert left.value.code in (None, 0)
+    capsys.readouterr()
+    (file,) = tmp_path.glob("*.json")
+    error = told(capsys, "validity", str(file))
+    assert error.startswith(
+        f"{file}: no method that is ranked has a score on a compiled or trained model. Name a result"
+    )
+
+
 def test_a_variant_that_does_not_ship_is_refused_with_the_lists_of_those_that_do(capsys):
     error = told(capsys, "verify", "hist@repair")
     assert error.startswith("unknown model 'hist@repair'. Did you mean: ")
