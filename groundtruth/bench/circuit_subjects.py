@@ -42,7 +42,7 @@ PUBLISHED_LENGTHS: Mapping[str, Mapping[str, Any]] = {
     "ensemble-hybrid": {"steps": 6000},
     "ensemble-sequential": _EDGE_PRUNING,
     "subnetwork-probing": {"steps": 3000, "learning_rate": 0.001},
-    "ugs": {"steps": 3000},
+    "ugs": {"steps": 3000, "learning_rate": 0.01},
 }
 """Steps for which masks were trained where they were published: Edge Pruning, alone and in ensembles, as above;
 subnetwork probing as ACDC runs it (Conmy et al. 2023); UGS as in the code of Li and Janson 2024

@@ -41,7 +41,7 @@ def test_the_full_profile_trains_masks_for_as_long_as_the_page_says_was_publishe
     told = {
         "edge-pruning": "Tracr: {steps:,} steps at {learning_rate} and {multiplier_rate}",
         "subnetwork-probing": "{steps:,} steps at {learning_rate}",
-        "ugs": "{steps:,} steps",
+        "ugs": "{steps:,} steps at {learning_rate}",
     }
     for name, text in told.items():
         assert text.format(**PUBLISHED_LENGTHS[name]) in published[f"`{name}`"]

@@ -10,6 +10,7 @@ import mib
 from mib.errors import MethodError
 from mib.localization import get
 from mib.localization.learned_masks import HardConcrete, Parts, backward, mean_of_circuits
+from mib.localization.methods.ugs import sample_weights
 from mib.localization.objectives import Loss, positions_read
 from mib.metrics import Accuracy, NegativeSquaredDistance
 from tests.mib.localization.handmade import CHAIN, chain_task, top
@@ -31,6 +32,27 @@ def test_the_probability_of_being_open_is_that_of_samples() -> None:
 def test_log_alpha_is_the_inverse_of_the_value_without_noise() -> None:
     middle = torch.linspace(0.01, 0.99, 9, dtype=torch.float64)
     torch.testing.assert_close(HardConcrete().middle(HardConcrete().log_alpha(middle)), middle)
+
+
+def test_uniform_sampling_keeps_a_part_with_its_probability_and_slopes_as_the_samples_in_its_window_do() -> None:
+    generator = torch.Generator().manual_seed(0)
+    alpha = torch.tensor([0.02, 0.3, 0.5, 0.9], dtype=torch.float64, requires_grad=True)
+    u = torch.rand(50_000, 4, generator=generator, dtype=torch.float64)
+    weights, slopes = sample_weights(alpha, u), torch.randn(50_000, 4, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(weights.detach().mean(0), alpha.detach(), atol=0.01, rtol=0)
+    (weights * slopes).mean(0).sum().backward()
+    window = (alpha * (1 - alpha)).detach()
+    for part, own in enumerate(alpha.grad):
+        near = (u[:, part] - alpha[part].detach()).abs() < window[part] * (0.5 - 1e-3)
+        assert own == pytest.approx(slopes[near, part].mean().item())
+
+
+def test_uniform_sampling_has_no_slope_where_no_sample_lies_in_the_window() -> None:
+    alpha = torch.tensor([0.5, 0.5], dtype=torch.float64, requires_grad=True)
+    weights = sample_weights(alpha, torch.tensor([[0.9, 0.9], [0.9, 0.4]], dtype=torch.float64))
+    assert weights.detach().tolist() == [[0.0, 0.0], [0.0, pytest.approx(0.9)]]
+    weights.mean(0).sum().backward()
+    assert alpha.grad.tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("level", ["edge", "node"])
