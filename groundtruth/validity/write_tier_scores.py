@@ -1,7 +1,7 @@
 """Write the scores of a result tier by tier into a file that ships."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,34 @@ from groundtruth.validity.tiers_of_result import tier_scores
 
 
 def write_tier_scores(result: Result, path: Path, *, scores: Sequence[str] | None = None) -> None:
-    """Write the scores of a result tier by tier, with what they were measured on; tiers that it lacks stay in the file.
+    """Write the scores of a result tier by tier, with what they were measured on.
+
+    What the result lacks stays in the file: its other tiers, and on a tier of the same models its other methods.
 
     Args:
         result: Outcomes on compiled models and their variants.
         path: The file, written whole or not at all.
         scores: Columns; by default those of the track that predict.
     """
-    measured = tier_scores(result, scores)
-    tiers = {one.tier for one in measured}
-    kept = [one for one in read_tier_scores(path.stem, path.parent) if one.tier not in tiers]
+    measured = {(one.tier, one.score): one for one in tier_scores(result, scores)}
+    tiers = {tier for tier, _ in measured}
+    before = read_tier_scores(path.stem, path.parent)
+    for one in before:
+        if (new := measured.get((one.tier, one.score))) is not None and one.models == new.models:
+            values, by_place = {**one.values, **new.values}, {**one.by_place, **new.by_place}
+            # Of a method whose places are not known, nothing could be said on some of them alone.
+            measured[one.tier, one.score] = replace(
+                new, values=values, by_place=by_place if {*by_place} == {*values} else {}
+            )
+    known = {(one.tier, one.score): one for one in before if one.tier not in tiers or (one.tier, one.score) in measured}
+    written = list({**known, **measured}.values())
     data: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "track": result.tables.name,
         "settings": dict(result.settings),
-        "models": sorted({model for one in (*kept, *measured) for model in one.models}),
+        "models": sorted({model for one in written for model in one.models}),
         "environment": environment(),
-        "scores": [asdict(one) | {"by_place": _rounded(one.by_place)} for one in (*kept, *measured)],
+        "scores": [asdict(one) | {"by_place": _rounded(one.by_place)} for one in written],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, to_json(data))

@@ -1,6 +1,8 @@
 """References, agreement of ranks and the transfer score, on made-up scores whose answer is known."""
 
 import json
+import statistics
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -283,6 +285,27 @@ def test_tiers_that_a_result_lacks_stay_in_the_file(tmp_path: Path) -> None:
         "votes": (("hist@votes",), 0.6),
         "soft": (("sort@soft",), 0.7),
     }
+
+
+def test_methods_that_a_result_lacks_stay_where_a_tier_has_the_same_models(tmp_path: Path) -> None:
+    path = tmp_path / "circuits.json"
+
+    def write(auroc: float, methods: Sequence[str], *models: str) -> TierScores:
+        rows = [(circuit_cell(m, name), row(m, name, auroc, 0.5, 0.5)) for m in methods for name in models]
+        write_tier_scores(result_of(rows, seconds=1.0), path, scores=["auroc"])
+        (one,) = read_tier_scores("circuits", tmp_path)
+        return one
+
+    write(0.5, ["eap", "exact"], "hist@soft", "sort@soft")
+    both = write(0.75, ["exact", "ugs"], "hist@soft", "sort@soft")
+    assert both.values == {"eap": 0.5, "exact": 0.75, "ugs": 0.75}
+    assert {method: statistics.fmean(own.values()) for method, own in both.by_place.items()} == both.values
+    assert write(1.0, ["ugs"], "hist@soft").values == {"ugs": 1.0}
+    data = json.loads(path.read_text())
+    data["scores"][0]["by_place"] = {}  # means alone: then no method's places are told
+    path.write_text(json.dumps(data))
+    beside = write(0.5, ["eap"], "hist@soft")
+    assert beside.values == {"ugs": 1.0, "eap": 0.5} and not beside.by_place
 
 
 def test_the_learned_models_of_a_default_table_are_no_panel(tmp_path: Path, monkeypatch) -> None:
