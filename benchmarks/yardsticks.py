@@ -3,7 +3,9 @@
 Kendall's tau-b between every two references that rank five methods in common, with its 95 % interval by bootstrap over
 methods: what a verdict on methods could reach at most with both. Below stands what the verdict reaches with each
 headline that was left out of its fit, by fitted weights and with all tiers alike; docs/validity.md compares them.
-`--without` leaves methods out of everything, and `--tiers` takes some tiers alone.
+`--without` leaves methods out of everything, and `--tiers` takes some tiers alone. `--measured` takes results of
+`groundtruth bench` or `score`: what they say of a method, with other hyper-parameters say, stands in the place of what
+ships, on tiers of the same models.
 
 `--split MODEL,...` ranks on these models and on the others apart, and then on each place alone: does a ranking depend
 on which models make the yardstick? Each half of a yardstick is held against every tier too, by the score that the
@@ -11,16 +13,19 @@ verdict rests on. If the models named are those of a tier, its halves are held a
 """
 
 import argparse
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
 
+from groundtruth.results.read_results import read_results
 from groundtruth.results.track_tables import TABLES
 from groundtruth.validity.agreement import LEAST_METHODS, agreements
 from groundtruth.validity.references import Reference, read_references
-from groundtruth.validity.tier_scores import TierScores
+from groundtruth.validity.tier_scores import TierScores, with_measured
+from groundtruth.validity.tiers_of_result import tier_scores
 from groundtruth.validity.transfer import transfers
 from groundtruth.validity.validity_report import shipped_report
 from mib.metrics.metric_validity import kendall_tau, tau_interval
@@ -35,11 +40,13 @@ def main() -> None:
     parser.add_argument("--without", default="", help="methods to leave out, separated by commas")
     parser.add_argument("--tiers", default="", help="tiers, separated by commas, instead of all")
     parser.add_argument("--split", default="", help="models of a yardstick or a tier to rank on apart, with commas")
+    parser.add_argument("--measured", type=Path, nargs="*", default=[], help="results in the place of what ships")
     given = parser.parse_args()
     references, wanted = read_references(given.track), [name for name in given.tiers.split(",") if name]
-    tiers = [one for one in tiers_of(given.track) if not wanted or one.tier in wanted]
+    known_tiers = tiers_of(given.track, given.measured)
+    tiers = [one for one in known_tiers if not wanted or one.tier in wanted]
     if unknown := sorted({*wanted} - {one.tier for one in tiers}):
-        parser.error(f"no tier '{unknown[0]}'. Choose from {', '.join(one.tier for one in tiers_of(given.track))}.")
+        parser.error(f"no tier '{unknown[0]}'. Choose from {', '.join(one.tier for one in known_tiers)}.")
     left_out, chosen = given.without.split(","), [name for name in given.split.split(",") if name]
     known = {model_of(place) for one in references for place in places_of(one)}
     known |= {model_of(place) for one in tiers if one.by_place for place in one.models}
@@ -96,10 +103,13 @@ def print_tau(pair: str, tau: float, interval: tuple[float, float], n_methods: i
     print(f"{pair:96} {tau:.2f} ({low:.2f} to {high:.2f}, {n_methods} methods)")
 
 
-def tiers_of(track: str) -> list[TierScores]:
-    """The tiers of a track by the score that its verdict rests on."""
+def tiers_of(track: str, measured: Sequence[Path] = ()) -> list[TierScores]:
+    """The tiers of a track by the score that its verdict rests on; results stand in the place of what ships."""
     report = shipped_report(track)
-    return [] if report is None else [one for one in report.scores if one.score == report.score]
+    if report is None:
+        return []
+    shipped = [one for one in report.scores if one.score == report.score]
+    return with_measured(shipped, tier_scores(read_results(measured), [report.score])) if measured else shipped
 
 
 def split(places: Iterable[str], models: Collection[str]) -> list[tuple[list[str], str]]:

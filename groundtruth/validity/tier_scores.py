@@ -81,5 +81,29 @@ def read_tier_scores(track: str, folder: Path = SHIPPED) -> list[TierScores]:
         raise ArtifactError(f"{path} is no file of tier scores: {first}") from error
 
 
+def with_measured(before: Sequence[TierScores], measured: Iterable[TierScores]) -> list[TierScores]:
+    """Put what was measured later in the place of what was known before.
+
+    Tiers that were not measured stay, and so do other methods on a tier of the same models. Of a tier that was measured
+    on other models nothing stays.
+
+    Args:
+        before: Scores known before; their order is kept.
+        measured: Scores measured later.
+    """
+    found = {(one.tier, one.score): one for one in measured}
+    tiers = {tier for tier, _ in found}
+    kept: dict[tuple[str, str], TierScores] = {}
+    for one in before:
+        new = found.get((one.tier, one.score))
+        if new is not None and one.models == new.models:
+            values, by_place = {**one.values, **new.values}, {**one.by_place, **new.by_place}
+            # Of a method whose places are not known, nothing could be said on some of them alone.
+            new = replace(new, values=values, by_place=by_place if {*by_place} == {*values} else {})
+        if new is not None or one.tier not in tiers:
+            kept[one.tier, one.score] = new or one
+    return [*kept.values(), *(one for key, one in found.items() if key not in kept)]
+
+
 _FILE = TypeAdapter(dict[str, Any])
 _SCORES: TypeAdapter[Iterable[TierScores]] = TypeAdapter(list[TierScores])

@@ -1,14 +1,14 @@
 """Write the scores of a result tier by tier into a file that ships."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from groundtruth.bench.result_data import environment
 from groundtruth.files import to_json, write_whole
 from groundtruth.results.result import Result
-from groundtruth.validity.tier_scores import SCHEMA_VERSION, read_tier_scores
+from groundtruth.validity.tier_scores import SCHEMA_VERSION, read_tier_scores, with_measured
 from groundtruth.validity.tiers_of_result import tier_scores
 
 
@@ -22,18 +22,7 @@ def write_tier_scores(result: Result, path: Path, *, scores: Sequence[str] | Non
         path: The file, written whole or not at all.
         scores: Columns; by default those of the track that predict.
     """
-    measured = {(one.tier, one.score): one for one in tier_scores(result, scores)}
-    tiers = {tier for tier, _ in measured}
-    before = read_tier_scores(path.stem, path.parent)
-    for one in before:
-        if (new := measured.get((one.tier, one.score))) is not None and one.models == new.models:
-            values, by_place = {**one.values, **new.values}, {**one.by_place, **new.by_place}
-            # Of a method whose places are not known, nothing could be said on some of them alone.
-            measured[one.tier, one.score] = replace(
-                new, values=values, by_place=by_place if {*by_place} == {*values} else {}
-            )
-    known = {(one.tier, one.score): one for one in before if one.tier not in tiers or (one.tier, one.score) in measured}
-    written = list({**known, **measured}.values())
+    written = with_measured(read_tier_scores(path.stem, path.parent), tier_scores(result, scores))
     data: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "track": result.tables.name,
