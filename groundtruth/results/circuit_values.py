@@ -6,7 +6,7 @@ from typing import Any
 
 from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.results.stability import stabilities
-from groundtruth.results.summary import Spread
+from groundtruth.results.summary import Spread, column_mean
 
 
 def circuit_values(scores: CircuitScores) -> dict[str, float | None]:
@@ -39,23 +39,16 @@ def circuit_values(scores: CircuitScores) -> dict[str, float | None]:
 
 
 def average_circuits(scores: Sequence[CircuitScores]) -> dict[str, Spread]:
-    """Average every column over the models that have a value; stability needs several seeds of a model.
-
-    Gaps are ratios, so that their mean is the geometric one.
-    """
+    """Average every column over the models that have a value; stability needs several seeds of a model."""
     table = [circuit_values(one) for one in scores]
     names = table[0] if table else ()
     values = {name: [value for row in table if (value := row[name]) is not None] for name in names}
     values["stability"] = stabilities(scores)
     return {
-        name: Spread(_average(name, found), statistics.stdev(found) if n > 1 else 0.0, n, n - 1)
+        name: Spread(column_mean(name, found), statistics.stdev(found) if n > 1 else 0.0, n, n - 1)
         for name, found in values.items()
         if (n := len(found))
     }
-
-
-def _average(name: str, values: Sequence[float]) -> float:
-    return statistics.geometric_mean(values) if name == "gap" else statistics.fmean(values)
 
 
 def exact_fraction(scores: Sequence[CircuitScores]) -> dict[str, tuple[int, int]]:

@@ -1,7 +1,21 @@
 """What one method reached over all models or places of a run."""
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+
+RATIOS = ("gap",)
+"""Columns that are ratios, so that their mean is the geometric one."""
+
+
+def column_mean(name: str, values: Collection[float]) -> float:
+    """Average the values of a column.
+
+    Args:
+        name: Name of the column.
+        values: At least one.
+    """
+    return statistics.geometric_mean(values) if name in RATIOS else statistics.fmean(values)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Scoring:
         metrics: Columns that need no truth, whose ranks are held against those of ``exact``.
         exact: Columns that do.
         predictors: Columns over compiled models whose ranks are held against those of ``predicted``.
+        held_against: Further columns that are held against rankings of language models tier by tier.
         predicted: Columns over language models.
         language_model_columns: Columns that are shown of language models beside compiled ones.
         ranked_by: Columns that order a table: the first that has a value.
@@ -52,6 +53,12 @@ class Scoring:
     language_model_columns: tuple[str, ...]
     ranked_by: tuple[str, ...]
     by_tier: str = ""
+    held_against: tuple[str, ...] = ()
+
+    @property
+    def validated(self) -> tuple[str, ...]:
+        """The columns whose validity is measured, the one that the verdict rests on first."""
+        return (*self.predictors, *self.held_against)
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ CIRCUIT_TABLES = TrackTables(
         language_model_columns=("mib_cpr", "mib_cmd", "cpr", "cmd"),
         ranked_by=("auroc", "cpr"),
         by_tier="auroc",
+        held_against=("size_to_sufficiency", "gap"),
     ),
     thresholds=(
         "auroc", "average_precision", "precision", "recall", "f1", "size_to_sufficiency", "gap",

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from groundtruth.errors import ArtifactError
+from groundtruth.results.summary import column_mean
 
 SHIPPED = Path(__file__).parent / "tier_scores"
 """Folder of what was measured here for all built-in methods, a file a track."""
@@ -52,7 +52,7 @@ class TierScores:
         if not self.by_place or len(models) < LEAST_MODELS or not {*models} <= {*self.models}:
             return None
         kept = {method: {name: own[name] for name in models} for method, own in self.by_place.items()}
-        values = {method: fmean(own.values()) for method, own in kept.items()}
+        values = {method: column_mean(self.score, own.values()) for method, own in kept.items()}
         return replace(self, n_models=len(models), values=values, models=tuple(sorted(models)), by_place=kept)
 
     @property

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from groundtruth.results.result import Result, Scores, tier_of
+from groundtruth.results.summary import column_mean
 from groundtruth.validity.tier_scores import TierScores
 
 
@@ -15,7 +16,7 @@ def tier_scores(result: Result, scores: Sequence[str] | None = None, *, ablation
 
     Args:
         result: Outcomes on compiled models and their variants.
-        scores: Columns; by default those of the track that predict.
+        scores: Columns; by default those of the track whose validity is measured.
         ablation: Ablation of the cells; empty in a track that cuts no edges, and for the first ablation there is.
     """
     tables = result.tables
@@ -32,12 +33,12 @@ def tier_scores(result: Result, scores: Sequence[str] | None = None, *, ablation
             score=score,
             better="lower" if score in tables.lower_is_better else "higher",
             n_models=len(shared),
-            values={method: statistics.fmean(own.values()) for method, own in values.items()},
+            values={method: column_mean(score, own.values()) for method, own in values.items()},
             models=shared,
             by_place=values,
         )
         for tier, methods in found.items()
-        for score in scores or tables.scoring.predictors
+        for score in scores or tables.scoring.validated
         for shared, values in [_shared_values(methods, score)]
         if values
     ]

@@ -58,7 +58,7 @@ def validity_report(
     Raises:
         DomainError: If the score is no column that predicts.
     """
-    known = tables.scoring.predictors
+    known = tables.scoring.validated
     chosen = known[0] if score is None else score
     if chosen not in known:
         raise DomainError(

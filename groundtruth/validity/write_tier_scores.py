@@ -20,7 +20,7 @@ def write_tier_scores(result: Result, path: Path, *, scores: Sequence[str] | Non
     Args:
         result: Outcomes on compiled models and their variants.
         path: The file, written whole or not at all.
-        scores: Columns; by default those of the track that predict.
+        scores: Columns; by default those of the track whose validity is measured.
     """
     written = with_measured(read_tier_scores(path.stem, path.parent), tier_scores(result, scores))
     data: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """A result of the circuit track in words: does a metric rank as the truth does, and where do methods fail?"""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from rich.text import Text
@@ -140,6 +140,22 @@ def _failures(rows: Sequence[CircuitScores], own: str) -> Iterator[Text]:
     worst = sorted((method for method in told if _missed(told[method])), key=lambda method: -_missed(told[method]))
     for method in worst[:N_METHODS]:
         yield _failure(told[method])
+    yield from _needed_together({method: told[method] for method in worst[N_METHODS:]})
+
+
+def _needed_together(by_method: Mapping[str, Sequence[CircuitScores]]) -> Iterator[Text]:
+    """For the methods that no sentence is about: how many of the edges that each misses no single cut shows."""
+    missed = {
+        method: [edge for row in rows for edge in row.wrong if edge.kind == "missed"]
+        for method, rows in by_method.items()
+    }
+    shares = {
+        method: sum(edge.status == "inert" for edge in edges) / len(edges) for method, edges in missed.items() if edges
+    }
+    if any(shares.values()):
+        listed = sorted(shares, key=lambda method: -shares[method])
+        told = ", ".join(f"{notation.method_name(method)} {shares[method]:.0%}" for method in listed)
+        yield Text(f"Of the edges that each of the others misses, inert alone and needed together: {told}.")
 
 
 def _missed(rows: Sequence[CircuitScores]) -> int:

@@ -13,10 +13,12 @@ from groundtruth.report.section import Section
 from groundtruth.report.standing import LEAST_VALUES, MethodScores, Standing, standing_of
 from groundtruth.report.terminal import section_view
 from groundtruth.report.views.circuit_sentences import skipped_sentences
+from groundtruth.report.views.validity_view import verdict_sentence
 from groundtruth.results.circuit_scores import RESOLUTION
 from groundtruth.results.model_tiers import TIER_NAMES
 from groundtruth.results.result import CONTROLS, Result
 from groundtruth.results.tiers_run import Climb, climbs, tiers_of
+from groundtruth.validity.validity_report import result_report
 from groundtruth.variants.tiers import DESCRIBED, RAW
 
 FALL = 0.1
@@ -46,8 +48,16 @@ def _section(result: Result, ablation: str) -> Section:
         " ablation",
     )
     described = [f"{tier}: {DESCRIBED[tier]}{_on_fewer(found, tier)}" for tier in tiers[1:]]
-    words = [*skipped_sentences(result, ablation), *falls_in_words(found, tiers), *residues_in_words(found, tiers)]
-    return Section(title, tier_standing(found, tiers), "\n".join(described), tuple(words))
+    return Section(title, tier_standing(found, tiers), "\n".join(described), tuple(_words(result, ablation, found)))
+
+
+def _words(result: Result, ablation: str, found: Sequence[Climb]) -> Iterator[Text]:
+    """What was left out, where methods fall, and what the verdict of the tiers is worth."""
+    tiers = tiers_of(result)
+    yield from skipped_sentences(result, ablation)
+    yield from falls_in_words(found, tiers)
+    yield from residues_in_words(found, tiers)
+    yield from verdict_sentence(result_report(result, ablation))
 
 
 def tier_standing(found: Sequence[Climb], tiers: Sequence[str] = TIER_NAMES) -> Standing:
@@ -126,10 +136,9 @@ def tier_markdown(result: Result) -> str:
     parts: list[str] = []
     for ablation in result.ablations:
         found, tiers = climbs(result, ablation), tiers_of(result)
-        words = [*skipped_sentences(result, ablation), *falls_in_words(found, tiers), *residues_in_words(found, tiers)]
         title = f"The tiers: AUROC, {ablation} ablation, {_models_in_words(found)}"
         parts += [f"### {markdown_text(title)}", _markdown(found, tiers, entry)]
-        parts.append(markdown_list(text.plain for text in words))
+        parts.append(markdown_list(text.plain for text in _words(result, ablation, found)))
         parts.append(f"AUROC of scores rounded to {RESOLUTION:g} of the largest, {ablation} ablation:")
         parts.append(_markdown(found, tiers, lambda climb, tier: notation.number(climb.rounded_auroc[tier])))
         parts.append(f"Models whose live edges rank above all others, {ablation} ablation:")

@@ -15,7 +15,7 @@ from groundtruth.results.track_tables import CIRCUIT_TABLES
 from groundtruth.validity.agreement import LEAST_METHODS, TierAgreement
 from groundtruth.validity.references import Reference
 from groundtruth.validity.transfer import Transfer
-from groundtruth.validity.validity_report import ValidityReport
+from groundtruth.validity.validity_report import ValidityReport, shipped_report
 
 TITLE = "What is the verdict worth?"
 
@@ -44,7 +44,7 @@ def validity_view(report: ValidityReport, *, wide: bool = False) -> RenderableTy
         parts += [_table(report, wide), Text(LEGEND, "faint")]
     else:
         parts.append(Text(f"No reference shares {LEAST_METHODS} methods with this result.", "warn"))
-    sentences = [*map(Text, transfer_sentences(report.transfers)), *map(Text, _about(report.references))]
+    sentences = map(Text, [*transfer_sentences(report.transfers), *_without_row(report), *_about(report.references)])
     return Group(*parts, Padding(bullets(sentences), (0, 0, 1, 0)))
 
 
@@ -53,7 +53,7 @@ def validity_markdown(report: ValidityReport) -> str:
     title = f"### {markdown_text(f'{TITLE} Track of {report.track}, by {report.score}')}"
     tiers, rows = _grid(report.agreements)
     table = markdown_table(["reference", "methods", *tiers], [[markdown_text(cell) for cell in row] for row in rows])
-    words = markdown_list([*transfer_sentences(report.transfers), *_about(report.references)])
+    words = markdown_list([*transfer_sentences(report.transfers), *_without_row(report), *_about(report.references)])
     return "\n\n".join([title, table if rows else "No reference shares enough methods.", LEGEND, words]) + "\n"
 
 
@@ -72,26 +72,40 @@ def verdict_sentence(report: ValidityReport | None) -> list[Text]:
     """Say in one line what a verdict of a track is worth; in none if that was not measured.
 
     Args:
-        report: Measurements of all built-in methods.
+        report: Measurements of all built-in methods, on the tiers of a table or on all.
     """
     headlines = [one.name for one in report.references if one.headline] if report else []
     shown = [one for one in (report.transfers if report else ()) if one.reference in headlines]
-    if not shown:
+    if report is None or not shown:
         return []
-    text = Text().append(f"{TITLE} ").append("Tiers weighted by other references rank methods as ", "faint")
+    tiers, whole = len({one.tier for one in report.scores}), report is shipped_report(report.track)
+    subject = f"{'All ' if whole else 'Its '}{notation.plural(tiers, 'tier')}, weighted by other references, "
+    text = Text().append(f"{TITLE} ").append(f"{subject}{'ranks' if tiers == 1 else 'rank'} methods as ", "faint")
     for index, one in enumerate(shown):
         text.append("; as " if index else "").append(f"{one.reference} does: tau ").append(
             f"{one.tau:.2f}", mood(one.tau)
         )
         n = notation.plural(len(one.methods), "method")
         text.append(f" ({_interval(one.interval)}, {n}; all tiers alike: {one.equal_tau:.2f})", "faint")
-    track = f" --track {report.track}" if report and report.track != CIRCUIT_TABLES.name else ""
+    track = f" --track {report.track}" if report.track != CIRCUIT_TABLES.name else ""
     return [text.append(f". `groundtruth validity{track}` has every tier.", "faint")]
 
 
 def _weights(weights: Mapping[str, float]) -> str:
     shown = sorted(((weight, tier) for tier, weight in weights.items() if weight >= 0.005), reverse=True)
     return ", ".join(f"{tier} {weight:.2f}" for weight, tier in shown)
+
+
+def _without_row(report: ValidityReport) -> list[str]:
+    """Say which references have no row, because they rank too few of the methods that were measured."""
+    measured = set[str]().union(*(one.values for one in report.scores))
+    shown = {one.reference for one in report.agreements}
+    return [
+        f"No row for {one.name}: it ranks {notation.plural(len(measured & {*one.values}), 'method')} that "
+        f"{'was' if len(measured & {*one.values}) == 1 else 'were'} measured here, and {LEAST_METHODS} are needed."
+        for one in report.references
+        if one.name not in shown and len(measured & {*one.values}) < LEAST_METHODS
+    ]
 
 
 def _about(references: Sequence[Reference]) -> list[str]:

@@ -192,5 +192,9 @@ def test_means_are_over_the_models_of_every_tier():
     assert climb.n_failed["all"] == 1 and climb.n_exact["soft"] == 0 and climb.n_exact[RAW] == 1
     assert fall(climb, "soft") == 0.5
     assert [text.plain for text in falls_in_words([climb])][1] == "soft: 1 method of 1 loses 0.1 or more: a -0.50"
-    assert "| a | 1.00 | 1.00 | 0.50 | 1.00 | 1.00 | 1.00 |" in tier_markdown(_result(scores))
+    text = tier_markdown(_result(scores))
+    assert "| a | 1.00 | 1.00 | 0.50 | 1.00 | 1.00 | 1.00 |" in text
+    assert (
+        "- What is the verdict worth? All 11 tiers, weighted by other references, rank methods as MIB, mean CMD" in text
+    )
     assert tier_data(_result(scores))["climbs"][0]["auroc"]["soft"] == 0.5

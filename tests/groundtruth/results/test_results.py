@@ -186,3 +186,20 @@ def test_cells_are_the_product_of_what_is_asked_for() -> None:
     assert len(cells) == 8
     with pytest.raises(DomainError, match="unknown profile 'smok'. Did you mean: smoke"):
         find_profile(CIRCUITS, "smok")
+
+
+def test_of_methods_that_no_sentence_is_about_it_is_told_how_much_no_single_cut_shows() -> None:
+    def cells(method: str, recall: float, *statuses: str):
+        scores = row(method, "hist", recall, 0.5, 0.5)
+        wrong = tuple(WrongEdge(f"m{i}->logits", "missed", 0.1, status, "") for i, status in enumerate(statuses))
+        return circuit_cell(method, "hist"), replace(scores, truth=replace(scores.truth, wrong=wrong))
+
+    worst = [cells(name, 0.0, *["live"] * 4) for name in ("w", "x", "y", "z")]
+    others = [cells("exact", 0.5, "inert", "inert"), cells("half", 0.5, "inert", "live"), cells("fine", 1.0)]
+    shown = " ".join(printed(result_view(result_of([*worst, *others], seconds=1.0))).split())
+    assert (
+        "Of the edges that each of the others misses, inert alone and needed together: exact 100%, half 50%." in shown
+    )
+    assert "inert alone and needed together" not in " ".join(
+        printed(result_view(result_of(worst, seconds=1.0))).split()
+    )

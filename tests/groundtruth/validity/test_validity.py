@@ -11,12 +11,14 @@ from scipy.stats import kendalltau
 
 from groundtruth.bench import Cell, result_of
 from groundtruth.errors import ArtifactError, DomainError
-from groundtruth.report.views.validity_view import verdict_sentence
+from groundtruth.report.views.validity_view import validity_markdown, verdict_sentence
+from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.results.track_tables import CIRCUIT_TABLES, VARIABLE_TABLES
 from groundtruth.validity import write_measurements
 from groundtruth.validity.agreement import agreements
 from groundtruth.validity.references import Reference, read_references
 from groundtruth.validity.tier_scores import TierScores, read_tier_scores
+from groundtruth.validity.tiers_of_result import tier_scores
 from groundtruth.validity.transfer import fit, ranks, score_of, transfer_scores, transfers
 from groundtruth.validity.validity_report import (
     result_report,
@@ -34,6 +36,12 @@ from tests.groundtruth.bench.variable_rows import language_model_row
 from tests.groundtruth.bench.variable_rows import result as variable_result
 from tests.groundtruth.bench.variable_rows import row as variable_row
 from tests.groundtruth.results.test_results import row
+
+
+def with_gap(scores: CircuitScores, gap: float) -> CircuitScores:
+    """The same scores with another gap."""
+    return replace(scores, truth=replace(scores.truth, live=replace(scores.live, gap=gap)))
+
 
 METHODS = ("a", "b", "c", "d", "e", "f", "g")
 GOOD = dict(zip(METHODS, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), strict=True))
@@ -150,8 +158,42 @@ def test_a_line_tells_what_the_verdict_is_worth_by_the_references_that_matter() 
     alike = "tau 1.00 (1.00 to 1.00, 7 methods; all tiers alike: 0.55). `groundtruth validity`"
     assert f"rank methods as MIB does: {alike}" in line.plain
     assert report.transfers[0].equal_tau == pytest.approx(0.55, abs=0.005)
+    assert line.plain.startswith(
+        "What is the verdict worth? Its 2 tiers, weighted by other references, rank methods as"
+    )
     assert verdict_sentence(None) == []
     assert verdict_sentence(replace(report, references=(held[1],))) == []
+
+
+def test_the_line_says_of_which_tiers_it_is() -> None:
+    shipped = shipped_report("circuits")
+    (all_tiers,) = verdict_sentence(shipped)
+    assert all_tiers.plain.startswith("What is the verdict worth? All 11 tiers, weighted by other references, rank")
+    one = replace(shipped, scores=tuple(one for one in shipped.scores if one.tier == "votes"))
+    (alone,) = verdict_sentence(one)
+    assert alone.plain.startswith("What is the verdict worth? Its 1 tier, weighted by other references, ranks methods")
+
+
+def test_a_reference_of_too_few_methods_is_told_and_has_no_row() -> None:
+    few = reference("few", {"a": 1.0, "b": 2.0, "z": 3.0})
+    text = validity_markdown(validity_report(CIRCUIT_TABLES, [tier("good", GOOD)], [reference("MIB", GOOD), few]))
+    assert "- No row for few: it ranks 2 methods that were measured here, and 5 are needed." in text
+    assert "| few |" not in text and "No row for MIB" not in text
+
+
+def test_gaps_are_averaged_as_ratios_wherever_they_are_and_their_validity_is_measured() -> None:
+    rows = [
+        (circuit_cell(m, model), with_gap(row(m, model, 0.5, 0.5, 0.5), gap))
+        for m in METHODS
+        for model, gap in (("hist@soft", 0.01), ("sort@soft", 100.0), ("reverse@soft", 10.0))
+    ]
+    (one,) = tier_scores(result_of(rows, seconds=1.0), ["gap"])
+    assert one.values["a"] == pytest.approx(10 ** (1 / 3))
+    assert one.on(["hist@soft", "sort@soft"]).values["a"] == pytest.approx(1.0)
+    for score in ("gap", "size_to_sufficiency"):
+        report = validity_report(CIRCUIT_TABLES, read_tier_scores("circuits"), read_references("circuits"), score)
+        assert {"raw", "votes", "trained"} <= {one.tier for one in report.scores}
+        assert {one.reference for one in report.transfers} >= {"MIB, mean CMD", "CMD on 6 learned models"}
 
 
 def test_scores_are_written_and_read_again(tmp_path: Path) -> None:
