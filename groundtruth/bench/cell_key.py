@@ -10,10 +10,12 @@ from typing import Any
 
 from groundtruth.bench.track import Track
 from groundtruth.bench.tracks import track_of
+from groundtruth.errors import VariantError
 from groundtruth.evaluation.language_models import checkpoint_sha256, is_language_model, is_own_task
 from groundtruth.evaluation.own_models import own_sha256
 from groundtruth.executors.same_code import versions
 from groundtruth.results.cell import ORACLE, Cell, cell_fields
+from groundtruth.results.model_tiers import base_and_tier
 from groundtruth.results.read_results import SCHEMA_VERSION
 from groundtruth.source_hash import source_sha256
 from groundtruth.specs import find_model
@@ -21,6 +23,7 @@ from groundtruth.store.catalog import stored
 from groundtruth.trained.trained_weights import TrainedWeights
 from groundtruth.user_methods import is_own_method
 from groundtruth.user_sources import package_sha256
+from groundtruth.variants.tiers import DESCRIBED
 from mib.levels import Level
 
 
@@ -72,6 +75,8 @@ def evaluator_sha256(track: Track) -> str:
 def model_sha256(name: str) -> str:
     """SHA-256 of a model: of its files where it is stored, else of its weights, inputs and values.
 
+    A tier that cannot be made of a model has the hash of the reason: its cells are left out, and say why.
+
     Raises:
         GroundTruthError: If the model cannot be found.
     """
@@ -84,7 +89,12 @@ def model_sha256(name: str) -> str:
             # Separated, so that no two different sets of files run together into the same bytes.
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
-    model = find_model(name)
+    try:
+        model = find_model(name)
+    except VariantError as error:
+        if base_and_tier(name)[1] not in DESCRIBED:  # a step that is misspelt, say, is for the user to put right
+            raise
+        return hashlib.sha256(f"none: {error}".encode()).hexdigest()
     weights = model.weights
     arrays = (
         {label: tensor.numpy() for label, tensor in weights.tensors.items()}

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from groundtruth.bench.featurizer_sizes import featurizer_sizes
-from groundtruth.errors import DomainError
+from groundtruth.errors import DomainError, VariantError
 from groundtruth.evaluation.circuits.localization_tasks import localization_task
 from groundtruth.evaluation.language_models import is_language_model
 from groundtruth.results.cell import ORACLE, Cell
@@ -87,7 +87,7 @@ def plan_cell(cell: Cell) -> CellPlan:
         return _plan_featurizer(cell, where, controls=cell.setting.controls)
     try:
         sizes = _sizes(cell.evaluator)
-    except (MibError, DomainError) as error:
+    except (MibError, DomainError, VariantError) as error:
         return CellPlan(**where, note=str(error))
     pool = 2 * sizes.n * bytes_of_outputs(sizes.widths, sizes.graph, sizes.positions)
     # Half of the memory is for what is kept between batches, the other half for a batch: as the engine divides it.

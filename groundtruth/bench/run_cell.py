@@ -9,7 +9,7 @@ import torch
 
 from groundtruth.bench.cells_underway import Underway, with_share
 from groundtruth.bench.tracks import track_of
-from groundtruth.errors import DomainError
+from groundtruth.errors import DomainError, VariantError
 from groundtruth.evaluation.circuits.isolated_method import IsolatedMethod
 from groundtruth.guarded_run import guard_process
 from groundtruth.results.cell import ORACLE, Cell, Failed, Outcome, Skipped
@@ -32,6 +32,8 @@ def run_cell(cell: Cell, underway: Underway | None = None) -> Outcome:
             evaluator = track_of(cell).evaluator(cell.evaluator)
     except DomainError as error:
         return Skipped(str(error), "model")
+    except VariantError as error:  # nor can every model be made harder in every way
+        return Skipped(f"'{cell.model}' cannot be made: {error}", "model")
     except MibError as error:  # a checkpoint that cannot be read is no reason to lose the other models
         return Failed(str(error))
     except SystemExit as error:

@@ -33,7 +33,8 @@ def bench(
     Args:
         methods: Names, my_file.py:my_method or my_pkg.my_mod:my_method, separated by commas, instead of all.
         tiers: Each method on every tier: models as compiled and, of the same, each harder variant (docs/tiers.md).
-            Models are those that ship on all tiers, or any that are named. Circuits only.
+            Models are those that ship on all tiers, or any that are named; one of which a tier cannot be made is left
+            out of that tier, and the report says why. Circuits only.
         asked: Options that say what is run.
         options: Options of the run.
     """

@@ -13,14 +13,14 @@ def name_tier_models(models: list[str] | None, level: str) -> list[str]:
     """Name the models of the tiers, tier by tier.
 
     Raises:
-        DomainError: For a level without an AUROC, or a model that is a variant already.
+        DomainError: For a level without an AUROC, a model that is a variant already, or models without any tier.
     """
+    from groundtruth.bench.tier_choice import choose_tier_models
     from groundtruth.errors import DomainError
-    from groundtruth.results.tiers_run import tier_models
 
     if level == "neuron":
         raise DomainError("--tiers compares AUROC against true edges or nodes; use --level edge or node.")
-    return tier_models(models)
+    return choose_tier_models(models)
 
 
 def publish_tiers(result: "Result", options: RunOptions, name: str) -> int:

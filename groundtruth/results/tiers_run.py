@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from groundtruth.errors import DomainError
-from groundtruth.results.cell import Failed
+from groundtruth.results.cell import Failed, Outcome, Skipped
 from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.results.model_tiers import TIER_NAMES, base_and_tier, mixtures
 from groundtruth.results.result import Result
@@ -24,7 +24,7 @@ class Climb:
     Attributes:
         method: Its name.
         ablation: Kind of ablation of cut edges.
-        models: The models that it was scored on at every tier that it was run on; the means are over these.
+        models: The models that it was scored on at every tier that they have; the means are over these.
         values: AUROC against the live edges, by tier and model; ``None`` where it has none. On the tier ``superposed``,
             which not every model has, against edges that are live by witness: measured, not exact.
         rounded: The same of the scores in multiples of a millionth of the largest: what does not rest on rounding.
@@ -91,7 +91,9 @@ def climbs(result: Result, ablation: str) -> list[Climb]:
 
 def _climb(result: Result, method: str, ablation: str) -> Climb:
     tiers = tiers_of(result)
+    exact_tiers = [tier for tier in TIER_NAMES if tier in tiers]
     rows: dict[str, dict[str, CircuitScores]] = {tier: {} for tier in tiers}
+    without: set[tuple[str, str]] = set()
     failed = dict.fromkeys(tiers, 0)
     for cell, outcome in result.outcomes:
         if (cell.method, cell.ablation) != (method, ablation):
@@ -101,7 +103,12 @@ def _climb(result: Result, method: str, ablation: str) -> Climb:
             rows[tier][base] = outcome
         elif isinstance(outcome, Failed):
             failed[tier] += 1
-    everywhere = [base for base in rows[RAW] if all(base in rows[tier] for tier in TIER_NAMES)]
+        elif _without_model(outcome):
+            # No method is scored there: the model counts on its other tiers.
+            without.add((base, tier))
+    everywhere = [
+        base for base in rows[RAW] if all(base in rows[tier] or (base, tier) in without for tier in exact_tiers)
+    ]
     chosen = {tier: {base: rows[tier][base] for base in everywhere if base in rows[tier]} for tier in tiers}
     return Climb(
         method=method,
@@ -112,16 +119,23 @@ def _climb(result: Result, method: str, ablation: str) -> Climb:
             tier: {base: row.live and row.live.rounded_auroc for base, row in own.items()}
             for tier, own in chosen.items()
         },
-        n_exact={tier: sum(row.live.exact for row in chosen[tier].values() if row.live) for tier in TIER_NAMES},
+        n_exact={tier: sum(row.live.exact for row in chosen[tier].values() if row.live) for tier in exact_tiers},
         n_failed=failed,
         is_control=result.is_control(method),
     )
 
 
 def tiers_of(result: Result) -> tuple[str, ...]:
-    """The tiers of a run: those that every model has, and each of the others if any model has that."""
+    """The tiers of a run: the usual ones unless no model of the run has one, and the others if any model has that."""
     there = {base_and_tier(model)[1] for model in result.models}
-    return (*TIER_NAMES, *(tier for tier in NOT_ON_ALL if tier in there))
+    run = {base_and_tier(cell.model)[1] for cell, outcome in result.outcomes if not _without_model(outcome)}
+    usual = [tier for tier in TIER_NAMES if tier in run or tier not in there]
+    return (*usual, *(tier for tier in NOT_ON_ALL if tier in run))
+
+
+def _without_model(outcome: Outcome) -> bool:
+    """True if no method could be scored, for a reason that the model has."""
+    return isinstance(outcome, Skipped) and outcome.scope == "model"
 
 
 def _known(values: Iterable[float | None]) -> list[float]:

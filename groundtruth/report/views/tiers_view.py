@@ -142,7 +142,8 @@ def tier_markdown(result: Result) -> str:
         parts.append(f"AUROC of scores rounded to {RESOLUTION:g} of the largest, {ablation} ablation:")
         parts.append(_markdown(found, tiers, lambda climb, tier: notation.number(climb.rounded_auroc[tier])))
         parts.append(f"Models whose live edges rank above all others, {ablation} ablation:")
-        parts.append(_markdown(found, TIER_NAMES, lambda climb, tier: f"{climb.n_exact[tier]}/{len(climb.models)}"))
+        exact = [tier for tier in TIER_NAMES if tier in tiers]
+        parts.append(_markdown(found, exact, lambda climb, tier: f"{climb.n_exact[tier]}/{len(climb.values[tier])}"))
     return "\n\n".join(parts) + "\n"
 
 

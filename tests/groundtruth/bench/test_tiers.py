@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 import groundtruth
+from groundtruth.bench.tier_choice import choose_tier_models
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, DomainError, VariantError
 from groundtruth.report.views.tiers_view import entry, fall, falls_in_words, residues_in_words, tier_markdown
-from groundtruth.results.cell import Failed
+from groundtruth.results.cell import Failed, Skipped
 from groundtruth.results.circuit_scores import CircuitScores, ExactCircuitScores
 from groundtruth.results.model_tiers import TIER_NAMES, mixtures
 from groundtruth.results.result import Result
@@ -117,6 +118,59 @@ def test_a_method_that_reads_weights_falls_for_decoys(tmp_path, capsys):
     weights = found["weight-norm"]["auroc"]
     assert weights["distractors"] < weights[RAW] - 0.1 > weights["all"]
     assert {cell["cell"]["dtype"] for cell in data["cells"]} == {"float64"}
+
+
+def test_a_model_is_left_out_of_a_tier_that_cannot_be_made_of_it(tmp_path, capsys):
+    arguments = ("bench", "--tiers", "--models", "mark_first", "--methods", "weight-norm", "--profile", "smoke")
+    code, printed = _run(capsys, *arguments, "--jobs", "1", "--out", str(tmp_path))
+    assert code == 0
+    data = json.loads(next(tmp_path.glob("*-tiers*.json")).read_text())
+    # No head of it can be split: two tiers begin with that, and the rest is run.
+    assert list(data["tiers"]["tiers"]) == [tier for tier in TIER_NAMES if tier not in ("redundancy", "all")]
+    (climb,) = data["tiers"]["climbs"]
+    assert climb["models"] == ["mark_first"] and climb["auroc"]["votes"] is not None
+    left_out = "· Left out: 'mark_first@redundancy' cannot be made: 'mark_first' has no head that could be split."
+    assert left_out in printed.out
+    assert "redundancy:" not in printed.out
+    (written,) = tmp_path.glob("*-tiers*.md")
+    assert "- Left out: 'mark\\_first@redundancy' cannot be made" in written.read_text()
+    code, printed = _run(capsys, *arguments, "--plan", "--json")
+    notes = {plan["place"]: plan["note"] for plan in json.loads(printed.out)}
+    assert code == 0 and "no head that could be split" in notes["mark_first@redundancy"] and not notes["mark_first"]
+
+
+def test_a_tier_is_averaged_over_the_models_that_it_can_be_made_of():
+    scores = {("a", name): 1.0 for name in tier_models(["x", "y"])} | {("a", "x@votes"): 0.5}
+    left_out = Skipped("'y@votes' cannot be made", "model")
+    outcomes = [(cell, left_out if cell.model == "y@votes" else row) for cell, row in _result(scores).outcomes]
+    (climb,) = climbs(Result(tuple(outcomes), {}, 0.0), "resample")
+    assert climb.models == ("x", "y")
+    assert (climb.auroc["votes"], climb.auroc["all"], fall(climb, "votes")) == (0.5, 1.0, 0.5)
+    written = tier_markdown(Result(tuple(outcomes), {}, 0.0))
+    assert "| a | 2/2 | 2/2 | 2/2 | 2/2 | 2/2 | 2/2 | 0/1 | 2/2 |" in written
+    assert "Left out: 'y@votes' cannot be made" in written
+
+
+def test_models_of_which_no_tier_can_be_made_are_refused_before_the_run(monkeypatch):
+    def refuse(name):
+        raise VariantError("it has no parts.")
+
+    monkeypatch.setattr("groundtruth.bench.tier_choice.find_model", refuse)
+    with pytest.raises(DomainError) as refused:
+        choose_tier_models(["surplus", "sort_numbers"])
+    told = str(refused.value)
+    assert told.startswith("--tiers: nothing is left to compare with surplus, sort_numbers as compiled:")
+    assert "- surplus on the tier votes: it has no parts." in told
+    assert told.endswith("such as --models hist, or leave out --tiers.")
+    assert choose_tier_models(["surplus", "hist"]) == tier_models(["surplus", "hist"])
+
+
+def test_a_step_that_is_misspelt_is_refused_before_the_run(tmp_path, capsys):
+    arguments = ("--methods", "weight-norm", "--out", str(tmp_path))
+    code, printed = _run(capsys, "bench", "--models", "hist,mark_first@rotat", *arguments)
+    assert code != 0 and "unknown variant 'rotat' of 'mark_first'" in printed.err
+    code, printed = _run(capsys, "bench", "--models", "hist,hist@free-0@soft", *arguments)
+    assert code != 0 and not list(tmp_path.glob("*.json"))
 
 
 def test_levels_and_tracks_without_an_auroc_are_refused(capsys):
