@@ -15,6 +15,7 @@ TOKENS = torch.randint(4, 60, (4, 6), generator=torch.Generator().manual_seed(0)
 METRIC = LogitDifference.at_position(torch.tensor([5, 6]), torch.tensor([8, 9]), n_positions=6)
 FEW: dict[str, Any] = {"steps": 3, "rounds": 1, "proposals": 4, "thresholds": (0.1,)}
 SEARCHES = ("acdc", "bootstrap-ilp", "cpr-gaming", "edge-pruning", "optimal-ablation")  # rounding changes choices
+SIGNS = ("ugs",)  # Adam's first steps are signs of slopes: a part without a slope goes where rounding pushes it
 CASES = [(level, name) for name in mib.localization.names() for level in mib.localization.get(name).levels]
 
 
@@ -41,7 +42,10 @@ def test_half_precision_changes_no_more_than_its_rounding(
     models: dict[str, mib.LoadedModel], level: str, name: str
 ) -> None:
     half, exact = (scored(models[dtype], level, name) for dtype in ("bfloat16", "float64"))
-    assert np.corrcoef(half, exact)[0, 1] > (0.8 if name in SEARCHES else 0.995)
+    if name in SIGNS:
+        assert np.mean(np.abs(half - exact) > 0.02) < 0.02  # each of the three steps moves a part by some .04
+    else:
+        assert np.corrcoef(half, exact)[0, 1] > (0.8 if name in SEARCHES else 0.995)
 
 
 @pytest.mark.parametrize("memory", [2**30, 2**16])
