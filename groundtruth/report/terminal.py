@@ -125,34 +125,36 @@ def bullets(lines: Iterable[Text | str]) -> Table:
     return grid
 
 
-def section_view(section: Section, *, wide: bool = False) -> RenderableType:
+def section_view(section: Section, *, wide: bool = False, more: str = MORE_COLUMNS) -> RenderableType:
     """Print one part of a report: its title, the standing of the methods, and what it means in words.
 
     Args:
         section: Section to print.
         wide: Keep every column, however long the lines become.
+        more: Advice on how to see the columns that are left out.
     """
     parts: list[RenderableType] = [section.title]
     if section.standing.lines:
-        parts += [standing_table(section.standing, wide=wide), Text(section.legend, "faint")]
+        parts += [standing_table(section.standing, wide=wide, more=more), Text(section.legend, "faint")]
     else:
         parts.append(Text("Nothing was scored.", "warn"))
     parts += [_grid_table(grid) for grid in section.grids if grid.place == "screen"]
     return Group(*parts, Padding(bullets(section.sentences), (0, 0, 1, 0)))
 
 
-def standing_table(standing: Standing, *, wide: bool = False) -> FittedTable:
+def standing_table(standing: Standing, *, wide: bool = False, more: str = MORE_COLUMNS) -> FittedTable:
     """Print methods by scores.
 
     Args:
         standing: The methods with their scores.
         wide: Keep every column, however long the lines become.
+        more: Advice on how to see the columns that are left out.
     """
     columns = [TableColumn("method", yields="wraps", least=LONGEST_NAME)]
     for column in standing.columns:
         stacked = column.heading.replace("\xad", "-\n").replace(" ", "\n")
         columns.append(TableColumn(stacked, right=True, priority=column.priority, name=column.name))
-    table = FittedTable(columns, wide=wide, more=MORE_COLUMNS)
+    table = FittedTable(columns, wide=wide, more=more)
     for index, line in enumerate(standing.lines):
         following = standing.lines[index + 1].group if index + 1 < len(standing.lines) else line.group
         cells = [_entry_text(line.entries[column.name]) for column in standing.columns]

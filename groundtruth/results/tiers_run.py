@@ -10,7 +10,7 @@ from groundtruth.results.cell import Failed, Outcome, Skipped
 from groundtruth.results.circuit_scores import CircuitScores
 from groundtruth.results.model_tiers import TIER_NAMES, base_and_tier, mixtures
 from groundtruth.results.result import Result
-from groundtruth.store.catalog import LAYERNORM, shipped_layernorm, shipped_variants
+from groundtruth.store.catalog import LAYERNORM, TRAINED, shipped_layernorm, shipped_variants
 from groundtruth.variants.tiers import DESCRIBED, MIXTURE, RAW, SUPERPOSED, TIERS
 
 NOT_ON_ALL = (MIXTURE, LAYERNORM, SUPERPOSED.name)
@@ -65,9 +65,14 @@ def tier_models(models: Sequence[str] | None = None) -> list[str]:
         models: Without ``@``; by default those that ship on every tier.
 
     Raises:
-        DomainError: If a name is a variant's already.
+        DomainError: If a name is a trained model's, or a variant's already.
     """
     names = list(models) if models is not None else shipped_on_all_tiers()
+    if trained := [name for name in names if base_and_tier(name)[1] == TRAINED]:
+        raise DomainError(
+            f"'{trained[0]}' is a trained model, and --tiers makes compiled ones harder. Name its program's model, "
+            f"'{base_and_tier(trained[0])[0]}', or score it without --tiers: `groundtruth bench --models {trained[0]}`."
+        )
     if wrong := [name for name in names if "@" in name]:
         raise DomainError(f"'{wrong[0]}' is a variant already; give --tiers models without '@'.")
     variants = {*shipped_variants(), *shipped_layernorm(), *mixtures()}

@@ -27,6 +27,9 @@ FALL = 0.1
 MISLED = 5
 """Number of methods that fall on a tier and are named."""
 
+MORE_TIERS = "A wider terminal or --wide shows them."
+"""Advice on tiers that are left out of a table; the command refuses ``--columns``."""
+
 
 def tier_view(result: Result, *, wide: bool = False) -> RenderableType:
     """Print one table an ablation, with what it means in words.
@@ -35,7 +38,8 @@ def tier_view(result: Result, *, wide: bool = False) -> RenderableType:
         result: Result of a run.
         wide: Keep every tier, however long the lines become.
     """
-    return Group(*(section_view(_section(result, ablation), wide=wide) for ablation in result.ablations))
+    sections = [_section(result, ablation) for ablation in result.ablations]
+    return Group(*(section_view(section, wide=wide, more=MORE_TIERS) for section in sections))
 
 
 def _section(result: Result, ablation: str) -> Section:

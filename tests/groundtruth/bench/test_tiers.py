@@ -9,7 +9,7 @@ import groundtruth
 from groundtruth.bench.tier_choice import choose_tier_models
 from groundtruth.cli import main
 from groundtruth.errors import ArtifactError, DomainError, VariantError
-from groundtruth.report.views.tiers_view import entry, fall, falls_in_words, residues_in_words, tier_markdown
+from groundtruth.report.views.tiers_view import entry, fall, falls_in_words, residues_in_words, tier_markdown, tier_view
 from groundtruth.results.cell import Failed, Skipped
 from groundtruth.results.circuit_scores import CircuitScores, ExactCircuitScores
 from groundtruth.results.model_tiers import TIER_NAMES, mixtures
@@ -22,6 +22,7 @@ from groundtruth.variants.build_variants import MODELS, NEED_EVERY_DIMENSION
 from groundtruth.variants.make_variant import TRANSFORMATIONS
 from groundtruth.variants.tiers import RAW, TIERS
 from tests.groundtruth.bench.cell_makers import circuit_cell
+from tests.groundtruth.report.test_fitted_table import printed as printed_at
 
 
 def _run(capsys, *arguments):
@@ -96,6 +97,10 @@ def test_the_tier_names_every_tier():
     assert len(normed) == len(bases) - 1  # frac_prevs gives a number
     with pytest.raises(DomainError, match="'hist@soft' is a variant already; give --tiers models without '@'"):
         tier_models(["hist@soft"])
+    told = r"'hist@free-0{}' is a trained model, .* 'hist', or score it without --tiers: `groundtruth bench --models hist@f"
+    for variant in ("", "@rotated"):
+        with pytest.raises(DomainError, match=told.format(variant)):
+            tier_models([f"hist@free-0{variant}"])
 
 
 def test_a_method_that_reads_weights_falls_for_decoys(tmp_path, capsys):
@@ -212,6 +217,13 @@ def test_the_spread_is_over_models():
     assert entry(climb, "soft") == "0.75"  # of two models, of which a spread says nothing
     several = replace(climb, values={"soft": dict(zip("abcde", (1.0, 0.5, 1.0, 0.5, 0.75), strict=True))})
     assert entry(several, "soft") == "0.75 ±.25"
+
+
+def test_tiers_without_room_are_offered_by_options_that_the_command_takes():
+    result = _result({("a", name): 1.0 for name in tier_models(["sort"])})
+    told = " ".join(printed_at(tier_view(result), 60).split())
+    assert "Left out at this width: cancelling, votes, all. A wider terminal or --wide shows them." in told
+    assert "Left out" not in printed_at(tier_view(result, wide=True), 60)
 
 
 def test_what_is_measured_is_no_exact_score():
