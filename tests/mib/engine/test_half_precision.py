@@ -43,7 +43,7 @@ def test_half_precision_changes_no_more_than_its_rounding(
 ) -> None:
     half, exact = (scored(models[dtype], level, name) for dtype in ("bfloat16", "float64"))
     if name in SIGNS:
-        assert np.mean(np.abs(half - exact) > 0.02) < 0.02  # each of the three steps moves a part by some .04
+        assert np.mean(np.abs(half - exact) > 0.02) < 0.1  # each of the three steps moves a part by some .04
     else:
         assert np.corrcoef(half, exact)[0, 1] > (0.8 if name in SEARCHES else 0.995)
 
