@@ -47,7 +47,10 @@ def main() -> None:
     tiers = [one for one in known_tiers if not wanted or one.tier in wanted]
     if unknown := sorted({*wanted} - {one.tier for one in tiers}):
         parser.error(f"no tier '{unknown[0]}'. Choose from {', '.join(one.tier for one in known_tiers)}.")
-    left_out, chosen = given.without.split(","), [name for name in given.split.split(",") if name]
+    left_out, chosen = ([name for name in text.split(",") if name] for text in (given.without, given.split))
+    methods = {name for one in (*references, *known_tiers) for name in one.values}
+    if unknown := sorted({*left_out} - methods):
+        parser.error(f"--without: no method '{unknown[0]}'. Choose from {', '.join(sorted(methods))}.")
     known = {model_of(place) for one in references for place in places_of(one)}
     known |= {model_of(place) for one in tiers if one.by_place for place in one.models}
     if chosen and not known:

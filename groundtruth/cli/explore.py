@@ -47,6 +47,11 @@ def explore(
 
     if out is not None:
         require_writable(out.parent)
+    if method is not None and (models is not None or export is not None):
+        from groundtruth.errors import DomainError
+
+        one = f"--export {export}" if models is None else f"--models {models}"
+        raise DomainError(f"--method {method[0]} is for the page of a compiled model, and {one} is none. Leave it out.")
     if models is not None:
         _write_circuit(names, models, task, top, out=out, site=site, export=export)
         return

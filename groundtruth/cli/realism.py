@@ -15,7 +15,7 @@ def realism(
     models: str = DEFAULT,
     /,
     *,
-    task: str = "ioi",
+    task: str | None = None,
     seed: Seed = 0,
     wide: bool = False,
     json: AsJson = False,
@@ -24,13 +24,14 @@ def realism(
 
     Args:
         models: Names, separated by commas: shipped models, variants, folders, learned models, checkpoints.
-        task: Task that language models are run on.
+        task: Task that language models are run on, by default ioi.
         seed: Chooses the examples.
         wide: Keep every column, however long the lines become.
         json: Print JSON.
     """
     import torch
 
+    from groundtruth.errors import DomainError
     from groundtruth.evaluation.circuits.language_model_circuits import LanguageModelCircuitEvaluator
     from groundtruth.evaluation.circuits.localization_tasks import localization_task
     from groundtruth.evaluation.language_models import is_language_model
@@ -43,10 +44,16 @@ def realism(
 
     found: list[Realism] = []
     names = split(models, "MODELS") or []
+    if task is not None and not any(map(is_language_model, names)):
+        raise DomainError(
+            f"--task {task} is for language models, and there is none among {', '.join(names)}. Leave it out, or name "
+            "one, such as learned."
+        )
+    about = task or "ioi"
     for name in tracked("measuring", names, total=len(names)):
         if is_language_model(name):
-            asked = LanguageModelCircuitEvaluator.of(name, task, seed=seed).task
-            found.append(measure_realism(f"{name} ({task})", asked))
+            asked = LanguageModelCircuitEvaluator.of(name, about, seed=seed).task
+            found.append(measure_realism(f"{name} ({about})", asked))
         else:
             found.append(measure_realism(name, localization_task(find_model(name), seed=seed, dtype=torch.float64)))
     if json:

@@ -33,6 +33,8 @@ def tasks(
     from groundtruth.report.views.tasks_view import example_data, examples_view, task_data, tasks_table, written_view
 
     if name is None:
+        if given := [option for option, value in (("--data", data), ("--out", out)) if value is not None]:
+            raise GroundTruthError(f"{given[0]} is for one task: name it, such as `groundtruth tasks ioi`.")
         found = [mib.tasks.get(known) for known in mib.tasks.names()]
         if json:
             print_json([task_data(task) for task in found])

@@ -92,11 +92,14 @@ def _make_task(model: str, task: str | None, ablation: str, pairs: int, seed: in
 def _find_circuit(
     circuit: str, task: "LocalizationTask", model: str, top: int | None
 ) -> tuple["LocalizationTask", "Kept"]:
+    from groundtruth.errors import DomainError
     from groundtruth.evaluation.circuits.candidate_circuits import read_candidate, take_top
 
     if Path(circuit).suffix in (".json", ".pt"):
         return read_candidate(Path(circuit), task, top)
     if circuit == TRUTH:
+        if top is not None:
+            raise DomainError(f"--top {top} is for a ranking, and '{TRUTH}' is a circuit already. Leave it out.")
         import numpy as np
 
         from groundtruth.specs import find_model

@@ -97,7 +97,7 @@ def test_the_tier_names_every_tier():
     assert len(normed) == len(bases) - 1  # frac_prevs gives a number
     with pytest.raises(DomainError, match="'hist@soft' is a variant already; give --tiers models without '@'"):
         tier_models(["hist@soft"])
-    told = r"'hist@free-0{}' is a trained model, .* 'hist', or score it without --tiers: `groundtruth bench --models hist@f"
+    told = r"'hist@free-0{}' is a trained model, .* 'hist', or score it without --tiers: `groundtruth bench --models"
     for variant in ("", "@rotated"):
         with pytest.raises(DomainError, match=told.format(variant)):
             tier_models([f"hist@free-0{variant}"])

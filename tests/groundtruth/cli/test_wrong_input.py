@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from groundtruth.bench.result_data import result_data
 from groundtruth.cli import main
+from groundtruth.files import to_json
+from groundtruth.results.cell import Cell, Skipped
+from groundtruth.results.cell_settings import Sizes, VariableSetting
+from groundtruth.results.result import Result
+from tests.groundtruth.bench.cell_makers import circuit_cell
 
 NOTHING = "names nothing. Write names, separated by commas, or leave it out."
 
@@ -44,6 +50,25 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ["bench", "--tiers", "--models", "hist", "--columns", "gap"],
             "--columns chooses scores, and the columns of --tiers are tiers; --wide shows all of them.",
         ),
+        (
+            ["realism", "reverse", "--task", "mcqa"],
+            "--task mcqa is for language models, and there is none among reverse. Leave it out, or name one, such as "
+            "learned.",
+        ),
+        (
+            ["test-circuit", "truth", "--model", "hist", "--top", "3"],
+            "--top 3 is for a ranking, and 'truth' is a circuit already. Leave it out.",
+        ),
+        (
+            ["explore", "circuit.json", "--models", "learned", "--method", "eap"],
+            "--method eap is for the page of a compiled model, and --models learned is none. Leave it out.",
+        ),
+        (
+            ["explore", "hist", "--export", "neuronpedia", "--method", "eap"],
+            "--method eap is for the page of a compiled model, and --export neuronpedia is none. Leave it out.",
+        ),
+        (["tasks", "--out", "records"], "--out is for one task: name it, such as `groundtruth tasks ioi`."),
+        (["tasks", "--data", "hub"], "--data is for one task: name it, such as `groundtruth tasks ioi`."),
         (
             ["score", "eap", "--jobs", "0"],
             'Invalid value "0" for --jobs. Must be >= 1. See `groundtruth score --help`.',
@@ -113,6 +138,23 @@ def test_what_a_verdict_is_worth_is_not_told_of_a_result_in_which_no_method_is_r
     assert error.startswith(
         f"{file}: no method that is ranked has a score on a compiled or trained model. Name a result"
     )
+
+
+def test_results_of_another_track_than_the_one_asked_for_are_refused_by_file(capsys, tmp_path) -> None:
+    skipped = Skipped("no", "model")
+    variable = Cell("pca", "hist", VariableSetting("hist", "residual.1.post", Sizes(8, 8, 8)))
+    for name, cell in (("edges", circuit_cell("exact", "hist")), ("spans", variable)):
+        written = result_data(Result(((cell, skipped),), {"seed": 0}, 2.0))
+        (tmp_path / f"{name}.json").write_bytes(to_json(written))
+    edges, spans = tmp_path / "edges.json", tmp_path / "spans.json"
+    assert told(capsys, "validity", str(edges), "--track", "variables") == (
+        f"--track variables: {edges} is a result of the track circuits. Leave --track out, or name other results."
+    )
+    assert told(capsys, "validity", str(edges), str(spans)) == (
+        f"{spans} is a result of the track variables, the first one of circuits. Name results of one track."
+    )
+    # The track that it is of may be said: then it is refused only as no method in it has a score.
+    assert "no method that is ranked" in told(capsys, "validity", str(edges), "--track", "circuits")
 
 
 def test_a_variant_that_does_not_ship_is_refused_with_the_lists_of_those_that_do(capsys):
