@@ -43,7 +43,8 @@ def test_circuit(
         circuit: A circuit file (.json or .pt); a method, or my_file.py:my_method, with --top; or truth, the exact one.
         model: A compiled model, or with --task a language model.
         task: Task of a language model, such as ioi or ioi:s1_io_flip.
-        top: Number of the best edges of a ranking that make the circuit.
+        top: Number of the best edges of a ranking that make the circuit; those on no path from an embedding to the
+            logits carry nothing and are left out.
         ablation: resample, zero, mean or mean-positional.
         pairs: Number of examples, at most.
         random: Number of random circuits to compare with.
@@ -64,7 +65,7 @@ def test_circuit(
     if json:
         print_json(circuit_tests_data(tests, circuit=circuit, model=model, level=significance))
     else:
-        echo(circuit_tests_view(tests, circuit=circuit, model=model, level=significance))
+        echo(circuit_tests_view(tests, circuit=circuit, model=model, level=significance, top=top))
     return 1 if tests.rejected(level=significance) else 0
 
 

@@ -1,5 +1,6 @@
 """Circuits that somebody proposes, as edges of a task's graph: from a circuit file, or the top of a ranking."""
 
+from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def read_candidate(path: Path, task: LocalizationTask, top: int | None) -> tuple
 
     Raises:
         FormatError: If the file is malformed.
-        GroundTruthError: If it is of another architecture, or names no circuit and ``top`` is None.
+        GroundTruthError: If it is of another architecture, names no circuit and ``top`` is None, or is empty.
     """
     circuit = read_circuit(path)
     graph = circuit.graph
@@ -45,6 +46,8 @@ def read_candidate(path: Path, task: LocalizationTask, top: int | None) -> tuple
     # A file of scores has every edge in its graph, and would be taken for the whole model.
     if np.array_equal(circuit.edges, graph.edge_mask):
         raise GroundTruthError(f"{path} ranks edges, all of which are in the graph: say by --top how many to take.")
+    if not circuit.edges.any():
+        raise GroundTruthError(f"{path} has no edge in its graph: there is no circuit to test. Put in what it is of.")
     return task, circuit.edges
 
 
@@ -57,13 +60,27 @@ def take_top(scores: Scores, top: int | None, *, name: str) -> Kept:
         name: Name of what made the ranking, for errors.
 
     Raises:
-        GroundTruthError: If ``top`` is None, or not among the possible sizes.
+        GroundTruthError: If ``top`` is None, or not among the possible sizes, or nothing of what it takes is connected.
     """
     most = n_scored(scores)
     if top is None or not 1 <= top <= most:
         given = "ranks edges and names no circuit" if top is None else f"ranks {most} parts, not top={top}"
         raise GroundTruthError(f"{name} {given}: say by --top how many to take, from 1 to {most}.")
-    return select(scores, [top]).kept[0]
+    kept = select(scores, [top]).kept[0]
+    if not kept.any():
+        raise GroundTruthError(
+            f"{name}: no path from an embedding to the logits runs through its best {top} alone, so that they are no "
+            f"circuit. {_say_least(scores, top, most)}"
+        )
+    return kept
+
+
+def _say_least(scores: Scores, low: int, most: int) -> str:
+    """Say from which size on, above ``low``, the best parts are a circuit."""
+    # A larger size only adds parts, so that halving finds the least without a circuit of every size.
+    sizes = range(low + 1, most + 1)
+    place = bisect_left(sizes, True, key=lambda size: bool(select(scores, [size]).kept.any()))
+    return f"Take more: the least is --top {sizes[place]}." if place < len(sizes) else "Rank more, or otherwise."
 
 
 def _describe(graph: Graph) -> str:

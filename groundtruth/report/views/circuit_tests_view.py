@@ -13,7 +13,9 @@ from mib.metrics.circuit_tests import CircuitTests, Verdict
 _WORDS = {True: ("yes", "good"), False: ("no", "bad"), None: ("-", "faint")}
 
 
-def circuit_tests_view(tests: CircuitTests, *, circuit: str, model: str, level: float) -> RenderableType:
+def circuit_tests_view(
+    tests: CircuitTests, *, circuit: str, model: str, level: float, top: int | None = None
+) -> RenderableType:
     """Show all tests of one circuit.
 
     Args:
@@ -21,6 +23,7 @@ def circuit_tests_view(tests: CircuitTests, *, circuit: str, model: str, level: 
         circuit: Name of the circuit: a file, a method, or ``truth``.
         model: Name of the model.
         level: The level of significance.
+        top: Number of the best parts of a ranking that were taken; None if it is no ranking's.
     """
     title = Text.assemble((circuit, "name"), f" on {model}: {notation.plural(tests.n_edges, 'edge')}, ")
     title.append(f"{notation.plural(tests.n_examples, 'example')}")
@@ -32,6 +35,8 @@ def circuit_tests_view(tests: CircuitTests, *, circuit: str, model: str, level: 
         p_value = "-" if math.isnan(verdict.p_value) else f"{verdict.p_value:.3f}"
         table.add_row(verdict.name, Text(verdict.question, "faint"), Text(word, mark), p_value, verdict.detail)
     end = f"level {level:g}; a test that holds is no proof: see docs/test-circuit.md"
+    if top is not None and tests.n_edges < top:
+        end += f"\n--top {top}: edges on no path from an embedding to the logits carry nothing and are left out"
     return Group(title, Text(), table, Text(end, "faint"))
 
 

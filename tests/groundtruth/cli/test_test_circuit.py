@@ -49,10 +49,14 @@ def test_the_exact_circuit_passes_and_is_told_in_a_table_that_fits(run):
     assert told["minimality"] == "no edge is superfluous"
 
 
-def test_a_circuit_of_one_edge_is_not_equivalent(run):
-    code, out, _ = run("random", "--top", "1", "--model", "reverse", "--json")
+def test_a_circuit_of_one_edge_is_not_equivalent(run, tmp_path):
+    graph, _ = exact_edges()
+    one = {edge: float(str(edge) == "input->logits") for edge in graph.edges}
+    write_circuit(tmp_path / "ranking.json", EdgeScores(graph, one))
+    code, out, _ = run(tmp_path / "ranking.json", "--top", "1", "--model", "reverse", "--json")
     assert code == 1
     found = json.loads(out)
+    assert found["n_edges"] == 1
     assert found["tests"]["equivalence"]["holds"] is False
     assert found["tests"]["equivalence"]["p_value"] < 0.05
 
@@ -66,6 +70,25 @@ def test_a_file_is_a_circuit_or_with_top_a_ranking(run, tmp_path):
     write_circuit(tmp_path / "ranking.pt", EdgeScores(graph, values))
     code, out, _ = run(tmp_path / "ranking.pt", "--top", kept.sum(), "--model", "reverse", "--json")
     assert code == 0 and json.loads(out)["n_edges"] == kept.sum()
+
+
+def test_the_best_edges_of_which_none_leads_through_are_refused_with_the_least_that_do(run):
+    # Single cuts do not see votes, so that the first path is complete only further down the ranking.
+    code, _, err = run("exact", "--model", "hist@votes", "--top", "7")
+    said = "exact: no path from an embedding to the logits runs through its best 7 alone, so that they are no circuit."
+    assert code == 2 and f"error: {said} Take more: the least is --top 17." in err
+    code, out, _ = run("exact", "--model", "hist@votes", "--top", "17")
+    assert code == 1 and not out.startswith("exact on hist@votes: 0 edges")
+    assert "--top 17: edges on no path from an embedding to the logits carry nothing and are left out" in out
+    code, _, err = run("exact", "--model", "hist@votes", "--top", "16")
+    assert code == 2 and "--top 17" in err
+
+
+def test_a_file_of_an_empty_circuit_is_refused(run, tmp_path):
+    graph, kept = exact_edges()
+    write_circuit(tmp_path / "circuit.json", CircuitFile.from_edges(graph, np.zeros_like(kept)))
+    code, _, err = run(tmp_path / "circuit.json", "--model", "reverse")
+    assert code == 2 and "circuit.json has no edge in its graph: there is no circuit to test." in err
 
 
 def test_what_names_no_circuit_is_refused(run, tmp_path):
