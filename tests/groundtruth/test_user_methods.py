@@ -96,7 +96,7 @@ def test_every_command_takes_it(lab: Path, spec: str, capsys: pytest.CaptureFixt
     quick = "--models hist --against random --out results --json"
     for arguments in (
         f"score {spec} {quick}", f"bench --methods {spec} --models hist --out results --json", f"check {spec} --json",
-        f"why {spec} hist --json", f"test-circuit {spec} --model hist --top 3 --json",
+        f"why {spec} hist --json", f"test-circuit {spec} --model hist --top 4 --json",
         f"explore hist --method {spec} --out page.html",
     ):  # fmt: skip
         capsys.readouterr()
