@@ -11,8 +11,8 @@ from groundtruth.cli.options import (
     AsJson,
     CellTimeout,
     DeviceName,
-    LevelName,
     OptionalAblation,
+    OptionalLevel,
     Parameters,
     Seed,
     print_json,
@@ -45,7 +45,7 @@ def submit(
     tasks: str,
     out: Path,
     track: Annotated[Literal["circuits", "featurizers"] | str, CHOICE] = "circuits",
-    level: LevelName = "edge",
+    level: OptionalLevel = None,
     ablation: OptionalAblation = None,
     set: Parameters = None,
     layers: str | None = None,
@@ -73,7 +73,7 @@ def submit(
         tasks: Names of tasks, such as ioi,mcqa.
         out: The submission's folder.
         track: circuits or featurizers.
-        level: Parts that a circuit method scores: edge, node or neuron.
+        level: Parts that a circuit method scores: edge (the default), node or neuron. Circuits only.
         ablation: Kind of ablation of cut edges: resample (the default), zero, mean, mean-positional. Circuits only.
         set: A hyper-parameter of the method, as name=value; more than once for several.
         layers: Featurizers: only these layers, such as 0,4,8.
@@ -127,7 +127,7 @@ def _tell(found: "Sequence[Outcome]", out: Path, json: bool) -> None:
 
 
 def _find_method(
-    method: str, track: str, level: str, *, layers: str | None, heads: str | None, ablation: str | None
+    method: str, track: str, level: str | None, *, layers: str | None, heads: str | None, ablation: str | None
 ) -> "SubmittedMethod":
     """Find the method, and refuse options of the other track."""
     from groundtruth.errors import GroundTruthError
@@ -138,12 +138,14 @@ def _find_method(
     if track == "circuits":
         if layers is not None or heads is not None:
             raise GroundTruthError("--layers and --heads are for --track featurizers; circuits score the whole model.")
-        return SubmittedMethod(method, level=require_level(level))
+        return SubmittedMethod(method, level=require_level(level or "edge"))
     if track != "featurizers":
         known = ("circuits", "featurizers")
         raise GroundTruthError(f"unknown track '{track}'.{did_you_mean(track, known)} Known: {', '.join(known)}.")
     if ablation is not None:
         raise GroundTruthError("--ablation is for --track circuits; of featurizers features are swapped.")
+    if level is not None:
+        raise GroundTruthError("--level is for --track circuits; a featurizer finds features at layers and heads.")
     places = Places.parse(split(layers, "--layers"), split(heads, "--heads"))
     return SubmittedMethod(method, "featurizers", places=places)
 

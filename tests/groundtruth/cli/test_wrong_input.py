@@ -67,6 +67,11 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ["explore", "hist", "--export", "neuronpedia", "--method", "eap"],
             "--method eap is for the page of a compiled model, and --export neuronpedia is none. Leave it out.",
         ),
+        (
+            ["submit", "pca", "--models", "gpt2", "--tasks", "ioi", "--out", "o", "--track", "featurizers"]
+            + ["--level", "node"],
+            "--level is for --track circuits; a featurizer finds features at layers and heads.",
+        ),
         (["tasks", "--out", "records"], "--out is for one task: name it, such as `groundtruth tasks ioi`."),
         (["tasks", "--data", "hub"], "--data is for one task: name it, such as `groundtruth tasks ioi`."),
         (
