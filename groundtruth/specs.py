@@ -21,7 +21,6 @@ from groundtruth.store.catalog import (
 from groundtruth.store.file_names import MODEL
 from groundtruth.user_sources import GENERATED, is_own_spec
 from groundtruth.variants.make_variant import variant_of
-from mib.learned import names as language_models
 
 
 def find_model(name: str) -> KnownModel:
@@ -39,11 +38,6 @@ def find_model(name: str) -> KnownModel:
         ProgramError: If a file does not hold the program.
         VariantError: If there is no such tier or transformation, or the model does not allow it.
     """
-    if name in language_models():
-        raise ArtifactError(
-            f"'{name}' is a language model, whose circuit nobody knows; name a compiled or a trained model here. "
-            f"`groundtruth bench --models {name}` and `groundtruth realism {name}` take it."
-        )
     base, at, variant = name.rpartition("@")
     if at and base and stored(name) is None and not Path(name).is_dir() and not is_own_spec(variant):
         return variant_of(find_model(base), variant)

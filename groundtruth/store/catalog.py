@@ -6,7 +6,6 @@ from pathlib import Path
 from groundtruth.errors import ArtifactError
 from groundtruth.store.file_names import MODEL
 from mib.errors import did_you_mean
-from mib.learned import names as language_models
 
 TRAINED = "trained"
 """The folder of the shipped trained models, and the tier that they are."""
@@ -109,12 +108,19 @@ def find_folder(name: str | Path) -> Path:
         name: A name, such as ``"reverse"``, ``"hist@rotated"`` or ``"second_step@free-7"``, or a path to a folder.
 
     Raises:
-        ArtifactError: If there is none; the message offers the closest names.
+        ArtifactError: If there is none, with the closest names; or it is a learned language model.
     """
     folder = Path(name)
     if isinstance(name, str) and (found := stored(name)) is not None:
         folder = found
     elif not str(name) or not folder.is_dir():
+        from mib.learned import names as language_models  # 15 ms that only a refusal needs
+
+        if name in language_models():
+            raise ArtifactError(
+                f"'{name}' is a language model, whose circuit nobody knows; name a compiled or a trained model here. "
+                f"`groundtruth bench --models {name}` and `groundtruth realism {name}` take it."
+            )
         known = [*shipped_variants(), *shipped_trained(), *shipped_layernorm()] if "@" in str(name) else shipped()
         hint = did_you_mean(str(name), [*known, *shipped_large(), *shipped_learned(), *language_models()])
         listed = f"`groundtruth models` lists all {len(known)}"
