@@ -15,8 +15,8 @@ from groundtruth.report.standing import (
     standing_of,
 )
 from groundtruth.report.views.circuit_sentences import circuit_ranks, circuit_sentences
-from groundtruth.report.views.method_scores import method_scores
 from groundtruth.report.views.rank_sentences import rank_grid
+from groundtruth.report.views.scores_by_method import scores_by_method
 from groundtruth.report.views.subject_names import grouped, short_name
 from groundtruth.results.circuit_columns import CIRCUIT_COLUMNS
 from groundtruth.results.circuit_scores import CircuitScores
@@ -45,7 +45,7 @@ def circuit_sections(
 
 
 def _section(result: Result, ablation: str, chosen: Sequence[Column], own: str) -> Section:
-    scores = method_scores(result, ablation)
+    scores = scores_by_method(result, ablation)
     return Section(
         title=_title(result, ablation),
         standing=standing_of(scores, chosen, own=own),

@@ -14,8 +14,8 @@ from groundtruth.report.standing import (
     choose_columns,
     standing_of,
 )
-from groundtruth.report.views.method_scores import method_scores
 from groundtruth.report.views.rank_sentences import rank_grid
+from groundtruth.report.views.scores_by_method import scores_by_method
 from groundtruth.report.views.subject_names import grouped
 from groundtruth.report.views.variable_sentences import QUESTION, variable_ranks, variable_sentences
 from groundtruth.results.result import Result
@@ -55,7 +55,7 @@ def variable_sections(
         DomainError: If there is no column of such a name.
     """
     chosen = choose_columns(_columns(result), place, columns)
-    scores = method_scores(result, alarming=("illusion",))
+    scores = scores_by_method(result, alarming=("illusion",))
     grids = [*_place_grid(result), *rank_grid(QUESTION, variable_ranks(result))]
     return [
         Section(

@@ -13,7 +13,7 @@ from groundtruth.bench.variable_track import VARIABLES
 from groundtruth.errors import DomainError
 from groundtruth.files import to_json
 from groundtruth.report.terminal import THEME
-from groundtruth.report.views.method_scores import method_scores
+from groundtruth.report.views.scores_by_method import scores_by_method
 from groundtruth.report.views.track_report import TRACK_REPORTS, result_csv, result_markdown, result_view
 from groundtruth.report.views.variable_report import sought_in
 from groundtruth.report.views.variable_sentences import variable_sentences
@@ -75,7 +75,7 @@ def test_a_spread_needs_several_seeds_also_where_a_column_is_undefined_at_places
         for place in range(6)
         for kind in ("subspace", "none")
     ]
-    (scores,) = method_scores(result(*rows))
+    (scores,) = scores_by_method(result(*rows))
     assert "precision" in scores.means and ("precision" in scores.spreads) == shown == ("accuracy" in scores.spreads)
 
 

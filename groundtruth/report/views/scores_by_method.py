@@ -7,7 +7,7 @@ from groundtruth.results.result import Result
 from groundtruth.validity.validity_report import result_transfer
 
 
-def method_scores(result: Result, ablation: str = "", *, alarming: Collection[str] = ()) -> list[MethodScores]:
+def scores_by_method(result: Result, ablation: str = "", *, alarming: Collection[str] = ()) -> list[MethodScores]:
     """Take each method's means, the spreads that rest on enough values, and the transfer score where there is one.
 
     Args:
