@@ -53,10 +53,10 @@ def validity_report(
         tables: Tables of the track of the scores.
         scores: Scores of the contestants, tier by tier.
         references: Rankings of methods without a truth.
-        score: Column of the track; by default the first that predicts.
+        score: Column of the track; by default the one that the verdict rests on.
 
     Raises:
-        DomainError: If the score is no column that predicts.
+        DomainError: If the score is no column whose validity is measured.
     """
     known = tables.scoring.validated
     chosen = known[0] if score is None else score

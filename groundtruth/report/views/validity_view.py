@@ -100,11 +100,12 @@ def _without_row(report: ValidityReport) -> list[str]:
     """Say which references have no row, because they rank too few of the methods that were measured."""
     measured = set[str]().union(*(one.values for one in report.scores))
     shown = {one.reference for one in report.agreements}
+    counts = {one.name: len(measured & {*one.values}) for one in report.references if one.name not in shown}
     return [
-        f"No row for {one.name}: it ranks {notation.plural(len(measured & {*one.values}), 'method')} that "
-        f"{'was' if len(measured & {*one.values}) == 1 else 'were'} measured here, and {LEAST_METHODS} are needed."
-        for one in report.references
-        if one.name not in shown and len(measured & {*one.values}) < LEAST_METHODS
+        f"No row for {name}: it ranks {notation.plural(n, 'method')} that {'was' if n == 1 else 'were'} measured here, "
+        f"and {LEAST_METHODS} are needed."
+        for name, n in counts.items()
+        if n < LEAST_METHODS
     ]
 
 
