@@ -30,7 +30,7 @@ def compile_as_given(
         spec: A program of the library, or ``FILE.py:NAME``.
         vocab: Tokens, separated by spaces or commas.
         length: ``5``, or ``2-5``.
-        causal: Whether attention sees only the past; by default as the program declares.
+        causal: True if attention sees only the past; by default as the program declares.
         inputs: A file with an input a line.
         check_limit: The most inputs that are checked.
 

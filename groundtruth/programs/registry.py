@@ -139,7 +139,7 @@ def program(
         max_seq_len: Length of the longest input, without BOS.
         min_seq_len: Length of the shortest input.
         family: Subject of the program.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         valid: Rule that says which sequences of tokens are inputs; its docstring says so in words.
         inputs: The inputs themselves, in the place of lengths and rule; ``vocab`` may add tokens.
         inputs_text: Description of these inputs.
@@ -191,7 +191,7 @@ def unlisted(
         length: Length of every input, without BOS.
         family: Subject of the program.
         oracle: The same function in plain Python.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         source: Origin of the algorithm.
     """
     return Program(

@@ -40,7 +40,7 @@ class ModelData(Strict):
         name: Name of the model.
         description: One line.
         family: Subject of the program.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         pad_safe: Whether padding on the right changes nothing.
         token_values: The token of each row of ``W_E``.
         output_values: The value of each column of ``W_U``; empty for a number.

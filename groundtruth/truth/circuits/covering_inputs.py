@@ -35,7 +35,7 @@ def covering_inputs(
     Args:
         program: The program.
         domain: Its inputs.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         evaluations: On how many inputs the program may be run.
         seed: Chooses the inputs to begin with.
 
@@ -80,7 +80,7 @@ class _Search:
 
     Attributes:
         program: The program.
-        causal: Whether attention sees only the past.
+        causal: True if attention sees only the past.
         kept: The inputs that showed something new.
         queue: Inputs whose edits were not tried yet; the latest come first.
         seen: All that were evaluated.

@@ -14,11 +14,13 @@ from mib.localization.task import LocalizationTask
 SOURCE = "Li and Janson 2024, arXiv 2409.09951, section 4; a baseline of MIB (arXiv 2504.13151)"
 
 BETAS = (0.9, 0.995)
-"""Decay rates of Adam, and the greatest norm of a gradient, as in the published code (edge_pruning_unif.py)."""
+"""Decay rates of Adam in the published code (edge_pruning_unif.py)."""
 
 CLIP = 5.0
+"""Greatest norm of a gradient there; a longer one is shortened to it."""
+
 EDGE = 1e-3
-"""Weights that close to 0 or 1 count as cut or kept, and not as samples in the window."""
+"""Distance from 0 or 1: weights that close to 0 or 1 count as cut or kept, and not as samples in the window."""
 
 
 @localizer("ugs", cost="steps x samples (F+B) of a batch", source=SOURCE, levels=("edge", "node"))
